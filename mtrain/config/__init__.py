@@ -1,0 +1,1 @@
+"""The experiment: what may be set, and how it is read."""

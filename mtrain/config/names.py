@@ -1,0 +1,90 @@
+"""The names a config may use, as Keras and scikit-learn have them.
+
+Static, so that a name is checked before TensorFlow loads; a test compares them with the
+installed Keras.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ACTIVATIONS = (
+    "celu",
+    "elu",
+    "exponential",
+    "gelu",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "hard_tanh",
+    "leaky_relu",
+    "linear",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "sigmoid",
+    "silu",
+    "soft_shrink",
+    "softmax",
+    "softplus",
+    "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
+    "squareplus",
+    "swish",
+    "tanh",
+    "tanh_shrink",
+    "threshold",
+)
+"""All of Keras' but `glu`, which halves the number of units."""
+
+LOSSES = (
+    "auto",
+    "categorical_crossentropy",
+    "sparse_categorical_crossentropy",
+    "binary_crossentropy",
+)
+
+RATIO_METRICS = ("precision", "recall", "f1", "specificity", "fpr")
+"""One value a class, from counts alone; averaged macro, micro and weighted."""
+
+RANKING_METRICS = ("roc_auc", "average_precision")
+"""One value a class, from scores; averaged macro, micro and weighted."""
+
+METRICS = ("accuracy", *RATIO_METRICS, "top_k", *RANKING_METRICS, "log_loss")
+
+AVERAGES = ("macro", "micro", "weighted")
+
+
+def canonical(name: str, known: Iterable[str]) -> str:
+    """The known name that `name` spells in any case: `ReLU`, `Relu` and `RELU` are `relu`.
+
+    Raises `ValueError` with the nearest known name.
+    """
+    by_letters = {_letters(candidate): candidate for candidate in known}
+    if (found := by_letters.get(_letters(name))) is not None:
+        return found
+    raise ValueError(f"unknown name {name!r}; {suggestion(name, by_letters.values())}")
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """`did you mean 'recall'?`, or all there is where nothing is near."""
+    known = list(known)
+    lowered = {candidate.lower(): candidate for candidate in known}
+    near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {lowered[near[0]]!r}?"
+    return f"there is {', '.join(known)}"
+
+
+def _letters(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "").replace(" ", "")

@@ -1,0 +1,121 @@
+"""The optimizers and their parameters: Keras' names, Keras' defaults."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Lt
+from pydantic import BeforeValidator, Field, model_validator
+
+from mtrain.config.section import Section, named
+
+Positive = Annotated[float, Gt(0)]
+Share = Annotated[float, Ge(0), Lt(1)]
+
+
+class _Optimizer(Section):
+    name: str
+    """The optimizer's name."""
+
+    learning_rate: Positive = 0.001
+    """Step size."""
+
+    weight_decay: Annotated[float, Ge(0)] | None = None
+    """Each step takes this times the learning rate off every weight; null: none."""
+
+    clipnorm: Positive | None = None
+    """Largest norm of each variable's gradient; null: no limit."""
+
+    clipvalue: Positive | None = None
+    """Largest absolute value of any gradient; null: no limit."""
+
+    global_clipnorm: Positive | None = None
+    """Largest norm of all gradients together; null: no limit."""
+
+    @model_validator(mode="after")
+    def _one_clipping(self) -> _Optimizer:
+        chosen = [
+            name
+            for name in ("clipnorm", "clipvalue", "global_clipnorm")
+            if getattr(self, name) is not None
+        ]
+        if len(chosen) > 1:
+            raise ValueError(f"{' and '.join(chosen)} exclude each other; keep one")
+        return self
+
+
+class SGD(_Optimizer):
+    """Gradient descent, with momentum where it is set."""
+
+    name: Literal["sgd"] = "sgd"
+
+    learning_rate: Positive = 0.01
+    """Step size."""
+
+    momentum: Annotated[float, Ge(0), Lt(1)] = 0.0
+    """Share of the previous step that is taken again."""
+
+    nesterov: bool = False
+    """Nesterov's momentum: the gradient is that of the point ahead."""
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> SGD:
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov needs a momentum above 0, got momentum 0")
+        return self
+
+
+class RMSprop(_Optimizer):
+    """Steps divided by a running mean of the gradients' size."""
+
+    name: Literal["rmsprop"] = "rmsprop"
+
+    rho: Share = 0.9
+    """Decay of the running mean of squared gradients."""
+
+    momentum: Annotated[float, Ge(0), Lt(1)] = 0.0
+    """Share of the previous step that is taken again."""
+
+    epsilon: Positive = 1e-7
+    """Added to the denominator, against division by zero."""
+
+    centered: bool = False
+    """Divide by the gradients' estimated variance instead of their uncentred second moment."""
+
+
+class _AdaptiveMoments(_Optimizer):
+    beta_1: Share = 0.9
+    """Decay of the running mean of gradients."""
+
+    beta_2: Share = 0.999
+    """Decay of the running mean of squared gradients."""
+
+    epsilon: Positive = 1e-7
+    """Added to the denominator, against division by zero."""
+
+    amsgrad: bool = False
+    """Divide by the largest running mean so far."""
+
+
+class Adam(_AdaptiveMoments):
+    """Adaptive moment estimation."""
+
+    name: Literal["adam"] = "adam"
+
+
+class AdamW(_AdaptiveMoments):
+    """Adam with decoupled weight decay."""
+
+    name: Literal["adamw"] = "adamw"
+
+    weight_decay: Annotated[float, Ge(0)] = 0.004  # type: ignore[assignment]  # never null here
+    """Each step takes this times the learning rate off every weight."""
+
+
+OPTIMIZERS = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}
+
+OptimizerConfig = Annotated[
+    SGD | RMSprop | Adam | AdamW,
+    Field(discriminator="name"),
+    BeforeValidator(lambda value: named(value, OPTIMIZERS)),
+]

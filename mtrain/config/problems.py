@@ -1,0 +1,115 @@
+"""What pydantic found wrong, in words a user can act on."""
+
+from __future__ import annotations
+
+import re
+import typing
+from typing import TYPE_CHECKING, Any
+
+from mtrain.config.names import suggestion
+from mtrain.config.schema import Config
+from mtrain.config.section import Section, SettingError, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic_core import ErrorDetails
+
+    from mtrain.config.reader import Keys
+
+_EXPECTED = {
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be finite",
+    "bool_type": "must be true or false",
+    "string_type": "must be text",
+    "tuple_type": "must be a list",
+    "model_type": "must be a mapping of settings",
+    "model_attributes_type": "must be a mapping of settings",
+    "greater_than": "must be above {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than": "must be below {lt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "too_long": "must have at most {max_length} items",
+    "literal_error": "must be {expected}",
+}
+
+
+def describe(error: ErrorDetails, data: Any) -> tuple[Keys, str]:
+    """Where in the config `data` an error stands, and its message."""
+    kind = error["type"]
+    found = error["input"]
+    context = error.get("ctx", {})
+    keys = _keys_in(data, error["loc"])
+    if kind == "extra_forbidden":
+        return keys, f"unknown setting; {_nearest_setting(keys, data)}"
+    if kind == "missing":
+        return keys, "is missing"
+    if kind == "union_tag_not_found":
+        return (*keys, "name"), "is missing"
+    if kind == "value_error":
+        problem = context["error"]
+        if isinstance(problem, SettingError):
+            keys = (*keys, problem.key)
+        return keys, str(problem)
+    if kind not in _EXPECTED:
+        return keys, f"{error['msg']}, got {shown(found)}"
+    expected = _EXPECTED[kind].format(**context)
+    if kind == "too_long":
+        return keys, f"{expected}, got {context['actual_length']}"
+    if kind == "literal_error" and isinstance(found, str):
+        known = re.findall("'(.*?)'", context["expected"])
+        return keys, f"unknown name {found!r}; {suggestion(found, known)}"
+    remedy = "; put it in quotes" if kind == "string_type" and not isinstance(found, dict) else ""
+    return keys, f"{expected}, got {shown(found)}{remedy}"
+
+
+def _keys_in(data: Any, location: tuple[str | int, ...]) -> Keys:
+    """The location without pydantic's own marks, such as the kind of a union's member."""
+    keys: list[str | int] = []
+    for depth, key in enumerate(location):
+        last = depth == len(location) - 1
+        if isinstance(data, dict) and (key in data or last):
+            keys.append(key)
+            data = data.get(key)
+        elif isinstance(data, list) and isinstance(key, int) and key < len(data):
+            keys.append(key)
+            data = data[key]
+    return tuple(keys)
+
+
+def _nearest_setting(keys: Keys, data: Any) -> str:
+    *parents, key = keys
+    section: type[Section] = Config
+    for parent in parents:
+        data = data[parent]
+        if isinstance(parent, str):
+            section = _section_of(section, parent, data)
+    elsewhere = [path for path in _settings(Config) if path.rpartition(".")[2] == key]
+    if elsewhere:
+        return f"did you mean {elsewhere[0]!r}?"
+    return suggestion(str(key), section.model_fields)
+
+
+def _section_of(section: type[Section], key: str, data: Any) -> type[Section]:
+    """The section under `key`; of several (the optimizers) that which `data` names."""
+    choices = list(_sections_in(section.model_fields[key].annotation))
+    for choice in choices[1:]:
+        if isinstance(data, dict) and choice.model_fields["name"].default == data.get("name"):
+            return choice
+    return choices[0]
+
+
+def _settings(section: type[Section], prefix: str = "") -> Iterator[str]:
+    for key, setting in section.model_fields.items():
+        yield prefix + key
+        for inner in _sections_in(setting.annotation):
+            yield from _settings(inner, f"{prefix}{key}.")
+
+
+def _sections_in(annotation: Any) -> Iterator[type[Section]]:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        yield annotation
+    for argument in typing.get_args(annotation):
+        yield from _sections_in(argument)

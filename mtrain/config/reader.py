@@ -1,0 +1,176 @@
+"""YAML 1.2 read strictly: plain data, and the line of every key and item."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from mtrain.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+Keys = tuple[str | int, ...]
+"""Where a value stands: `("model", "hidden", 1)` is `model.hidden[1]`."""
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 20
+
+# The scalars of YAML 1.2's core schema. PyYAML's own are those of 1.1, to which `no` is false,
+# `1:30` is ninety, `0123` is octal, and `1e-3` is text.
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_OCTAL_OR_HEX = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_SPECIAL_FLOAT = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_CONSTANTS = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a YAML text says, and where it says it."""
+
+    data: Any
+    lines: dict[Keys, int]
+
+
+def read_document(path: Path) -> Document:
+    """Read the YAML file at `path`; raises `UsageError` with every problem found in it."""
+    if not path.exists():
+        raise UsageError(f"{path}: no such file")
+    if not path.is_file():
+        raise UsageError(f"{path}: not a file")
+    if (size := path.stat().st_size) > MAX_BYTES:
+        raise UsageError(f"{path}: {size:,} bytes is too large for a config")
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not UTF-8 text (byte {error.start})") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, source: str) -> Document:
+    """Parse one YAML document; `source` is how messages call it."""
+    builder = _Builder(source)
+    try:
+        data = builder.build(yaml.parse(text, Loader=yaml.SafeLoader))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"{source}:{mark.line + 1}" if mark else source
+        raise UsageError(f"{where}: not valid YAML: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise UsageError(f"{source}: not valid YAML: {str(error).splitlines()[0]}") from error
+    if builder.problems:
+        raise UsageError("\n".join(builder.problems))
+    return Document(data, builder.lines)
+
+
+def dump(data: Any) -> str:
+    """Write plain data as YAML that `parse` reads back as the same data."""
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+@dataclass
+class _Builder:
+    """Plain data from parser events: no tags, no aliases, nothing that could run or grow."""
+
+    source: str
+    lines: dict[Keys, int] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def build(self, events: Iterator[yaml.Event]) -> Any:
+        data = None
+        documents = 0
+        for event in events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+            elif isinstance(event, yaml.NodeEvent):
+                if documents > 1:
+                    self._stop(event, "a second document; a config is one")
+                data = self._node(event, events, ())
+        return data
+
+    def _node(self, event: yaml.Event, events: Iterator[yaml.Event], keys: Keys) -> Any:
+        self.lines[keys] = event.start_mark.line + 1
+        if len(keys) > MAX_DEPTH:
+            self._stop(event, f"nested more than {MAX_DEPTH} levels deep")
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            self._stop(event, "anchors and aliases are not supported; write the value out")
+        if (tag := getattr(event, "tag", None)) not in {None, "!"}:
+            self._stop(event, f"the tag {tag!r} is not supported; a config is plain data")
+        if isinstance(event, yaml.MappingStartEvent):
+            return self._mapping(events, keys)
+        if isinstance(event, yaml.SequenceStartEvent):
+            items: list[Any] = []
+            while not isinstance(event := next(events), yaml.SequenceEndEvent):
+                items.append(self._node(event, events, (*keys, len(items))))
+            return items
+        return _scalar(event)
+
+    def _mapping(self, events: Iterator[yaml.Event], keys: Keys) -> dict[str, Any]:
+        mapping: dict[str, Any] = {}
+        while not isinstance(event := next(events), yaml.MappingEndEvent):
+            if not isinstance(event, yaml.ScalarEvent):
+                self._stop(event, "a key must be text")
+            key = event.value
+            here = (*keys, key)
+            line = event.start_mark.line + 1
+            if key in mapping:
+                self.problems.append(
+                    f"{self.source}:{line}: {dotted(here)}: set twice, first on line "
+                    f"{self.lines[here]}"
+                )
+            mapping[key] = self._node(next(events), events, here)
+            self.lines[here] = line
+        return mapping
+
+    def _stop(self, event: yaml.Event, problem: str) -> None:
+        raise UsageError(f"{self.source}:{event.start_mark.line + 1}: {problem}")
+
+
+def dotted(keys: Keys) -> str:
+    """`("model", "hidden", 1)` as `model.hidden[1]`."""
+    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
+    return text.removeprefix(".")
+
+
+def _scalar(event: yaml.ScalarEvent) -> Any:
+    text: str = event.value
+    if not event.implicit[0]:
+        return text
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    # int() refuses more than 4,300 digits; a number that long is out of every range as a float.
+    if _INTEGER.fullmatch(text):
+        return int(text, 10) if len(text) <= 4000 else float(text)
+    if _OCTAL_OR_HEX.fullmatch(text):
+        return int(text, 0)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    if _SPECIAL_FLOAT.fullmatch(text):
+        return float(text.replace(".", ""))
+    return text
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what either YAML 1.1 or 1.2 would take for something other than text."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 -- PyYAML's own way to hand a dumper its resolvers
+        first: list(resolvers)
+        for first, resolvers in yaml.SafeDumper.yaml_implicit_resolvers.items()
+    }
+
+
+for _pattern, _first in ((_FLOAT, "-+.0123456789"), (_OCTAL_OR_HEX, "0")):
+    _Dumper.add_implicit_resolver(
+        "tag:yaml.org,2002:float", re.compile(rf"^(?:{_pattern.pattern})$"), list(_first)
+    )

@@ -1,0 +1,53 @@
+"""What every section of a config has in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from mtrain.config.names import canonical
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Section(BaseModel):
+    """A mapping of the config: its keys are checked, its values never converted or changed."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True
+    )
+
+
+class SettingError(ValueError):
+    """A problem of one setting, found by a check of the section that holds it."""
+
+    def __init__(self, key: str, problem: str) -> None:
+        super().__init__(problem)
+        self.key = key
+
+
+def named(value: Any, known: Iterable[str]) -> Any:
+    """A bare name as `{name: ...}`, the name spelt as in `known`; anything else as it came."""
+    if isinstance(value, str):
+        return {"name": canonical(value, known)}
+    if isinstance(value, dict) and isinstance(name := value.get("name"), str):
+        try:
+            return {**value, "name": canonical(name, known)}
+        except ValueError as error:
+            raise SettingError("name", str(error)) from None
+    return value
+
+
+def known_name(value: Any, known: Iterable[str]) -> Any:
+    """The name spelt as in `known`; what is no text is left to the type's own check."""
+    return canonical(value, known) if isinstance(value, str) else value
+
+
+def shown(value: Any) -> str:
+    """A value as a user wrote it, cut where it is long."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower().replace("none", "null")
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

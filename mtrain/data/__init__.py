@@ -1,0 +1,85 @@
+"""From a config's dataset section to the splits an experiment trains, validates and tests on."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from mtrain.data.scaling import fit_standard, standardize
+from mtrain.data.source import Source
+from mtrain.data.splitting import draw, split_off
+from mtrain.errors import MtrainError
+from mtrain.records import Arrays, Dataset
+
+if TYPE_CHECKING:
+    from mtrain.config.schema import DatasetConfig
+
+
+def load_dataset(
+    config: DatasetConfig, *, scaler: Arrays | None = None, progress: bool = True
+) -> Dataset:
+    """Read, split, draw and scale; `progress` shows a bar while something is downloaded.
+
+    `scaler` is what scaling learned from another training split; None: it learns from this one.
+    Raises `MtrainError` for data that is missing, damaged, or does not fit the config.
+    """
+    source = read_source(config, progress=progress)
+    classes = source.classes if config.classes is None else config.classes
+    _check_labels(source, len(classes))
+
+    train, test = source.train, source.test
+    if test is None:
+        train, test = split_off(
+            train, config.test.size, config.test.how, config.seed, "dataset.test"
+        )
+    val = None
+    if (validation := config.validation) is not None:
+        where = "dataset.validation"
+        train, val = split_off(train, validation.size, validation.how, config.seed, where)
+        val = draw(val, validation.samples, config.seed, f"{where}.samples")
+    train = draw(train, config.samples, config.seed, "dataset.samples")
+
+    if config.scale == "standard":
+        scaler = scaler or fit_standard(train.features)
+        train, test = standardize(train, scaler), standardize(test, scaler)
+        val = None if val is None else standardize(val, scaler)
+    return Dataset(
+        classes=classes,
+        train=train,
+        val=val,
+        test=test,
+        divisor=source.largest if config.scale in {"auto", "unit"} else None,
+        scaler=scaler or {},
+        sha256=_fingerprint(source),
+        source=source.where,
+    )
+
+
+def read_source(config: DatasetConfig, *, progress: bool) -> Source:
+    """The data set that `config` names, as it is."""
+    if config.name == "digits":
+        from mtrain.data.digits import read_digits
+
+        return read_digits()
+    from mtrain.data.mnist import read_mnist
+
+    return read_mnist(config.name, config.path, progress=progress)
+
+
+def _check_labels(source: Source, n_classes: int) -> None:
+    for name, split in (("training", source.train), ("test", source.test)):
+        if split is not None and (largest := int(split.labels.max())) >= n_classes:
+            raise MtrainError(
+                f"{source.where}: a {name} label is {largest}, but there are {n_classes} classes, "
+                f"0 to {n_classes - 1}"
+            )
+
+
+def _fingerprint(source: Source) -> str:
+    digest = hashlib.sha256()
+    for split in (source.train, source.test):
+        if split is not None:
+            for array in (split.features, split.labels):
+                digest.update(f"{array.dtype.str}{array.shape}".encode())
+                digest.update(array.tobytes())
+    return digest.hexdigest()

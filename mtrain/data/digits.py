@@ -1,0 +1,16 @@
+"""scikit-learn's handwritten digits: 1,797 images of 8x8 pixels from 0 to 16, in ten classes."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.datasets import load_digits
+
+from mtrain.data.source import Source, checked_split
+
+
+def read_digits() -> Source:
+    """The whole set; it has no test split of its own."""
+    digits = load_digits()
+    train = checked_split(digits.images.astype(np.uint8), digits.target, "digits", "training")
+    names = tuple(str(name) for name in digits.target_names)
+    return Source(train, None, names, largest=16.0, where="scikit-learn")

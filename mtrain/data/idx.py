@@ -1,0 +1,63 @@
+"""IDX files, the format of MNIST: a magic number, big-endian sizes, then the values.
+
+The format: Yann LeCun, "The MNIST database of handwritten digits".
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import struct
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mtrain.errors import MtrainError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+
+MAX_BYTES = 4_000_000_000
+
+
+def read_idx(path: Path) -> NDArray[Any]:
+    """Read one file, gzipped or not, told by its content.
+
+    Raises `MtrainError` if it is no IDX file, or holds less or more than its header says.
+    """
+    try:
+        with path.open("rb") as raw:
+            gzipped = raw.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if gzipped else path.open("rb") as file:
+            return _read(path, file)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise MtrainError(f"{path}: damaged gzip file: {error}") from error
+    except OSError as error:
+        raise MtrainError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _read(path: Path, file: Any) -> NDArray[Any]:
+    magic = file.read(4)
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES or magic[3] == 0:
+        raise MtrainError(f"{path}: not an IDX file: its magic number is {magic.hex() or 'missing'}")
+    dtype = np.dtype(_TYPES[magic[2]])
+    sizes = file.read(4 * magic[3])
+    if len(sizes) < 4 * magic[3]:
+        raise MtrainError(f"{path}: truncated: its header ends after {4 + len(sizes)} bytes")
+    shape = struct.unpack(f">{magic[3]}I", sizes)
+    size = math.prod(shape) * dtype.itemsize
+    if size > MAX_BYTES:
+        raise MtrainError(f"{path}: its header announces {size:,} bytes, too many to be read")
+    # One byte more than announced: what follows the values is a damage too.
+    content = file.read(size + 1)
+    if len(content) < size:
+        raise MtrainError(f"{path}: truncated: {size:,} bytes announced, {len(content):,} found")
+    if len(content) > size:
+        raise MtrainError(f"{path}: holds more than the {size:,} bytes its header announces")
+    values = np.frombuffer(content, dtype).reshape(shape)
+    return values.astype(dtype.newbyteorder("="), copy=False)

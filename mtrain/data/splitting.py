@@ -1,0 +1,46 @@
+"""Which rows go where: drawn by seed, each row once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mtrain.errors import MtrainError
+from mtrain.records import Ints, Split
+
+
+def split_off(
+    split: Split, size: float, how: str, seed: int, where: str
+) -> tuple[Split, Split]:
+    """What stays, and what is set apart: rows (an int) or a fraction (a float) of `split`.
+
+    `how` is `tail`, `random` or `stratified`; both parts keep the order of their rows. `where`
+    names the setting in errors.
+    """
+    n = len(split)
+    apart = size if isinstance(size, int) else round(size * n)
+    if not 0 < apart < n:
+        raise MtrainError(f"{where}.size: {size} of {n:,} rows leaves a split empty")
+    if how == "tail":
+        return split.take(np.arange(n - apart)), split.take(np.arange(n - apart, n))
+    from sklearn.model_selection import train_test_split  # takes a second to load
+
+    try:
+        stay, go = train_test_split(
+            np.arange(n),
+            test_size=apart,
+            random_state=seed,
+            stratify=split.labels if how == "stratified" else None,
+        )
+    except ValueError as error:
+        raise MtrainError(f"{where}: cannot be {how}: {error}") from error
+    return split.take(np.sort(stay)), split.take(np.sort(go))
+
+
+def draw(split: Split, samples: int | None, seed: int, where: str) -> Split:
+    """`samples` rows of `split` without replacement, in their order; None: all."""
+    if samples is None:
+        return split
+    if samples > len(split):
+        raise MtrainError(f"{where}: {samples:,} rows wanted, there are {len(split):,}")
+    chosen: Ints = np.random.default_rng(seed).choice(len(split), samples, replace=False)
+    return split.take(np.sort(chosen))

@@ -1,0 +1,67 @@
+"""Loading TensorFlow and Keras: quietly, and always set up the same way."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from mtrain.errors import MtrainError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def load_tensorflow() -> None:
+    """Import TensorFlow and Keras; what they print meanwhile is shown only if they fail.
+
+    Raises `MtrainError` if they cannot be loaded. A user's own `keras.json` changes nothing: the
+    backend is TensorFlow, the floats are float32.
+    """
+    if "tensorflow" in sys.modules and "keras" in sys.modules:
+        return
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with _held_back_stderr() as printed:
+        try:
+            import keras
+            import tensorflow as tf
+
+            # Looking for devices prints, too; once looked for they are known.
+            tf.config.list_physical_devices()
+        except ImportError as error:
+            sys.stderr.write(printed())
+            raise MtrainError(f"TensorFlow cannot be loaded: {error}") from error
+    keras.config.set_floatx("float32")
+
+
+@contextmanager
+def _held_back_stderr() -> Iterator:
+    """Keep what anything, C++ included, writes to stderr in a file; yields what reads it back."""
+    try:
+        stderr = sys.stderr.fileno()
+    except (AttributeError, OSError, ValueError):
+        # Replaced by something that is no file, as test runners and notebooks do.
+        yield str
+        return
+    sys.stderr.flush()
+    kept = os.dup(stderr)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), stderr)
+
+        def printed() -> str:
+            restore()
+            file.seek(0)
+            return file.read().decode(errors="replace")
+
+        def restore() -> None:
+            sys.stderr.flush()
+            os.dup2(kept, stderr)
+
+        try:
+            yield printed
+        finally:
+            restore()
+            os.close(kept)

@@ -1,0 +1,85 @@
+"""A model with what it reads and what its outputs mean: the same for training and predicting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mtrain.errors import MtrainError
+from mtrain.records import Arrays
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """What it takes to go from a batch of rows to a loss and a predicted class."""
+
+    model: keras.Model
+    loss_function: keras.losses.Loss
+    n_classes: int
+    divisor: tf.Variable | None
+    """Divides every input. A variable: XLA turns division by a constant 255 into multiplication,
+    and the weights drift from Keras' by up to 0.07."""
+
+    def inputs(self, features: tf.Tensor) -> tf.Tensor:
+        """Features (B, D) of any type as the model's input, float32."""
+        inputs = tf.cast(features, tf.float32)
+        return inputs if self.divisor is None else inputs / self.divisor
+
+    def loss(self, labels: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """Mean loss of a batch, penalties included, summed in the order in which Keras does."""
+        if self.n_classes == 2:
+            labels = labels[:, None]
+        elif isinstance(self.loss_function, keras.losses.CategoricalCrossentropy):
+            labels = tf.one_hot(labels, self.n_classes)
+        loss = self.loss_function(labels, outputs)
+        if not self.model.losses:
+            return loss
+        return keras.ops.sum([loss, *(keras.ops.sum(penalty) for penalty in self.model.losses)])
+
+    def probabilities(self, outputs: tf.Tensor) -> tf.Tensor:
+        """Outputs as one probability a class, shape (B, K)."""
+        return tf.concat([1 - outputs, outputs], axis=1) if self.n_classes == 2 else outputs
+
+    def predicted(self, outputs: tf.Tensor) -> tf.Tensor:
+        """The predicted class, shape (B,), int32: the likeliest, of equal ones the lowest."""
+        # Not Keras' 0.5 threshold: with three classes the winner may hold only 0.4. Of two
+        # classes the second wins above 0.5, which 1 - p, exact there, decides just so.
+        return tf.argmax(self.probabilities(outputs), axis=-1, output_type=tf.int32)
+
+
+def make_network(
+    model: keras.Model,
+    loss_function: keras.losses.Loss,
+    n_classes: int,
+    divisor: float | None,
+) -> Network:
+    """A network whose inputs are divided by `divisor`; None: by nothing."""
+    variable = None if divisor is None else tf.Variable(divisor, trainable=False, name="divisor")
+    return Network(model, loss_function, n_classes, variable)
+
+
+def variable_arrays(variables: list[keras.Variable], prefix: str) -> Arrays:
+    """Copies of the variables' values under `prefix/` and their paths."""
+    return {f"{prefix}/{variable.path}": np.array(variable) for variable in variables}
+
+
+def assign_arrays(variables: list[keras.Variable], prefix: str, arrays: Arrays) -> None:
+    """Put back what `variable_arrays` took out; raises `MtrainError` for arrays that do not fit."""
+    wanted = {f"{prefix}/{variable.path}": variable for variable in variables}
+    given = {name for name in arrays if name.startswith(f"{prefix}/")}
+    problems = [f"{name} is missing" for name in sorted(wanted.keys() - given)]
+    problems += [f"{name} is not of this model" for name in sorted(given - wanted.keys())]
+    for name in sorted(wanted.keys() & given):
+        variable, array = wanted[name], arrays[name]
+        if variable.shape != array.shape or variable.dtype != array.dtype.name:
+            problems.append(
+                f"{name} must be {variable.dtype} {tuple(variable.shape)}, "
+                f"got {array.dtype} {array.shape}"
+            )
+    if problems:
+        raise MtrainError(f"arrays do not fit the config: {'; '.join(problems)}")
+    for name, variable in wanted.items():
+        variable.assign(arrays[name])

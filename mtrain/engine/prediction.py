@@ -1,0 +1,57 @@
+"""Probabilities of every row of a split, and their loss."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+from mtrain.records import Predictions, Split
+
+if TYPE_CHECKING:
+    from mtrain.engine.network import Network
+
+ROWS_A_CALL = 1024
+"""Of any split, whatever the training's batch size: an evaluation repeats a validation's figures
+to the last bit because both come through here in the same pieces."""
+
+
+class Predictor:
+    """Runs a network forwards; never compiled by XLA, which would gain nothing here."""
+
+    def __init__(self, network: Network, features: np.dtype[Any]) -> None:
+        """`features` is the type of the splits' features, uint8 or float32."""
+        self._network = network
+        # A signature, so that a ragged last piece is no other function.
+        self._forward = tf.function(
+            self._traced_forward,
+            input_signature=[
+                tf.TensorSpec([None, network.model.input_shape[1]], features),
+                tf.TensorSpec([None], tf.int32),
+            ],
+            autograph=False,
+        )
+
+    def predict(self, split: Split) -> Predictions:
+        """What the network says of every row now."""
+        loss_sum = 0.0
+        outputs = []
+        for start in range(0, len(split), ROWS_A_CALL):
+            rows = slice(start, start + ROWS_A_CALL)
+            loss, some = self._forward(split.features[rows], split.labels[rows])
+            loss_sum += float(loss) * len(some)
+            outputs.append(some.numpy())
+        probabilities = np.concatenate(outputs)
+        return Predictions(
+            labels=split.labels.astype(np.int64),
+            predicted=probabilities.argmax(axis=1),
+            probabilities=probabilities,
+            loss=loss_sum / len(split),
+        )
+
+    def _traced_forward(
+        self, features: tf.Tensor, labels: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        outputs = self._network.model(self._network.inputs(features), training=False)
+        return self._network.loss(labels, outputs), self._network.probabilities(outputs)

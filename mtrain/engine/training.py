@@ -1,0 +1,224 @@
+"""The compiled training loop: whole chunks of steps in one call, every row counted exactly."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mtrain.engine.network import Network, assign_arrays, variable_arrays
+from mtrain.engine.prediction import Predictor
+from mtrain.errors import DivergedError
+from mtrain.records import EpochRecord, Ints, Progress, Split, Tally, TrainingState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# A chunk is as many steps as take about this long: short enough for a live table and Ctrl-C,
+# long enough that a call costs nothing beside it.
+CHUNK_SECONDS = (0.05, 0.25)
+
+Carried = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+"""Sum of the rows' losses (float64), confusion matrix (K, K) and top-k hits (int32) so far.
+
+Passed into each call and back out, so that the sums do not depend on where chunks end.
+"""
+
+
+class Trainer:
+    """Trains a network on rows that stay on the device, and yields what happened.
+
+    Iterate `records()`; between any two of them `state()` is all there is to know, and a new
+    `Trainer` of the same arguments goes on from it bit for bit after `restore`.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        optimizer: keras.optimizers.Optimizer,
+        train: Split,
+        val: Split | None,
+        *,
+        epochs: int,
+        batch_size: int,
+        shuffle: bool = True,
+        seed: int = 0,
+        jit_compile: bool = False,
+        top_k: int | None = None,
+    ) -> None:
+        self.epochs = epochs
+        self.batch_size = min(batch_size, len(train))
+        self.steps = math.ceil(len(train) / batch_size)
+        self._network = network
+        self._optimizer = optimizer
+        self._train = train
+        self._val = val
+        self._shuffle = shuffle
+        self._seed = seed
+        self._top_k = top_k
+        self._features = tf.constant(train.features)
+        self._labels = tf.constant(train.labels)
+        optimizer.build(network.model.trainable_variables)
+        self._predictor = Predictor(network, train.features.dtype)
+        self._run_steps = self._compiled(self.batch_size, jit_compile)
+        self._run_ragged_step = self._compiled(len(train) % self.batch_size, jit_compile)
+        self._chunk = 1
+        self._epoch = 0
+        self._step = 0
+        self._carried = self._nothing_yet()
+
+    def records(self) -> Iterator[Progress | EpochRecord]:
+        """Train on, from wherever the state is: a `Progress` a chunk, an `EpochRecord` an epoch.
+
+        Raises `DivergedError` once the loss or a weight is not finite.
+        """
+        while self._epoch < self.epochs:
+            epoch = self._epoch + 1
+            order = tf.constant(self._order(epoch))
+            while self._step < self.steps:
+                self._run_chunk(order)
+                tally = self._tally()
+                if not math.isfinite(tally.loss):
+                    raise DivergedError(
+                        f"epoch {epoch}, step {self._step}: the loss is {tally.loss}, training "
+                        "diverged; a smaller optimizer.learning_rate or scaled inputs may help"
+                    )
+                rows = min(self._step * self.batch_size, len(self._train))
+                yield Progress(epoch, self._step, self.steps, rows, tally)
+            self._check_weights(epoch)
+            record = EpochRecord(
+                epoch,
+                _shortest(self._optimizer.learning_rate),
+                self._tally(),
+                self._predictor.predict(self._val) if self._val is not None else None,
+            )
+            self._epoch, self._step, self._carried = epoch, 0, self._nothing_yet()
+            yield record
+
+    def state(self) -> TrainingState:
+        """Copies of every variable, and where in which epoch training is."""
+        model = self._network.model
+        loss, confusion, hits = (value.numpy() for value in self._carried)
+        return TrainingState(
+            variable_arrays(model.variables, "model")
+            | variable_arrays(self._optimizer.variables, "optimizer"),
+            {
+                "epoch": self._epoch,
+                "step": self._step,
+                "loss_sum": float(loss),
+                "confusion": confusion.tolist(),
+                "top_k_hits": int(hits),
+            },
+        )
+
+    def restore(self, state: TrainingState) -> None:
+        """Be where another trainer was; raises `MtrainError` for arrays that do not fit."""
+        assign_arrays(self._network.model.variables, "model", state.arrays)
+        assign_arrays(self._optimizer.variables, "optimizer", state.arrays)
+        cursor = state.cursor
+        self._epoch, self._step = cursor["epoch"], cursor["step"]
+        self._carried = (
+            tf.constant(cursor["loss_sum"], tf.float64),
+            tf.constant(cursor["confusion"], tf.int32),
+            tf.constant(cursor["top_k_hits"], tf.int32),
+        )
+
+    def _order(self, epoch: int) -> np.ndarray[Any, np.dtype[np.int32]]:
+        """Row positions in the order of this epoch: from (seed, epoch) alone."""
+        if not self._shuffle:
+            return np.arange(len(self._train), dtype=np.int32)
+        generator = np.random.Generator(np.random.Philox(key=[self._seed, epoch]))
+        return generator.permutation(len(self._train)).astype(np.int32)
+
+    def _run_chunk(self, order: tf.Tensor) -> None:
+        full_steps = len(self._train) // self.batch_size
+        start = self._step
+        if start == full_steps:
+            stop = self.steps
+            run = self._run_ragged_step
+        else:
+            stop = min(start + self._chunk, full_steps)
+            run = self._run_steps
+        began = time.perf_counter()
+        self._carried = run(order, tf.constant(start), tf.constant(stop), self._carried)
+        self._carried[0].numpy()  # waits until the steps are done
+        seconds = time.perf_counter() - began
+        self._step = stop
+        if seconds < CHUNK_SECONDS[0]:
+            self._chunk *= 2
+        elif seconds > CHUNK_SECONDS[1]:
+            self._chunk = max(1, self._chunk // 2)
+
+    def _compiled(self, batch_size: int, jit_compile: bool) -> tf.types.experimental.GenericFunction:
+        """Steps `start` to `stop` of an epoch, each of `batch_size` rows, as one function."""
+
+        @tf.function(jit_compile=jit_compile, autograph=False)
+        def run(order: tf.Tensor, start: tf.Tensor, stop: tf.Tensor, carried: Carried) -> Carried:
+            def body(step: tf.Tensor, carried: Carried) -> tuple[tf.Tensor, Carried]:
+                positions = tf.slice(order, [step * self.batch_size], [batch_size])
+                return step + 1, self._train_step(positions, carried)
+
+            return tf.while_loop(
+                lambda step, _: step < stop, body, (start, carried), parallel_iterations=1
+            )[1]
+
+        return run
+
+    def _train_step(self, positions: tf.Tensor, carried: Carried) -> Carried:
+        network, model = self._network, self._network.model
+        inputs = network.inputs(tf.gather(self._features, positions))
+        labels = tf.gather(self._labels, positions)
+        with tf.GradientTape() as tape:
+            outputs = model(inputs, training=True)
+            loss = network.loss(labels, outputs)
+        gradients = tape.gradient(loss, model.trainable_variables)
+        self._optimizer.apply(gradients, model.trainable_variables)
+
+        loss_sum, confusion, hits = carried
+        n_classes = network.n_classes
+        counted = tf.raw_ops.DenseBincount(
+            input=labels * n_classes + network.predicted(outputs),
+            size=n_classes * n_classes,
+            weights=tf.constant([], tf.int32),
+        )
+        return (
+            loss_sum + tf.cast(loss, tf.float64) * positions.shape[0],
+            confusion + tf.reshape(counted, (n_classes, n_classes)),
+            hits if self._top_k is None else hits + self._top_k_hits(labels, outputs),
+        )
+
+    def _top_k_hits(self, labels: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """As `metrics.scores.top_k_hits`, which counts a validation's."""
+        scores = self._network.probabilities(outputs)
+        true = tf.gather(scores, labels[:, None], axis=1, batch_dims=1)
+        lower_index = tf.range(self._network.n_classes) < labels[:, None]
+        ahead = (scores > true) | ((scores == true) & lower_index)
+        rank = tf.reduce_sum(tf.cast(ahead, tf.int32), axis=1)
+        return tf.reduce_sum(tf.cast(rank < self._top_k, tf.int32))
+
+    def _nothing_yet(self) -> Carried:
+        k = self._network.n_classes
+        return tf.zeros((), tf.float64), tf.zeros((k, k), tf.int32), tf.zeros((), tf.int32)
+
+    def _tally(self) -> Tally:
+        loss_sum, confusion, hits = (value.numpy() for value in self._carried)
+        counts: Ints = confusion.astype(np.int64)
+        loss = float(loss_sum) / int(counts.sum())
+        return Tally(loss, counts, None if self._top_k is None else int(hits))
+
+    def _check_weights(self, epoch: int) -> None:
+        for variable in self._network.model.weights:
+            if not np.isfinite(variable.numpy()).all():
+                raise DivergedError(
+                    f"epoch {epoch}: {variable.path} holds a value that is not finite, training "
+                    "diverged; a smaller optimizer.learning_rate or scaled inputs may help"
+                )
+
+
+def _shortest(value: Any) -> float:
+    """A float32 as the float64 of the same shortest decimal: 0.001, not 0.0010000000474974513."""
+    return float(str(np.float32(value)))

@@ -1,0 +1,25 @@
+"""What can go wrong in a way the user can mend, and the exit status of each kind."""
+
+from __future__ import annotations
+
+
+class MtrainError(Exception):
+    """A file, the disk or the data is not as it must be.
+
+    The text is the whole message, `WHERE: what is wrong, what was found`; an error that lists
+    several problems has one a line. `exit_status` is what the command returns.
+    """
+
+    exit_status = 1
+
+
+class UsageError(MtrainError):
+    """The config or the command line asks for something that cannot be."""
+
+    exit_status = 2
+
+
+class DivergedError(MtrainError):
+    """The loss or a weight is no longer a finite number."""
+
+    exit_status = 4

@@ -1,0 +1,138 @@
+"""Integer counts of a whole split, and every ratio of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtrain.records import Floats, Ints
+
+
+@dataclass(frozen=True, eq=False)
+class ClassCounts:
+    """Rows per class, each of shape (K,), int64: hits, false alarms, misses, right rejections.
+
+    Counts of disjoint batches add up to the counts of their union; ratios do not. A ratio 0/0 is
+    undefined: NaN, as with scikit-learn's `zero_division=nan`.
+    """
+
+    tp: Ints
+    fp: Ints
+    fn: Ints
+    tn: Ints
+
+    @property
+    def support(self) -> Ints:
+        """Rows that truly are k; shape (K,)."""
+        return self.tp + self.fn
+
+    @property
+    def predicted(self) -> Ints:
+        """Rows predicted k; shape (K,)."""
+        return self.tp + self.fp
+
+    @property
+    def precision(self) -> Floats:
+        """Share of the rows predicted k that truly are k; shape (K,), in [0, 1].
+
+        tp / (tp + fp): Manning, Raghavan and Schütze, "Introduction to Information Retrieval"
+        (2008), 8.3. NaN for a class that was never predicted.
+        """
+        return ratio(self.tp, self.tp + self.fp)
+
+    @property
+    def recall(self) -> Floats:
+        """Share of the rows of class k that were predicted k; shape (K,), in [0, 1].
+
+        tp / (tp + fn), also called sensitivity and true positive rate: ibid. NaN for a class
+        that is absent.
+        """
+        return ratio(self.tp, self.tp + self.fn)
+
+    @property
+    def f1(self) -> Floats:
+        """Harmonic mean of precision and recall; shape (K,), in [0, 1].
+
+        2tp / (2tp + fp + fn): ibid. 0 for a class that is present but never predicted, NaN for
+        one that is neither.
+        """
+        return ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn)
+
+    @property
+    def specificity(self) -> Floats:
+        """Share of the rows of other classes that were not predicted k; shape (K,), in [0, 1].
+
+        tn / (tn + fp), the true negative rate: ibid., 8.4. NaN where there is no other class.
+        """
+        return ratio(self.tn, self.tn + self.fp)
+
+    @property
+    def fpr(self) -> Floats:
+        """Share of the rows of other classes that were predicted k; shape (K,), in [0, 1].
+
+        fp / (tn + fp) = 1 - specificity: ibid., 8.4. NaN where there is no other class.
+        """
+        return ratio(self.fp, self.tn + self.fp)
+
+    def pooled(self) -> ClassCounts:
+        """All classes' counts added up, shape (1,): their ratios are the micro averages."""
+        return ClassCounts(*(counts.sum(keepdims=True) for counts in self._all))
+
+    @property
+    def _all(self) -> tuple[Ints, Ints, Ints, Ints]:
+        return self.tp, self.fp, self.fn, self.tn
+
+
+def class_counts(confusion: Ints) -> ClassCounts:
+    """One class against the rest, from rows of true class i predicted as j, shape (K, K)."""
+    tp = np.diagonal(confusion).copy()
+    fp = confusion.sum(axis=0) - tp
+    fn = confusion.sum(axis=1) - tp
+    return ClassCounts(tp, fp, fn, confusion.sum() - tp - fp - fn)
+
+
+def confusion_matrix(labels: NDArray[np.integer], predicted: NDArray[np.integer], k: int) -> Ints:
+    """Rows of true class i predicted as j; shape (k, k), int64."""
+    pairs = labels.astype(np.int64) * k + predicted
+    return np.bincount(pairs, minlength=k * k).reshape(k, k)
+
+
+def accuracy(confusion: Ints) -> float:
+    """Share of all rows whose class was predicted, in [0, 1]; NaN without rows."""
+    return float(ratio(np.trace(confusion), confusion.sum()))
+
+
+def averages(values: Floats, support: Ints, micro: float) -> dict[str, float]:
+    """Macro, micro and weighted average of a figure of each class, both of shape (K,).
+
+    macro: the mean over the classes where it is defined; weighted: by their support; micro: that
+    of the pooled counts, given. NaN where nothing is defined.
+    """
+    return {
+        "macro": _mean(values, np.ones(len(values))),
+        "micro": micro,
+        "weighted": _mean(values, support),
+    }
+
+
+def ratio(part: Ints | np.integer, whole: Ints | np.integer) -> Floats:
+    """part / whole in float64; NaN where the whole is 0."""
+    with np.errstate(invalid="ignore"):
+        return np.true_divide(part, whole)
+
+
+def _mean(values: Floats, weights: NDArray[np.generic]) -> float:
+    """Weighted mean over the defined values; NaN where there are none.
+
+    Unweighted where all their weights are 0, as scikit-learn has it.
+    """
+    defined = ~np.isnan(values)
+    if not defined.any():
+        return float("nan")
+    return float(np.average(values[defined], weights=_usable(weights[defined])))
+
+
+def _usable(weights: NDArray[np.generic]) -> NDArray[np.generic] | None:
+    return weights if weights.any() else None

@@ -1,0 +1,81 @@
+"""The history of a run: the figures of every epoch so far."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mtrain.metrics.counts import ratio
+
+if TYPE_CHECKING:
+    from mtrain.metrics.epoch import EpochFigures
+    from mtrain.records import Floats, Ints
+
+
+@dataclass
+class History:
+    """Grows by an epoch at a time; undefined figures are NaN."""
+
+    run: str
+    classes: tuple[str, ...]
+    epoch: list[int] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    """Wall time from record to record: training, validation and saving."""
+
+    scalars: dict[str, list[float]] = field(default_factory=dict)
+    counts: dict[str, dict[str, list[list[int]]]] = field(default_factory=dict)
+    """By split and count (tp, fp, fn): each epoch's, of every class."""
+
+    per_class: dict[str, dict[str, list[list[float]]]] = field(default_factory=dict)
+    """By split and metric: each epoch's, of every class."""
+
+    segments: list[dict[str, Any]] = field(default_factory=list)
+
+    def append(self, figures: EpochFigures, seconds: float) -> None:
+        """Add an epoch to the history and to its last segment."""
+        self.epoch.append(figures.epoch)
+        self.seconds.append(seconds)
+        segment = self.segments[-1]
+        segment["epochs"] = [segment["epochs"][0], figures.epoch]
+        segment["seconds"] += seconds
+        for key, value in figures.scalars.items():
+            self.scalars.setdefault(key, []).append(value)
+        for split, counts in figures.counts.items():
+            columns = self.counts.setdefault(split, {"tp": [], "fp": [], "fn": []})
+            for key, column in columns.items():
+                column.append(getattr(counts, key).tolist())
+        for split, metrics in figures.per_class.items():
+            for key, values in metrics.items():
+                column = self.per_class.setdefault(split, {}).setdefault(key, [])
+                column.append(values.tolist())
+
+    def monitored(self, monitor: str) -> list[float]:
+        """The scalar of each epoch, NaN where it cannot tell a better epoch from a worse one.
+
+        An average precision rises when a class stops being predicted, so it says nothing of an
+        epoch in which a class that is present never was.
+        """
+        values = self.scalars[monitor]
+        if monitor.removeprefix("val_") not in {"precision_macro", "precision_weighted"}:
+            return values
+        tp, fp, fn = self._counts("val" if monitor.startswith("val_") else "train")
+        blind = ((tp + fn > 0) & (tp + fp == 0)).any(axis=1)
+        return [math.nan if hidden else value for hidden, value in zip(blind, values, strict=True)]
+
+    def accuracy(self, split: str) -> Floats:
+        """Share of the rows of `train` or `val` that were predicted right; shape (epochs,)."""
+        tp, _, fn = self._counts(split)
+        return ratio(tp.sum(axis=1), (tp + fn).sum(axis=1))
+
+    def by_class(self, split: str, metric: str) -> Floats:
+        """`precision` or `recall` of every class of `train` or `val`; shape (epochs, K)."""
+        tp, fp, fn = self._counts(split)
+        return ratio(tp, tp + (fp if metric == "precision" else fn))
+
+    def _counts(self, split: str) -> list[Ints]:
+        shape = (len(self.epoch), len(self.classes))
+        counts = self.counts[split]
+        return [np.array(counts[key], np.int64).reshape(shape) for key in ("tp", "fp", "fn")]

@@ -1,0 +1,163 @@
+"""Everything an evaluation says of a split: overall, and of every class."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mtrain.metrics.counts import (
+    ClassCounts,
+    accuracy,
+    averages,
+    class_counts,
+    confusion_matrix,
+)
+from mtrain.metrics.epoch import scores_by_class
+from mtrain.metrics.intervals import wilson
+from mtrain.metrics.scores import log_loss
+
+if TYPE_CHECKING:
+    from mtrain.records import Floats, Ints, Predictions
+
+SCHEMA = 1
+
+_ABSENT = "no row of this class in the split"
+_ALONE = "no row of another class in the split"
+_REASONS = {
+    "precision": "never predicted",
+    "recall": _ABSENT,
+    "f1-score": "neither present nor predicted",
+    "specificity": _ALONE,
+    "fpr": _ALONE,
+    "average_precision": _ABSENT,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """An evaluation: what was predicted, and every figure of it."""
+
+    predictions: Predictions
+    metrics: dict[str, Any]
+    """The content of `metrics.json`; None for what is undefined."""
+
+    classification_report: dict[str, Any]
+    """As scikit-learn's, with None for NaN."""
+
+
+def make_report(
+    predictions: Predictions, classes: tuple[str, ...], split: str, checkpoint: str
+) -> Report:
+    """Work out every figure of `predictions` on the split called `split`."""
+    confusion = confusion_matrix(predictions.labels, predictions.predicted, len(classes))
+    counts = class_counts(confusion)
+    figures, micro = _figures(predictions, counts)
+    means = {name: averages(figures[name], counts.support, micro[name]) for name in figures}
+    most_frequent = int(counts.support.argmax())
+    metrics = {
+        "schema": SCHEMA,
+        "split": split,
+        "checkpoint": checkpoint,
+        "n": len(predictions.labels),
+        "loss": _number(predictions.loss),
+        "accuracy": _number(accuracy(confusion)),
+        "log_loss": _number(log_loss(predictions.labels, predictions.probabilities)),
+        "baseline": {
+            "class": classes[most_frequent],
+            "accuracy": int(counts.support[most_frequent]) / len(predictions.labels),
+        },
+        "confusion_matrix": confusion.tolist(),
+        "classes": _class_entries(classes, counts, figures, confusion),
+        "averages": {
+            f"{kind} avg": {
+                **{name: _number(means[name][kind]) for name in figures},
+                "support": len(predictions.labels),
+                **_number_of_classes(figures, kind),
+            }
+            for kind in ("macro", "weighted", "micro")
+        },
+        "undefined": [
+            {"class": classes[k], "metric": name, "reason": _reason(name, counts, k)}
+            for name, values in figures.items()
+            for k in np.flatnonzero(np.isnan(values))
+        ],
+    }
+    return Report(predictions, metrics, _classification_report(metrics))
+
+
+def _figures(
+    predictions: Predictions, counts: ClassCounts
+) -> tuple[dict[str, Floats], dict[str, float]]:
+    """Each figure of every class, and its micro average."""
+    figures = {}
+    micro = {}
+    pooled = counts.pooled()
+    for name in ("precision", "recall", "f1", "specificity", "fpr"):
+        key = "f1-score" if name == "f1" else name
+        figures[key] = getattr(counts, name)
+        micro[key] = float(getattr(pooled, name)[0])
+    for name in ("roc_auc", "average_precision"):
+        figures[name], micro[name] = scores_by_class(name, predictions)
+    return figures, micro
+
+
+def _class_entries(
+    classes: tuple[str, ...], counts: ClassCounts, figures: dict[str, Floats], confusion: Ints
+) -> list[dict[str, Any]]:
+    precision_ci = wilson(counts.tp, counts.predicted)
+    recall_ci = wilson(counts.tp, counts.support)
+    whole = ("support", "predicted", "tp", "fp", "fn", "tn")
+    return [
+        {
+            "id": k,
+            "name": name,
+            **{key: _number(values[k]) for key, values in figures.items()},
+            **{key: int(getattr(counts, key)[k]) for key in whole},
+            "precision_ci": _interval(precision_ci[k]),
+            "recall_ci": _interval(recall_ci[k]),
+            "confused_with": [
+                {"id": int(j), "name": classes[j], "n": int(confusion[k, j])}
+                for j in np.argsort(-confusion[k], kind="stable")
+                if j != k and confusion[k, j] > 0
+            ][:3],
+        }
+        for k, name in enumerate(classes)
+    ]
+
+
+def _number_of_classes(figures: dict[str, Floats], kind: str) -> dict[str, Any]:
+    """Over how many classes an average ran: over all figures, and by figure where they differ."""
+    everywhere = ~np.isnan(np.stack(list(figures.values()))).any(axis=0)
+    defined = {name: int(np.count_nonzero(~np.isnan(v))) for name, v in figures.items()}
+    if kind == "micro" or everywhere.all():
+        return {"classes": len(everywhere)}
+    return {"classes": int(everywhere.sum()), "classes_by_figure": defined}
+
+
+def _reason(name: str, counts: ClassCounts, k: np.intp) -> str:
+    if name == "roc_auc":
+        return _ABSENT if counts.support[k] == 0 else _ALONE
+    return _REASONS[name]
+
+
+def _classification_report(metrics: dict[str, Any]) -> dict[str, Any]:
+    keys = ("precision", "recall", "f1-score", "support")
+    return {
+        **{entry["name"]: {key: entry[key] for key in keys} for entry in metrics["classes"]},
+        "accuracy": metrics["accuracy"],
+        **{
+            kind: {key: metrics["averages"][kind][key] for key in keys}
+            for kind in ("macro avg", "weighted avg")
+        },
+    }
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def _interval(bounds: Floats) -> list[float] | None:
+    return None if np.isnan(bounds).any() else [float(bound) for bound in bounds]

@@ -1,0 +1,106 @@
+"""Figures and curves that need the scores behind the predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtrain.metrics.counts import ratio
+from mtrain.records import Floats, Ints
+
+Scores = NDArray[np.float32]
+Truths = NDArray[np.bool_]
+
+EPSILON = float(np.finfo(np.float32).eps)
+
+
+@dataclass(frozen=True, eq=False)
+class ThresholdCounts:
+    """Hits and false alarms at each distinct score as the threshold, highest first.
+
+    Both of shape (T + 1,), int64, from nothing called positive to everything.
+    """
+
+    tp: Ints
+    fp: Ints
+
+    @property
+    def true_positive_rate(self) -> Floats:
+        """y of the ROC curve, in [0, 1]; NaN without positives."""
+        return ratio(self.tp, self.tp[-1])
+
+    @property
+    def false_positive_rate(self) -> Floats:
+        """x of the ROC curve, in [0, 1]; NaN without negatives."""
+        return ratio(self.fp, self.fp[-1])
+
+    @property
+    def precision(self) -> Floats:
+        """y of the precision-recall curve, in [0, 1], at `true_positive_rate` as its x.
+
+        1 where nothing is called positive, by convention.
+        """
+        return np.concatenate([[1.0], ratio(self.tp[1:], (self.tp + self.fp)[1:])])
+
+    @property
+    def roc_auc(self) -> float:
+        """Area under the ROC curve, exact: the chance that a positive outranks a negative.
+
+        Ties count half: Fawcett, "An introduction to ROC analysis", Pattern Recognition Letters
+        27 (2006), 7. NaN without positives or without negatives.
+        """
+        twice = np.diff(self.fp) @ (self.tp[1:] + self.tp[:-1])
+        return float(ratio(twice, 2 * self.tp[-1] * self.fp[-1]))
+
+    @property
+    def average_precision(self) -> float:
+        """Sum of precision times the rise of recall over all thresholds, in [0, 1].
+
+        The step sum of Manning, Raghavan and Schütze (2008), 8.4; NaN without positives.
+        """
+        return float(np.diff(self.true_positive_rate) @ self.precision[1:])
+
+
+def threshold_counts(truths: Truths, scores: Scores) -> ThresholdCounts:
+    """Count at every threshold; `truths` says which rows are positive, both of shape (N,)."""
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
+    last_of_ties = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
+    tp = np.cumsum(truths[order], dtype=np.int64)[last_of_ties]
+    fp = 1 + last_of_ties - tp
+    return ThresholdCounts(np.insert(tp, 0, 0), np.insert(fp, 0, 0))
+
+
+def one_against_rest(labels: Ints, probabilities: Scores) -> list[ThresholdCounts]:
+    """The counts of each class as the positive one; labels (N,), probabilities (N, K)."""
+    return [
+        threshold_counts(labels == k, probabilities[:, k]) for k in range(probabilities.shape[1])
+    ]
+
+
+def pooled(labels: Ints, probabilities: Scores) -> ThresholdCounts:
+    """All (row, class) pairs as one problem of N * K rows: of the micro averages."""
+    truths = labels[:, None] == np.arange(probabilities.shape[1])
+    return threshold_counts(truths.ravel(), probabilities.ravel())
+
+
+def log_loss(labels: Ints, probabilities: Scores) -> float:
+    """Mean of -log(probability of the true class), natural logarithm, at least 0.
+
+    In float64; probabilities are clipped to [eps, 1 - eps], eps float32's, as scikit-learn does.
+    """
+    true = np.take_along_axis(probabilities.astype(np.float64), labels[:, None], axis=1)
+    return float(-np.log(np.clip(true, EPSILON, 1 - EPSILON)).mean())
+
+
+def top_k_hits(labels: Ints, probabilities: Scores, k: int) -> int:
+    """Rows whose true class is among the k likeliest; of equal ones the lower index is likelier.
+
+    k = 1 counts what the argmax gets right.
+    """
+    true = np.take_along_axis(probabilities, labels[:, None], axis=1)
+    lower_index = np.arange(probabilities.shape[1]) < labels[:, None]
+    ahead = (probabilities > true) | ((probabilities == true) & lower_index)
+    return int(np.count_nonzero(ahead.sum(axis=1) < k))

@@ -1,0 +1,83 @@
+"""From a config to a Keras model, its loss and its optimizer; nothing is read from a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mtrain.config.optimizers import OptimizerConfig
+    from mtrain.config.schema import LossConfig, ModelConfig
+
+
+def build_model(config: ModelConfig, n_features: int, n_classes: int, seed: int) -> keras.Model:
+    """A multilayer perceptron from (N, `n_features`) to class probabilities.
+
+    Two classes have one sigmoid output, (N, 1): the probability of class 1; more have a softmax,
+    (N, `n_classes`). `seed` draws the initial weights and dropout, layer by layer.
+    """
+    seeds = _layer_seeds(seed)
+    layers: list[keras.layers.Layer] = [keras.Input((n_features,), name="input")]
+    for number, units in enumerate(config.hidden, 1):
+        if config.batch_norm:
+            # Normalised between the sum and the activation, as Ioffe and Szegedy (2015) have it.
+            layers += [
+                _dense(units, None, config.l2, next(seeds), f"hidden_{number}"),
+                keras.layers.BatchNormalization(name=f"batch_norm_{number}"),
+                keras.layers.Activation(config.activation, name=f"activation_{number}"),
+            ]
+        else:
+            layers.append(
+                _dense(units, config.activation, config.l2, next(seeds), f"hidden_{number}")
+            )
+        if config.dropout:
+            layers.append(
+                keras.layers.Dropout(config.dropout, seed=next(seeds), name=f"dropout_{number}")
+            )
+    units, activation = (1, "sigmoid") if n_classes == 2 else (n_classes, "softmax")
+    layers.append(_dense(units, activation, config.l2, next(seeds), "output"))
+    return keras.Sequential(layers, name="mlp")
+
+
+def build_loss(config: LossConfig, n_classes: int) -> keras.losses.Loss:
+    """The loss of labels and the model's outputs: labels (N,), or one-hot where it smooths."""
+    if n_classes == 2:
+        return keras.losses.BinaryCrossentropy(label_smoothing=config.label_smoothing)
+    if config.label_smoothing:
+        return keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing)
+    # Of the same labels, the same mathematics as the categorical one, without the one-hot rows.
+    return keras.losses.SparseCategoricalCrossentropy()
+
+
+def build_optimizer(config: OptimizerConfig) -> keras.optimizers.Optimizer:
+    """Keras' optimizer of that name with these parameters."""
+    kinds = {
+        "sgd": keras.optimizers.SGD,
+        "rmsprop": keras.optimizers.RMSprop,
+        "adam": keras.optimizers.Adam,
+        "adamw": keras.optimizers.AdamW,
+    }
+    return kinds[config.name](**config.model_dump(exclude={"name"}))
+
+
+def _dense(
+    units: int, activation: str | None, l2: float, seed: int, name: str
+) -> keras.layers.Dense:
+    return keras.layers.Dense(
+        units,
+        activation=activation,
+        kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
+        kernel_regularizer=keras.regularizers.L2(l2) if l2 else None,
+        name=name,
+    )
+
+
+def _layer_seeds(seed: int) -> Iterator[int]:
+    """One seed after the other, each independent of the rest."""
+    generator = np.random.default_rng(seed)
+    while True:
+        yield int(generator.integers(2**31))

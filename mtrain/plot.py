@@ -1,0 +1,35 @@
+"""Draw a history's charts; needs neither TensorFlow nor the data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mtrain.run.files import write_bytes
+from mtrain.run.history import read_history
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mtrain.metrics.history import History
+
+
+def plot(path: Path, out: Path | None = None, file_format: str = "png") -> list[Path]:
+    """Draw the charts of a run directory or a `history.json`; returns the files written.
+
+    They go to `out`, by default `charts` beside the history. Raises `MtrainError` for what is no
+    history.
+    """
+    history = read_history(path)  # before matplotlib: a wrong path fails at once
+    beside = path if path.is_dir() else path.parent
+    return draw(history, out or beside / "charts", file_format)
+
+
+def draw(history: History, folder: Path, file_format: str = "png") -> list[Path]:
+    """Draw the charts of `history` into `folder`; `file_format` is png, svg or pdf."""
+    from mtrain.report.charts import history_charts
+
+    files = []
+    for name, content in history_charts(history, file_format):
+        write_bytes(folder / name, content)
+        files.append(folder / name)
+    return files

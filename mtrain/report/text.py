@@ -1,0 +1,31 @@
+"""Numbers and names as they are shown."""
+
+from __future__ import annotations
+
+import math
+
+
+def inert(name: str) -> str:
+    """A name that does nothing to a terminal or a chart: what is not printable is escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
+def share(value: float | None) -> str:
+    """A number in [0, 1] with three decimals; a dash where it is undefined."""
+    return "–" if value is None or math.isnan(value) else f"{value:.3f}"
+
+
+def figure(value: float | None) -> str:
+    """Any number with four significant digits; a dash where it is undefined."""
+    return "–" if value is None or math.isnan(value) else f"{value:.4g}"
+
+
+def duration(seconds: float) -> str:
+    """`0.35 s`, `12 s`, `3:05`, `1:02:03`."""
+    if seconds < 10:
+        return f"{seconds:.2g} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"

@@ -1,0 +1,186 @@
+"""Checkpoints: a directory of arrays, plain state and the hashes of both, written whole."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mtrain.config.load import load_config
+from mtrain.errors import MtrainError, UsageError
+from mtrain.run.directory import RunDirectory
+from mtrain.run.files import npz_bytes, read_json, write_bytes, write_json, write_text
+from mtrain.records import Arrays, TrainingState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from mtrain.config.schema import Config
+
+SCHEMA = 1
+ARRAYS = "arrays.npz"
+STATE = "state.json"
+SUMS = "SHA256SUMS"
+
+_NAME = re.compile(r"epoch-\d{4,}(-step-\d{6,})?")
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """All that a model is, and all that its training needs to go on."""
+
+    config: Config
+    classes: tuple[str, ...]
+    n_features: int
+    scaler: Arrays
+    """What scaling learned from the training split, by name."""
+
+    training: TrainingState
+    history: dict[str, Any]
+    """The content of `history.json` so far."""
+
+    @property
+    def name(self) -> str:
+        """`epoch-0007` after seven epochs, `epoch-0008-step-000350` within the next."""
+        epoch, step = self.training.cursor["epoch"], self.training.cursor["step"]
+        return f"epoch-{epoch + 1:04}-step-{step:06}" if step else f"epoch-{epoch:04}"
+
+
+def save_checkpoint(run: RunDirectory, checkpoint: Checkpoint) -> str:
+    """Write the checkpoint, unless it is there; returns its name."""
+    name = checkpoint.name
+    path = run.checkpoints / name
+    if path.exists():
+        return name
+    beside = run.checkpoints / f".{name}.tmp"
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        scaler = {f"scaler/{key}": array for key, array in checkpoint.scaler.items()}
+        write_bytes(beside / ARRAYS, npz_bytes(checkpoint.training.arrays | scaler))
+        write_json(
+            beside / STATE,
+            {
+                "schema": SCHEMA,
+                "config": checkpoint.config.model_dump(mode="json"),
+                "classes": list(checkpoint.classes),
+                "n_features": checkpoint.n_features,
+                "cursor": checkpoint.training.cursor,
+                "history": checkpoint.history,
+            },
+        )
+        sums = (f"{_sha256(beside / file)}  {file}\n" for file in (ARRAYS, STATE))
+        write_text(beside / SUMS, "".join(sums))
+        _flush(beside)
+        beside.rename(path)
+        _flush(run.checkpoints)
+    except OSError as error:
+        raise MtrainError(f"{path}: cannot be written: {error.strerror}") from error
+    return name
+
+
+def point_to(run: RunDirectory, **pointers: str) -> None:
+    """Write `best` and `last`, and drop the checkpoints that neither names."""
+    for pointer, name in pointers.items():
+        write_text(run.checkpoints / pointer, f"{name}\n")
+    kept = {_pointed(run, pointer) for pointer in ("best", "last")}
+    for path in run.checkpoints.iterdir():
+        if path.is_dir() and _NAME.fullmatch(path.name) and path.name not in kept:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def find_checkpoint(path: Path) -> tuple[RunDirectory, Path]:
+    """The run and the checkpoint that `path` means: a run directory, or one of its checkpoints.
+
+    A run directory means its best checkpoint, or its last where there is no best.
+    """
+    if not path.exists():
+        raise MtrainError(f"{path}: no such run or checkpoint; `mtrain fit` makes one")
+    if (path / STATE).is_file():
+        return RunDirectory(path.resolve().parent.parent), path
+    run = RunDirectory(path)
+    for pointer in ("best", "last"):
+        if (name := _pointed(run, pointer)) is not None:
+            return run, run.checkpoints / name
+    raise MtrainError(
+        f"{path}: neither a run directory with a checkpoint nor a checkpoint (no {STATE}); "
+        "`mtrain fit` makes one"
+    )
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read the checkpoint directory at `path`, without running anything it holds.
+
+    Raises `MtrainError` where a file is missing, is not as its hash says, or is not a checkpoint's.
+    """
+    _check_sums(path)
+    state = read_json(path / STATE)
+    try:
+        if state["schema"] != SCHEMA:
+            raise MtrainError(
+                f"{path}: its schema is {state['schema']!r}, this mtrain reads {SCHEMA}"
+            )
+        with np.load(path / ARRAYS, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        scaler = {
+            name.removeprefix("scaler/"): arrays.pop(name)
+            for name in list(arrays)
+            if name.startswith("scaler/")
+        }
+        return Checkpoint(
+            config=load_config(state["config"], {}),
+            classes=tuple(state["classes"]),
+            n_features=state["n_features"],
+            scaler=scaler,
+            training=TrainingState(arrays, state["cursor"]),
+            history=state["history"],
+        )
+    except UsageError as error:
+        raise MtrainError(f"{path / STATE}: {error}") from error
+    except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
+        raise MtrainError(f"{path}: not a checkpoint as mtrain writes it: {error}") from error
+
+
+def _pointed(run: RunDirectory, pointer: str) -> str | None:
+    """The checkpoint that `best` or `last` names; None where the file is missing."""
+    path = run.checkpoints / pointer
+    if not path.is_file():
+        return None
+    name = path.read_text(encoding="utf-8", errors="replace").strip()
+    if not _NAME.fullmatch(name):
+        raise MtrainError(f"{path}: names no checkpoint, but {name!r:.60}")
+    return name
+
+
+def _check_sums(path: Path) -> None:
+    try:
+        lines = (path / SUMS).read_text(encoding="utf-8").splitlines()
+        sums = dict(line.split("  ", 1)[::-1] for line in lines)
+        for file in (ARRAYS, STATE):
+            if sums.get(file) != _sha256(path / file):
+                raise MtrainError(f"{path / file}: damaged: its hash is not that in {SUMS}")
+    except OSError as error:
+        raise MtrainError(f"{error.filename}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise MtrainError(f"{path / SUMS}: damaged") from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _flush(directory: Path) -> None:
+    """Make the names in a directory last through a crash."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

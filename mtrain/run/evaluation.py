@@ -1,0 +1,56 @@
+"""What an evaluation leaves behind, but for its charts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mtrain.run.files import npz_bytes, write_bytes, write_csv, write_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mtrain.metrics.report import Report
+    from mtrain.records import Ints
+
+
+def write_evaluation(folder: Path, report: Report, rows: Ints) -> None:
+    """Write the report, the predictions and the mistakes.
+
+    `rows`, shape (N,), says where each row of the split stands in the file it came from.
+    """
+    predictions = report.predictions
+    write_json(folder / "metrics.json", report.metrics)
+    write_json(folder / "classification_report.json", report.classification_report)
+    arrays = {
+        "y_true": predictions.labels,
+        "y_pred": predictions.predicted,
+        "probabilities": predictions.probabilities,
+    }
+    write_bytes(folder / "predictions.npz", npz_bytes(arrays))
+    write_csv(
+        folder / "errors.csv",
+        ["row", "true", "predicted", "probability_true", "probability_predicted"],
+        _errors(report, rows),
+    )
+
+
+def _errors(report: Report, rows: Ints) -> list[tuple[int, str, str, float, float]]:
+    """The mistakes, the most confident first."""
+    predictions = report.predictions
+    names = [entry["name"] for entry in report.metrics["classes"]]
+    wrong = np.flatnonzero(predictions.labels != predictions.predicted)
+    true, predicted = predictions.labels[wrong], predictions.predicted[wrong]
+    p_true = predictions.probabilities[wrong, true]
+    p_predicted = predictions.probabilities[wrong, predicted]
+    return [
+        (
+            int(rows[wrong[i]]),
+            names[true[i]],
+            names[predicted[i]],
+            float(str(p_true[i])),
+            float(str(p_predicted[i])),
+        )
+        for i in np.argsort(-p_predicted, kind="stable")
+    ]

@@ -1,0 +1,112 @@
+"""`history.json` and `history.csv`: a history written and read back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mtrain.errors import MtrainError
+from mtrain.metrics.history import History
+from mtrain.run.files import read_json, write_csv, write_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCHEMA = 1
+
+
+def history_as_json(history: History, epochs: int | None = None) -> dict[str, Any]:
+    """The content of `history.json`, of the first `epochs`; None: of all."""
+
+    def first(columns: dict[str, Any]) -> dict[str, Any]:
+        return {key: column[:epochs] for key, column in columns.items()}
+
+    return {
+        "schema": SCHEMA,
+        "run": history.run,
+        "classes": list(history.classes),
+        "epoch": history.epoch[:epochs],
+        "seconds": history.seconds[:epochs],
+        "history": first(history.scalars),
+        "counts": {split: first(columns) for split, columns in history.counts.items()},
+        "per_class": {split: first(columns) for split, columns in history.per_class.items()},
+        "segments": history.segments,
+    }
+
+
+def write_history(history: History, path: Path) -> None:
+    """Write `history.json` at `path`, and its scalars as `history.csv` beside it."""
+    write_json(path, history_as_json(history))
+    columns = [history.epoch, history.seconds, *history.scalars.values()]
+    header = ["epoch", "seconds", *history.scalars]
+    write_csv(path.with_suffix(".csv"), header, zip(*columns, strict=True))
+
+
+def read_history(path: Path) -> History:
+    """Read the `history.json` at `path`, or that of the run directory at `path`.
+
+    Raises `MtrainError` for what is no history of this schema.
+    """
+    if not path.exists():
+        raise MtrainError(f"{path}: no such file or run directory")
+    if path.is_dir():
+        file = path / "history.json"
+        if not file.is_file():
+            raise MtrainError(
+                f"{path}: not a run directory (no history.json); `mtrain fit` makes one"
+            )
+        path = file
+    data = read_json(path)
+    try:
+        return _from_json(data)
+    except (KeyError, TypeError, ValueError) as error:
+        problem = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise MtrainError(f"{path}: not a history as mtrain writes it: {problem}") from error
+
+
+def _from_json(data: Any) -> History:
+    if not isinstance(data, dict):
+        raise TypeError("not a mapping")
+    if data["schema"] != SCHEMA:
+        raise ValueError(f"its schema is {data['schema']!r}, this mtrain reads {SCHEMA}")
+    classes = data["classes"]
+    epochs = len(data["epoch"])
+    if not all(isinstance(name, str) for name in classes):
+        raise TypeError("classes must be names")
+    history = History(
+        run=str(data["run"]),
+        classes=tuple(classes),
+        epoch=_numbers(data["epoch"], (epochs,), "epoch", np.int64),
+        seconds=_numbers(data["seconds"], (epochs,), "seconds", np.float64),
+        scalars={
+            key: _numbers(values, (epochs,), key, np.float64)
+            for key, values in data["history"].items()
+        },
+        segments=data["segments"],
+    )
+    shape = (epochs, len(classes))
+    for split, columns in data["counts"].items():
+        history.counts[split] = {
+            key: _numbers(columns[key], shape, key, np.int64) for key in ("tp", "fp", "fn")
+        }
+    for split, columns in data["per_class"].items():
+        history.per_class[split] = {
+            key: _numbers(values, shape, key, np.float64) for key, values in columns.items()
+        }
+    return history
+
+
+def _numbers(values: Any, shape: tuple[int, ...], key: str, dtype: type[np.generic]) -> list[Any]:
+    """The numbers as plain lists of that shape and type; null is NaN."""
+    if dtype is np.float64:
+        array = np.array(values, dtype=object)
+        array = np.where(array == None, np.nan, array)  # noqa: E711 -- elementwise, not identity
+        array = array.astype(dtype)
+    else:
+        array = np.array(values)
+        if array.size and array.dtype.kind != "i":
+            raise TypeError(f"{key} must be whole numbers")
+    if array.shape != shape and not (array.size == 0 and 0 in shape):
+        raise ValueError(f"{key} must have the shape {shape}, got {array.shape}")
+    return array.tolist()

@@ -1,0 +1,243 @@
+"""Train an experiment: its data, its model, the engine, and what is kept of each record."""
+
+from __future__ import annotations
+
+import platform
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+from mtrain.config.load import config_to_yaml
+from mtrain.config.reader import dotted
+from mtrain.data import load_dataset
+from mtrain.errors import DivergedError, UsageError
+from mtrain.evaluate import evaluate
+from mtrain.metrics.epoch import EpochFigures, counted_k, epoch_figures
+from mtrain.metrics.monitor import higher_is_better, should_stop
+from mtrain.records import Progress
+from mtrain.plot import draw
+from mtrain.run.checkpoint import Checkpoint
+from mtrain.run.directory import choose_directory, make_directory
+from mtrain.run.environment import describe_environment
+from mtrain.run.files import write_json, write_text
+from mtrain.metrics.history import History
+from mtrain.run.history import history_as_json
+from mtrain.run.recorder import Recorder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from mtrain.config.schema import Config
+    from mtrain.engine.training import Trainer
+    from mtrain.metrics.report import Report
+    from mtrain.records import Dataset
+    from mtrain.run.directory import RunDirectory
+
+
+class Observer(Protocol):
+    """Whoever watches a training; it changes nothing."""
+
+    def begin(self, device: str, config: Config, dataset: Dataset) -> None:
+        """Training is about to start on `device`."""
+
+    def progress(self, progress: Progress) -> None:
+        """A chunk of steps is done."""
+
+    def epoch(self, figures: EpochFigures, seconds: float) -> None:
+        """An epoch is done, after so many seconds."""
+
+    def end(self, why: str | None) -> None:
+        """Training is over; `why` is None after the last epoch."""
+
+
+class _Nobody(Observer):
+    """Watches nothing."""
+
+
+_NOBODY = _Nobody()
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a training left behind."""
+
+    path: Path
+    history: History
+    report: Report | None
+    """The evaluation on the test split; None where training was stopped."""
+
+    stopped_by: signal.Signals | None
+    """The signal that stopped it."""
+
+
+def train(
+    config: Config,
+    *,
+    out: Path | None = None,
+    device: str = "auto",
+    observer: Observer = _NOBODY,
+) -> Run:
+    """Train, keep everything in a run directory, and evaluate its best checkpoint on test.
+
+    `out` is that directory, new or empty; None: a free one of `outputs/<name>`. Raises
+    `MtrainError` for all that is wrong with the data, the device or the disk, and
+    `DivergedError` when the loss or a weight is no longer finite; what was learned is saved.
+    """
+    run = choose_directory(config.name, out)
+    dataset = load_dataset(config.dataset, progress=observer is not _NOBODY)
+    _check_classes(config, dataset)
+
+    from mtrain.engine.backend import load_tensorflow
+
+    load_tensorflow()
+    import tensorflow as tf
+
+    from mtrain.engine.device import choose_compilation, choose_device, thread_count
+
+    chosen = choose_device(device)
+    compilation = choose_compilation(config, chosen)
+    make_directory(run)
+    write_text(run.config, config_to_yaml(config))
+    write_json(
+        run.environment,
+        describe_environment(
+            device=chosen.description,
+            device_reason=chosen.reason,
+            threads=thread_count(),
+            compile=compilation,
+            seed=config.seed,
+            data={"sha256": dataset.sha256, "source": dataset.source},
+        ),
+    )
+    observer.begin(f"{chosen.description} ({chosen.reason}), {compilation}", config, dataset)
+    with tf.device(chosen.name):
+        trainer = _make_trainer(config, dataset, jit_compile=compilation == "xla")
+        recorder = _make_recorder(config, dataset, run, trainer)
+        stopped_by = _train(config, trainer, recorder, observer)
+    report = None
+    if stopped_by is None:
+        report = evaluate(run.path, dataset=dataset)
+    draw(recorder.history, run.charts)
+    return Run(run.path, recorder.history, report, stopped_by)
+
+
+def _train(
+    config: Config, trainer: Trainer, recorder: Recorder, observer: Observer
+) -> signal.Signals | None:
+    """Consume the trainer's records until it is done or to be stopped; returns the signal."""
+    why = None
+    began = time.perf_counter()
+    try:
+        with _interruptible() as signals:
+            for record in trainer.records():
+                if isinstance(record, Progress):
+                    observer.progress(record)
+                else:
+                    figures = epoch_figures(record, config.metrics)
+                    now = time.perf_counter()
+                    seconds, began = now - began, now
+                    recorder.epoch(figures, seconds, trainer.state())
+                    observer.epoch(figures, seconds)
+                    why = _stops_early(config, recorder.history)
+                if signals or why:
+                    break
+    except DivergedError:
+        recorder.finish()
+        observer.end("training diverged")
+        raise
+    recorder.finish(trainer.state())
+    observer.end(f"stopped by {signals[0].name}, saved" if signals else why)
+    return signals[0] if signals else None
+
+
+@contextmanager
+def _interruptible() -> Iterator[list[signal.Signals]]:
+    """Yields a list that the first SIGINT is put into; the second stops at once."""
+    received: list[signal.Signals] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received  # only the main thread may handle signals
+        return
+
+    def receive(number: int, _frame: object) -> None:
+        received.append(signal.Signals(number))
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, receive)
+    try:
+        yield received
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _stops_early(config: Config, history: History) -> str | None:
+    """Why training is to stop after this epoch; None if it is not."""
+    if (stopping := config.training.early_stopping) is None:
+        return None
+    stop = should_stop(
+        history.monitored(stopping.monitor),
+        higher=higher_is_better(stopping.monitor),
+        patience=stopping.patience,
+        min_delta=stopping.min_delta,
+    )
+    return f"{stopping.monitor} has not improved for {stopping.patience} epochs" if stop else None
+
+
+def _check_classes(config: Config, dataset: Dataset) -> None:
+    """Raise `UsageError` for settings that cannot be with this data's classes."""
+    problems = [
+        f"{dotted(keys)}: {problem}"
+        for keys, problem in config.class_conflicts(len(dataset.classes))
+    ]
+    if problems:
+        raise UsageError("\n".join(problems))
+
+
+def _make_trainer(config: Config, dataset: Dataset, *, jit_compile: bool) -> Trainer:
+    from mtrain.engine.network import make_network
+    from mtrain.engine.training import Trainer
+    from mtrain.model import build_loss, build_model, build_optimizer
+
+    n_classes = len(dataset.classes)
+    model = build_model(config.model, dataset.train.features.shape[1], n_classes, config.seed)
+    network = make_network(
+        model, build_loss(config.loss, n_classes), n_classes, dataset.divisor
+    )
+    return Trainer(
+        network,
+        build_optimizer(config.optimizer),
+        dataset.train,
+        dataset.val,
+        epochs=config.training.epochs,
+        batch_size=config.training.batch_size,
+        shuffle=config.training.shuffle,
+        seed=config.seed,
+        jit_compile=jit_compile,
+        top_k=counted_k(config.metrics),
+    )
+
+
+def _make_recorder(
+    config: Config, dataset: Dataset, run: RunDirectory, trainer: Trainer
+) -> Recorder:
+    segment = {
+        "epochs": [1, 0],
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": 0.0,
+        "resumed_from": None,
+        "host": platform.node(),
+    }
+    history = History(run.path.absolute().name, dataset.classes, segments=[segment])
+    untrained = Checkpoint(
+        config,
+        dataset.classes,
+        dataset.train.features.shape[1],
+        dataset.scaler,
+        trainer.state(),
+        history_as_json(history),
+    )
+    return Recorder(run, history, untrained)
