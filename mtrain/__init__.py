@@ -1,3 +1,51 @@
 """Trains and evaluates classifiers, and shows precision and recall of every class."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from os import PathLike
+
+    from mtrain.metrics.report import Report
+    from mtrain.train import Run
+
+__all__ = ["evaluate", "fit"]
 __version__ = "0.1.0"
+
+
+def fit(
+    config: str | PathLike[str] | Mapping[str, Any],
+    *,
+    out: str | PathLike[str] | None = None,
+    device: str = "auto",
+    **overrides: Any,
+) -> Run:
+    """Train the experiment of a YAML file, or of a mapping like one, as `mtrain fit` does.
+
+    `overrides` are settings by dotted path: `fit("digits.yaml", **{"training.epochs": 3})`.
+    Nothing is printed. Raises `mtrain.errors.MtrainError` for everything a user can mend.
+    """
+    from pathlib import Path
+
+    from mtrain.config.load import load_config
+
+    source = Path(config) if isinstance(config, str) or hasattr(config, "__fspath__") else config
+    experiment = load_config(source, overrides)
+
+    from mtrain.train import train
+
+    return train(experiment, out=None if out is None else Path(out), device=device)
+
+
+def evaluate(checkpoint: str | PathLike[str], **options: Any) -> Report:
+    """Evaluate a run or a checkpoint as `mtrain evaluate` does.
+
+    `options` are those of `mtrain.evaluate.evaluate`: `split`, `data`, `threshold`.
+    """
+    from pathlib import Path
+
+    import mtrain.evaluate as use_case
+
+    return use_case.evaluate(Path(checkpoint), **options)

@@ -54,7 +54,13 @@ def evaluate(
     if threshold is not None:
         above = predictions.probabilities[:, 1] > np.float32(threshold)
         predictions = replace(predictions, predicted=above.astype(np.int64))
-    report = make_report(predictions, saved.classes, split, path.name)
+    report = make_report(
+        predictions,
+        saved.classes,
+        split=split,
+        checkpoint=path.name,
+        selected=split == "val" and (saved.config.save_best or "").startswith("val_"),
+    )
     folder = evaluation_folder(checkpoint, split)
     write_evaluation(folder, report, rows.rows)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
+
+from mtrain.records import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +65,20 @@ def build_optimizer(config: OptimizerConfig) -> keras.optimizers.Optimizer:
         "adamw": keras.optimizers.AdamW,
     }
     return kinds[config.name](**config.model_dump(exclude={"name"}))
+
+
+def list_layers(model: keras.Model) -> list[Layer]:
+    """What there is to say of each layer, input side first."""
+    return [
+        Layer(
+            name=layer.name,
+            kind=type(layer).__name__,
+            output_shape=tuple(layer.output.shape),
+            parameters=layer.count_params(),
+            trainable=sum(math.prod(weight.shape) for weight in layer.trainable_weights),
+        )
+        for layer in model.layers
+    ]
 
 
 def _dense(

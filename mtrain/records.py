@@ -137,3 +137,19 @@ class TrainingState:
 
     cursor: Mapping[str, Any]
     """The epoch under way, the steps done in it, and what they counted."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer of a model, for its summary."""
+
+    name: str
+    kind: str
+    """Its Keras class."""
+
+    output_shape: tuple[int | None, ...]
+    """None stands for the rows of a batch."""
+
+    parameters: int
+    trainable: int
+    """How many of the parameters training changes."""

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 class Observer(Protocol):
     """Whoever watches a training; it changes nothing."""
 
-    def begin(self, device: str, config: Config, dataset: Dataset) -> None:
-        """Training is about to start on `device`."""
+    def begin(self, device: str, config: Config, dataset: Dataset, parameters: int) -> None:
+        """Training of a model of so many parameters is about to start on `device`."""
 
     def progress(self, progress: Progress) -> None:
         """A chunk of steps is done."""
@@ -59,7 +59,7 @@ class _Nobody(Observer):
     """Watches nothing."""
 
 
-_NOBODY = _Nobody()
+SILENT = _Nobody()
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ def train(
     *,
     out: Path | None = None,
     device: str = "auto",
-    observer: Observer = _NOBODY,
+    observer: Observer = SILENT,
 ) -> Run:
     """Train, keep everything in a run directory, and evaluate its best checkpoint on test.
 
@@ -89,7 +89,7 @@ def train(
     `DivergedError` when the loss or a weight is no longer finite; what was learned is saved.
     """
     run = choose_directory(config.name, out)
-    dataset = load_dataset(config.dataset, progress=observer is not _NOBODY)
+    dataset = load_dataset(config.dataset, progress=observer is not SILENT)
     _check_classes(config, dataset)
 
     from mtrain.engine.backend import load_tensorflow
@@ -114,9 +114,10 @@ def train(
             data={"sha256": dataset.sha256, "source": dataset.source},
         ),
     )
-    observer.begin(f"{chosen.description} ({chosen.reason}), {compilation}", config, dataset)
     with tf.device(chosen.name):
         trainer = _make_trainer(config, dataset, jit_compile=compilation == "xla")
+        device_line = f"{chosen.description} ({chosen.reason}), compiled as {compilation}"
+        observer.begin(device_line, config, dataset, trainer.parameters)
         recorder = _make_recorder(config, dataset, run, trainer)
         stopped_by = _train(config, trainer, recorder, observer)
     report = None

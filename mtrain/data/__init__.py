@@ -55,6 +55,18 @@ def load_dataset(
     )
 
 
+def dataset_shape(config: DatasetConfig) -> tuple[int, int]:
+    """Features and classes of the data set; it is read only where `dataset.path` may change them.
+
+    Raises `MtrainError` as `load_dataset` does.
+    """
+    n_classes = 10 if config.classes is None else len(config.classes)
+    if config.path is not None:
+        source = read_source(config, progress=False)
+        return source.train.features.shape[1], n_classes
+    return 8 * 8 if config.name == "digits" else 28 * 28, n_classes
+
+
 def read_source(config: DatasetConfig, *, progress: bool) -> Source:
     """The data set that `config` names, as it is."""
     if config.name == "digits":

@@ -53,6 +53,7 @@ class Trainer:
         self.epochs = epochs
         self.batch_size = min(batch_size, len(train))
         self.steps = math.ceil(len(train) / batch_size)
+        self.parameters = network.model.count_params()
         self._network = network
         self._optimizer = optimizer
         self._train = train

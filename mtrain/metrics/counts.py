@@ -76,6 +76,11 @@ class ClassCounts:
         """
         return ratio(self.fp, self.tn + self.fp)
 
+    @property
+    def accuracy(self) -> float:
+        """Share of all rows whose class was predicted, in [0, 1]; NaN without rows."""
+        return float(ratio(self.tp.sum(), self.support.sum()))
+
     def pooled(self) -> ClassCounts:
         """All classes' counts added up, shape (1,): their ratios are the micro averages."""
         return ClassCounts(*(counts.sum(keepdims=True) for counts in self._all))
@@ -97,11 +102,6 @@ def confusion_matrix(labels: NDArray[np.integer], predicted: NDArray[np.integer]
     """Rows of true class i predicted as j; shape (k, k), int64."""
     pairs = labels.astype(np.int64) * k + predicted
     return np.bincount(pairs, minlength=k * k).reshape(k, k)
-
-
-def accuracy(confusion: Ints) -> float:
-    """Share of all rows whose class was predicted, in [0, 1]; NaN without rows."""
-    return float(ratio(np.trace(confusion), confusion.sum()))
 
 
 def averages(values: Floats, support: Ints, micro: float) -> dict[str, float]:

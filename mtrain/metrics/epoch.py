@@ -10,7 +10,6 @@ import numpy as np
 from mtrain.config.names import RANKING_METRICS, RATIO_METRICS
 from mtrain.metrics.counts import (
     ClassCounts,
-    accuracy,
     averages,
     class_counts,
     confusion_matrix,
@@ -91,7 +90,7 @@ def _counted(
     per_class = {}
     for metric in metrics:
         if metric.name == "accuracy":
-            scalars["accuracy"] = accuracy(counted.confusion)
+            scalars["accuracy"] = counts.accuracy
         elif metric.name == "top_k" and counted.top_k is not None:
             scalars["top_k"] = counted.top_k / int(counted.confusion.sum())
         elif metric.name in RATIO_METRICS:

@@ -10,7 +10,6 @@ import numpy as np
 
 from mtrain.metrics.counts import (
     ClassCounts,
-    accuracy,
     averages,
     class_counts,
     confusion_matrix,
@@ -49,9 +48,18 @@ class Report:
 
 
 def make_report(
-    predictions: Predictions, classes: tuple[str, ...], split: str, checkpoint: str
+    predictions: Predictions,
+    classes: tuple[str, ...],
+    *,
+    split: str,
+    checkpoint: str,
+    selected: bool = False,
 ) -> Report:
-    """Work out every figure of `predictions` on the split called `split`."""
+    """Work out every figure of `predictions` on the split called `split`.
+
+    `selected` says that the checkpoint was chosen for its figures on this split, so that they,
+    and their intervals, are optimistic.
+    """
     confusion = confusion_matrix(predictions.labels, predictions.predicted, len(classes))
     counts = class_counts(confusion)
     figures, micro = _figures(predictions, counts)
@@ -61,9 +69,10 @@ def make_report(
         "schema": SCHEMA,
         "split": split,
         "checkpoint": checkpoint,
+        "selected": selected,
         "n": len(predictions.labels),
         "loss": _number(predictions.loss),
-        "accuracy": _number(accuracy(confusion)),
+        "accuracy": _number(counts.accuracy),
         "log_loss": _number(log_loss(predictions.labels, predictions.probabilities)),
         "baseline": {
             "class": classes[most_frequent],

@@ -147,7 +147,7 @@ def draw_precision_recall(report: Report) -> Figure:
         bounds = np.array([entry[f"{metric}_ci"] or (math.nan, math.nan) for entry in entries])
         average = share(report.metrics["averages"]["macro avg"][metric])
         at = positions + offset * height
-        axes.barh(at, np.nan_to_num(values), height, color=colour, label=f"{metric} ({average})")
+        axes.barh(at, np.nan_to_num(values), height, color=colour, label=f"{metric}, on average {average}")
         axes.errorbar(
             values,
             at,
@@ -168,7 +168,7 @@ def draw_precision_recall(report: Report) -> Figure:
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("share, with 95 % Wilson interval")
     axes.set_title(f"Precision and recall by class, {_split_words(report)}")
-    figure.legend(loc="outside lower center", ncols=2, title="(macro average)")
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 

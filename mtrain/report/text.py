@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 
 
+SPLITS = {"train": "training", "val": "validation", "test": "test"}
+"""The splits in words."""
+
+
 def inert(name: str) -> str:
     """A name that does nothing to a terminal or a chart: what is not printable is escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)

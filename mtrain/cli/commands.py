@@ -1,0 +1,200 @@
+"""The commands."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import mtrain
+from mtrain.errors import UsageError
+
+if TYPE_CHECKING:
+    from mtrain.metrics.report import Report
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,  # halves the time of --help
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class DeviceChoice(StrEnum):
+    """Where to train."""
+
+    auto = "auto"
+    cpu = "cpu"
+    gpu = "gpu"
+
+
+class SplitChoice(StrEnum):
+    """The splits of a data set."""
+
+    test = "test"
+    val = "val"
+    train = "train"
+
+
+class FormatChoice(StrEnum):
+    """The formats a chart can have."""
+
+    png = "png"
+    svg = "svg"
+    pdf = "pdf"
+
+
+Settings = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="Settings that replace those of the config."),
+]
+CheckpointPath = Annotated[
+    Path,
+    typer.Argument(
+        metavar="CHECKPOINT",
+        help="A run directory (its best checkpoint, or its last), or one of its checkpoints.",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+
+
+@app.callback(invoke_without_command=True)
+def mtrain_command(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with any error.")] = False,
+) -> None:
+    """Train and evaluate classifiers, and see precision and recall of every class."""
+    if version:
+        typer.echo(f"mtrain {mtrain.__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit
+
+
+@app.command()
+def fit(
+    config: Annotated[
+        Path,
+        typer.Argument(metavar="CONFIG", help="The experiment, a YAML file.", show_default=False),
+    ],
+    settings: Settings = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The run directory, new or empty. [outputs/<name>]"),
+    ] = None,
+    device: Annotated[DeviceChoice, typer.Option(help="Where to train.")] = DeviceChoice.auto,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Train an experiment, evaluate its best checkpoint, and draw every chart."""
+    from mtrain.config.load import load_config, parse_overrides
+
+    experiment = load_config(config, parse_overrides(settings or []))
+
+    from mtrain.report.console import watch
+    from mtrain.train import SILENT, train
+
+    run = train(
+        experiment, out=out, device=device, observer=SILENT if quiet else watch(sys.stderr)
+    )
+    if as_json:
+        evaluation = run.report.metrics if run.report else None
+        _print_json({"run": str(run.path), "evaluation": evaluation})
+    else:
+        if run.report is not None:
+            _print_report(run.report)
+        typer.echo(f"run: {run.path}")
+    return 0 if run.stopped_by is None else 128 + run.stopped_by
+
+
+@app.command()
+def evaluate(
+    checkpoint: CheckpointPath,
+    split: Annotated[SplitChoice, typer.Option(help="Which rows.")] = SplitChoice.test,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Another dataset.path than the run's.", exists=True),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="T", help="Of two classes, predict the second above this probability. [0.5]"
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Evaluate a checkpoint, and keep its figures, predictions, mistakes and charts."""
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise UsageError(f"--threshold: must be between 0 and 1, got {threshold}")
+
+    import mtrain.evaluate as use_case
+
+    report = use_case.evaluate(checkpoint, split=split, data=data, threshold=threshold)
+    if as_json:
+        _print_json(report.metrics)
+        return
+    _print_report(report)
+    typer.echo(f"evaluation: {use_case.evaluation_folder(checkpoint, split)}")
+
+
+@app.command()
+def plot(
+    history: Annotated[
+        Path,
+        typer.Argument(
+            metavar="HISTORY", help="A run directory or a history.json.", show_default=False
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where the charts go. [charts beside the history]"),
+    ] = None,
+    file_format: Annotated[
+        FormatChoice, typer.Option("--format", help="The charts' format.")
+    ] = FormatChoice.png,
+) -> None:
+    """Draw a run's learning curves, and precision and recall by class."""
+    import mtrain.plot as use_case
+
+    for path in use_case.plot(history, out, file_format):
+        typer.echo(path)
+
+
+@app.command()
+def summary(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CONFIG|CHECKPOINT", help="A YAML file, a run or a checkpoint.",
+            show_default=False,
+        ),
+    ],
+    settings: Settings = None,
+) -> None:
+    """Print a model's layers, output shapes and numbers of parameters."""
+    from mtrain.config.load import parse_overrides
+    from mtrain.summary import summarize
+
+    layers = summarize(model, parse_overrides(settings or []))
+
+    from mtrain.report.results import print_layers
+
+    print_layers(layers, sys.stdout)
+
+
+def _print_report(report: Report) -> None:
+    from mtrain.report.results import print_report
+
+    print_report(report, sys.stdout)
+
+
+def _print_json(data: Any) -> None:
+    from mtrain.run.files import json_text
+
+    typer.echo(json_text(data), nl=False)

@@ -1,0 +1,49 @@
+"""The entry point, and the one place where an error becomes a message and an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from mtrain.cli.commands import app
+from mtrain.errors import MtrainError
+
+USAGE = 2
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    for stream in (sys.stdout, sys.stderr):
+        # A class name that the terminal's encoding lacks is escaped, and stops nothing.
+        stream.reconfigure(errors="backslashreplace")
+    try:
+        status = _run(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output, `head` perhaps, has had enough. What is still buffered goes
+        # nowhere, or the interpreter would complain as it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    sys.exit(status)
+
+
+def _run(arguments: list[str]) -> int:
+    debug = "--debug" in arguments
+    try:
+        return app(arguments, prog_name="mtrain", standalone_mode=False) or 0
+    except MtrainError as error:
+        if debug:
+            raise
+        return _complain(str(error), error.exit_status)
+    except typer.TyperException as error:
+        return _complain(f"{' '.join(arguments)}: {error.format_message()}", USAGE)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _complain(problems: str, status: int) -> int:
+    for problem in problems.splitlines():
+        print(f"mtrain: {problem}", file=sys.stderr)
+    return status

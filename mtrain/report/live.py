@@ -1,0 +1,186 @@
+"""Training as it is watched on a terminal: a bar, and below it every class."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, TextIO
+
+import numpy as np
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from mtrain.metrics.counts import class_counts
+from mtrain.report.text import duration, figure, inert, share
+
+if TYPE_CHECKING:
+    from mtrain.config.schema import Config
+    from mtrain.metrics.counts import ClassCounts
+    from mtrain.metrics.epoch import EpochFigures
+    from mtrain.records import Dataset, Progress
+
+REFRESH_SECONDS = 0.1
+
+OTHER_LINES = 5
+"""Of the display that are no class: bar, training, title and header, and one left free."""
+
+
+class LiveTable:
+    """Observes a training and draws its present state over and over in the same place."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._console = Console(file=stream, highlight=False)
+        self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
+        self._drawn_at = 0.0
+        self._timed_from: tuple[float, int] | None = None
+        self._classes: tuple[str, ...] = ()
+        self._epochs = 0
+        self._rows_an_epoch = 0
+        self._validates = False
+        self._progress: Progress | None = None
+        self._last: EpochFigures | None = None
+        self._counts: ClassCounts | None = None
+        self._compared_with: ClassCounts | None = None
+
+    def begin(self, device: str, config: Config, dataset: Dataset, parameters: int) -> None:
+        """Say where and what is trained, and start the display."""
+        for line in opening_lines(device, config, dataset, parameters):
+            self._console.print(Text(line))
+        self._classes = tuple(inert(name) for name in dataset.classes)
+        self._epochs = config.training.epochs
+        self._rows_an_epoch = len(dataset.train)
+        self._validates = dataset.val is not None
+        self._live.start()
+        self._draw()
+
+    def progress(self, progress: Progress) -> None:
+        """Move the bar; without validation the table moves with it."""
+        self._progress = progress
+        if self._timed_from is None:
+            # From the end of the first chunk on: before it the loop was compiled.
+            self._timed_from = time.monotonic(), self._rows_seen()
+        if not self._validates:
+            self._counts = class_counts(progress.tally.confusion)
+        if time.monotonic() - self._drawn_at >= REFRESH_SECONDS:
+            self._draw()
+
+    def epoch(self, figures: EpochFigures, seconds: float) -> None:
+        """Show the figures of every class, and what changed since the epoch before."""
+        before, self._last = self._last, figures
+        self._counts = shown_counts(figures)
+        self._compared_with = None if before is None else shown_counts(before)
+        self._draw()
+        if not self._validates:
+            self._compared_with = self._counts
+
+    def end(self, why: str | None) -> None:
+        """Leave the last state on the screen."""
+        self._draw()
+        self._live.stop()
+        if why is not None:
+            self._console.print(Text(f"Training ended: {why}."))
+
+    def _draw(self) -> None:
+        self._drawn_at = time.monotonic()
+        self._live.update(Group(self._bar(), self._training(), self._table()), refresh=True)
+
+    def _bar(self) -> Table:
+        epoch = self._progress.epoch if self._progress else 1
+        total = self._rows_an_epoch * self._epochs
+        line = Table.grid(padding=(0, 1), expand=True)
+        line.add_column()
+        line.add_column(ratio=1)
+        line.add_column(justify="right")
+        line.add_row(
+            Text(f"epoch {epoch}/{self._epochs}", style="bold"),
+            ProgressBar(total=total, completed=self._rows_seen()),
+            Text(self._pace(total)),
+        )
+        return line
+
+    def _training(self) -> Text:
+        if self._progress is None:
+            return Text("compiling the training loop", style="dim")
+        tally = self._progress.tally
+        right = share(class_counts(tally.confusion).accuracy)
+        return Text(f"training: loss {figure(tally.loss)}, accuracy {right}", no_wrap=True)
+
+    def _table(self) -> Table:
+        shown = self._shown_classes()
+        table = Table(box=None, title=self._title(shown), title_justify="left", title_style="none")
+        table.add_column("class", no_wrap=True, overflow="ellipsis", max_width=34)
+        for heading in ("precision", "recall", "F1", "support", "F1 change"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for k in shown:
+            table.add_row(Text(self._classes[k]), *self._cells(k))
+        return table
+
+    def _title(self, shown: list[int]) -> Text:
+        words = "validation" if self._validates else "training"
+        if self._validates and self._last is not None:
+            loss = figure(self._last.scalars["val_loss"])
+            right = share(self._last.counts["val"].accuracy)
+            words = f"{words}: loss {loss}, accuracy {right} after epoch {self._last.epoch}"
+        if len(shown) < len(self._classes):
+            words += f"; {len(shown)} of {len(self._classes)} classes, of lowest recall"
+        return Text(words, no_wrap=True, overflow="ellipsis")
+
+    def _cells(self, k: int) -> list[Text]:
+        if self._counts is None:
+            return [Text(share(None))] * 5
+        counts, before = self._counts, self._compared_with
+        change = math.nan if before is None else counts.f1[k] - before.f1[k]
+        # Present and not once predicted right: what one accuracy would hide.
+        style = "red" if counts.recall[k] == 0 else ""
+        return [
+            Text(share(counts.precision[k]), style=style),
+            Text(share(counts.recall[k]), style=style),
+            Text(share(counts.f1[k]), style=style),
+            Text(f"{counts.support[k]:,}"),
+            Text(share(None) if math.isnan(change) else f"{change:+.3f}"),
+        ]
+
+    def _shown_classes(self) -> list[int]:
+        """Every class, or of more than fit those of lowest recall, in class order."""
+        room = max(1, self._console.height - OTHER_LINES)
+        everything = range(len(self._classes))
+        if len(everything) <= room or self._counts is None:
+            return list(everything[:room])
+        return sorted(np.argsort(self._counts.recall, kind="stable")[:room].tolist())
+
+    def _rows_seen(self) -> int:
+        if self._progress is None:
+            return 0
+        return (self._progress.epoch - 1) * self._rows_an_epoch + self._progress.rows
+
+    def _pace(self, total: int) -> str:
+        """Samples a second and time left, validation and saving included."""
+        if self._timed_from is None:
+            return ""
+        since, from_row = self._timed_from
+        if (rows := self._rows_seen() - from_row) == 0:
+            return ""
+        speed = rows / (time.monotonic() - since)
+        left = duration((total - self._rows_seen()) / speed)
+        return f"{speed:,.0f} samples/s, {left} left"
+
+
+def opening_lines(
+    device: str, config: Config, dataset: Dataset, parameters: int
+) -> tuple[str, str]:
+    """What every training begins with: the device, then the data and the model."""
+    validated = f", {len(dataset.val):,} for validation" if dataset.val is not None else ""
+    layers = (dataset.train.features.shape[1], *config.model.hidden, len(dataset.classes))
+    return (
+        f"Device: {device}.",
+        f"{config.dataset.name}: {len(dataset.train):,} rows for training{validated}; "
+        f"model {'-'.join(map(str, layers))}, {parameters:,} parameters.",
+    )
+
+
+def shown_counts(figures: EpochFigures) -> ClassCounts:
+    """The counts that are shown: of the validation split if there is one, else of training."""
+    return figures.counts.get("val", figures.counts["train"])

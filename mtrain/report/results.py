@@ -1,0 +1,97 @@
+"""What a command prints when its work is done: an evaluation, a model's layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mtrain.report.text import SPLITS, inert, share
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mtrain.metrics.report import Report
+    from mtrain.records import Layer
+
+
+def print_report(report: Report, stream: TextIO) -> None:
+    """Precision, recall and F1 of every class with 95 % intervals, and the baseline beside them."""
+    metrics = report.metrics
+    table = Table(box=None, pad_edge=False)
+    table.add_column("class", no_wrap=True, overflow="ellipsis", max_width=28)
+    for heading in ("precision", "recall", "F1", "support"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for entry in metrics["classes"]:
+        table.add_row(
+            Text(inert(entry["name"])),
+            _with_interval(entry["precision"], entry["precision_ci"]),
+            _with_interval(entry["recall"], entry["recall_ci"]),
+            share(entry["f1-score"]),
+            f"{entry['support']:,}",
+        )
+    macro = metrics["averages"]["macro avg"]
+    table.add_section()
+    table.add_row(
+        "macro average",
+        _with_interval(macro["precision"], None),
+        _with_interval(macro["recall"], None),
+        share(macro["f1-score"]),
+        f"{metrics['n']:,}",
+        style="bold",
+    )
+    console = Console(file=stream, highlight=False)
+    console.print(table)
+    for line in _conclusions(metrics):
+        console.print(Text(line))
+
+
+def print_layers(layers: Sequence[Layer], stream: TextIO) -> None:
+    """Name, kind, output shape and parameters of every layer, and their sums."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("layer", "kind", "output shape"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("parameters", justify="right", no_wrap=True)
+    for layer in layers:
+        shape = ", ".join("None" if size is None else str(size) for size in layer.output_shape)
+        table.add_row(layer.name, layer.kind, f"({shape})", f"{layer.parameters:,}")
+    total = sum(layer.parameters for layer in layers)
+    trainable = sum(layer.trainable for layer in layers)
+    console = Console(file=stream, highlight=False)
+    console.print(table)
+    console.print(f"{total:,} parameters, {trainable:,} of them trainable")
+
+
+def _conclusions(metrics: dict[str, Any]) -> Iterator[str]:
+    baseline = metrics["baseline"]
+    yield (
+        f"{SPLITS[metrics['split']]} accuracy {share(metrics['accuracy'])} "
+        f"({metrics['checkpoint']}); always {_quoted(baseline['class'])}: "
+        f"accuracy {share(baseline['accuracy'])}"
+    )
+    if metrics["accuracy"] <= baseline["accuracy"]:
+        yield "No better than always giving the same answer."
+    for entry in metrics["classes"]:
+        if entry["recall"] == 0:
+            yield f"Not learned: {_quoted(entry['name'])}, none of {entry['support']:,} rows found"
+    for undefined in metrics["undefined"]:
+        name = _quoted(undefined["class"])
+        yield f"Undefined: {undefined['metric']} of {name}, {undefined['reason']}"
+    if metrics["selected"]:
+        yield "The checkpoint was chosen on this split: its figures are optimistic."
+
+
+def _with_interval(value: float | None, bounds: Sequence[float] | None) -> str:
+    if bounds is None:
+        return share(value) + " " * len(_interval((0, 0)))
+    return share(value) + _interval(bounds)
+
+
+def _interval(bounds: Sequence[float]) -> str:
+    return f" [{bounds[0]:.2f}, {bounds[1]:.2f}]"
+
+
+def _quoted(name: str) -> str:
+    return f"'{inert(name)}'"
