@@ -29,14 +29,16 @@ def fit(
     """
     from pathlib import Path
 
-    from mtrain.config.load import load_config
+    from mtrain.config.load import read_settings
 
     source = Path(config) if isinstance(config, str) or hasattr(config, "__fspath__") else config
-    experiment = load_config(source, overrides)
+    settings = read_settings(source, overrides)
+    experiment = settings.validate()
 
     from mtrain.train import train
 
-    return train(experiment, out=None if out is None else Path(out), device=device)
+    with settings.located():
+        return train(experiment, out=None if out is None else Path(out), device=device)
 
 
 def evaluate(checkpoint: str | PathLike[str], **options: Any) -> Report:

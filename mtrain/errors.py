@@ -19,6 +19,20 @@ class UsageError(MtrainError):
     exit_status = 2
 
 
+class SettingError(UsageError):
+    """Settings that are valid but cannot be had with this data or this model.
+
+    `problems` has, for each, where it stands in the config (`("dataset", "samples")`) and what is
+    wrong; whoever knows the config's file adds its name and line.
+    """
+
+    def __init__(self, *problems: tuple[tuple[str | int, ...], str]) -> None:
+        self.problems = problems
+        super().__init__(
+            "\n".join(f"{'.'.join(map(str, keys))}: {problem}" for keys, problem in problems)
+        )
+
+
 class DivergedError(MtrainError):
     """The loss or a weight is no longer a finite number."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +15,10 @@ from mtrain.run.evaluation import write_evaluation
 from mtrain.run.files import write_bytes
 
 if TYPE_CHECKING:
-    from mtrain.config.schema import Config, DatasetConfig
+    from pathlib import Path
+
+    from mtrain.config.dataset import DatasetConfig
+    from mtrain.config.schema import Config
     from mtrain.metrics.report import Report
     from mtrain.records import Dataset, Predictions, Split
     from mtrain.run.checkpoint import Checkpoint
@@ -60,11 +62,12 @@ def evaluate(
         split=split,
         checkpoint=path.name,
         selected=split == "val" and (saved.config.save_best or "").startswith("val_"),
+        threshold=threshold,
     )
     folder = evaluation_folder(checkpoint, split)
     write_evaluation(folder, report, rows.rows)
 
-    from mtrain.report.charts import evaluation_charts
+    from mtrain.report.evaluation_charts import evaluation_charts
 
     for name, content in evaluation_charts(report):
         write_bytes(folder / name, content)
@@ -72,8 +75,11 @@ def evaluate(
 
 
 def evaluation_folder(checkpoint: Path, split: str) -> Path:
-    """Where `evaluate` writes: `evaluation/<split>` of the run's own checkpoint, of another
-    `evaluation/<split>-<its name>`."""
+    """Where `evaluate` writes.
+
+    `evaluation/<split>` for the checkpoint that the run directory itself means, else
+    `evaluation/<split>-<the checkpoint's name>`.
+    """
     run, path = find_checkpoint(checkpoint)
     _, own = find_checkpoint(run.path)
     return run.evaluation(split if path.name == own.name else f"{split}-{path.name}")

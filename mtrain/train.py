@@ -9,22 +9,21 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from mtrain.config.load import config_to_yaml
-from mtrain.config.reader import dotted
 from mtrain.data import load_dataset
-from mtrain.errors import DivergedError, UsageError
+from mtrain.errors import DivergedError, SettingError
 from mtrain.evaluate import evaluate
-from mtrain.metrics.epoch import EpochFigures, counted_k, epoch_figures
+from mtrain.metrics.epoch import counted_k, epoch_figures
+from mtrain.metrics.history import History
 from mtrain.metrics.monitor import higher_is_better, should_stop
-from mtrain.records import Progress
 from mtrain.plot import draw
+from mtrain.records import Observer, Progress
 from mtrain.run.checkpoint import Checkpoint
 from mtrain.run.directory import choose_directory, make_directory
 from mtrain.run.environment import describe_environment
 from mtrain.run.files import write_json, write_text
-from mtrain.metrics.history import History
 from mtrain.run.history import history_as_json
 from mtrain.run.recorder import Recorder
 
@@ -37,29 +36,6 @@ if TYPE_CHECKING:
     from mtrain.metrics.report import Report
     from mtrain.records import Dataset
     from mtrain.run.directory import RunDirectory
-
-
-class Observer(Protocol):
-    """Whoever watches a training; it changes nothing."""
-
-    def begin(self, device: str, config: Config, dataset: Dataset, parameters: int) -> None:
-        """Training of a model of so many parameters is about to start on `device`."""
-
-    def progress(self, progress: Progress) -> None:
-        """A chunk of steps is done."""
-
-    def epoch(self, figures: EpochFigures, seconds: float) -> None:
-        """An epoch is done, after so many seconds."""
-
-    def end(self, why: str | None) -> None:
-        """Training is over; `why` is None after the last epoch."""
-
-
-class _Nobody(Observer):
-    """Watches nothing."""
-
-
-SILENT = _Nobody()
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,17 +56,20 @@ def train(
     *,
     out: Path | None = None,
     device: str = "auto",
-    observer: Observer = SILENT,
+    observer: Observer | None = None,
 ) -> Run:
     """Train, keep everything in a run directory, and evaluate its best checkpoint on test.
 
-    `out` is that directory, new or empty; None: a free one of `outputs/<name>`. Raises
+    `out` is that directory, new or empty; None: a free one of `outputs/<name>`. `observer` is told
+    of everything as it happens; None: nobody is. Raises
     `MtrainError` for all that is wrong with the data, the device or the disk, and
     `DivergedError` when the loss or a weight is no longer finite; what was learned is saved.
     """
     run = choose_directory(config.name, out)
-    dataset = load_dataset(config.dataset, progress=observer is not SILENT)
-    _check_classes(config, dataset)
+    dataset = load_dataset(config.dataset, progress=observer is not None)
+    observer = observer or Observer()
+    if conflicts := list(config.class_conflicts(len(dataset.classes))):
+        raise SettingError(*conflicts)
 
     from mtrain.engine.backend import load_tensorflow
 
@@ -123,7 +102,8 @@ def train(
     report = None
     if stopped_by is None:
         report = evaluate(run.path, dataset=dataset)
-    draw(recorder.history, run.charts)
+    if recorder.history.epoch:
+        draw(recorder.history, run.charts)
     return Run(run.path, recorder.history, report, stopped_by)
 
 
@@ -188,16 +168,6 @@ def _stops_early(config: Config, history: History) -> str | None:
     return f"{stopping.monitor} has not improved for {stopping.patience} epochs" if stop else None
 
 
-def _check_classes(config: Config, dataset: Dataset) -> None:
-    """Raise `UsageError` for settings that cannot be with this data's classes."""
-    problems = [
-        f"{dotted(keys)}: {problem}"
-        for keys, problem in config.class_conflicts(len(dataset.classes))
-    ]
-    if problems:
-        raise UsageError("\n".join(problems))
-
-
 def _make_trainer(config: Config, dataset: Dataset, *, jit_compile: bool) -> Trainer:
     from mtrain.engine.network import make_network
     from mtrain.engine.training import Trainer
@@ -205,9 +175,7 @@ def _make_trainer(config: Config, dataset: Dataset, *, jit_compile: bool) -> Tra
 
     n_classes = len(dataset.classes)
     model = build_model(config.model, dataset.train.features.shape[1], n_classes, config.seed)
-    network = make_network(
-        model, build_loss(config.loss, n_classes), n_classes, dataset.divisor
-    )
+    network = make_network(model, build_loss(config.loss, n_classes), n_classes, dataset.divisor)
     return Trainer(
         network,
         build_optimizer(config.optimizer),

@@ -49,7 +49,7 @@ class FormatChoice(StrEnum):
 
 Settings = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[KEY=VALUE]...", help="Settings that replace those of the config."),
+    typer.Argument(metavar="KEY=VALUE", help="Settings that replace those of the config."),
 ]
 CheckpointPath = Annotated[
     Path,
@@ -66,7 +66,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on s
 def mtrain_command(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with any error.")] = False,
+    debug: Annotated[  # noqa: ARG001 -- main() acts on it; here it is for --help
+        bool, typer.Option("--debug", help="Show a traceback with any error.")
+    ] = False,
 ) -> None:
     """Train and evaluate classifiers, and see precision and recall of every class."""
     if version:
@@ -92,17 +94,18 @@ def fit(
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
     as_json: Json = False,
 ) -> int:
-    """Train an experiment, evaluate its best checkpoint, and draw every chart."""
-    from mtrain.config.load import load_config, parse_overrides
+    """Train an experiment, and evaluate what it learned."""
+    from mtrain.config.load import parse_overrides, read_settings
 
-    experiment = load_config(config, parse_overrides(settings or []))
+    experiment = read_settings(config, parse_overrides(settings or []))
+    validated = experiment.validate()
 
     from mtrain.report.console import watch
-    from mtrain.train import SILENT, train
+    from mtrain.train import train
 
-    run = train(
-        experiment, out=out, device=device, observer=SILENT if quiet else watch(sys.stderr)
-    )
+    observer = None if quiet else watch(sys.stderr)
+    with experiment.located():
+        run = train(validated, out=out, device=device, observer=observer)
     if as_json:
         evaluation = run.report.metrics if run.report else None
         _print_json({"run": str(run.path), "evaluation": evaluation})
@@ -129,7 +132,7 @@ def evaluate(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Evaluate a checkpoint, and keep its figures, predictions, mistakes and charts."""
+    """Evaluate a checkpoint on a split, class by class."""
     if threshold is not None and not 0 <= threshold <= 1:
         raise UsageError(f"--threshold: must be between 0 and 1, got {threshold}")
 
@@ -159,7 +162,7 @@ def plot(
         FormatChoice, typer.Option("--format", help="The charts' format.")
     ] = FormatChoice.png,
 ) -> None:
-    """Draw a run's learning curves, and precision and recall by class."""
+    """Draw learning curves, and precision and recall by class."""
     import mtrain.plot as use_case
 
     for path in use_case.plot(history, out, file_format):
@@ -171,13 +174,14 @@ def summary(
     model: Annotated[
         Path,
         typer.Argument(
-            metavar="CONFIG|CHECKPOINT", help="A YAML file, a run or a checkpoint.",
+            metavar="CONFIG|CHECKPOINT",
+            help="A YAML file, a run or a checkpoint.",
             show_default=False,
         ),
     ],
     settings: Settings = None,
 ) -> None:
-    """Print a model's layers, output shapes and numbers of parameters."""
+    """Print a model's layers, output shapes and parameters."""
     from mtrain.config.load import parse_overrides
     from mtrain.summary import summarize
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -17,7 +18,8 @@ def main() -> None:
     """Run the command line and exit with its status."""
     for stream in (sys.stdout, sys.stderr):
         # A class name that the terminal's encoding lacks is escaped, and stops nothing.
-        stream.reconfigure(errors="backslashreplace")
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = _run(sys.argv[1:])
         sys.stdout.flush()
@@ -30,7 +32,8 @@ def main() -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    debug = "--debug" in arguments
+    debug = "--debug" in arguments  # anywhere, whatever the command
+    arguments = [argument for argument in arguments if argument != "--debug"]
     try:
         return app(arguments, prog_name="mtrain", standalone_mode=False) or 0
     except MtrainError as error:
@@ -38,7 +41,7 @@ def _run(arguments: list[str]) -> int:
             raise
         return _complain(str(error), error.exit_status)
     except typer.TyperException as error:
-        return _complain(f"{' '.join(arguments)}: {error.format_message()}", USAGE)
+        return _complain(f"command line: {error.format_message()}", USAGE)
     except KeyboardInterrupt:
         return 130
 

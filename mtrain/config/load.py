@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from mtrain.config.problems import describe
 from mtrain.config.reader import dotted, dump, parse, read_document
 from mtrain.config.schema import Config
-from mtrain.errors import UsageError
+from mtrain.errors import SettingError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mtrain.config.reader import Keys
 
@@ -23,24 +23,25 @@ COMMAND_LINE = "command line"
 
 
 def load_config(source: Path | Mapping[str, Any], overrides: Mapping[str, Any]) -> Config:
-    """The validated experiment of a file (or of a mapping) with `overrides` by dotted path.
+    """The validated experiment of `read_settings`."""
+    return read_settings(source, overrides).validate()
 
-    Paths in a file are relative to it, in overrides to the current directory; the config returned
-    holds absolute ones. Raises `UsageError` with one line a problem.
+
+def read_settings(source: Path | Mapping[str, Any], overrides: Mapping[str, Any]) -> Settings:
+    """The settings of a file (or of a mapping) with `overrides` by dotted path.
+
+    Raises `UsageError` with one line a problem.
     """
     if isinstance(source, Path):
         document = read_document(source)
-        settings = Settings(document.data, f"{source}", document.lines)
+        settings = Settings(document.data, str(source), document.lines, source.parent)
         settings.default_name(source.stem)
-        folder = source.parent
     else:
-        settings = Settings(dict(source), "config", {})
+        settings = Settings(dict(source), "config", {}, Path())
         settings.default_name("run")
-        folder = Path()
     for key, value in overrides.items():
         settings.override(key, value)
-    config = settings.validate()
-    return _with_absolute_path(config, Path() if settings.overridden("dataset", "path") else folder)
+    return settings
 
 
 def parse_overrides(arguments: Iterable[str]) -> dict[str, Any]:
@@ -63,11 +64,14 @@ def config_to_yaml(config: Config) -> str:
 
 @dataclass
 class Settings:
-    """Plain settings, and where each came from."""
+    """Plain settings, and where each came from, for messages."""
 
     data: Any
     source: str
     lines: dict[Keys, int]
+    folder: Path
+    """What paths are relative to, but for those of overrides."""
+
     overrides: set[Keys] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -77,6 +81,7 @@ class Settings:
             raise UsageError(f"{self.source}: must be a mapping of settings, got {self.data!r:.60}")
 
     def default_name(self, name: str) -> None:
+        """What the run is called where the settings do not say."""
         if self.data.get("name") is None:
             self.data["name"] = name
 
@@ -99,26 +104,38 @@ class Settings:
         section[last] = value
         self.overrides.add(keys)
 
-    def overridden(self, *keys: str) -> bool:
-        return any(keys[:depth] in self.overrides for depth in range(1, len(keys) + 1))
-
     def validate(self) -> Config:
+        """The config; paths are absolute. Raises `UsageError` with one line a problem."""
         try:
             config = Config.model_validate(self.data)
         except ValidationError as error:
             problems = [describe(problem, self.data) for problem in error.errors()]
         else:
             problems = list(config.conflicts())
-            if not problems:
-                return config
-        problems.sort(key=lambda problem: self._line(problem[0]))
-        raise UsageError("\n".join(f"{self._where(keys)}: {text}" for keys, text in problems))
+        if problems:
+            raise self._located(problems)
+        return self._with_absolute_path(config)
+
+    @contextmanager
+    def located(self) -> Iterator[None]:
+        """Let a `SettingError` out with the file and line of its settings."""
+        try:
+            yield
+        except SettingError as error:
+            raise self._located(error.problems) from error
+
+    def _located(self, problems: Iterable[tuple[Keys, str]]) -> UsageError:
+        by_line = sorted(problems, key=lambda problem: self._line(problem[0]))
+        return UsageError("\n".join(f"{self._where(keys)}: {text}" for keys, text in by_line))
 
     def _where(self, keys: Keys) -> str:
-        if self.overridden(*keys):
+        if self._overridden(keys):
             return f"{COMMAND_LINE}: {dotted(keys)}"
         line = self._line(keys)
         return f"{self.source}:{line}: {dotted(keys)}" if line else f"{self.source}: {dotted(keys)}"
+
+    def _overridden(self, keys: Keys) -> bool:
+        return any(keys[:depth] in self.overrides for depth in range(1, len(keys) + 1))
 
     def _line(self, keys: Keys) -> int:
         """The line of the setting, or of the innermost section around it that is written."""
@@ -126,11 +143,11 @@ class Settings:
             keys = keys[:-1]
         return self.lines.get(keys, 0)
 
-
-def _with_absolute_path(config: Config, folder: Path) -> Config:
-    if config.dataset.path is None:
-        return config
-    path = os.path.abspath(folder / Path(config.dataset.path).expanduser())
-    return config.model_copy(
-        update={"dataset": config.dataset.model_copy(update={"path": path})}
-    )
+    def _with_absolute_path(self, config: Config) -> Config:
+        if config.dataset.path is None:
+            return config
+        folder = Path() if self._overridden(("dataset", "path")) else self.folder
+        # Not resolve(): a link stays the name that the user gave.
+        path = str((folder / Path(config.dataset.path).expanduser()).absolute())
+        dataset = config.dataset.model_copy(update={"path": path})
+        return config.model_copy(update={"dataset": dataset})

@@ -108,7 +108,7 @@ class AdamW(_AdaptiveMoments):
 
     name: Literal["adamw"] = "adamw"
 
-    weight_decay: Annotated[float, Ge(0)] = 0.004  # type: ignore[assignment]  # never null here
+    weight_decay: Annotated[float, Ge(0)] = 0.004
     """Each step takes this times the learning rate off every weight."""
 
 

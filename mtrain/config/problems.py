@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtrain.config.names import suggestion
 from mtrain.config.schema import Config
-from mtrain.config.section import Section, SettingError, shown
+from mtrain.config.section import InvalidSettingError, Section, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ def describe(error: ErrorDetails, data: Any) -> tuple[Keys, str]:
         return (*keys, "name"), "is missing"
     if kind == "value_error":
         problem = context["error"]
-        if isinstance(problem, SettingError):
+        if isinstance(problem, InvalidSettingError):
             keys = (*keys, problem.key)
         return keys, str(problem)
     if kind not in _EXPECTED:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import yaml
 
@@ -100,7 +100,7 @@ class _Builder:
         return data
 
     def _node(self, event: yaml.Event, events: Iterator[yaml.Event], keys: Keys) -> Any:
-        self.lines[keys] = event.start_mark.line + 1
+        self.lines[keys] = _line(event)
         if len(keys) > MAX_DEPTH:
             self._stop(event, f"nested more than {MAX_DEPTH} levels deep")
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
@@ -111,19 +111,19 @@ class _Builder:
             return self._mapping(events, keys)
         if isinstance(event, yaml.SequenceStartEvent):
             items: list[Any] = []
-            while not isinstance(event := next(events), yaml.SequenceEndEvent):
-                items.append(self._node(event, events, (*keys, len(items))))
+            while not isinstance(item := next(events), yaml.SequenceEndEvent):
+                items.append(self._node(item, events, (*keys, len(items))))
             return items
-        return _scalar(event)
+        return _scalar(cast("yaml.ScalarEvent", event))
 
     def _mapping(self, events: Iterator[yaml.Event], keys: Keys) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
         while not isinstance(event := next(events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
                 self._stop(event, "a key must be text")
-            key = event.value
+            key: str = event.value
             here = (*keys, key)
-            line = event.start_mark.line + 1
+            line = _line(event)
             if key in mapping:
                 self.problems.append(
                     f"{self.source}:{line}: {dotted(here)}: set twice, first on line "
@@ -133,14 +133,18 @@ class _Builder:
             self.lines[here] = line
         return mapping
 
-    def _stop(self, event: yaml.Event, problem: str) -> None:
-        raise UsageError(f"{self.source}:{event.start_mark.line + 1}: {problem}")
+    def _stop(self, event: yaml.Event, problem: str) -> NoReturn:
+        raise UsageError(f"{self.source}:{_line(event)}: {problem}")
 
 
 def dotted(keys: Keys) -> str:
     """`("model", "hidden", 1)` as `model.hidden[1]`."""
     text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
     return text.removeprefix(".")
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 0
 
 
 def _scalar(event: yaml.ScalarEvent) -> Any:

@@ -6,45 +6,31 @@ import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Le, Lt, MaxLen
-from pydantic import AfterValidator, BeforeValidator, Field, model_serializer, model_validator
+from pydantic import AfterValidator, BeforeValidator, model_validator
 
-from mtrain.config.names import (
-    ACTIVATIONS,
-    AVERAGES,
-    LOSSES,
-    METRICS,
-    RANKING_METRICS,
-    RATIO_METRICS,
-    suggestion,
-)
+from mtrain.config.dataset import DatasetConfig
+from mtrain.config.metrics import MetricConfig, Metrics
+from mtrain.config.names import ACTIVATIONS, LOSSES, suggestion
 from mtrain.config.optimizers import Adam, OptimizerConfig
-from mtrain.config.section import Section, SettingError, known_name, named, shown
+from mtrain.config.section import (
+    Count,
+    InvalidSettingError,
+    ListOf,
+    Section,
+    Seed,
+    known_name,
+    named,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mtrain.config.reader import Keys
 
-# Keys of a classification report; a class of that name could not be told from them.
-RESERVED_CLASSES = {"accuracy", "macro avg", "weighted avg", "micro avg", "samples avg"}
-
 MAX_UNITS = 100_000
 MAX_LAYERS = 100
 
-Seed = Annotated[int, Ge(0), Lt(2**32)]
-Count = Annotated[int, Ge(1), Lt(2**31)]
 Units = Annotated[int, Ge(1), Le(MAX_UNITS)]
-
-# YAML has lists, pydantic's strict tuples take only tuples.
-ListOf = Field(strict=False)
-
-
-def _size(value: Any) -> int | float:
-    if type(value) is int and 1 <= value < 2**31:
-        return value
-    if type(value) is float and 0 < value < 1:
-        return value
-    raise ValueError(f"must be rows (at least 1) or a fraction (above 0, below 1), got {shown(value)}")
 
 
 def _run_name(value: str) -> str:
@@ -55,25 +41,12 @@ def _run_name(value: str) -> str:
     return value
 
 
-def _class_names(value: tuple[str, ...]) -> tuple[str, ...]:
-    if len(value) < 2:
-        raise ValueError(f"must be at least 2 names, got {len(value)}")
-    for number, name in enumerate(value):
-        if name in RESERVED_CLASSES:
-            raise ValueError(f"{name!r} is a key of the classification report; rename the class")
-        if not name.strip():
-            raise ValueError(f"the name of class {number} is empty")
-        if name in value[:number]:
-            raise ValueError(f"{name!r} is there twice")
-    return value
-
-
 def _hidden(value: Any) -> Any:
     """`30` and `500x2` as lists of units."""
     if isinstance(value, int) and not isinstance(value, bool):
         return [value]
     if isinstance(value, str):
-        if not (match := re.fullmatch(r"\s*(\d{1,9})\s*[x×]\s*(\d{1,9})\s*", value)):
+        if not (match := re.fullmatch(r"\s*(\d{1,9})\s*x\s*(\d{1,9})\s*", value)):
             raise ValueError(f"must be 30, 500x2 or a list of units, got {value!r}")
         units, layers = int(match[1]), int(match[2])
         if not 1 <= layers <= MAX_LAYERS:
@@ -82,75 +55,12 @@ def _hidden(value: Any) -> Any:
     return value
 
 
-Names = Annotated[tuple[str, ...], ListOf, AfterValidator(_class_names)]
-
-
-class ValidationConfig(Section):
-    """Rows of the training data set apart, to be looked at after each epoch."""
-
-    size: Annotated[int | float, BeforeValidator(_size)] = 0.2
-    """Rows, or a fraction of them."""
-
-    how: Literal["tail", "random", "stratified"] = "stratified"
-    """The last rows; rows drawn by `dataset.seed`; or so drawn, each class in its proportion."""
-
-    samples: Count | None = None
-    """Only so many of these rows, drawn without replacement; null: all."""
-
-
-class TestConfig(Section):
-    """Rows set apart for the test, where the data brings no test split of its own."""
-
-    __test__ = False  # no test case, whatever pytest makes of the name
-
-    size: Annotated[int | float, BeforeValidator(_size)] = 0.2
-    """Rows, or a fraction of them."""
-
-    how: Literal["tail", "random", "stratified"] = "stratified"
-    """The last rows; rows drawn by `dataset.seed`; or so drawn, each class in its proportion."""
-
-
-class DatasetConfig(Section):
-    """Which data, and how it is split and scaled."""
-
-    name: Literal["digits", "mnist", "fashion_mnist"] = "digits"
-    """Which data set; `digits` comes with scikit-learn."""
-
-    path: str | None = None
-    """Folder of the four IDX files of `mnist` or `fashion_mnist`; null: found or downloaded."""
-
-    seed: Seed = 0
-    """Draws splits and subsets; apart from the run's seed, so that ten seeds share one split."""
-
-    classes: Names | None = None
-    """Class names in index order; null: the data set's own."""
-
-    scale: Literal["auto", "none", "unit", "standard"] = "auto"
-    """Pixels as they are; divided by their largest possible value (255, of digits 16); or each
-    to mean 0 and standard deviation 1 on the training split. auto: unit."""
-
-    samples: Count | None = None
-    """Only so many training rows, drawn without replacement; null: all."""
-
-    validation: ValidationConfig | None = ValidationConfig()
-    """Rows for validation; null: none."""
-
-    test: TestConfig = TestConfig()
-    """Rows for the test, where the data brings none."""
-
-    @model_validator(mode="after")
-    def _path_is_used(self) -> DatasetConfig:
-        if self.name == "digits" and self.path is not None:
-            raise SettingError("path", "digits comes with scikit-learn and takes no path")
-        return self
-
-
 class ModelConfig(Section):
     """Shape of the multilayer perceptron."""
 
-    hidden: Annotated[
-        tuple[Units, ...], ListOf, MaxLen(MAX_LAYERS), BeforeValidator(_hidden)
-    ] = (64,)
+    hidden: Annotated[tuple[Units, ...], ListOf, MaxLen(MAX_LAYERS), BeforeValidator(_hidden)] = (
+        64,
+    )
     """Units per hidden layer, input side first: `30`, `500x2` or a list; `[]` is multinomial
     logistic regression."""
 
@@ -187,57 +97,12 @@ class LossConfig(Section):
     @model_validator(mode="after")
     def _smoothing_is_used(self) -> LossConfig:
         if self.label_smoothing and self.name == "sparse_categorical_crossentropy":
-            raise SettingError(
+            raise InvalidSettingError(
                 "label_smoothing",
                 "sparse_categorical_crossentropy takes none; categorical_crossentropy does, of "
                 "the same labels",
             )
         return self
-
-
-class MetricConfig(Section):
-    """A metric of the history."""
-
-    name: Annotated[str, BeforeValidator(lambda name: known_name(name, METRICS))]
-    """Its name."""
-
-    k: Count | None = None
-    """Of `top_k` alone: how many of the likeliest classes may hold the true one [5]."""
-
-    @model_validator(mode="after")
-    def _k_is_used(self) -> MetricConfig:
-        if self.k is not None and self.name != "top_k":
-            raise SettingError("k", f"{self.name} takes none; top_k does")
-        return self
-
-    @model_serializer
-    def _short(self) -> str | dict[str, Any]:
-        return self.name if self.k is None else {"name": self.name, "k": self.k}
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Its scalars in the history: `recall_macro`, `recall_micro`, ...; or just its name."""
-        if self.name in RATIO_METRICS + RANKING_METRICS:
-            return tuple(f"{self.name}_{average}" for average in AVERAGES)
-        return (self.name,)
-
-    @property
-    def best_k(self) -> int:
-        """`k`, or its default."""
-        return 5 if self.k is None else self.k
-
-    @property
-    def needs_scores(self) -> bool:
-        """Whether it exists for validation and evaluation only."""
-        return self.name in {*RANKING_METRICS, "log_loss"}
-
-
-def _no_metric_twice(metrics: tuple[MetricConfig, ...]) -> tuple[MetricConfig, ...]:
-    names = [metric.name for metric in metrics]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"{name} is there twice")
-    return metrics
 
 
 class EarlyStoppingConfig(Section):
@@ -292,11 +157,9 @@ class Config(Section):
 
     loss: Annotated[LossConfig, BeforeValidator(lambda value: named(value, LOSSES))] = LossConfig()
 
-    metrics: Annotated[
-        tuple[Annotated[MetricConfig, BeforeValidator(lambda value: named(value, METRICS))], ...],
-        ListOf,
-        AfterValidator(_no_metric_twice),
-    ] = tuple(MetricConfig(name=name) for name in ("accuracy", "precision", "recall", "f1"))
+    metrics: Metrics = tuple(
+        MetricConfig(name=name) for name in ("accuracy", "precision", "recall", "f1")
+    )
     """Figures of each epoch in the history."""
 
     training: TrainingConfig = TrainingConfig()
@@ -313,7 +176,10 @@ class Config(Section):
         """Settings that cannot work together: where each stands, and what is wrong."""
         stopping = self.training.early_stopping
         for keys, monitor in (
-            (("training", "early_stopping", "monitor"), stopping and stopping.monitor),
+            (
+                ("training", "early_stopping", "monitor"),
+                None if stopping is None else stopping.monitor,
+            ),
             (("training", "save_best"), self.save_best),
         ):
             if monitor is not None and monitor not in self.monitors:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from annotated_types import Ge, Lt
+from pydantic import BaseModel, ConfigDict, Field
 
 from mtrain.config.names import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+Seed = Annotated[int, Ge(0), Lt(2**32)]
+Count = Annotated[int, Ge(1), Lt(2**31)]
+
+# YAML has lists, pydantic's strict tuples take only tuples.
+ListOf = Field(strict=False)
 
 
 class Section(BaseModel):
@@ -20,7 +28,7 @@ class Section(BaseModel):
     )
 
 
-class SettingError(ValueError):
+class InvalidSettingError(ValueError):
     """A problem of one setting, found by a check of the section that holds it."""
 
     def __init__(self, key: str, problem: str) -> None:
@@ -36,7 +44,7 @@ def named(value: Any, known: Iterable[str]) -> Any:
         try:
             return {**value, "name": canonical(name, known)}
         except ValueError as error:
-            raise SettingError("name", str(error)) from None
+            raise InvalidSettingError("name", str(error)) from None
     return value
 
 

@@ -6,13 +6,13 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from mtrain.data.scaling import fit_standard, standardize
-from mtrain.data.source import Source
 from mtrain.data.splitting import draw, split_off
-from mtrain.errors import MtrainError
+from mtrain.errors import MtrainError, SettingError
 from mtrain.records import Arrays, Dataset
 
 if TYPE_CHECKING:
-    from mtrain.config.schema import DatasetConfig
+    from mtrain.config.dataset import DatasetConfig
+    from mtrain.data.source import Source
 
 
 def load_dataset(
@@ -25,19 +25,19 @@ def load_dataset(
     """
     source = read_source(config, progress=progress)
     classes = source.classes if config.classes is None else config.classes
-    _check_labels(source, len(classes))
+    _check_labels(source, config, len(classes))
 
     train, test = source.train, source.test
     if test is None:
         train, test = split_off(
-            train, config.test.size, config.test.how, config.seed, "dataset.test"
+            train, config.test.size, config.test.how, config.seed, ("dataset", "test")
         )
     val = None
     if (validation := config.validation) is not None:
-        where = "dataset.validation"
-        train, val = split_off(train, validation.size, validation.how, config.seed, where)
-        val = draw(val, validation.samples, config.seed, f"{where}.samples")
-    train = draw(train, config.samples, config.seed, "dataset.samples")
+        section = ("dataset", "validation")
+        train, val = split_off(train, validation.size, validation.how, config.seed, section)
+        val = draw(val, validation.samples, config.seed, section)
+    train = draw(train, config.samples, config.seed, ("dataset",))
 
     if config.scale == "standard":
         scaler = scaler or fit_standard(train.features)
@@ -78,13 +78,16 @@ def read_source(config: DatasetConfig, *, progress: bool) -> Source:
     return read_mnist(config.name, config.path, progress=progress)
 
 
-def _check_labels(source: Source, n_classes: int) -> None:
+def _check_labels(source: Source, config: DatasetConfig, n_classes: int) -> None:
     for name, split in (("training", source.train), ("test", source.test)):
-        if split is not None and (largest := int(split.labels.max())) >= n_classes:
-            raise MtrainError(
-                f"{source.where}: a {name} label is {largest}, but there are {n_classes} classes, "
-                f"0 to {n_classes - 1}"
-            )
+        if split is None or (largest := int(split.labels.max())) < n_classes:
+            continue
+        if config.classes is not None:
+            problem = f"{n_classes} names, but a {name} label of {source.where} is {largest}"
+            raise SettingError((("dataset", "classes"), problem))
+        raise MtrainError(
+            f"{source.where}: a {name} label is {largest}, but {config.name} has {n_classes} classes"
+        )
 
 
 def _fingerprint(source: Source) -> str:

@@ -18,6 +18,7 @@ DOWNLOAD_FROM = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 
 def download(file: str, known_hash: str, folder: Path, *, progress: bool) -> None:
     """Fetch `file` into `folder`; raises `MtrainError` without network or on a wrong hash."""
+    pooch.get_logger().setLevel("WARNING")  # the bar says that something is downloaded
     try:
         pooch.retrieve(
             DOWNLOAD_FROM + file, known_hash, fname=file, path=folder, progressbar=progress

@@ -44,7 +44,9 @@ def read_idx(path: Path) -> NDArray[Any]:
 def _read(path: Path, file: Any) -> NDArray[Any]:
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES or magic[3] == 0:
-        raise MtrainError(f"{path}: not an IDX file: its magic number is {magic.hex() or 'missing'}")
+        raise MtrainError(
+            f"{path}: not an IDX file: its magic number is {magic.hex() or 'missing'}"
+        )
     dtype = np.dtype(_TYPES[magic[2]])
     sizes = file.read(4 * magic[3])
     if len(sizes) < 4 * magic[3]:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from mtrain.errors import MtrainError
-from mtrain.records import Ints, Split
+from mtrain.errors import SettingError
+
+if TYPE_CHECKING:
+    from mtrain.records import Ints, Split
 
 
 def split_off(
-    split: Split, size: float, how: str, seed: int, where: str
+    split: Split, size: float, how: str, seed: int, section: tuple[str, ...]
 ) -> tuple[Split, Split]:
     """What stays, and what is set apart: rows (an int) or a fraction (a float) of `split`.
 
-    `how` is `tail`, `random` or `stratified`; both parts keep the order of their rows. `where`
-    names the setting in errors.
+    `how` is `tail`, `random` or `stratified`; both parts keep the order of their rows. `section`
+    is where these settings stand, for errors.
     """
     n = len(split)
     apart = size if isinstance(size, int) else round(size * n)
     if not 0 < apart < n:
-        raise MtrainError(f"{where}.size: {size} of {n:,} rows leaves a split empty")
+        raise SettingError(((*section, "size"), f"{size} of {n:,} rows leaves a split empty"))
     if how == "tail":
         return split.take(np.arange(n - apart)), split.take(np.arange(n - apart, n))
     from sklearn.model_selection import train_test_split  # takes a second to load
@@ -32,15 +36,16 @@ def split_off(
             stratify=split.labels if how == "stratified" else None,
         )
     except ValueError as error:
-        raise MtrainError(f"{where}: cannot be {how}: {error}") from error
+        raise SettingError(((*section, "how"), f"cannot be {how}: {error}")) from error
     return split.take(np.sort(stay)), split.take(np.sort(go))
 
 
-def draw(split: Split, samples: int | None, seed: int, where: str) -> Split:
+def draw(split: Split, samples: int | None, seed: int, section: tuple[str, ...]) -> Split:
     """`samples` rows of `split` without replacement, in their order; None: all."""
     if samples is None:
         return split
     if samples > len(split):
-        raise MtrainError(f"{where}: {samples:,} rows wanted, there are {len(split):,}")
+        problem = f"{samples:,} rows wanted, there are {len(split):,}"
+        raise SettingError(((*section, "samples"), problem))
     chosen: Ints = np.random.default_rng(seed).choice(len(split), samples, replace=False)
     return split.take(np.sort(chosen))

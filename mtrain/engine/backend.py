@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mtrain.errors import MtrainError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 def load_tensorflow() -> None:
@@ -38,7 +38,7 @@ def load_tensorflow() -> None:
 
 
 @contextmanager
-def _held_back_stderr() -> Iterator:
+def _held_back_stderr() -> Iterator[Callable[[], str]]:
     """Keep what anything, C++ included, writes to stderr in a file; yields what reads it back."""
     try:
         stderr = sys.stderr.fileno()

@@ -40,8 +40,10 @@ def choose_device(wanted: str) -> Device:
         tf.config.set_visible_devices([], "GPU")
         return _cpu("as asked")
     if not gpus:
-        why = "TensorFlow sees no GPU" if tf.test.is_built_with_cuda() else (
-            "this TensorFlow is built without GPU support"
+        why = (
+            "TensorFlow sees no GPU"
+            if tf.test.is_built_with_cuda()
+            else ("this TensorFlow is built without GPU support")
         )
         if wanted == "gpu":
             raise MtrainError(

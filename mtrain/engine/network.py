@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from mtrain.errors import MtrainError
-from mtrain.records import Arrays
+
+if TYPE_CHECKING:
+    from mtrain.records import Arrays
 
 
 @dataclass(frozen=True, eq=False)

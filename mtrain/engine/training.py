@@ -6,7 +6,6 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -17,6 +16,8 @@ from mtrain.records import EpochRecord, Ints, Progress, Split, Tally, TrainingSt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import keras
 
 # A chunk is as many steps as take about this long: short enough for a live table and Ctrl-C,
 # long enough that a call costs nothing beside it.
@@ -154,20 +155,22 @@ class Trainer:
         elif seconds > CHUNK_SECONDS[1]:
             self._chunk = max(1, self._chunk // 2)
 
-    def _compiled(self, batch_size: int, jit_compile: bool) -> tf.types.experimental.GenericFunction:
+    def _compiled(
+        self, batch_size: int, jit_compile: bool
+    ) -> tf.types.experimental.GenericFunction:
         """Steps `start` to `stop` of an epoch, each of `batch_size` rows, as one function."""
 
-        @tf.function(jit_compile=jit_compile, autograph=False)
         def run(order: tf.Tensor, start: tf.Tensor, stop: tf.Tensor, carried: Carried) -> Carried:
             def body(step: tf.Tensor, carried: Carried) -> tuple[tf.Tensor, Carried]:
                 positions = tf.slice(order, [step * self.batch_size], [batch_size])
                 return step + 1, self._train_step(positions, carried)
 
-            return tf.while_loop(
+            _, carried = tf.while_loop(
                 lambda step, _: step < stop, body, (start, carried), parallel_iterations=1
-            )[1]
+            )
+            return carried
 
-        return run
+        return tf.function(run, jit_compile=jit_compile, autograph=False)
 
     def _train_step(self, positions: tf.Tensor, carried: Carried) -> Carried:
         network, model = self._network, self._network.model

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mtrain.records import Floats, Ints
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mtrain.records import Floats, Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,19 +114,19 @@ def averages(values: Floats, support: Ints, micro: float) -> dict[str, float]:
     of the pooled counts, given. NaN where nothing is defined.
     """
     return {
-        "macro": _mean(values, np.ones(len(values))),
+        "macro": _mean(values, np.ones_like(support)),
         "micro": micro,
         "weighted": _mean(values, support),
     }
 
 
 def ratio(part: Ints | np.integer, whole: Ints | np.integer) -> Floats:
-    """part / whole in float64; NaN where the whole is 0."""
+    """Part / whole in float64; NaN where the whole is 0."""
     with np.errstate(invalid="ignore"):
         return np.true_divide(part, whole)
 
 
-def _mean(values: Floats, weights: NDArray[np.generic]) -> float:
+def _mean(values: Floats, weights: Ints) -> float:
     """Weighted mean over the defined values; NaN where there are none.
 
     Unweighted where all their weights are 0, as scikit-learn has it.
@@ -131,8 +134,5 @@ def _mean(values: Floats, weights: NDArray[np.generic]) -> float:
     defined = ~np.isnan(values)
     if not defined.any():
         return float("nan")
-    return float(np.average(values[defined], weights=_usable(weights[defined])))
-
-
-def _usable(weights: NDArray[np.generic]) -> NDArray[np.generic] | None:
-    return weights if weights.any() else None
+    weights = weights[defined]
+    return float(np.average(values[defined], weights=weights if weights.any() else None))

@@ -20,7 +20,7 @@ from mtrain.records import EpochRecord, Floats, Predictions, Tally
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mtrain.config.schema import MetricConfig
+    from mtrain.config.metrics import MetricConfig
 
 
 @dataclass(frozen=True, eq=False)

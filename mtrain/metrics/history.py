@@ -45,8 +45,8 @@ class History:
             self.scalars.setdefault(key, []).append(value)
         for split, counts in figures.counts.items():
             columns = self.counts.setdefault(split, {"tp": [], "fp": [], "fn": []})
-            for key, column in columns.items():
-                column.append(getattr(counts, key).tolist())
+            for key in columns:
+                columns[key].append(getattr(counts, key).tolist())
         for split, metrics in figures.per_class.items():
             for key, values in metrics.items():
                 column = self.per_class.setdefault(split, {}).setdefault(key, [])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from mtrain.records import Floats, Ints
+if TYPE_CHECKING:
+    from mtrain.records import Floats, Ints
 
 Z_95 = 1.959963984540054
 """The normal distribution's 97.5 % quantile."""

@@ -23,9 +23,7 @@ def best_epoch(values: Sequence[float], *, higher: bool) -> int | None:
     return max(finite, key=lambda i: (values[i] if higher else -values[i], -i))
 
 
-def should_stop(
-    values: Sequence[float], *, higher: bool, patience: int, min_delta: float
-) -> bool:
+def should_stop(values: Sequence[float], *, higher: bool, patience: int, min_delta: float) -> bool:
     """Whether the last `patience` epochs brought no improvement by more than `min_delta`.
 
     As Keras' EarlyStopping; a value that is not finite is no improvement.

@@ -54,11 +54,13 @@ def make_report(
     split: str,
     checkpoint: str,
     selected: bool = False,
+    threshold: float | None = None,
 ) -> Report:
     """Work out every figure of `predictions` on the split called `split`.
 
     `selected` says that the checkpoint was chosen for its figures on this split, so that they,
-    and their intervals, are optimistic.
+    and their intervals, are optimistic; `threshold`, of two classes, that it is not 0.5 above
+    which the second was predicted.
     """
     confusion = confusion_matrix(predictions.labels, predictions.predicted, len(classes))
     counts = class_counts(confusion)
@@ -70,6 +72,7 @@ def make_report(
         "split": split,
         "checkpoint": checkpoint,
         "selected": selected,
+        **({} if threshold is None else {"threshold": threshold}),
         "n": len(predictions.labels),
         "loss": _number(predictions.loss),
         "accuracy": _number(counts.accuracy),
@@ -139,10 +142,10 @@ def _class_entries(
 
 def _number_of_classes(figures: dict[str, Floats], kind: str) -> dict[str, Any]:
     """Over how many classes an average ran: over all figures, and by figure where they differ."""
-    everywhere = ~np.isnan(np.stack(list(figures.values()))).any(axis=0)
+    everywhere = np.all([~np.isnan(values) for values in figures.values()], axis=0)
     defined = {name: int(np.count_nonzero(~np.isnan(v))) for name, v in figures.items()}
     if kind == "micro" or everywhere.all():
-        return {"classes": len(everywhere)}
+        return {"classes": everywhere.size}
     return {"classes": int(everywhere.sum()), "classes_by_figure": defined}
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mtrain.metrics.counts import ratio
-from mtrain.records import Floats, Ints
+
+if TYPE_CHECKING:
+    from mtrain.records import Floats, Ints
 
 Scores = NDArray[np.float32]
 Truths = NDArray[np.bool_]
@@ -28,17 +31,17 @@ class ThresholdCounts:
 
     @property
     def true_positive_rate(self) -> Floats:
-        """y of the ROC curve, in [0, 1]; NaN without positives."""
+        """Y of the ROC curve, in [0, 1]; NaN without positives."""
         return ratio(self.tp, self.tp[-1])
 
     @property
     def false_positive_rate(self) -> Floats:
-        """x of the ROC curve, in [0, 1]; NaN without negatives."""
+        """X of the ROC curve, in [0, 1]; NaN without negatives."""
         return ratio(self.fp, self.fp[-1])
 
     @property
     def precision(self) -> Floats:
-        """y of the precision-recall curve, in [0, 1], at `true_positive_rate` as its x.
+        """Y of the precision-recall curve, in [0, 1], at `true_positive_rate` as its x.
 
         1 where nothing is called positive, by convention.
         """

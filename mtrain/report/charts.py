@@ -1,30 +1,23 @@
-"""Charts of a history and of an evaluation, each as the bytes of a file."""
+"""What all charts share: colours, a line a class, and the way to a file."""
 
 from __future__ import annotations
 
 import io
-import math
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
-from mtrain.metrics.counts import ratio
-from mtrain.metrics.scores import one_against_rest
 from mtrain.report.text import inert, share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-    from mtrain.metrics.history import History
-    from mtrain.metrics.report import Report
-    from mtrain.metrics.scores import ThresholdCounts
     from mtrain.records import Floats
 
 # Okabe and Ito's colours, told apart with any kind of colour vision; their yellow is too pale
@@ -38,7 +31,7 @@ MOST_LINES = len(COLOURS) * len(STYLES) - 1
 
 WORST_LINES = 7
 
-STYLE = {
+STYLE: dict[str, Any] = {
     "figure.dpi": 150,
     "figure.constrained_layout.use": True,
     "font.size": 10,
@@ -55,194 +48,18 @@ STYLE = {
 }
 
 
-def history_charts(history: History, file_format: str = "png") -> Iterator[tuple[str, bytes]]:
-    """Learning curves, and precision and recall by class: file name and content of each."""
-    for name, draw in (
-        ("learning_curves", draw_learning_curves),
-        ("precision_by_class", lambda h: draw_by_class(h, "precision")),
-        ("recall_by_class", lambda h: draw_by_class(h, "recall")),
-    ):
-        yield f"{name}.{file_format}", _file(lambda draw=draw: draw(history), file_format)
+def chart_files(
+    charts: dict[str, Callable[[], Figure]], file_format: str
+) -> Iterator[tuple[str, bytes]]:
+    """Draw each chart; yields its file's name and content."""
+    for name, draw in charts.items():
+        content = io.BytesIO()
+        with _style():
+            draw().savefig(content, format=file_format)
+        yield f"{name}.{file_format}", content.getvalue()
 
 
-def evaluation_charts(report: Report, file_format: str = "png") -> Iterator[tuple[str, bytes]]:
-    """Precision and recall bars, confusion matrix, ROC and PR curves, as `history_charts`."""
-    for name, draw in (
-        ("precision_recall", draw_precision_recall),
-        ("confusion_matrix", draw_confusion_matrix),
-        ("roc", draw_roc),
-        ("pr", draw_pr),
-    ):
-        yield f"{name}.{file_format}", _file(lambda draw=draw: draw(report), file_format)
-
-
-def draw_learning_curves(history: History) -> Figure:
-    """Loss on the left axis and accuracy on the right, over epochs."""
-    figure = Figure(figsize=(8, 4.5))
-    loss = figure.subplots()
-    accuracy = loss.twinx()
-    accuracy.grid(visible=False)
-    accuracy.spines["right"].set_visible(True)
-    labels = {"train": "training", "val": "validation"}
-    for split, style in zip(history.counts, ("solid", "dashed"), strict=False):
-        prefix = "val_" if split == "val" else ""
-        options: dict[str, Any] = {"linestyle": style, **_marker(history)}
-        loss.plot(
-            history.epoch,
-            history.scalars[f"{prefix}loss"],
-            color=COLOURS[0],
-            label=f"loss, {labels[split]}",
-            **options,
-        )
-        accuracy.plot(
-            history.epoch,
-            history.accuracy(split),
-            color=COLOURS[5],
-            label=f"accuracy, {labels[split]}",
-            **options,
-        )
-    _over_epochs(loss, f"{inert(history.run)}: loss and accuracy")
-    loss.set_ylabel("loss", color=COLOURS[0])
-    accuracy.set_ylabel("accuracy", color=COLOURS[5])
-    accuracy.set_ylim(top=1)
-    handles = [*loss.get_lines(), *accuracy.get_lines()]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
-    return figure
-
-
-def draw_by_class(history: History, metric: str) -> Figure:
-    """`precision` or `recall` of every class over epochs, of the validation split if there is one.
-
-    Gaps are epochs in which it is undefined.
-    """
-    split, words = ("val", "validation") if "val" in history.counts else ("train", "training")
-    values = history.by_class(split, metric)
-    figure = Figure(figsize=(8, 5))
-    axes = figure.subplots()
-    last = values[-1] if len(values) else np.full(len(history.classes), math.nan)
-    _class_lines(
-        axes,
-        history.classes,
-        last,
-        lambda k: (history.epoch, values[:, k]),
-        **_marker(history),
-    )
-    _over_epochs(axes, f"{inert(history.run)}: {metric} by class, {words}")
-    axes.set_ylabel(metric)
-    lowest = np.nanmin(values) if np.isfinite(values).any() else 0.0
-    axes.set_ylim(math.floor(lowest * 10) / 10 if lowest < 1 else 0.9, 1.005)
-    _legend(figure, axes, f"last {metric}")
-    return figure
-
-
-def draw_precision_recall(report: Report) -> Figure:
-    """Precision and recall of every class side by side, with their 95 % intervals."""
-    entries = report.metrics["classes"]
-    figure = Figure(figsize=(8, 1.6 + 0.42 * len(entries)))
-    axes = figure.subplots()
-    positions = np.arange(len(entries))
-    height = 0.38
-    for offset, metric, colour in ((-0.5, "precision", COLOURS[0]), (0.5, "recall", COLOURS[1])):
-        values = np.array([_nan(entry[metric]) for entry in entries])
-        bounds = np.array([entry[f"{metric}_ci"] or (math.nan, math.nan) for entry in entries])
-        average = share(report.metrics["averages"]["macro avg"][metric])
-        at = positions + offset * height
-        axes.barh(at, np.nan_to_num(values), height, color=colour, label=f"{metric}, on average {average}")
-        axes.errorbar(
-            values,
-            at,
-            xerr=np.abs(bounds.T - values),
-            fmt="none",
-            ecolor="#333333",
-            elinewidth=1,
-            capsize=2,
-        )
-        for y, value, high in zip(at, values, bounds[:, 1], strict=True):
-            shown = "undefined" if math.isnan(value) else f"{value:.3f}"
-            right = 0.0 if math.isnan(value) else max(value, high)
-            axes.text(right + 0.01, y, shown, va="center", fontsize=7.5)
-    axes.set_yticks(positions, [_name(entry["name"]) for entry in entries])
-    axes.set_ylim(len(entries) - 0.4, -0.6)
-    axes.set_xlim(0, 1.09)
-    axes.set_xticks(np.linspace(0, 1, 6))
-    axes.grid(visible=False, axis="y")
-    axes.set_xlabel("share, with 95 % Wilson interval")
-    axes.set_title(f"Precision and recall by class, {_split_words(report)}")
-    figure.legend(loc="outside lower center", ncols=2)
-    return figure
-
-
-def draw_confusion_matrix(report: Report) -> Figure:
-    """Rows of each true class by predicted class; the colour is the share of the row."""
-    confusion = np.array(report.metrics["confusion_matrix"])
-    names = [_name(entry["name"]) for entry in report.metrics["classes"]]
-    size = min(max(5.0, 1.6 + 0.55 * len(names)), 20.0)
-    figure = Figure(figsize=(size + 0.8, size))
-    axes = figure.subplots()
-    shares = ratio(confusion, confusion.sum(axis=1, keepdims=True))
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true class")
-    small = 8 if len(names) <= 20 else 5
-    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=small)
-    axes.set_yticks(range(len(names)), names, fontsize=small)
-    axes.grid(visible=False)
-    axes.spines[:].set_visible(False)
-    axes.set_xlabel("predicted class")
-    axes.set_ylabel("true class")
-    axes.set_title(f"Confusion matrix, {_split_words(report)}")
-    if len(names) <= 20:
-        for (i, j), count in np.ndenumerate(confusion):
-            if count:
-                colour = "white" if shares[i, j] > 0.5 else "black"
-                axes.text(j, i, f"{count}", ha="center", va="center", fontsize=7, color=colour)
-    return figure
-
-
-def draw_roc(report: Report) -> Figure:
-    """True positive rate over false positive rate of each class against the rest."""
-    figure, axes = _curves(
-        report, "roc_auc", lambda counts: (counts.false_positive_rate, counts.true_positive_rate)
-    )
-    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, zorder=1)
-    axes.set_xlabel("false positive rate")
-    axes.set_ylabel("true positive rate (recall)")
-    axes.set_title(f"ROC curves, {_split_words(report)}")
-    _legend(figure, axes, "area under the curve")
-    return figure
-
-
-def draw_pr(report: Report) -> Figure:
-    """Precision over recall of each class against the rest."""
-    figure, axes = _curves(
-        report, "average_precision", lambda counts: (counts.true_positive_rate, counts.precision)
-    )
-    axes.set_xlabel("recall")
-    axes.set_ylabel("precision")
-    axes.set_title(f"Precision-recall curves, {_split_words(report)}")
-    _legend(figure, axes, "average precision")
-    return figure
-
-
-def _curves(
-    report: Report, metric: str, points: Callable[[ThresholdCounts], tuple[Floats, Floats]]
-) -> tuple[Figure, Axes]:
-    entries = report.metrics["classes"]
-    counts = one_against_rest(report.predictions.labels, report.predictions.probabilities)
-    if len(entries) == 2:
-        # Of two classes the first's curves say nothing that the second's do not.
-        entries, counts = entries[1:], counts[1:]
-    figure = Figure(figsize=(7.5, 5))
-    axes = figure.subplots()
-    axes.set_aspect("equal")
-    axes.set_xlim(-0.01, 1.01)
-    axes.set_ylim(-0.01, 1.01)
-    values = np.array([_nan(entry[metric]) for entry in entries])
-    names = tuple(entry["name"] for entry in entries)
-    _class_lines(axes, names, values, lambda k: points(counts[k]), drawstyle="default")
-    return figure, axes
-
-
-def _class_lines(
+def draw_class_lines(
     axes: Axes,
     classes: tuple[str, ...],
     values: Floats,
@@ -263,7 +80,7 @@ def _class_lines(
             *points(k),
             color=COLOURS[number % len(COLOURS)],
             linestyle=STYLES[number // len(COLOURS)],
-            label=f"{share(values[k])}  {_name(classes[k])}",
+            label=f"{share(values[k])}  {class_label(classes[k])}",
             **options,
         )
     if len(shown) < len(classes):
@@ -271,44 +88,18 @@ def _class_lines(
         axes.plot([], [], color=GREY, linewidth=0.6, label=f"the {rest} better classes")
 
 
-def _legend(figure: Figure, axes: Axes, title: str) -> None:
+def add_legend(figure: Figure, axes: Axes, title: str) -> None:
+    """A legend beside the axes."""
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(
         handles, labels, loc="outside right upper", title=title, alignment="left", fontsize=9
     )
 
 
-def _over_epochs(axes: Axes, title: str) -> None:
-    axes.set_title(title)
-    axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.margins(x=0.02)
-
-
-def _marker(history: History) -> dict[str, Any]:
-    """Points where there are few epochs: a line through one point is not seen."""
-    return {"marker": "o", "markersize": 3} if len(history.epoch) <= 30 else {}
-
-
-def _split_words(report: Report) -> str:
-    words = {"train": "training", "val": "validation", "test": "test"}
-    return f"{words[report.metrics['split']]} split, {report.metrics['n']:,} rows"
-
-
-def _name(name: str) -> str:
+def class_label(name: str) -> str:
+    """A class's name, cut where it is long."""
     shown = inert(name)
     return shown if len(shown) <= 24 else f"{shown[:23]}…"
-
-
-def _nan(value: float | None) -> float:
-    return math.nan if value is None else value
-
-
-def _file(draw: Callable[[], Figure], file_format: str) -> bytes:
-    content = io.BytesIO()
-    with _style():
-        draw().savefig(content, format=file_format)
-    return content.getvalue()
 
 
 @contextmanager
@@ -318,5 +109,5 @@ def _style() -> Iterator[None]:
         # A class name in a script that the font lacks is drawn as boxes, and no reason to stop.
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)
+        mpl.rcParams.update(STYLE)  # type: ignore[arg-type]  # its stub wants literal keys
         yield

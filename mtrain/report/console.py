@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
+from mtrain.records import Observer
 from mtrain.report.live import LiveTable, opening_lines, shown_counts
 from mtrain.report.text import SPLITS, duration, figure, inert, share
 
 if TYPE_CHECKING:
     from mtrain.config.schema import Config
     from mtrain.metrics.epoch import EpochFigures
-    from mtrain.records import Dataset, Progress
+    from mtrain.records import Dataset
 
 WORST_NAMED = 3
 
@@ -25,7 +26,7 @@ def watch(stream: TextIO) -> PlainLines | LiveTable:
     return LiveTable(stream) if capable and not os.environ.get("CI") else PlainLines(stream)
 
 
-class PlainLines:
+class PlainLines(Observer):
     """Observes a training and writes a line an epoch, the worst classes named."""
 
     def __init__(self, stream: TextIO = sys.stderr) -> None:
@@ -39,9 +40,6 @@ class PlainLines:
         self._epochs = config.training.epochs
         for line in opening_lines(device, config, dataset, parameters):
             self._write(line)
-
-    def progress(self, progress: Progress) -> None:
-        """Between epochs nothing is written."""
 
     def epoch(self, figures: EpochFigures, seconds: float) -> None:
         """One line: the scalars one looks at first, and the classes of lowest recall."""

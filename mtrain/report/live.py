@@ -14,9 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from mtrain.metrics.counts import class_counts
+from mtrain.records import Observer
 from mtrain.report.text import duration, figure, inert, share
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mtrain.config.schema import Config
     from mtrain.metrics.counts import ClassCounts
     from mtrain.metrics.epoch import EpochFigures
@@ -25,10 +28,10 @@ if TYPE_CHECKING:
 REFRESH_SECONDS = 0.1
 
 OTHER_LINES = 5
-"""Of the display that are no class: bar, training, title and header, and one left free."""
+"""Of the display that are no class: bar, training, validation, header, and one left free."""
 
 
-class LiveTable:
+class LiveTable(Observer):
     """Observes a training and draws its present state over and over in the same place."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -67,7 +70,7 @@ class LiveTable:
         if time.monotonic() - self._drawn_at >= REFRESH_SECONDS:
             self._draw()
 
-    def epoch(self, figures: EpochFigures, seconds: float) -> None:
+    def epoch(self, figures: EpochFigures, seconds: float) -> None:  # noqa: ARG002 -- Observer's
         """Show the figures of every class, and what changed since the epoch before."""
         before, self._last = self._last, figures
         self._counts = shown_counts(figures)
@@ -85,7 +88,7 @@ class LiveTable:
 
     def _draw(self) -> None:
         self._drawn_at = time.monotonic()
-        self._live.update(Group(self._bar(), self._training(), self._table()), refresh=True)
+        self._live.update(Group(self._bar(), self._training(), *self._by_class()), refresh=True)
 
     def _bar(self) -> Table:
         epoch = self._progress.epoch if self._progress else 1
@@ -108,25 +111,23 @@ class LiveTable:
         right = share(class_counts(tally.confusion).accuracy)
         return Text(f"training: loss {figure(tally.loss)}, accuracy {right}", no_wrap=True)
 
-    def _table(self) -> Table:
+    def _by_class(self) -> Iterator[Text | Table]:
+        words = "validation" if self._validates else "training"
+        if self._validates and self._last is not None:
+            loss = figure(self._last.scalars["val_loss"])
+            right = share(self._last.counts["val"].accuracy)
+            words = f"{words}: loss {loss}, accuracy {right}, after epoch {self._last.epoch}"
+        yield Text(words, no_wrap=True)
         shown = self._shown_classes()
-        table = Table(box=None, title=self._title(shown), title_justify="left", title_style="none")
+        table = Table(box=None)
         table.add_column("class", no_wrap=True, overflow="ellipsis", max_width=34)
         for heading in ("precision", "recall", "F1", "support", "F1 change"):
             table.add_column(heading, justify="right", no_wrap=True)
         for k in shown:
             table.add_row(Text(self._classes[k]), *self._cells(k))
-        return table
-
-    def _title(self, shown: list[int]) -> Text:
-        words = "validation" if self._validates else "training"
-        if self._validates and self._last is not None:
-            loss = figure(self._last.scalars["val_loss"])
-            right = share(self._last.counts["val"].accuracy)
-            words = f"{words}: loss {loss}, accuracy {right} after epoch {self._last.epoch}"
-        if len(shown) < len(self._classes):
-            words += f"; {len(shown)} of {len(self._classes)} classes, of lowest recall"
-        return Text(words, no_wrap=True, overflow="ellipsis")
+        yield table
+        if (hidden := len(self._classes) - len(shown)) > 0:
+            yield Text(f" and {hidden} classes of higher recall", style="dim")
 
     def _cells(self, k: int) -> list[Text]:
         if self._counts is None:
@@ -146,9 +147,12 @@ class LiveTable:
     def _shown_classes(self) -> list[int]:
         """Every class, or of more than fit those of lowest recall, in class order."""
         room = max(1, self._console.height - OTHER_LINES)
-        everything = range(len(self._classes))
-        if len(everything) <= room or self._counts is None:
-            return list(everything[:room])
+        everything = list(range(len(self._classes)))
+        if len(everything) <= room:
+            return everything
+        room = max(1, room - 1)  # a line says how many are hidden
+        if self._counts is None:
+            return everything[:room]
         return sorted(np.argsort(self._counts.recall, kind="stable")[:room].tolist())
 
     def _rows_seen(self) -> int:
@@ -170,14 +174,15 @@ class LiveTable:
 
 def opening_lines(
     device: str, config: Config, dataset: Dataset, parameters: int
-) -> tuple[str, str]:
+) -> tuple[str, ...]:
     """What every training begins with: the device, then the data and the model."""
     validated = f", {len(dataset.val):,} for validation" if dataset.val is not None else ""
     layers = (dataset.train.features.shape[1], *config.model.hidden, len(dataset.classes))
+    shape = "-".join(str(units) for units in layers)
     return (
         f"Device: {device}.",
-        f"{config.dataset.name}: {len(dataset.train):,} rows for training{validated}; "
-        f"model {'-'.join(map(str, layers))}, {parameters:,} parameters.",
+        f"Data: {config.dataset.name}, {len(dataset.train):,} rows for training{validated}.",
+        f"Model: {shape if len(shape) <= 40 else f'{len(layers)} layers'}, {parameters:,} parameters.",
     )
 
 

@@ -43,6 +43,7 @@ def print_report(report: Report, stream: TextIO) -> None:
         style="bold",
     )
     console = Console(file=stream, highlight=False)
+    console.print(f"{SPLITS[metrics['split']]} split, with 95 % Wilson intervals", style="dim")
     console.print(table)
     for line in _conclusions(metrics):
         console.print(Text(line))
@@ -67,9 +68,8 @@ def print_layers(layers: Sequence[Layer], stream: TextIO) -> None:
 def _conclusions(metrics: dict[str, Any]) -> Iterator[str]:
     baseline = metrics["baseline"]
     yield (
-        f"{SPLITS[metrics['split']]} accuracy {share(metrics['accuracy'])} "
-        f"({metrics['checkpoint']}); always {_quoted(baseline['class'])}: "
-        f"accuracy {share(baseline['accuracy'])}"
+        f"accuracy {share(metrics['accuracy'])} ({metrics['checkpoint']}); "
+        f"always {_quoted(baseline['class'])}: accuracy {share(baseline['accuracy'])}"
     )
     if metrics["accuracy"] <= baseline["accuracy"]:
         yield "No better than always giving the same answer."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-
 SPLITS = {"train": "training", "val": "validation", "test": "test"}
 """The splits in words."""
 
@@ -16,12 +15,12 @@ def inert(name: str) -> str:
 
 def share(value: float | None) -> str:
     """A number in [0, 1] with three decimals; a dash where it is undefined."""
-    return "–" if value is None or math.isnan(value) else f"{value:.3f}"
+    return "-" if value is None or math.isnan(value) else f"{value:.3f}"
 
 
 def figure(value: float | None) -> str:
     """Any number with four significant digits; a dash where it is undefined."""
-    return "–" if value is None or math.isnan(value) else f"{value:.4g}"
+    return "-" if value is None or math.isnan(value) else f"{value:.4g}"
 
 
 def duration(seconds: float) -> str:

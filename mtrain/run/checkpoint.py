@@ -14,12 +14,11 @@ import numpy as np
 
 from mtrain.config.load import load_config
 from mtrain.errors import MtrainError, UsageError
+from mtrain.records import Arrays, TrainingState
 from mtrain.run.directory import RunDirectory
 from mtrain.run.files import npz_bytes, read_json, write_bytes, write_json, write_text
-from mtrain.records import Arrays, TrainingState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from mtrain.config.schema import Config

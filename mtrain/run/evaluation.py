@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mtrain.metrics.report import Report
-    from mtrain.records import Ints
+    from mtrain.records import Arrays, Ints
 
 
 def write_evaluation(folder: Path, report: Report, rows: Ints) -> None:
@@ -23,7 +23,7 @@ def write_evaluation(folder: Path, report: Report, rows: Ints) -> None:
     predictions = report.predictions
     write_json(folder / "metrics.json", report.metrics)
     write_json(folder / "classification_report.json", report.classification_report)
-    arrays = {
+    arrays: Arrays = {
         "y_true": predictions.labels,
         "y_pred": predictions.predicted,
         "probabilities": predictions.probabilities,

@@ -14,10 +14,10 @@ import numpy as np
 from mtrain.errors import MtrainError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from mtrain.records import Arrays
+    from numpy.typing import NDArray
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -59,7 +59,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
     write_text(path, text.getvalue())
 
 
-def npz_bytes(arrays: Arrays) -> bytes:
+def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """The arrays as an uncompressed `.npz`."""
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)

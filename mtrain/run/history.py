@@ -109,4 +109,5 @@ def _numbers(values: Any, shape: tuple[int, ...], key: str, dtype: type[np.gener
             raise TypeError(f"{key} must be whole numbers")
     if array.shape != shape and not (array.size == 0 and 0 in shape):
         raise ValueError(f"{key} must have the shape {shape}, got {array.shape}")
-    return array.tolist()
+    plain: list[Any] = array.tolist()
+    return plain

@@ -12,9 +12,9 @@ from mtrain.run.history import history_as_json, write_history
 
 if TYPE_CHECKING:
     from mtrain.metrics.epoch import EpochFigures
+    from mtrain.metrics.history import History
     from mtrain.records import TrainingState
     from mtrain.run.directory import RunDirectory
-    from mtrain.metrics.history import History
 
 HISTORY_SECONDS = 1.0
 CHECKPOINT_SECONDS = 30.0

@@ -1,0 +1,98 @@
+"""The dataset section: which data, and how it is split and scaled."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, model_validator
+
+from mtrain.config.section import Count, InvalidSettingError, ListOf, Section, Seed, shown
+
+# Keys of a classification report; a class of that name could not be told from them.
+RESERVED_CLASSES = {"accuracy", "macro avg", "weighted avg", "micro avg", "samples avg"}
+
+
+def _size(value: Any) -> int | float:
+    if type(value) is int and 1 <= value < 2**31:
+        return value
+    if type(value) is float and 0 < value < 1:
+        return value
+    raise ValueError(
+        f"must be rows (at least 1) or a fraction (above 0, below 1), got {shown(value)}"
+    )
+
+
+def _class_names(value: tuple[str, ...]) -> tuple[str, ...]:
+    if len(value) < 2:
+        raise ValueError(f"must be at least 2 names, got {len(value)}")
+    for number, name in enumerate(value):
+        if name in RESERVED_CLASSES:
+            raise ValueError(f"{name!r} is a key of the classification report; rename the class")
+        if not name.strip():
+            raise ValueError(f"the name of class {number} is empty")
+        if name in value[:number]:
+            raise ValueError(f"{name!r} is there twice")
+    return value
+
+
+Names = Annotated[tuple[str, ...], ListOf, AfterValidator(_class_names)]
+
+
+class ValidationConfig(Section):
+    """Rows of the training data set apart, to be looked at after each epoch."""
+
+    size: Annotated[int | float, BeforeValidator(_size)] = 0.2
+    """Rows, or a fraction of them."""
+
+    how: Literal["tail", "random", "stratified"] = "stratified"
+    """The last rows; rows drawn by `dataset.seed`; or so drawn, each class in its proportion."""
+
+    samples: Count | None = None
+    """Only so many of these rows, drawn without replacement; null: all."""
+
+
+class TestConfig(Section):
+    """Rows set apart for the test, where the data brings no test split of its own."""
+
+    __test__ = False  # no test case, whatever pytest makes of the name
+
+    size: Annotated[int | float, BeforeValidator(_size)] = 0.2
+    """Rows, or a fraction of them."""
+
+    how: Literal["tail", "random", "stratified"] = "stratified"
+    """The last rows; rows drawn by `dataset.seed`; or so drawn, each class in its proportion."""
+
+
+class DatasetConfig(Section):
+    """Which data, and how it is split and scaled."""
+
+    name: Literal["digits", "mnist", "fashion_mnist"] = "digits"
+    """Which data set; `digits` comes with scikit-learn."""
+
+    path: str | None = None
+    """Folder of the four IDX files of `mnist` or `fashion_mnist`; null: found or downloaded."""
+
+    seed: Seed = 0
+    """Draws splits and subsets; apart from the run's seed, so that ten seeds share one split."""
+
+    classes: Names | None = None
+    """Class names in index order; null: the data set's own."""
+
+    scale: Literal["auto", "none", "unit", "standard"] = "auto"
+    """Pixels as they are; divided by their largest possible value (255, of digits 16); or each
+    to mean 0 and standard deviation 1 on the training split. auto: unit."""
+
+    samples: Count | None = None
+    """Only so many training rows, drawn without replacement; null: all."""
+
+    validation: ValidationConfig | None = ValidationConfig()
+    """Rows for validation; null: none."""
+
+    test: TestConfig = TestConfig()
+    """Rows for the test, where the data brings none."""
+
+    @model_validator(mode="after")
+    def _path_is_used(self) -> DatasetConfig:
+        if self.name == "digits" and self.path is not None:
+            raise InvalidSettingError("path", "digits comes with scikit-learn and takes no path")
+        return self

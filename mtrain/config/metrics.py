@@ -1,0 +1,62 @@
+"""The metrics section: the figures of each epoch in the history."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, model_serializer, model_validator
+
+from mtrain.config.names import AVERAGES, METRICS, RANKING_METRICS, RATIO_METRICS
+from mtrain.config.section import Count, InvalidSettingError, ListOf, Section, known_name, named
+
+
+class MetricConfig(Section):
+    """A metric of the history."""
+
+    name: Annotated[str, BeforeValidator(lambda name: known_name(name, METRICS))]
+    """Its name."""
+
+    k: Count | None = None
+    """Of `top_k` alone: how many of the likeliest classes may hold the true one [5]."""
+
+    @model_validator(mode="after")
+    def _k_is_used(self) -> MetricConfig:
+        if self.k is not None and self.name != "top_k":
+            raise InvalidSettingError("k", f"{self.name} takes none; top_k does")
+        return self
+
+    @model_serializer
+    def _short(self) -> str | dict[str, Any]:
+        return self.name if self.k is None else {"name": self.name, "k": self.k}
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Its scalars in the history: `recall_macro`, `recall_micro`, ...; or just its name."""
+        if self.name in RATIO_METRICS + RANKING_METRICS:
+            return tuple(f"{self.name}_{average}" for average in AVERAGES)
+        return (self.name,)
+
+    @property
+    def best_k(self) -> int:
+        """`k`, or its default."""
+        return 5 if self.k is None else self.k
+
+    @property
+    def needs_scores(self) -> bool:
+        """Whether it exists for validation and evaluation only."""
+        return self.name in {*RANKING_METRICS, "log_loss"}
+
+
+def _no_metric_twice(metrics: tuple[MetricConfig, ...]) -> tuple[MetricConfig, ...]:
+    names = [metric.name for metric in metrics]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{name} is there twice")
+    return metrics
+
+
+Metrics = Annotated[
+    tuple[Annotated[MetricConfig, BeforeValidator(lambda value: named(value, METRICS))], ...],
+    ListOf,
+    AfterValidator(_no_metric_twice),
+]

@@ -1,0 +1,161 @@
+"""Charts of an evaluation: how well each class was learned, and what it is taken for."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from mtrain.metrics.counts import ratio
+from mtrain.metrics.scores import one_against_rest
+from mtrain.report.charts import (
+    COLOURS,
+    GREY,
+    add_legend,
+    chart_files,
+    class_label,
+    draw_class_lines,
+)
+from mtrain.report.text import SPLITS, share
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from matplotlib.axes import Axes
+
+    from mtrain.metrics.report import Report
+    from mtrain.metrics.scores import ThresholdCounts
+    from mtrain.records import Floats
+
+
+def evaluation_charts(report: Report, file_format: str = "png") -> Iterator[tuple[str, bytes]]:
+    """Precision and recall bars, confusion matrix, ROC and PR curves; name and content."""
+    yield from chart_files(
+        {
+            "precision_recall": partial(draw_precision_recall, report),
+            "confusion_matrix": partial(draw_confusion_matrix, report),
+            "roc": partial(draw_roc, report),
+            "pr": partial(draw_pr, report),
+        },
+        file_format,
+    )
+
+
+def draw_precision_recall(report: Report) -> Figure:
+    """Precision and recall of every class side by side, with their 95 % intervals."""
+    entries = report.metrics["classes"]
+    figure = Figure(figsize=(8, 1.6 + 0.42 * len(entries)))
+    axes = figure.subplots()
+    positions = np.arange(len(entries))
+    height = 0.38
+    for offset, metric, colour in ((-0.5, "precision", COLOURS[0]), (0.5, "recall", COLOURS[1])):
+        values = np.array([_nan(entry[metric]) for entry in entries])
+        bounds = np.array([entry[f"{metric}_ci"] or (math.nan, math.nan) for entry in entries])
+        average = share(report.metrics["averages"]["macro avg"][metric])
+        at = positions + offset * height
+        axes.barh(
+            at, np.nan_to_num(values), height, color=colour, label=f"{metric}, on average {average}"
+        )
+        axes.errorbar(
+            values,
+            at,
+            xerr=np.abs(bounds.T - values),
+            fmt="none",
+            ecolor="#333333",
+            elinewidth=1,
+            capsize=2,
+        )
+        for y, value, high in zip(at, values, bounds[:, 1], strict=True):
+            shown = "undefined" if math.isnan(value) else f"{value:.3f}"
+            right = 0.0 if math.isnan(value) else max(value, high)
+            axes.text(right + 0.01, y, shown, va="center", fontsize=7.5)
+    axes.set_yticks(positions, [class_label(entry["name"]) for entry in entries])
+    axes.set_ylim(len(entries) - 0.4, -0.6)
+    axes.set_xlim(0, 1.09)
+    axes.set_xticks(np.linspace(0, 1, 6))
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel("share, with 95 % Wilson interval")
+    axes.set_title(f"Precision and recall by class, {_split_words(report)}")
+    figure.legend(loc="outside lower center", ncols=2)
+    return figure
+
+
+def draw_confusion_matrix(report: Report) -> Figure:
+    """Rows of each true class by predicted class; the colour is the share of the row."""
+    confusion = np.array(report.metrics["confusion_matrix"])
+    names = [class_label(entry["name"]) for entry in report.metrics["classes"]]
+    size = min(max(5.0, 1.6 + 0.55 * len(names)), 20.0)
+    figure = Figure(figsize=(size + 0.8, size))
+    axes = figure.subplots()
+    shares = ratio(confusion, confusion.sum(axis=1, keepdims=True))
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true class")
+    small = 8 if len(names) <= 20 else 5
+    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=small)
+    axes.set_yticks(range(len(names)), names, fontsize=small)
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("true class")
+    axes.set_title(f"Confusion matrix, {_split_words(report)}")
+    if len(names) <= 20:
+        for (i, j), count in np.ndenumerate(confusion):
+            if count:
+                colour = "white" if shares[i, j] > 0.5 else "black"
+                axes.text(j, i, f"{count}", ha="center", va="center", fontsize=7, color=colour)
+    return figure
+
+
+def draw_roc(report: Report) -> Figure:
+    """True positive rate over false positive rate of each class against the rest."""
+    figure, axes = _curves(
+        report, "roc_auc", lambda counts: (counts.false_positive_rate, counts.true_positive_rate)
+    )
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, zorder=1)
+    axes.set_xlabel("false positive rate")
+    axes.set_ylabel("true positive rate (recall)")
+    axes.set_title(f"ROC curves, {_split_words(report)}")
+    add_legend(figure, axes, "area under the curve")
+    return figure
+
+
+def draw_pr(report: Report) -> Figure:
+    """Precision over recall of each class against the rest."""
+    figure, axes = _curves(
+        report, "average_precision", lambda counts: (counts.true_positive_rate, counts.precision)
+    )
+    axes.set_xlabel("recall")
+    axes.set_ylabel("precision")
+    axes.set_title(f"Precision-recall curves, {_split_words(report)}")
+    add_legend(figure, axes, "average precision")
+    return figure
+
+
+def _curves(
+    report: Report, metric: str, points: Callable[[ThresholdCounts], tuple[Floats, Floats]]
+) -> tuple[Figure, Axes]:
+    entries = report.metrics["classes"]
+    counts = one_against_rest(report.predictions.labels, report.predictions.probabilities)
+    if len(entries) == 2:
+        # Of two classes the first's curves say nothing that the second's do not.
+        entries, counts = entries[1:], counts[1:]
+    figure = Figure(figsize=(7.5, 5))
+    axes = figure.subplots()
+    axes.set_aspect("equal")
+    axes.set_xlim(-0.01, 1.01)
+    axes.set_ylim(-0.01, 1.01)
+    values = np.array([_nan(entry[metric]) for entry in entries])
+    names = tuple(entry["name"] for entry in entries)
+    draw_class_lines(axes, names, values, lambda k: points(counts[k]), drawstyle="default")
+    return figure, axes
+
+
+def _split_words(report: Report) -> str:
+    return f"{SPLITS[report.metrics['split']]} split, {report.metrics['n']:,} rows"
+
+
+def _nan(value: float | None) -> float:
+    return math.nan if value is None else value

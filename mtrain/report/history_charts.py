@@ -1,0 +1,103 @@
+"""Charts of a history: how loss, accuracy and every class went over the epochs."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from mtrain.report.charts import COLOURS, add_legend, chart_files, draw_class_lines
+from mtrain.report.text import SPLITS, inert
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from matplotlib.axes import Axes
+
+    from mtrain.metrics.history import History
+
+
+def history_charts(history: History, file_format: str = "png") -> Iterator[tuple[str, bytes]]:
+    """Learning curves, and precision and recall by class: file name and content of each."""
+    yield from chart_files(
+        {
+            "learning_curves": partial(draw_learning_curves, history),
+            "precision_by_class": partial(draw_by_class, history, "precision"),
+            "recall_by_class": partial(draw_by_class, history, "recall"),
+        },
+        file_format,
+    )
+
+
+def draw_learning_curves(history: History) -> Figure:
+    """Loss on the left axis and accuracy on the right, over epochs."""
+    figure = Figure(figsize=(8, 4.5))
+    loss = figure.subplots()
+    accuracy = loss.twinx()
+    accuracy.grid(visible=False)
+    accuracy.spines["right"].set_visible(True)
+    for split, style in zip(history.counts, ("solid", "dashed"), strict=False):
+        prefix = "val_" if split == "val" else ""
+        options: dict[str, Any] = {"linestyle": style, **_marker(history)}
+        loss.plot(
+            history.epoch,
+            history.scalars[f"{prefix}loss"],
+            color=COLOURS[0],
+            label=f"loss, {SPLITS[split]}",
+            **options,
+        )
+        accuracy.plot(
+            history.epoch,
+            history.accuracy(split),
+            color=COLOURS[5],
+            label=f"accuracy, {SPLITS[split]}",
+            **options,
+        )
+    _over_epochs(loss, f"{inert(history.run)}: loss and accuracy")
+    loss.set_ylabel("loss", color=COLOURS[0])
+    accuracy.set_ylabel("accuracy", color=COLOURS[5])
+    accuracy.set_ylim(top=1)
+    handles = [*loss.get_lines(), *accuracy.get_lines()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    return figure
+
+
+def draw_by_class(history: History, metric: str) -> Figure:
+    """`precision` or `recall` of every class over epochs, of the validation split if there is one.
+
+    Gaps are epochs in which it is undefined.
+    """
+    split = "val" if "val" in history.counts else "train"
+    values = history.by_class(split, metric)
+    figure = Figure(figsize=(8, 5))
+    axes = figure.subplots()
+    last = values[-1] if len(values) else np.full(len(history.classes), math.nan)
+    draw_class_lines(
+        axes,
+        history.classes,
+        last,
+        lambda k: (history.epoch, values[:, k]),
+        **_marker(history),
+    )
+    _over_epochs(axes, f"{inert(history.run)}: {metric} by class, {SPLITS[split]}")
+    axes.set_ylabel(metric)
+    lowest = np.nanmin(values) if np.isfinite(values).any() else 0.0
+    axes.set_ylim(math.floor(lowest * 10) / 10 if lowest < 1 else 0.9, 1.005)
+    add_legend(figure, axes, f"last {metric}")
+    return figure
+
+
+def _over_epochs(axes: Axes, title: str) -> None:
+    axes.set_title(title)
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.margins(x=0.02)
+
+
+def _marker(history: History) -> dict[str, Any]:
+    """Points where there are few epochs: a line through one point is not seen."""
+    return {"marker": "o", "markersize": 3} if len(history.epoch) <= 30 else {}
