@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mtrain.config.dataset import DatasetConfig
     from mtrain.config.schema import Config
     from mtrain.metrics.report import Report
-    from mtrain.records import Dataset, Predictions, Split
+    from mtrain.records import Arrays, Dataset, Predictions, Split
     from mtrain.run.checkpoint import Checkpoint
 
 
@@ -100,7 +100,7 @@ def _predict(saved: Checkpoint, rows: Split, divisor: float | None, path: Path) 
     import tensorflow as tf
 
     from mtrain.engine.device import choose_device
-    from mtrain.engine.network import assign_arrays, make_network
+    from mtrain.engine.network import make_network, model_variables, put_arrays
     from mtrain.engine.prediction import Predictor
     from mtrain.model import build_loss, build_model
 
@@ -108,8 +108,14 @@ def _predict(saved: Checkpoint, rows: Split, divisor: float | None, path: Path) 
     with tf.device(choose_device("auto").name):
         model = build_model(config.model, saved.n_features, n_classes, config.seed)
         try:
-            assign_arrays(model.variables, "model", saved.training.arrays)
+            put_arrays(model_variables(model), _model_arrays(saved))
         except MtrainError as error:
             raise MtrainError(f"{path}: {error}") from error
         network = make_network(model, build_loss(config.loss, n_classes), n_classes, divisor)
         return Predictor(network, rows.features.dtype).predict(rows)
+
+
+def _model_arrays(saved: Checkpoint) -> Arrays:
+    """The checkpoint's arrays without its optimizer's."""
+    arrays = saved.training.arrays
+    return {name: array for name, array in arrays.items() if name.startswith("model/")}

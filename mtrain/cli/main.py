@@ -21,7 +21,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        status = _run(sys.argv[1:])
+        status = run(sys.argv[1:])
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read our output, `head` perhaps, has had enough. What is still buffered goes
@@ -31,7 +31,8 @@ def main() -> None:
     sys.exit(status)
 
 
-def _run(arguments: list[str]) -> int:
+def run(arguments: list[str]) -> int:
+    """Run one command in this process; returns its exit status, and prints what is wrong."""
     debug = "--debug" in arguments  # anywhere, whatever the command
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:

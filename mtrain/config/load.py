@@ -125,7 +125,7 @@ class Settings:
             raise self._located(error.problems) from error
 
     def _located(self, problems: Iterable[tuple[Keys, str]]) -> UsageError:
-        by_line = sorted(problems, key=lambda problem: self._line(problem[0]))
+        by_line = sorted(problems, key=lambda p: (self._overridden(p[0]), self._line(p[0])))
         return UsageError("\n".join(f"{self._where(keys)}: {text}" for keys, text in by_line))
 
     def _where(self, keys: Keys) -> str:

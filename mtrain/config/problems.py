@@ -7,6 +7,7 @@ import typing
 from typing import TYPE_CHECKING, Any
 
 from mtrain.config.names import suggestion
+from mtrain.config.reader import dotted
 from mtrain.config.schema import Config
 from mtrain.config.section import InvalidSettingError, Section, shown
 
@@ -41,7 +42,7 @@ def describe(error: ErrorDetails, data: Any) -> tuple[Keys, str]:
     kind = error["type"]
     found = error["input"]
     context = error.get("ctx", {})
-    keys = _keys_in(data, error["loc"])
+    keys = _keys_in(data, error["loc"], missing=kind == "missing")
     if kind == "extra_forbidden":
         return keys, f"unknown setting; {_nearest_setting(keys, data)}"
     if kind == "missing":
@@ -65,12 +66,12 @@ def describe(error: ErrorDetails, data: Any) -> tuple[Keys, str]:
     return keys, f"{expected}, got {shown(found)}{remedy}"
 
 
-def _keys_in(data: Any, location: tuple[str | int, ...]) -> Keys:
+def _keys_in(data: Any, location: tuple[str | int, ...], *, missing: bool) -> Keys:
     """The location without pydantic's own marks, such as the kind of a union's member."""
     keys: list[str | int] = []
     for depth, key in enumerate(location):
         last = depth == len(location) - 1
-        if isinstance(data, dict) and (key in data or last):
+        if isinstance(data, dict) and (key in data or (last and missing)):
             keys.append(key)
             data = data.get(key)
         elif isinstance(data, list) and isinstance(key, int) and key < len(data):
@@ -86,7 +87,11 @@ def _nearest_setting(keys: Keys, data: Any) -> str:
         data = data[parent]
         if isinstance(parent, str):
             section = _section_of(section, parent, data)
-    elsewhere = [path for path in _settings(Config) if path.rpartition(".")[2] == key]
+    elsewhere = [
+        path
+        for path in _settings(Config)
+        if path.rpartition(".")[2] == key and path != dotted(keys)
+    ]
     if elsewhere:
         return f"did you mean {elsewhere[0]!r}?"
     return suggestion(str(key), section.model_fields)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from mtrain.errors import MtrainError
@@ -64,25 +63,43 @@ def make_network(
     return Network(model, loss_function, n_classes, variable)
 
 
-def variable_arrays(variables: list[keras.Variable], prefix: str) -> Arrays:
-    """Copies of the variables' values under `prefix/` and their paths."""
-    return {f"{prefix}/{variable.path}": np.array(variable) for variable in variables}
+Variables = dict[str, keras.Variable]
+"""By names that are the same in every process, which Keras' own paths are not: they number what
+was made before."""
 
 
-def assign_arrays(variables: list[keras.Variable], prefix: str, arrays: Arrays) -> None:
-    """Put back what `variable_arrays` took out; raises `MtrainError` for arrays that do not fit."""
-    wanted = {f"{prefix}/{variable.path}": variable for variable in variables}
-    given = {name for name in arrays if name.startswith(f"{prefix}/")}
-    problems = [f"{name} is missing" for name in sorted(wanted.keys() - given)]
-    problems += [f"{name} is not of this model" for name in sorted(given - wanted.keys())]
-    for name in sorted(wanted.keys() & given):
-        variable, array = wanted[name], arrays[name]
-        if variable.shape != array.shape or variable.dtype != array.dtype.name:
-            problems.append(
-                f"{name} must be {variable.dtype} {tuple(variable.shape)}, "
-                f"got {array.dtype} {array.shape}"
-            )
+def model_variables(model: keras.Model) -> Variables:
+    """Weights, moving statistics and generators, as `model/<layer>/<variable>`."""
+    return {
+        f"model/{layer.name}/{variable.name}": variable
+        for layer in model.layers
+        for variable in layer.variables
+    }
+
+
+def optimizer_variables(optimizer: keras.optimizers.Optimizer) -> Variables:
+    """All that a built optimizer remembers, as `optimizer/<variable>`."""
+    return {f"optimizer/{variable.name}": variable for variable in optimizer.variables}
+
+
+def take_arrays(variables: Variables) -> Arrays:
+    """Copies of the values."""
+    return {name: variable.numpy().copy() for name, variable in variables.items()}
+
+
+def put_arrays(variables: Variables, arrays: Arrays) -> None:
+    """Put back what `take_arrays` took; raises `MtrainError` for arrays that do not fit."""
+    problems = [f"{name} is missing" for name in variables if name not in arrays]
+    problems += [f"{name} is not of this model" for name in arrays if name not in variables]
+    for name, variable in variables.items():
+        array = arrays.get(name)
+        if array is None or (variable.shape, variable.dtype) == (array.shape, array.dtype.name):
+            continue
+        problems.append(
+            f"{name} must be {variable.dtype} {tuple(variable.shape)}, "
+            f"got {array.dtype} {array.shape}"
+        )
     if problems:
         raise MtrainError(f"arrays do not fit the config: {'; '.join(problems)}")
-    for name, variable in wanted.items():
+    for name, variable in variables.items():
         variable.assign(arrays[name])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from mtrain.engine.network import Network, assign_arrays, variable_arrays
+from mtrain.engine.network import Network
 from mtrain.engine.prediction import Predictor
 from mtrain.errors import DivergedError
 from mtrain.records import EpochRecord, Ints, Progress, Split, Tally, TrainingState
@@ -65,6 +65,7 @@ class Trainer:
         self._features = tf.constant(train.features)
         self._labels = tf.constant(train.labels)
         optimizer.build(network.model.trainable_variables)
+        self._variables = model_variables(network.model) | optimizer_variables(optimizer)
         self._predictor = Predictor(network, train.features.dtype)
         self._run_steps = self._compiled(self.batch_size, jit_compile)
         self._run_ragged_step = self._compiled(len(train) % self.batch_size, jit_compile)
@@ -103,11 +104,9 @@ class Trainer:
 
     def state(self) -> TrainingState:
         """Copies of every variable, and where in which epoch training is."""
-        model = self._network.model
         loss, confusion, hits = (value.numpy() for value in self._carried)
         return TrainingState(
-            variable_arrays(model.variables, "model")
-            | variable_arrays(self._optimizer.variables, "optimizer"),
+            take_arrays(self._variables),
             {
                 "epoch": self._epoch,
                 "step": self._step,
@@ -119,8 +118,7 @@ class Trainer:
 
     def restore(self, state: TrainingState) -> None:
         """Be where another trainer was; raises `MtrainError` for arrays that do not fit."""
-        assign_arrays(self._network.model.variables, "model", state.arrays)
-        assign_arrays(self._optimizer.variables, "optimizer", state.arrays)
+        put_arrays(self._variables, state.arrays)
         cursor = state.cursor
         self._epoch, self._step = cursor["epoch"], cursor["step"]
         self._carried = (
@@ -215,10 +213,10 @@ class Trainer:
         return Tally(loss, counts, None if self._top_k is None else int(hits))
 
     def _check_weights(self, epoch: int) -> None:
-        for variable in self._network.model.weights:
+        for name, variable in model_variables(self._network.model).items():
             if not np.isfinite(variable.numpy()).all():
                 raise DivergedError(
-                    f"epoch {epoch}: {variable.path} holds a value that is not finite, training "
+                    f"epoch {epoch}: {name} holds a value that is not finite, training "
                     "diverged; a smaller optimizer.learning_rate or scaled inputs may help"
                 )
 

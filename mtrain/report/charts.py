@@ -32,7 +32,7 @@ MOST_LINES = len(COLOURS) * len(STYLES) - 1
 WORST_LINES = 7
 
 STYLE: dict[str, Any] = {
-    "figure.dpi": 150,
+    "figure.dpi": 120,
     "figure.constrained_layout.use": True,
     "font.size": 10,
     "axes.titlelocation": "left",

@@ -1,0 +1,80 @@
+"""What several tests need: real data where it is, small data made here, and a finished run."""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from mtrain.cli.main import run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = ROOT / "configs"
+
+
+@pytest.fixture
+def mnist_folder() -> Path:
+    """Real MNIST; the test is skipped where it is not."""
+    return _real_data("mnist")
+
+
+@pytest.fixture
+def fashion_folder() -> Path:
+    """Real Fashion-MNIST; the test is skipped where it is not."""
+    return _real_data("fashion_mnist")
+
+
+def _real_data(name: str) -> Path:
+    folder = os.environ.get("MTRAIN_TEST_DATA")
+    if folder is None:
+        pytest.skip("MTRAIN_TEST_DATA is not set to a folder with mnist and fashion_mnist")
+    if not (path := Path(folder) / name).is_dir():
+        pytest.skip(f"there is no {path}")
+    return path
+
+
+def write_idx(path: Path, values: np.ndarray) -> None:
+    """An IDX file as the MNIST page describes it."""
+    codes = {"uint8": 8, "int8": 9, "int16": 11, "int32": 12, "float32": 13, "float64": 14}
+    header = struct.pack(">HBB", 0, codes[values.dtype.name], values.ndim)
+    sizes = struct.pack(f">{values.ndim}I", *values.shape)
+    path.write_bytes(header + sizes + values.astype(values.dtype.newbyteorder(">")).tobytes())
+
+
+@pytest.fixture
+def idx_folder(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a folder of four IDX files: blurred images of `classes` classes, 6x6 pixels."""
+
+    def make(classes: int = 2, train: int = 200, test: int = 60, seed: int = 0) -> Path:
+        folder = tmp_path / "idx"
+        folder.mkdir()
+        generator = np.random.default_rng(seed)
+        prototypes = generator.integers(0, 256, (classes, 6, 6))
+        for name, rows in (("train", train), ("t10k", test)):
+            labels = np.arange(rows) % classes
+            images = np.clip(prototypes[labels] + generator.normal(0, 60, (rows, 6, 6)), 0, 255)
+            write_idx(folder / f"{name}-images-idx3-ubyte", images.astype(np.uint8))
+            write_idx(folder / f"{name}-labels-idx1-ubyte", labels.astype(np.uint8))
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run directory of a short training on digits, with every metric."""
+    out = tmp_path_factory.mktemp("runs") / "digits"
+    metrics = "[accuracy, precision, recall, f1, specificity, fpr, top_k, roc_auc, average_precision, log_loss]"
+    status = run(
+        ["fit", str(CONFIGS / "digits.yaml"), "training.epochs=4", f"metrics={metrics}"]
+        + ["--out", str(out), "--quiet"]
+    )
+    assert status == 0
+    return out

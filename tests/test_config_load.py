@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import keras
+import pytest
+
+from mtrain.config.load import config_to_yaml, load_config, parse_overrides, read_settings
+from mtrain.config.names import ACTIVATIONS, canonical
+from mtrain.config.optimizers import SGD, Adam, AdamW, RMSprop
+from mtrain.config.reader import parse
+from mtrain.errors import UsageError
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+
+
+def problems(settings, **overrides):
+    with pytest.raises(UsageError) as error:
+        load_config(settings, overrides)
+    return str(error.value).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"optimiser": "adam"}, "optimiser: unknown setting; did you mean 'optimizer'?"),
+        ({"epochs": 3}, "epochs: unknown setting; did you mean 'training.epochs'?"),
+        ({"model": {"hiden": 3}}, "model.hiden: unknown setting; did you mean 'hidden'?"),
+        (
+            {"optimizer": {"name": "adam", "momentum": 0.9}},
+            "optimizer.momentum: unknown setting; there is name, learning_rate, weight_decay, "
+            "clipnorm, clipvalue, global_clipnorm, beta_1, beta_2, epsilon, amsgrad",
+        ),
+        (
+            {"optimizer": {"learning_rate": 0.1}},
+            "optimizer.name: is missing",
+        ),
+        ({"optimizer": "adm"}, "optimizer: unknown name 'adm'; did you mean 'adam'?"),
+        (
+            {"optimizer": {"name": "rmspro"}},
+            "optimizer.name: unknown name 'rmspro'; did you mean 'rmsprop'?",
+        ),
+        (
+            {"optimizer": {"name": "SGD", "nesterov": True}},
+            "optimizer: nesterov needs a momentum above 0, got momentum 0",
+        ),
+        (
+            {"optimizer": {"name": "sgd", "clipnorm": 1.0, "clipvalue": 1.0}},
+            "optimizer: clipnorm and clipvalue exclude each other; keep one",
+        ),
+        ({"seed": True}, "seed: must be a whole number, got true"),
+        ({"seed": -1}, "seed: must be at least 0, got -1"),
+        ({"training": {"epochs": 1.5}}, "training.epochs: must be a whole number, got 1.5"),
+        ({"training": {"epochs": 0}}, "training.epochs: must be at least 1, got 0"),
+        (
+            {"training": {"compile": "xlaa"}},
+            "training.compile: unknown name 'xlaa'; did you mean 'xla'?",
+        ),
+        (
+            {"optimizer": {"name": "adam", "learning_rate": float("inf")}},
+            "optimizer.learning_rate: must be finite, got inf",
+        ),
+        (
+            {"optimizer": {"name": "adam", "beta_1": 1.0}},
+            "optimizer.beta_1: must be below 1, got 1.0",
+        ),
+        ({"model": {"dropout": 1}}, "model.dropout: must be below 1, got 1"),
+        ({"model": {"hidden": [30, 0]}}, "model.hidden[1]: must be at least 1, got 0"),
+        (
+            {"model": {"hidden": "500by2"}},
+            "model.hidden: must be 30, 500x2 or a list of units, got '500by2'",
+        ),
+        ({"model": {"hidden": "5x0"}}, "model.hidden: must have 1 to 100 layers, got 0"),
+        (
+            {"model": {"activation": "rely"}},
+            "model.activation: unknown name 'rely'; did you mean 'relu'?",
+        ),
+        ({"model": None}, "model: must be a mapping of settings, got null"),
+        ({"metrics": ["recal"]}, "metrics[0]: unknown name 'recal'; did you mean 'recall'?"),
+        ({"metrics": "recall"}, "metrics: must be a list, got 'recall'"),
+        ({"metrics": ["f1", "F1"]}, "metrics: f1 is there twice"),
+        ({"metrics": [{"name": "f1", "k": 2}]}, "metrics[0].k: f1 takes none; top_k does"),
+        (
+            {"metrics": [{"name": "top_k", "kk": 2}]},
+            "metrics[0].kk: unknown setting; did you mean 'k'?",
+        ),
+        (
+            {"loss": {"name": "sparse_categorical_crossentropy", "label_smoothing": 0.1}},
+            "loss.label_smoothing: sparse_categorical_crossentropy takes none; "
+            "categorical_crossentropy does, of the same labels",
+        ),
+        (
+            {"name": "../x"},
+            "name: must be a folder's name: letters, digits and . _ + - , at most 100, got '../x'",
+        ),
+        ({"name": 7}, "name: must be text, got 7; put it in quotes"),
+        (
+            {"dataset": {"name": "fashion"}},
+            "dataset.name: unknown name 'fashion'; did you mean 'fashion_mnist'?",
+        ),
+        (
+            {"dataset": {"path": "x"}},
+            "dataset.path: digits comes with scikit-learn and takes no path",
+        ),
+        ({"dataset": {"classes": ["a"]}}, "dataset.classes: must be at least 2 names, got 1"),
+        ({"dataset": {"classes": ["a", "a"]}}, "dataset.classes: 'a' is there twice"),
+        (
+            {"dataset": {"classes": ["a", "accuracy"]}},
+            "dataset.classes: 'accuracy' is a key of the classification report; rename the class",
+        ),
+        (
+            {"dataset": {"classes": ["a", 1]}},
+            "dataset.classes[1]: must be text, got 1; put it in quotes",
+        ),
+        (
+            {"dataset": {"validation": {"size": 1.0}}},
+            "dataset.validation.size: must be rows (at least 1) or a fraction (above 0, below 1), "
+            "got 1.0",
+        ),
+        (
+            {"training": {"early_stopping": {"monitor": "val_recal_macro"}}},
+            "training.early_stopping.monitor: 'val_recal_macro' is no figure of this run; "
+            "did you mean 'val_recall_macro'?",
+        ),
+        (
+            {"dataset": {"validation": None}, "training": {"save_best": "val_loss"}},
+            "training.save_best: 'val_loss' is no figure of this run; dataset.validation is null; "
+            "did you mean 'loss'?",
+        ),
+        (
+            {"metrics": ["roc_auc"], "training": {"save_best": "roc_auc_macro"}},
+            "training.save_best: 'roc_auc_macro' is no figure of this run; "
+            "did you mean 'val_roc_auc_macro'?",
+        ),
+    ],
+)
+def test_each_mistake_has_its_line(settings, problem):
+    """Where it is, what is wrong, what was found, and the nearest name."""
+    assert problems(settings) == [f"config: {problem}"]
+
+
+def test_all_mistakes_are_said_at_once_in_the_order_of_the_file(tmp_path):
+    """With file and line each; those of overrides as of the command line."""
+    path = tmp_path / "c.yaml"
+    path.write_text("seed: -1\nmodel:\n  hidden: [0]\noptimiser: adam\n")
+    overrides = parse_overrides(["training.epochs=0"])
+
+    with pytest.raises(UsageError) as error:
+        load_config(path, overrides)
+
+    assert str(error.value).splitlines() == [
+        f"{path}:1: seed: must be at least 0, got -1",
+        f"{path}:3: model.hidden[0]: must be at least 1, got 0",
+        f"{path}:4: optimiser: unknown setting; did you mean 'optimizer'?",
+        "command line: training.epochs: must be at least 1, got 0",
+    ]
+
+
+def test_an_empty_file_is_said_to_be_empty(tmp_path):
+    """It is more often a mistake than a wish for every default."""
+    path = tmp_path / "c.yaml"
+    path.write_text("# nothing\n")
+    with pytest.raises(UsageError, match="is empty"):
+        load_config(path, {})
+
+
+def test_overrides_replace_settings():
+    """By dotted path, read as YAML; a bare name on the way is the mapping it means."""
+    overrides = parse_overrides(
+        ["model.hidden=500x5", "optimizer.learning_rate=1e-2", "dataset.validation=null"]
+    )
+    config = load_config({"optimizer": "sgd"}, overrides)
+
+    assert config.model.hidden == (500,) * 5
+    assert config.optimizer == SGD(learning_rate=0.01)
+    assert config.dataset.validation is None
+
+
+def test_an_override_by_a_mapping_does_not_merge():
+    """`optimizer={name: sgd}` leaves all else at its default."""
+    settings = {"optimizer": {"name": "adam", "learning_rate": 0.1}}
+
+    assert load_config(settings, parse_overrides(["optimizer={name: sgd}"])).optimizer == SGD()
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("training.epochs", "command line: 'training.epochs': a setting is KEY=VALUE"),
+        ("seed.x=3", "command line: seed.x: seed is no section here, but 5"),
+        ("model.hidden=[1", "command line: model.hidden:1: not valid YAML"),
+    ],
+)
+def test_overrides_that_are_none(argument, message):
+    """Wrong in form, or below a setting that has nothing below it."""
+    with pytest.raises(UsageError) as error:
+        load_config({"seed": 5}, parse_overrides([argument]))
+
+    assert str(error.value).startswith(message)
+
+
+def test_paths_are_relative_to_the_file_and_in_overrides_to_the_current_folder(
+    tmp_path, monkeypatch
+):
+    """So that a config can be moved with its data, and a shell completes paths."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    path = tmp_path / "sub" / "c.yaml"
+    path.write_text("dataset: {name: mnist, path: data}\n")
+
+    assert load_config(path, {}).dataset.path == str(tmp_path / "sub" / "data")
+    overrides = parse_overrides(["dataset.path=data"])
+    assert load_config(path, overrides).dataset.path == str(tmp_path / "data")
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_written_config_is_read_back_as_the_same(path):
+    """Every shipped config is valid, and so is what a run keeps of it."""
+    config = load_config(path, {})
+
+    assert config.name == path.stem
+    assert load_config(parse(config_to_yaml(config), "x").data, {}) == config
+
+
+def test_problems_found_later_get_their_line_too(tmp_path):
+    """What only the data tells still points into the file."""
+    from mtrain.data import load_dataset
+
+    path = tmp_path / "c.yaml"
+    path.write_text("dataset:\n  name: digits\n  samples: 5000\n")
+    settings = read_settings(path, {})
+    with pytest.raises(UsageError) as error, settings.located():
+        load_dataset(settings.validate().dataset)
+
+    expected = f"{path}:3: dataset.samples: 5,000 rows wanted, there are 1,150"
+    assert str(error.value) == expected
+
+
+@pytest.mark.parametrize("name", ["ReLU", "relu", "RELU", "Relu"])
+def test_names_are_taken_in_any_case(name):
+    """`metrics=['recall']` fails in Keras, where `Recall` works."""
+    assert canonical(name, ACTIVATIONS) == "relu"
+
+
+def test_activations_are_those_of_the_installed_keras():
+    """The table is static, so that a name is checked before Keras loads."""
+    functions = {
+        name
+        for name, value in vars(keras.activations).items()
+        if callable(value) and name not in {"get", "serialize", "deserialize"}
+    }
+
+    assert set(ACTIVATIONS) == functions - {"glu"}
+
+
+@pytest.mark.parametrize("section", [SGD, RMSprop, Adam, AdamW])
+def test_optimizers_have_the_parameters_and_defaults_of_the_installed_keras(section):
+    """All but those that average weights, scale losses or gather gradients."""
+    left_out = {
+        "self",
+        "use_ema",
+        "ema_momentum",
+        "ema_overwrite_frequency",
+        "loss_scale_factor",
+        "gradient_accumulation_steps",
+        "name",
+        "kwargs",
+    }
+    signature = inspect.signature(getattr(keras.optimizers, section.__name__).__init__)
+    theirs = {
+        name: parameter.default
+        for name, parameter in signature.parameters.items()
+        if name not in left_out
+    }
+
+    assert section().model_dump(exclude={"name"}) == theirs

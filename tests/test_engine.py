@@ -1,0 +1,366 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from numpy.testing import assert_array_equal
+
+from mtrain.config.load import load_config
+from mtrain.engine.device import Device, choose_compilation, choose_device
+from mtrain.engine.network import make_network, model_variables, put_arrays, take_arrays
+from mtrain.engine.prediction import Predictor
+from mtrain.engine.training import Trainer
+from mtrain.errors import DivergedError, MtrainError
+from mtrain.metrics.scores import top_k_hits
+from mtrain.model import build_loss, build_model, build_optimizer, list_layers
+from mtrain.records import EpochRecord, Progress, Split
+
+CLASSES = 10
+
+
+def random_split(rows=1000, features=784, classes=CLASSES, seed=0):
+    """Images of prototypes under noise, uint8."""
+    generator = np.random.default_rng(seed)
+    prototypes = generator.integers(0, 256, (classes, features))
+    labels = generator.integers(0, classes, rows).astype(np.int32)
+    noisy = prototypes[labels] + generator.normal(0, 120, (rows, features))
+    return Split(np.clip(noisy, 0, 255).astype(np.uint8), labels, np.arange(rows))
+
+
+def as_float(split):
+    return Split(split.features / np.float32(255), split.labels, split.rows)
+
+
+def make_trainer(
+    split, *, settings=None, divisor=255.0, val=None, seed=1, classes=CLASSES, **options
+):
+    config = load_config(settings or {}, {})
+    model = build_model(config.model, split.features.shape[1], classes, seed)
+    network = make_network(model, build_loss(config.loss, classes), classes, divisor)
+    options = {"epochs": 2, "batch_size": 32, "seed": seed} | options
+    return Trainer(network, build_optimizer(config.optimizer), split, val, **options)
+
+
+def train(trainer):
+    """Every epoch's record."""
+    return [record for record in trainer.records() if isinstance(record, EpochRecord)]
+
+
+def weights(trainer):
+    return [array for name, array in trainer.state().arrays.items() if name.startswith("model/")]
+
+
+def keras_weights(split, settings, *, seed=1, epochs=2, classes=CLASSES):
+    """Stock `fit` from the same initial weights, in the order of the rows; and its history."""
+    config = load_config(settings, {})
+    model = build_model(config.model, split.features.shape[1], classes, seed)
+    model.compile(
+        build_optimizer(config.optimizer), build_loss(config.loss, classes), metrics=["accuracy"]
+    )
+    one_hot = isinstance(model.loss, keras.losses.CategoricalCrossentropy)
+    labels = np.eye(classes, dtype=np.float32)[split.labels] if one_hot else split.labels
+    history = model.fit(as_float(split).features, labels, epochs=epochs, shuffle=False, verbose=0)
+    return [variable.numpy() for variable in model.variables], history.history
+
+
+@pytest.mark.parametrize("form", ["uint8", "float"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizer": "sgd"},
+        {"optimizer": {"name": "sgd", "momentum": 0.9}},
+        {"optimizer": {"name": "sgd", "momentum": 0.9, "nesterov": True}},
+        {"optimizer": "rmsprop"},
+        {"optimizer": "adam"},
+        {"optimizer": "adamw"},
+        {"optimizer": "adam", "model": {"hidden": "40x2", "dropout": 0.3}},
+        {"optimizer": "adam", "model": {"batch_norm": True, "l2": 0.01, "activation": "tanh"}},
+        {"optimizer": {"name": "adam", "clipnorm": 0.1}, "model": {"hidden": []}},
+        {"optimizer": "sgd", "loss": {"name": "auto", "label_smoothing": 0.1}},
+    ],
+    ids=str,
+)
+def test_graph_leaves_the_weights_of_stock_keras_to_the_bit(settings, form):
+    """Two epochs of 1,000 rows at batch 32: 31 full steps and a ragged one of 8 rows."""
+    split = random_split()
+    theirs, history = keras_weights(split, settings)
+    data, divisor = (split, 255.0) if form == "uint8" else (as_float(split), None)
+    trainer = make_trainer(data, settings=settings, divisor=divisor, shuffle=False)
+    records = train(trainer)
+
+    for ours, other in zip(weights(trainer), theirs, strict=True):
+        assert_array_equal(ours, other)
+    assert records[-1].train.loss == pytest.approx(history["loss"][-1], rel=1e-5)
+    right = np.trace(records[-1].train.confusion) / len(split)
+    assert right == pytest.approx(history["accuracy"][-1], abs=1e-6)
+
+
+def test_two_classes_have_one_sigmoid_that_learns_as_keras_does():
+    """Binary cross-entropy of one output; the second class above 0.5."""
+    split = random_split(classes=2, features=20)
+    theirs, history = keras_weights(split, {"optimizer": "sgd"}, classes=2)
+    trainer = make_trainer(split, settings={"optimizer": "sgd"}, classes=2, shuffle=False)
+    records = train(trainer)
+
+    for ours, other in zip(weights(trainer), theirs, strict=True):
+        assert_array_equal(ours, other)
+    right = np.trace(records[-1].train.confusion) / len(split)
+    assert right == pytest.approx(history["accuracy"][-1], abs=1e-6)
+
+
+def test_xla_stays_within_1e_5_of_keras_for_20_steps():
+    """784-64-10; after that rounding grows as in any training."""
+    split = random_split(rows=640)
+    theirs, _ = keras_weights(split, {"optimizer": "sgd"}, epochs=1)
+    trainer = make_trainer(
+        split, settings={"optimizer": "sgd"}, epochs=1, shuffle=False, jit_compile=True
+    )
+    train(trainer)
+
+    for ours, other in zip(weights(trainer), theirs, strict=True):
+        np.testing.assert_allclose(ours, other, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_xla_and_graph_learn_equally_well():
+    """Ten seeds of each: the mean difference in accuracy is within what seeds differ by."""
+    everything = random_split(rows=3000, features=100)
+    split, test = everything.take(np.arange(2000)), everything.take(np.arange(2000, 3000))
+    right = {}
+    for jit_compile in (False, True):
+        right[jit_compile] = []
+        for seed in range(10):
+            trainer = make_trainer(split, seed=seed, val=test, jit_compile=jit_compile)
+            val = train(trainer)[-1].val
+            right[jit_compile].append(np.mean(val.predicted == val.labels))
+    spread = np.std(right[False], ddof=1)
+
+    assert abs(np.mean(right[True]) - np.mean(right[False])) <= spread
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_every_row_is_counted_once_an_epoch(jit_compile):
+    """By class; the order of an epoch is a permutation, another one each epoch."""
+    split = random_split(rows=333, features=10)
+    trainer = make_trainer(split, jit_compile=jit_compile, batch_size=50)
+    records = train(trainer)
+
+    for record in records:
+        assert_array_equal(
+            record.train.confusion.sum(axis=1), np.bincount(split.labels, minlength=10)
+        )
+    orders = [trainer._order(epoch) for epoch in (1, 2)]
+    assert sorted(orders[0]) == list(range(333))
+    assert not np.array_equal(*orders)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_the_same_seed_gives_the_same_run(jit_compile):
+    """Weights and counts, whatever the chunks; another seed gives another."""
+    split = random_split(rows=700, features=50)
+    runs = []
+    for seed, chunk in ((1, 1), (1, 16), (2, 1)):
+        trainer = make_trainer(split, seed=seed, jit_compile=jit_compile)
+        trainer._chunk = chunk
+        runs.append((train(trainer), weights(trainer)))
+
+    (one, one_weights), (again, again_weights), (_, other_weights) = runs
+    assert [r.train.loss for r in one] == [r.train.loss for r in again]
+    for a, b in zip(one_weights, again_weights, strict=True):
+        assert_array_equal(a, b)
+    assert not np.array_equal(one_weights[0], other_weights[0])
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("stop_after", [1, 3, 7, 11])
+def test_a_state_taken_out_and_put_back_goes_on_to_the_bit(jit_compile, stop_after):
+    """Within an epoch and between two, with dropout, batch normalisation and Adam."""
+    split, val = random_split(rows=500, features=30), random_split(rows=100, features=30)
+    settings = {"model": {"hidden": 20, "dropout": 0.2, "batch_norm": True}}
+
+    def fresh():
+        trainer = make_trainer(split, settings=settings, val=val, epochs=3, jit_compile=jit_compile)
+        trainer._chunk = 4
+        return trainer
+
+    whole = fresh()
+    expected = train(whole)
+    first = fresh()
+    seen = []
+    for number, record in enumerate(first.records(), 1):
+        if isinstance(record, EpochRecord):
+            seen.append(record)
+        if number == stop_after:
+            break
+    second = fresh()
+    second.restore(first.state())
+    seen += train(second)
+
+    assert [r.epoch for r in seen] == [1, 2, 3]
+    for ours, theirs in zip(seen, expected, strict=True):
+        assert ours.train.loss == theirs.train.loss
+        assert_array_equal(ours.train.confusion, theirs.train.confusion)
+        assert_array_equal(ours.val.probabilities, theirs.val.probabilities)
+    for name, array in whole.state().arrays.items():
+        assert_array_equal(second.state().arrays[name], array)
+
+
+def test_progress_tells_steps_and_rows():
+    """Up to all of them, the ragged step included."""
+    trainer = make_trainer(random_split(rows=100, features=5), epochs=1, batch_size=30)
+    progress = [record for record in trainer.records() if isinstance(record, Progress)]
+
+    assert progress[-1].step == progress[-1].steps == 4
+    assert progress[-1].rows == progress[-1].tally.confusion.sum() == 100
+
+
+def test_fewer_rows_than_a_batch_are_one_step():
+    """Neither dropped nor padded."""
+    (record,) = train(make_trainer(random_split(rows=7, features=5), epochs=1))
+
+    assert record.train.confusion.sum() == 7
+
+
+def test_top_k_is_counted_while_training_as_for_a_validation():
+    """One epoch with a learning rate too small to move anything."""
+    split = random_split(rows=200, features=20)
+    settings = {"optimizer": {"name": "sgd", "learning_rate": 1e-30}}
+    trainer = make_trainer(split, settings=settings, val=split, epochs=1, top_k=3)
+    (record,) = train(trainer)
+
+    assert record.train.top_k == top_k_hits(record.val.labels, record.val.probabilities, 3)
+    assert_array_equal(np.bincount(split.labels, minlength=10), record.train.confusion.sum(axis=1))
+
+
+def test_validation_is_what_keras_evaluate_says():
+    """Loss with penalties, and accuracy."""
+    split = random_split(rows=1500, features=40)
+    trainer = make_trainer(split, settings={"model": {"l2": 0.01}}, val=split, epochs=1)
+    (record,) = train(trainer)
+    model = trainer._network.model
+    model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    loss, right = model.evaluate(as_float(split).features, split.labels, verbose=0)
+
+    assert record.val.loss == pytest.approx(loss, rel=1e-5)
+    assert np.mean(record.val.predicted == record.val.labels) == pytest.approx(right)
+
+
+def test_predictions_do_not_depend_on_how_many_rows_follow():
+    """Pieces of fixed size: the first rows of a split are predicted as those rows alone."""
+    split = random_split(rows=2100, features=40)
+    predictor = Predictor(make_trainer(split)._network, split.features.dtype)
+
+    whole = predictor.predict(split).probabilities[:1024]
+    assert_array_equal(whole, predictor.predict(split.take(np.arange(1024))).probabilities)
+
+
+def test_a_loss_that_is_not_finite_stops_the_training():
+    """With the epoch and what may help."""
+    split = random_split(rows=300, features=20)
+    settings = {"optimizer": {"name": "sgd", "learning_rate": 1e30}, "model": {"hidden": "9x3"}}
+    with pytest.raises(DivergedError, match=r"epoch 1, step \d+: the loss is"):
+        train(make_trainer(split, settings=settings))
+
+
+def test_a_weight_that_is_not_finite_stops_the_training():
+    """A dead ReLU can hide it from the loss."""
+    trainer = make_trainer(random_split(rows=64, features=5), settings={"model": {"hidden": 4}})
+    records = trainer.records()
+    next(records)
+    kernel = trainer._network.model.layers[0].kernel
+    bias = trainer._network.model.layers[0].bias
+    bias.assign(np.full(4, -1e9))
+    poisoned = kernel.numpy().copy()
+    poisoned[0, 0] = -np.inf
+    kernel.assign(poisoned)
+    with pytest.raises(DivergedError):
+        list(records)
+
+
+def test_arrays_that_do_not_fit_are_refused_by_name():
+    """One missing, one too many, one of another shape, one of another type."""
+    model = build_model(load_config({}, {}).model, 8, 3, 0)
+    arrays = take_arrays(model_variables(model))
+    del arrays["model/hidden_1/bias"]
+    arrays["model/extra"] = np.zeros(1)
+    arrays["model/output/bias"] = np.zeros(4, np.float32)
+    arrays["model/output/kernel"] = arrays["model/output/kernel"].astype(np.float64)
+    with pytest.raises(MtrainError) as error:
+        put_arrays(model_variables(model), arrays)
+
+    assert str(error.value) == (
+        "arrays do not fit the config: model/hidden_1/bias is missing; "
+        "model/extra is not of this model; "
+        "model/output/bias must be float32 (3,), got float32 (4,); "
+        "model/output/kernel must be float32 (64, 3), got float64 (64, 3)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("hidden", "parameters"), [(30, 23_860), ("500x2", 648_010), ("500x5", 1_399_510), ([], 7_850)]
+)
+def test_models_have_the_parameters_of_the_tutorials(hidden, parameters):
+    """And each layer what Keras counts."""
+    config = load_config({"model": {"hidden": hidden, "batch_norm": False}}, {})
+    model = build_model(config.model, 784, 10, 0)
+    layers = list_layers(model)
+
+    assert sum(layer.parameters for layer in layers) == model.count_params() == parameters
+
+
+def test_layers_say_which_parameters_are_not_trained():
+    """Half of batch normalisation's."""
+    config = load_config({"model": {"hidden": 30, "batch_norm": True, "dropout": 0.5}}, {})
+    model = build_model(config.model, 784, 10, 0)
+    layers = list_layers(model)
+
+    assert [layer.kind for layer in layers] == [
+        "Dense",
+        "BatchNormalization",
+        "Activation",
+        "Dropout",
+        "Dense",
+    ]
+    trainable = sum(np.prod(weight.shape) for weight in model.trainable_weights)
+    assert sum(layer.trainable for layer in layers) == trainable
+    assert layers[0].output_shape == (None, 30)
+
+
+def test_dropout_and_initial_weights_come_from_the_seed():
+    """Layer by layer, none the same."""
+    config = load_config({"model": {"hidden": "784x2"}}, {})
+    first, second, _ = (
+        layer.kernel.numpy() for layer in build_model(config.model, 784, 10, 5).layers
+    )
+
+    assert not np.array_equal(first, second)
+    assert_array_equal(first, build_model(config.model, 784, 10, 5).layers[0].kernel.numpy())
+
+
+def test_compilation_is_chosen_by_rule():
+    """As asked; else by batch size and device alone."""
+    cpu, gpu = Device("/CPU:0", "CPU", ""), Device("/GPU:0", "GPU", "")
+
+    def chosen(device, **training):
+        return choose_compilation(load_config({"training": training}, {}), device)
+
+    assert chosen(cpu, compile="graph") == "graph"
+    assert chosen(cpu, batch_size=32) == "xla"
+    assert chosen(cpu, batch_size=1200) == "graph"
+    assert chosen(gpu, batch_size=1200) == "xla"
+
+
+@pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_an_error():
+    """And no silent fallback; `auto` says why it takes the CPU."""
+    with pytest.raises(MtrainError, match="--device gpu: "):
+        choose_device("gpu")
+    assert "GPU" in choose_device("auto").reason
+    assert choose_device("auto").name == "/CPU:0"
+
+
+def test_keras_is_the_backend_we_think():
+    """Whatever the user's keras.json says."""
+    assert keras.backend.backend() == "tensorflow"
+    assert keras.config.floatx() == "float32"

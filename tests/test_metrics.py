@@ -1,0 +1,336 @@
+from __future__ import annotations
+
+import math
+import warnings
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import binomtest
+from sklearn import metrics as sklearn_metrics
+
+from mtrain.config.metrics import MetricConfig
+from mtrain.metrics.counts import class_counts, confusion_matrix
+from mtrain.metrics.epoch import epoch_figures, tally
+from mtrain.metrics.history import History
+from mtrain.metrics.intervals import wilson
+from mtrain.metrics.monitor import best_epoch, higher_is_better, should_stop
+from mtrain.metrics.report import make_report
+from mtrain.metrics.scores import log_loss, one_against_rest, threshold_counts, top_k_hits
+from mtrain.records import EpochRecord, Predictions, Tally
+
+nan = math.nan
+
+
+def count(labels, predicted, classes):
+    return class_counts(confusion_matrix(np.array(labels), np.array(predicted), classes))
+
+
+def random_predictions(seed, *, ties=False):
+    """Some rows, some classes, scores that may tie; a class may be absent or never predicted."""
+    generator = np.random.default_rng(seed)
+    classes, rows = generator.integers(2, 9), generator.integers(1, 80)
+    labels = generator.integers(0, classes, rows)
+    probabilities = generator.dirichlet(np.full(classes, 0.4), rows).astype(np.float32)
+    if ties:
+        probabilities = np.round(probabilities, 1)
+    return Predictions(labels, probabilities.argmax(axis=1), probabilities, loss=0.0)
+
+
+def report_of(predictions):
+    classes = tuple(f"class {k}" for k in range(predictions.probabilities.shape[1]))
+    return make_report(predictions, classes, split="test", checkpoint="epoch-0001")
+
+
+def test_precision_of_a_class_never_predicted_is_undefined():
+    """Three examples are called cat, two of them rightly; nothing is called dog."""
+    counts = count([0, 0, 1], [0, 0, 0], classes=2)
+
+    assert_allclose(counts.precision, [2 / 3, nan])
+
+
+def test_f1_of_a_class_present_but_never_predicted_is_zero():
+    """2tp / (2tp + fp + fn) = 0 / 1; of one that is neither present nor predicted it is 0/0."""
+    counts = count([0, 0, 1], [0, 0, 0], classes=3)
+
+    assert_allclose(counts.f1, [4 / 5, 0, nan])
+
+
+def test_every_ratio_by_hand():
+    """1,000 employees, 10 leave; 100 are named, all 10 among them."""
+    labels = np.repeat([0, 1], [990, 10])
+    predicted = np.repeat([0, 1], [900, 100])
+    counts = count(labels, predicted, classes=2)
+
+    assert counts.accuracy == 0.91
+    assert_allclose(counts.precision, [1, 0.10])
+    assert_allclose(counts.recall, [900 / 990, 1])
+    assert_allclose(counts.specificity, [1, 900 / 990])
+    assert_allclose(counts.fpr, [0, 90 / 990])
+    assert_allclose(counts.f1, [1800 / 1890, 20 / 110])
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_reports_equal_scikit_learns(ties):
+    """Counts exactly, ratios to 1e-12, undefined where scikit-learn says NaN."""
+    for seed in range(150):
+        predictions = random_predictions(seed, ties=ties)
+        report = report_of(predictions)
+        labels, predicted = predictions.labels, predictions.predicted
+        classes = range(predictions.probabilities.shape[1])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            theirs = sklearn_metrics.classification_report(
+                labels,
+                predicted,
+                labels=classes,
+                target_names=[f"class {k}" for k in classes],
+                zero_division=nan,
+                output_dict=True,
+            )
+        assert report.classification_report.keys() == theirs.keys()
+        assert report.classification_report["accuracy"] == pytest.approx(theirs.pop("accuracy"))
+        for name, figures in theirs.items():
+            ours = report.classification_report[name]
+            assert ours.keys() == figures.keys()
+            values = [nan if value is None else value for value in ours.values()]
+            assert_allclose(values, list(figures.values()), atol=1e-12)
+        matrix = sklearn_metrics.confusion_matrix(labels, predicted, labels=classes)
+        assert_array_equal(report.metrics["confusion_matrix"], matrix)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_areas_equal_scikit_learns(ties):
+    """ROC AUC and average precision of every class, tied scores included."""
+    for seed in range(150):
+        predictions = random_predictions(seed, ties=ties)
+        for k, counts in enumerate(one_against_rest(predictions.labels, predictions.probabilities)):
+            truths, scores = predictions.labels == k, predictions.probabilities[:, k]
+            if truths.any():
+                theirs = sklearn_metrics.average_precision_score(truths, scores)
+                assert counts.average_precision == pytest.approx(theirs, abs=1e-12)
+            else:
+                assert math.isnan(counts.average_precision)
+            if truths.any() and not truths.all():
+                theirs = sklearn_metrics.roc_auc_score(truths, scores)
+                assert counts.roc_auc == pytest.approx(theirs, abs=1e-12)
+            else:
+                assert math.isnan(counts.roc_auc)
+
+
+def test_roc_auc_counts_pairs():
+    """Of 2 positives and 2 negatives: 3 pairs in order, one tied, is 3.5 / 4."""
+    truths = np.array([True, True, False, False])
+    counts = threshold_counts(truths, np.array([0.9, 0.4, 0.4, 0.1], np.float32))
+
+    assert counts.roc_auc == 3.5 / 4
+
+
+def test_log_loss_equals_scikit_learns():
+    """Clipped at float32's epsilon, in float64."""
+    predictions = random_predictions(3)
+    labels, probabilities = predictions.labels, predictions.probabilities
+    theirs = sklearn_metrics.log_loss(labels, probabilities, labels=range(probabilities.shape[1]))
+
+    assert log_loss(labels, probabilities) == pytest.approx(theirs, rel=1e-6)
+    certainly_wrong = np.array([[1, 0]], np.float32)
+    assert log_loss(np.array([1]), certainly_wrong) == -math.log(np.finfo(np.float32).eps)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_top_k_equals_scikit_learns(k):
+    """Where no scores tie; where they do, top 1 is still the argmax."""
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 5, 200)
+    probabilities = generator.dirichlet(np.ones(5), 200).astype(np.float32)
+    theirs = sklearn_metrics.top_k_accuracy_score(labels, probabilities, k=k, normalize=False)
+
+    assert top_k_hits(labels, probabilities, k) == theirs
+    tied = np.round(probabilities, 1)
+    assert top_k_hits(labels, tied, 1) == np.count_nonzero(tied.argmax(axis=1) == labels)
+
+
+@given(st.integers(0, 500), st.integers(0, 500))
+def test_wilson_intervals_are_scipys(hits, misses):
+    """SciPy's `proportion_ci(method="wilson")`; undefined without trials."""
+    trials = hits + misses
+    low, high = wilson(np.array([hits]), np.array([trials]))[0]
+    if trials == 0:
+        assert math.isnan(low)
+        assert math.isnan(high)
+        return
+    theirs = binomtest(hits, trials).proportion_ci(method="wilson")
+    assert_allclose([low, high], [theirs.low, theirs.high], atol=1e-12)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1), st.integers(1, 7))
+def test_counts_of_batches_add_up(pairs, batch):
+    """Ratios of batches do not."""
+    labels, predicted = np.array(pairs).T
+    parts = [
+        confusion_matrix(labels[i : i + batch], predicted[i : i + batch], 4)
+        for i in range(0, len(labels), batch)
+    ]
+
+    assert_array_equal(sum(parts), confusion_matrix(labels, predicted, 4))
+
+
+def test_counts_do_not_stop_at_2_to_the_24():
+    """Keras counts in float32."""
+    rows = 2**24 + 1
+    counts = class_counts(np.array([[rows, 0], [1, 0]]))
+
+    assert counts.tp[0] == rows
+    assert counts.recall[0] == 1
+    assert counts.precision[0] == rows / (rows + 1)
+
+
+def test_undefined_figures_have_their_reason():
+    """Three classes; the third is absent, the second never predicted."""
+    probabilities = np.array([[0.9, 0.1, 0.0], [0.8, 0.1, 0.1], [0.7, 0.2, 0.1]], np.float32)
+    predictions = Predictions(np.array([0, 0, 1]), np.zeros(3, np.int64), probabilities, 0.5)
+    metrics = report_of(predictions).metrics
+
+    reasons = {(u["class"], u["metric"]): u["reason"] for u in metrics["undefined"]}
+    assert reasons["class 1", "precision"] == "never predicted"
+    assert reasons["class 2", "recall"] == "no row of this class in the split"
+    assert reasons["class 2", "f1-score"] == "neither present nor predicted"
+    assert ("class 1", "f1-score") not in reasons
+    assert metrics["classes"][2]["recall"] is None
+    assert metrics["classes"][2]["recall_ci"] is None
+    macro = metrics["averages"]["macro avg"]
+    assert macro["recall"] == 0.5
+    assert macro["classes"] == 1
+    assert macro["classes_by_figure"]["recall"] == 2
+    assert metrics["averages"]["micro avg"]["classes"] == 3
+
+
+def test_the_baseline_always_says_the_most_frequent_class():
+    """990 of 1,000 stay."""
+    labels = np.repeat([0, 1], [990, 10])
+    probabilities = np.tile(np.array([[0.6, 0.4]], np.float32), (1000, 1))
+    predictions = Predictions(labels, np.zeros(1000, np.int64), probabilities, 0.1)
+    metrics = make_report(predictions, ("stay", "leave"), split="val", checkpoint="x").metrics
+
+    assert metrics["baseline"] == {"class": "stay", "accuracy": 0.99}
+    assert metrics["accuracy"] == 0.99
+
+
+def test_classes_are_confused_with_those_they_are_taken_for():
+    """Most often first, three at most, never with themselves."""
+    labels = np.zeros(12, np.int64)
+    predicted = np.array([0, 1, 2, 2, 3, 3, 3, 4, 4, 4, 4, 4])
+    probabilities = np.full((12, 5), 0.2, np.float32)
+    metrics = report_of(Predictions(labels, predicted, probabilities, 0.0)).metrics
+
+    confused = metrics["classes"][0]["confused_with"]
+    assert [(entry["id"], entry["n"]) for entry in confused] == [(4, 5), (3, 3), (2, 2)]
+    assert metrics["classes"][1]["confused_with"] == []
+
+
+METRICS = tuple(
+    MetricConfig(name=name)
+    for name in (
+        *("accuracy", "precision", "recall", "f1", "specificity", "fpr"),
+        *("top_k", "roc_auc", "average_precision", "log_loss"),
+    )
+)
+
+
+@pytest.mark.parametrize("average", ["macro", "micro", "weighted"])
+def test_averages_in_the_history_equal_scikit_learns(average):
+    """Precision, recall, F1 and both areas of one epoch's validation."""
+    generator = np.random.default_rng(1)
+    labels = generator.integers(0, 6, 300)
+    probabilities = generator.dirichlet(np.ones(6), 300).astype(np.float32)
+    predicted = probabilities.argmax(axis=1)
+    record = EpochRecord(
+        1,
+        0.1,
+        Tally(1.0, np.eye(6, dtype=np.int64), 6),
+        Predictions(labels, predicted, probabilities, 1.0),
+    )
+    scalars = epoch_figures(record, METRICS).scalars
+
+    precision, recall, f1, _ = sklearn_metrics.precision_recall_fscore_support(
+        labels, predicted, average=average
+    )
+    one_hot = np.eye(6)[labels]
+    expected = {
+        "precision": precision,
+        "recall": recall,
+        "f1": f1,
+        "roc_auc": sklearn_metrics.roc_auc_score(one_hot, probabilities, average=average),
+        "average_precision": sklearn_metrics.average_precision_score(
+            one_hot, probabilities, average=average
+        ),
+    }
+    for name, value in expected.items():
+        assert scalars[f"val_{name}_{average}"] == pytest.approx(value, abs=1e-12)
+
+
+def test_the_history_has_the_scalars_that_the_config_promises():
+    """`Config.monitors` is what a monitor is checked against before training."""
+    from mtrain.config.load import load_config
+
+    config = load_config({"metrics": [m.name for m in METRICS]}, {})
+    predictions = random_predictions(0)
+    record = EpochRecord(1, 0.1, tally(predictions, config.metrics), predictions)
+
+    scalars = epoch_figures(record, config.metrics).scalars
+    assert set(scalars) - {"learning_rate"} == set(config.monitors)
+
+
+def test_average_precision_is_no_monitor_while_a_class_is_never_predicted():
+    """Macro precision rises when a class stops being predicted."""
+    history = History("x", ("a", "b"), epoch=[1, 2])
+    history.scalars["val_precision_macro"] = [0.7, 1.0]
+    history.counts["val"] = {
+        "tp": [[7, 7], [10, 0]],
+        "fp": [[3, 3], [0, 0]],
+        "fn": [[3, 3], [0, 10]],
+    }
+
+    assert_allclose(history.monitored("val_precision_macro"), [0.7, nan])
+
+
+def test_the_best_epoch_is_the_first_best_finite_one():
+    """NaN and infinity are never best."""
+    assert best_epoch([nan, 3.0, 1.0, 1.0, -math.inf], higher=False) == 2
+    assert best_epoch([0.1, math.inf, 0.5, 0.5], higher=True) == 2
+    assert best_epoch([nan, nan], higher=True) is None
+    assert not higher_is_better("val_loss")
+    assert not higher_is_better("fpr_macro")
+    assert higher_is_better("val_recall_macro")
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(st.integers(0, 6).map(lambda n: n / 4), min_size=1, max_size=12),
+    st.integers(1, 4),
+    st.sampled_from([0.0, 0.25, 0.3]),
+    st.booleans(),
+)
+def test_early_stopping_stops_where_keras_does(values, patience, min_delta, higher):
+    """The epoch at which its callback stops a training of these figures."""
+    callback = keras.callbacks.EarlyStopping(
+        "accuracy" if higher else "loss",
+        patience=patience,
+        min_delta=min_delta,
+        mode="max" if higher else "min",
+    )
+    model = SimpleNamespace(stop_training=False, metrics=[])
+    callback.set_model(model)
+    callback.on_train_begin()
+    for epoch, value in enumerate(values):
+        callback.on_epoch_end(epoch, {callback.monitor: value})
+        ours = should_stop(
+            values[: epoch + 1], higher=higher, patience=patience, min_delta=min_delta
+        )
+        assert ours == model.stop_training
+        if ours:
+            break
