@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from mtrain.cli.main import run
+from mtrain.config.names import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,10 +72,7 @@ def idx_folder(tmp_path: Path) -> Callable[..., Path]:
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run directory of a short training on digits, with every metric."""
     out = tmp_path_factory.mktemp("runs") / "digits"
-    metrics = "[accuracy, precision, recall, f1, specificity, fpr, top_k, roc_auc, average_precision, log_loss]"
-    status = run(
-        ["fit", str(CONFIGS / "digits.yaml"), "training.epochs=4", f"metrics={metrics}"]
-        + ["--out", str(out), "--quiet"]
-    )
-    assert status == 0
+    metrics = f"metrics=[{', '.join(METRICS)}]"
+    config = str(CONFIGS / "digits.yaml")
+    assert run(["fit", config, "training.epochs=4", metrics, "--out", str(out), "--quiet"]) == 0
     return out

@@ -292,8 +292,8 @@ def test_arrays_that_do_not_fit_are_refused_by_name():
     assert str(error.value) == (
         "arrays do not fit the config: model/hidden_1/bias is missing; "
         "model/extra is not of this model; "
-        "model/output/bias must be float32 (3,), got float32 (4,); "
-        "model/output/kernel must be float32 (64, 3), got float64 (64, 3)"
+        "model/output/kernel must be float32 (64, 3), got float64 (64, 3); "
+        "model/output/bias must be float32 (3,), got float32 (4,)"
     )
 
 

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from mtrain.engine.network import Network
+from mtrain.engine.network import (
+    model_variables,
+    optimizer_variables,
+    put_arrays,
+    take_arrays,
+)
 from mtrain.engine.prediction import Predictor
 from mtrain.errors import DivergedError
 from mtrain.records import EpochRecord, Ints, Progress, Split, Tally, TrainingState
@@ -18,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import keras
+
+    from mtrain.engine.network import Network
 
 # A chunk is as many steps as take about this long: short enough for a live table and Ctrl-C,
 # long enough that a call costs nothing beside it.
