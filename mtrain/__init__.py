@@ -44,10 +44,10 @@ def fit(
 def evaluate(checkpoint: str | PathLike[str], **options: Any) -> Report:
     """Evaluate a run or a checkpoint as `mtrain evaluate` does.
 
-    `options` are those of `mtrain.evaluate.evaluate`: `split`, `data`, `threshold`.
+    `options` are those of `mtrain.evaluation.evaluate`: `split`, `data`, `threshold`.
     """
     from pathlib import Path
 
-    import mtrain.evaluate as use_case
+    import mtrain.evaluation as use_case
 
     return use_case.evaluate(Path(checkpoint), **options)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from mtrain.config.load import config_to_yaml
 from mtrain.data import load_dataset
 from mtrain.errors import DivergedError, SettingError
-from mtrain.evaluate import evaluate
+from mtrain.evaluation import evaluate
 from mtrain.metrics.epoch import counted_k, epoch_figures
 from mtrain.metrics.history import History
 from mtrain.metrics.monitor import higher_is_better, should_stop

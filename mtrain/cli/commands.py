@@ -105,7 +105,7 @@ def fit(
 
     observer = None if quiet else watch(sys.stderr)
     with experiment.located():
-        run = train(validated, out=out, device=device, observer=observer)
+        run = train(validated, out=out, device=device.value, observer=observer)
     if as_json:
         evaluation = run.report.metrics if run.report else None
         _print_json({"run": str(run.path), "evaluation": evaluation})
@@ -136,14 +136,14 @@ def evaluate(
     if threshold is not None and not 0 <= threshold <= 1:
         raise UsageError(f"--threshold: must be between 0 and 1, got {threshold}")
 
-    import mtrain.evaluate as use_case
+    import mtrain.evaluation as use_case
 
-    report = use_case.evaluate(checkpoint, split=split, data=data, threshold=threshold)
+    report = use_case.evaluate(checkpoint, split=split.value, data=data, threshold=threshold)
     if as_json:
         _print_json(report.metrics)
         return
     _print_report(report)
-    typer.echo(f"evaluation: {use_case.evaluation_folder(checkpoint, split)}")
+    typer.echo(f"evaluation: {use_case.evaluation_folder(checkpoint, split.value)}")
 
 
 @app.command()
@@ -165,7 +165,7 @@ def plot(
     """Draw learning curves, and precision and recall by class."""
     import mtrain.plot as use_case
 
-    for path in use_case.plot(history, out, file_format):
+    for path in use_case.plot(history, out, file_format.value):
         typer.echo(path)
 
 

@@ -47,7 +47,7 @@ def evaluation_charts(report: Report, file_format: str = "png") -> Iterator[tupl
 def draw_precision_recall(report: Report) -> Figure:
     """Precision and recall of every class side by side, with their 95 % intervals."""
     entries = report.metrics["classes"]
-    figure = Figure(figsize=(8, 1.6 + 0.42 * len(entries)))
+    figure = Figure(figsize=(8, max(3.5, 1.6 + 0.42 * len(entries))))
     axes = figure.subplots()
     positions = np.arange(len(entries))
     height = 0.38

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from mtrain.records import Layer
 
 
+class _Console(Console):
+    """Leaves a closed pipe to whoever runs the command; rich would exit with status 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def print_report(report: Report, stream: TextIO) -> None:
     """Precision, recall and F1 of every class with 95 % intervals, and the baseline beside them."""
     metrics = report.metrics
@@ -42,7 +49,7 @@ def print_report(report: Report, stream: TextIO) -> None:
         f"{metrics['n']:,}",
         style="bold",
     )
-    console = Console(file=stream, highlight=False)
+    console = _Console(file=stream, highlight=False)
     console.print(f"{SPLITS[metrics['split']]} split, with 95 % Wilson intervals", style="dim")
     console.print(table)
     for line in _conclusions(metrics):
@@ -60,7 +67,7 @@ def print_layers(layers: Sequence[Layer], stream: TextIO) -> None:
         table.add_row(layer.name, layer.kind, f"({shape})", f"{layer.parameters:,}")
     total = sum(layer.parameters for layer in layers)
     trainable = sum(layer.trainable for layer in layers)
-    console = Console(file=stream, highlight=False)
+    console = _Console(file=stream, highlight=False)
     console.print(table)
     console.print(f"{total:,} parameters, {trainable:,} of them trainable")
 

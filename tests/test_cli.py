@@ -1,0 +1,399 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import CONFIGS
+from sklearn import metrics as sklearn_metrics
+
+import mtrain
+from mtrain.cli.main import run
+
+COMMAND = str(Path(sys.executable).with_name("mtrain"))
+
+
+def mtrain_process(*arguments, **environment):
+    """Run the installed command to its end."""
+    return subprocess.run(
+        [COMMAND, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env=os.environ | environment,
+    )
+
+
+def said(capsys, *arguments):
+    """Exit status and what stderr says, of a command run in this process."""
+    status = run(list(map(str, arguments)))
+    return status, capsys.readouterr().err.removeprefix("mtrain: ").removesuffix("\n")
+
+
+def test_fit_prints_progress_on_stderr_and_results_on_stdout(tmp_path):
+    """In a pipe: a line an epoch, no escapes, the test figures last."""
+    done = mtrain_process("fit", CONFIGS / "smoke.yaml", "--out", tmp_path / "run")
+
+    assert done.returncode == 0
+    lines = done.stderr.splitlines()
+    assert lines[0].startswith("Device: ")
+    assert [line.split(";")[0] for line in lines[3:]] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "always '3': accuracy 0.103" in done.stdout
+    assert done.stdout.splitlines()[-1] == f"run: {tmp_path / 'run'}"
+    environment = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert environment["compile"] == "xla"
+    assert environment["versions"]["mtrain"] == mtrain.__version__
+    assert len(environment["data"]["sha256"]) == 64
+
+
+def test_a_run_is_repeated_from_its_own_config(tmp_path):
+    """`config.yaml` holds every setting in force; weights and figures are the same to the bit."""
+    first = mtrain_process("fit", CONFIGS / "smoke.yaml", "--out", tmp_path / "a", "--json")
+    config = tmp_path / "a" / "config.yaml"
+    second = mtrain_process("fit", config, "--out", tmp_path / "b", "--json", "--quiet")
+
+    assert second.stderr == ""
+    a, b = json.loads(first.stdout), json.loads(second.stdout)
+    assert a["run"] == str(tmp_path / "a")
+    assert a["evaluation"] == b["evaluation"]
+    histories = [json.loads((tmp_path / x / "history.json").read_text()) for x in "ab"]
+    assert histories[0]["history"] == histories[1]["history"]
+    arrays = [tmp_path / x / "checkpoints/epoch-0003/arrays.npz" for x in "ab"]
+    with np.load(arrays[0]) as one, np.load(arrays[1]) as other:
+        for name in one.files:
+            np.testing.assert_array_equal(one[name], other[name])
+
+
+def test_evaluating_the_validation_split_repeats_the_history(finished_run, capsys):
+    """To the last bit, every metric there is."""
+    assert run(["evaluate", str(finished_run), "--split", "val", "--json"]) == 0
+    metrics = json.loads(capsys.readouterr().out)
+    history = json.loads((finished_run / "history.json").read_text())
+    best = int(metrics["checkpoint"].removeprefix("epoch-")) - 1
+    at_best = {key: values[best] for key, values in history["history"].items()}
+
+    assert metrics["loss"] == at_best["val_loss"]
+    assert metrics["accuracy"] == at_best["val_accuracy"]
+    assert metrics["log_loss"] == at_best["val_log_loss"]
+    for name in ("precision", "recall", "f1", "specificity", "fpr", "roc_auc", "average_precision"):
+        key = "f1-score" if name == "f1" else name
+        for kind in ("macro", "micro", "weighted"):
+            assert metrics["averages"][f"{kind} avg"][key] == at_best[f"val_{name}_{kind}"]
+        by_class = [entry[key] for entry in metrics["classes"]]
+        assert by_class == history["per_class"]["val"][name][best]
+    assert metrics["selected"]
+
+
+def test_metrics_are_scikit_learns_of_the_predictions(finished_run):
+    """Recomputed from `predictions.npz` alone."""
+    folder = finished_run / "evaluation" / "test"
+    metrics = json.loads((folder / "metrics.json").read_text())
+    with np.load(folder / "predictions.npz") as file:
+        y_true, y_pred, probabilities = file["y_true"], file["y_pred"], file["probabilities"]
+
+    assert y_true.dtype == y_pred.dtype == np.int64
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+    np.testing.assert_array_equal(
+        metrics["confusion_matrix"], sklearn_metrics.confusion_matrix(y_true, y_pred)
+    )
+    theirs = sklearn_metrics.classification_report(
+        y_true,
+        y_pred,
+        labels=range(10),
+        target_names=list("0123456789"),
+        zero_division=np.nan,
+        output_dict=True,
+    )
+    ours = json.loads((folder / "classification_report.json").read_text())
+    assert ours.keys() == theirs.keys()
+    assert ours.pop("accuracy") == pytest.approx(theirs.pop("accuracy"), abs=1e-12)
+    for name, figures in theirs.items():
+        assert ours[name] == pytest.approx(figures, abs=1e-12)
+    for entry in metrics["classes"]:
+        area = sklearn_metrics.roc_auc_score(y_true == entry["id"], probabilities[:, entry["id"]])
+        assert entry["roc_auc"] == pytest.approx(area, abs=1e-12)
+
+
+def test_errors_are_listed_most_confident_first(finished_run):
+    """Every mistake, by its row in the data."""
+    folder = finished_run / "evaluation" / "test"
+    lines = (folder / "errors.csv").read_text().splitlines()
+    with np.load(folder / "predictions.npz") as file:
+        wrong = np.count_nonzero(file["y_true"] != file["y_pred"])
+
+    assert lines[0] == "row,true,predicted,probability_true,probability_predicted"
+    confidence = [float(line.split(",")[4]) for line in lines[1:]]
+    assert len(confidence) == wrong > 0
+    assert confidence == sorted(confidence, reverse=True)
+
+
+def test_plot_loads_neither_tensorflow_nor_the_data(finished_run, tmp_path):
+    """Nor scikit-learn; the charts go where they are told."""
+    code = (
+        "import sys; from mtrain.cli.main import run; "
+        f"status = run(['plot', {str(finished_run)!r}, '--out', {str(tmp_path)!r}, '--format', 'svg']);"
+        "assert not {'tensorflow', 'keras', 'sklearn'} & set(sys.modules); sys.exit(status)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    charts = ["learning_curves.svg", "precision_by_class.svg", "recall_by_class.svg"]
+    assert done.stdout.splitlines() == [str(tmp_path / name) for name in charts]
+    assert sorted(path.name for path in tmp_path.iterdir()) == charts
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["fit", "--help"],
+        ["fit", str(CONFIGS / "smoke.yaml"), "training.epoch=3"],
+        ["fit", str(CONFIGS / "mnist_64.yaml"), "dataset.path=nowhere"],
+        ["plot", "nowhere"],
+        ["evaluate", "nowhere"],
+    ],
+)
+def test_mistakes_are_found_before_anything_heavy_is_loaded(arguments):
+    """No TensorFlow, no scikit-learn, no matplotlib."""
+    code = (
+        f"import sys; from mtrain.cli.main import run; run({arguments!r});"
+        "print({'tensorflow', 'keras', 'sklearn', 'matplotlib'} & set(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.stderr.splitlines()[-1] == "set()"
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("what", "parameters"),
+    [("fashion_mnist_30", "23,860"), ("fashion_mnist_500x2", "648,010"), ("digits", "4,810")],
+)
+def test_summary_of_a_config_needs_no_data(capsys, what, parameters):
+    """Layers, shapes, parameters."""
+    assert run(["summary", str(CONFIGS / f"{what}.yaml")]) == 0
+    assert f"{parameters} parameters, {parameters} of them trainable" in capsys.readouterr().out
+
+
+def test_summary_of_a_run_is_that_of_its_config(finished_run, capsys):
+    """From the checkpoint's own config."""
+    assert run(["summary", str(finished_run)]) == 0
+    assert "hidden_1  Dense  (None, 64)         4,160" in capsys.readouterr().out
+
+
+def test_two_classes_end_to_end(idx_folder, tmp_path, capsys):
+    """One sigmoid; probabilities of both classes are written; the threshold can be moved."""
+    folder, out = idx_folder(classes=2), tmp_path / "run"
+    config = tmp_path / "two.yaml"
+    config.write_text(
+        "dataset: {name: mnist, path: idx, classes: [stay, leave]}\n"
+        "model: {hidden: 8, dropout: 0.2, batch_norm: true}\n"
+        "training: {epochs: 2, early_stopping: {patience: 1}}\n"
+    )
+    assert run(["fit", str(config), "--out", str(out), "--quiet"]) == 0
+    with np.load(out / "evaluation/test/predictions.npz") as file:
+        assert file["probabilities"].shape == (60, 2)
+        second = file["probabilities"][:, 1]
+        np.testing.assert_array_equal(file["y_pred"], second > 0.5)
+    capsys.readouterr()
+    threshold = float(np.median(second))
+    arguments = ["evaluate", str(out), "--threshold", str(threshold), "--data", str(folder)]
+    assert run([*arguments, "--json"]) == 0
+    metrics = json.loads(capsys.readouterr().out)
+
+    assert metrics["threshold"] == threshold
+    assert metrics["classes"][1]["predicted"] == np.count_nonzero(second > np.float32(threshold))
+
+
+def test_another_checkpoint_is_evaluated_beside(finished_run, capsys):
+    """A checkpoint directory under `checkpoints/` can be named itself."""
+    _, checkpoint = mtrain_checkpoint(finished_run)
+    assert run(["evaluate", str(checkpoint), "--split", "train"]) == 0
+    assert f"evaluation: {finished_run / 'evaluation' / 'train'}" in capsys.readouterr().out
+
+
+def mtrain_checkpoint(path):
+    from mtrain.run.checkpoint import find_checkpoint
+
+    return find_checkpoint(path)
+
+
+def test_a_diverged_training_has_its_own_status(tmp_path, capsys):
+    """And keeps what there was."""
+    arguments = ["optimizer={name: sgd, learning_rate: 1e30}", "--quiet", "--out", tmp_path / "run"]
+    status, message = said(capsys, "fit", CONFIGS / "smoke.yaml", *arguments)
+
+    assert status == 4
+    assert message.startswith("epoch 1, step ")
+    assert "training diverged" in message
+    assert (tmp_path / "run" / "history.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["fit", "nope.yaml"], 2, "nope.yaml: no such file"),
+        (["fit", "."], 2, ".: not a file"),
+        (["fit"], 2, "command line: Missing argument 'CONFIG'."),
+        (["fit", "x", "--fast"], 2, "command line: No such option: --fast"),
+        (["train"], 2, "command line: No such command 'train'."),
+        (["evaluate", "nope"], 1, "nope: no such run or checkpoint; `mtrain fit` makes one"),
+        (["evaluate", "x", "--threshold", "2"], 2, "--threshold: must be between 0 and 1, got 2.0"),
+        (["plot", "nope"], 1, "nope: no such file or run directory"),
+        (["plot", str(CONFIGS)], 1, f"{CONFIGS}: not a run directory (no history.json)"),
+        (["summary", "nope"], 2, "nope: no such file"),
+    ],
+)
+def test_mistakes_on_the_command_line(capsys, arguments, status, message):
+    """One line, the right exit status."""
+    found, text = said(capsys, *arguments)
+
+    assert found == status
+    assert text.startswith(message)
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("settings", "status", "message"),
+    [
+        (["dataset.classes=[a, b]"], 2, "command line: dataset.classes: 2 names, but a training"),
+        (["metrics=[{name: top_k, k: 10}]"], 2, "command line: metrics[0].k: must be below the"),
+        (["loss=binary_crossentropy"], 2, "command line: loss: binary_crossentropy is for two"),
+        (["dataset.samples=9999"], 2, "command line: dataset.samples: 9,999 rows wanted"),
+        (["--device", "gpu"], 1, "--device gpu: "),
+        (["--out", str(CONFIGS)], 2, f"{CONFIGS}: is not empty"),
+    ],
+)
+def test_mistakes_that_only_the_data_or_the_machine_tell(
+    capsys, monkeypatch, tmp_path, settings, status, message
+):
+    """Found before training; nothing is left behind."""
+    monkeypatch.chdir(tmp_path)
+    found, text = said(capsys, "fit", CONFIGS / "digits.yaml", *settings)
+
+    assert found == status
+    assert text.startswith(message)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_splits_and_thresholds_a_run_does_not_have(tmp_path, finished_run, capsys):
+    """Said with the option's name."""
+    out = tmp_path / "run"
+    arguments = ["dataset.validation=null", "training.epochs=1", "--out", out, "--quiet"]
+    assert said(capsys, "fit", CONFIGS / "smoke.yaml", *arguments) == (0, "")
+    assert said(capsys, "evaluate", out, "--split", "val") == (
+        2,
+        "--split: this run has no split 'val': dataset.validation is null",
+    )
+    assert said(capsys, "evaluate", finished_run, "--threshold", "0.3") == (
+        2,
+        "--threshold: is for two classes, this run has 10",
+    )
+    assert said(capsys, "evaluate", finished_run, "--data", tmp_path) == (
+        2,
+        "--data: digits comes with scikit-learn and takes no path",
+    )
+
+
+def test_a_checkpoint_that_does_not_fit_its_config_is_refused(finished_run, tmp_path, capsys):
+    """Arrays of another shape, with hashes that are right."""
+    import hashlib
+    import shutil
+
+    copy = Path(shutil.copytree(finished_run, tmp_path / "run"))
+    _, checkpoint = mtrain_checkpoint(copy)
+    with np.load(checkpoint / "arrays.npz") as file:
+        arrays = dict(file)
+    arrays["model/output/bias"] = np.zeros(11, np.float32)
+    np.savez(checkpoint / "arrays.npz", **arrays)
+    digests = [
+        f"{hashlib.sha256((checkpoint / name).read_bytes()).hexdigest()}  {name}\n"
+        for name in ("arrays.npz", "state.json")
+    ]
+    (checkpoint / "SHA256SUMS").write_text("".join(digests))
+
+    status, message = said(capsys, "evaluate", copy)
+    assert status == 1
+    assert message == (
+        f"{checkpoint}: arrays do not fit the config: "
+        "model/output/bias must be float32 (10,), got float32 (11,)"
+    )
+
+
+def test_an_interrupted_training_saves_what_it_learned(tmp_path):
+    """Status 130; between chunks, within an epoch; no traceback."""
+    out = tmp_path / "run"
+    process = subprocess.Popen(
+        [COMMAND, "fit", str(CONFIGS / "digits.yaml"), "training.epochs=100000", "--out", str(out)],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    for line in process.stderr:
+        if line.startswith("epoch "):
+            break
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert "Training ended: stopped by SIGINT, saved." in stderr
+    assert "Traceback" not in stderr
+    assert stdout == f"run: {out}\n"
+    history = json.loads((out / "history.json").read_text())
+    last = (out / "checkpoints" / "last").read_text().strip()
+    assert len(history["epoch"]) >= 1
+    assert (out / "checkpoints" / last / "arrays.npz").is_file()
+    assert mtrain_process("evaluate", out).returncode == 0
+
+
+def test_a_closed_pipe_is_no_error(finished_run):
+    """`mtrain ... | head -1`."""
+    line = f"{COMMAND} summary {finished_run} | head -1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+
+def test_a_terminal_without_unicode_shows_escapes(finished_run):
+    """`LANG=C` and an ASCII stream: results, no traceback."""
+    done = mtrain_process("evaluate", finished_run, LC_ALL="C", PYTHONIOENCODING="ascii")
+
+    assert done.returncode == 0, done.stderr
+    assert "macro average" in done.stdout
+
+
+def test_debug_shows_the_traceback():
+    """Of an error that is one line without it."""
+    assert "Traceback" in mtrain_process("plot", "nope", "--debug").stderr
+
+
+def test_from_python_as_from_the_command_line(tmp_path):
+    """`mtrain.fit` and `mtrain.evaluate`, imported lazily."""
+    config = {"dataset": {"samples": 200}, "training": {"epochs": 2}}
+    done = mtrain.fit(config, out=tmp_path / "run", **{"model.hidden": 16})
+    report = mtrain.evaluate(done.path)
+
+    assert done.history.epoch == [1, 2]
+    assert report.metrics == done.report.metrics
+    assert report.predictions.probabilities.shape == (359, 10)
+
+
+def test_importing_mtrain_imports_nothing_heavy():
+    """Not even NumPy."""
+    code = "import sys, mtrain; assert not {'numpy', 'pydantic', 'yaml'} & set(sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,313 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+from PIL import Image
+from rich.console import Console
+
+from mtrain.config.load import load_config
+from mtrain.metrics.counts import confusion_matrix
+from mtrain.metrics.epoch import epoch_figures
+from mtrain.metrics.history import History
+from mtrain.metrics.report import make_report
+from mtrain.records import Dataset, EpochRecord, Predictions, Progress, Split, Tally
+from mtrain.report import evaluation_charts, history_charts
+from mtrain.report.console import PlainLines, watch
+from mtrain.report.live import LiveTable
+from mtrain.report.results import print_report
+from mtrain.report.text import duration, figure, inert, share
+
+HOSTILE = ("\x1b[31mred", "[/x]", r"$\frac$", "_x", "=cmd()", "\u202etfel", "é")
+
+
+def predictions_of(classes, rows=400, seed=0):
+    generator = np.random.default_rng(seed)
+    labels = np.arange(rows) % classes
+    probabilities = generator.dirichlet(np.ones(classes), rows).astype(np.float32)
+    probabilities[np.arange(rows), labels] += generator.random(rows).astype(np.float32)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    return Predictions(labels, probabilities.argmax(axis=1), probabilities, 1.25)
+
+
+def history_of(classes, epochs=3):
+    """A history of random predictions, better in no way from epoch to epoch."""
+    history = History("a run", classes, segments=[{"epochs": [1, 0], "seconds": 0.0}])
+    for epoch in range(1, epochs + 1):
+        history.append(figures_of(len(classes), epoch), seconds=1.0)
+    return history
+
+
+def figures_of(classes, epoch=1, *, validated=True):
+    predictions = predictions_of(classes, seed=epoch)
+    confusion = confusion_matrix(predictions.labels, predictions.predicted, classes)
+    record = EpochRecord(epoch, 0.01, Tally(1.5, confusion), predictions if validated else None)
+    return epoch_figures(record, load_config({}, {}).metrics)
+
+
+def report_of(names, **options):
+    predictions = predictions_of(len(names))
+    return make_report(predictions, names, split="test", checkpoint="epoch-0003", **options)
+
+
+def names_of(count):
+    return tuple(f"class {k}" for k in range(count))
+
+
+@pytest.mark.parametrize("names", [names_of(2), names_of(10), names_of(100), HOSTILE])
+@pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
+def test_every_chart_is_drawn(names, kind):
+    """Of two classes, of a hundred, of names that mean something to matplotlib."""
+    if len(names) == 100 and kind != "png":
+        pytest.skip("drawing a hundred classes takes a while; once is enough")
+    starts = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
+    charts = [
+        *history_charts.history_charts(history_of(names), kind),
+        *evaluation_charts.evaluation_charts(report_of(names), kind),
+    ]
+
+    assert [name for name, _ in charts] == [
+        f"{name}.{kind}"
+        for name in (
+            *("learning_curves", "precision_by_class", "recall_by_class"),
+            *("precision_recall", "confusion_matrix", "roc", "pr"),
+        )
+    ]
+    for _, content in charts:
+        assert content.startswith(starts[kind])
+    if kind == "png":
+        for _, content in charts:
+            assert min(Image.open(io.BytesIO(content)).size) >= 400
+
+
+def test_learning_curves_show_the_history():
+    """Loss on the left, accuracy on the right; the figures are those of the history."""
+    history = history_of(names_of(4))
+    loss, accuracy = history_charts.draw_learning_curves(history).axes
+
+    assert loss.get_ylabel() == "loss"
+    assert accuracy.get_ylabel() == "accuracy"
+    np.testing.assert_array_equal(loss.lines[1].get_ydata(), history.scalars["val_loss"])
+    np.testing.assert_array_equal(accuracy.lines[1].get_ydata(), history.scalars["val_accuracy"])
+
+
+def test_lines_by_class_show_the_history_and_can_be_told_apart():
+    """Each class its own colour and style; the label says the last value."""
+    history = history_of(names_of(10))
+    (axes,) = history_charts.draw_by_class(history, "recall").axes
+
+    recall = np.array(history.per_class["val"]["recall"])
+    looks = {(to_hex(line.get_color()), line.get_linestyle()) for line in axes.lines}
+    assert len(looks) == 10
+    for k, line in enumerate(axes.lines):
+        np.testing.assert_array_equal(line.get_ydata(), recall[:, k])
+        assert line.get_label() == f"{recall[-1, k]:.3f}  class {k}"
+
+
+def test_of_a_hundred_classes_the_worst_are_named():
+    """Seven in colour, the rest in grey behind them."""
+    history = history_of(names_of(100))
+    (axes,) = history_charts.draw_by_class(history, "recall").axes
+
+    worst = set(np.argsort(history.per_class["val"]["recall"][-1])[:7])
+    labels = [line.get_label() for line in axes.lines if not line.get_label().startswith("_")]
+    assert len(labels) == 8
+    assert labels[-1] == "the 93 better classes"
+    assert len(worst) == 7
+
+
+def test_bars_show_precision_and_recall_side_by_side():
+    """With the class's name on the axis, and its interval."""
+    report = report_of(names_of(5))
+    (axes,) = evaluation_charts.draw_precision_recall(report).axes
+
+    entries = report.metrics["classes"]
+    widths = [bar.get_width() for bar in axes.patches]
+    assert widths == [e["precision"] for e in entries] + [e["recall"] for e in entries]
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(names_of(5))
+    drawn = axes.containers[1].lines[2][0].get_segments()[0][:, 0]
+    np.testing.assert_allclose(drawn, entries[0]["precision_ci"])
+
+
+def test_the_confusion_matrix_has_every_count():
+    """True classes down, predicted ones across."""
+    report = report_of(names_of(3))
+    axes = evaluation_charts.draw_confusion_matrix(report).axes[0]
+
+    counts = np.zeros((3, 3), int)
+    for text in axes.texts:
+        x, y = text.get_position()
+        counts[int(y), int(x)] = int(text.get_text())
+    np.testing.assert_array_equal(counts, report.metrics["confusion_matrix"])
+
+
+def test_of_two_classes_only_the_second_has_curves():
+    """The first's say the same again."""
+    axes = evaluation_charts.draw_roc(report_of(("stay", "leave"))).axes[0]
+
+    labels = [line.get_label() for line in axes.lines if not line.get_label().startswith("_")]
+    assert len(labels) == 1
+    assert labels[0].endswith("leave")
+
+
+def dataset_of(names, *, validated=True):
+    split = Split(np.zeros((400, 4), np.uint8), np.zeros(400, np.int32), np.arange(400))
+    return Dataset(names, split, split if validated else None, split, 255.0, {}, "0", "here")
+
+
+def observed(observer, names, *, epochs=2, validated=True, why=None):
+    """Tell an observer of a whole training."""
+    config = load_config({"training": {"epochs": epochs}}, {})
+    observer.begin("CPU (no GPU), graph", config, dataset_of(names, validated=validated), 1234)
+    for epoch in range(1, epochs + 1):
+        figures = figures_of(len(names), epoch, validated=validated)
+        confusion = np.eye(len(names), dtype=np.int64) * 4
+        observer.progress(Progress(epoch, 13, 13, 400, Tally(1.5, confusion)))
+        observer.epoch(figures, 1.5)
+    observer.end(why)
+
+
+def test_plain_lines_are_one_an_epoch():
+    """The device first; the worst classes named."""
+    stream = io.StringIO()
+    observed(PlainLines(stream), names_of(5), why="stopped by SIGINT, saved")
+    lines = stream.getvalue().splitlines()
+
+    assert lines[0] == "Device: CPU (no GPU), graph."
+    assert lines[3].startswith("epoch 1/2; training: loss 1.5, accuracy 0.")
+    assert "; validation: loss 1.25, accuracy 0." in lines[3]
+    assert "; lowest recall: class " in lines[3]
+    assert lines[-1] == "Training ended: stopped by SIGINT, saved."
+    assert len(lines) == 6
+
+
+def test_plain_lines_name_classes_never_predicted():
+    """What one accuracy would hide."""
+    observer = PlainLines(stream := io.StringIO())
+    observer.begin("CPU", load_config({}, {}), dataset_of(("a", "b"), validated=False), 1)
+    confusion = np.array([[990, 0], [10, 0]])
+    record = EpochRecord(1, 0.1, Tally(0.1, confusion), None)
+    observer.epoch(epoch_figures(record, load_config({}, {}).metrics), 1.0)
+
+    assert (
+        "accuracy 0.990; lowest recall: b 0.000, a 1.000; never predicted: b" in stream.getvalue()
+    )
+
+
+def live_lines(names, *, height=24, width=80, validated=True):
+    """The last state that the live table leaves on a terminal of that size."""
+    table = LiveTable(stream := io.StringIO())
+    console = Console(
+        file=stream, force_terminal=True, width=width, height=height, color_system=None
+    )
+    table._console = table._live.console = console
+    observed(table, names, validated=validated)
+    return stream.getvalue().rsplit("epoch 2/2", 1)[1].splitlines()
+
+
+def test_the_live_table_has_a_row_a_class():
+    """In class order, with precision, recall, F1, support and the change of F1."""
+    lines = live_lines(names_of(10))
+    entries = figures_of(10, 2).counts["val"]
+
+    assert lines[1].startswith("training: loss 1.5, accuracy 1.000")
+    assert lines[2].startswith("validation: loss 1.25, accuracy 0.")
+    assert lines[2].rstrip().endswith("after epoch 2")
+    row = lines[4].split()
+    assert row[:2] == ["class", "0"]
+    assert row[2:5] == [f"{v[0]:.3f}" for v in (entries.precision, entries.recall, entries.f1)]
+    before = figures_of(10, 1).counts["val"].f1[0]
+    assert row[6] == f"{entries.f1[0] - before:+.3f}"
+    assert max(len(line.rstrip()) for line in lines) <= 80
+
+
+def test_of_more_classes_than_rows_fit_those_of_lowest_recall_are_shown():
+    """A hundred in 24 lines; the display never scrolls."""
+    lines = [line for line in live_lines(names_of(100)) if line.strip()][:-1]  # cursor shown again
+
+    recall = figures_of(100, 2).counts["val"].recall
+    shown = [
+        int(line.split()[1])
+        for line in lines
+        if line.lstrip().startswith("class ") and line.split()[1].isdigit()
+    ]
+    assert shown == sorted(np.argsort(recall, kind="stable")[: len(shown)].tolist())
+    assert len(shown) == 18
+    assert lines[-1].strip() == "and 82 classes of higher recall"
+    assert len(lines) <= 23
+
+
+def test_without_validation_the_live_table_shows_training():
+    """Labelled as such."""
+    assert live_lines(names_of(3), validated=False)[2].strip() == "training"
+
+
+class Terminal(io.StringIO):
+    """Claims to be one."""
+
+    def isatty(self):
+        """As a terminal would say."""
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "environment", "kind"),
+    [
+        (Terminal(), {"TERM": "xterm"}, LiveTable),
+        (Terminal(), {"TERM": "dumb"}, PlainLines),
+        (Terminal(), {"TERM": "xterm", "CI": "true"}, PlainLines),
+        (io.StringIO(), {"TERM": "xterm"}, PlainLines),
+    ],
+)
+def test_the_table_is_for_terminals_that_can(monkeypatch, stream, environment, kind):
+    """Elsewhere plain lines."""
+    monkeypatch.delenv("CI", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert type(watch(stream)) is kind
+
+
+def test_results_show_the_baseline_and_what_was_not_learned():
+    """990 stay, 10 leave, and nobody is said to leave."""
+    labels = np.repeat([0, 1], [990, 10])
+    probabilities = np.tile(np.array([[0.9, 0.1]], np.float32), (1000, 1))
+    predictions = Predictions(labels, np.zeros(1000, np.int64), probabilities, 0.1)
+    report = make_report(predictions, ("stay", "leave"), split="val", checkpoint="x", selected=True)
+    print_report(report, stream := io.StringIO())
+    text = stream.getvalue()
+
+    assert ["leave", "-", "0.000", "[0.00,", "0.28]", "0.000", "10"] in map(
+        str.split, text.splitlines()
+    )
+    assert "accuracy 0.990 (x); always 'stay': accuracy 0.990" in text
+    assert "No better than always giving the same answer." in text
+    assert "Not learned: 'leave', none of 10 rows found" in text
+    assert "Undefined: precision of 'leave', never predicted" in text
+    assert "chosen on this split" in text
+
+
+def test_names_are_inert_everywhere():
+    """Escapes, markup and right-to-left marks do nothing to a terminal."""
+    plain, live, results = io.StringIO(), Terminal(), io.StringIO()
+    observed(PlainLines(plain), HOSTILE)
+    observed(LiveTable(live), HOSTILE)
+    print_report(report_of(HOSTILE), results)
+
+    for stream in (plain, live, results):
+        text = stream.getvalue()
+        assert "\x1b[31mred" not in text
+        assert "\u202e" not in text
+    assert r"\x1b[31mred" in results.getvalue()
+    assert "[/x]" in results.getvalue()
+
+
+def test_numbers_as_they_are_shown():
+    """Dashes for what is undefined."""
+    assert share(None) == share(float("nan")) == figure(None) == "-"
+    assert share(2 / 3) == "0.667"
+    assert figure(1234.56) == "1235"
+    assert [duration(s) for s in (0.123, 12, 185, 3723)] == ["0.12 s", "12 s", "3:05", "1:02:03"]
+    assert inert("a\tb") == r"a\tb"
