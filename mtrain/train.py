@@ -61,9 +61,9 @@ def train(
     """Train, keep everything in a run directory, and evaluate its best checkpoint on test.
 
     `out` is that directory, new or empty; None: a free one of `outputs/<name>`. `observer` is told
-    of everything as it happens; None: nobody is. Raises
-    `MtrainError` for all that is wrong with the data, the device or the disk, and
-    `DivergedError` when the loss or a weight is no longer finite; what was learned is saved.
+    of everything as it happens; None: nobody is. Raises `MtrainError` for all that is wrong with
+    the data, the device or the disk, and `DivergedError` when the loss or a weight is no longer
+    finite; what was learned until then is saved.
     """
     run = choose_directory(config.name, out)
     dataset = load_dataset(config.dataset, progress=observer is not None)
@@ -95,9 +95,9 @@ def train(
     )
     with tf.device(chosen.name):
         trainer = _make_trainer(config, dataset, jit_compile=compilation == "xla")
+        recorder = _make_recorder(config, dataset, run, trainer)
         device_line = f"{chosen.description} ({chosen.reason}), compiled as {compilation}"
         observer.begin(device_line, config, dataset, trainer.parameters)
-        recorder = _make_recorder(config, dataset, run, trainer)
         stopped_by = _train(config, trainer, recorder, observer)
     report = None
     if stopped_by is None:
@@ -110,30 +110,45 @@ def train(
 def _train(
     config: Config, trainer: Trainer, recorder: Recorder, observer: Observer
 ) -> signal.Signals | None:
-    """Consume the trainer's records until it is done or to be stopped; returns the signal."""
-    why = None
-    began = time.perf_counter()
+    """Train until it is done or to be stopped, and save; returns the signal that stopped it."""
+    ended: str | None = "an error"
     try:
         with _interruptible() as signals:
-            for record in trainer.records():
-                if isinstance(record, Progress):
-                    observer.progress(record)
-                else:
-                    figures = epoch_figures(record, config.metrics)
-                    now = time.perf_counter()
-                    seconds, began = now - began, now
-                    recorder.epoch(figures, seconds, trainer.state())
-                    observer.epoch(figures, seconds)
-                    why = _stops_early(config, recorder.history)
-                if signals or why:
-                    break
+            early = _consume(config, trainer, recorder, observer, signals)
+        recorder.finish(trainer.state())
+        ended = f"stopped by {signals[0].name}, saved" if signals else early
     except DivergedError:
         recorder.finish()
-        observer.end("training diverged")
+        ended = "it diverged"
         raise
-    recorder.finish(trainer.state())
-    observer.end(f"stopped by {signals[0].name}, saved" if signals else why)
+    finally:
+        observer.end(ended)
     return signals[0] if signals else None
+
+
+def _consume(
+    config: Config,
+    trainer: Trainer,
+    recorder: Recorder,
+    observer: Observer,
+    signals: list[signal.Signals],
+) -> str | None:
+    """Hand on each record until `signals` has one; returns why it ended early, if it did."""
+    began = time.perf_counter()
+    for record in trainer.records():
+        if isinstance(record, Progress):
+            observer.progress(record)
+        else:
+            figures = epoch_figures(record, config.metrics)
+            now = time.perf_counter()
+            seconds, began = now - began, now
+            recorder.epoch(figures, seconds, trainer.state())
+            observer.epoch(figures, seconds)
+            if (early := _stops_early(config, recorder.history)) is not None:
+                return early
+        if signals:
+            break
+    return None
 
 
 @contextmanager

@@ -103,6 +103,14 @@ def problems(settings, **overrides):
             {"dataset": {"path": "x"}},
             "dataset.path: digits comes with scikit-learn and takes no path",
         ),
+        (
+            {"dataset": {"name": "mnist", "test": {"size": 10}}},
+            "dataset.test: mnist brings a test split of its own",
+        ),
+        (
+            {"model": {"hidden": [], "dropout": 0.5}},
+            "model.dropout: there is no hidden layer that it could be for",
+        ),
         ({"dataset": {"classes": ["a"]}}, "dataset.classes: must be at least 2 names, got 1"),
         ({"dataset": {"classes": ["a", "a"]}}, "dataset.classes: 'a' is there twice"),
         (

@@ -198,12 +198,11 @@ def test_plain_lines_name_classes_never_predicted():
 
 def live_lines(names, *, height=24, width=80, validated=True):
     """The last state that the live table leaves on a terminal of that size."""
-    table = LiveTable(stream := io.StringIO())
+    stream = io.StringIO()
     console = Console(
         file=stream, force_terminal=True, width=width, height=height, color_system=None
     )
-    table._console = table._live.console = console
-    observed(table, names, validated=validated)
+    observed(LiveTable(console), names, validated=validated)
     return stream.getvalue().rsplit("epoch 2/2", 1)[1].splitlines()
 
 
@@ -293,7 +292,7 @@ def test_names_are_inert_everywhere():
     """Escapes, markup and right-to-left marks do nothing to a terminal."""
     plain, live, results = io.StringIO(), Terminal(), io.StringIO()
     observed(PlainLines(plain), HOSTILE)
-    observed(LiveTable(live), HOSTILE)
+    observed(LiveTable(Console(file=live)), HOSTILE)
     print_report(report_of(HOSTILE), results)
 
     for stream in (plain, live, results):

@@ -54,8 +54,6 @@ class ValidationConfig(Section):
 class TestConfig(Section):
     """Rows set apart for the test, where the data brings no test split of its own."""
 
-    __test__ = False  # no test case, whatever pytest makes of the name
-
     size: Annotated[int | float, BeforeValidator(_size)] = 0.2
     """Rows, or a fraction of them."""
 
@@ -88,11 +86,20 @@ class DatasetConfig(Section):
     validation: ValidationConfig | None = ValidationConfig()
     """Rows for validation; null: none."""
 
-    test: TestConfig = TestConfig()
-    """Rows for the test, where the data brings none."""
+    test: TestConfig | None = None
+    """Rows for the test, where the data brings none: of `digits`, {size: 0.2, how: stratified}."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _digits_are_split(cls, settings: Any) -> Any:
+        if not isinstance(settings, dict) or settings.get("name", "digits") != "digits":
+            return settings
+        return {**settings, "test": {} if settings.get("test") is None else settings["test"]}
 
     @model_validator(mode="after")
-    def _path_is_used(self) -> DatasetConfig:
+    def _nothing_is_ignored(self) -> DatasetConfig:
         if self.name == "digits" and self.path is not None:
             raise InvalidSettingError("path", "digits comes with scikit-learn and takes no path")
+        if self.name != "digits" and self.test is not None:
+            raise InvalidSettingError("test", f"{self.name} brings a test split of its own")
         return self

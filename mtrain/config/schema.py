@@ -76,6 +76,14 @@ class ModelConfig(Section):
     l2: Annotated[float, Ge(0)] = 0.0
     """This times the sum of all squared kernel weights is added to the loss."""
 
+    @model_validator(mode="after")
+    def _nothing_is_ignored(self) -> ModelConfig:
+        if not self.hidden:
+            for key in ("activation", "dropout", "batch_norm"):
+                if getattr(self, key) != type(self).model_fields[key].default:
+                    raise InvalidSettingError(key, "there is no hidden layer that it could be for")
+        return self
+
 
 class LossConfig(Section):
     """What training minimises."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from mtrain.config.dataset import TestConfig
 from mtrain.data.scaling import fit_standard, standardize
 from mtrain.data.splitting import draw, split_off
 from mtrain.errors import MtrainError, SettingError
@@ -29,9 +30,9 @@ def load_dataset(
 
     train, test = source.train, source.test
     if test is None:
-        train, test = split_off(
-            train, config.test.size, config.test.how, config.seed, ("dataset", "test")
-        )
+        apart = config.test or TestConfig()
+        section = ("dataset", "test")
+        train, test = split_off(train, apart.size, apart.how, config.seed, section)
     val = None
     if (validation := config.validation) is not None:
         section = ("dataset", "validation")

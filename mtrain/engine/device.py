@@ -68,7 +68,7 @@ def choose_compilation(config: Config, device: Device) -> str:
 
     A rule and no race, so that a resumed run computes what the first one did. On a CPU, XLA saves
     what a step costs outside the arithmetic; in large batches that no longer shows
-    (`benchmarks/compilation.py`), while graph compiles faster and computes as Keras does.
+    (`benchmarks/epoch_time.py`), while graph compiles faster and computes as Keras does.
     """
     if config.training.compile != "auto":
         return config.training.compile

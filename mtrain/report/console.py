@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
+from rich.console import Console
 
 from mtrain.records import Observer
 from mtrain.report.live import LiveTable, opening_lines, shown_counts
@@ -23,7 +24,9 @@ WORST_NAMED = 3
 def watch(stream: TextIO) -> PlainLines | LiveTable:
     """What shows a training on `stream`: a live table on a terminal that can, else plain lines."""
     capable = stream.isatty() and os.environ.get("TERM", "dumb") not in {"dumb", "unknown"}
-    return LiveTable(stream) if capable and not os.environ.get("CI") else PlainLines(stream)
+    if capable and not os.environ.get("CI"):
+        return LiveTable(Console(file=stream, highlight=False))
+    return PlainLines(stream)
 
 
 class PlainLines(Observer):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -19,6 +19,8 @@ from mtrain.report.text import duration, figure, inert, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from rich.console import Console
 
     from mtrain.config.schema import Config
     from mtrain.metrics.counts import ClassCounts
@@ -34,9 +36,9 @@ OTHER_LINES = 5
 class LiveTable(Observer):
     """Observes a training and draws its present state over and over in the same place."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._console = Console(file=stream, highlight=False)
-        self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
         self._drawn_at = 0.0
         self._timed_from: tuple[float, int] | None = None
         self._classes: tuple[str, ...] = ()
@@ -88,7 +90,11 @@ class LiveTable(Observer):
 
     def _draw(self) -> None:
         self._drawn_at = time.monotonic()
-        self._live.update(Group(self._bar(), self._training(), *self._by_class()), refresh=True)
+        self._live.update(self.picture(), refresh=True)
+
+    def picture(self) -> Group:
+        """What is to be seen now."""
+        return Group(self._bar(), self._training(), *self._by_class())
 
     def _bar(self) -> Table:
         epoch = self._progress.epoch if self._progress else 1

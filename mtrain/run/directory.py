@@ -77,13 +77,3 @@ def make_directory(run: RunDirectory) -> None:
         run.path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MtrainError(f"{run.path}: cannot be made: {error.strerror}") from error
-
-
-def open_run(path: Path) -> RunDirectory:
-    """The run directory at `path`; raises `MtrainError` if it is none."""
-    run = RunDirectory(path)
-    if not path.exists():
-        raise MtrainError(f"{path}: no such run; `mtrain fit` makes one")
-    if not run.history.is_file():
-        raise MtrainError(f"{path}: not a run directory (no history.json); `mtrain fit` makes one")
-    return run

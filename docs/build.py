@@ -1,0 +1,154 @@
+"""Write the pages that come from the code: docs/commands.md and docs/configuration.md.
+
+    python docs/build.py
+
+A test fails where they are not what the code says.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from pydantic_core import PydanticUndefined
+
+from mtrain.config.names import ACTIVATIONS, METRICS
+from mtrain.config.optimizers import SGD, Adam, AdamW, RMSprop
+from mtrain.config.schema import Config
+from mtrain.config.section import Section
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DOCS = Path(__file__).parent
+
+COMMANDS = ("fit", "evaluate", "plot", "summary")
+
+OPTIMIZERS: tuple[type[Section], ...] = (SGD, RMSprop, Adam, AdamW)
+
+
+def main() -> None:
+    """Write every page."""
+    for name, text in pages().items():
+        (DOCS / name).write_text(text, encoding="utf-8")
+
+
+def pages() -> dict[str, str]:
+    """Name and text of each page."""
+    return {
+        "commands.md": "\n".join(_commands()) + "\n",
+        "configuration.md": "\n".join(_configuration()) + "\n",
+    }
+
+
+def _commands() -> Iterator[str]:
+    yield from ("# Commands", "", "What `--help` says of each; written by `make docs`.")
+    for command in ((), *((name,) for name in COMMANDS)):
+        yield from ("", f"## `{' '.join(('mtrain', *command))}`", "", "```text")
+        done = subprocess.run(
+            [Path(sys.executable).with_name("mtrain"), *command, "--help"],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=os.environ | {"COLUMNS": "90", "TERMINAL_WIDTH": "90"},
+        )
+        yield from (line.rstrip() for line in done.stdout.strip().splitlines())
+        yield "```"
+
+
+def _configuration() -> Iterator[str]:
+    yield from (
+        "# Configuration",
+        "",
+        "Every setting, its default in brackets; written by `make docs`. Any of them can be set on",
+        "the command line by its dotted path: `mtrain fit CONFIG training.epochs=3`.",
+        "",
+        "An unknown, misspelt or repeated key is an error, and every problem of a file is said at",
+        "once. Scalars are those of YAML 1.2: `1e-3` is a number, `no` is text. Paths are relative",
+        "to the file, on the command line to the current folder.",
+    )
+    yield from _section(Config, "")
+    yield from ("", "## `optimizer`", "", "A name, or a mapping with its `name` and parameters.")
+    for optimizer in OPTIMIZERS:
+        name = optimizer.model_fields["name"].default
+        yield from ("", f"### `{name}`", "", inspect.cleandoc(optimizer.__doc__ or ""), "")
+        yield from _settings(optimizer, "optimizer.", {"name"})
+    yield from (
+        "",
+        "## Names",
+        "",
+        f"Metrics: {', '.join(f'`{name}`' for name in METRICS)}.",
+        "",
+        f"Activations: {', '.join(f'`{name}`' for name in ACTIVATIONS)}.",
+    )
+
+
+def _section(section: type[Section], prefix: str) -> Iterator[str]:
+    inner = {
+        key: annotation
+        for key, setting in section.model_fields.items()
+        if (annotation := _inner_section(setting.annotation))
+        and key not in {"metrics", "optimizer"}
+    }
+    title = f"`{prefix.removesuffix('.')}`" if prefix else "The experiment"
+    yield from ("", f"## {title}", "", inspect.cleandoc(section.__doc__ or ""), "")
+    yield from _settings(section, prefix, set(inner) if not prefix else set())
+    for key, annotation in inner.items():
+        yield from _section(annotation, f"{prefix}{key}.")
+
+
+def _settings(section: type[Section], prefix: str, left_out: set[str]) -> Iterator[str]:
+    texts = _texts(section)
+    for key, setting in section.model_fields.items():
+        if key in left_out:
+            continue
+        default = "" if setting.default is PydanticUndefined else f" [{_plain(setting.default)}]"
+        yield f"- `{prefix}{key}`{default}: {texts.get(key, '')}".rstrip(": ")
+
+
+def _plain(default: Any) -> str:
+    """A default as one would write it in YAML."""
+    if isinstance(default, Section):
+        changed = default.model_dump(mode="json")
+        default = {key: value for key, value in changed.items() if value is not None}
+    elif isinstance(default, tuple):
+        default = [x.model_dump(mode="json") if isinstance(x, Section) else x for x in default]
+    text = yaml.safe_dump(default, default_flow_style=True, sort_keys=False, width=1000)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+def _inner_section(annotation: Any) -> type[Section] | None:
+    for candidate in (annotation, *getattr(annotation, "__args__", ())):
+        if isinstance(candidate, type) and issubclass(candidate, Section):
+            return candidate
+    return None
+
+
+def _texts(section: type[Section]) -> dict[str, str]:
+    """The docstring under each setting, the bases' first."""
+    found: dict[str, str] = {}
+    for base in reversed(section.__mro__):
+        if not (isinstance(base, type) and issubclass(base, Section) and base is not Section):
+            continue
+        tree = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]
+        assert isinstance(tree, ast.ClassDef)
+        for statement, text in zip(tree.body, tree.body[1:], strict=False):
+            if (
+                isinstance(statement, ast.AnnAssign)
+                and isinstance(statement.target, ast.Name)
+                and isinstance(text, ast.Expr)
+                and isinstance(text.value, ast.Constant)
+            ):
+                found[statement.target.id] = " ".join(str(text.value.value).split())
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from mtrain.cli.commands import app
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def build_module():
+    spec = importlib.util.spec_from_file_location("build", ROOT / "docs" / "build.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_pages_that_come_from_the_code_are_what_it_says():
+    """`make docs` writes them anew."""
+    for name, text in build_module().pages().items():
+        assert (ROOT / "docs" / name).read_text() == text, f"docs/{name}: run `make docs`"
+
+
+def test_every_command_is_in_the_docs():
+    """Each with its help."""
+    commands = {command.callback.__name__ for command in app.registered_commands}
+
+    assert commands == set(build_module().COMMANDS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    """To a file of this repository."""
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def blocks(page, language):
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A folder like a checkout, with real data in `data` where there is any."""
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    if data := os.environ.get("MTRAIN_TEST_DATA"):
+        (tmp_path / "data").symlink_to(data)
+    monkeypatch.chdir(tmp_path)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    monkeypatch.setenv("PATH", path)
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_examples_run(page, checkout):
+    """Every `mtrain` line of a console block, in order; those on real data where it is."""
+    for block in blocks(page, "console"):
+        for line in re.findall(r"^\$ (mtrain .*)$", block, re.MULTILINE):
+            if "=data/" in line and not (checkout / "data").exists():
+                continue
+            done = subprocess.run(
+                shlex.split(line), capture_output=True, text=True, timeout=300, check=False
+            )
+            assert done.returncode == 0, f"{line}\n{done.stderr}"
+    for block in blocks(page, "python"):
+        done = subprocess.run(
+            [sys.executable, "-c", block], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{block}\n{done.stderr}"
+    for number, block in enumerate(blocks(page, "yaml")):
+        config = checkout / f"example-{number}.yaml"
+        config.write_text(block)
+        done = subprocess.run(
+            ["mtrain", "summary", str(config)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{block}\n{done.stderr}"
