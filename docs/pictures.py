@@ -67,8 +67,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = train(config, out=Path(folder) / config.name, observer=Photographer(camera))
         shutil.copy(run.path / "evaluation" / "test" / "precision_recall.png", PICTURES)
-    command = f"mtrain fit configs/{config.name}.yaml {' '.join(SETTINGS)}"
-    camera.save_svg(str(PICTURES / "console.svg"), title=command)
+    title = f"mtrain fit configs/{config.name}.yaml"
+    camera.save_svg(str(PICTURES / "console.svg"), title=title)
 
 
 if __name__ == "__main__":

@@ -142,7 +142,7 @@ def _curves(
     if len(entries) == 2:
         # Of two classes the first's curves say nothing that the second's do not.
         entries, counts = entries[1:], counts[1:]
-    figure = Figure(figsize=(7.5, 5))
+    figure = Figure(figsize=(7, 5))
     axes = figure.subplots()
     axes.set_aspect("equal")
     axes.set_xlim(-0.01, 1.01)

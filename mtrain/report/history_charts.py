@@ -60,7 +60,7 @@ def draw_learning_curves(history: History) -> Figure:
     _over_epochs(loss, f"{inert(history.run)}: loss and accuracy")
     loss.set_ylabel("loss", color=COLOURS[0])
     accuracy.set_ylabel("accuracy", color=COLOURS[5])
-    accuracy.set_ylim(top=1)
+    accuracy.set_ylim(top=1.005)
     handles = [*loss.get_lines(), *accuracy.get_lines()]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return figure
