@@ -1,4 +1,4 @@
-"""What one room hands another: plain arrays and numbers, and who is told of them."""
+"""What one room hands another: plain arrays and numbers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from mtrain.config.schema import Config
-    from mtrain.metrics.epoch import EpochFigures
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -156,19 +153,3 @@ class Layer:
     parameters: int
     trainable: int
     """How many of the parameters training changes."""
-
-
-class Observer:
-    """Watches a training, and changes nothing; this one looks away."""
-
-    def begin(self, device: str, config: Config, dataset: Dataset, parameters: int) -> None:
-        """Training of a model of so many parameters is about to start on `device`."""
-
-    def progress(self, progress: Progress) -> None:
-        """A chunk of steps is done."""
-
-    def epoch(self, figures: EpochFigures, seconds: float) -> None:
-        """An epoch is done, after so many seconds."""
-
-    def end(self, why: str | None) -> None:
-        """Training is over; `why` is None after the last epoch."""

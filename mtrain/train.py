@@ -18,8 +18,9 @@ from mtrain.evaluation import evaluate
 from mtrain.metrics.epoch import counted_k, epoch_figures
 from mtrain.metrics.history import History
 from mtrain.metrics.monitor import higher_is_better, should_stop
+from mtrain.observer import Observer
 from mtrain.plot import draw
-from mtrain.records import Observer, Progress
+from mtrain.records import Progress
 from mtrain.run.checkpoint import Checkpoint
 from mtrain.run.directory import choose_directory, make_directory
 from mtrain.run.environment import describe_environment

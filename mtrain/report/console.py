@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 import numpy as np
 from rich.console import Console
 
-from mtrain.records import Observer
+from mtrain.observer import Observer
 from mtrain.report.live import LiveTable, opening_lines, shown_counts
 from mtrain.report.text import SPLITS, duration, figure, inert, share
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mtrain.metrics.counts import class_counts
-from mtrain.records import Observer
+from mtrain.observer import Observer
 from mtrain.report.text import duration, figure, inert, share
 
 if TYPE_CHECKING:

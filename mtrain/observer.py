@@ -1,0 +1,26 @@
+"""Who is told of a training as it happens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mtrain.config.schema import Config
+    from mtrain.metrics.epoch import EpochFigures
+    from mtrain.records import Dataset, Progress
+
+
+class Observer:
+    """Watches a training, and changes nothing; this one looks away."""
+
+    def begin(self, device: str, config: Config, dataset: Dataset, parameters: int) -> None:
+        """Training of a model of so many parameters is about to start on `device`."""
+
+    def progress(self, progress: Progress) -> None:
+        """A chunk of steps is done."""
+
+    def epoch(self, figures: EpochFigures, seconds: float) -> None:
+        """An epoch is done, after so many seconds."""
+
+    def end(self, why: str | None) -> None:
+        """Training is over; `why` is None after the last epoch."""
