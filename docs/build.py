@@ -14,12 +14,14 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic_core import PydanticUndefined
 
-from mtrain.config.names import ACTIVATIONS, METRICS
+from mtrain.cli.commands import app
+from mtrain.config.metrics import MetricConfig
+from mtrain.config.names import ACTIVATIONS, LOSSES, METRICS
 from mtrain.config.optimizers import SGD, Adam, AdamW, RMSprop
 from mtrain.config.schema import Config
 from mtrain.config.section import Section
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DOCS = Path(__file__).parent
-
-COMMANDS = ("fit", "evaluate", "plot", "summary")
 
 OPTIMIZERS: tuple[type[Section], ...] = (SGD, RMSprop, Adam, AdamW)
 
@@ -50,7 +50,7 @@ def pages() -> dict[str, str]:
 
 def _commands() -> Iterator[str]:
     yield from ("# Commands", "", "What `--help` says of each; written by `make docs`.")
-    for command in ((), *((name,) for name in COMMANDS)):
+    for command in ((), *((name,) for name in _command_names())):
         yield from ("", f"## `{' '.join(('mtrain', *command))}`", "", "```text")
         done = subprocess.run(
             [Path(sys.executable).with_name("mtrain"), *command, "--help"],
@@ -61,6 +61,10 @@ def _commands() -> Iterator[str]:
         )
         yield from (line.rstrip() for line in done.stdout.strip().splitlines())
         yield "```"
+
+
+def _command_names() -> list[str]:
+    return [command.callback.__name__ for command in app.registered_commands if command.callback]
 
 
 def _configuration() -> Iterator[str]:
@@ -80,9 +84,13 @@ def _configuration() -> Iterator[str]:
         name = optimizer.model_fields["name"].default
         yield from ("", f"### `{name}`", "", inspect.cleandoc(optimizer.__doc__ or ""), "")
         yield from _settings(optimizer, "optimizer.", {"name"})
+    yield from ("", "## `metrics`", "", "A list of names, or of mappings with a `name`:", "")
+    yield from _settings(MetricConfig, "metrics[].", set())
     yield from (
         "",
         "## Names",
+        "",
+        f"Losses: {', '.join(f'`{name}`' for name in LOSSES)}; a bare name will do.",
         "",
         f"Metrics: {', '.join(f'`{name}`' for name in METRICS)}.",
         "",
@@ -110,7 +118,9 @@ def _settings(section: type[Section], prefix: str, left_out: set[str]) -> Iterat
         if key in left_out:
             continue
         default = "" if setting.default is PydanticUndefined else f" [{_plain(setting.default)}]"
-        yield f"- `{prefix}{key}`{default}: {texts.get(key, '')}".rstrip(": ")
+        choices = " | ".join(str(choice) for choice in _choices(setting.annotation))
+        text = f"{choices}. {texts.get(key, '')}" if choices else texts.get(key, "")
+        yield f"- `{prefix}{key}`{default}: {text}".rstrip(": ")
 
 
 def _plain(default: Any) -> str:
@@ -122,6 +132,11 @@ def _plain(default: Any) -> str:
         default = [x.model_dump(mode="json") if isinstance(x, Section) else x for x in default]
     text = yaml.safe_dump(default, default_flow_style=True, sort_keys=False, width=1000)
     return text.removesuffix("\n").removesuffix("\n...")
+
+
+def _choices(annotation: Any) -> tuple[Any, ...]:
+    """What a setting of fixed choices may be."""
+    return get_args(annotation) if get_origin(annotation) is Literal else ()
 
 
 def _inner_section(annotation: Any) -> type[Section] | None:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from mtrain.config.load import load_config
-from mtrain.report.live import LiveTable, opening_lines
+from mtrain.report.live import LiveTable
+from mtrain.report.plain import opening_lines
 from mtrain.train import train
 
 if TYPE_CHECKING:

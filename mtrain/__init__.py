@@ -33,21 +33,33 @@ def fit(
 
     source = Path(config) if isinstance(config, str) or hasattr(config, "__fspath__") else config
     settings = read_settings(source, overrides)
-    experiment = settings.validate()
+    checked = settings.validate()
 
     from mtrain.train import train
 
     with settings.located():
-        return train(experiment, out=None if out is None else Path(out), device=device)
+        return train(checked, out=None if out is None else Path(out), device=device)
 
 
-def evaluate(checkpoint: str | PathLike[str], **options: Any) -> Report:
-    """Evaluate a run or a checkpoint as `mtrain evaluate` does.
+def evaluate(
+    checkpoint: str | PathLike[str],
+    *,
+    split: str = "test",
+    data: str | PathLike[str] | None = None,
+    threshold: float | None = None,
+) -> Report:
+    """Evaluate a run or a checkpoint, and keep what comes out, as `mtrain evaluate` does.
 
-    `options` are those of `mtrain.evaluation.evaluate`: `split`, `data`, `threshold`.
+    Raises `mtrain.errors.MtrainError` for everything a user can mend.
     """
     from pathlib import Path
 
     import mtrain.evaluation as use_case
 
-    return use_case.evaluate(Path(checkpoint), **options)
+    report, _ = use_case.evaluate(
+        Path(checkpoint),
+        split=split,
+        data=None if data is None else Path(data),
+        threshold=threshold,
+    )
+    return report

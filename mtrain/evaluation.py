@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from mtrain.config.dataset import DatasetConfig
     from mtrain.config.schema import Config
     from mtrain.metrics.report import Report
-    from mtrain.records import Arrays, Dataset, Predictions, Split
+    from mtrain.records import Dataset, Predictions, Split
     from mtrain.run.checkpoint import Checkpoint
+
+SPLITS = ("test", "val", "train")
 
 
 def evaluate(
@@ -31,16 +33,21 @@ def evaluate(
     data: Path | None = None,
     threshold: float | None = None,
     dataset: Dataset | None = None,
-) -> Report:
-    """Evaluate a run's best checkpoint, or the one checkpoint named, and keep what comes out.
+) -> tuple[Report, Path]:
+    """Evaluate a run's best checkpoint, or the one checkpoint named; returns where the files are.
 
     `data` is another `dataset.path`; `threshold`, for two classes, is the probability of class 1
     above which it is predicted, in [0, 1]; `dataset` is the run's own, where it is loaded already.
-    Writes into `evaluation_folder`. Raises `MtrainError` for a checkpoint or data that are
-    damaged or do not fit, `UsageError` for a split or a threshold that this run cannot have.
+    Writes into `evaluation/<split>` of the run, of a checkpoint that is not the run's own into
+    `evaluation/<split>-<its name>`. Raises `MtrainError` for a checkpoint or data that are damaged
+    or do not fit, `UsageError` for a split or a threshold that this run cannot have.
     """
-    _, path = find_checkpoint(checkpoint)
-    saved = read_checkpoint(path)
+    if split not in SPLITS:
+        raise UsageError(f"--split: must be test, val or train, got {split!r}")
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise UsageError(f"--threshold: must be between 0 and 1, got {threshold}")
+    place = find_checkpoint(checkpoint)
+    saved = read_checkpoint(place.path)
     if threshold is not None and len(saved.classes) != 2:
         raise UsageError(f"--threshold: is for two classes, this run has {len(saved.classes)}")
     if dataset is None:
@@ -49,40 +56,31 @@ def evaluate(
         raise UsageError(f"--split: this run has no split {split!r}: dataset.validation is null")
     if (n_features := rows.features.shape[1]) != saved.n_features:
         raise MtrainError(
-            f"{dataset.source}: rows of {n_features} values, {path} was trained on "
+            f"{dataset.source}: rows of {n_features} values, {place.path} was trained on "
             f"{saved.n_features}"
         )
-    predictions = _predict(saved, rows, dataset.divisor, path)
+    predictions = _predict(saved, rows, dataset.divisor, place.path)
     if threshold is not None:
         above = predictions.probabilities[:, 1] > np.float32(threshold)
         predictions = replace(predictions, predicted=above.astype(np.int64))
+    chosen_by_validation = place.is_best and (saved.config.save_best or "").startswith("val_")
     report = make_report(
         predictions,
         saved.classes,
         split=split,
-        checkpoint=path.name,
-        selected=split == "val" and (saved.config.save_best or "").startswith("val_"),
+        checkpoint=place.path.name,
+        selected=split == "val" and data is None and chosen_by_validation,
         threshold=threshold,
+        data={"source": dataset.source, "sha256": dataset.sha256},
     )
-    folder = evaluation_folder(checkpoint, split)
+    folder = place.run.evaluation(split if place.is_own else f"{split}-{place.path.name}")
     write_evaluation(folder, report, rows.rows)
 
     from mtrain.report.evaluation_charts import evaluation_charts
 
     for name, content in evaluation_charts(report):
         write_bytes(folder / name, content)
-    return report
-
-
-def evaluation_folder(checkpoint: Path, split: str) -> Path:
-    """Where `evaluate` writes.
-
-    `evaluation/<split>` for the checkpoint that the run directory itself means, else
-    `evaluation/<split>-<the checkpoint's name>`.
-    """
-    run, path = find_checkpoint(checkpoint)
-    _, own = find_checkpoint(run.path)
-    return run.evaluation(split if path.name == own.name else f"{split}-{path.name}")
+    return report, folder
 
 
 def _dataset_config(config: Config, data: Path | None) -> DatasetConfig:
@@ -97,25 +95,22 @@ def _predict(saved: Checkpoint, rows: Split, divisor: float | None, path: Path) 
     from mtrain.engine.backend import load_tensorflow
 
     load_tensorflow()
-    import tensorflow as tf
-
     from mtrain.engine.device import choose_device
     from mtrain.engine.network import make_network, model_variables, put_arrays
     from mtrain.engine.prediction import Predictor
     from mtrain.model import build_loss, build_model
 
     config, n_classes = saved.config, len(saved.classes)
-    with tf.device(choose_device("auto").name):
+    # What was trained on a CPU is evaluated there, or the figures would differ in the last digits.
+    with choose_device("cpu" if saved.device == "cpu" else "auto").scope():
         model = build_model(config.model, saved.n_features, n_classes, config.seed)
+        arrays = saved.training.arrays
         try:
-            put_arrays(model_variables(model), _model_arrays(saved))
+            put_arrays(
+                model_variables(model),
+                {name: array for name, array in arrays.items() if name.startswith("model/")},
+            )
         except MtrainError as error:
             raise MtrainError(f"{path}: {error}") from error
         network = make_network(model, build_loss(config.loss, n_classes), n_classes, divisor)
         return Predictor(network, rows.features.dtype).predict(rows)
-
-
-def _model_arrays(saved: Checkpoint) -> Arrays:
-    """The checkpoint's arrays without its optimizer's."""
-    arrays = saved.training.arrays
-    return {name: array for name, array in arrays.items() if name.startswith("model/")}

@@ -58,13 +58,9 @@ def build_loss(config: LossConfig, n_classes: int) -> keras.losses.Loss:
 
 def build_optimizer(config: OptimizerConfig) -> keras.optimizers.Optimizer:
     """Keras' optimizer of that name with these parameters."""
-    kinds = {
-        "sgd": keras.optimizers.SGD,
-        "rmsprop": keras.optimizers.RMSprop,
-        "adam": keras.optimizers.Adam,
-        "adamw": keras.optimizers.AdamW,
-    }
-    return kinds[config.name](**config.model_dump(exclude={"name"}))
+    kind = getattr(keras.optimizers, type(config).__name__)
+    optimizer: keras.optimizers.Optimizer = kind(**config.model_dump(exclude={"name"}))
+    return optimizer
 
 
 def list_layers(model: keras.Model) -> list[Layer]:

@@ -66,22 +66,19 @@ def train(
     the data, the device or the disk, and `DivergedError` when the loss or a weight is no longer
     finite; what was learned until then is saved.
     """
-    run = choose_directory(config.name, out)
+    choose_directory(config.name, out)  # what is wrong with it is said before the data are read
     dataset = load_dataset(config.dataset, progress=observer is not None)
-    observer = observer or Observer()
     if conflicts := list(config.class_conflicts(len(dataset.classes))):
         raise SettingError(*conflicts)
 
     from mtrain.engine.backend import load_tensorflow
 
     load_tensorflow()
-    import tensorflow as tf
-
     from mtrain.engine.device import choose_compilation, choose_device, thread_count
 
     chosen = choose_device(device)
     compilation = choose_compilation(config, chosen)
-    make_directory(run)
+    run = make_directory(config.name, out)
     write_text(run.config, config_to_yaml(config))
     write_json(
         run.environment,
@@ -94,15 +91,22 @@ def train(
             data={"sha256": dataset.sha256, "source": dataset.source},
         ),
     )
-    with tf.device(chosen.name):
+    with chosen.scope():
         trainer = _make_trainer(config, dataset, jit_compile=compilation == "xla")
-        recorder = _make_recorder(config, dataset, run, trainer)
-        device_line = f"{chosen.description} ({chosen.reason}), compiled as {compilation}"
-        observer.begin(device_line, config, dataset, trainer.parameters)
-        stopped_by = _train(config, trainer, recorder, observer)
+        recorder = _make_recorder(config, dataset, run, trainer, chosen.kind)
+        observer = observer or Observer()
+        try:
+            where = f"{chosen.description} ({chosen.reason}), compiled as {compilation}"
+            observer.begin(where, config, dataset, trainer.parameters)
+            ended, stopped_by = _train(config, trainer, recorder, observer)
+        except BaseException as error:
+            diverged = isinstance(error, DivergedError)
+            observer.end("it diverged" if diverged else "an error")
+            raise
+        observer.end(ended)
     report = None
     if stopped_by is None:
-        report = evaluate(run.path, dataset=dataset)
+        report, _ = evaluate(run.path, dataset=dataset)
     if recorder.history.epoch:
         draw(recorder.history, run.charts)
     return Run(run.path, recorder.history, report, stopped_by)
@@ -110,21 +114,21 @@ def train(
 
 def _train(
     config: Config, trainer: Trainer, recorder: Recorder, observer: Observer
-) -> signal.Signals | None:
-    """Train until it is done or to be stopped, and save; returns the signal that stopped it."""
-    ended: str | None = "an error"
+) -> tuple[str | None, signal.Signals | None]:
+    """Train until it is done or to be stopped, and save.
+
+    Returns why it ended before the last epoch, and the signal where it was one.
+    """
     try:
         with _interruptible() as signals:
             early = _consume(config, trainer, recorder, observer, signals)
-        recorder.finish(trainer.state())
-        ended = f"stopped by {signals[0].name}, saved" if signals else early
     except DivergedError:
         recorder.finish()
-        ended = "it diverged"
         raise
-    finally:
-        observer.end(ended)
-    return signals[0] if signals else None
+    recorder.finish(trainer.state())
+    if signals and not (early or trainer.finished):
+        return f"stopped by {signals[0].name}, saved", signals[0]
+    return early, None
 
 
 def _consume(
@@ -207,22 +211,22 @@ def _make_trainer(config: Config, dataset: Dataset, *, jit_compile: bool) -> Tra
 
 
 def _make_recorder(
-    config: Config, dataset: Dataset, run: RunDirectory, trainer: Trainer
+    config: Config, dataset: Dataset, run: RunDirectory, trainer: Trainer, device: str
 ) -> Recorder:
     segment = {
         "epochs": [1, 0],
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": 0.0,
         "resumed_from": None,
         "host": platform.node(),
     }
     history = History(run.path.absolute().name, dataset.classes, segments=[segment])
     untrained = Checkpoint(
-        config,
-        dataset.classes,
-        dataset.train.features.shape[1],
-        dataset.scaler,
-        trainer.state(),
-        history_as_json(history),
+        config=config,
+        classes=dataset.classes,
+        n_features=dataset.train.features.shape[1],
+        device=device,
+        scaler=dataset.scaler,
+        training=trainer.state(),
+        history=history_as_json(history),
     )
     return Recorder(run, history, untrained)

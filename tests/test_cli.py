@@ -15,6 +15,8 @@ from sklearn import metrics as sklearn_metrics
 
 import mtrain
 from mtrain.cli.main import run
+from mtrain.errors import UsageError
+from mtrain.run.checkpoint import find_checkpoint
 
 COMMAND = str(Path(sys.executable).with_name("mtrain"))
 
@@ -217,15 +219,9 @@ def test_two_classes_end_to_end(idx_folder, tmp_path, capsys):
 
 def test_another_checkpoint_is_evaluated_beside(finished_run, capsys):
     """A checkpoint directory under `checkpoints/` can be named itself."""
-    _, checkpoint = mtrain_checkpoint(finished_run)
+    checkpoint = find_checkpoint(finished_run).path
     assert run(["evaluate", str(checkpoint), "--split", "train"]) == 0
     assert f"evaluation: {finished_run / 'evaluation' / 'train'}" in capsys.readouterr().out
-
-
-def mtrain_checkpoint(path):
-    from mtrain.run.checkpoint import find_checkpoint
-
-    return find_checkpoint(path)
 
 
 def test_a_diverged_training_has_its_own_status(tmp_path, capsys):
@@ -252,6 +248,8 @@ def test_a_diverged_training_has_its_own_status(tmp_path, capsys):
         (["plot", "nope"], 1, "nope: no such file or run directory"),
         (["plot", str(CONFIGS)], 1, f"{CONFIGS}: not a run directory (no history.json)"),
         (["summary", "nope"], 2, "nope: no such file"),
+        (["plot", "x" * 300], 1, f"{'x' * 300}: File name too long"),
+        (["fit", "x" * 300], 1, f"{'x' * 300}: File name too long"),
     ],
 )
 def test_mistakes_on_the_command_line(capsys, arguments, status, message):
@@ -271,6 +269,11 @@ def test_mistakes_on_the_command_line(capsys, arguments, status, message):
         (["loss=binary_crossentropy"], 2, "command line: loss: binary_crossentropy is for two"),
         (["dataset.samples=9999"], 2, "command line: dataset.samples: 9,999 rows wanted"),
         (["--device", "gpu"], 1, "--device gpu: "),
+        (
+            ["dataset={name: mnist, path: ~nosuchuser/x}"],
+            2,
+            "command line: dataset.path: Could not determine home directory",
+        ),
         (["--out", str(CONFIGS)], 2, f"{CONFIGS}: is not empty"),
     ],
 )
@@ -311,7 +314,7 @@ def test_a_checkpoint_that_does_not_fit_its_config_is_refused(finished_run, tmp_
     import shutil
 
     copy = Path(shutil.copytree(finished_run, tmp_path / "run"))
-    _, checkpoint = mtrain_checkpoint(copy)
+    checkpoint = find_checkpoint(copy).path
     with np.load(checkpoint / "arrays.npz") as file:
         arrays = dict(file)
     arrays["model/output/bias"] = np.zeros(11, np.float32)
@@ -357,28 +360,42 @@ def test_an_interrupted_training_saves_what_it_learned(tmp_path):
     assert mtrain_process("evaluate", out).returncode == 0
 
 
-def test_a_closed_pipe_is_no_error(finished_run):
-    """`mtrain ... | head -1`."""
-    line = f"{COMMAND} summary {finished_run} | head -1"
-    done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, check=False
-    )
+@pytest.mark.parametrize("command", ["plot", "summary", "evaluate", "evaluate --json"])
+def test_a_closed_pipe_is_no_error(finished_run, command):
+    """`mtrain ... | head -0`: whoever reads is gone before there is anything to read."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as stdout:
+        name, *options = command.split()
+        done = subprocess.run(
+            [COMMAND, name, str(finished_run), *options],
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
 
     assert done.returncode == 0
     assert done.stderr == ""
 
 
-def test_a_terminal_without_unicode_shows_escapes(finished_run):
+def test_a_terminal_without_unicode_shows_escapes(idx_folder, tmp_path):
     """`LANG=C` and an ASCII stream: results, no traceback."""
-    done = mtrain_process("evaluate", finished_run, LC_ALL="C", PYTHONIOENCODING="ascii")
+    config = tmp_path / "c.yaml"
+    config.write_text(f"dataset: {{name: mnist, path: {idx_folder()}, classes: [süß, sauer]}}\n")
+    ascii_only = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
+    arguments = ["training.epochs=1", "--out", tmp_path / "run"]
+    done = mtrain_process("fit", config, *arguments, **ascii_only)
 
     assert done.returncode == 0, done.stderr
-    assert "macro average" in done.stdout
+    assert r"s\xfc\xdf" in done.stdout
+    assert r"s\xfc\xdf" in done.stderr
 
 
 def test_debug_shows_the_traceback():
-    """Of an error that is one line without it."""
+    """Of an error that is one line without it, one of usage included."""
     assert "Traceback" in mtrain_process("plot", "nope", "--debug").stderr
+    assert "Traceback" in mtrain_process("--debug", "plot").stderr
 
 
 def test_from_python_as_from_the_command_line(tmp_path):
@@ -387,9 +404,33 @@ def test_from_python_as_from_the_command_line(tmp_path):
     done = mtrain.fit(config, out=tmp_path / "run", **{"model.hidden": 16})
     report = mtrain.evaluate(done.path)
 
+    assert config == {"dataset": {"samples": 200}, "training": {"epochs": 2}}
     assert done.history.epoch == [1, 2]
     assert report.metrics == done.report.metrics
     assert report.predictions.probabilities.shape == (359, 10)
+    with pytest.raises(UsageError, match="--split: must be test, val or train"):
+        mtrain.evaluate(done.path, split="validation")
+    with pytest.raises(UsageError, match="--device: must be auto, cpu or gpu"):
+        mtrain.fit(config, out=tmp_path / "other", device="cuda")
+
+
+def test_a_users_keras_settings_change_nothing(tmp_path):
+    """Backend, floats and the epsilon of losses of `keras.json`."""
+    settings = {"backend": "jax", "floatx": "float64", "epsilon": 0.1}
+    (tmp_path / "keras.json").write_text(json.dumps(settings))
+    code = (
+        "from mtrain.engine.backend import load_tensorflow; load_tensorflow(); import keras;"
+        "print(keras.backend.backend(), keras.config.floatx(), keras.config.epsilon())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"KERAS_HOME": str(tmp_path)},
+    )
+
+    assert done.stdout.split() == ["tensorflow", "float32", "1e-07"]
 
 
 def test_importing_mtrain_imports_nothing_heavy():

@@ -197,13 +197,14 @@ def test_an_override_by_a_mapping_does_not_merge():
     [
         ("training.epochs", "command line: 'training.epochs': a setting is KEY=VALUE"),
         ("seed.x=3", "command line: seed.x: seed is no section here, but 5"),
+        ("optimizer={name: sgd}", "command line: optimizer: would undo optimizer.learning_rate"),
         ("model.hidden=[1", "command line: model.hidden:1: not valid YAML"),
     ],
 )
 def test_overrides_that_are_none(argument, message):
     """Wrong in form, or below a setting that has nothing below it."""
     with pytest.raises(UsageError) as error:
-        load_config({"seed": 5}, parse_overrides([argument]))
+        load_config({"seed": 5}, parse_overrides(["optimizer.learning_rate=1", argument]))
 
     assert str(error.value).startswith(message)
 

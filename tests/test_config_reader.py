@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 
 import pytest
@@ -106,8 +107,10 @@ def test_files_that_are_no_config(tmp_path, content, message):
 
 def test_a_folder_is_no_config(tmp_path):
     """And a FIFO neither: nothing waits for it."""
-    with pytest.raises(UsageError, match="not a file"):
-        read_document(tmp_path)
+    os.mkfifo(tmp_path / "fifo")
+    for path in (tmp_path, tmp_path / "fifo"):
+        with pytest.raises(UsageError, match="not a file"):
+            read_document(path)
 
 
 def test_a_byte_order_mark_is_accepted(tmp_path):

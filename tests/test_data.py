@@ -53,7 +53,10 @@ def test_idx_files_are_read_as_written(tmp_path, dtype, packed):
         (b"\0\0\x08\x02\0\0\0\1", "truncated: its header ends after 8 bytes"),
         (b"\0\0\x08\x01\0\0\0\3ab", "truncated: 3 bytes announced, 2 found"),
         (b"\0\0\x08\x01\0\0\0\3abcd", "holds more than the 3 bytes its header announces"),
-        (b"\0\0\x08\x01\xff\xff\xff\xff", "its header announces 4,294,967,295 bytes, too many"),
+        (
+            b"\0\0\x08\x01\xff\xff\xff\xff",
+            "truncated: 4,294,967,295 bytes announced, at most 8 found",
+        ),
         (gzip.compress(b"\0\0\x08\x01\0\0\0\3abc")[:-9], "damaged gzip file"),
     ],
 )
@@ -321,6 +324,38 @@ def test_unit_scaling_leaves_the_rows_as_they_are():
     assert dataset(scale="none").divisor is None
 
 
-def test_the_fingerprint_is_of_the_data_not_of_the_split():
-    """One pixel changed is another data set."""
-    assert dataset(seed=1).sha256 == dataset(seed=2, samples=100).sha256
+def test_the_fingerprint_is_of_the_data_not_of_the_split(idx_folder):
+    """One pixel changed is another data set; another split is the same."""
+    folder = idx_folder()
+    settings = {"name": "mnist", "path": str(folder), "classes": ["a", "b"]}
+    before = dataset(**settings, seed=1).sha256
+
+    assert dataset(**settings, seed=2, samples=100, scale="standard").sha256 == before
+    images = folder / "train-images-idx3-ubyte"
+    content = bytearray(images.read_bytes())
+    content[-1] ^= 1
+    images.write_bytes(content)
+    assert dataset(**settings).sha256 != before
+
+
+def test_labels_that_are_no_numbers_are_refused(empty_home, idx_folder):
+    """And a damaged member of an npz file."""
+    folder = empty_home / "keras" / "datasets"
+    folder.mkdir(parents=True)
+    names = np.array(["a", "b"])
+    images = np.zeros((2, 3), np.uint8)
+    np.savez(folder / "mnist.npz", x_train=images, y_train=names, x_test=images, y_test=names)
+
+    with pytest.raises(MtrainError, match="training labels must be numbers"):
+        dataset(name="mnist")
+
+
+def test_a_scaler_of_another_width_is_refused(idx_folder):
+    """What was learned from 36 pixels cannot scale 64."""
+    config = DatasetConfig(
+        name="mnist", path=str(idx_folder()), classes=("a", "b"), scale="standard"
+    )
+    scaler = load_dataset(config).scaler
+
+    with pytest.raises(MtrainError, match="rows of 64 values; the scaling was learned from 36"):
+        load_dataset(DatasetConfig(scale="standard"), scaler=scaler)

@@ -124,7 +124,7 @@ def test_xla_stays_within_1e_5_of_keras_for_20_steps():
 
 @pytest.mark.slow
 def test_xla_and_graph_learn_equally_well():
-    """Ten seeds of each: the mean difference in accuracy is within what seeds differ by."""
+    """Ten seeds of each: the mean difference is within two standard errors of a seed's."""
     everything = random_split(rows=3000, features=100)
     split, test = everything.take(np.arange(2000)), everything.take(np.arange(2000, 3000))
     right = {}
@@ -134,9 +134,9 @@ def test_xla_and_graph_learn_equally_well():
             trainer = make_trainer(split, seed=seed, val=test, jit_compile=jit_compile)
             val = train(trainer)[-1].val
             right[jit_compile].append(np.mean(val.predicted == val.labels))
-    spread = np.std(right[False], ddof=1)
+    difference = np.mean(right[True]) - np.mean(right[False])
 
-    assert abs(np.mean(right[True]) - np.mean(right[False])) <= spread
+    assert abs(difference) <= 2 * np.std(right[False], ddof=1) / np.sqrt(10)
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
@@ -274,7 +274,7 @@ def test_a_weight_that_is_not_finite_stops_the_training():
     poisoned = kernel.numpy().copy()
     poisoned[0, 0] = -np.inf
     kernel.assign(poisoned)
-    with pytest.raises(DivergedError):
+    with pytest.raises(DivergedError, match="model/hidden_1/kernel is no longer finite"):
         list(records)
 
 
@@ -340,7 +340,7 @@ def test_dropout_and_initial_weights_come_from_the_seed():
 
 def test_compilation_is_chosen_by_rule():
     """As asked; else by batch size and device alone."""
-    cpu, gpu = Device("/CPU:0", "CPU", ""), Device("/GPU:0", "GPU", "")
+    cpu, gpu = Device("cpu", "CPU", ""), Device("gpu", "GPU", "")
 
     def chosen(device, **training):
         return choose_compilation(load_config({"training": training}, {}), device)
@@ -357,10 +357,4 @@ def test_a_gpu_that_is_not_there_is_an_error():
     with pytest.raises(MtrainError, match="--device gpu: "):
         choose_device("gpu")
     assert "GPU" in choose_device("auto").reason
-    assert choose_device("auto").name == "/CPU:0"
-
-
-def test_keras_is_the_backend_we_think():
-    """Whatever the user's keras.json says."""
-    assert keras.backend.backend() == "tensorflow"
-    assert keras.config.floatx() == "float32"
+    assert choose_device("auto").kind == "cpu"

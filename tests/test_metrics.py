@@ -204,8 +204,9 @@ def test_undefined_figures_have_their_reason():
     assert metrics["classes"][2]["recall_ci"] is None
     macro = metrics["averages"]["macro avg"]
     assert macro["recall"] == 0.5
-    assert macro["classes"] == 1
+    assert macro["classes_by_figure"]["precision"] == macro["classes"] == 1
     assert macro["classes_by_figure"]["recall"] == 2
+    assert macro["classes_by_figure"]["fpr"] == 3
     assert metrics["averages"]["micro avg"]["classes"] == 3
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from mtrain.errors import MtrainError, UsageError
 from mtrain.run.checkpoint import find_checkpoint, read_checkpoint
-from mtrain.run.directory import choose_directory
+from mtrain.run.directory import choose_directory, make_directory
 from mtrain.run.files import json_text, write_bytes, write_csv
-from mtrain.run.history import read_history, write_history
+from mtrain.run.history import history_as_json, read_history, write_history
 
 
 @pytest.fixture
@@ -95,6 +95,11 @@ def test_a_history_is_read_back_as_written(finished_run, tmp_path):
         (lambda text: text.replace('"counts"', '"count"', 1), "no 'counts'"),
         (lambda text: "[]", "not a mapping"),
         (
+            lambda text: text.replace('"train": {"tp"', '"trai": {"tp"', 1),
+            "counts must be of train",
+        ),
+        (lambda text: text.replace('"loss"', '"los"', 1), "no 'loss'"),
+        (
             lambda text: text.replace('"loss": [', '"loss": [1.0, ', 1),
             "loss must have the shape (4,)",
         ),
@@ -113,8 +118,7 @@ def test_what_is_no_history_is_refused(copied_run, change, message):
 
 def test_a_checkpoint_holds_what_training_needs_to_go_on(finished_run):
     """Weights, the optimizer's moments, the cursor, the history, the config."""
-    _, path = find_checkpoint(finished_run)
-    checkpoint = read_checkpoint(path)
+    checkpoint = read_checkpoint(find_checkpoint(finished_run).path)
 
     assert {"model/hidden_1/kernel", "optimizer/mlp_output_bias_velocity"} <= set(
         checkpoint.training.arrays
@@ -123,6 +127,16 @@ def test_a_checkpoint_holds_what_training_needs_to_go_on(finished_run):
     assert checkpoint.history["epoch"] == [1, 2, 3, 4]
     assert checkpoint.config.training.epochs == 4
     assert checkpoint.classes == tuple("0123456789")
+
+
+def test_a_checkpoint_knows_nothing_of_later_epochs(finished_run):
+    """The history in it ends where it does, its segments too."""
+    history = read_history(finished_run)
+    early = history_as_json(history, 2)
+
+    assert early["epoch"] == [1, 2]
+    assert early["segments"][0]["epochs"] == [1, 2]
+    assert early["segments"][0]["seconds"] == sum(history.seconds[:2])
 
 
 def test_best_and_last_name_the_checkpoints_that_are_kept(finished_run):
@@ -137,7 +151,7 @@ def test_best_and_last_name_the_checkpoints_that_are_kept(finished_run):
 @pytest.mark.parametrize("damage", ["cut", "flip", "gone"])
 def test_a_damaged_checkpoint_is_noticed(copied_run, file, damage):
     """And named."""
-    _, checkpoint = find_checkpoint(copied_run)
+    checkpoint = find_checkpoint(copied_run).path
     path = checkpoint / file
     content = bytearray(path.read_bytes())
     if damage == "cut":
@@ -170,6 +184,14 @@ def test_a_run_gets_the_first_free_name(tmp_path, monkeypatch):
     Path("outputs/x-2").symlink_to("nowhere")
 
     assert choose_directory("x", None).path == Path("outputs/x-3")
+
+
+def test_of_two_runs_that_start_at_once_each_gets_its_own(tmp_path, monkeypatch):
+    """Chosen at the same time, made one after the other."""
+    monkeypatch.chdir(tmp_path)
+
+    assert make_directory("x", None).path == Path("outputs/x")
+    assert make_directory("x", None).path == Path("outputs/x-2")
 
 
 def test_out_must_be_new_or_empty(tmp_path):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
 import mtrain
-from mtrain.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mtrain.metrics.report import Report
 
 app = typer.Typer(
@@ -47,7 +50,7 @@ class FormatChoice(StrEnum):
     pdf = "pdf"
 
 
-Settings = Annotated[
+Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="KEY=VALUE", help="Settings that replace those of the config."),
 ]
@@ -81,11 +84,11 @@ def mtrain_command(
 
 @app.command()
 def fit(
-    config: Annotated[
+    config_file: Annotated[
         Path,
         typer.Argument(metavar="CONFIG", help="The experiment, a YAML file.", show_default=False),
     ],
-    settings: Settings = None,
+    overrides: Overrides = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="The run directory, new or empty. [outputs/<name>]"),
@@ -97,22 +100,23 @@ def fit(
     """Train an experiment, and evaluate what it learned."""
     from mtrain.config.load import parse_overrides, read_settings
 
-    experiment = read_settings(config, parse_overrides(settings or []))
-    validated = experiment.validate()
+    settings = read_settings(config_file, parse_overrides(overrides or []))
+    config = settings.validate()
 
     from mtrain.report.console import watch
     from mtrain.train import train
 
     observer = None if quiet else watch(sys.stderr)
-    with experiment.located():
-        run = train(validated, out=out, device=device.value, observer=observer)
-    if as_json:
-        evaluation = run.report.metrics if run.report else None
-        _print_json({"run": str(run.path), "evaluation": evaluation})
-    else:
-        if run.report is not None:
-            _print_report(run.report)
-        typer.echo(f"run: {run.path}")
+    with settings.located():
+        run = train(config, out=out, device=device.value, observer=observer)
+    with _stdout() as stdout:
+        if as_json:
+            evaluation = run.report.metrics if run.report else None
+            _print_json({"run": str(run.path), "evaluation": evaluation}, stdout)
+        else:
+            if run.report is not None:
+                _print_report(run.report, stdout)
+            print(f"run: {run.path}", file=stdout)
     return 0 if run.stopped_by is None else 128 + run.stopped_by
 
 
@@ -133,17 +137,17 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Evaluate a checkpoint on a split, class by class."""
-    if threshold is not None and not 0 <= threshold <= 1:
-        raise UsageError(f"--threshold: must be between 0 and 1, got {threshold}")
-
     import mtrain.evaluation as use_case
 
-    report = use_case.evaluate(checkpoint, split=split.value, data=data, threshold=threshold)
-    if as_json:
-        _print_json(report.metrics)
-        return
-    _print_report(report)
-    typer.echo(f"evaluation: {use_case.evaluation_folder(checkpoint, split.value)}")
+    report, folder = use_case.evaluate(
+        checkpoint, split=split.value, data=data, threshold=threshold
+    )
+    with _stdout() as stdout:
+        if as_json:
+            _print_json(report.metrics, stdout)
+        else:
+            _print_report(report, stdout)
+            print(f"evaluation: {folder}", file=stdout)
 
 
 @app.command()
@@ -165,8 +169,10 @@ def plot(
     """Draw learning curves, and precision and recall by class."""
     import mtrain.plot as use_case
 
-    for path in use_case.plot(history, out, file_format.value):
-        typer.echo(path)
+    charts = use_case.plot(history, out, file_format.value)
+    with _stdout() as stdout:
+        for path in charts:
+            print(path, file=stdout)
 
 
 @app.command()
@@ -179,26 +185,38 @@ def summary(
             show_default=False,
         ),
     ],
-    settings: Settings = None,
+    overrides: Overrides = None,
 ) -> None:
     """Print a model's layers, output shapes and parameters."""
     from mtrain.config.load import parse_overrides
     from mtrain.summary import summarize
 
-    layers = summarize(model, parse_overrides(settings or []))
+    layers = summarize(model, parse_overrides(overrides or []))
 
     from mtrain.report.results import print_layers
 
-    print_layers(layers, sys.stdout)
+    with _stdout() as stdout:
+        print_layers(layers, stdout)
 
 
-def _print_report(report: Report) -> None:
+@contextmanager
+def _stdout() -> Iterator[TextIO]:
+    """Standard output for results; whoever closed it, as `head` does, has had enough."""
+    try:
+        yield sys.stdout
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still buffered goes nowhere, or the interpreter would complain as it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _print_report(report: Report, stdout: TextIO) -> None:
     from mtrain.report.results import print_report
 
-    print_report(report, sys.stdout)
+    print_report(report, stdout)
 
 
-def _print_json(data: Any) -> None:
+def _print_json(data: Any, stdout: TextIO) -> None:
     from mtrain.run.files import json_text
 
-    typer.echo(json_text(data), nl=False)
+    stdout.write(json_text(data))

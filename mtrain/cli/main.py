@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 
 import typer
 
 from mtrain.cli.commands import app
-from mtrain.errors import MtrainError
-
-USAGE = 2
+from mtrain.errors import MtrainError, UsageError
 
 
 def main() -> None:
@@ -20,15 +17,7 @@ def main() -> None:
         # A class name that the terminal's encoding lacks is escaped, and stops nothing.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    try:
-        status = run(sys.argv[1:])
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read our output, `head` perhaps, has had enough. What is still buffered goes
-        # nowhere, or the interpreter would complain as it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
-    sys.exit(status)
+    sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
@@ -37,17 +26,22 @@ def run(arguments: list[str]) -> int:
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
         return app(arguments, prog_name="mtrain", standalone_mode=False) or 0
-    except MtrainError as error:
+    except (MtrainError, typer.TyperException, OSError) as error:
         if debug:
             raise
-        return _complain(str(error), error.exit_status)
-    except typer.TyperException as error:
-        return _complain(f"command line: {error.format_message()}", USAGE)
+        return _complain(error)
     except KeyboardInterrupt:
         return 130
 
 
-def _complain(problems: str, status: int) -> int:
+def _complain(error: MtrainError | typer.TyperException | OSError) -> int:
+    if isinstance(error, typer.TyperException):
+        problems, status = f"command line: {error.format_message()}", UsageError.exit_status
+    elif isinstance(error, OSError):
+        # A path too long or not to be entered, wherever it was first looked at.
+        problems, status = f"{error.filename}: {error.strerror}", MtrainError.exit_status
+    else:
+        problems, status = str(error), error.exit_status
     for problem in problems.splitlines():
         print(f"mtrain: {problem}", file=sys.stderr)
     return status

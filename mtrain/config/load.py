@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +38,7 @@ def read_settings(source: Path | Mapping[str, Any], overrides: Mapping[str, Any]
         settings = Settings(document.data, str(source), document.lines, source.parent)
         settings.default_name(source.stem)
     else:
-        settings = Settings(dict(source), "config", {}, Path())
+        settings = Settings(copy.deepcopy(dict(source)), "config", {}, Path())
         settings.default_name("run")
     for key, value in overrides.items():
         settings.override(key, value)
@@ -88,6 +89,10 @@ class Settings:
     def override(self, key: str, value: Any) -> None:
         """Set one setting; a bare name on the way (`optimizer: adam`) is the mapping it means."""
         *parents, last = keys = tuple(key.split("."))
+        if longer := [other for other in self.overrides if other[: len(keys)] == keys]:
+            raise UsageError(
+                f"{COMMAND_LINE}: {key}: would undo {dotted(longer[0])}; set it first, or once"
+            )
         section = self.data
         for depth, parent in enumerate(parents, 1):
             inner = section.get(parent)
@@ -148,6 +153,9 @@ class Settings:
             return config
         folder = Path() if self._overridden(("dataset", "path")) else self.folder
         # Not resolve(): a link stays the name that the user gave.
-        path = str((folder / Path(config.dataset.path).expanduser()).absolute())
+        try:
+            path = str((folder / Path(config.dataset.path).expanduser()).absolute())
+        except RuntimeError as error:
+            raise self._located([(("dataset", "path"), str(error))]) from error
         dataset = config.dataset.model_copy(update={"path": path})
         return config.model_copy(update={"dataset": dataset})

@@ -88,15 +88,7 @@ class ModelConfig(Section):
 class LossConfig(Section):
     """What training minimises."""
 
-    name: Annotated[
-        Literal[
-            "auto",
-            "categorical_crossentropy",
-            "sparse_categorical_crossentropy",
-            "binary_crossentropy",
-        ],
-        BeforeValidator(lambda name: known_name(name, LOSSES)),
-    ] = "auto"
+    name: Annotated[str, BeforeValidator(lambda name: known_name(name, LOSSES))] = "auto"
     """auto: binary cross-entropy for two classes, categorical for more."""
 
     label_smoothing: Annotated[float, Ge(0), Lt(1)] = 0.0
@@ -147,7 +139,7 @@ class TrainingConfig(Section):
 
     compile: Literal["auto", "graph", "xla"] = "auto"
     """How the training loop is compiled: as stock Keras computes, bit for bit; or by XLA, faster.
-    auto: by a written rule from the model's shape, the batch size and the device."""
+    auto: by a written rule from the batch size and the device."""
 
 
 class Config(Section):

@@ -41,7 +41,8 @@ def load_dataset(
     train = draw(train, config.samples, config.seed, ("dataset",))
 
     if config.scale == "standard":
-        scaler = scaler or fit_standard(train.features)
+        if not scaler:
+            scaler = fit_standard(train.features)
         train, test = standardize(train, scaler), standardize(test, scaler)
         val = None if val is None else standardize(val, scaler)
     return Dataset(

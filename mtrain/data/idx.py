@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 MAX_BYTES = 4_000_000_000
+"""Of a gzipped file, whose size says nothing of its content's."""
 
 
 def read_idx(path: Path) -> NDArray[Any]:
@@ -33,15 +34,16 @@ def read_idx(path: Path) -> NDArray[Any]:
     try:
         with path.open("rb") as raw:
             gzipped = raw.read(2) == b"\x1f\x8b"
+        at_most = MAX_BYTES if gzipped else path.stat().st_size
         with gzip.open(path) if gzipped else path.open("rb") as file:
-            return _read(path, file)
+            return _read(path, file, at_most)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise MtrainError(f"{path}: damaged gzip file: {error}") from error
     except OSError as error:
         raise MtrainError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _read(path: Path, file: Any) -> NDArray[Any]:
+def _read(path: Path, file: Any, at_most: int) -> NDArray[Any]:
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES or magic[3] == 0:
         raise MtrainError(
@@ -53,8 +55,8 @@ def _read(path: Path, file: Any) -> NDArray[Any]:
         raise MtrainError(f"{path}: truncated: its header ends after {4 + len(sizes)} bytes")
     shape = struct.unpack(f">{magic[3]}I", sizes)
     size = math.prod(shape) * dtype.itemsize
-    if size > MAX_BYTES:
-        raise MtrainError(f"{path}: its header announces {size:,} bytes, too many to be read")
+    if size > at_most:
+        raise MtrainError(f"{path}: truncated: {size:,} bytes announced, at most {at_most:,} found")
     # One byte more than announced: what follows the values is a damage too.
     content = file.read(size + 1)
     if len(content) < size:

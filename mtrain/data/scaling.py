@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mtrain.errors import MtrainError
 from mtrain.records import Arrays, Split
 
 if TYPE_CHECKING:
@@ -24,7 +25,14 @@ def fit_standard(features: NDArray[Any]) -> Arrays:
 
 
 def standardize(split: Split, scaler: Arrays) -> Split:
-    """Every feature with the mean and deviation of `scaler` taken out, float32."""
+    """Every feature with the mean and deviation of `scaler` taken out, float32.
+
+    Raises `MtrainError` for a scaler of another number of features.
+    """
+    if (wanted := len(scaler["mean"])) != split.features.shape[1]:
+        raise MtrainError(
+            f"rows of {split.features.shape[1]} values; the scaling was learned from {wanted}"
+        )
     features = split.features.astype(np.float32)
     features -= scaler["mean"]
     features /= scaler["deviation"]

@@ -56,6 +56,8 @@ def checked_split(features: NDArray[Any], labels: NDArray[Any], where: str, name
                 f"{where}: {name} images: {flat[row, column]} in row {row}, pixel {column}; "
                 f"{len(bad):,} values are not finite"
             )
+    if labels.dtype.kind not in "iuf":
+        raise MtrainError(f"{where}: {name} labels must be numbers, got {labels.dtype}")
     whole = labels.astype(np.int32)
     wrong = np.flatnonzero((whole != labels) | (whole < 0))
     if len(wrong):

@@ -18,10 +18,8 @@ def load_tensorflow() -> None:
     """Import TensorFlow and Keras; what they print meanwhile is shown only if they fail.
 
     Raises `MtrainError` if they cannot be loaded. A user's own `keras.json` changes nothing: the
-    backend is TensorFlow, the floats are float32.
+    backend is TensorFlow, floats are float32, and the epsilon of losses is 1e-7.
     """
-    if "tensorflow" in sys.modules and "keras" in sys.modules:
-        return
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _held_back_stderr() as printed:
@@ -31,10 +29,16 @@ def load_tensorflow() -> None:
 
             # Looking for devices prints, too; once looked for they are known.
             tf.config.list_physical_devices()
-        except ImportError as error:
+        except Exception as error:
             sys.stderr.write(printed())
             raise MtrainError(f"TensorFlow cannot be loaded: {error}") from error
+    if keras.backend.backend() != "tensorflow":
+        raise MtrainError(
+            f"Keras was imported before mtrain with the backend {keras.backend.backend()!r}; "
+            "mtrain needs TensorFlow"
+        )
     keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
 
 
 @contextmanager

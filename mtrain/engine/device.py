@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from mtrain.errors import MtrainError
+from mtrain.errors import MtrainError, UsageError
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from mtrain.config.schema import Config
 
 
@@ -21,21 +23,30 @@ LARGE_BATCH = 1024
 class Device:
     """A device and why it is the one."""
 
-    name: str
-    """TensorFlow's: `/CPU:0`, `/GPU:0`."""
+    kind: str
+    """`cpu` or `gpu`."""
 
     description: str
     """`CPU, 2 threads`, or the GPU's own name."""
 
     reason: str
 
+    def scope(self) -> AbstractContextManager[None]:
+        """What is made and run within it, is so on this device."""
+        scope: AbstractContextManager[None] = tf.device(f"/{self.kind.upper()}:0")
+        return scope
+
 
 def choose_device(wanted: str) -> Device:
     """`auto` takes the first GPU that TensorFlow sees, else the CPU; `cpu` and `gpu` as they say.
 
-    GPU memory is taken as it is needed. Raises `MtrainError` where `gpu` is wanted and none is.
+    GPU memory is taken as it is needed. Raises `MtrainError` where `gpu` is wanted and none is,
+    `UsageError` for any other wish.
     """
-    gpus = tf.config.list_physical_devices("GPU")
+    if wanted not in {"auto", "cpu", "gpu"}:
+        raise UsageError(f"--device: must be auto, cpu or gpu, got {wanted!r}")
+    # The visible ones: a process that once chose the CPU keeps to it.
+    gpus = tf.config.get_visible_devices("GPU")
     if wanted == "cpu":
         tf.config.set_visible_devices([], "GPU")
         return _cpu("as asked")
@@ -51,31 +62,36 @@ def choose_device(wanted: str) -> Device:
             )
         return _cpu(why)
     for gpu in gpus:
-        tf.config.experimental.set_memory_growth(gpu, enable=True)
+        # TensorFlow refuses even the same setting once the device is in use.
+        if not tf.config.experimental.get_memory_growth(gpu):
+            tf.config.experimental.set_memory_growth(gpu, enable=True)
     details = tf.config.experimental.get_device_details(gpus[0])
     others = f", the first of {len(gpus)}" if len(gpus) > 1 else ""
     reason = "as asked" if wanted == "gpu" else "TensorFlow sees it"
-    return Device("/GPU:0", details.get("device_name", "GPU"), reason + others)
+    return Device("gpu", details.get("device_name", "GPU"), reason + others)
 
 
 def thread_count() -> int:
     """Threads that one operation may use on the CPU."""
-    return tf.config.threading.get_intra_op_parallelism_threads() or len(os.sched_getaffinity(0))
+    if threads := tf.config.threading.get_intra_op_parallelism_threads():
+        return int(threads)
+    # macOS has no affinity.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def choose_compilation(config: Config, device: Device) -> str:
     """`graph` or `xla`: as the config says; `auto` by a rule from the batch size and the device.
 
     A rule and no race, so that a resumed run computes what the first one did. On a CPU, XLA saves
-    what a step costs outside the arithmetic; in large batches that no longer shows
-    (`benchmarks/epoch_time.py`), while graph compiles faster and computes as Keras does.
+    what a step costs outside the arithmetic; in large batches that is little or nothing
+    (`benchmarks/epoch_time.py`), while graph compiles in half the time and computes as Keras does.
     """
     if config.training.compile != "auto":
         return config.training.compile
     large = config.training.batch_size >= LARGE_BATCH
-    return "graph" if large and device.name == "/CPU:0" else "xla"
+    return "graph" if large and device.kind == "cpu" else "xla"
 
 
 def _cpu(reason: str) -> Device:
     threads = thread_count()
-    return Device("/CPU:0", f"CPU, {threads} thread{'s' if threads > 1 else ''}", reason)
+    return Device("cpu", f"CPU, {threads} thread{'s' if threads > 1 else ''}", reason)

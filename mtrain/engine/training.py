@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 # long enough that a call costs nothing beside it.
 CHUNK_SECONDS = (0.05, 0.25)
 
+REMEDY = (
+    "training diverged; a smaller optimizer.learning_rate, optimizer.clipnorm or scaled inputs "
+    "may help"
+)
+
 Carried = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 """Sum of the rows' losses (float64), confusion matrix (K, K) and top-k hits (int32) so far.
 
@@ -81,31 +86,33 @@ class Trainer:
         self._step = 0
         self._carried = self._nothing_yet()
 
+    @property
+    def finished(self) -> bool:
+        """Whether every epoch is done."""
+        return self._epoch >= self.epochs
+
     def records(self) -> Iterator[Progress | EpochRecord]:
         """Train on, from wherever the state is: a `Progress` a chunk, an `EpochRecord` an epoch.
 
         Raises `DivergedError` once the loss or a weight is not finite.
         """
-        while self._epoch < self.epochs:
+        while not self.finished:
             epoch = self._epoch + 1
             order = tf.constant(self._order(epoch))
             while self._step < self.steps:
                 self._run_chunk(order)
                 tally = self._tally()
                 if not math.isfinite(tally.loss):
-                    raise DivergedError(
-                        f"epoch {epoch}, step {self._step}: the loss is {tally.loss}, training "
-                        "diverged; a smaller optimizer.learning_rate or scaled inputs may help"
-                    )
+                    where = f"epoch {epoch}, step {self._step}"
+                    raise DivergedError(f"{where}: the loss is {tally.loss}; {REMEDY}")
                 rows = min(self._step * self.batch_size, len(self._train))
                 yield Progress(epoch, self._step, self.steps, rows, tally)
             self._check_weights(epoch)
-            record = EpochRecord(
-                epoch,
-                _shortest(self._optimizer.learning_rate),
-                self._tally(),
-                self._predictor.predict(self._val) if self._val is not None else None,
-            )
+            val = None if self._val is None else self._predictor.predict(self._val)
+            if val is not None and not math.isfinite(val.loss):
+                raise DivergedError(f"epoch {epoch}: the validation loss is {val.loss}; {REMEDY}")
+            rate = _shortest(self._optimizer.learning_rate)
+            record = EpochRecord(epoch, rate, self._tally(), val)
             self._epoch, self._step, self._carried = epoch, 0, self._nothing_yet()
             yield record
 
@@ -155,6 +162,8 @@ class Trainer:
         self._carried[0].numpy()  # waits until the steps are done
         seconds = time.perf_counter() - began
         self._step = stop
+        if stop - start < self._chunk:
+            return  # an epoch's end says nothing about a whole chunk
         if seconds < CHUNK_SECONDS[0]:
             self._chunk *= 2
         elif seconds > CHUNK_SECONDS[1]:
@@ -222,10 +231,7 @@ class Trainer:
     def _check_weights(self, epoch: int) -> None:
         for name, variable in model_variables(self._network.model).items():
             if not np.isfinite(variable.numpy()).all():
-                raise DivergedError(
-                    f"epoch {epoch}: {name} holds a value that is not finite, training "
-                    "diverged; a smaller optimizer.learning_rate or scaled inputs may help"
-                )
+                raise DivergedError(f"epoch {epoch}: {name} is no longer finite; {REMEDY}")
 
 
 def _shortest(value: Any) -> float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.config.names import RANKING_METRICS, RATIO_METRICS
+from mtrain.config.names import RANKING_METRICS
 from mtrain.metrics.counts import (
     ClassCounts,
     averages,
@@ -29,7 +29,8 @@ class EpochFigures:
 
     epoch: int
     scalars: dict[str, float]
-    """`loss`, `recall_macro`, ..., `val_loss`, ...: as in `Config.monitors`."""
+    """`loss`, `recall_macro`, ..., `val_loss`, ...: those of `Config.monitors`, and
+    `learning_rate`, by which no epoch is better than another."""
 
     counts: dict[str, ClassCounts]
     """By split, `train` and `val`."""
@@ -40,19 +41,11 @@ class EpochFigures:
 
 def epoch_figures(record: EpochRecord, metrics: tuple[MetricConfig, ...]) -> EpochFigures:
     """All figures of the configured metrics, `loss` first."""
-    scalars, per_class = _counted(record.train, metrics)
+    scalars, counts, per_class = _split_figures(record.train, None, metrics)
     scalars["learning_rate"] = record.learning_rate
-    figures = EpochFigures(
-        record.epoch,
-        scalars,
-        {"train": class_counts(record.train.confusion)},
-        {"train": per_class},
-    )
+    figures = EpochFigures(record.epoch, scalars, {"train": counts}, {"train": per_class})
     if record.val is not None:
-        counted = tally(record.val, metrics)
-        scalars, per_class = _counted(counted, metrics)
-        counts = class_counts(counted.confusion)
-        _add_scored(record.val, counts, metrics, scalars, per_class)
+        scalars, counts, per_class = _split_figures(tally(record.val, metrics), record.val, metrics)
         figures.scalars.update({f"val_{key}": value for key, value in scalars.items()})
         figures.counts["val"] = counts
         figures.per_class["val"] = per_class
@@ -82,40 +75,29 @@ def scores_by_class(name: str, predictions: Predictions) -> tuple[Floats, float]
     return np.array(values), getattr(pooled(labels, probabilities), name)
 
 
-def _counted(
-    counted: Tally, metrics: tuple[MetricConfig, ...]
-) -> tuple[dict[str, float], dict[str, Floats]]:
+def _split_figures(
+    counted: Tally, predictions: Predictions | None, metrics: tuple[MetricConfig, ...]
+) -> tuple[dict[str, float], ClassCounts, dict[str, Floats]]:
+    """Scalars, counts and figures by class; those that need scores only with predictions."""
     counts = class_counts(counted.confusion)
     scalars = {"loss": counted.loss}
     per_class = {}
     for metric in metrics:
-        if metric.name == "accuracy":
-            scalars["accuracy"] = counts.accuracy
-        elif metric.name == "top_k" and counted.top_k is not None:
-            scalars["top_k"] = counted.top_k / int(counted.confusion.sum())
-        elif metric.name in RATIO_METRICS:
-            values = per_class[metric.name] = getattr(counts, metric.name)
-            micro = float(getattr(counts.pooled(), metric.name)[0])
-            scalars |= _averaged(metric.name, values, counts, micro)
-    return scalars, per_class
-
-
-def _add_scored(
-    predictions: Predictions,
-    counts: ClassCounts,
-    metrics: tuple[MetricConfig, ...],
-    scalars: dict[str, float],
-    per_class: dict[str, Floats],
-) -> None:
-    for metric in metrics:
-        if metric.name == "log_loss":
-            scalars["log_loss"] = log_loss(predictions.labels, predictions.probabilities)
-        elif metric.name in RANKING_METRICS:
-            values, micro = scores_by_class(metric.name, predictions)
-            per_class[metric.name] = values
-            scalars |= _averaged(metric.name, values, counts, micro)
-
-
-def _averaged(name: str, values: Floats, counts: ClassCounts, micro: float) -> dict[str, float]:
-    found = averages(values, counts.support, micro)
-    return {f"{name}_{kind}": value for kind, value in found.items()}
+        name = metric.name
+        if metric.needs_scores and predictions is None:
+            continue
+        if name == "accuracy":
+            scalars[name] = counts.accuracy
+        elif name == "top_k" and counted.top_k is not None:
+            scalars[name] = counted.top_k / int(counts.support.sum())
+        elif name == "log_loss" and predictions is not None:
+            scalars[name] = log_loss(predictions.labels, predictions.probabilities)
+        else:
+            if predictions is not None and name in RANKING_METRICS:
+                values, micro = scores_by_class(name, predictions)
+            else:
+                values, micro = getattr(counts, name), float(getattr(counts.pooled(), name)[0])
+            per_class[name] = values
+            means = averages(values, counts.support, micro)
+            scalars |= {f"{name}_{kind}": mean for kind, mean in means.items()}
+    return scalars, counts, per_class

@@ -40,7 +40,6 @@ class History:
         self.seconds.append(seconds)
         segment = self.segments[-1]
         segment["epochs"] = [segment["epochs"][0], figures.epoch]
-        segment["seconds"] += seconds
         for key, value in figures.scalars.items():
             self.scalars.setdefault(key, []).append(value)
         for split, counts in figures.counts.items():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mtrain.config.names import RANKING_METRICS, RATIO_METRICS
 from mtrain.metrics.counts import (
     ClassCounts,
     averages,
@@ -55,12 +56,13 @@ def make_report(
     checkpoint: str,
     selected: bool = False,
     threshold: float | None = None,
+    data: dict[str, str] | None = None,
 ) -> Report:
     """Work out every figure of `predictions` on the split called `split`.
 
     `selected` says that the checkpoint was chosen for its figures on this split, so that they,
     and their intervals, are optimistic; `threshold`, of two classes, that it is not 0.5 above
-    which the second was predicted.
+    which the second was predicted; `data` is kept as it is, to say what was evaluated.
     """
     confusion = confusion_matrix(predictions.labels, predictions.predicted, len(classes))
     counts = class_counts(confusion)
@@ -73,6 +75,7 @@ def make_report(
         "checkpoint": checkpoint,
         "selected": selected,
         **({} if threshold is None else {"threshold": threshold}),
+        **({} if data is None else {"data": data}),
         "n": len(predictions.labels),
         "loss": _number(predictions.loss),
         "accuracy": _number(counts.accuracy),
@@ -107,11 +110,11 @@ def _figures(
     figures = {}
     micro = {}
     pooled = counts.pooled()
-    for name in ("precision", "recall", "f1", "specificity", "fpr"):
+    for name in RATIO_METRICS:
         key = "f1-score" if name == "f1" else name
         figures[key] = getattr(counts, name)
         micro[key] = float(getattr(pooled, name)[0])
-    for name in ("roc_auc", "average_precision"):
+    for name in RANKING_METRICS:
         figures[name], micro[name] = scores_by_class(name, predictions)
     return figures, micro
 
@@ -141,12 +144,15 @@ def _class_entries(
 
 
 def _number_of_classes(figures: dict[str, Floats], kind: str) -> dict[str, Any]:
-    """Over how many classes an average ran: over all figures, and by figure where they differ."""
-    everywhere = np.all([~np.isnan(values) for values in figures.values()], axis=0)
-    defined = {name: int(np.count_nonzero(~np.isnan(v))) for name, v in figures.items()}
-    if kind == "micro" or everywhere.all():
-        return {"classes": everywhere.size}
-    return {"classes": int(everywhere.sum()), "classes_by_figure": defined}
+    """Over how many classes an average ran: by figure, and the smallest of these numbers.
+
+    The micro average pools all of them.
+    """
+    by_figure = {
+        name: values.size if kind == "micro" else int(np.count_nonzero(~np.isnan(values)))
+        for name, values in figures.items()
+    }
+    return {"classes": min(by_figure.values()), "classes_by_figure": by_figure}
 
 
 def _reason(name: str, counts: ClassCounts, k: np.intp) -> str:

@@ -124,8 +124,13 @@ def draw_roc(report: Report) -> Figure:
 
 def draw_pr(report: Report) -> Figure:
     """Precision over recall of each class against the rest."""
+    # In steps: what lies between two thresholds cannot be had by mixing them (Davis and Goadrich,
+    # ICML 2006), and the area under the steps is the average precision.
     figure, axes = _curves(
-        report, "average_precision", lambda counts: (counts.true_positive_rate, counts.precision)
+        report,
+        "average_precision",
+        lambda counts: (counts.true_positive_rate, counts.precision),
+        drawstyle="steps-pre",
     )
     axes.set_xlabel("recall")
     axes.set_ylabel("precision")
@@ -135,7 +140,10 @@ def draw_pr(report: Report) -> Figure:
 
 
 def _curves(
-    report: Report, metric: str, points: Callable[[ThresholdCounts], tuple[Floats, Floats]]
+    report: Report,
+    metric: str,
+    points: Callable[[ThresholdCounts], tuple[Floats, Floats]],
+    drawstyle: str = "default",
 ) -> tuple[Figure, Axes]:
     entries = report.metrics["classes"]
     counts = one_against_rest(report.predictions.labels, report.predictions.probabilities)
@@ -149,7 +157,7 @@ def _curves(
     axes.set_ylim(-0.01, 1.01)
     values = np.array([_nan(entry[metric]) for entry in entries])
     names = tuple(entry["name"] for entry in entries)
-    draw_class_lines(axes, names, values, lambda k: points(counts[k]), drawstyle="default")
+    draw_class_lines(axes, names, values, lambda k: points(counts[k]), drawstyle=drawstyle)
     return figure, axes
 
 

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from mtrain.metrics.counts import class_counts
 from mtrain.observer import Observer
+from mtrain.report.plain import opening_lines, shown_counts
 from mtrain.report.text import duration, figure, inert, share
 
 if TYPE_CHECKING:
@@ -176,22 +177,3 @@ class LiveTable(Observer):
         speed = rows / (time.monotonic() - since)
         left = duration((total - self._rows_seen()) / speed)
         return f"{speed:,.0f} samples/s, {left} left"
-
-
-def opening_lines(
-    device: str, config: Config, dataset: Dataset, parameters: int
-) -> tuple[str, ...]:
-    """What every training begins with: the device, then the data and the model."""
-    validated = f", {len(dataset.val):,} for validation" if dataset.val is not None else ""
-    layers = (dataset.train.features.shape[1], *config.model.hidden, len(dataset.classes))
-    shape = "-".join(str(units) for units in layers)
-    return (
-        f"Device: {device}.",
-        f"Data: {config.dataset.name}, {len(dataset.train):,} rows for training{validated}.",
-        f"Model: {shape if len(shape) <= 40 else f'{len(layers)} layers'}, {parameters:,} parameters.",
-    )
-
-
-def shown_counts(figures: EpochFigures) -> ClassCounts:
-    """The counts that are shown: of the validation split if there is one, else of training."""
-    return figures.counts.get("val", figures.counts["train"])

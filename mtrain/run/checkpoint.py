@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 import zipfile
@@ -16,7 +15,14 @@ from mtrain.config.load import load_config
 from mtrain.errors import MtrainError, UsageError
 from mtrain.records import Arrays, TrainingState
 from mtrain.run.directory import RunDirectory
-from mtrain.run.files import npz_bytes, read_json, write_bytes, write_json, write_text
+from mtrain.run.files import (
+    flush_directory,
+    npz_bytes,
+    read_json,
+    write_bytes,
+    write_json,
+    write_text,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +44,9 @@ class Checkpoint:
     config: Config
     classes: tuple[str, ...]
     n_features: int
+    device: str
+    """The kind it was trained on, `cpu` or `gpu`."""
+
     scaler: Arrays
     """What scaling learned from the training split, by name."""
 
@@ -71,17 +80,21 @@ def save_checkpoint(run: RunDirectory, checkpoint: Checkpoint) -> str:
                 "config": checkpoint.config.model_dump(mode="json"),
                 "classes": list(checkpoint.classes),
                 "n_features": checkpoint.n_features,
+                "device": checkpoint.device,
                 "cursor": checkpoint.training.cursor,
                 "history": checkpoint.history,
             },
+            compact=True,
         )
         sums = (f"{_sha256(beside / file)}  {file}\n" for file in (ARRAYS, STATE))
         write_text(beside / SUMS, "".join(sums))
-        _flush(beside)
+        flush_directory(beside)
         beside.rename(path)
-        _flush(run.checkpoints)
+        flush_directory(run.checkpoints)
     except OSError as error:
         raise MtrainError(f"{path}: cannot be written: {error.strerror}") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
     return name
 
 
@@ -92,25 +105,42 @@ def point_to(run: RunDirectory, **pointers: str) -> None:
     kept = {_pointed(run, pointer) for pointer in ("best", "last")}
     for path in run.checkpoints.iterdir():
         if path.is_dir() and _NAME.fullmatch(path.name) and path.name not in kept:
-            shutil.rmtree(path, ignore_errors=True)
+            # Renamed first: what is half removed must not look like a checkpoint.
+            removed = path.rename(path.with_name(f".{path.name}.old"))
+            shutil.rmtree(removed, ignore_errors=True)
 
 
-def find_checkpoint(path: Path) -> tuple[RunDirectory, Path]:
-    """The run and the checkpoint that `path` means: a run directory, or one of its checkpoints.
+@dataclass(frozen=True)
+class CheckpointPlace:
+    """Where a checkpoint is, and what it is to its run."""
 
-    A run directory means its best checkpoint, or its last where there is no best.
+    run: RunDirectory
+    path: Path
+    is_best: bool
+    is_own: bool
+    """Whether it is the one that the run directory itself means: its best, or else its last."""
+
+
+def find_checkpoint(path: Path) -> CheckpointPlace:
+    """The checkpoint that `path` means: a run directory, or one directory under `checkpoints/`.
+
+    Raises `MtrainError` for anything else.
     """
     if not path.exists():
         raise MtrainError(f"{path}: no such run or checkpoint; `mtrain fit` makes one")
-    if (path / STATE).is_file():
-        return RunDirectory(path.resolve().parent.parent), path
-    run = RunDirectory(path)
-    for pointer in ("best", "last"):
-        if (name := _pointed(run, pointer)) is not None:
-            return run, run.checkpoints / name
-    raise MtrainError(
-        f"{path}: neither a run directory with a checkpoint nor a checkpoint (no {STATE}); "
-        "`mtrain fit` makes one"
+    named = (path / STATE).is_file()
+    if named and path.absolute().parent.name != "checkpoints":
+        raise MtrainError(f"{path}: a checkpoint must lie in the checkpoints folder of its run")
+    run = RunDirectory(path.absolute().parent.parent) if named else RunDirectory(path)
+    best, last = _pointed(run, "best"), _pointed(run, "last")
+    name = path.name if named else best or last
+    if name is None:
+        raise MtrainError(
+            f"{path}: neither a run directory with a checkpoint nor a checkpoint (no {STATE}); "
+            "`mtrain fit` makes one"
+        )
+    return CheckpointPlace(
+        run, run.checkpoints / name, is_best=name == best, is_own=name == (best or last)
     )
 
 
@@ -137,6 +167,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             config=load_config(state["config"], {}),
             classes=tuple(state["classes"]),
             n_features=state["n_features"],
+            device=state["device"],
             scaler=scaler,
             training=TrainingState(arrays, state["cursor"]),
             history=state["history"],
@@ -174,12 +205,3 @@ def _check_sums(path: Path) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _flush(directory: Path) -> None:
-    """Make the names in a directory last through a crash."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -71,9 +71,14 @@ def choose_directory(name: str, out: Path | None) -> RunDirectory:
     return RunDirectory(path)
 
 
-def make_directory(run: RunDirectory) -> None:
-    """Make what `choose_directory` chose."""
-    try:
-        run.path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MtrainError(f"{run.path}: cannot be made: {error.strerror}") from error
+def make_directory(name: str, out: Path | None) -> RunDirectory:
+    """Make what `choose_directory` chooses; of two runs that start at once each gets its own."""
+    while True:
+        run = choose_directory(name, out)
+        try:
+            run.path.mkdir(parents=True, exist_ok=out is not None)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise MtrainError(f"{run.path}: cannot be made: {error.strerror}") from error
+        return run

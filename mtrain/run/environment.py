@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 PACKAGES = ("mtrain", "tensorflow", "keras", "numpy", "scikit-learn")
@@ -18,13 +18,21 @@ def describe_environment(**facts: Any) -> dict[str, Any]:
         "command": sys.argv,
         "versions": {
             "python": platform.python_version(),
-            **{package: version(package) for package in PACKAGES},
+            **{package: _version(package) for package in PACKAGES},
         },
         "platform": platform.platform(),
         "machine": platform.machine(),
         "git_commit": _git_commit(),
         **facts,
     }
+
+
+def _version(package: str) -> str | None:
+    """The installed version; None where it goes by another name, as `tensorflow-cpu` does."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _git_commit() -> str | None:

@@ -31,13 +31,25 @@ def history_as_json(history: History, epochs: int | None = None) -> dict[str, An
         "history": first(history.scalars),
         "counts": {split: first(columns) for split, columns in history.counts.items()},
         "per_class": {split: first(columns) for split, columns in history.per_class.items()},
-        "segments": history.segments,
+        "segments": _segments(history, len(history.epoch[:epochs])),
     }
+
+
+def _segments(history: History, epochs: int) -> list[dict[str, Any]]:
+    """The segments as far as `epochs` go, each with the seconds of its own."""
+    cut = []
+    for segment in history.segments:
+        first, last = segment["epochs"]
+        last = min(last, epochs)
+        cut.append(
+            {**segment, "epochs": [first, last], "seconds": sum(history.seconds[first - 1 : last])}
+        )
+    return cut
 
 
 def write_history(history: History, path: Path) -> None:
     """Write `history.json` at `path`, and its scalars as `history.csv` beside it."""
-    write_json(path, history_as_json(history))
+    write_json(path, history_as_json(history), compact=True)
     columns = [history.epoch, history.seconds, *history.scalars.values()]
     header = ["epoch", "seconds", *history.scalars]
     write_csv(path.with_suffix(".csv"), header, zip(*columns, strict=True))
@@ -85,6 +97,14 @@ def _from_json(data: Any) -> History:
         },
         segments=data["segments"],
     )
+    splits = ["train", "val"] if "val" in data["counts"] else ["train"]
+    if list(data["counts"]) != splits:
+        raise ValueError(f"counts must be of train and val, got {', '.join(data['counts'])}")
+    for loss in ("loss", "val_loss")[: len(splits)]:
+        if loss not in history.scalars:
+            raise KeyError(loss)
+    if not isinstance(history.segments, list):
+        raise TypeError("segments must be a list")
     shape = (epochs, len(classes))
     for split, columns in data["counts"].items():
         history.counts[split] = {

@@ -1,0 +1,88 @@
+"""Training as it is watched where there is no terminal: one plain line an epoch."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+import numpy as np
+
+from mtrain.observer import Observer
+from mtrain.report.text import SPLITS, duration, figure, inert, share
+
+if TYPE_CHECKING:
+    from mtrain.config.schema import Config
+    from mtrain.metrics.counts import ClassCounts
+    from mtrain.metrics.epoch import EpochFigures
+    from mtrain.records import Dataset
+
+WORST_NAMED = 3
+
+
+class PlainLines(Observer):
+    """Observes a training and writes a line an epoch, the worst classes named."""
+
+    def __init__(self, stream: TextIO = sys.stderr) -> None:
+        self._stream = stream
+        self._is_closed = False
+        self._classes: tuple[str, ...] = ()
+        self._epochs = 0
+
+    def begin(self, device: str, config: Config, dataset: Dataset, parameters: int) -> None:
+        """Say where and what is trained."""
+        self._classes = tuple(inert(name) for name in dataset.classes)
+        self._epochs = config.training.epochs
+        for line in opening_lines(device, config, dataset, parameters):
+            self._write(line)
+
+    def epoch(self, figures: EpochFigures, seconds: float) -> None:
+        """One line: the scalars one looks at first, and the classes of lowest recall."""
+        counts = shown_counts(figures)
+        parts = [f"epoch {figures.epoch:>{len(str(self._epochs))}}/{self._epochs}"]
+        for split, counted in figures.counts.items():
+            loss = figures.scalars["val_loss" if split == "val" else "loss"]
+            right = share(counted.accuracy)
+            parts.append(f"{SPLITS[split]}: loss {figure(loss)}, accuracy {right}")
+        worst = np.argsort(counts.recall, kind="stable")[:WORST_NAMED]  # NaN, absent, comes last
+        named = [f"{self._classes[k]} {share(counts.recall[k])}" for k in worst]
+        parts.append(f"lowest recall: {', '.join(named)}")
+        never = np.flatnonzero((counts.predicted == 0) & (counts.support > 0))
+        if len(never):
+            some = [self._classes[k] for k in never[:WORST_NAMED]]
+            more = f" and {len(never) - len(some)} more" if len(never) > len(some) else ""
+            parts.append(f"never predicted: {', '.join(some)}{more}")
+        parts.append(duration(seconds))
+        self._write("; ".join(parts))
+
+    def end(self, why: str | None) -> None:
+        """Say why training ended before its last epoch."""
+        if why is not None:
+            self._write(f"Training ended: {why}.")
+
+    def _write(self, line: str) -> None:
+        if self._is_closed:
+            return
+        try:
+            print(line, file=self._stream, flush=True)
+        except BrokenPipeError:
+            # Nobody reads any longer, as after `2>&1 | head`; that is no reason to stop training.
+            self._is_closed = True
+
+
+def opening_lines(
+    device: str, config: Config, dataset: Dataset, parameters: int
+) -> tuple[str, ...]:
+    """What every training begins with: the device, then the data and the model."""
+    validated = f", {len(dataset.val):,} for validation" if dataset.val is not None else ""
+    layers = (dataset.train.features.shape[1], *config.model.hidden, len(dataset.classes))
+    shape = "-".join(str(units) for units in layers)
+    return (
+        f"Device: {device}.",
+        f"Data: {config.dataset.name}, {len(dataset.train):,} rows for training{validated}.",
+        f"Model: {shape if len(shape) <= 40 else f'{len(layers)} layers'}, {parameters:,} parameters.",
+    )
+
+
+def shown_counts(figures: EpochFigures) -> ClassCounts:
+    """The counts that are shown: of the validation split if there is one, else of training."""
+    return figures.counts.get("val", figures.counts["train"])
