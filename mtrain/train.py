@@ -95,15 +95,16 @@ def train(
         trainer = _make_trainer(config, dataset, jit_compile=compilation == "xla")
         recorder = _make_recorder(config, dataset, run, trainer, chosen.kind)
         observer = observer or Observer()
+        ended: str | None = "an error"
         try:
             where = f"{chosen.description} ({chosen.reason}), compiled as {compilation}"
             observer.begin(where, config, dataset, trainer.parameters)
             ended, stopped_by = _train(config, trainer, recorder, observer)
-        except BaseException as error:
-            diverged = isinstance(error, DivergedError)
-            observer.end("it diverged" if diverged else "an error")
+        except DivergedError:
+            ended = "it diverged"
             raise
-        observer.end(ended)
+        finally:
+            observer.end(ended)
     report = None
     if stopped_by is None:
         report, _ = evaluate(run.path, dataset=dataset)

@@ -188,11 +188,11 @@ def test_plain_lines_are_one_an_epoch():
 def test_a_closed_pipe_does_not_stop_the_training(tmp_path):
     """`mtrain fit ... 2>&1 | head -1`: nobody reads on, and it goes on."""
     reading, writing = os.pipe()
-    with os.fdopen(writing, "w", buffering=1) as stream:
-        observer = PlainLines(stream)
-        os.close(reading)
-        observed(observer, names_of(3))
-        stream.detach()
+    stream = os.fdopen(writing, "w", buffering=1)
+    os.close(reading)
+    observed(PlainLines(stream), names_of(3))
+    with pytest.raises(BrokenPipeError):  # it was closed indeed
+        stream.close()
 
 
 def test_plain_lines_name_classes_never_predicted():
