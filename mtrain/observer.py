@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 class Observer:
     """Watches a training, and changes nothing; this one looks away."""
 
+    def prepare(self) -> None:
+        """TensorFlow is about to be loaded, which takes seconds."""
+
     def begin(self, device: str, config: Config, dataset: Dataset, parameters: int) -> None:
         """Training of a model of so many parameters is about to start on `device`."""
 
@@ -23,4 +26,4 @@ class Observer:
         """An epoch is done, after so many seconds."""
 
     def end(self, why: str | None) -> None:
-        """Training is over; `why` is None after the last epoch."""
+        """It is over; `why` is None after the last epoch, and where it never began."""

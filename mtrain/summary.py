@@ -33,6 +33,8 @@ def summarize(path: Path, overrides: Mapping[str, Any]) -> list[Layer]:
     from mtrain.engine.backend import load_tensorflow
 
     load_tensorflow()
+    from mtrain.engine.device import choose_device
     from mtrain.model import build_model, list_layers
 
-    return list_layers(build_model(model, n_features, n_classes, seed=0))
+    with choose_device("cpu").scope():
+        return list_layers(build_model(model, n_features, n_classes, seed=0))

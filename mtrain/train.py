@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mtrain.config.schema import Config
+    from mtrain.engine.device import Device
     from mtrain.engine.training import Trainer
     from mtrain.metrics.report import Report
     from mtrain.records import Dataset
@@ -70,41 +71,31 @@ def train(
     dataset = load_dataset(config.dataset, progress=observer is not None)
     if conflicts := list(config.class_conflicts(len(dataset.classes))):
         raise SettingError(*conflicts)
+    observer = observer or Observer()
+    ended: str | None = None
+    try:
+        observer.prepare()
+        from mtrain.engine.backend import load_tensorflow
 
-    from mtrain.engine.backend import load_tensorflow
+        load_tensorflow()
+        from mtrain.engine.device import choose_compilation, choose_device
 
-    load_tensorflow()
-    from mtrain.engine.device import choose_compilation, choose_device, thread_count
-
-    chosen = choose_device(device)
-    compilation = choose_compilation(config, chosen)
-    run = make_directory(config.name, out)
-    write_text(run.config, config_to_yaml(config))
-    write_json(
-        run.environment,
-        describe_environment(
-            device=chosen.description,
-            device_reason=chosen.reason,
-            threads=thread_count(),
-            compile=compilation,
-            seed=config.seed,
-            data={"sha256": dataset.sha256, "source": dataset.source},
-        ),
-    )
-    with chosen.scope():
-        trainer = _make_trainer(config, dataset, jit_compile=compilation == "xla")
-        recorder = _make_recorder(config, dataset, run, trainer, chosen.kind)
-        observer = observer or Observer()
-        ended: str | None = "an error"
-        try:
+        chosen = choose_device(device)
+        compilation = choose_compilation(config, chosen)
+        with chosen.scope():
+            trainer = _make_trainer(config, dataset, jit_compile=compilation == "xla")
+            run = make_directory(config.name, out)
+            _write_circumstances(run, config, dataset, chosen, compilation)
+            recorder = _make_recorder(config, dataset, run, trainer, chosen.kind)
+            ended = "an error"
             where = f"{chosen.description} ({chosen.reason}), compiled as {compilation}"
             observer.begin(where, config, dataset, trainer.parameters)
             ended, stopped_by = _train(config, trainer, recorder, observer)
-        except DivergedError:
-            ended = "it diverged"
-            raise
-        finally:
-            observer.end(ended)
+    except DivergedError:
+        ended = "it diverged"
+        raise
+    finally:
+        observer.end(ended)
     report = None
     if stopped_by is None:
         report, _ = evaluate(run.path, dataset=dataset)
@@ -128,7 +119,7 @@ def _train(
         raise
     recorder.finish(trainer.state())
     if signals and not (early or trainer.finished):
-        return f"stopped by {signals[0].name}, saved", signals[0]
+        return f"stopped by {signals[0].name}, saved; `mtrain evaluate` works on it", signals[0]
     return early, None
 
 
@@ -209,6 +200,24 @@ def _make_trainer(config: Config, dataset: Dataset, *, jit_compile: bool) -> Tra
         jit_compile=jit_compile,
         top_k=counted_k(config.metrics),
     )
+
+
+def _write_circumstances(
+    run: RunDirectory, config: Config, dataset: Dataset, device: Device, compilation: str
+) -> None:
+    """Write what is known before training: every setting, and what it runs on."""
+    from mtrain.engine.device import thread_count
+
+    write_text(run.config, config_to_yaml(config))
+    facts = describe_environment(
+        device=device.description,
+        device_reason=device.reason,
+        threads=thread_count(),
+        compile=compilation,
+        seed=config.seed,
+        data={"sha256": dataset.sha256, "source": dataset.source},
+    )
+    write_json(run.environment, facts)
 
 
 def _make_recorder(

@@ -350,7 +350,7 @@ def test_an_interrupted_training_saves_what_it_learned(tmp_path):
     stdout, stderr = process.communicate(timeout=30)
 
     assert process.returncode == 130
-    assert "Training ended: stopped by SIGINT, saved." in stderr
+    assert "Training ended: stopped by SIGINT, saved" in stderr
     assert "Traceback" not in stderr
     assert stdout == f"run: {out}\n"
     history = json.loads((out / "history.json").read_text())

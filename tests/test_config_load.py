@@ -10,6 +10,7 @@ from mtrain.config.load import config_to_yaml, load_config, parse_overrides, rea
 from mtrain.config.names import ACTIVATIONS, canonical
 from mtrain.config.optimizers import SGD, Adam, AdamW, RMSprop
 from mtrain.config.reader import parse
+from mtrain.config.schema import Config
 from mtrain.errors import UsageError
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -33,9 +34,14 @@ def problems(settings, **overrides):
             "clipnorm, clipvalue, global_clipnorm, beta_1, beta_2, epsilon, amsgrad",
         ),
         (
-            {"optimizer": {"learning_rate": 0.1}},
-            "optimizer.name: is missing",
+            {"optimizer": {"learning_rat": 0.1}},
+            "optimizer.learning_rat: unknown setting; did you mean 'learning_rate'?",
         ),
+        (
+            {"optimizer": {"name": "sgd", "learning_rate": 1e-50}},
+            "optimizer.learning_rate: is out of the range of a float32, got 1e-50",
+        ),
+        ({"model": {"l2": 1e300}}, "model.l2: is out of the range of a float32, got 1e+300"),
         ({"optimizer": "adm"}, "optimizer: unknown name 'adm'; did you mean 'adam'?"),
         (
             {"optimizer": {"name": "rmspro"}},
@@ -48,6 +54,10 @@ def problems(settings, **overrides):
         (
             {"optimizer": {"name": "sgd", "clipnorm": 1.0, "clipvalue": 1.0}},
             "optimizer: clipnorm and clipvalue exclude each other; keep one",
+        ),
+        (
+            {"\x1b[31m": 1},
+            "'\\x1b[31m': unknown setting; there is " + ", ".join(Config.model_fields),
         ),
         ({"seed": True}, "seed: must be a whole number, got true"),
         ({"seed": -1}, "seed: must be at least 0, got -1"),
@@ -185,6 +195,13 @@ def test_overrides_replace_settings():
     assert config.dataset.validation is None
 
 
+def test_parameters_without_a_name_are_those_of_adam():
+    """The default optimizer, on the command line as in a file."""
+    overrides = parse_overrides(["optimizer.learning_rate=0.5"])
+
+    assert load_config({}, overrides).optimizer == Adam(learning_rate=0.5)
+
+
 def test_an_override_by_a_mapping_does_not_merge():
     """`optimizer={name: sgd}` leaves all else at its default."""
     settings = {"optimizer": {"name": "adam", "learning_rate": 0.1}}
@@ -198,13 +215,18 @@ def test_an_override_by_a_mapping_does_not_merge():
         ("training.epochs", "command line: 'training.epochs': a setting is KEY=VALUE"),
         ("seed.x=3", "command line: seed.x: seed is no section here, but 5"),
         ("optimizer={name: sgd}", "command line: optimizer: would undo optimizer.learning_rate"),
+        (
+            "dataset.validation.size=5",
+            "command line: dataset.validation.size: dataset.validation is",
+        ),
         ("model.hidden=[1", "command line: model.hidden:1: not valid YAML"),
     ],
 )
 def test_overrides_that_are_none(argument, message):
     """Wrong in form, or below a setting that has nothing below it."""
+    given = ["optimizer.learning_rate=1", "dataset.validation=null", argument]
     with pytest.raises(UsageError) as error:
-        load_config({"seed": 5}, parse_overrides(["optimizer.learning_rate=1", argument]))
+        load_config({"seed": 5}, parse_overrides(given))
 
     assert str(error.value).startswith(message)
 
@@ -244,6 +266,25 @@ def test_problems_found_later_get_their_line_too(tmp_path):
 
     expected = f"{path}:3: dataset.samples: 5,000 rows wanted, there are 1,150"
     assert str(error.value) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [
+        ("F1Score", "f1"),
+        ("f1_score", "f1"),
+        ("Recall", "recall"),
+        ("SparseCategoricalAccuracy", "accuracy"),
+        ("top_k_accuracy_score", "top_k"),
+        ("roc_auc_score", "roc_auc"),
+    ],
+)
+def test_metrics_have_the_names_of_scikit_learn_and_keras(name, metric):
+    """In any case, bare or with parameters."""
+    config = load_config({"metrics": [name]}, {})
+
+    assert [m.name for m in config.metrics] == [metric]
+    assert load_config({"metrics": [{"name": name}]}, {}) == config
 
 
 @pytest.mark.parametrize("name", ["ReLU", "relu", "RELU", "Relu"])

@@ -60,6 +60,7 @@ def test_lines_of_keys_and_items_are_known():
         ("a: !!python/object/apply:os.system [ls]\n", "x:1: the tag"),
         ("a: &x 1\nb: *x\n", "x:1: anchors and aliases are not supported"),
         ("a: 1\n---\nb: 2\n", "x:3: a second document"),
+        ('a: "\\ud800"', "x:1: half of a surrogate pair is no text"),
         ("? [a]\n: 1\n", "x:1: a key must be text"),
         ("a: \x00\n", "x: not valid YAML"),
         ("[" * 10_000, "x:1: nested more than 20 levels deep"),

@@ -124,7 +124,7 @@ def test_real_mnist_and_fashion_mnist_are_read(mnist_folder, fashion_folder):
             lambda folder: write_idx(
                 folder / "train-images-idx3-ubyte", np.full((90, 2), np.nan, np.float32)
             ),
-            "training images: nan in row 0, pixel 0; 180 values are not finite",
+            "training images: nan in row 0, pixel 0; 180 values are not finite as float32",
         ),
         (
             lambda folder: write_idx(folder / "train-labels-idx1-ubyte", np.full(90, 0.5)),
@@ -135,6 +135,12 @@ def test_real_mnist_and_fashion_mnist_are_read(mnist_folder, fashion_folder):
                 folder / "t10k-images-idx3-ubyte", np.zeros((30, 5), np.uint8)
             ),
             "training images have 36 pixels, test images 5",
+        ),
+        (
+            lambda folder: write_idx(
+                folder / "t10k-images-idx3-ubyte", np.zeros((30, 36), np.float32)
+            ),
+            "training images are uint8, test images float32; both must be bytes, or neither",
         ),
         (
             lambda folder: write_idx(folder / "t10k-labels-idx1-ubyte", np.full(30, 12, np.uint8)),
@@ -288,7 +294,7 @@ def test_subsets_are_drawn_without_replacement():
         ),
         (
             {"validation": {"size": 3}},
-            "dataset.validation.how: cannot be stratified: The test_size",
+            "dataset.validation.size: 3 of 1,438 rows cannot be stratified: each part must be able",
         ),
         (
             {"classes": ["a", "b"]},

@@ -300,6 +300,29 @@ def test_results_show_the_baseline_and_what_was_not_learned():
     assert "chosen on this split" in text
 
 
+def test_results_fit_narrow_terminals_and_are_whole_in_a_pipe(monkeypatch):
+    """Names give way before numbers do; a pipe has no width."""
+    names = ("a rather long name of a class, longer than a line has room for", "b")
+    monkeypatch.setenv("COLUMNS", "44")
+    print_report(report_of(names), narrow := io.StringIO())
+    monkeypatch.delenv("COLUMNS")
+    print_report(report_of(names), pipe := io.StringIO())
+
+    assert all(len(line) <= 44 for line in narrow.getvalue().splitlines()[:5])
+    entry = report_of(names).metrics["classes"][0]
+    assert f"{entry['recall']:.3f}" in narrow.getvalue()
+    assert names[0] in pipe.getvalue()
+    assert f"{entry['recall']:.3f} [" in pipe.getvalue()
+
+
+def test_a_narrow_live_table_keeps_precision_recall_and_f1():
+    """In 45 columns."""
+    lines = live_lines(names_of(3), width=45)
+
+    assert lines[3].split() == ["class", "precision", "recall", "F1"]
+    assert "…" not in lines[4]
+
+
 def test_names_are_inert_everywhere():
     """Escapes, markup and right-to-left marks do nothing to a terminal."""
     plain, live, results = io.StringIO(), Terminal(), io.StringIO()

@@ -9,6 +9,7 @@ import typer
 
 from mtrain.cli.commands import app
 from mtrain.errors import MtrainError, UsageError
+from mtrain.report.text import inert
 
 
 def main() -> None:
@@ -36,12 +37,20 @@ def run(arguments: list[str]) -> int:
 
 def _complain(error: MtrainError | typer.TyperException | OSError) -> int:
     if isinstance(error, typer.TyperException):
-        problems, status = f"command line: {error.format_message()}", UsageError.exit_status
+        problems, status = _usage(error), UsageError.exit_status
     elif isinstance(error, OSError):
         # A path too long or not to be entered, wherever it was first looked at.
-        problems, status = f"{error.filename}: {error.strerror}", MtrainError.exit_status
+        problems, status = (
+            f"{error.filename or 'standard output'}: {error.strerror}",
+            MtrainError.exit_status,
+        )
     else:
         problems, status = str(error), error.exit_status
     for problem in problems.splitlines():
-        print(f"mtrain: {problem}", file=sys.stderr)
+        print(f"mtrain: {inert(problem)}", file=sys.stderr)
     return status
+
+
+def _usage(error: typer.TyperException) -> str:
+    # Typer passes pydantic's prefix on.
+    return f"command line: {error.format_message().replace('Value error, ', '')}"

@@ -6,7 +6,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
-from mtrain.config.section import Count, InvalidSettingError, ListOf, Section, Seed, shown
+from mtrain.config.names import DATASETS
+from mtrain.config.section import (
+    Count,
+    InvalidSettingError,
+    ListOf,
+    Section,
+    Seed,
+    known_name,
+    shown,
+)
 
 # Keys of a classification report; a class of that name could not be told from them.
 RESERVED_CLASSES = {"accuracy", "macro avg", "weighted avg", "micro avg", "samples avg"}
@@ -64,7 +73,7 @@ class TestConfig(Section):
 class DatasetConfig(Section):
     """Which data, and how it is split and scaled."""
 
-    name: Literal["digits", "mnist", "fashion_mnist"] = "digits"
+    name: Annotated[str, BeforeValidator(lambda name: known_name(name, DATASETS))] = "digits"
     """Which data set; `digits` comes with scikit-learn."""
 
     path: str | None = None
@@ -92,7 +101,10 @@ class DatasetConfig(Section):
     @model_validator(mode="before")
     @classmethod
     def _digits_are_split(cls, settings: Any) -> Any:
-        if not isinstance(settings, dict) or settings.get("name", "digits") != "digits":
+        if (
+            not isinstance(settings, dict)
+            or str(settings.get("name", "digits")).lower() != "digits"
+        ):
             return settings
         return {**settings, "test": {} if settings.get("test") is None else settings["test"]}
 

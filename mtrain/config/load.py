@@ -99,6 +99,10 @@ class Settings:
             if isinstance(inner, str):
                 inner = {"name": inner}
             elif inner is None:
+                if keys[:depth] in self.overrides:
+                    raise UsageError(
+                        f"{COMMAND_LINE}: {key}: {dotted(keys[:depth])} is set to null"
+                    )
                 inner = {}
             elif not isinstance(inner, dict):
                 raise UsageError(

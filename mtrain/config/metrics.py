@@ -6,14 +6,26 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, model_serializer, model_validator
 
-from mtrain.config.names import AVERAGES, METRICS, RANKING_METRICS, RATIO_METRICS
-from mtrain.config.section import Count, InvalidSettingError, ListOf, Section, known_name, named
+from mtrain.config.names import AVERAGES, METRIC_ALIASES, METRICS, RANKING_METRICS, RATIO_METRICS
+from mtrain.config.section import Count, InvalidSettingError, ListOf, Section, known_name
+
+
+def _metric_name(name: Any) -> Any:
+    """The metric's name here; those of scikit-learn and Keras are taken, too."""
+    letters = {alias.replace("_", ""): metric for alias, metric in METRIC_ALIASES.items()}
+    if isinstance(name, str):
+        name = letters.get(name.lower().replace("_", ""), name)
+    return known_name(name, METRICS)
+
+
+def _named_metric(value: Any) -> Any:
+    return {"name": _metric_name(value)} if isinstance(value, str) else value
 
 
 class MetricConfig(Section):
     """A metric of the history."""
 
-    name: Annotated[str, BeforeValidator(lambda name: known_name(name, METRICS))]
+    name: Annotated[str, BeforeValidator(_metric_name)]
     """Its name."""
 
     k: Count | None = None
@@ -56,7 +68,7 @@ def _no_metric_twice(metrics: tuple[MetricConfig, ...]) -> tuple[MetricConfig, .
 
 
 Metrics = Annotated[
-    tuple[Annotated[MetricConfig, BeforeValidator(lambda value: named(value, METRICS))], ...],
+    tuple[Annotated[MetricConfig, BeforeValidator(_named_metric)], ...],
     ListOf,
     AfterValidator(_no_metric_twice),
 ]

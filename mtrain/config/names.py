@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+DATASETS = ("digits", "mnist", "fashion_mnist")
+
 ACTIVATIONS = (
     "celu",
     "elu",
@@ -62,6 +64,22 @@ RANKING_METRICS = ("roc_auc", "average_precision")
 
 METRICS = ("accuracy", *RATIO_METRICS, "top_k", *RANKING_METRICS, "log_loss")
 
+METRIC_ALIASES = {
+    "accuracy_score": "accuracy",
+    "average_precision_score": "average_precision",
+    "binary_accuracy": "accuracy",
+    "categorical_accuracy": "accuracy",
+    "f1_score": "f1",
+    "precision_score": "precision",
+    "recall_score": "recall",
+    "roc_auc_score": "roc_auc",
+    "sparse_categorical_accuracy": "accuracy",
+    "sparse_top_k_categorical_accuracy": "top_k",
+    "top_k_accuracy_score": "top_k",
+    "top_k_categorical_accuracy": "top_k",
+}
+"""scikit-learn's and Keras' names of the same figures."""
+
 AVERAGES = ("macro", "micro", "weighted")
 
 
@@ -70,10 +88,11 @@ def canonical(name: str, known: Iterable[str]) -> str:
 
     Raises `ValueError` with the nearest known name.
     """
+    known = list(known)
     by_letters = {_letters(candidate): candidate for candidate in known}
     if (found := by_letters.get(_letters(name))) is not None:
         return found
-    raise ValueError(f"unknown name {name!r}; {suggestion(name, by_letters.values())}")
+    raise ValueError(f"unknown name {name!r}; {suggestion(name, known)}")
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

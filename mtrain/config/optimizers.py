@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Lt
 from pydantic import BeforeValidator, Field, model_validator
@@ -114,8 +114,15 @@ class AdamW(_AdaptiveMoments):
 
 OPTIMIZERS = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}
 
+
+def _named_optimizer(value: Any) -> Any:
+    """Parameters without a name are those of the default optimizer."""
+    value = named(value, OPTIMIZERS)
+    return {"name": "adam", **value} if isinstance(value, dict) else value
+
+
 OptimizerConfig = Annotated[
     SGD | RMSprop | Adam | AdamW,
     Field(discriminator="name"),
-    BeforeValidator(lambda value: named(value, OPTIMIZERS)),
+    BeforeValidator(_named_optimizer),
 ]

@@ -114,7 +114,10 @@ class _Builder:
             while not isinstance(item := next(events), yaml.SequenceEndEvent):
                 items.append(self._node(item, events, (*keys, len(items))))
             return items
-        return _scalar(cast("yaml.ScalarEvent", event))
+        scalar = cast("yaml.ScalarEvent", event)
+        if any("\ud800" <= character <= "\udfff" for character in scalar.value):
+            self._stop(event, "half of a surrogate pair is no text")
+        return _scalar(scalar)
 
     def _mapping(self, events: Iterator[yaml.Event], keys: Keys) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
@@ -139,8 +142,12 @@ class _Builder:
 
 def dotted(keys: Keys) -> str:
     """`("model", "hidden", 1)` as `model.hidden[1]`."""
-    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
+    text = "".join(f"[{key}]" if isinstance(key, int) else f".{_printable(key)}" for key in keys)
     return text.removeprefix(".")
+
+
+def _printable(key: str) -> str:
+    return key if key.isprintable() and key else repr(key)
 
 
 def _line(event: yaml.Event) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Ge, Lt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from mtrain.config.names import canonical
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 Seed = Annotated[int, Ge(0), Lt(2**32)]
 Count = Annotated[int, Ge(1), Lt(2**31)]
+
+SMALLEST_FLOAT32 = 2.0**-126
+LARGEST_FLOAT32 = (2 - 2.0**-23) * 2.0**127
 
 # YAML has lists, pydantic's strict tuples take only tuples.
 ListOf = Field(strict=False)
@@ -26,6 +29,16 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True
     )
+
+    @field_validator("*")
+    @classmethod
+    def _fits_float32(cls, value: Any) -> Any:
+        """What training computes with is a float32: 1e-50 would be 0 there, 1e300 infinite."""
+        if not isinstance(value, float) or value == 0:
+            return value
+        if not SMALLEST_FLOAT32 <= abs(value) <= LARGEST_FLOAT32:
+            raise ValueError(f"is out of the range of a float32, got {value!r}")
+        return value
 
 
 class InvalidSettingError(ValueError):

@@ -73,6 +73,11 @@ def read_mnist(name: str, path: str | None, *, progress: bool) -> Source:
             f"{where}: training images have {train.features.shape[1]:,} pixels, "
             f"test images {test.features.shape[1]:,}"
         )
+    if train.features.dtype != test.features.dtype:
+        raise MtrainError(
+            f"{where}: training images are {train.features.dtype}, test images "
+            f"{test.features.dtype}; both must be bytes, or neither"
+        )
     return Source(train, test, CLASSES[name], largest=255.0, where=str(where))
 
 

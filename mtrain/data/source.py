@@ -48,13 +48,15 @@ def checked_split(features: NDArray[Any], labels: NDArray[Any], where: str, name
         raise MtrainError(f"{where}: the {name} split is empty")
     flat = features.reshape(len(features), -1)
     if flat.dtype != np.uint8:
-        flat = flat.astype(np.float32)
+        read = flat
+        with np.errstate(over="ignore"):
+            flat = read.astype(np.float32)
         bad = np.argwhere(~np.isfinite(flat))
         if len(bad):
             row, column = bad[0]
             raise MtrainError(
-                f"{where}: {name} images: {flat[row, column]} in row {row}, pixel {column}; "
-                f"{len(bad):,} values are not finite"
+                f"{where}: {name} images: {read[row, column]} in row {row}, pixel {column}; "
+                f"{len(bad):,} values are not finite as float32"
             )
     if labels.dtype.kind not in "iuf":
         raise MtrainError(f"{where}: {name} labels must be numbers, got {labels.dtype}")

@@ -26,17 +26,23 @@ def split_off(
         raise SettingError(((*section, "size"), f"{size} of {n:,} rows leaves a split empty"))
     if how == "tail":
         return split.take(np.arange(n - apart)), split.take(np.arange(n - apart, n))
+    if how == "stratified":
+        rows = np.bincount(split.labels)
+        classes = np.count_nonzero(rows)
+        if min(apart, n - apart) < classes or rows[rows > 0].min() < 2:
+            problem = (
+                f"{size} of {n:,} rows cannot be stratified: each part must be able to hold each "
+                f"of {classes} classes; how: random can"
+            )
+            raise SettingError(((*section, "size"), problem))
     from sklearn.model_selection import train_test_split  # takes a second to load
 
-    try:
-        stay, go = train_test_split(
-            np.arange(n),
-            test_size=apart,
-            random_state=seed,
-            stratify=split.labels if how == "stratified" else None,
-        )
-    except ValueError as error:
-        raise SettingError(((*section, "how"), f"cannot be {how}: {error}")) from error
+    stay, go = train_test_split(
+        np.arange(n),
+        test_size=apart,
+        random_state=seed,
+        stratify=split.labels if how == "stratified" else None,
+    )
     return split.take(np.sort(stay)), split.take(np.sort(go))
 
 

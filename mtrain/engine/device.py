@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import tensorflow as tf
 from mtrain.errors import MtrainError, UsageError
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator
 
     from mtrain.config.schema import Config
 
@@ -31,10 +32,20 @@ class Device:
 
     reason: str
 
-    def scope(self) -> AbstractContextManager[None]:
-        """What is made and run within it, is so on this device."""
-        scope: AbstractContextManager[None] = tf.device(f"/{self.kind.upper()}:0")
-        return scope
+    @contextmanager
+    def scope(self) -> Iterator[None]:
+        """What is made and run within it, is so on this device.
+
+        Raises `MtrainError` where its memory does not suffice.
+        """
+        try:
+            with tf.device(f"/{self.kind.upper()}:0"):
+                yield
+        except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+            raise MtrainError(
+                f"{self.description}: out of memory; a smaller model.hidden, training.batch_size "
+                "or dataset.samples needs less"
+            ) from error
 
 
 def choose_device(wanted: str) -> Device:

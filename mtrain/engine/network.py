@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from mtrain.errors import MtrainError
@@ -92,13 +93,15 @@ def put_arrays(variables: Variables, arrays: Arrays) -> None:
     problems = [f"{name} is missing" for name in variables if name not in arrays]
     problems += [f"{name} is not of this model" for name in arrays if name not in variables]
     for name, variable in variables.items():
-        array = arrays.get(name)
-        if array is None or (variable.shape, variable.dtype) == (array.shape, array.dtype.name):
+        if (array := arrays.get(name)) is None:
             continue
-        problems.append(
-            f"{name} must be {variable.dtype} {tuple(variable.shape)}, "
-            f"got {array.dtype} {array.shape}"
-        )
+        if (variable.shape, variable.dtype) != (array.shape, array.dtype.name):
+            problems.append(
+                f"{name} must be {variable.dtype} {tuple(variable.shape)}, "
+                f"got {array.dtype} {array.shape}"
+            )
+        elif not np.isfinite(array).all():
+            problems.append(f"{name} holds a value that is not finite")
     if problems:
         raise MtrainError(f"arrays do not fit the config: {'; '.join(problems)}")
     for name, variable in variables.items():

@@ -55,7 +55,7 @@ def chart_files(
     for name, draw in charts.items():
         content = io.BytesIO()
         with _style():
-            draw().savefig(content, format=file_format)
+            draw().savefig(content, format=file_format, bbox_inches="tight")
         yield f"{name}.{file_format}", content.getvalue()
 
 

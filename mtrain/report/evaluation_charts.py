@@ -104,7 +104,7 @@ def draw_confusion_matrix(report: Report) -> Figure:
     if len(names) <= 20:
         for (i, j), count in np.ndenumerate(confusion):
             if count:
-                colour = "white" if shares[i, j] > 0.5 else "black"
+                colour = "white" if shares[i, j] > 0.6 else "black"
                 axes.text(j, i, f"{count}", ha="center", va="center", fontsize=7, color=colour)
     return figure
 

@@ -42,7 +42,7 @@ def draw_learning_curves(history: History) -> Figure:
     accuracy.spines["right"].set_visible(True)
     for split, style in zip(history.counts, ("solid", "dashed"), strict=False):
         prefix = "val_" if split == "val" else ""
-        options: dict[str, Any] = {"linestyle": style, **_marker(history)}
+        options: dict[str, Any] = {"linestyle": style, **_marker(history, split)}
         loss.plot(
             history.epoch,
             history.scalars[f"{prefix}loss"],
@@ -57,10 +57,10 @@ def draw_learning_curves(history: History) -> Figure:
             label=f"accuracy, {SPLITS[split]}",
             **options,
         )
-    _over_epochs(loss, f"{inert(history.run)}: loss and accuracy")
+    _over_epochs(loss, len(history.epoch), f"{inert(history.run)}: loss and accuracy")
     loss.set_ylabel("loss", color=COLOURS[0])
     accuracy.set_ylabel("accuracy", color=COLOURS[5])
-    accuracy.set_ylim(top=1.005)
+    accuracy.set_ylim(top=1.02)
     handles = [*loss.get_lines(), *accuracy.get_lines()]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return figure
@@ -81,9 +81,11 @@ def draw_by_class(history: History, metric: str) -> Figure:
         history.classes,
         last,
         lambda k: (history.epoch, values[:, k]),
-        **_marker(history),
+        **_marker(history, split),
     )
-    _over_epochs(axes, f"{inert(history.run)}: {metric} by class, {SPLITS[split]}")
+    _over_epochs(
+        axes, len(history.epoch), f"{inert(history.run)}: {metric} by class, {SPLITS[split]}"
+    )
     axes.set_ylabel(metric)
     lowest = np.nanmin(values) if np.isfinite(values).any() else 0.0
     axes.set_ylim(math.floor(lowest * 10) / 10 if lowest < 1 else 0.9, 1.005)
@@ -91,13 +93,16 @@ def draw_by_class(history: History, metric: str) -> Figure:
     return figure
 
 
-def _over_epochs(axes: Axes, title: str) -> None:
+def _over_epochs(axes: Axes, epochs: int, title: str) -> None:
     axes.set_title(title)
     axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.margins(x=0.02)
+    if epochs == 1:
+        axes.set_xlim(0.5, 1.5)
 
 
-def _marker(history: History) -> dict[str, Any]:
+def _marker(history: History, split: str) -> dict[str, Any]:
     """Points where there are few epochs: a line through one point is not seen."""
-    return {"marker": "o", "markersize": 3} if len(history.epoch) <= 30 else {}
+    shape = "o" if split == "train" else "s"
+    return {"marker": shape, "markersize": 4} if len(history.epoch) <= 30 else {}

@@ -10,6 +10,7 @@ import numpy as np
 from rich.console import Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
+from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
@@ -34,11 +35,16 @@ OTHER_LINES = 5
 """Of the display that are no class: bar, training, validation, header, and one left free."""
 
 
+WIDTH_OF_EVERYTHING = 60
+"""Below this many columns support and change are left out."""
+
+
 class LiveTable(Observer):
     """Observes a training and draws its present state over and over in the same place."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._preparing = Status("loading TensorFlow", console=console)
         self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
         self._drawn_at = 0.0
         self._timed_from: tuple[float, int] | None = None
@@ -51,8 +57,13 @@ class LiveTable(Observer):
         self._counts: ClassCounts | None = None
         self._compared_with: ClassCounts | None = None
 
+    def prepare(self) -> None:
+        """Say that something happens: it takes seconds."""
+        self._preparing.start()
+
     def begin(self, device: str, config: Config, dataset: Dataset, parameters: int) -> None:
         """Say where and what is trained, and start the display."""
+        self._preparing.stop()
         for line in opening_lines(device, config, dataset, parameters):
             self._console.print(Text(line))
         self._classes = tuple(inert(name) for name in dataset.classes)
@@ -84,8 +95,10 @@ class LiveTable(Observer):
 
     def end(self, why: str | None) -> None:
         """Leave the last state on the screen."""
-        self._draw()
-        self._live.stop()
+        self._preparing.stop()
+        if self._live.is_started:
+            self._draw()
+            self._live.stop()
         if why is not None:
             self._console.print(Text(f"Training ended: {why}."))
 
@@ -128,10 +141,13 @@ class LiveTable(Observer):
         shown = self._shown_classes()
         table = Table(box=None)
         table.add_column("class", no_wrap=True, overflow="ellipsis", max_width=34)
-        for heading in ("precision", "recall", "F1", "support", "F1 change"):
-            table.add_column(heading, justify="right", no_wrap=True)
+        headings: tuple[str, ...] = ("precision", "recall", "F1", "support", "F1 change")
+        if self._console.width < WIDTH_OF_EVERYTHING:
+            headings = headings[:3]
+        for heading in headings:
+            table.add_column(heading, justify="right", no_wrap=True, min_width=len(heading))
         for k in shown:
-            table.add_row(Text(self._classes[k]), *self._cells(k))
+            table.add_row(Text(self._classes[k]), *self._cells(k)[: len(headings)])
         yield table
         if (hidden := len(self._classes) - len(shown)) > 0:
             yield Text(f" and {hidden} classes of higher recall", style="dim")

@@ -74,7 +74,8 @@ def opening_lines(
 ) -> tuple[str, ...]:
     """What every training begins with: the device, then the data and the model."""
     validated = f", {len(dataset.val):,} for validation" if dataset.val is not None else ""
-    layers = (dataset.train.features.shape[1], *config.model.hidden, len(dataset.classes))
+    outputs = 1 if len(dataset.classes) == 2 else len(dataset.classes)
+    layers = (dataset.train.features.shape[1], *config.model.hidden, outputs)
     shape = "-".join(str(units) for units in layers)
     return (
         f"Device: {device}.",

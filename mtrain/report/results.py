@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from mtrain.records import Layer
 
 
+WIDTH_OF_INTERVALS = 68
+"""Below this many columns intervals are left out, so that names and numbers can be read."""
+
+WIDTH_OF_A_FILE = 1000
+
+
 class _Console(Console):
     """Leaves a closed pipe to whoever runs the command; rich would exit with status 1."""
 
@@ -24,18 +31,33 @@ class _Console(Console):
         raise BrokenPipeError
 
 
+def _console(stream: TextIO) -> Console:
+    """As wide as the terminal or COLUMNS; a file or a pipe has no width to fit into."""
+    fits = stream.isatty() or "COLUMNS" in os.environ
+    return _Console(file=stream, highlight=False, width=None if fits else WIDTH_OF_A_FILE)
+
+
 def print_report(report: Report, stream: TextIO) -> None:
     """Precision, recall and F1 of every class with 95 % intervals, and the baseline beside them."""
     metrics = report.metrics
+    console = _console(stream)
+    intervals = console.width >= WIDTH_OF_INTERVALS
+    shown = _with_interval if intervals else _alone
     table = Table(box=None, pad_edge=False)
-    table.add_column("class", no_wrap=True, overflow="ellipsis", max_width=28)
-    for heading in ("precision", "recall", "F1", "support"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("class", no_wrap=True, overflow="ellipsis")
+    share_width = len(_interval((0, 0))) + 5 if intervals else 9
+    for heading, width in (
+        ("precision", share_width),
+        ("recall", share_width),
+        ("F1", 5),
+        ("support", 7),
+    ):
+        table.add_column(heading, justify="right", no_wrap=True, min_width=width)
     for entry in metrics["classes"]:
         table.add_row(
             Text(inert(entry["name"])),
-            _with_interval(entry["precision"], entry["precision_ci"]),
-            _with_interval(entry["recall"], entry["recall_ci"]),
+            shown(entry["precision"], entry["precision_ci"]),
+            shown(entry["recall"], entry["recall_ci"]),
             share(entry["f1-score"]),
             f"{entry['support']:,}",
         )
@@ -43,14 +65,14 @@ def print_report(report: Report, stream: TextIO) -> None:
     table.add_section()
     table.add_row(
         "macro average",
-        _with_interval(macro["precision"], None),
-        _with_interval(macro["recall"], None),
+        shown(macro["precision"], None),
+        shown(macro["recall"], None),
         share(macro["f1-score"]),
         f"{metrics['n']:,}",
         style="bold",
     )
-    console = _Console(file=stream, highlight=False)
-    console.print(f"{SPLITS[metrics['split']]} split, with 95 % Wilson intervals", style="dim")
+    note = ", with 95 % Wilson intervals" if intervals else ""
+    console.print(f"{SPLITS[metrics['split']]} split{note}", style="dim")
     console.print(table)
     for line in _conclusions(metrics):
         console.print(Text(line))
@@ -67,13 +89,15 @@ def print_layers(layers: Sequence[Layer], stream: TextIO) -> None:
         table.add_row(layer.name, layer.kind, f"({shape})", f"{layer.parameters:,}")
     total = sum(layer.parameters for layer in layers)
     trainable = sum(layer.trainable for layer in layers)
-    console = _Console(file=stream, highlight=False)
+    console = _console(stream)
     console.print(table)
     console.print(f"{total:,} parameters, {trainable:,} of them trainable")
 
 
 def _conclusions(metrics: dict[str, Any]) -> Iterator[str]:
     baseline = metrics["baseline"]
+    if "threshold" in metrics:
+        yield f"{_quoted(metrics['classes'][1]['name'])} predicted above {metrics['threshold']:g}"
     yield (
         f"accuracy {share(metrics['accuracy'])} ({metrics['checkpoint']}); "
         f"always {_quoted(baseline['class'])}: accuracy {share(baseline['accuracy'])}"
@@ -94,6 +118,10 @@ def _with_interval(value: float | None, bounds: Sequence[float] | None) -> str:
     if bounds is None:
         return share(value) + " " * len(_interval((0, 0)))
     return share(value) + _interval(bounds)
+
+
+def _alone(value: float | None, _: Sequence[float] | None) -> str:
+    return share(value)
 
 
 def _interval(bounds: Sequence[float]) -> str:

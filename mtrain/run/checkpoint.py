@@ -156,6 +156,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             raise MtrainError(
                 f"{path}: its schema is {state['schema']!r}, this mtrain reads {SCHEMA}"
             )
+        _check_state(state)
         with np.load(path / ARRAYS, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         scaler = {
@@ -200,6 +201,17 @@ def _check_sums(path: Path) -> None:
         raise MtrainError(f"{error.filename}: cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise MtrainError(f"{path / SUMS}: damaged") from error
+
+
+def _check_state(state: dict[str, Any]) -> None:
+    """Raise `TypeError` or `ValueError` for what no checkpoint says."""
+    classes, n_features = state["classes"], state["n_features"]
+    if not (isinstance(classes, list) and all(isinstance(name, str) for name in classes)):
+        raise TypeError("classes must be names")
+    if len(classes) < 2:
+        raise ValueError(f"classes must be at least 2, got {len(classes)}")
+    if type(n_features) is not int or n_features < 1:
+        raise ValueError(f"n_features must be a positive number, got {n_features!r}")
 
 
 def _sha256(path: Path) -> str:

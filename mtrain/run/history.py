@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 
+LARGEST = 1e100
+"""What no figure of a training reaches, and a chart's axis still can."""
+
 
 def history_as_json(history: History, epochs: int | None = None) -> dict[str, Any]:
     """The content of `history.json`, of the first `epochs`; None: of all."""
@@ -72,7 +75,7 @@ def read_history(path: Path) -> History:
     data = read_json(path)
     try:
         return _from_json(data)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         problem = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise MtrainError(f"{path}: not a history as mtrain writes it: {problem}") from error
 
@@ -127,6 +130,8 @@ def _numbers(values: Any, shape: tuple[int, ...], key: str, dtype: type[np.gener
         array = np.array(values)
         if array.size and array.dtype.kind != "i":
             raise TypeError(f"{key} must be whole numbers")
+    if array.size and np.nanmax(np.abs(array), initial=0) > LARGEST:
+        raise ValueError(f"{key} holds a number too large to be a figure")
     if array.shape != shape and not (array.size == 0 and 0 in shape):
         raise ValueError(f"{key} must have the shape {shape}, got {array.shape}")
     plain: list[Any] = array.tolist()
