@@ -10,7 +10,6 @@ import numpy as np
 from rich.console import Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
-from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
@@ -35,6 +34,8 @@ OTHER_LINES = 5
 """Of the display that are no class: bar, training, validation, header, and one left free."""
 
 
+PREPARING = "loading TensorFlow ..."
+
 WIDTH_OF_EVERYTHING = 60
 """Below this many columns support and change are left out."""
 
@@ -44,7 +45,6 @@ class LiveTable(Observer):
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._preparing = Status("loading TensorFlow", console=console)
         self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
         self._drawn_at = 0.0
         self._timed_from: tuple[float, int] | None = None
@@ -58,12 +58,12 @@ class LiveTable(Observer):
         self._compared_with: ClassCounts | None = None
 
     def prepare(self) -> None:
-        """Say that something happens: it takes seconds."""
-        self._preparing.start()
+        """Say what takes so long, in a line that goes away."""
+        self._console.print(Text(PREPARING, style="dim"), end="\r")
 
     def begin(self, device: str, config: Config, dataset: Dataset, parameters: int) -> None:
         """Say where and what is trained, and start the display."""
-        self._preparing.stop()
+        self._console.print(" " * len(PREPARING), end="\r")
         for line in opening_lines(device, config, dataset, parameters):
             self._console.print(Text(line))
         self._classes = tuple(inert(name) for name in dataset.classes)
@@ -95,10 +95,11 @@ class LiveTable(Observer):
 
     def end(self, why: str | None) -> None:
         """Leave the last state on the screen."""
-        self._preparing.stop()
-        if self._live.is_started:
-            self._draw()
-            self._live.stop()
+        if not self._live.is_started:
+            self._console.print(" " * len(PREPARING), end="\r")
+            return
+        self._draw()
+        self._live.stop()
         if why is not None:
             self._console.print(Text(f"Training ended: {why}."))
 
