@@ -42,6 +42,12 @@ def problems(settings, **overrides):
             "optimizer.learning_rate: is out of the range of a float32, got 1e-50",
         ),
         ({"model": {"l2": 1e300}}, "model.l2: is out of the range of a float32, got 1e+300"),
+        ({"optimizer": {"name": 3}}, "optimizer.name: must be text, got 3"),
+        ({"optimizer": None}, "optimizer: must be a mapping of settings, got null"),
+        (
+            {"training": {"early_stopping": {"monitor": None}}},
+            "training.early_stopping.monitor: must be text, got null",
+        ),
         ({"optimizer": "adm"}, "optimizer: unknown name 'adm'; did you mean 'adam'?"),
         (
             {"optimizer": {"name": "rmspro"}},

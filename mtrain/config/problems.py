@@ -47,8 +47,8 @@ def describe(error: ErrorDetails, data: Any) -> tuple[Keys, str]:
         return keys, f"unknown setting; {_nearest_setting(keys, data)}"
     if kind == "missing":
         return keys, "is missing"
-    if kind == "union_tag_not_found":
-        return (*keys, "name"), "is missing"
+    if kind == "union_tag_invalid":
+        return (*keys, "name"), f"must be text, got {shown(found['name'])}"
     if kind == "value_error":
         problem = context["error"]
         if isinstance(problem, InvalidSettingError):
@@ -62,7 +62,8 @@ def describe(error: ErrorDetails, data: Any) -> tuple[Keys, str]:
     if kind == "literal_error" and isinstance(found, str):
         known = re.findall("'(.*?)'", context["expected"])
         return keys, f"unknown name {found!r}; {suggestion(found, known)}"
-    remedy = "; put it in quotes" if kind == "string_type" and not isinstance(found, dict) else ""
+    quotable = kind == "string_type" and isinstance(found, int | float)
+    remedy = "; put it in quotes" if quotable else ""
     return keys, f"{expected}, got {shown(found)}{remedy}"
 
 
