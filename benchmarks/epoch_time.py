@@ -34,6 +34,7 @@ WORKLOADS: list[tuple[Any, str, int]] = [
     (30, "adam", 1200),
     ("500x2", "adam", 32),
     ("500x2", "adam", 1200),
+    ("500x2", "adam", 4096),
 ]
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mtrain.config.schema import Config
 
 
-LARGE_BATCH = 1024
+LARGE_BATCH = 4096
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def choose_compilation(config: Config, device: Device) -> str:
     """`graph` or `xla`: as the config says; `auto` by a rule from the batch size and the device.
 
     A rule and no race, so that a resumed run computes what the first one did. On a CPU, XLA saves
-    what a step costs outside the arithmetic; in large batches that is little or nothing
+    what a step costs outside the arithmetic; in large batches that is nothing
     (`benchmarks/epoch_time.py`), while graph compiles in half the time and computes as Keras does.
     """
     if config.training.compile != "auto":
