@@ -56,26 +56,22 @@ def choose_device(wanted: str) -> Device:
     """
     if wanted not in {"auto", "cpu", "gpu"}:
         raise UsageError(f"--device: must be auto, cpu or gpu, got {wanted!r}")
-    # The visible ones: a process that once chose the CPU keeps to it.
-    gpus = tf.config.get_visible_devices("GPU")
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        # On the CPU, too: TensorFlow would take all the memory of a GPU that it does not use. And
+        # once only, for it refuses even the same setting again once the device is in use.
+        if not tf.config.experimental.get_memory_growth(gpu):
+            tf.config.experimental.set_memory_growth(gpu, enable=True)
     if wanted == "cpu":
-        tf.config.set_visible_devices([], "GPU")
         return _cpu("as asked")
     if not gpus:
-        why = (
-            "TensorFlow sees no GPU"
-            if tf.test.is_built_with_cuda()
-            else ("this TensorFlow is built without GPU support")
-        )
+        built = tf.test.is_built_with_cuda()
+        why = "TensorFlow sees no GPU" if built else "this TensorFlow has no GPU support"
         if wanted == "gpu":
             raise MtrainError(
                 f"--device gpu: {why}; install the driver and `mtrain[gpu]`, or take --device cpu"
             )
         return _cpu(why)
-    for gpu in gpus:
-        # TensorFlow refuses even the same setting once the device is in use.
-        if not tf.config.experimental.get_memory_growth(gpu):
-            tf.config.experimental.set_memory_growth(gpu, enable=True)
     details = tf.config.experimental.get_device_details(gpus[0])
     others = f", the first of {len(gpus)}" if len(gpus) > 1 else ""
     reason = "as asked" if wanted == "gpu" else "TensorFlow sees it"

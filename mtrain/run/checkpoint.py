@@ -106,8 +106,12 @@ def point_to(run: RunDirectory, **pointers: str) -> None:
     for path in run.checkpoints.iterdir():
         if path.is_dir() and _NAME.fullmatch(path.name) and path.name not in kept:
             # Renamed first: what is half removed must not look like a checkpoint.
-            removed = path.rename(path.with_name(f".{path.name}.old"))
-            shutil.rmtree(removed, ignore_errors=True)
+            old = path.with_name(f".{path.name}.old")
+            shutil.rmtree(old, ignore_errors=True)
+            try:
+                shutil.rmtree(path.rename(old))
+            except OSError as error:
+                raise MtrainError(f"{path}: cannot be removed: {error.strerror}") from error
 
 
 @dataclass(frozen=True)
