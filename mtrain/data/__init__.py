@@ -41,7 +41,7 @@ def load_dataset(
     train = draw(train, config.samples, config.seed, ("dataset",))
 
     if config.scale == "standard":
-        if not scaler:
+        if scaler is None:
             scaler = fit_standard(train.features)
         train, test = standardize(train, scaler), standardize(test, scaler)
         val = None if val is None else standardize(val, scaler)

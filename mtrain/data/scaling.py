@@ -27,8 +27,10 @@ def fit_standard(features: NDArray[Any]) -> Arrays:
 def standardize(split: Split, scaler: Arrays) -> Split:
     """Every feature with the mean and deviation of `scaler` taken out, float32.
 
-    Raises `MtrainError` for a scaler of another number of features.
+    Raises `MtrainError` for a scaler that is none, or of another number of features.
     """
+    if not {"mean", "deviation"} <= scaler.keys():
+        raise MtrainError("what scaling learned from the training split is missing")
     if (wanted := len(scaler["mean"])) != split.features.shape[1]:
         raise MtrainError(
             f"rows of {split.features.shape[1]} values; the scaling was learned from {wanted}"
