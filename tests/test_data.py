@@ -365,5 +365,5 @@ def test_a_scaler_of_another_width_is_refused(idx_folder):
 
     with pytest.raises(MtrainError, match="rows of 64 values; the scaling was learned from 36"):
         load_dataset(DatasetConfig(scale="standard"), scaler=scaler)
-    with pytest.raises(MtrainError, match="what scaling learned .* is missing"):
+    with pytest.raises(MtrainError, match=r"what scaling learned .* is missing"):
         load_dataset(config, scaler={})
