@@ -94,6 +94,9 @@ def train(
     except DivergedError:
         ended = "it diverged"
         raise
+    except KeyboardInterrupt:
+        ended = "stopped at once"
+        raise
     finally:
         observer.end(ended)
     report = None

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -345,7 +344,6 @@ def test_an_interrupted_training_saves_what_it_learned(tmp_path):
     for line in process.stderr:
         if line.startswith("epoch "):
             break
-    time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=30)
 

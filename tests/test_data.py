@@ -209,10 +209,16 @@ def test_without_network_the_error_says_what_would_help(empty_home):
     assert "dataset-fashion-mnist" in message
 
 
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """Serves a folder and says nothing of it."""
+
+    def log_message(self, *_):
+        """Nothing on stderr, where the progress bar is looked for."""
+
+
 def serve(folder):
-    """A web server on this machine with the files of `folder`; returns its address."""
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
-    handler.log_message = lambda *_: None  # type: ignore[attr-defined]
+    """A web server on this machine with the files of `folder`; returns the server."""
+    handler = functools.partial(QuietHandler, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server

@@ -52,7 +52,7 @@ def epoch_figures(record: EpochRecord, metrics: tuple[MetricConfig, ...]) -> Epo
     return figures
 
 
-def tally(predictions: Predictions, metrics: Iterable[MetricConfig] = ()) -> Tally:
+def tally(predictions: Predictions, metrics: Iterable[MetricConfig]) -> Tally:
     """Predictions as counts, just as training counts while it runs."""
     n_classes = predictions.probabilities.shape[1]
     confusion = confusion_matrix(predictions.labels, predictions.predicted, n_classes)
