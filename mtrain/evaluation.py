@@ -10,9 +10,10 @@ import numpy as np
 from mtrain.data import load_dataset
 from mtrain.errors import MtrainError, UsageError
 from mtrain.metrics.report import make_report
-from mtrain.run.checkpoint import find_checkpoint, read_checkpoint
+from mtrain.run.checkpoint import read_checkpoint, read_checkpoint_arrays, read_scaler
 from mtrain.run.evaluation import write_evaluation
 from mtrain.run.files import write_bytes
+from mtrain.run.selection import find_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +52,10 @@ def evaluate(
     if threshold is not None and len(saved.classes) != 2:
         raise UsageError(f"--threshold: is for two classes, this run has {len(saved.classes)}")
     if dataset is None:
-        dataset = load_dataset(_dataset_config(saved.config, data), scaler=saved.scaler)
+        scaler = read_scaler(place.path, saved)
+        # A stranger's run must not send this machine to the network.
+        wanted = _dataset_config(saved.config, data)
+        dataset = load_dataset(wanted, scaler=scaler, download=False)
     if (rows := dataset.split(split)) is None:
         raise UsageError(f"--split: this run has no split {split!r}: dataset.validation is null")
     if (n_features := rows.features.shape[1]) != saved.n_features:
@@ -71,9 +75,14 @@ def evaluate(
         checkpoint=place.path.name,
         selected=split == "val" and data is None and chosen_by_validation,
         threshold=threshold,
-        data={"source": dataset.source, "sha256": dataset.sha256},
+        data={
+            "source": dataset.source,
+            "sha256": dataset.sha256,
+            "as_trained_on": dataset.sha256 == saved.identity.get("data.sha256"),
+        },
     )
     folder = place.run.evaluation(split if place.is_own else f"{split}-{place.path.name}")
+    folder.mkdir(parents=True, exist_ok=True)
     write_evaluation(folder, report, rows.rows)
 
     from mtrain.report.evaluation_charts import evaluation_charts
@@ -96,7 +105,7 @@ def _predict(saved: Checkpoint, rows: Split, divisor: float | None, path: Path) 
 
     load_tensorflow()
     from mtrain.engine.device import choose_device
-    from mtrain.engine.network import make_network, model_variables, put_arrays
+    from mtrain.engine.network import make_network, model_variables, put_arrays, variable_shapes
     from mtrain.engine.prediction import Predictor
     from mtrain.model import build_loss, build_model
 
@@ -104,13 +113,7 @@ def _predict(saved: Checkpoint, rows: Split, divisor: float | None, path: Path) 
     # What was trained on a CPU is evaluated there, or the figures would differ in the last digits.
     with choose_device("cpu" if saved.device == "cpu" else "auto").scope():
         model = build_model(config.model, saved.n_features, n_classes, config.seed)
-        arrays = saved.training.arrays
-        try:
-            put_arrays(
-                model_variables(model),
-                {name: array for name, array in arrays.items() if name.startswith("model/")},
-            )
-        except MtrainError as error:
-            raise MtrainError(f"{path}: {error}") from error
+        variables = model_variables(model)
+        put_arrays(variables, read_checkpoint_arrays(path, variable_shapes(variables), "model/"))
         network = make_network(model, build_loss(config.loss, n_classes), n_classes, divisor)
         return Predictor(network, rows.features.dtype).predict(rows)

@@ -59,8 +59,21 @@ def build_loss(config: LossConfig, n_classes: int) -> keras.losses.Loss:
 def build_optimizer(config: OptimizerConfig) -> keras.optimizers.Optimizer:
     """Keras' optimizer of that name with these parameters."""
     kind = getattr(keras.optimizers, type(config).__name__)
-    optimizer: keras.optimizers.Optimizer = kind(**config.model_dump(exclude={"name"}))
+    parameters = config.model_dump(exclude={"name"})
+    if (schedule := build_schedule(config)) is not None:
+        parameters["learning_rate"] = schedule
+    optimizer: keras.optimizers.Optimizer = kind(**parameters)
     return optimizer
+
+
+def build_schedule(
+    config: OptimizerConfig,
+) -> keras.optimizers.schedules.LearningRateSchedule | None:
+    """The schedule of the optimizer's learning rate; None where it is a number."""
+    if isinstance(config.learning_rate, float):
+        return None
+    kind = getattr(keras.optimizers.schedules, config.learning_rate.name)
+    return kind(**config.learning_rate.model_dump(exclude={"name"}))
 
 
 def list_layers(model: keras.Model) -> list[Layer]:

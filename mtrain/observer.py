@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 class Observer:
     """Watches a training, and changes nothing; this one looks away."""
 
+    def note(self, text: str) -> None:
+        """Something that is worth a line of its own happened before training started."""
+
     def prepare(self) -> None:
         """TensorFlow is about to be loaded, which takes seconds."""
 

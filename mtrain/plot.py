@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mtrain.errors import MtrainError
+from mtrain.run.directory import RunDirectory
 from mtrain.run.files import write_bytes
 from mtrain.run.history import read_history
 
@@ -20,17 +21,19 @@ def plot(path: Path, out: Path | None = None, file_format: str = "png") -> list[
     They go to `out`, by default `charts` beside the history. Raises `MtrainError` for what is no
     history.
     """
+    run = RunDirectory(path if path.is_dir() else path.parent)
+    run.refuse_links()
     history = read_history(path)  # before matplotlib: a wrong path fails at once
     if not history.epoch:
         raise MtrainError(f"{path}: holds no epoch yet, there is nothing to draw")
-    beside = path if path.is_dir() else path.parent
-    return draw(history, out or beside / "charts", file_format)
+    return draw(history, out or run.charts, file_format)
 
 
 def draw(history: History, folder: Path, file_format: str = "png") -> list[Path]:
     """Draw the charts of `history` into `folder`; `file_format` is png, svg or pdf."""
     from mtrain.report.history_charts import history_charts
 
+    folder.mkdir(parents=True, exist_ok=True)
     files = []
     for name, content in history_charts(history, file_format):
         write_bytes(folder / name, content)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Arrays = dict[str, NDArray[Any]]
+Shapes = dict[str, tuple[str, tuple[int, ...]]]
+"""Of arrays by name: the name of the type, and the shape."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +123,8 @@ class EpochRecord:
     """Counted from 1."""
 
     learning_rate: float
+    """Of the epoch's last step."""
+
     train: Tally
     """Gathered while the weights moved."""
 
@@ -133,10 +137,10 @@ class TrainingState:
     """All there is to know to go on training as if never stopped."""
 
     arrays: Arrays
-    """Every variable: weights, optimizer, generators."""
+    """Every variable (weights, optimizer, generators), and the counts of the epoch under way."""
 
     cursor: Mapping[str, Any]
-    """The epoch under way, the steps done in it, and what they counted."""
+    """How many epochs are done, how many steps of the next, and their sums: plain numbers."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def summarize(path: Path, overrides: Mapping[str, Any]) -> list[Layer]:
     """The layers of the model of a config file (with `overrides`), a run or a checkpoint."""
     if path.is_dir():
-        from mtrain.run.checkpoint import find_checkpoint, read_checkpoint
+        from mtrain.run.checkpoint import read_checkpoint
+        from mtrain.run.selection import find_checkpoint
 
         if overrides:
             raise UsageError(f"{path}: a checkpoint is as it is; only a config takes KEY=VALUE")

@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-import platform
-import signal
-import threading
-import time
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from mtrain.config.load import config_to_yaml
 from mtrain.data import load_dataset
-from mtrain.errors import DivergedError, SettingError
+from mtrain.errors import DivergedError, MtrainError, SettingError
 from mtrain.evaluation import evaluate
-from mtrain.metrics.epoch import counted_k, epoch_figures
-from mtrain.metrics.history import History
-from mtrain.metrics.monitor import higher_is_better, should_stop
+from mtrain.metrics.epoch import epoch_figures
+from mtrain.metrics.monitor import Course
 from mtrain.observer import Observer
 from mtrain.plot import draw
 from mtrain.records import Progress
-from mtrain.run.checkpoint import Checkpoint
-from mtrain.run.directory import choose_directory, make_directory
-from mtrain.run.environment import describe_environment
-from mtrain.run.files import write_json, write_text
-from mtrain.run.history import history_as_json
-from mtrain.run.recorder import Recorder
+from mtrain.run.evaluation import read_evaluation
+from mtrain.run.history import read_history
+from mtrain.setup import find_place, set_up
+from mtrain.signals import stop_signals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import signal
     from pathlib import Path
 
     from mtrain.config.schema import Config
-    from mtrain.engine.device import Device
     from mtrain.engine.training import Trainer
+    from mtrain.metrics.history import History
     from mtrain.metrics.report import Report
-    from mtrain.records import Dataset
-    from mtrain.run.directory import RunDirectory
+    from mtrain.run.recorder import Recorder
+    from mtrain.setup import Place
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,53 +49,55 @@ def train(
     *,
     out: Path | None = None,
     device: str = "auto",
+    resume: bool = False,
+    allow_differences: bool = False,
+    download: bool = True,
     observer: Observer | None = None,
 ) -> Run:
     """Train, keep everything in a run directory, and evaluate its best checkpoint on test.
 
-    `out` is that directory, new or empty; None: a free one of `outputs/<name>`. `observer` is told
-    of everything as it happens; None: nobody is. Raises `MtrainError` for all that is wrong with
-    the data, the device or the disk, and `DivergedError` when the loss or a weight is no longer
-    finite; what was learned until then is saved.
+    `out` is that directory, new or empty; None: a free one of `outputs/<name>`. With `resume`
+    training goes on with the run in `out`, or `outputs/<name>`, if there is one; `UsageError` lists
+    what keeps it from becoming what an uninterrupted run would be, unless `allow_differences`.
+    `download` lets data be fetched that is not on this machine. `observer` is told of everything as
+    it happens; None: nobody is. Raises `MtrainError` for all that is wrong with the data, the device
+    or the disk, and `DivergedError` when the loss or a weight is no longer finite; what was learned
+    until then is saved.
     """
-    choose_directory(config.name, out)  # what is wrong with it is said before the data are read
-    dataset = load_dataset(config.dataset, progress=observer is not None)
-    if conflicts := list(config.class_conflicts(len(dataset.classes))):
-        raise SettingError(*conflicts)
-    observer = observer or Observer()
-    ended: str | None = None
-    try:
-        observer.prepare()
-        from mtrain.engine.backend import load_tensorflow
-
-        load_tensorflow()
-        from mtrain.engine.device import choose_compilation, choose_device
-
-        chosen = choose_device(device)
-        compilation = choose_compilation(config, chosen)
-        with chosen.scope():
-            trainer = _make_trainer(config, dataset, jit_compile=compilation == "xla")
-            run = make_directory(config.name, out)
-            _write_circumstances(run, config, dataset, chosen, compilation)
-            recorder = _make_recorder(config, dataset, run, trainer, chosen.kind)
+    watched, observer = observer is not None, observer or Observer()
+    with ExitStack() as held:
+        place = find_place(config, out, held, resume=resume, allow_differences=allow_differences)
+        if (finished := _finished(place, config)) is not None:
+            observer.note(f"{finished.path} is finished; there is nothing to do.")
+            return finished
+        dataset = load_dataset(config.dataset, progress=watched, download=download)
+        if conflicts := list(config.class_conflicts(len(dataset.classes))):
+            raise SettingError(*conflicts)
+        ended: str | None = None
+        try:
+            observer.prepare()
+            setup = set_up(config, dataset, device, place, held)
+            for line in place.notes:
+                observer.note(line)
             ended = "an error"
-            where = f"{chosen.description} ({chosen.reason}), compiled as {compilation}"
-            observer.begin(where, config, dataset, trainer.parameters)
-            ended, stopped_by = _train(config, trainer, recorder, observer)
-    except DivergedError:
-        ended = "it diverged"
-        raise
-    except KeyboardInterrupt:
-        ended = "stopped at once"
-        raise
-    finally:
-        observer.end(ended)
-    report = None
-    if stopped_by is None:
-        report, _ = evaluate(run.path, dataset=dataset)
-    if recorder.history.epoch:
-        draw(recorder.history, run.charts)
-    return Run(run.path, recorder.history, report, stopped_by)
+            observer.begin(setup.device, config, dataset, setup.trainer.parameters)
+            ended, stopped_by = _train(config, setup.trainer, setup.recorder, observer)
+        except DivergedError:
+            ended = "it diverged"
+            raise
+        except KeyboardInterrupt:
+            ended = "stopped at once"
+            raise
+        finally:
+            observer.end(ended)
+        history, report = setup.recorder.history, None
+        if stopped_by is None:
+            report, _ = evaluate(setup.run.path, dataset=dataset)
+        if history.epoch:
+            draw(history, setup.run.charts)
+        if stopped_by is None:
+            setup.recorder.end("finished")
+        return Run(setup.run.path, history, report, stopped_by)
 
 
 def _train(
@@ -114,15 +107,19 @@ def _train(
 
     Returns why it ended before the last epoch, and the signal where it was one.
     """
-    try:
-        with _interruptible() as signals:
+    with stop_signals() as signals:
+        try:
             early = _consume(config, trainer, recorder, observer, signals)
-    except DivergedError:
-        recorder.finish()
-        raise
-    recorder.finish(trainer.state())
+            recorder.finish(trainer.state())
+        except DivergedError as error:
+            recorder.finish()
+            recorder.end("diverged")
+            kept = f"checkpoint {recorder.newest} is the last good one"
+            raise DivergedError(f"{error}; {kept}") from error
     if signals and not (early or trainer.finished):
-        return f"stopped by {signals[0].name}, saved; `mtrain evaluate` works on it", signals[0]
+        name = signals[0].name
+        recorder.end(name)
+        return f"stopped by {name}, saved; `mtrain resume` goes on", signals[0]
     return early, None
 
 
@@ -134,112 +131,35 @@ def _consume(
     signals: list[signal.Signals],
 ) -> str | None:
     """Hand on each record until `signals` has one; returns why it ended early, if it did."""
-    began = time.perf_counter()
+    course = Course(config.training, recorder.history)
+    if course.early_stop is not None and not trainer.is_within_epoch:
+        return course.early_stop
     for record in trainer.records():
         if isinstance(record, Progress):
             observer.progress(record)
+            recorder.progress(trainer.state)
         else:
             figures = epoch_figures(record, config.metrics)
-            now = time.perf_counter()
-            seconds, began = now - began, now
-            recorder.epoch(figures, seconds, trainer.state())
+            seconds = recorder.append(figures)
+            if (plateau := course.add()) is not None:
+                trainer.learning_rate = plateau.reduced(trainer.learning_rate)
+            recorder.epoch(trainer.state())
             observer.epoch(figures, seconds)
-            if (early := _stops_early(config, recorder.history)) is not None:
-                return early
+            if course.early_stop is not None:
+                return course.early_stop
         if signals:
             break
     return None
 
 
-@contextmanager
-def _interruptible() -> Iterator[list[signal.Signals]]:
-    """Yields a list that the first SIGINT is put into; the second stops at once."""
-    received: list[signal.Signals] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield received  # only the main thread may handle signals
-        return
-
-    def receive(number: int, _frame: object) -> None:
-        received.append(signal.Signals(number))
-        signal.signal(signal.SIGINT, before)
-
-    before = signal.signal(signal.SIGINT, receive)
-    try:
-        yield received
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _stops_early(config: Config, history: History) -> str | None:
-    """Why training is to stop after this epoch; None if it is not."""
-    if (stopping := config.training.early_stopping) is None:
+def _finished(place: Place, config: Config) -> Run | None:
+    """The run, if nothing is left to do."""
+    going_on = place.going_on
+    if going_on is None or not (going_on.is_complete(config) and going_on.is_reported):
         return None
-    stop = should_stop(
-        history.monitored(stopping.monitor),
-        higher=higher_is_better(stopping.monitor),
-        patience=stopping.patience,
-        min_delta=stopping.min_delta,
-    )
-    return f"{stopping.monitor} has not improved for {stopping.patience} epochs" if stop else None
-
-
-def _make_trainer(config: Config, dataset: Dataset, *, jit_compile: bool) -> Trainer:
-    from mtrain.engine.network import make_network
-    from mtrain.engine.training import Trainer
-    from mtrain.model import build_loss, build_model, build_optimizer
-
-    n_classes = len(dataset.classes)
-    model = build_model(config.model, dataset.train.features.shape[1], n_classes, config.seed)
-    network = make_network(model, build_loss(config.loss, n_classes), n_classes, dataset.divisor)
-    return Trainer(
-        network,
-        build_optimizer(config.optimizer),
-        dataset.train,
-        dataset.val,
-        epochs=config.training.epochs,
-        batch_size=config.training.batch_size,
-        shuffle=config.training.shuffle,
-        seed=config.seed,
-        jit_compile=jit_compile,
-        top_k=counted_k(config.metrics),
-    )
-
-
-def _write_circumstances(
-    run: RunDirectory, config: Config, dataset: Dataset, device: Device, compilation: str
-) -> None:
-    """Write what is known before training: every setting, and what it runs on."""
-    from mtrain.engine.device import thread_count
-
-    write_text(run.config, config_to_yaml(config))
-    facts = describe_environment(
-        device=device.description,
-        device_reason=device.reason,
-        threads=thread_count(),
-        compile=compilation,
-        seed=config.seed,
-        data={"sha256": dataset.sha256, "source": dataset.source},
-    )
-    write_json(run.environment, facts)
-
-
-def _make_recorder(
-    config: Config, dataset: Dataset, run: RunDirectory, trainer: Trainer, device: str
-) -> Recorder:
-    segment = {
-        "epochs": [1, 0],
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "resumed_from": None,
-        "host": platform.node(),
-    }
-    history = History(run.path.absolute().name, dataset.classes, segments=[segment])
-    untrained = Checkpoint(
-        config=config,
-        classes=dataset.classes,
-        n_features=dataset.train.features.shape[1],
-        device=device,
-        scaler=dataset.scaler,
-        training=trainer.state(),
-        history=history_as_json(history),
-    )
-    return Recorder(run, history, untrained)
+    run = going_on.run
+    try:
+        report = read_evaluation(run.evaluation("test"))
+    except MtrainError:
+        return None  # somebody removed it; it is made again
+    return Run(run.path, read_history(run.path), report, None)

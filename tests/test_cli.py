@@ -15,7 +15,7 @@ from sklearn import metrics as sklearn_metrics
 import mtrain
 from mtrain.cli.main import run
 from mtrain.errors import UsageError
-from mtrain.run.checkpoint import find_checkpoint
+from mtrain.run.selection import find_checkpoint
 
 COMMAND = str(Path(sys.executable).with_name("mtrain"))
 
@@ -327,7 +327,7 @@ def test_a_checkpoint_that_does_not_fit_its_config_is_refused(finished_run, tmp_
     status, message = said(capsys, "evaluate", copy)
     assert status == 1
     assert message == (
-        f"{checkpoint}: arrays do not fit the config: "
+        f"{checkpoint / 'arrays.npz'}: arrays do not fit the config: "
         "model/output/bias must be float32 (10,), got float32 (11,)"
     )
 

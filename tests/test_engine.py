@@ -10,15 +10,48 @@ from mtrain.config.dataset import DatasetConfig
 from mtrain.config.load import load_config
 from mtrain.data import load_dataset
 from mtrain.engine.device import Device, choose_compilation, choose_device
-from mtrain.engine.network import make_network, model_variables, put_arrays, take_arrays
+from mtrain.engine.network import make_network
 from mtrain.engine.prediction import Predictor
 from mtrain.engine.training import Trainer
 from mtrain.errors import DivergedError, MtrainError
 from mtrain.metrics.scores import top_k_hits
-from mtrain.model import build_loss, build_model, build_optimizer, list_layers
-from mtrain.records import EpochRecord, Progress, Split
+from mtrain.model import (
+    build_loss,
+    build_model,
+    build_optimizer,
+    build_schedule,
+    list_layers,
+)
+from mtrain.records import EpochRecord, Progress, Split, TrainingState
 
 CLASSES = 10
+
+SCHEDULES = [
+    {"name": "CosineDecay", "initial_learning_rate": 0.01, "decay_steps": 40, "alpha": 0.1},
+    {
+        "name": "CosineDecay",
+        "initial_learning_rate": 0.0,
+        "decay_steps": 30,
+        "warmup_target": 0.01,
+        "warmup_steps": 10,
+    },
+    {"name": "CosineDecayRestarts", "initial_learning_rate": 0.01, "first_decay_steps": 9},
+    {
+        "name": "ExponentialDecay",
+        "initial_learning_rate": 0.01,
+        "decay_steps": 10,
+        "decay_rate": 0.5,
+        "staircase": True,
+    },
+    {
+        "name": "InverseTimeDecay",
+        "initial_learning_rate": 0.01,
+        "decay_steps": 10,
+        "decay_rate": 0.5,
+    },
+    {"name": "PiecewiseConstantDecay", "boundaries": [7, 40], "values": [0.01, 0.002, 0.001]},
+    {"name": "PolynomialDecay", "initial_learning_rate": 0.01, "decay_steps": 25, "cycle": True},
+]
 
 
 def random_split(rows=1000, features=784, classes=CLASSES, seed=0):
@@ -41,7 +74,10 @@ def make_trainer(
     model = build_model(config.model, split.features.shape[1], classes, seed)
     network = make_network(model, build_loss(config.loss, classes), classes, divisor)
     options = {"epochs": 2, "batch_size": 32, "seed": seed} | options
-    return Trainer(network, build_optimizer(config.optimizer), split, val, **options)
+    schedule = build_schedule(config.optimizer)
+    return Trainer(
+        network, build_optimizer(config.optimizer), split, val, schedule=schedule, **options
+    )
 
 
 def train(trainer):
@@ -80,6 +116,7 @@ def keras_weights(split, settings, *, seed=1, epochs=2, classes=CLASSES):
         {"optimizer": "adam", "model": {"batch_norm": True, "l2": 0.01, "activation": "tanh"}},
         {"optimizer": {"name": "adam", "clipnorm": 0.1}, "model": {"hidden": []}},
         {"optimizer": "sgd", "loss": {"name": "auto", "label_smoothing": 0.1}},
+        *({"optimizer": {"learning_rate": schedule}} for schedule in SCHEDULES),
     ],
     ids=str,
 )
@@ -181,9 +218,12 @@ def test_the_same_seed_gives_the_same_run(jit_compile):
 @pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("stop_after", [1, 3, 7, 11])
 def test_a_state_taken_out_and_put_back_goes_on_to_the_bit(jit_compile, stop_after):
-    """Within an epoch and between two, with dropout, batch normalisation and Adam."""
+    """Within an epoch and between two, with dropout, batch normalisation, Adam and a schedule."""
     split, val = random_split(rows=500, features=30), random_split(rows=100, features=30)
-    settings = {"model": {"hidden": 20, "dropout": 0.2, "batch_norm": True}}
+    settings = {
+        "model": {"hidden": 20, "dropout": 0.2, "batch_norm": True},
+        "optimizer": {"learning_rate": SCHEDULES[1]},
+    }
 
     def fresh():
         trainer = make_trainer(split, settings=settings, val=val, epochs=3, jit_compile=jit_compile)
@@ -284,23 +324,87 @@ def test_a_weight_that_is_not_finite_stops_the_training():
         list(records)
 
 
-def test_arrays_that_do_not_fit_are_refused_by_name():
-    """One missing, one too many, one of another shape, one of another type."""
-    model = build_model(load_config({}, {}).model, 8, 3, 0)
-    arrays = take_arrays(model_variables(model))
-    del arrays["model/hidden_1/bias"]
-    arrays["model/extra"] = np.zeros(1)
-    arrays["model/output/bias"] = np.zeros(4, np.float32)
-    arrays["model/output/kernel"] = arrays["model/output/kernel"].astype(np.float64)
-    with pytest.raises(MtrainError) as error:
-        put_arrays(model_variables(model), arrays)
-
-    assert str(error.value) == (
-        "arrays do not fit the config: model/hidden_1/bias is missing; "
-        "model/extra is not of this model; "
-        "model/output/kernel must be float32 (64, 3), got float64 (64, 3); "
-        "model/output/bias must be float32 (3,), got float32 (4,)"
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=str)
+def test_the_rate_of_a_schedule_is_that_of_the_last_step(schedule, jit_compile):
+    """As Keras' own schedule says for the steps done, one less: it counts from 0."""
+    settings = {"optimizer": {"name": "sgd", "learning_rate": schedule}}
+    trainer = make_trainer(
+        random_split(rows=300, features=5), settings=settings, epochs=3, jit_compile=jit_compile
     )
+    parameters = {key: value for key, value in schedule.items() if key != "name"}
+    theirs = getattr(keras.optimizers.schedules, schedule["name"])(**parameters)
+
+    for epoch, record in enumerate(train(trainer), 1):
+        assert np.float32(record.learning_rate) == np.float32(theirs(10 * epoch - 1))
+
+
+def test_the_learning_rate_can_be_set_between_epochs():
+    """It holds from the next step on, and a state keeps it."""
+    split = random_split(rows=64, features=5)
+    trainer = make_trainer(split, epochs=2)
+    records = trainer.records()
+    rates = []
+    for record in records:
+        if isinstance(record, EpochRecord):
+            rates.append(record.learning_rate)
+            trainer.learning_rate = 0.0003
+    other = make_trainer(split, epochs=2)
+    other.restore(trainer.state())
+
+    assert rates == [0.001, 0.0003]
+    assert other.learning_rate == pytest.approx(0.0003)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epoch": 9}, "epoch must be a number from 0 to 2, got 9"),
+        ({"epoch": True}, "epoch must be a number from 0 to 2, got True"),
+        ({"step": -1}, "step must be a number from 0 to 4, got -1"),
+        ({"step": None}, "step must be a number from 0 to 4, got None"),
+        ({"top_k_hits": 101}, "top_k_hits must be a number from 0 to 100, got 101"),
+        ({"loss_sum": float("nan")}, "loss_sum must be a finite number, got nan"),
+        ({"loss_sum": "1"}, "loss_sum must be a finite number, got '1'"),
+        ({"step": 2}, "counts/confusion does not count the rows of 2 steps"),
+    ],
+)
+def test_a_state_that_no_training_has_is_refused(change, message):
+    """After one of four steps of 30 rows."""
+    trainer = make_trainer(random_split(rows=100, features=5), batch_size=30)
+    next(trainer.records())
+    state = trainer.state()
+    with pytest.raises(MtrainError) as error:
+        trainer.restore(TrainingState(state.arrays, {**state.cursor, **change}))
+
+    assert str(error.value) == message
+
+
+def test_a_state_says_what_its_arrays_are():
+    """Names, types and shapes: what a checkpoint is compared with before it is read."""
+    trainer = make_trainer(random_split(rows=64, features=5), settings={"model": {"hidden": 3}})
+    arrays = trainer.state().arrays
+
+    assert trainer.shapes == {name: (a.dtype.name, a.shape) for name, a in arrays.items()}
+    assert trainer.shapes["model/hidden_1/kernel"] == ("float32", (5, 3))
+    assert trainer.shapes["counts/confusion"] == ("int32", (10, 10))
+
+
+def test_a_weight_that_is_not_finite_is_not_saved():
+    """Within an epoch, where a dead ReLU hides it from the loss."""
+    trainer = make_trainer(random_split(rows=64, features=5))
+    next(trainer.records())
+    trainer._network.model.layers[0].bias.assign(np.full(64, np.nan))
+    with pytest.raises(DivergedError, match=r"epoch 1: model/hidden_1/bias is no longer finite"):
+        trainer.state()
+
+
+def test_inputs_that_are_not_scaled_are_named_as_the_cause():
+    """Rather than the learning rate."""
+    settings = {"optimizer": {"name": "sgd", "learning_rate": 10}, "model": {"hidden": "9x3"}}
+    trainer = make_trainer(random_split(rows=300), settings=settings, divisor=None)
+    with pytest.raises(DivergedError, match=r"up to 255, are not scaled; set dataset.scale"):
+        train(trainer)
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,12 @@ from scipy.stats import binomtest
 from sklearn import metrics as sklearn_metrics
 
 from mtrain.config.metrics import MetricConfig
+from mtrain.config.schema import PlateauConfig
 from mtrain.metrics.counts import class_counts, confusion_matrix
 from mtrain.metrics.epoch import epoch_figures, tally
 from mtrain.metrics.history import History
 from mtrain.metrics.intervals import wilson
-from mtrain.metrics.monitor import best_epoch, higher_is_better, should_stop
+from mtrain.metrics.monitor import Improvement, Plateau, higher_is_better
 from mtrain.metrics.report import make_report
 from mtrain.metrics.scores import log_loss, one_against_rest, threshold_counts, top_k_hits
 from mtrain.records import EpochRecord, Predictions, Tally
@@ -296,42 +297,75 @@ def test_average_precision_is_no_monitor_while_a_class_is_never_predicted():
         "fn": [[3, 3], [0, 10]],
     }
 
-    assert_allclose(history.monitored("val_precision_macro"), [0.7, nan])
+    assert history.monitored("val_precision_macro", 0) == 0.7
+    assert math.isnan(history.monitored("val_precision_macro", 1))
 
 
-def test_the_best_epoch_is_the_first_best_finite_one():
-    """NaN and infinity are never best."""
-    assert best_epoch([nan, 3.0, 1.0, 1.0, -math.inf], higher=False) == 2
-    assert best_epoch([0.1, math.inf, 0.5, 0.5], higher=True) == 2
-    assert best_epoch([nan, nan], higher=True) is None
+@pytest.mark.parametrize(
+    ("monitor", "values", "improvements"),
+    [
+        ("val_loss", [nan, 3.0, 1.0, 1.0, -math.inf], [1, 2]),
+        ("val_accuracy", [0.1, math.inf, 0.5, 0.5], [0, 2]),
+        ("accuracy", [nan, nan], []),
+    ],
+)
+def test_the_best_epoch_is_the_first_best_finite_one(monitor, values, improvements):
+    """NaN and infinity are never best, nor is a value that is no better."""
+    improvement = Improvement(monitor)
+
+    assert [index for index, value in enumerate(values) if improvement.add(value)] == improvements
     assert not higher_is_better("val_loss")
     assert not higher_is_better("fpr_macro")
     assert higher_is_better("val_recall_macro")
 
 
+EPOCHS = st.lists(st.integers(0, 6).map(lambda n: n / 4), min_size=1, max_size=14)
+MIN_DELTA = st.sampled_from([0.0, 0.25, 0.3])
+
+
 @settings(max_examples=200)
-@given(
-    st.lists(st.integers(0, 6).map(lambda n: n / 4), min_size=1, max_size=12),
-    st.integers(1, 4),
-    st.sampled_from([0.0, 0.25, 0.3]),
-    st.booleans(),
-)
-def test_early_stopping_stops_where_keras_does(values, patience, min_delta, higher):
+@given(EPOCHS, st.integers(1, 4), MIN_DELTA, st.sampled_from(["accuracy", "loss"]))
+def test_early_stopping_stops_where_keras_does(values, patience, min_delta, monitor):
     """The epoch at which its callback stops a training of these figures."""
-    callback = keras.callbacks.EarlyStopping(
-        "accuracy" if higher else "loss",
-        patience=patience,
-        min_delta=min_delta,
-        mode="max" if higher else "min",
-    )
+    mode = "max" if monitor == "accuracy" else "min"
+    callback = keras.callbacks.EarlyStopping(monitor, min_delta, patience, mode=mode)
     model = SimpleNamespace(stop_training=False, metrics=[])
     callback.set_model(model)
     callback.on_train_begin()
+    improvement = Improvement(monitor, min_delta)
     for epoch, value in enumerate(values):
-        callback.on_epoch_end(epoch, {callback.monitor: value})
-        ours = should_stop(
-            values[: epoch + 1], higher=higher, patience=patience, min_delta=min_delta
-        )
-        assert ours == model.stop_training
-        if ours:
+        callback.on_epoch_end(epoch, {monitor: value})
+        improvement.add(value)
+        assert (improvement.waited >= patience) == model.stop_training
+        if model.stop_training:
             break
+
+
+@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")  # Keras' own
+@settings(max_examples=300)
+@given(
+    EPOCHS,
+    st.integers(1, 3),
+    MIN_DELTA,
+    st.integers(0, 3),
+    st.sampled_from(["accuracy", "loss"]),
+)
+def test_the_learning_rate_is_reduced_where_keras_reduces_it(
+    values, patience, min_delta, cooldown, monitor
+):
+    """Epoch by epoch the rate of its callback, down to the smallest."""
+    optimizer = keras.optimizers.SGD(0.1)
+    mode = "max" if monitor == "accuracy" else "min"
+    callback = keras.callbacks.ReduceLROnPlateau(
+        monitor, 0.3, patience, mode=mode, min_delta=min_delta, cooldown=cooldown, min_lr=0.002
+    )
+    callback.set_model(SimpleNamespace(optimizer=optimizer, metrics=[]))
+    callback.on_train_begin()
+    config = PlateauConfig(factor=0.3, min_learning_rate=0.002)
+    plateau = Plateau(monitor, patience, min_delta, cooldown)
+    rate = np.float32(0.1)
+    for epoch, value in enumerate(values):
+        callback.on_epoch_end(epoch, {monitor: value})
+        if plateau.add(value):
+            rate = np.float32(config.reduced(float(rate)))
+        assert rate == optimizer.learning_rate.numpy()

@@ -199,7 +199,7 @@ def test_a_closed_pipe_does_not_stop_the_training(tmp_path):
     reading, writing = os.pipe()
     stream = os.fdopen(writing, "w", buffering=1)
     os.close(reading)
-    observed(PlainLines(stream), names_of(3))
+    observed(watch(stream), names_of(3))
     with pytest.raises(BrokenPipeError):  # it was closed indeed
         stream.close()
 

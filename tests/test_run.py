@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from mtrain.errors import MtrainError, UsageError
-from mtrain.run.checkpoint import find_checkpoint, read_checkpoint
+from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.directory import choose_directory, make_directory
 from mtrain.run.files import json_text, write_bytes, write_csv
-from mtrain.run.history import history_as_json, read_history, write_history
+from mtrain.run.history import read_history, write_history
+from mtrain.run.selection import find_checkpoint
 
 
 @pytest.fixture
@@ -87,20 +88,23 @@ def test_a_history_is_read_back_as_written(finished_run, tmp_path):
     [
         (lambda text: text[:200], "not JSON as mtrain writes it"),
         (lambda text: "[" * 100_000, "not JSON as mtrain writes it"),
-        (lambda text: text.replace('"schema": 1', '"schema": NaN', 1), "NaN is no number in JSON"),
+        (lambda text: text.replace('"schema":1', '"schema":NaN', 1), "NaN is no number in JSON"),
         (
-            lambda text: text.replace('"schema": 1', '"schema": 9', 1),
+            lambda text: text.replace('"schema":1', '"schema":9', 1),
             "its schema is 9, this mtrain",
         ),
         (lambda text: text.replace('"counts"', '"count"', 1), "no 'counts'"),
         (lambda text: "[]", "not a mapping"),
+        (lambda text: '{"schema": 1, "schema": 1}', "the key 'schema' stands twice"),
+        (lambda text: text.replace("[1,2,", "[2,1,", 1), "epoch must count 1, 2, 3, ..."),
+        (lambda text: text.replace('"epochs":[1,', '"epochs":[9,', 1), "segments have epochs 9 to"),
         (
-            lambda text: text.replace('"train": {"tp"', '"trai": {"tp"', 1),
+            lambda text: text.replace('"train":{"tp"', '"trai":{"tp"', 1),
             "counts must be of train",
         ),
         (lambda text: text.replace('"loss"', '"los"', 1), "no 'loss'"),
         (
-            lambda text: text.replace('"loss": [', '"loss": [1.0, ', 1),
+            lambda text: text.replace('"loss":[', '"loss":[1.0,', 1),
             "loss must have the shape (4,)",
         ),
     ],
@@ -118,13 +122,16 @@ def test_what_is_no_history_is_refused(copied_run, change, message):
 
 def test_a_checkpoint_holds_what_training_needs_to_go_on(finished_run):
     """Weights, the optimizer's moments, the cursor, the history, the config."""
-    checkpoint = read_checkpoint(find_checkpoint(finished_run).path)
+    path = find_checkpoint(finished_run).path
+    checkpoint = read_checkpoint(path)
 
-    assert {"model/hidden_1/kernel", "optimizer/mlp_output_bias_velocity"} <= set(
-        checkpoint.training.arrays
-    )
-    assert checkpoint.training.cursor["epoch"] == 4
-    assert checkpoint.history["epoch"] == [1, 2, 3, 4]
+    with np.load(path / "arrays.npz") as arrays:
+        names = set(arrays.files)
+    assert {"model/hidden_1/kernel", "optimizer/mlp_output_bias_velocity"} <= names
+    assert "counts/confusion" in names
+    assert checkpoint.cursor["epoch"] == 4
+    assert checkpoint.history.epoch == [1, 2, 3, 4]
+    assert checkpoint.best == path.name
     assert checkpoint.config.training.epochs == 4
     assert checkpoint.classes == tuple("0123456789")
 
@@ -132,11 +139,12 @@ def test_a_checkpoint_holds_what_training_needs_to_go_on(finished_run):
 def test_a_checkpoint_knows_nothing_of_later_epochs(finished_run):
     """The history in it ends where it does, its segments too."""
     history = read_history(finished_run)
-    early = history_as_json(history, 2)
+    early = history.until(2)
 
-    assert early["epoch"] == [1, 2]
-    assert early["segments"][0]["epochs"] == [1, 2]
-    assert early["segments"][0]["seconds"] == sum(history.seconds[:2])
+    assert early.epoch == [1, 2]
+    assert early.segments[0]["epochs"] == [1, 2]
+    assert early.scalars["val_loss"] == history.scalars["val_loss"][:2]
+    assert early.counts["val"]["tp"] == history.counts["val"]["tp"][:2]
 
 
 def test_best_and_last_name_the_checkpoints_that_are_kept(finished_run):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from contextlib import contextmanager
@@ -12,10 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 import mtrain
+from mtrain.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mtrain.config.load import Settings
     from mtrain.metrics.report import Report
 
 app = typer.Typer(
@@ -82,6 +85,17 @@ def mtrain_command(
         raise typer.Exit
 
 
+Device = Annotated[DeviceChoice, typer.Option(help="Where to train.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
+AllowDifferences = Annotated[
+    bool,
+    typer.Option(
+        "--allow-differences",
+        help="Go on with other settings, data, versions or another machine, and record which.",
+    ),
+]
+
+
 @app.command()
 def fit(
     config_file: Annotated[
@@ -93,22 +107,67 @@ def fit(
         Path | None,
         typer.Option(metavar="DIR", help="The run directory, new or empty. [outputs/<name>]"),
     ] = None,
-    device: Annotated[DeviceChoice, typer.Option(help="Where to train.")] = DeviceChoice.auto,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with the run in DIR if there is one, else start it."),
+    ] = False,
+    allow_differences: AllowDifferences = False,
+    device: Device = DeviceChoice.auto,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> int:
     """Train an experiment, and evaluate what it learned."""
+    if allow_differences and not resume:
+        raise UsageError("--allow-differences: is for --resume")
+
     from mtrain.config.load import parse_overrides, read_settings
 
     settings = read_settings(config_file, parse_overrides(overrides or []))
+    how = {"out": out, "device": device.value, "resume": resume}
+    return _train(
+        settings, {**how, "allow_differences": allow_differences}, quiet=quiet, as_json=as_json
+    )
+
+
+@app.command()
+def resume(
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run directory.", show_default=False)
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="training.epochs=N",
+            help="More epochs than the run was begun with; or another setting, see below.",
+        ),
+    ] = None,
+    allow_differences: AllowDifferences = False,
+    device: Device = DeviceChoice.auto,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> int:
+    """Go on with a run that was stopped or killed, as if it never had been."""
+    from mtrain.config.load import parse_overrides, read_settings
+    from mtrain.run.directory import RunDirectory
+
+    place = RunDirectory(run)
+    place.check_is_run()
+    place.refuse_links()
+    settings = read_settings(place.config, parse_overrides(overrides or []))
+    how = {"out": run, "device": device.value, "resume": True, "download": False}
+    return _train(
+        settings, {**how, "allow_differences": allow_differences}, quiet=quiet, as_json=as_json
+    )
+
+
+def _train(settings: Settings, how: dict[str, Any], *, quiet: bool, as_json: bool) -> int:
     config = settings.validate()
 
     from mtrain.report.console import watch
     from mtrain.train import train
 
-    observer = None if quiet else watch(sys.stderr)
     with settings.located():
-        run = train(config, out=out, device=device.value, observer=observer)
+        run = train(config, observer=None if quiet else watch(sys.stderr), **how)
     with _stdout() as stdout:
         if as_json:
             evaluation = run.report.metrics if run.report else None
@@ -201,11 +260,14 @@ def summary(
 
 @contextmanager
 def _stdout() -> Iterator[TextIO]:
-    """Standard output for results; whoever closed it, as `head` does, has had enough."""
+    """Standard output for results; whoever closed it, as `head` does, or left has had enough."""
     try:
         yield sys.stdout
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
+        gone = error.errno == errno.EIO  # the terminal is
+        if not (gone or isinstance(error, BrokenPipeError)):
+            raise
         # What is still buffered goes nowhere, or the interpreter would complain as it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

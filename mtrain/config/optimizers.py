@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Lt
 from pydantic import BeforeValidator, Field, model_validator
 
+from mtrain.config.schedules import LearningRate  # noqa: TC001 -- pydantic reads it
 from mtrain.config.section import Section, named
 
 Positive = Annotated[float, Gt(0)]
@@ -17,8 +18,8 @@ class _Optimizer(Section):
     name: str
     """The optimizer's name."""
 
-    learning_rate: Positive = 0.001
-    """Step size."""
+    learning_rate: LearningRate = 0.001
+    """Step size, or a schedule that sets it step by step."""
 
     weight_decay: Annotated[float, Ge(0)] | None = None
     """Each step takes this times the learning rate off every weight; null: none."""
@@ -49,8 +50,8 @@ class SGD(_Optimizer):
 
     name: Literal["sgd"] = "sgd"
 
-    learning_rate: Positive = 0.01
-    """Step size."""
+    learning_rate: LearningRate = 0.01
+    """Step size, or a schedule that sets it step by step."""
 
     momentum: Annotated[float, Ge(0), Lt(1)] = 0.0
     """Share of the previous step that is taken again."""

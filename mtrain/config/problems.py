@@ -33,6 +33,7 @@ _EXPECTED = {
     "less_than": "must be below {lt:g}",
     "less_than_equal": "must be at most {le:g}",
     "too_long": "must have at most {max_length} items",
+    "too_short": "must have at least {min_length} items",
     "literal_error": "must be {expected}",
 }
 
@@ -57,7 +58,7 @@ def describe(error: ErrorDetails, data: Any) -> tuple[Keys, str]:
     if kind not in _EXPECTED:
         return keys, f"{error['msg']}, got {shown(found)}"
     expected = _EXPECTED[kind].format(**context)
-    if kind == "too_long":
+    if kind in {"too_long", "too_short"}:
         return keys, f"{expected}, got {context['actual_length']}"
     if kind == "literal_error" and isinstance(found, str):
         known = re.findall("'(.*?)'", context["expected"])

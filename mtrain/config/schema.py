@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from annotated_types import Ge, Le, Lt, MaxLen
+from annotated_types import Ge, Gt, Le, Lt, MaxLen
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from mtrain.config.dataset import DatasetConfig
@@ -76,6 +77,13 @@ class ModelConfig(Section):
     l2: Annotated[float, Ge(0)] = 0.0
     """This times the sum of all squared kernel weights is added to the loss."""
 
+    def parameters(self, n_features: int, n_classes: int) -> int:
+        """How many weights a model of this shape has, as Keras counts them."""
+        outputs = 1 if n_classes == 2 else n_classes
+        sizes = (n_features, *self.hidden, outputs)
+        dense = sum((inputs + 1) * units for inputs, units in itertools.pairwise(sizes))
+        return dense + (4 * sum(self.hidden) if self.batch_norm else 0)
+
     @model_validator(mode="after")
     def _nothing_is_ignored(self) -> ModelConfig:
         if not self.hidden:
@@ -118,6 +126,32 @@ class EarlyStoppingConfig(Section):
     """A change must be larger than this to be an improvement."""
 
 
+class PlateauConfig(Section):
+    """Take smaller steps once a figure of the history no longer improves."""
+
+    monitor: str = "val_loss"
+    """A scalar of the history."""
+
+    factor: Annotated[float, Gt(0), Lt(1)] = 0.1
+    """The learning rate becomes this times what it was."""
+
+    patience: Count = 10
+    """Epochs without improvement after which it does."""
+
+    min_delta: Annotated[float, Ge(0)] = 0.0001
+    """A change must be larger than this to be an improvement."""
+
+    cooldown: Annotated[int, Ge(0)] = 0
+    """Epochs after it in which none is counted."""
+
+    min_learning_rate: Annotated[float, Ge(0)] = 0.0
+    """It becomes no smaller than this."""
+
+    def reduced(self, rate: float) -> float:
+        """The learning rate after `rate`."""
+        return max(rate * self.factor, min(rate, self.min_learning_rate))
+
+
 class TrainingConfig(Section):
     """How long and in which steps the model is trained."""
 
@@ -133,6 +167,9 @@ class TrainingConfig(Section):
     early_stopping: EarlyStoppingConfig | None = None
     """When to stop before the last epoch; null: never."""
 
+    reduce_on_plateau: PlateauConfig | None = None
+    """When to reduce the learning rate; null: never."""
+
     save_best: str | None = "auto"
     """The scalar of the history by which the best epoch's checkpoint is kept; auto: val_loss, and
     none without validation; null: none."""
@@ -140,6 +177,17 @@ class TrainingConfig(Section):
     compile: Literal["auto", "graph", "xla"] = "auto"
     """How the training loop is compiled: as stock Keras computes, bit for bit; or by XLA, faster.
     auto: by a written rule from the batch size and the device."""
+
+
+class CheckpointConfig(Section):
+    """How often the state of training is saved, and how many of the saved ones are kept."""
+
+    every_seconds: Annotated[float, Ge(0)] = 30.0
+    """Least time from one checkpoint to the next, within an epoch as well; a kill costs at most
+    this much training. There is always one when training ends."""
+
+    keep: Count = 2
+    """Newest checkpoints that stay, besides the best."""
 
 
 class Config(Section):
@@ -163,6 +211,7 @@ class Config(Section):
     """Figures of each epoch in the history."""
 
     training: TrainingConfig = TrainingConfig()
+    checkpoint: CheckpointConfig = CheckpointConfig()
 
     @property
     def monitors(self) -> tuple[str, ...]:
@@ -174,12 +223,10 @@ class Config(Section):
 
     def conflicts(self) -> Iterator[tuple[Keys, str]]:
         """Settings that cannot work together: where each stands, and what is wrong."""
-        stopping = self.training.early_stopping
+        stopping, plateau = self.training.early_stopping, self.training.reduce_on_plateau
         for keys, monitor in (
-            (
-                ("training", "early_stopping", "monitor"),
-                None if stopping is None else stopping.monitor,
-            ),
+            (("training", "early_stopping", "monitor"), getattr(stopping, "monitor", None)),
+            (("training", "reduce_on_plateau", "monitor"), getattr(plateau, "monitor", None)),
             (("training", "save_best"), self.save_best),
         ):
             if monitor is not None and monitor not in self.monitors:
@@ -187,6 +234,10 @@ class Config(Section):
                 if monitor.startswith("val_") and self.dataset.validation is None:
                     why = f"dataset.validation is null; {why}"
                 yield keys, f"{monitor!r} is no figure of this run; {why}"
+        if plateau is not None and isinstance(self.optimizer.learning_rate, Section):
+            schedule = self.optimizer.learning_rate.name
+            problem = f"optimizer.learning_rate is {schedule}, which alone sets the rate"
+            yield ("training", "reduce_on_plateau"), problem
 
     def class_conflicts(self, n_classes: int) -> Iterator[tuple[Keys, str]]:
         """Settings that cannot work with so many classes, as `conflicts` gives them."""

@@ -17,14 +17,20 @@ if TYPE_CHECKING:
 
 
 def load_dataset(
-    config: DatasetConfig, *, scaler: Arrays | None = None, progress: bool = True
+    config: DatasetConfig,
+    *,
+    scaler: Arrays | None = None,
+    progress: bool = True,
+    download: bool = True,
 ) -> Dataset:
-    """Read, split, draw and scale; `progress` shows a bar while something is downloaded.
+    """Read, split, draw and scale.
+
+    `download` lets data be fetched that is not on this machine, `progress` shows a bar meanwhile.
 
     `scaler` is what scaling learned from another training split; None: it learns from this one.
     Raises `MtrainError` for data that is missing, damaged, or does not fit the config.
     """
-    source = read_source(config, progress=progress)
+    source = read_source(config, progress=progress, download=download)
     classes = source.classes if config.classes is None else config.classes
     _check_labels(source, config, len(classes))
 
@@ -64,12 +70,12 @@ def dataset_shape(config: DatasetConfig) -> tuple[int, int]:
     """
     n_classes = 10 if config.classes is None else len(config.classes)
     if config.path is not None:
-        source = read_source(config, progress=False)
+        source = read_source(config, progress=False, download=False)
         return source.train.features.shape[1], n_classes
     return 8 * 8 if config.name == "digits" else 28 * 28, n_classes
 
 
-def read_source(config: DatasetConfig, *, progress: bool) -> Source:
+def read_source(config: DatasetConfig, *, progress: bool, download: bool) -> Source:
     """The data set that `config` names, as it is."""
     if config.name == "digits":
         from mtrain.data.digits import read_digits
@@ -77,7 +83,7 @@ def read_source(config: DatasetConfig, *, progress: bool) -> Source:
         return read_digits()
     from mtrain.data.mnist import read_mnist
 
-    return read_mnist(config.name, config.path, progress=progress)
+    return read_mnist(config.name, config.path, progress=progress, download=download)
 
 
 def _check_labels(source: Source, config: DatasetConfig, n_classes: int) -> None:

@@ -16,7 +16,7 @@ DOWNLOAD_FROM = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 """Where Keras has them from, too."""
 
 
-def download(file: str, known_hash: str, folder: Path, *, progress: bool) -> None:
+def fetch(file: str, known_hash: str, folder: Path, *, progress: bool) -> None:
     """Fetch `file` into `folder`; raises `MtrainError` without network or on a wrong hash."""
     pooch.get_logger().setLevel("WARNING")  # the bar says that something is downloaded
     try:

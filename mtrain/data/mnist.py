@@ -46,10 +46,10 @@ Arrays = list[np.ndarray[Any, Any]]
 """Training images and labels, test images and labels."""
 
 
-def read_mnist(name: str, path: str | None, *, progress: bool) -> Source:
-    """`mnist` or `fashion_mnist` from `path`, else found, else downloaded with a progress bar.
+def read_mnist(name: str, path: str | None, *, progress: bool, download: bool) -> Source:
+    """`mnist` or `fashion_mnist` from `path`, else found, else downloaded, where it may be.
 
-    Raises `MtrainError` if `path` holds no such data, or nothing is found and there is no network.
+    `progress` shows a bar meanwhile. Raises `MtrainError` if `path` holds no such data, or nothing is found and there is no network.
     """
     if path is not None:
         where = Path(path)
@@ -57,14 +57,15 @@ def read_mnist(name: str, path: str | None, *, progress: bool) -> Source:
     elif name == "mnist":
         where = keras_folder() / "mnist.npz"
         if not where.exists():
-            _download(name, {"mnist.npz": MNIST_HASH}, where.parent, progress=progress)
+            hashes = {"mnist.npz": MNIST_HASH}
+            _fetch(name, hashes, where.parent, progress=progress, download=download)
         arrays = _read_npz(where)
     else:
         where = keras_folder() / "fashion-mnist"
         if not _is_complete(where):
             where = DEBIAN_FOLDER if _is_complete(DEBIAN_FOLDER) else where
         if not _is_complete(where):
-            _download(name, FASHION_HASHES, where, progress=progress)
+            _fetch(name, FASHION_HASHES, where, progress=progress, download=download)
         arrays = read_folder(where)
     train = checked_split(arrays[0], arrays[1], str(where), "training")
     test = checked_split(arrays[2], arrays[3], str(where), "test")
@@ -98,22 +99,26 @@ def read_folder(folder: Path) -> Arrays:
     return [read_idx(file) for name in IDX_NAMES if (file := _idx_file(folder, name))]
 
 
-def _download(name: str, hashes: dict[str, str], folder: Path, *, progress: bool) -> None:
-    from mtrain.data.download import download  # its libraries take a third of a second to load
+def _fetch(
+    name: str, hashes: dict[str, str], folder: Path, *, progress: bool, download: bool
+) -> None:
+    remedies = [
+        "set dataset.path to a folder with its four IDX files",
+        f"put {' and '.join(hashes)} into {folder}",
+    ]
+    if name == "fashion_mnist":
+        remedies.append("install Debian's package dataset-fashion-mnist")
+    missing = f"dataset.name: {name} is not on this machine and "
+    remedy = "; or ".join(remedies)
+    if not download:
+        raise MtrainError(f"{missing}only `mtrain fit CONFIG` downloads; {remedy}")
+    from mtrain.data.download import fetch  # its libraries take a third of a second to load
 
     try:
         for file, known_hash in hashes.items():
-            download(file, known_hash, folder, progress=progress)
+            fetch(file, known_hash, folder, progress=progress)
     except MtrainError as error:
-        remedies = [
-            "set dataset.path to a folder with its four IDX files",
-            f"put {' and '.join(hashes)} into {folder}",
-        ]
-        if name == "fashion_mnist":
-            remedies.append("install Debian's package dataset-fashion-mnist")
-        raise MtrainError(
-            f"dataset.name: {name} is not on this machine and {error}; {'; or '.join(remedies)}"
-        ) from error
+        raise MtrainError(f"{missing}{error}; {remedy}") from error
 
 
 def _is_complete(folder: Path) -> bool:

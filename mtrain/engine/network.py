@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from mtrain.errors import MtrainError
-
 if TYPE_CHECKING:
-    from mtrain.records import Arrays
+    from mtrain.records import Arrays, Shapes
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,21 +85,12 @@ def take_arrays(variables: Variables) -> Arrays:
     return {name: variable.numpy().copy() for name, variable in variables.items()}
 
 
+def variable_shapes(variables: Variables) -> Shapes:
+    """What `put_arrays` wants."""
+    return {name: (variable.dtype, tuple(variable.shape)) for name, variable in variables.items()}
+
+
 def put_arrays(variables: Variables, arrays: Arrays) -> None:
-    """Put back what `take_arrays` took; raises `MtrainError` for arrays that do not fit."""
-    problems = [f"{name} is missing" for name in variables if name not in arrays]
-    problems += [f"{name} is not of this model" for name in arrays if name not in variables]
-    for name, variable in variables.items():
-        if (array := arrays.get(name)) is None:
-            continue
-        if (variable.shape, variable.dtype) != (array.shape, array.dtype.name):
-            problems.append(
-                f"{name} must be {variable.dtype} {tuple(variable.shape)}, "
-                f"got {array.dtype} {array.shape}"
-            )
-        elif not np.isfinite(array).all():
-            problems.append(f"{name} holds a value that is not finite")
-    if problems:
-        raise MtrainError(f"arrays do not fit the config: {'; '.join(problems)}")
+    """Put back what `take_arrays` took: arrays of the `variable_shapes`."""
     for name, variable in variables.items():
         variable.assign(arrays[name])

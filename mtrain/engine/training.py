@@ -14,10 +14,11 @@ from mtrain.engine.network import (
     optimizer_variables,
     put_arrays,
     take_arrays,
+    variable_shapes,
 )
 from mtrain.engine.prediction import Predictor
-from mtrain.errors import DivergedError
-from mtrain.records import EpochRecord, Ints, Progress, Split, Tally, TrainingState
+from mtrain.errors import DivergedError, MtrainError
+from mtrain.records import EpochRecord, Ints, Progress, Shapes, Split, Tally, TrainingState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,10 +31,11 @@ if TYPE_CHECKING:
 # long enough that a call costs nothing beside it.
 CHUNK_SECONDS = (0.05, 0.25)
 
-REMEDY = (
-    "training diverged; a smaller optimizer.learning_rate, optimizer.clipnorm or scaled inputs "
-    "may help"
-)
+LARGE_INPUT = 100.0
+"""Inputs beyond this are likelier than the learning rate to be why a training diverges."""
+
+CONFUSION = "counts/confusion"
+"""The name in a state's arrays of what the epoch under way has counted so far."""
 
 Carried = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 """Sum of the rows' losses (float64), confusion matrix (K, K) and top-k hits (int32) so far.
@@ -58,6 +60,7 @@ class Trainer:
         *,
         epochs: int,
         batch_size: int,
+        schedule: keras.optimizers.schedules.LearningRateSchedule | None = None,
         shuffle: bool = True,
         seed: int = 0,
         jit_compile: bool = False,
@@ -69,6 +72,7 @@ class Trainer:
         self.parameters = network.model.count_params()
         self._network = network
         self._optimizer = optimizer
+        self._schedule = schedule
         self._train = train
         self._val = val
         self._shuffle = shuffle
@@ -103,42 +107,78 @@ class Trainer:
                 self._run_chunk(order)
                 tally = self._tally()
                 if not math.isfinite(tally.loss):
-                    where = f"epoch {epoch}, step {self._step}"
-                    raise DivergedError(f"{where}: the loss is {tally.loss}; {REMEDY}")
-                rows = min(self._step * self.batch_size, len(self._train))
-                yield Progress(epoch, self._step, self.steps, rows, tally)
+                    what = f"the loss is {tally.loss}"
+                    raise self._diverged(f"epoch {epoch}, step {self._step}", what)
+                yield Progress(epoch, self._step, self.steps, self._rows(self._step), tally)
             self._check_weights(epoch)
             val = None if self._val is None else self._predictor.predict(self._val)
             if val is not None and not math.isfinite(val.loss):
-                raise DivergedError(f"epoch {epoch}: the validation loss is {val.loss}; {REMEDY}")
-            rate = _shortest(self._optimizer.learning_rate)
-            record = EpochRecord(epoch, rate, self._tally(), val)
+                raise self._diverged(f"epoch {epoch}", f"the validation loss is {val.loss}")
+            record = EpochRecord(epoch, self._last_learning_rate(), self._tally(), val)
             self._epoch, self._step, self._carried = epoch, 0, self._nothing_yet()
             yield record
 
+    @property
+    def is_within_epoch(self) -> bool:
+        """Whether an epoch is under way."""
+        return self._step > 0
+
+    @property
+    def learning_rate(self) -> float:
+        """That of the next step; it can be set where no schedule does."""
+        return float(self._optimizer.learning_rate)
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        self._optimizer.learning_rate = rate
+
+    @property
+    def shapes(self) -> Shapes:
+        """What the arrays of a state must be."""
+        k = self._network.n_classes
+        return variable_shapes(self._variables) | {CONFUSION: ("int32", (k, k))}
+
     def state(self) -> TrainingState:
-        """Copies of every variable, and where in which epoch training is."""
+        """Copies of every variable, and where in which epoch training is.
+
+        Raises `DivergedError` where a weight is not finite.
+        """
+        if self._step:
+            self._check_weights(self._epoch + 1)
         loss, confusion, hits = (value.numpy() for value in self._carried)
         return TrainingState(
-            take_arrays(self._variables),
+            take_arrays(self._variables) | {CONFUSION: confusion},
             {
                 "epoch": self._epoch,
                 "step": self._step,
                 "loss_sum": float(loss),
-                "confusion": confusion.tolist(),
                 "top_k_hits": int(hits),
             },
         )
 
     def restore(self, state: TrainingState) -> None:
-        """Be where another trainer was; raises `MtrainError` for arrays that do not fit."""
-        put_arrays(self._variables, state.arrays)
-        cursor = state.cursor
-        self._epoch, self._step = cursor["epoch"], cursor["step"]
+        """Be where another trainer was.
+
+        The arrays must be of `shapes`. Raises `MtrainError` for values that no training has.
+        """
+        arrays, cursor = dict(state.arrays), state.cursor
+        confusion = arrays.pop(CONFUSION)
+        loss_sum = cursor.get("loss_sum")
+        limits = {"epoch": self.epochs, "step": self.steps, "top_k_hits": len(self._train)}
+        for name, limit in limits.items():
+            if type(value := cursor.get(name)) is not int or not 0 <= value <= limit:
+                raise MtrainError(f"{name} must be a number from 0 to {limit:,}, got {value!r:.40}")
+        if type(loss_sum) is not float or not math.isfinite(loss_sum):
+            raise MtrainError(f"loss_sum must be a finite number, got {loss_sum!r:.40}")
+        epoch, step = cursor["epoch"], cursor["step"]
+        if confusion.min() < 0 or confusion.sum() != self._rows(step):
+            raise MtrainError(f"{CONFUSION} does not count the rows of {step:,} steps")
+        put_arrays(self._variables, arrays)
+        self._epoch, self._step = epoch, step
         self._carried = (
-            tf.constant(cursor["loss_sum"], tf.float64),
-            tf.constant(cursor["confusion"], tf.int32),
-            tf.constant(cursor["top_k_hits"], tf.int32),
+            tf.constant(loss_sum, tf.float64),
+            tf.constant(confusion),
+            tf.constant(cursor["top_k_hits"]),
         )
 
     def _order(self, epoch: int) -> np.ndarray[Any, np.dtype[np.int32]]:
@@ -228,10 +268,33 @@ class Trainer:
         loss = float(loss_sum) / int(counts.sum())
         return Tally(loss, counts, None if self._top_k is None else int(hits))
 
+    def _rows(self, steps: int) -> int:
+        """How many rows so many steps see."""
+        return min(steps * self.batch_size, len(self._train))
+
+    def _last_learning_rate(self) -> float:
+        """That of the last step."""
+        if self._schedule is None:
+            return _shortest(self._optimizer.learning_rate)
+        return _shortest(self._schedule(self._optimizer.iterations - 1))
+
     def _check_weights(self, epoch: int) -> None:
         for name, variable in model_variables(self._network.model).items():
             if not np.isfinite(variable.numpy()).all():
-                raise DivergedError(f"epoch {epoch}: {name} is no longer finite; {REMEDY}")
+                raise self._diverged(f"epoch {epoch}", f"{name} is no longer finite")
+
+    def _diverged(self, where: str, what: str) -> DivergedError:
+        largest = float(np.abs(self._train.features).max())
+        if self._network.divisor is not None:
+            largest /= float(self._network.divisor.numpy())
+        if largest > LARGE_INPUT:
+            cause = f"the inputs, up to {largest:g}, are not scaled; set dataset.scale"
+        else:
+            cause = (
+                f"the learning rate, {self.learning_rate:g}, is too large; a smaller one or "
+                "optimizer.clipnorm may help"
+            )
+        return DivergedError(f"{where}: {what}: training diverged, likely because {cause}")
 
 
 def _shortest(value: Any) -> float:

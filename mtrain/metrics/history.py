@@ -51,18 +51,38 @@ class History:
                 column = self.per_class.setdefault(split, {}).setdefault(key, [])
                 column.append(values.tolist())
 
-    def monitored(self, monitor: str) -> list[float]:
-        """The scalar of each epoch, NaN where it cannot tell a better epoch from a worse one.
+    def until(self, epochs: int) -> History:
+        """The history as it was after so many epochs of its last segment."""
+        if epochs == len(self.epoch):
+            return self
+
+        def first(columns: dict[str, Any]) -> dict[str, Any]:
+            return {key: column[:epochs] for key, column in columns.items()}
+
+        *segments, last = self.segments
+        return History(
+            run=self.run,
+            classes=self.classes,
+            epoch=self.epoch[:epochs],
+            seconds=self.seconds[:epochs],
+            scalars=first(self.scalars),
+            counts={split: first(columns) for split, columns in self.counts.items()},
+            per_class={split: first(columns) for split, columns in self.per_class.items()},
+            segments=[*segments, {**last, "epochs": [last["epochs"][0], epochs]}],
+        )
+
+    def monitored(self, monitor: str, index: int) -> float:
+        """A scalar of one epoch, NaN where it cannot tell a better epoch from a worse one.
 
         An average precision rises when a class stops being predicted, so it says nothing of an
         epoch in which a class that is present never was.
         """
-        values = self.scalars[monitor]
-        if monitor.removeprefix("val_") not in {"precision_macro", "precision_weighted"}:
-            return values
-        tp, fp, fn = self._counts("val" if monitor.startswith("val_") else "train")
-        blind = ((tp + fn > 0) & (tp + fp == 0)).any(axis=1)
-        return [math.nan if hidden else value for hidden, value in zip(blind, values, strict=True)]
+        if monitor.removeprefix("val_") in {"precision_macro", "precision_weighted"}:
+            counts = self.counts["val" if monitor.startswith("val_") else "train"]
+            tp, fp, fn = (np.array(counts[key][index]) for key in ("tp", "fp", "fn"))
+            if ((tp + fn > 0) & (tp + fp == 0)).any():
+                return math.nan
+        return self.scalars[monitor][index]
 
     def accuracy(self, split: str) -> Floats:
         """Share of the rows of `train` or `val` that were predicted right; shape (epochs,)."""

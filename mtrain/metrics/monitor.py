@@ -1,4 +1,8 @@
-"""Which epoch was best, and whether it is time to stop: from the figures alone, no state."""
+"""Whether a figure of the history still improves, epoch by epoch.
+
+What is here is fed an epoch's value at a time and remembers nothing that a history does not say:
+fed the history again, it is where it was.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,8 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from mtrain.config.schema import PlateauConfig, TrainingConfig
+    from mtrain.metrics.history import History
 
 
 def higher_is_better(monitor: str) -> bool:
@@ -15,24 +20,83 @@ def higher_is_better(monitor: str) -> bool:
     return name not in {"loss", "log_loss"} and not name.startswith("fpr")
 
 
-def best_epoch(values: Sequence[float], *, higher: bool) -> int | None:
-    """Index of the first best finite value; None where none is finite."""
-    finite = [i for i, value in enumerate(values) if math.isfinite(value)]
-    if not finite:
-        return None
-    return max(finite, key=lambda i: (values[i] if higher else -values[i], -i))
+class Improvement:
+    """The best value so far, and for how many epochs it has been that.
 
-
-def should_stop(values: Sequence[float], *, higher: bool, patience: int, min_delta: float) -> bool:
-    """Whether the last `patience` epochs brought no improvement by more than `min_delta`.
-
-    As Keras' EarlyStopping; a value that is not finite is no improvement.
+    As Keras' EarlyStopping counts; a value that is not finite is no improvement.
     """
-    best = -math.inf
-    waited = 0
-    for value in values:
-        signed = value if higher else -value
-        waited += 1
-        if math.isfinite(value) and signed - min_delta > best:
-            best, waited = signed, 0
-    return waited >= patience
+
+    def __init__(self, monitor: str, min_delta: float = 0.0) -> None:
+        """A change of the scalar `monitor` must be larger than `min_delta` to be one."""
+        self.waited = 0
+        self._sign = 1 if higher_is_better(monitor) else -1
+        self._min_delta = min_delta
+        self._best = -math.inf
+
+    def add(self, value: float) -> bool:
+        """Take the next epoch's value; returns whether it is an improvement."""
+        signed = self._sign * value
+        if math.isfinite(value) and signed - self._min_delta > self._best:
+            self._best, self.waited = signed, 0
+            return True
+        self.waited += 1
+        return False
+
+
+class Plateau:
+    """Whether a figure has stopped improving, as Keras' ReduceLROnPlateau counts."""
+
+    def __init__(self, monitor: str, patience: int, min_delta: float, cooldown: int) -> None:
+        """Of `patience` epochs without improvement; `cooldown` epochs after it count for none."""
+        self._improvement = Improvement(monitor, min_delta)
+        self._patience = patience
+        self._cooldown = cooldown
+        self._cooling = 0
+
+    def add(self, value: float) -> bool:
+        """Take the next epoch's value; returns whether a plateau is reached with it."""
+        self._improvement.add(value)
+        if self._cooling:
+            self._cooling -= 1
+            if self._cooling or self._improvement.waited == 0:
+                self._improvement.waited = 0
+                return False
+            self._improvement.waited = 1
+        if self._improvement.waited < self._patience:
+            return False
+        self._improvement.waited = 0
+        self._cooling = self._cooldown
+        return True
+
+
+class Course:
+    """What the history of a training means for the rest of it."""
+
+    def __init__(self, config: TrainingConfig, history: History) -> None:
+        """Takes the epochs that the history holds already."""
+        self._stopping, self._reducing = config.early_stopping, config.reduce_on_plateau
+        self._history = history
+        if self._stopping is not None:
+            self._improvement = Improvement(self._stopping.monitor, self._stopping.min_delta)
+        if (reducing := self._reducing) is not None:
+            self._plateau = Plateau(
+                reducing.monitor, reducing.patience, reducing.min_delta, reducing.cooldown
+            )
+        for index in range(len(history.epoch)):
+            self.add(index)
+
+    def add(self, index: int = -1) -> PlateauConfig | None:
+        """Take an epoch of the history; returns how to reduce the learning rate, if it is time."""
+        if (stopping := self._stopping) is not None:
+            self._improvement.add(self._history.monitored(stopping.monitor, index))
+        if (reducing := self._reducing) is None:
+            return None
+        reached = self._plateau.add(self._history.monitored(reducing.monitor, index))
+        return reducing if reached else None
+
+    @property
+    def early_stop(self) -> str | None:
+        """Why training is to stop before its last epoch; None if it is not."""
+        if (stopping := self._stopping) is None or self._improvement.waited < stopping.patience:
+            return None
+        return f"{stopping.monitor} has not improved for {stopping.patience} epochs"

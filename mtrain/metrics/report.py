@@ -56,7 +56,7 @@ def make_report(
     checkpoint: str,
     selected: bool = False,
     threshold: float | None = None,
-    data: dict[str, str] | None = None,
+    data: dict[str, Any] | None = None,
 ) -> Report:
     """Work out every figure of `predictions` on the split called `split`.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, TextIO
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from mtrain.report.plain import PlainLines
 
@@ -11,13 +12,40 @@ if TYPE_CHECKING:
     from mtrain.observer import Observer
 
 
+class Unbroken:
+    """A stream to write to that loses what nobody reads any longer.
+
+    Whoever read may have had enough, as after `2>&1 | head`, or the terminal is gone; that is no
+    reason to stop training.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """As the stream's own."""
+        try:
+            return self._stream.write(text)
+        except OSError:
+            return len(text)
+
+    def flush(self) -> None:
+        """As the stream's own."""
+        with suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 def watch(stream: TextIO) -> Observer:
     """What shows a training on `stream`: a live table on a terminal that can, else plain lines."""
+    lasting = cast("TextIO", Unbroken(stream))
     capable = stream.isatty() and os.environ.get("TERM", "dumb") not in {"dumb", "unknown"}
     if capable and not os.environ.get("CI"):
         from rich.console import Console
 
         from mtrain.report.live import LiveTable
 
-        return LiveTable(Console(file=stream, highlight=False))
-    return PlainLines(stream)
+        return LiveTable(Console(file=lasting, highlight=False))
+    return PlainLines(lasting)

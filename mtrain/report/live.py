@@ -57,6 +57,10 @@ class LiveTable(Observer):
         self._counts: ClassCounts | None = None
         self._compared_with: ClassCounts | None = None
 
+    def note(self, text: str) -> None:
+        """A line above the display."""
+        self._console.print(Text(inert(text)))
+
     def prepare(self) -> None:
         """Say what takes so long, in a line that goes away."""
         self._console.print(Text(PREPARING, style="dim"), end="\r")

@@ -24,9 +24,12 @@ class PlainLines(Observer):
 
     def __init__(self, stream: TextIO = sys.stderr) -> None:
         self._stream = stream
-        self._is_closed = False
         self._classes: tuple[str, ...] = ()
         self._epochs = 0
+
+    def note(self, text: str) -> None:
+        """A line."""
+        self._write(inert(text))
 
     def begin(self, device: str, config: Config, dataset: Dataset, parameters: int) -> None:
         """Say where and what is trained."""
@@ -60,13 +63,7 @@ class PlainLines(Observer):
             self._write(f"Training ended: {why}.")
 
     def _write(self, line: str) -> None:
-        if self._is_closed:
-            return
-        try:
-            print(line, file=self._stream, flush=True)
-        except BrokenPipeError:
-            # Nobody reads any longer, as after `2>&1 | head`; that is no reason to stop training.
-            self._is_closed = True
+        print(line, file=self._stream, flush=True)
 
 
 def opening_lines(

@@ -3,43 +3,52 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import shutil
-import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mtrain.config.load import load_config
 from mtrain.errors import MtrainError, UsageError
-from mtrain.records import Arrays, TrainingState
-from mtrain.run.directory import RunDirectory
+from mtrain.run.arrays import npz_bytes, read_arrays
 from mtrain.run.files import (
+    LARGEST_JSON,
     flush_directory,
-    npz_bytes,
-    read_json,
+    json_bytes,
+    parse_json,
+    read_bytes,
     write_bytes,
-    write_json,
     write_text,
 )
+from mtrain.run.history import history_as_json, history_from_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from mtrain.config.schema import Config
+    from mtrain.metrics.history import History
+    from mtrain.records import Arrays, Shapes
+    from mtrain.run.directory import RunDirectory
 
-SCHEMA = 1
+SCHEMA = 2
 ARRAYS = "arrays.npz"
 STATE = "state.json"
 SUMS = "SHA256SUMS"
 
-_NAME = re.compile(r"epoch-\d{4,}(-step-\d{6,})?")
+NAME = re.compile(r"epoch-(\d{4,10})(?:-step-(\d{6,12}))?")
+
+GROUPS = ("model/", "optimizer/", "counts/", "scaler/")
+"""What the names of arrays begin with."""
+
+MOST_PER_PARAMETER = 4 * 5
+"""Bytes: the float32 itself, and what the most elaborate optimizer remembers of it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """All that a model is, and all that its training needs to go on."""
+    """All that training needs to go on, but for the arrays."""
 
     config: Config
     classes: tuple[str, ...]
@@ -47,48 +56,54 @@ class Checkpoint:
     device: str
     """The kind it was trained on, `cpu` or `gpu`."""
 
-    scaler: Arrays
-    """What scaling learned from the training split, by name."""
+    identity: Mapping[str, Any]
+    """What a resumed run must share to be the same to the last bit, by dotted key."""
 
-    training: TrainingState
-    history: dict[str, Any]
-    """The content of `history.json` so far."""
+    cursor: Mapping[str, Any]
+    """Of the `TrainingState`."""
+
+    seconds: float
+    """How long the epoch under way has taken so far."""
+
+    best: str | None
+    """The name of the checkpoint of the best epoch so far."""
+
+    history: History
+    """Up to the last whole epoch."""
 
     @property
     def name(self) -> str:
         """`epoch-0007` after seven epochs, `epoch-0008-step-000350` within the next."""
-        epoch, step = self.training.cursor["epoch"], self.training.cursor["step"]
+        epoch, step = self.cursor["epoch"], self.cursor["step"]
         return f"epoch-{epoch + 1:04}-step-{step:06}" if step else f"epoch-{epoch:04}"
 
 
-def save_checkpoint(run: RunDirectory, checkpoint: Checkpoint) -> str:
-    """Write the checkpoint, unless it is there; returns its name."""
+def save_checkpoint(run: RunDirectory, checkpoint: Checkpoint, arrays: Arrays) -> str:
+    """Write a checkpoint, in place of any of its name; returns its name."""
     name = checkpoint.name
     path = run.checkpoints / name
-    if path.exists():
-        return name
     beside = run.checkpoints / f".{name}.tmp"
+    state = {
+        "schema": SCHEMA,
+        "config": checkpoint.config.model_dump(mode="json"),
+        "classes": checkpoint.classes,
+        "n_features": checkpoint.n_features,
+        "device": checkpoint.device,
+        "identity": checkpoint.identity,
+        "cursor": checkpoint.cursor,
+        "seconds": checkpoint.seconds,
+        "best": checkpoint.best,
+        "history": history_as_json(checkpoint.history),
+    }
     try:
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir(parents=True)
-        scaler = {f"scaler/{key}": array for key, array in checkpoint.scaler.items()}
-        write_bytes(beside / ARRAYS, npz_bytes(checkpoint.training.arrays | scaler))
-        write_json(
-            beside / STATE,
-            {
-                "schema": SCHEMA,
-                "config": checkpoint.config.model_dump(mode="json"),
-                "classes": list(checkpoint.classes),
-                "n_features": checkpoint.n_features,
-                "device": checkpoint.device,
-                "cursor": checkpoint.training.cursor,
-                "history": checkpoint.history,
-            },
-            compact=True,
-        )
-        sums = (f"{_sha256(beside / file)}  {file}\n" for file in (ARRAYS, STATE))
-        write_text(beside / SUMS, "".join(sums))
-        flush_directory(beside)
+        if not run.checkpoints.exists():
+            run.checkpoints.mkdir()
+            flush_directory(run.path)
+        beside.mkdir()
+        write_bytes(beside / ARRAYS, npz_bytes(arrays))
+        write_bytes(beside / STATE, json_bytes(state))
+        write_text(beside / SUMS, _sums(beside))
+        remove_checkpoint(path)
         beside.rename(path)
         flush_directory(run.checkpoints)
     except OSError as error:
@@ -98,126 +113,124 @@ def save_checkpoint(run: RunDirectory, checkpoint: Checkpoint) -> str:
     return name
 
 
-def point_to(run: RunDirectory, **pointers: str) -> None:
-    """Write `best` and `last`, and drop the checkpoints that neither names."""
-    for pointer, name in pointers.items():
-        write_text(run.checkpoints / pointer, f"{name}\n")
-    kept = {_pointed(run, pointer) for pointer in ("best", "last")}
-    for path in run.checkpoints.iterdir():
-        if path.is_dir() and _NAME.fullmatch(path.name) and path.name not in kept:
-            # Renamed first: what is half removed must not look like a checkpoint.
-            old = path.with_name(f".{path.name}.old")
-            shutil.rmtree(old, ignore_errors=True)
-            try:
-                shutil.rmtree(path.rename(old))
-            except OSError as error:
-                raise MtrainError(f"{path}: cannot be removed: {error.strerror}") from error
-
-
-@dataclass(frozen=True)
-class CheckpointPlace:
-    """Where a checkpoint is, and what it is to its run."""
-
-    run: RunDirectory
-    path: Path
-    is_best: bool
-    is_own: bool
-    """Whether it is the one that the run directory itself means: its best, or else its last."""
-
-
-def find_checkpoint(path: Path) -> CheckpointPlace:
-    """The checkpoint that `path` means: a run directory, or one directory under `checkpoints/`.
-
-    Raises `MtrainError` for anything else.
-    """
-    if not path.exists():
-        raise MtrainError(f"{path}: no such run or checkpoint; `mtrain fit` makes one")
-    named = (path / STATE).is_file()
-    if named and path.absolute().parent.name != "checkpoints":
-        raise MtrainError(f"{path}: a checkpoint must lie in the checkpoints folder of its run")
-    run = RunDirectory(path.absolute().parent.parent) if named else RunDirectory(path)
-    best, last = _pointed(run, "best"), _pointed(run, "last")
-    name = path.name if named else best or last
-    if name is None:
-        raise MtrainError(
-            f"{path}: neither a run directory with a checkpoint nor a checkpoint (no {STATE}); "
-            "`mtrain fit` makes one"
-        )
-    return CheckpointPlace(
-        run, run.checkpoints / name, is_best=name == best, is_own=name == (best or last)
-    )
+def remove_checkpoint(path: Path) -> None:
+    """Remove the checkpoint at `path`, if there is one; raises `OSError`."""
+    # Renamed first: what is half removed must not look like a checkpoint.
+    old = path.with_name(f".{path.name}.old")
+    if path.exists():
+        shutil.rmtree(path.rename(old))
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read the checkpoint directory at `path`, without running anything it holds.
+    """Read the checkpoint directory at `path`, but for its arrays, and run nothing it holds.
 
     Raises `MtrainError` where a file is missing, is not as its hash says, or is not a checkpoint's.
     """
-    _check_sums(path)
-    state = read_json(path / STATE)
+    content = read_bytes(path / STATE, LARGEST_JSON)
+    listed = read_bytes(path / SUMS, at_most=1000)
+    if hashlib.sha256(content).hexdigest().encode() not in listed:
+        raise MtrainError(f"{path / STATE}: damaged: its hash is not that in {SUMS}")
+    checkpoint = _from_json(parse_json(content, path / STATE), path / STATE)
+    _check_size(path / ARRAYS, checkpoint)
+    if _sums(path).encode() != listed:
+        raise MtrainError(f"{path / ARRAYS}: damaged: its hash is not that in {SUMS}")
+    return checkpoint
+
+
+def read_checkpoint_arrays(path: Path, shapes: Shapes, *groups: str) -> Arrays:
+    """The arrays of `groups` of the checkpoint at `path`, which must be just those of `shapes`.
+
+    Raises `MtrainError` for others, before any value is read.
+    """
+    ignored = tuple(group for group in GROUPS if group not in groups)
+    return read_arrays(path / ARRAYS, shapes, ignored)
+
+
+def read_scaler(path: Path, checkpoint: Checkpoint) -> Arrays:
+    """What scaling learned from the training split, by name; raises as for other arrays."""
+    names = ("mean", "deviation") if checkpoint.config.dataset.scale == "standard" else ()
+    shapes: Shapes = {f"scaler/{name}": ("float32", (checkpoint.n_features,)) for name in names}
+    arrays = read_checkpoint_arrays(path, shapes, "scaler/")
+    return {name.removeprefix("scaler/"): array for name, array in arrays.items()}
+
+
+def _sums(path: Path) -> str:
+    """The content of SHA256SUMS, as `sha256sum` writes and checks it."""
+    lines = []
+    for name in (ARRAYS, STATE):
+        with (path / name).open("rb") as file:
+            lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {name}\n")
+    return "".join(lines)
+
+
+def _check_size(path: Path, checkpoint: Checkpoint) -> None:
+    """Whether the arrays can be those of the config, before anything of either is made."""
+    n_features, n_classes = checkpoint.n_features, len(checkpoint.classes)
+    parameters = checkpoint.config.model.parameters(n_features, n_classes)
+    beyond = 8 * n_features + 4 * n_classes**2 + 1_000_000
+    least, most = 4 * parameters, MOST_PER_PARAMETER * parameters + beyond
     try:
-        if state["schema"] != SCHEMA:
-            raise MtrainError(
-                f"{path}: its schema is {state['schema']!r}, this mtrain reads {SCHEMA}"
-            )
-        _check_state(state)
-        with np.load(path / ARRAYS, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        scaler = {
-            name.removeprefix("scaler/"): arrays.pop(name)
-            for name in list(arrays)
-            if name.startswith("scaler/")
-        }
-        return Checkpoint(
-            config=load_config(state["config"], {}),
-            classes=tuple(state["classes"]),
-            n_features=state["n_features"],
-            device=state["device"],
-            scaler=scaler,
-            training=TrainingState(arrays, state["cursor"]),
-            history=state["history"],
-        )
-    except UsageError as error:
-        raise MtrainError(f"{path / STATE}: {error}") from error
-    except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
-        raise MtrainError(f"{path}: not a checkpoint as mtrain writes it: {error}") from error
-
-
-def _pointed(run: RunDirectory, pointer: str) -> str | None:
-    """The checkpoint that `best` or `last` names; None where the file is missing."""
-    path = run.checkpoints / pointer
-    if not path.is_file():
-        return None
-    name = path.read_text(encoding="utf-8", errors="replace").strip()
-    if not _NAME.fullmatch(name):
-        raise MtrainError(f"{path}: names no checkpoint, but {name!r:.60}")
-    return name
-
-
-def _check_sums(path: Path) -> None:
-    try:
-        lines = (path / SUMS).read_text(encoding="utf-8").splitlines()
-        sums = dict(line.split("  ", 1)[::-1] for line in lines)
-        for file in (ARRAYS, STATE):
-            if sums.get(file) != _sha256(path / file):
-                raise MtrainError(f"{path / file}: damaged: its hash is not that in {SUMS}")
+        size = path.stat().st_size
     except OSError as error:
-        raise MtrainError(f"{error.filename}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise MtrainError(f"{path / SUMS}: damaged") from error
+        raise MtrainError(f"{path}: cannot be read: {error.strerror}") from error
+    if not path.is_file() or not least <= size <= most:
+        raise MtrainError(
+            f"{path}: {size:,} bytes cannot be the arrays of its config's {parameters:,} parameters"
+        )
 
 
-def _check_state(state: dict[str, Any]) -> None:
-    """Raise `TypeError` or `ValueError` for what no checkpoint says."""
-    classes, n_features = state["classes"], state["n_features"]
-    if not (isinstance(classes, list) and all(isinstance(name, str) for name in classes)):
+def _from_json(state: Any, path: Path) -> Checkpoint:
+    try:
+        checkpoint = _read_state(state, path)
+        _check_state(checkpoint, path)
+    except UsageError as error:
+        raise MtrainError(f"{path}: {error}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        problem = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise MtrainError(f"{path}: not a checkpoint's, as mtrain writes it: {problem}") from error
+    return checkpoint
+
+
+def _read_state(state: Any, path: Path) -> Checkpoint:
+    if state["schema"] != SCHEMA:
+        raise ValueError(f"its schema is {state['schema']!r:.40}, this mtrain reads {SCHEMA}")
+    return Checkpoint(
+        config=load_config(state["config"], {}),
+        classes=_names(state["classes"]),
+        n_features=_whole(state, "n_features", 1),
+        device=str(state["device"]),
+        identity=dict(state["identity"]),
+        cursor=dict(state["cursor"]),
+        seconds=float(state["seconds"]),
+        best=state["best"],
+        history=history_from_json(state["history"], path),
+    )
+
+
+def _check_state(checkpoint: Checkpoint, path: Path) -> None:
+    """Raise `TypeError`, `ValueError` or `KeyError` for what no checkpoint says."""
+    for key in ("epoch", "step"):
+        _whole(checkpoint.cursor, key, 0)
+    if not (math.isfinite(checkpoint.seconds) and checkpoint.seconds >= 0):
+        raise ValueError(f"seconds must be a number from 0, got {checkpoint.seconds}")
+    if checkpoint.best is not None and not NAME.fullmatch(checkpoint.best):
+        raise ValueError(f"best must name a checkpoint, got {checkpoint.best!r:.40}")
+    if checkpoint.name != path.parent.name:
+        raise ValueError(f"it is {checkpoint.name}")
+    if len(checkpoint.history.epoch) != checkpoint.cursor["epoch"]:
+        raise ValueError("its history is of other epochs")
+
+
+def _names(names: Any) -> tuple[str, ...]:
+    if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
         raise TypeError("classes must be names")
-    if len(classes) < 2:
-        raise ValueError(f"classes must be at least 2, got {len(classes)}")
-    if type(n_features) is not int or n_features < 1:
-        raise ValueError(f"n_features must be a positive number, got {n_features!r}")
+    if len(names) < 2:
+        raise ValueError(f"classes must be at least 2, got {len(names)}")
+    return tuple(names)
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _whole(mapping: Mapping[str, Any], key: str, at_least: int) -> int:
+    value = mapping[key]
+    if type(value) is not int or value < at_least:
+        raise ValueError(f"{key} must be a number from {at_least}, got {value!r:.40}")
+    return value

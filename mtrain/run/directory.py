@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from mtrain.errors import MtrainError, UsageError
+from mtrain.run.files import flush_directory
 
 OUTPUTS = Path("outputs")
+
+LOCK = ".lock"
+WRITER = ".writer"
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,39 @@ class RunDirectory:
         """What an evaluation leaves: `name` is the split's, and the checkpoint's if another."""
         return self.path / "evaluation" / name
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is more than the files of a lock."""
+        return self.path.is_dir() and any(
+            path.name not in {LOCK, WRITER} for path in self.path.iterdir()
+        )
+
+    def check_is_run(self) -> None:
+        """Raise `MtrainError` for a folder that no `fit` has begun."""
+        if not (self.config.is_file() or self.checkpoints.is_dir()):
+            raise MtrainError(
+                f"{self.path}: not a run directory (no config.yaml); `mtrain fit` makes one"
+            )
+
+    def refuse_links(self) -> None:
+        """Raise `MtrainError` for a symbolic link: nothing outside is read or written."""
+        ours = ("config.yaml", "environment.json", "history.json", "history.csv", LOCK, WRITER)
+        for name in (*ours, "checkpoints", "charts", "evaluation"):
+            paths = [self.path / name]
+            for folder, folders, files in os.walk(paths[0]):
+                paths += [Path(folder, found) for found in (*folders, *files)]
+            for path in paths:
+                if path.is_symlink():
+                    raise MtrainError(f"{path}: is a symbolic link; a run holds none")
+
+    def remove_leftovers(self) -> None:
+        """Remove what a killed process had half written, or half removed."""
+        for path in (*self.path.glob(".*.tmp"), *self.checkpoints.glob(".*.tmp")):
+            if path.is_file():
+                path.unlink()
+        for path in (*self.checkpoints.glob(".*.tmp"), *self.checkpoints.glob(".*.old")):
+            shutil.rmtree(path)
+
 
 def choose_directory(name: str, out: Path | None) -> RunDirectory:
     """`out` itself, or the first free one of `outputs/<name>`, `outputs/<name>-2`, ...
@@ -61,8 +99,10 @@ def choose_directory(name: str, out: Path | None) -> RunDirectory:
         path = out
         if path.exists() and not path.is_dir():
             raise MtrainError(f"{path}: not a folder; --out takes a new or an empty one")
-        if path.is_dir() and any(path.iterdir()):
-            raise UsageError(f"{path}: is not empty; --out takes a new or an empty folder")
+        if RunDirectory(path).is_begun:
+            raise UsageError(
+                f"{path}: is not empty; --out takes a new or an empty folder, or --resume goes on"
+            )
     ancestor = next(p for p in (path, *path.absolute().parents) if p.exists())
     if not ancestor.is_dir():
         raise MtrainError(f"{path}: cannot be made: {ancestor} is not a folder")
@@ -77,6 +117,7 @@ def make_directory(name: str, out: Path | None) -> RunDirectory:
         run = choose_directory(name, out)
         try:
             run.path.mkdir(parents=True, exist_ok=out is not None)
+            flush_directory(run.path.parent)
         except FileExistsError:
             continue
         except OSError as error:

@@ -7,26 +7,28 @@ import io
 import json
 import math
 import os
+import stat
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+import orjson
 
 from mtrain.errors import MtrainError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
+LARGEST_JSON = 1_000_000_000
+"""Bytes; a thousand epochs of a thousand classes take a tenth of it."""
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Raises `MtrainError` where the disk does not take it; what was there before then stays."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.unlink(missing_ok=True)
         try:
-            with beside.open("wb") as file:
+            with beside.open("xb") as file:  # never through a link that somebody put there
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -52,14 +54,15 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def write_json(path: Path, data: Any, *, compact: bool = False) -> None:
-    """NaN and infinities, which JSON lacks, become null; `compact` is many times as fast."""
-    write_text(path, _dumps(data, indent=None) if compact else json_text(data))
+def json_bytes(data: Any) -> bytes:
+    """One JSON document for programs; what is undefined (NaN) is null."""
+    return orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def json_text(data: Any) -> str:
-    """One JSON document; what is undefined (NaN) is null."""
-    return _dumps(data, indent=1)
+    """The same for people, with line ends."""
+    options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    return orjson.dumps(data, option=options).decode()
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -67,54 +70,57 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows([_inert(_without_nan(value)) for value in row] for row in rows)
+    writer.writerows([_cell(value) for value in row] for row in rows)
     write_text(path, text.getvalue())
 
 
-def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """The arrays as an uncompressed `.npz`."""
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
-    return buffer.getvalue()
+def read_bytes(path: Path, at_most: int) -> bytes:
+    """Raises `MtrainError` for what is no regular file, or larger."""
+    try:
+        # Without O_NONBLOCK, opening a FIFO waits until somebody writes.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise MtrainError(f"{path}: not a file")
+            if status.st_size > at_most:
+                raise MtrainError(f"{path}: {status.st_size:,} bytes, at most {at_most:,} expected")
+            return file.read()
+    except OSError as error:
+        raise MtrainError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def read_json(path: Path) -> Any:
     """Raises `MtrainError` for a file that is missing or is not one JSON document."""
+    return parse_json(read_bytes(path, LARGEST_JSON), path)
+
+
+def parse_json(content: bytes, path: Path) -> Any:
+    """`content` of the file at `path`; raises `MtrainError` as `read_json` does."""
     try:
-        text = path.read_text(encoding="utf-8")
-        return json.loads(text, parse_constant=_refuse_constant)
-    except OSError as error:
-        raise MtrainError(f"{path}: cannot be read: {error.strerror}") from error
+        return json.loads(
+            content, parse_constant=_refuse_constant, object_pairs_hook=_without_duplicates
+        )
     except (ValueError, RecursionError) as error:
         raise MtrainError(f"{path}: not JSON as mtrain writes it: {error}") from error
-
-
-def _dumps(data: Any, indent: int | None) -> str:
-    options: dict[str, Any] = {"indent": indent, "ensure_ascii": False, "allow_nan": False}
-    try:
-        return json.dumps(data, **options) + "\n"
-    except (TypeError, ValueError):  # something is undefined, or NumPy's
-        return json.dumps(_without_nan(data), **options) + "\n"
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no number in JSON")
 
 
-def _without_nan(data: Any) -> Any:
-    if isinstance(data, float):
-        return data if math.isfinite(data) else None
-    if isinstance(data, dict):
-        return {key: _without_nan(value) for key, value in data.items()}
-    if isinstance(data, list | tuple):
-        return [_without_nan(value) for value in data]
-    if isinstance(data, np.ndarray | np.generic):
-        return _without_nan(data.tolist())
-    return data
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {twice!r:.40} stands twice")
+    return mapping
 
 
-def _inert(value: Any) -> Any:
+def _cell(value: Any) -> Any:
     """Text that a spreadsheet would take for a formula is marked as text; numbers are none."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     if not isinstance(value, str) or not value.startswith(("=", "+", "-", "@", "\t", "\r")):
         return value
     try:

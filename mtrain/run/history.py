@@ -8,7 +8,7 @@ import numpy as np
 
 from mtrain.errors import MtrainError
 from mtrain.metrics.history import History
-from mtrain.run.files import read_json, write_csv, write_json
+from mtrain.run.files import json_bytes, read_json, write_bytes, write_csv
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,43 +19,35 @@ LARGEST = 1e100
 """What no figure of a training reaches, and a chart's axis still can."""
 
 
-def history_as_json(history: History, epochs: int | None = None) -> dict[str, Any]:
-    """The content of `history.json`, of the first `epochs`; None: of all."""
-
-    def first(columns: dict[str, Any]) -> dict[str, Any]:
-        return {key: column[:epochs] for key, column in columns.items()}
-
+def history_as_json(history: History) -> dict[str, Any]:
+    """The content of `history.json`."""
     return {
         "schema": SCHEMA,
         "run": history.run,
-        "classes": list(history.classes),
-        "epoch": history.epoch[:epochs],
-        "seconds": history.seconds[:epochs],
-        "history": first(history.scalars),
-        "counts": {split: first(columns) for split, columns in history.counts.items()},
-        "per_class": {split: first(columns) for split, columns in history.per_class.items()},
-        "segments": _segments(history, len(history.epoch[:epochs])),
+        "classes": history.classes,
+        "epoch": history.epoch,
+        "seconds": history.seconds,
+        "history": history.scalars,
+        "counts": history.counts,
+        "per_class": history.per_class,
+        "segments": [
+            {**segment, "seconds": sum(history.seconds[first - 1 : last])}
+            for segment in history.segments
+            for first, last in [segment["epochs"]]
+        ],
     }
 
 
-def _segments(history: History, epochs: int) -> list[dict[str, Any]]:
-    """The segments as far as `epochs` go, each with the seconds of its own."""
-    cut = []
-    for segment in history.segments:
-        first, last = segment["epochs"]
-        last = min(last, epochs)
-        cut.append(
-            {**segment, "epochs": [first, last], "seconds": sum(history.seconds[first - 1 : last])}
-        )
-    return cut
-
-
 def write_history(history: History, path: Path) -> None:
-    """Write `history.json` at `path`, and its scalars as `history.csv` beside it."""
-    write_json(path, history_as_json(history), compact=True)
+    """Write `history.json` at `path`."""
+    write_bytes(path, json_bytes(history_as_json(history)))
+
+
+def write_scalars(history: History, path: Path) -> None:
+    """Write a history's scalars as `history.csv` at `path`."""
     columns = [history.epoch, history.seconds, *history.scalars.values()]
     header = ["epoch", "seconds", *history.scalars]
-    write_csv(path.with_suffix(".csv"), header, zip(*columns, strict=True))
+    write_csv(path, header, zip(*columns, strict=True))
 
 
 def read_history(path: Path) -> History:
@@ -72,12 +64,16 @@ def read_history(path: Path) -> History:
                 f"{path}: not a run directory (no history.json); `mtrain fit` makes one"
             )
         path = file
-    data = read_json(path)
+    return history_from_json(read_json(path), path)
+
+
+def history_from_json(data: Any, path: Path) -> History:
+    """The history that `data`, read from the file at `path`, says; raises as `read_history`."""
     try:
         return _from_json(data)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
         problem = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise MtrainError(f"{path}: not a history as mtrain writes it: {problem}") from error
+        raise MtrainError(f"{path}: not a history as mtrain writes it: {problem:.200}") from error
 
 
 def _from_json(data: Any) -> History:
@@ -98,16 +94,16 @@ def _from_json(data: Any) -> History:
             key: _numbers(values, (epochs,), key, np.float64)
             for key, values in data["history"].items()
         },
-        segments=data["segments"],
+        segments=_segments(data["segments"], epochs),
     )
-    splits = ["train", "val"] if "val" in data["counts"] else ["train"]
+    splits = ["train", "val"] if "val" in data["counts"] else ["train"] if epochs else []
     if list(data["counts"]) != splits:
         raise ValueError(f"counts must be of train and val, got {', '.join(data['counts'])}")
     for loss in ("loss", "val_loss")[: len(splits)]:
         if loss not in history.scalars:
             raise KeyError(loss)
-    if not isinstance(history.segments, list):
-        raise TypeError("segments must be a list")
+    if history.epoch != list(range(1, epochs + 1)):
+        raise ValueError("epoch must count 1, 2, 3, ...")
     shape = (epochs, len(classes))
     for split, columns in data["counts"].items():
         history.counts[split] = {
@@ -118,6 +114,16 @@ def _from_json(data: Any) -> History:
             key: _numbers(values, shape, key, np.float64) for key, values in columns.items()
         }
     return history
+
+
+def _segments(segments: Any, epochs: int) -> list[dict[str, Any]]:
+    if not isinstance(segments, list):
+        raise TypeError("segments must be a list")
+    for segment in segments:
+        first, last = segment["epochs"]
+        if not (type(first) is type(last) is int and 1 <= first <= last + 1 <= epochs + 1):
+            raise ValueError(f"segments have epochs {first!r:.20} to {last!r:.20}")
+    return segments
 
 
 def _numbers(values: Any, shape: tuple[int, ...], key: str, dtype: type[np.generic]) -> list[Any]:

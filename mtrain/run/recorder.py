@@ -1,4 +1,4 @@
-"""Keeps what a training yields: the history, the best checkpoint and the last."""
+"""Keeps what a training yields: the history, the best checkpoint and the newest."""
 
 from __future__ import annotations
 
@@ -6,52 +6,80 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mtrain.metrics.monitor import best_epoch, higher_is_better
-from mtrain.run.checkpoint import Checkpoint, point_to, save_checkpoint
-from mtrain.run.history import history_as_json, write_history
+from mtrain.metrics.monitor import Improvement
+from mtrain.run.checkpoint import Checkpoint, save_checkpoint
+from mtrain.run.history import write_history, write_scalars
+from mtrain.run.selection import point_to
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mtrain.metrics.epoch import EpochFigures
-    from mtrain.metrics.history import History
-    from mtrain.records import TrainingState
+    from mtrain.records import Arrays, TrainingState
     from mtrain.run.directory import RunDirectory
 
 HISTORY_SECONDS = 1.0
-CHECKPOINT_SECONDS = 30.0
 
 
 class Recorder:
-    """Takes each epoch's figures and state; writes them now and then, and at the end."""
+    """Takes each epoch's figures and the states of training; writes them now and then, and at last.
 
-    def __init__(self, run: RunDirectory, history: History, untrained: Checkpoint) -> None:
-        """`untrained` has all that stays the same from one checkpoint to the next."""
-        self.history = history
+    Of two states that are written the older goes first, and nothing is removed before what
+    replaces it is on the disk: a kill at any moment leaves a checkpoint to go on from.
+    """
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        start: Checkpoint,
+        state: TrainingState,
+        scaler: Arrays,
+        *,
+        is_written: bool,
+    ) -> None:
+        """Goes on from `start` with the arrays of `state`, which are on the disk or are not."""
+        self.history = start.history
         self._run = run
-        self._pattern = untrained
-        self._monitor = untrained.config.save_best
+        self._pattern = start
+        self._scaler = {f"scaler/{name}": array for name, array in scaler.items()}
+        self._last = state
         self._best: TrainingState | None = None
-        self._last = untrained.training
+        self._best_name = start.best
+        self._monitor = start.config.save_best
+        self._improvement = None if self._monitor is None else Improvement(self._monitor)
+        if self._monitor is not None and self._improvement is not None and start.best is not None:
+            best_epoch = int(start.best.removeprefix("epoch-"))
+            self._improvement.add(self.history.monitored(self._monitor, best_epoch - 1))
+        self._newest = [(start.name, start.best)] if is_written else []
+        self._epoch_began = time.monotonic() - start.seconds
         self._history_written = self._checkpoint_written = time.monotonic()
 
     @property
-    def best_epoch(self) -> int | None:
-        """The best epoch so far, counted from 1; None if no best is kept, or none was finite."""
-        if self._monitor is None or not self.history.epoch:
-            return None
-        values = self.history.monitored(self._monitor)
-        index = best_epoch(values, higher=higher_is_better(self._monitor))
-        return None if index is None else self.history.epoch[index]
+    def newest(self) -> str:
+        """The name of the checkpoint that was written last."""
+        return self._newest[-1][0]
 
-    def epoch(self, figures: EpochFigures, seconds: float, state: TrainingState) -> None:
-        """Add an epoch, and the state at its end."""
-        self.history.append(figures, seconds)
-        self._last = state
-        if self.best_epoch == figures.epoch:
-            self._best = state
-        now = time.monotonic()
-        if now - self._checkpoint_written >= CHECKPOINT_SECONDS:
+    def progress(self, take_state: Callable[[], TrainingState]) -> None:
+        """Within an epoch: save the state if it is time to."""
+        if self._is_due():
+            self._last = take_state()
             self._write_checkpoints()
-        if now - self._history_written >= HISTORY_SECONDS:
+
+    def append(self, figures: EpochFigures) -> float:
+        """Add an epoch to the history; returns the seconds that it took."""
+        now = time.monotonic()
+        seconds, self._epoch_began = now - self._epoch_began, now
+        self.history.append(figures, seconds)
+        return seconds
+
+    def epoch(self, state: TrainingState) -> None:
+        """Take the state after the epoch that was appended last."""
+        self._last = state
+        if self._improves():
+            self._best = state
+        if self._is_due():
+            self._write_checkpoints()
+        if time.monotonic() - self._history_written >= HISTORY_SECONDS:
             self._write_history()
 
     def finish(self, state: TrainingState | None = None) -> None:
@@ -60,20 +88,51 @@ class Recorder:
         self._write_checkpoints()
         self._write_history()
 
+    def end(self, how: str) -> None:
+        """Say in the history how this segment of the training ended."""
+        self.history.segments[-1]["ended"] = how
+        self._write_history()
+
+    def _improves(self) -> bool:
+        if self._monitor is None or self._improvement is None:
+            return False
+        return self._improvement.add(self.history.monitored(self._monitor, -1))
+
+    def _is_due(self) -> bool:
+        since = time.monotonic() - self._checkpoint_written
+        return since >= self._pattern.config.checkpoint.every_seconds
+
     def _write_checkpoints(self) -> None:
-        pointers = {"last": self._save(self._last)}
         if self._best is not None:
-            pointers["best"] = self._save(self._best)
-        point_to(self._run, **pointers)
+            self._best_name = self._save(self._best, is_best=True)
+            self._best = None
+        last = self._save(self._last)
+        if last not in (name for name, _ in self._newest):
+            keep = self._pattern.config.checkpoint.keep
+            self._newest = [*self._newest, (last, self._best_name)][-keep:]
+        # The best of each, too: a run that goes on from an older checkpoint needs it.
+        kept = {name for names in self._newest for name in names if name is not None}
+        point_to(self._run, self._best_name, last, kept | {self._best_name or last})
+        write_scalars(self.history, self._run.path / "history.csv")
         self._checkpoint_written = time.monotonic()
+
+    def _save(self, state: TrainingState, *, is_best: bool = False) -> str:
+        history = self.history.until(state.cursor["epoch"])
+        within = time.monotonic() - self._epoch_began if state.cursor["step"] else 0.0
+        checkpoint = replace(
+            self._pattern,
+            cursor=state.cursor,
+            seconds=within,
+            history=history,
+            best=self._best_name,
+        )
+        if is_best:
+            checkpoint = replace(checkpoint, best=checkpoint.name)
+        names = {name for name, _ in self._newest} | {self._best_name}
+        if checkpoint.name not in names:
+            save_checkpoint(self._run, checkpoint, state.arrays | self._scaler)
+        return checkpoint.name
 
     def _write_history(self) -> None:
         write_history(self.history, self._run.history)
         self._history_written = time.monotonic()
-
-    def _save(self, state: TrainingState) -> str:
-        epochs = state.cursor["epoch"]
-        checkpoint = replace(
-            self._pattern, training=state, history=history_as_json(self.history, epochs)
-        )
-        return save_checkpoint(self._run, checkpoint)

@@ -1,0 +1,192 @@
+"""The learning-rate schedules and their parameters: Keras' names, Keras' defaults."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Le, MinLen
+from pydantic import BeforeValidator, Discriminator, Tag, model_validator
+
+from mtrain.config.names import canonical
+from mtrain.config.section import Count, InvalidSettingError, ListOf, Section, named
+
+Positive = Annotated[float, Gt(0)]
+Share = Annotated[float, Ge(0), Le(1)]
+
+
+class CosineDecay(Section):
+    """Falls along half a cosine wave; before that, where asked, it warms up in a straight line."""
+
+    name: Literal["CosineDecay"]
+    """The schedule's name."""
+
+    initial_learning_rate: Annotated[float, Ge(0)]
+    """Step size of the first step."""
+
+    decay_steps: Count
+    """Steps until the lowest step size, warm-up apart."""
+
+    alpha: Share = 0.0
+    """Share of the highest step size at which the decay ends."""
+
+    warmup_target: Positive | None = None
+    """Step size at the end of the warm-up; null: none."""
+
+    warmup_steps: Annotated[int, Ge(0)] = 0
+    """Steps from `initial_learning_rate` to `warmup_target`."""
+
+    @model_validator(mode="after")
+    def _warms_up_or_not(self) -> CosineDecay:
+        if (self.warmup_target is None) != (self.warmup_steps == 0):
+            raise ValueError("warmup_target and warmup_steps go together; set both or neither")
+        if self.warmup_target is None and self.initial_learning_rate == 0:
+            raise InvalidSettingError(
+                "initial_learning_rate", "must be above 0 where nothing warms up, got 0"
+            )
+        return self
+
+
+class CosineDecayRestarts(Section):
+    """Falls along half a cosine wave again and again."""
+
+    name: Literal["CosineDecayRestarts"]
+    """The schedule's name."""
+
+    initial_learning_rate: Positive
+    """Step size of the first step."""
+
+    first_decay_steps: Count
+    """Steps of the first fall."""
+
+    t_mul: Annotated[float, Ge(1)] = 2.0
+    """Each fall takes this many times the steps of the one before."""
+
+    m_mul: Positive = 1.0
+    """Each fall begins at this many times the step size of the one before."""
+
+    alpha: Share = 0.0
+    """Share of the initial step size at which a fall ends."""
+
+
+class _Decay(Section):
+    initial_learning_rate: Positive
+    """Step size of the first step."""
+
+    decay_steps: Count
+    """Steps that `decay_rate` is for."""
+
+    decay_rate: Positive
+    """How much the step size falls."""
+
+    staircase: bool = False
+    """Fall in jumps, every `decay_steps`."""
+
+
+class ExponentialDecay(_Decay):
+    """The initial rate times `decay_rate` to the power of step / `decay_steps`."""
+
+    name: Literal["ExponentialDecay"]
+    """The schedule's name."""
+
+
+class InverseTimeDecay(_Decay):
+    """The initial rate by 1 + `decay_rate` times step / `decay_steps`."""
+
+    name: Literal["InverseTimeDecay"]
+    """The schedule's name."""
+
+
+class PiecewiseConstantDecay(Section):
+    """One step size after the other."""
+
+    name: Literal["PiecewiseConstantDecay"]
+    """The schedule's name."""
+
+    boundaries: Annotated[tuple[Count, ...], ListOf, MinLen(1)]
+    """The last steps of all step sizes but the last; they rise."""
+
+    values: Annotated[tuple[Positive, ...], ListOf]
+    """The step sizes, one more than there are boundaries."""
+
+    @model_validator(mode="after")
+    def _values_fit_boundaries(self) -> PiecewiseConstantDecay:
+        if list(self.boundaries) != sorted(set(self.boundaries)):
+            raise InvalidSettingError("boundaries", f"must rise, got {list(self.boundaries)}")
+        if len(self.values) != len(self.boundaries) + 1:
+            raise InvalidSettingError(
+                "values",
+                f"must be one more than boundaries, {len(self.boundaries) + 1}, "
+                f"got {len(self.values)}",
+            )
+        return self
+
+
+class PolynomialDecay(Section):
+    """Falls to `end_learning_rate` along a power of the steps that are left."""
+
+    name: Literal["PolynomialDecay"]
+    """The schedule's name."""
+
+    initial_learning_rate: Positive
+    """Step size of the first step."""
+
+    decay_steps: Count
+    """Steps until `end_learning_rate`."""
+
+    end_learning_rate: Annotated[float, Ge(0)] = 0.0001
+    """The lowest step size."""
+
+    power: Positive = 1.0
+    """1 falls in a straight line."""
+
+    cycle: bool = False
+    """Begin anew beyond `decay_steps`, each time in more steps."""
+
+
+SCHEDULES = {
+    schedule.__name__: schedule
+    for schedule in (
+        CosineDecay,
+        CosineDecayRestarts,
+        ExponentialDecay,
+        InverseTimeDecay,
+        PiecewiseConstantDecay,
+        PolynomialDecay,
+    )
+}
+
+Schedule = (
+    CosineDecay
+    | CosineDecayRestarts
+    | ExponentialDecay
+    | InverseTimeDecay
+    | PiecewiseConstantDecay
+    | PolynomialDecay
+)
+
+
+def _named_schedule(value: Any) -> Any:
+    if isinstance(value, dict) and "name" not in value:
+        raise InvalidSettingError("name", f"is missing; there is {', '.join(SCHEDULES)}")
+    if isinstance(value, str):
+        example = f"{{name: {canonical(value, SCHEDULES)}, ...}}"
+        raise ValueError(f"a schedule needs its parameters, {example}")  # noqa: TRY004 -- pydantic's
+    return named(value, SCHEDULES)
+
+
+def _kind(value: Any) -> str:
+    name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
+    return name if name in SCHEDULES else "number"
+
+
+LearningRate = Annotated[
+    Annotated[Positive, Tag("number")]
+    | Annotated[CosineDecay, Tag("CosineDecay")]
+    | Annotated[CosineDecayRestarts, Tag("CosineDecayRestarts")]
+    | Annotated[ExponentialDecay, Tag("ExponentialDecay")]
+    | Annotated[InverseTimeDecay, Tag("InverseTimeDecay")]
+    | Annotated[PiecewiseConstantDecay, Tag("PiecewiseConstantDecay")]
+    | Annotated[PolynomialDecay, Tag("PolynomialDecay")],
+    Discriminator(_kind),
+    BeforeValidator(_named_schedule),
+]

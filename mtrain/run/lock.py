@@ -1,0 +1,54 @@
+"""One process writes into a run directory."""
+
+from __future__ import annotations
+
+import os
+import platform
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import filelock
+
+from mtrain.errors import MtrainError
+from mtrain.run.directory import LOCK, WRITER
+from mtrain.run.files import read_bytes, write_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of `folder`, which the system gives back if this process is killed.
+
+    Raises `MtrainError` naming the process that holds it.
+    """
+    lock = filelock.FileLock(folder / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise MtrainError(f"{folder}: is in use: {_writer(folder)} writes into it") from error
+    except (OSError, NotImplementedError) as error:
+        raise MtrainError(f"{folder / LOCK}: cannot be locked: {error}") from error
+    try:
+        # A file of its own: what the lock's own file holds is filelock's business.
+        write_bytes(folder / WRITER, f"process {os.getpid()} on {platform.node()}".encode())
+        yield
+    finally:
+        (folder / WRITER).unlink(missing_ok=True)
+        lock.release()
+
+
+def refuse_locked(folder: Path) -> None:
+    """Raise `MtrainError` where another process holds the lock of `folder`; takes none."""
+    if (folder / LOCK).is_file():
+        with locked(folder):
+            pass
+
+
+def _writer(folder: Path) -> str:
+    try:
+        return read_bytes(folder / WRITER, at_most=1000).decode(errors="replace")
+    except MtrainError:  # it has the lock and has not said yet who it is
+        return "another process"

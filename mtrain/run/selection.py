@@ -1,0 +1,128 @@
+"""Which checkpoint of a run is meant: its best, its last, or the newest that is whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mtrain.errors import MtrainError
+from mtrain.run.checkpoint import NAME, STATE, Checkpoint, read_checkpoint, remove_checkpoint
+from mtrain.run.directory import RunDirectory
+from mtrain.run.files import read_bytes, write_text
+from mtrain.run.foreign import refuse_foreign
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class CheckpointPlace:
+    """Where a checkpoint is, and what it is to its run."""
+
+    run: RunDirectory
+    path: Path
+    is_best: bool
+    is_own: bool
+    """Whether it is the one that the run directory itself means: its best, or else its last."""
+
+
+def find_checkpoint(path: Path) -> CheckpointPlace:
+    """The checkpoint that `path` means: a run directory, or one directory under `checkpoints/`.
+
+    Raises `MtrainError` for anything else.
+    """
+    if not path.exists():
+        raise MtrainError(f"{path}: no such run or checkpoint; `mtrain fit` makes one")
+    refuse_foreign(path)
+    named = (path / STATE).is_file()
+    if named and path.absolute().parent.name != "checkpoints":
+        raise MtrainError(f"{path}: a checkpoint must lie in the checkpoints folder of its run")
+    run = RunDirectory(path.absolute().parent.parent) if named else RunDirectory(path)
+    run.refuse_links()
+    best, last = _pointed(run, "best"), _pointed(run, "last")
+    name = path.name if named else best or last
+    if name is None:
+        raise MtrainError(
+            f"{path}: neither a run directory with a checkpoint nor a checkpoint (no {STATE}); "
+            "`mtrain fit` makes one"
+        )
+    return CheckpointPlace(
+        run, run.checkpoints / name, is_best=name == best, is_own=name == (best or last)
+    )
+
+
+def point_to(run: RunDirectory, best: str | None, last: str, kept: Collection[str]) -> None:
+    """Write which checkpoint is the best and which the last, and remove all that is not `kept`."""
+    write_text(run.checkpoints / "last", f"{last}\n")
+    if best is not None:
+        write_text(run.checkpoints / "best", f"{best}\n")
+    for path in list_checkpoints(run):
+        if path.name not in kept:
+            try:
+                remove_checkpoint(path)
+            except OSError as error:
+                raise MtrainError(f"{path}: cannot be removed: {error.strerror}") from error
+
+
+def list_checkpoints(run: RunDirectory) -> list[Path]:
+    """The newest first: by epoch and step, for a clock may go wrong."""
+    found = []
+    if run.checkpoints.is_dir():
+        for path in run.checkpoints.iterdir():
+            if match := NAME.fullmatch(path.name):
+                epoch, step = int(match[1]), match[2]
+                # Within epoch 8 is after epoch 7 and before epoch 8 is done.
+                found.append(((epoch - 1, int(step)) if step else (epoch, 0), path))
+    return [path for _, path in sorted(found, reverse=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class Newest:
+    """From where a run goes on."""
+
+    path: Path
+    checkpoint: Checkpoint
+    damaged: tuple[str, ...]
+    """What is wrong with those that were passed over, a message each."""
+
+    best_is_whole: bool
+    """Whether the best checkpoint that it knows of is whole; True where it knows of none."""
+
+
+def newest_whole(run: RunDirectory) -> Newest | None:
+    """The newest checkpoint that is whole and whose best is, or else the newest that is whole.
+
+    None where there is none at all. Raises `MtrainError` where all of them are damaged.
+    """
+    damaged: dict[Path, str] = {}
+    whole: dict[Path, Checkpoint] = {}
+    paths = list_checkpoints(run)
+    for path in paths:
+        try:
+            whole[path] = read_checkpoint(path)
+        except MtrainError as error:
+            damaged[path] = str(error)
+    for path, checkpoint in whole.items():
+        if checkpoint.best is None or path.with_name(checkpoint.best) in whole:
+            return Newest(path, checkpoint, tuple(damaged.values()), best_is_whole=True)
+    for path, checkpoint in whole.items():
+        return Newest(path, checkpoint, tuple(damaged.values()), best_is_whole=False)
+    if not paths:
+        return None
+    problems = "\n".join(damaged.values())
+    raise MtrainError(
+        f"{problems}\n{run.checkpoints}: no checkpoint is whole; remove this folder, and training "
+        "starts anew"
+    )
+
+
+def _pointed(run: RunDirectory, pointer: str) -> str | None:
+    """The checkpoint that `best` or `last` names; None where the file is missing."""
+    path = run.checkpoints / pointer
+    if not path.exists():
+        return None
+    name = read_bytes(path, at_most=100).decode(errors="replace").strip()
+    if not NAME.fullmatch(name):
+        raise MtrainError(f"{path}: names no checkpoint, but {name!r:.60}")
+    return name

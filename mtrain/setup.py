@@ -1,0 +1,194 @@
+"""What a training needs before its first step: a folder, a device, a trainer, a recorder."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from mtrain.config.load import config_to_yaml
+from mtrain.metrics.epoch import counted_k
+from mtrain.metrics.history import History
+from mtrain.resume import Resumption, find_resumption
+from mtrain.run.checkpoint import Checkpoint
+from mtrain.run.directory import OUTPUTS, RunDirectory, choose_directory, make_directory
+from mtrain.run.environment import describe_environment, identity
+from mtrain.run.files import json_text, write_text
+from mtrain.run.lock import locked, refuse_locked
+from mtrain.run.recorder import Recorder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import ExitStack
+    from pathlib import Path
+
+    from mtrain.config.schema import Config
+    from mtrain.engine.training import Trainer
+    from mtrain.records import Dataset
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where a training writes, and from where it goes on."""
+
+    out: Path | None
+    """The run directory to be made; None: a free one of `outputs/<name>`."""
+
+    begun: RunDirectory | None
+    """The run that is there already, locked."""
+
+    going_on: Resumption | None
+    """None where training starts from the beginning."""
+
+    @property
+    def notes(self) -> Iterator[str]:
+        """What is worth saying before training starts."""
+        if self.begun is not None and self.going_on is None:
+            yield f"{self.begun.path} has no checkpoint yet; training starts anew."
+        if self.going_on is not None:
+            yield from self.going_on.notes
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """What trains, and what keeps it."""
+
+    run: RunDirectory
+    trainer: Trainer
+    recorder: Recorder
+    device: str
+    """What it runs on, why, and how it is compiled."""
+
+
+def find_place(
+    config: Config, out: Path | None, held: ExitStack, *, resume: bool, allow_differences: bool
+) -> Place:
+    """Where to train, before the data are read; a run that goes on is locked as long as `held` is.
+
+    Raises `MtrainError` for a folder that cannot be had, and as `find_resumption` does.
+    """
+    if resume:
+        out = out or OUTPUTS / config.name
+        begun = RunDirectory(out)
+        if begun.is_begun:
+            begun.check_is_run()
+            begun.refuse_links()
+            held.enter_context(locked(begun.path))
+            return Place(out, begun, find_resumption(begun, config, allowed=allow_differences))
+    if out is not None:
+        refuse_locked(out)  # who is at work there is worth more than that it is not empty
+    choose_directory(config.name, out)
+    return Place(out, None, None)
+
+
+def set_up(config: Config, dataset: Dataset, device: str, place: Place, held: ExitStack) -> Setup:
+    """Load TensorFlow, make what trains, and put it where the run goes on.
+
+    Raises `MtrainError` for what cannot be had on this machine, or cannot be written, `UsageError`
+    for a run that goes on under other circumstances, unless that is allowed.
+    """
+    going_on = place.going_on
+    environment = describe_environment(
+        seed=config.seed, data={"sha256": dataset.sha256, "source": dataset.source}
+    )
+    if going_on is not None:
+        going_on.compare_environment(environment)
+    environment |= _device_facts(config, device, held)
+    if going_on is not None:
+        going_on.compare_environment(environment)
+    trainer = _make_trainer(config, dataset, jit_compile=environment["compile"] == "xla")
+    run = place.begun or _make_run(config.name, place.out, held)
+    start = _restore(trainer, config, going_on)
+    before = History(run.path.absolute().name, dataset.classes) if start is None else start.history
+    state = trainer.state()
+    checkpoint = Checkpoint(
+        config=config,
+        classes=dataset.classes,
+        n_features=dataset.train.features.shape[1],
+        device=environment["device_kind"],
+        identity=identity(environment),
+        cursor=state.cursor,
+        seconds=0.0 if start is None else start.seconds,
+        best=None if start is None else start.best,
+        history=replace(before, segments=[*before.segments, _segment(before, going_on)]),
+    )
+    recorder = Recorder(run, checkpoint, state, dataset.scaler, is_written=start is not None)
+    write_text(run.config, config_to_yaml(config))
+    write_text(run.environment, json_text(environment))
+    device = "{device} ({device_reason}), compiled as {compile}".format(**environment)
+    return Setup(run, trainer, recorder, device)
+
+
+def _make_run(name: str, out: Path | None, held: ExitStack) -> RunDirectory:
+    run = make_directory(name, out)
+    held.enter_context(locked(run.path))
+    choose_directory(name, run.path)  # another process may have come and gone meanwhile
+    return run
+
+
+def _device_facts(config: Config, device: str, held: ExitStack) -> dict[str, Any]:
+    """Load TensorFlow and choose where and how to compute; what of it the environment tells."""
+    from mtrain.engine.backend import load_tensorflow
+
+    load_tensorflow()
+    from mtrain.engine.device import choose_compilation, choose_device, thread_count
+
+    chosen = choose_device(device)
+    held.enter_context(chosen.scope())
+    return {
+        "device_kind": chosen.kind,
+        "device": chosen.description,
+        "device_reason": chosen.reason,
+        "threads": thread_count(),
+        "compile": choose_compilation(config, chosen),
+    }
+
+
+def _make_trainer(config: Config, dataset: Dataset, *, jit_compile: bool) -> Trainer:
+    from mtrain.engine.network import make_network
+    from mtrain.engine.training import Trainer
+    from mtrain.model import build_loss, build_model, build_optimizer, build_schedule
+
+    n_classes = len(dataset.classes)
+    model = build_model(config.model, dataset.train.features.shape[1], n_classes, config.seed)
+    network = make_network(model, build_loss(config.loss, n_classes), n_classes, dataset.divisor)
+    return Trainer(
+        network,
+        build_optimizer(config.optimizer),
+        dataset.train,
+        dataset.val,
+        epochs=config.training.epochs,
+        batch_size=config.training.batch_size,
+        schedule=build_schedule(config.optimizer),
+        shuffle=config.training.shuffle,
+        seed=config.seed,
+        jit_compile=jit_compile,
+        top_k=counted_k(config.metrics),
+    )
+
+
+def _restore(trainer: Trainer, config: Config, going_on: Resumption | None) -> Checkpoint | None:
+    """Put the trainer where the run goes on, and return the checkpoint that says where that is."""
+    if going_on is None:
+        return None
+    trainer.restore(going_on.state(trainer.shapes))
+    rate = config.optimizer.learning_rate
+    if "optimizer.learning_rate" in going_on.differences and isinstance(rate, float):
+        trainer.learning_rate = rate
+    return going_on.checkpoint
+
+
+def _segment(before: History, going_on: Resumption | None) -> dict[str, Any]:
+    """What the history says of this process's share of the training."""
+    done = len(before.epoch)
+    segment: dict[str, Any] = {
+        "epochs": [done + 1, done],
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "resumed_from": None if going_on is None else going_on.path.name,
+        "host": platform.node(),
+        "ended": None,
+    }
+    if going_on is not None and going_on.differences:
+        segment["differences"] = going_on.differences
+    return segment
