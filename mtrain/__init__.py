@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mtrain.metrics.report import Report
     from mtrain.train import Run
 
-__all__ = ["evaluate", "fit"]
+__all__ = ["evaluate", "fit", "resume"]
 __version__ = "0.1.0"
 
 
@@ -20,6 +20,8 @@ def fit(
     *,
     out: str | PathLike[str] | None = None,
     device: str = "auto",
+    resume: bool = False,
+    allow_differences: bool = False,
     **overrides: Any,
 ) -> Run:
     """Train the experiment of a YAML file, or of a mapping like one, as `mtrain fit` does.
@@ -38,7 +40,44 @@ def fit(
     from mtrain.train import train
 
     with settings.located():
-        return train(checked, out=None if out is None else Path(out), device=device)
+        return train(
+            checked,
+            out=None if out is None else Path(out),
+            device=device,
+            resume=resume,
+            allow_differences=allow_differences,
+        )
+
+
+def resume(
+    run: str | PathLike[str],
+    *,
+    device: str = "auto",
+    allow_differences: bool = False,
+    **overrides: Any,
+) -> Run:
+    """Go on with a run, as `mtrain resume` does: `resume("run", **{"training.epochs": 30})`.
+
+    Raises `mtrain.errors.MtrainError` for everything a user can mend.
+    """
+    from pathlib import Path
+
+    from mtrain.resumption import read_run_settings
+
+    settings = read_run_settings(Path(run), overrides)
+    checked = settings.validate()
+
+    from mtrain.train import train
+
+    with settings.located():
+        return train(
+            checked,
+            out=Path(run),
+            device=device,
+            resume=True,
+            allow_differences=allow_differences,
+            download=False,
+        )
 
 
 def evaluate(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mtrain.config.load import config_to_yaml
 from mtrain.metrics.epoch import counted_k
 from mtrain.metrics.history import History
-from mtrain.resume import Resumption, find_resumption
+from mtrain.resumption import Resumption, find_resumption
 from mtrain.run.checkpoint import Checkpoint
 from mtrain.run.directory import OUTPUTS, RunDirectory, choose_directory, make_directory
 from mtrain.run.environment import describe_environment, identity

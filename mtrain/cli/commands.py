@@ -138,7 +138,7 @@ def resume(
         list[str] | None,
         typer.Argument(
             metavar="training.epochs=N",
-            help="More epochs than the run was begun with; or another setting, see below.",
+            help="How many epochs it shall have, if more than it was begun with.",
         ),
     ] = None,
     allow_differences: AllowDifferences = False,
@@ -147,13 +147,10 @@ def resume(
     as_json: Json = False,
 ) -> int:
     """Go on with a run that was stopped or killed, as if it never had been."""
-    from mtrain.config.load import parse_overrides, read_settings
-    from mtrain.run.directory import RunDirectory
+    from mtrain.config.load import parse_overrides
+    from mtrain.resumption import read_run_settings
 
-    place = RunDirectory(run)
-    place.check_is_run()
-    place.refuse_links()
-    settings = read_settings(place.config, parse_overrides(overrides or []))
+    settings = read_run_settings(run, parse_overrides(overrides or []))
     how = {"out": run, "device": device.value, "resume": True, "download": False}
     return _train(
         settings, {**how, "allow_differences": allow_differences}, quiet=quiet, as_json=as_json

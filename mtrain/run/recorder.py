@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mtrain.metrics.monitor import Improvement
 from mtrain.run.checkpoint import Checkpoint, save_checkpoint
 from mtrain.run.history import write_history, write_scalars
-from mtrain.run.selection import point_to
+from mtrain.run.selection import point_to, remove_all_but
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,12 +107,12 @@ class Recorder:
             self._best_name = self._save(self._best, is_best=True)
             self._best = None
         last = self._save(self._last)
+        point_to(self._run, self._best_name, last)
         if last not in (name for name, _ in self._newest):
             keep = self._pattern.config.checkpoint.keep
             self._newest = [*self._newest, (last, self._best_name)][-keep:]
-        # The best of each, too: a run that goes on from an older checkpoint needs it.
-        kept = {name for names in self._newest for name in names if name is not None}
-        point_to(self._run, self._best_name, last, kept | {self._best_name or last})
+            # The best of each, too: a run that goes on from an older checkpoint needs it.
+            remove_all_but(self._run, {name for names in self._newest for name in names if name})
         write_scalars(self.history, self._run.path / "history.csv")
         self._checkpoint_written = time.monotonic()
 

@@ -52,11 +52,15 @@ def find_checkpoint(path: Path) -> CheckpointPlace:
     )
 
 
-def point_to(run: RunDirectory, best: str | None, last: str, kept: Collection[str]) -> None:
-    """Write which checkpoint is the best and which the last, and remove all that is not `kept`."""
+def point_to(run: RunDirectory, best: str | None, last: str) -> None:
+    """Write which checkpoint is the best, if any is, and which the last."""
     write_text(run.checkpoints / "last", f"{last}\n")
     if best is not None:
         write_text(run.checkpoints / "best", f"{best}\n")
+
+
+def remove_all_but(run: RunDirectory, kept: Collection[str]) -> None:
+    """Remove the checkpoints of other names."""
     for path in list_checkpoints(run):
         if path.name not in kept:
             try:

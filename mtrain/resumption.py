@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from mtrain.config.load import read_settings
 from mtrain.errors import MtrainError, SettingError, UsageError
 from mtrain.metrics.monitor import Course
 from mtrain.records import TrainingState
 from mtrain.run.checkpoint import Checkpoint, read_checkpoint_arrays
+from mtrain.run.directory import RunDirectory
 from mtrain.run.environment import identity
 from mtrain.run.history import read_history
 from mtrain.run.selection import newest_whole
@@ -17,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from mtrain.config.load import Settings
     from mtrain.config.schema import Config
     from mtrain.records import Shapes
-    from mtrain.run.directory import RunDirectory
 
 FREE = ("name", "checkpoint.", "dataset.path", "training.epochs")
 """Settings, or sections, that change no figure of an epoch. That the data are the same, wherever
@@ -89,6 +91,14 @@ class Resumption:
         groups = ("model/", "optimizer/", "counts/")
         arrays = read_checkpoint_arrays(self.path, shapes, *groups)
         return TrainingState(arrays, self.checkpoint.cursor)
+
+
+def read_run_settings(path: Path, overrides: Mapping[str, Any]) -> Settings:
+    """The settings of the run directory at `path`, with `overrides` by dotted path."""
+    run = RunDirectory(path)
+    run.check_is_run()
+    run.refuse_links()
+    return read_settings(run.config, overrides)
 
 
 def find_resumption(run: RunDirectory, config: Config, *, allowed: bool) -> Resumption | None:

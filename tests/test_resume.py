@@ -1,0 +1,540 @@
+"""Runs that are stopped, and go on as if they never had been."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from conftest import CONFIGS
+from crashtest import digest
+
+import mtrain
+from mtrain.cli.main import run
+from mtrain.errors import DivergedError
+from mtrain.run.directory import LOCK, RunDirectory
+from mtrain.run.lock import locked
+from mtrain.run.recorder import Recorder
+from mtrain.run.selection import list_checkpoints
+
+COMMAND = str(Path(sys.executable).with_name("mtrain"))
+
+EVERYTHING = """
+dataset: {name: digits}
+model: {hidden: 32, dropout: 0.2, batch_norm: true}
+optimizer:
+  learning_rate: {name: ExponentialDecay, initial_learning_rate: 0.002, decay_steps: 100,
+                  decay_rate: 0.7}
+training: {epochs: 6, batch_size: 8, early_stopping: {patience: 3}}
+checkpoint: {every_seconds: 0, keep: 3}
+"""
+
+
+def said(capsys, *arguments):
+    """Exit status and what stderr says, of a command run in this process."""
+    status = run(list(map(str, arguments)))
+    return status, capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    path = tmp_path_factory.mktemp("config") / "everything.yaml"
+    path.write_text(EVERYTHING)
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(config, tmp_path_factory):
+    """A run that was never stopped."""
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    assert run(["fit", str(config), "--out", str(out), "--quiet"]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def stopped(config, tmp_path_factory):
+    """A run stopped by SIGTERM within its third epoch."""
+    out = tmp_path_factory.mktemp("runs") / "stopped"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        stop_at(monkeypatch, 3, signal.SIGTERM)
+        assert run(["fit", str(config), "--out", str(out), "--quiet"]) == 143
+    assert list_checkpoints(RunDirectory(out))[0].name.startswith("epoch-0003-step-")
+    return out
+
+
+@pytest.fixture
+def run_to_resume(stopped, tmp_path):
+    return Path(shutil.copytree(stopped, tmp_path / "run"))
+
+
+def stop_at(monkeypatch, epoch, *signals):
+    """Send this process signals at the first chunk of an epoch."""
+    original = Recorder.progress
+    left = list(signals)
+
+    def progress(self, take_state):
+        if len(self.history.epoch) == epoch - 1:
+            for number in left:
+                os.kill(os.getpid(), number)
+            left.clear()
+        original(self, take_state)
+
+    monkeypatch.setattr(Recorder, "progress", progress)
+
+
+def segments(out):
+    return json.loads((out / "history.json").read_text())["segments"]
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 5, 6])
+def test_a_stopped_run_ends_as_if_it_never_had_been(
+    config, whole, tmp_path, monkeypatch, capsys, epoch
+):
+    """With dropout, batch normalisation, a schedule, Adam and early stopping."""
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        stop_at(patch, epoch, signal.SIGTERM)
+        status, text = said(capsys, "fit", config, "--out", out)
+    assert status == 143
+    assert "Training ended: stopped by SIGTERM, saved; `mtrain resume` goes on." in text
+    assert segments(out)[0]["ended"] == "SIGTERM"
+    checkpoint = list_checkpoints(RunDirectory(out))[0]
+    status, text = said(capsys, "resume", out)
+
+    assert status == 0
+    assert f"Training goes on from {checkpoint}." in text
+    assert digest(out) == digest(whole)
+    assert segments(out)[1]["resumed_from"] == checkpoint.name
+    assert segments(out)[1]["ended"] == "finished"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_each_signal_has_its_status(config, tmp_path, monkeypatch, number):
+    """128 and its number, as of a shell."""
+    stop_at(monkeypatch, 2, number)
+
+    assert run(["fit", str(config), "--out", str(tmp_path / "run"), "--quiet"]) == 128 + number
+
+
+def test_a_second_sigint_stops_at_once(config, whole, tmp_path, monkeypatch):
+    """Nothing more is saved; what was saved is whole."""
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        stop_at(patch, 3, signal.SIGINT, signal.SIGINT)
+        assert run(["fit", str(config), "--out", str(out), "--quiet"]) == 130
+    assert list_checkpoints(RunDirectory(out))[0].name == "epoch-0002"
+    assert segments(out)[0]["ended"] is None
+
+    assert run(["resume", str(out), "--quiet"]) == 0
+    assert digest(out) == digest(whole)
+
+
+def test_a_signal_that_is_ignored_stays_ignored(config, tmp_path, monkeypatch):
+    """As `nohup` has SIGHUP."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        stop_at(monkeypatch, 2, signal.SIGHUP)
+        assert run(["fit", str(config), "--out", str(tmp_path / "run"), "--quiet"]) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_fit_resume_starts_a_run_and_goes_on_with_it(config, whole, tmp_path, monkeypatch, capsys):
+    """What a requeued job types, whatever happened to the one before."""
+    arguments = ["fit", config, "--out", tmp_path / "run", "--resume", "--quiet", "--json"]
+    with monkeypatch.context() as patch:
+        stop_at(patch, 4, signal.SIGTERM)
+        assert said(capsys, *arguments)[0] == 143
+    assert said(capsys, *arguments) == (0, "")
+    assert digest(tmp_path / "run") == digest(whole)
+
+    assert run(list(map(str, arguments))) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert again["evaluation"] == json.loads((whole / "evaluation/test/metrics.json").read_text())
+
+
+def test_fit_resume_without_out_means_the_run_of_that_name(tmp_path, monkeypatch, capsys):
+    """`outputs/<name>`, never `<name>-2`."""
+    monkeypatch.chdir(tmp_path)
+    arguments = ["fit", CONFIGS / "smoke.yaml", "--resume"]
+    assert said(capsys, *arguments)[0] == 0
+    status, text = said(capsys, *arguments)
+
+    assert (status, text) == (0, "outputs/smoke is finished; there is nothing to do.\n")
+    assert [path.name for path in Path("outputs").iterdir()] == ["smoke"]
+
+
+def test_nothing_is_written_into_a_finished_run(whole, tmp_path, capsys):
+    """Not even TensorFlow is loaded."""
+    out = Path(shutil.copytree(whole, tmp_path / "run"))
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    code = (
+        f"import sys; from mtrain.cli.main import run; status = run(['resume', {str(out)!r}]);"
+        "assert 'tensorflow' not in sys.modules; sys.exit(status)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0
+    assert done.stderr == f"{out} is finished; there is nothing to do.\n"
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_more_epochs_give_what_so_many_would_have_given(config, tmp_path, capsys):
+    """Only when asked; recorded in the segments and in the saved config."""
+    short, long = tmp_path / "short", tmp_path / "long"
+    assert said(capsys, "fit", config, "training.epochs=3", "--out", short, "--quiet")[0] == 0
+    assert said(capsys, "fit", config, "training.epochs=5", "--out", long, "--quiet")[0] == 0
+    assert said(capsys, "resume", short)[1] == f"{short} is finished; there is nothing to do.\n"
+    status, text = said(capsys, "resume", short, "training.epochs=5")
+
+    assert status == 0
+    assert "training.epochs was 3, is 5." in text
+    assert digest(short) == digest(long)
+    assert segments(short)[1]["epochs"] == [4, 5]
+    assert segments(short)[1]["differences"] == {"training.epochs": [3, 5]}
+    assert (short / "config.yaml").read_text() == (long / "config.yaml").read_text()
+    assert said(capsys, "resume", short)[1] == f"{short} is finished; there is nothing to do.\n"
+
+
+def test_fewer_epochs_than_have_begun_are_refused(run_to_resume, capsys):
+    """Two are done, the third is under way."""
+    assert said(capsys, "resume", run_to_resume, "training.epochs=2") == (
+        2,
+        "mtrain: command line: training.epochs: must be at least 3, which have begun, got 2\n",
+    )
+
+
+def test_early_stopping_is_not_undone_by_more_epochs(tmp_path, capsys):
+    """What it stopped stays stopped."""
+    out = tmp_path / "run"
+    arguments = ["training.early_stopping={patience: 1, min_delta: 9}", "--out", out]
+    status, text = said(capsys, "fit", CONFIGS / "smoke.yaml", "training.epochs=9", *arguments)
+    assert status == 0
+    assert "Training ended: val_loss has not improved for 1 epochs." in text
+    status, text = said(capsys, "resume", out, "training.epochs=12")
+
+    assert (status, text) == (0, f"{out} is finished; there is nothing to do.\n")
+
+
+def test_a_run_without_a_checkpoint_starts_anew_and_says_so(config, whole, run_to_resume, capsys):
+    """It was killed before the first one."""
+    shutil.rmtree(run_to_resume / "checkpoints")
+    status, text = said(capsys, "resume", run_to_resume)
+
+    assert status == 0
+    assert text.startswith(f"{run_to_resume} has no checkpoint yet; training starts anew.\n")
+    assert digest(run_to_resume) == digest(whole)
+
+
+def test_after_the_last_epoch_only_the_report_is_made(whole, tmp_path, capsys):
+    """It was killed while it evaluated."""
+    out = Path(shutil.copytree(whole, tmp_path / "run"))
+    shutil.rmtree(out / "charts")
+    (out / "evaluation/test/metrics.json").unlink()
+    history = json.loads((out / "history.json").read_text())
+    history["segments"][-1]["ended"] = None
+    (out / "history.json").write_text(json.dumps(history))
+    checkpoints = {path: path.stat().st_mtime_ns for path in out.glob("checkpoints/*/*")}
+    status, text = said(capsys, "resume", out)
+
+    assert status == 0
+    assert "epoch 6/6" not in text
+    assert digest(out) == digest(whole)
+    assert len(list((out / "charts").iterdir())) == 3
+    assert {path: path.stat().st_mtime_ns for path in out.glob("checkpoints/*/*")} == checkpoints
+
+
+@pytest.mark.parametrize("file", ["arrays.npz", "state.json", "SHA256SUMS"])
+def test_a_damaged_checkpoint_is_passed_over_and_named(whole, run_to_resume, capsys, file):
+    """The one before it leads to the same end."""
+    newest, before, *_ = list_checkpoints(RunDirectory(run_to_resume))
+    content = bytearray((newest / file).read_bytes())
+    content[len(content) // 2] ^= 4
+    (newest / file).write_bytes(content)
+    status, text = said(capsys, "resume", run_to_resume)
+
+    assert status == 0
+    assert text.startswith(f"{newest}")
+    assert "; an older checkpoint is used.\n" in text
+    assert f"Training goes on from {before}." in text
+    assert digest(run_to_resume) == digest(whole)
+
+
+def test_a_lost_best_checkpoint_is_a_difference(run_to_resume, capsys):
+    """No older checkpoint has its own best whole, either."""
+    best = run_to_resume / "checkpoints" / "epoch-0002"
+    for path in list_checkpoints(RunDirectory(run_to_resume)):
+        if "step" not in path.name and path != best:
+            shutil.rmtree(path)
+    (best / "arrays.npz").write_bytes(b"")
+    status, text = said(capsys, "resume", run_to_resume)
+    assert status == 2
+    assert "best checkpoint: was epoch-0002, is damaged" in text
+    assert said(capsys, "resume", run_to_resume, "--allow-differences", "--quiet") == (0, "")
+
+    kept = (run_to_resume / "checkpoints" / "best").read_text().strip()
+    assert kept in {f"epoch-{epoch:04}" for epoch in (3, 4, 5, 6)}
+    assert segments(run_to_resume)[1]["differences"] == {
+        "best checkpoint": ["epoch-0002", "damaged"]
+    }
+
+
+def test_other_settings_are_refused_with_a_list(run_to_resume, capsys):
+    """Whoever changes the config goes on with another run."""
+    status, text = said(
+        capsys, "resume", run_to_resume, "model.dropout=0.3", "training.batch_size=16", "seed=4"
+    )
+
+    assert status == 2
+    assert text.splitlines() == [
+        f"mtrain: {run_to_resume}: {line}"
+        for line in (
+            "seed: was 0, is 4",
+            "model.dropout: was 0.2, is 0.3",
+            "training.batch_size: was 8, is 16",
+            "what is trained from here is not what would have come of it; --allow-differences goes "
+            "on all the same and records them",
+        )
+    ]
+
+
+def test_settings_that_change_no_figure_may_differ(whole, run_to_resume, capsys):
+    """How often to save, for one."""
+    arguments = ["checkpoint.keep=1", "checkpoint.every_seconds=9", "name=other", "--quiet"]
+    assert said(capsys, "resume", run_to_resume, *arguments) == (0, "")
+    assert digest(run_to_resume) == digest(whole)
+
+
+def test_differences_that_are_allowed_are_recorded(run_to_resume, capsys):
+    """In the segment, and from then on they are the run's own."""
+    change = "model.dropout=0.3"
+    arguments = [change, "--allow-differences", "--quiet"]
+    assert said(capsys, "resume", run_to_resume, *arguments) == (0, "")
+    assert segments(run_to_resume)[1]["differences"] == {"model.dropout": [0.2, 0.3]}
+    assert "dropout: 0.3" in (run_to_resume / "config.yaml").read_text()
+    assert said(capsys, "resume", run_to_resume)[0] == 0
+
+
+def test_a_learning_rate_that_is_changed_is_used(tmp_path, monkeypatch, capsys):
+    """Not that of the checkpoint."""
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        stop_at(patch, 2, signal.SIGTERM)
+        assert run(["fit", str(CONFIGS / "smoke.yaml"), "--out", str(out), "--quiet"]) == 143
+    arguments = ["optimizer.learning_rate=0.5", "--allow-differences", "--quiet"]
+    assert said(capsys, "resume", out, *arguments) == (0, "")
+    history = json.loads((out / "history.json").read_text())
+
+    assert history["history"]["learning_rate"] == [0.01, 0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("model.hidden=33", "arrays do not fit the config: model/hidden_1/kernel must be float32"),
+        ("optimizer=adam", "arrays do not fit the config: optimizer/learning_rate is missing"),
+        ("metrics=[accuracy]", "its history has other figures than metrics and dataset.validation"),
+    ],
+)
+def test_what_cannot_go_on_is_refused_even_if_allowed(run_to_resume, capsys, change, message):
+    """Another model, another optimizer, other figures."""
+    status, text = said(capsys, "resume", run_to_resume, change, "--allow-differences", "--quiet")
+
+    assert status in {1, 2}
+    assert message in text
+    assert len(text.splitlines()) == 1
+
+
+def test_other_circumstances_are_refused_with_a_list(run_to_resume, monkeypatch, capsys):
+    """Versions, flags, threads, compilation."""
+    monkeypatch.setattr("mtrain.run.environment.version", lambda package: "9.9")
+    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true")
+    status, text = said(capsys, "resume", run_to_resume)
+    lines = text.splitlines()
+
+    assert status == 2
+    assert any("versions.tensorflow: was 2." in line and line.endswith("is 9.9") for line in lines)
+    assert any("flags.XLA_FLAGS: was not set, is --xla_cpu" in line for line in lines)
+    monkeypatch.undo()
+    monkeypatch.setattr("mtrain.engine.device.thread_count", lambda: 64)
+    status, text = said(capsys, "resume", run_to_resume)
+    assert status == 2
+    assert "threads: was" in text
+
+
+def test_other_data_are_refused(idx_folder, tmp_path, monkeypatch, capsys):
+    """By their hash; wherever they lie."""
+    folder, out = idx_folder(classes=3), tmp_path / "run"
+    config = tmp_path / "c.yaml"
+    config.write_text(f"dataset: {{name: mnist, path: {folder}, classes: [a, b, c]}}\n")
+    with monkeypatch.context() as patch:
+        stop_at(patch, 2, signal.SIGTERM)
+        assert said(capsys, "fit", config, "--out", out, "--quiet")[0] == 143
+    images = folder / "train-images-idx3-ubyte"
+    content = images.read_bytes()
+    images.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    status, text = said(capsys, "resume", out)
+    assert status == 2
+    assert "data.sha256: was " in text
+
+    assert said(capsys, "evaluate", out)[0] == 0
+    run(["evaluate", str(out)])
+    assert f"These are not the data of the training: {folder}" in capsys.readouterr().out
+    images.write_bytes(content)
+    folder = folder.rename(tmp_path / "elsewhere")
+    assert said(capsys, "resume", out, f"dataset.path={folder}", "--quiet") == (0, "")
+
+
+def test_what_is_no_run_is_not_resumed(tmp_path, capsys):
+    """A folder with something else in it is left alone."""
+    (tmp_path / "notes.txt").write_text("mine")
+    message = "not a run directory (no config.yaml); `mtrain fit` makes one"
+    assert said(capsys, "resume", tmp_path) == (1, f"mtrain: {tmp_path}: {message}\n")
+    arguments = ["fit", CONFIGS / "smoke.yaml", "--out", tmp_path, "--resume"]
+    assert said(capsys, *arguments) == (1, f"mtrain: {tmp_path}: {message}\n")
+    assert said(capsys, "resume", tmp_path / "nope")[0] == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    arguments = ["fit", CONFIGS / "smoke.yaml", "--allow-differences"]
+    assert said(capsys, *arguments) == (2, "mtrain: --allow-differences: is for --resume\n")
+
+
+def test_of_two_trainings_in_a_folder_the_second_is_refused(run_to_resume, capsys):
+    """It names the process; a lock that a killed process left is no obstacle."""
+    assert (run_to_resume / LOCK).is_file()
+    other = subprocess.Popen(
+        [
+            *(sys.executable, "-c"),
+            "import sys, pathlib; from mtrain.run.lock import locked\n"
+            "with locked(pathlib.Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()",
+            str(run_to_resume),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with other:
+        assert other.stdout.readline() == "held\n"
+        for arguments in (
+            ["resume", run_to_resume],
+            ["fit", CONFIGS / "smoke.yaml", "--out", run_to_resume],
+            ["fit", CONFIGS / "smoke.yaml", "--out", run_to_resume, "--resume"],
+        ):
+            status, text = said(capsys, *arguments)
+            assert status == 1
+            assert text.startswith(f"mtrain: {run_to_resume}: is in use: process {other.pid} on ")
+        other.kill()
+    with locked(run_to_resume):
+        assert (run_to_resume / ".writer").read_text().startswith(f"process {os.getpid()} on ")
+
+
+def test_a_folder_deleted_meanwhile_ends_the_training(config, tmp_path, monkeypatch, capsys):
+    """With its name; it is not made again."""
+    out = tmp_path / "run"
+    original = Recorder.progress
+
+    def progress(self, take_state):
+        shutil.rmtree(out, ignore_errors=True)
+        original(self, take_state)
+
+    monkeypatch.setattr(Recorder, "progress", progress)
+    status, text = said(capsys, "fit", config, "--out", out, "--quiet")
+
+    assert status == 1
+    assert text.startswith(f"mtrain: {out}/checkpoints")
+    assert text.endswith("cannot be written: No such file or directory\n")
+    assert not out.exists()
+
+
+def test_a_diverged_run_keeps_its_last_good_checkpoint(tmp_path, monkeypatch, capsys):
+    """Status 4; the message names the epoch, the cause and the checkpoint."""
+    out = tmp_path / "run"
+    original = Recorder.progress
+
+    def progress(self, take_state):
+        if len(self.history.epoch) == 2:
+            raise DivergedError("epoch 3, step 1: the loss is nan: training diverged")
+        original(self, take_state)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Recorder, "progress", progress)
+        status, text = said(capsys, "fit", CONFIGS / "smoke.yaml", "--out", out, "--quiet")
+    assert status == 4
+    assert text == (
+        "mtrain: epoch 3, step 1: the loss is nan: training diverged; checkpoint epoch-0002 is the "
+        "last good one\n"
+    )
+    assert segments(out)[0]["ended"] == "diverged"
+    assert said(capsys, "evaluate", out)[0] == 0
+
+
+def test_the_seconds_of_an_epoch_go_on_where_they_were(run_to_resume, capsys):
+    """An epoch that took an hour before the kill is not one of a second."""
+    newest = list_checkpoints(RunDirectory(run_to_resume))[0]
+    seconds = json.loads((newest / "state.json").read_text())["seconds"]
+    assert said(capsys, "resume", run_to_resume, "--quiet") == (0, "")
+
+    assert json.loads((run_to_resume / "history.json").read_text())["seconds"][2] > seconds > 0
+
+
+def test_from_python(stopped, whole, tmp_path):
+    """`mtrain.resume`, and `mtrain.fit` with `resume`."""
+    for name in "ab":
+        shutil.copytree(stopped, tmp_path / name)
+    done = mtrain.resume(tmp_path / "a")
+    assert done.history.epoch == [1, 2, 3, 4, 5, 6]
+    mtrain.fit(stopped / "config.yaml", out=tmp_path / "b", resume=True)
+
+    assert digest(tmp_path / "a") == digest(tmp_path / "b") == digest(whole)
+
+
+def test_a_terminal_that_goes_away_is_a_hangup(config, whole, tmp_path):
+    """SIGHUP, and nothing to write to any longer: saved, and resumed identical."""
+    out = tmp_path / "run"
+    pid, terminal = pty.fork()
+    if pid == 0:
+        arguments = ["fit", str(config), "training.epochs=1000", "--out", str(out)]
+        os.execv(COMMAND, [COMMAND, *arguments])
+    reader = threading.Thread(target=drain, args=(terminal, out), daemon=True)
+    reader.start()
+    reader.join(timeout=60)
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+
+    assert os.waitstatus_to_exitcode(status) == 129
+    assert segments(out)[0]["ended"] == "SIGHUP"
+    assert run(["evaluate", str(out)]) == 0
+
+
+def drain(terminal, out):
+    """Read what is shown until an epoch is done."""
+    while not list(out.glob("checkpoints/epoch-0001")):
+        os.read(terminal, 65536)
+
+
+@pytest.mark.slow
+def test_a_long_epoch_is_left_within_ten_seconds(fashion_folder, tmp_path):
+    """SIGTERM in the middle of one of Fashion-MNIST 500x5: saved, and resumed identical."""
+    config = CONFIGS / "fashion_mnist_500x5.yaml"
+    settings = [f"dataset.path={fashion_folder}", "training.epochs=2", "training.batch_size=64"]
+    command = [COMMAND, "fit", str(config), *settings, "--quiet", "--out"]
+    assert subprocess.run([*command, tmp_path / "whole"], check=False).returncode == 0
+    process = subprocess.Popen([*command, tmp_path / "stopped", "checkpoint.every_seconds=1"])
+    while not list(tmp_path.glob("stopped/checkpoints/epoch-0001-step-*")):
+        time.sleep(0.05)
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait() == 143
+    assert time.monotonic() - began < 10
+    newest = list_checkpoints(RunDirectory(tmp_path / "stopped"))[0]
+    assert newest.name.startswith("epoch-0001-step-")
+
+    assert run(["resume", str(tmp_path / "stopped"), "--quiet"]) == 0
+    assert digest(tmp_path / "stopped") == digest(tmp_path / "whole")
