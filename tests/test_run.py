@@ -13,8 +13,8 @@ import pytest
 from mtrain.errors import MtrainError, UsageError
 from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.directory import choose_directory, make_directory
-from mtrain.run.files import json_text, write_bytes, write_csv
-from mtrain.run.history import read_history, write_history
+from mtrain.run.files import json_bytes, json_text, write_bytes, write_csv
+from mtrain.run.history import HistoryFile, history_as_json, read_history
 from mtrain.run.selection import find_checkpoint
 
 
@@ -77,10 +77,35 @@ def test_a_history_is_read_back_as_written(finished_run, tmp_path):
     """Undefined figures included."""
     history = read_history(finished_run)
     history.scalars["val_loss"][1] = math.nan
-    write_history(history, tmp_path / "history.json")
+    HistoryFile(history, tmp_path / "history.json").write()
 
     assert str(read_history(tmp_path / "history.json")) == str(history)
     assert json.loads((tmp_path / "history.json").read_text())["history"]["val_loss"][1] is None
+
+
+def test_a_history_written_epoch_by_epoch_is_that_written_at_once(finished_run, tmp_path):
+    """Only what is new is turned into text; undefined figures, counts and all."""
+    whole = read_history(finished_run)
+    whole.scalars["val_loss"][2] = math.nan
+    grown, path = whole.until(0), tmp_path / "history.json"
+    file = HistoryFile(grown, path)
+    for epochs in (0, 1, 1, 3, 4):
+        for columns, all_columns in pairs(grown, whole):
+            columns[len(columns) :] = all_columns[len(columns) : epochs]
+        grown.segments = whole.until(epochs).segments
+        file.write(flush=False)
+        assert path.read_bytes() == json_bytes(history_as_json(whole.until(epochs)))
+
+
+def pairs(grown, whole):
+    """Each column of one history with that of the other."""
+    yield grown.epoch, whole.epoch
+    yield grown.seconds, whole.seconds
+    yield from ((grown.scalars[key], whole.scalars[key]) for key in whole.scalars)
+    for name in ("counts", "per_class"):
+        for split, columns in getattr(whole, name).items():
+            for key, column in columns.items():
+                yield getattr(grown, name)[split][key], column
 
 
 @pytest.mark.parametrize(

@@ -213,8 +213,9 @@ def _check_state(checkpoint: Checkpoint, path: Path) -> None:
         _whole(checkpoint.cursor, key, 0)
     if not (math.isfinite(checkpoint.seconds) and checkpoint.seconds >= 0):
         raise ValueError(f"seconds must be a number from 0, got {checkpoint.seconds}")
-    if checkpoint.best is not None and not NAME.fullmatch(checkpoint.best):
-        raise ValueError(f"best must name a checkpoint, got {checkpoint.best!r:.40}")
+    epochs = {f"epoch-{epoch:04}" for epoch in checkpoint.history.epoch}
+    if checkpoint.best is not None and checkpoint.best not in epochs:
+        raise ValueError(f"best must name one of its epochs, got {checkpoint.best!r:.40}")
     if checkpoint.name != path.parent.name:
         raise ValueError(f"it is {checkpoint.name}")
     if len(checkpoint.history.epoch) != checkpoint.cursor["epoch"]:

@@ -22,8 +22,11 @@ LARGEST_JSON = 1_000_000_000
 """Bytes; a thousand epochs of a thousand classes take a tenth of it."""
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Raises `MtrainError` where the disk does not take it; what was there before then stays."""
+def write_bytes(path: Path, content: bytes, *, flush: bool = True) -> None:
+    """Raises `MtrainError` where the disk does not take it; what was there before then stays.
+
+    Without `flush` a file survives a kill, but not for certain a loss of power.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         beside.unlink(missing_ok=True)
@@ -31,11 +34,13 @@ def write_bytes(path: Path, content: bytes) -> None:
             with beside.open("xb") as file:  # never through a link that somebody put there
                 file.write(content)
                 file.flush()
-                os.fsync(file.fileno())
+                if flush:
+                    os.fsync(file.fileno())
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
-        flush_directory(path.parent)
+        if flush:
+            flush_directory(path.parent)
     except OSError as error:
         raise MtrainError(f"{path}: cannot be written: {error.strerror}") from error
 

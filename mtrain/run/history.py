@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 
 from mtrain.errors import MtrainError
 from mtrain.metrics.history import History
 from mtrain.run.files import json_bytes, read_json, write_bytes, write_csv
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 SCHEMA = 1
@@ -21,26 +23,49 @@ LARGEST = 1e100
 
 def history_as_json(history: History) -> dict[str, Any]:
     """The content of `history.json`."""
+    return _as_json(history, lambda column: column)
+
+
+class HistoryFile:
+    """A history written again and again as `history.json`: only new epochs are turned into text."""
+
+    def __init__(self, history: History, path: Path) -> None:
+        self._history = history
+        self._path = path
+        self._texts: dict[int, tuple[int, bytes]] = {}
+
+    def write(self, *, flush: bool = True) -> None:
+        """Write what there is now; `flush` as for `write_bytes`."""
+        content = json_bytes(_as_json(self._history, self._as_text))
+        write_bytes(self._path, content, flush=flush)
+
+    def _as_text(self, column: list[Any]) -> orjson.Fragment:
+        done, text = self._texts.get(id(column), (0, b""))
+        new = json_bytes(column[done:])[1:-1]
+        text = b",".join(part for part in (text, new) if part)
+        self._texts[id(column)] = len(column), text
+        return orjson.Fragment(b"[%b]" % text)
+
+
+def _as_json(history: History, column: Callable[[list[Any]], Any]) -> dict[str, Any]:
+    def by_key(columns: dict[str, list[Any]]) -> dict[str, Any]:
+        return {key: column(values) for key, values in columns.items()}
+
     return {
         "schema": SCHEMA,
         "run": history.run,
         "classes": history.classes,
-        "epoch": history.epoch,
-        "seconds": history.seconds,
-        "history": history.scalars,
-        "counts": history.counts,
-        "per_class": history.per_class,
+        "epoch": column(history.epoch),
+        "seconds": column(history.seconds),
+        "history": by_key(history.scalars),
+        "counts": {split: by_key(columns) for split, columns in history.counts.items()},
+        "per_class": {split: by_key(columns) for split, columns in history.per_class.items()},
         "segments": [
             {**segment, "seconds": sum(history.seconds[first - 1 : last])}
             for segment in history.segments
             for first, last in [segment["epochs"]]
         ],
     }
-
-
-def write_history(history: History, path: Path) -> None:
-    """Write `history.json` at `path`."""
-    write_bytes(path, json_bytes(history_as_json(history)))
 
 
 def write_scalars(history: History, path: Path) -> None:

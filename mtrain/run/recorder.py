@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mtrain.metrics.monitor import Improvement
 from mtrain.run.checkpoint import Checkpoint, save_checkpoint
-from mtrain.run.history import write_history, write_scalars
+from mtrain.run.history import HistoryFile, write_scalars
 from mtrain.run.selection import point_to, remove_all_but
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Recorder:
         """Goes on from `start` with the arrays of `state`, which are on the disk or are not."""
         self.history = start.history
         self._run = run
+        self._file = HistoryFile(self.history, run.history)
         self._pattern = start
         self._scaler = {f"scaler/{name}": array for name, array in scaler.items()}
         self._last = state
@@ -80,7 +81,8 @@ class Recorder:
         if self._is_due():
             self._write_checkpoints()
         if time.monotonic() - self._history_written >= HISTORY_SECONDS:
-            self._write_history()
+            # Every checkpoint has the history, too: this one is to be looked at.
+            self._write_history(flush=False)
 
     def finish(self, state: TrainingState | None = None) -> None:
         """Write everything; `state` is the last if it is not that of the last epoch's end."""
@@ -133,6 +135,6 @@ class Recorder:
             save_checkpoint(self._run, checkpoint, state.arrays | self._scaler)
         return checkpoint.name
 
-    def _write_history(self) -> None:
-        write_history(self.history, self._run.history)
+    def _write_history(self, *, flush: bool = True) -> None:
+        self._file.write(flush=flush)
         self._history_written = time.monotonic()
