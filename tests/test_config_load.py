@@ -10,10 +10,15 @@ from mtrain.config.load import config_to_yaml, load_config, parse_overrides, rea
 from mtrain.config.names import ACTIVATIONS, canonical
 from mtrain.config.optimizers import SGD, Adam, AdamW, RMSprop
 from mtrain.config.reader import parse
+from mtrain.config.schedules import SCHEDULES
 from mtrain.config.schema import Config
 from mtrain.errors import UsageError
+from mtrain.model import build_model
 
 CONFIGS = Path(__file__).parents[1] / "configs"
+
+COSINE = {"name": "CosineDecay", "initial_learning_rate": 0.1, "decay_steps": 9}
+PIECES = {"name": "PiecewiseConstantDecay", "boundaries": [5, 9], "values": [0.1, 0.2, 0.3]}
 
 
 def problems(settings, **overrides):
@@ -156,6 +161,64 @@ def problems(settings, **overrides):
             {"metrics": ["roc_auc"], "training": {"save_best": "roc_auc_macro"}},
             "training.save_best: 'roc_auc_macro' is no figure of this run; "
             "did you mean 'val_roc_auc_macro'?",
+        ),
+        (
+            {"training": {"reduce_on_plateau": {"monitor": "val_lose"}}},
+            "training.reduce_on_plateau.monitor: 'val_lose' is no figure of this run; "
+            "did you mean 'val_loss'?",
+        ),
+        (
+            {"training": {"reduce_on_plateau": {"factor": 1}}},
+            "training.reduce_on_plateau.factor: must be below 1, got 1",
+        ),
+        (
+            {"optimizer": {"learning_rate": COSINE}, "training": {"reduce_on_plateau": {}}},
+            "training.reduce_on_plateau: optimizer.learning_rate is CosineDecay, which alone sets "
+            "the rate",
+        ),
+        (
+            {"optimizer": {"learning_rate": "cosine_decay"}},
+            "optimizer.learning_rate: a schedule needs its parameters, {name: CosineDecay, ...}",
+        ),
+        (
+            {"optimizer": {"learning_rate": {"name": "CosinDecay", "decay_steps": 3}}},
+            "optimizer.learning_rate.name: unknown name 'CosinDecay'; did you mean 'CosineDecay'?",
+        ),
+        (
+            {"optimizer": {"learning_rate": {"decay_steps": 3}}},
+            "optimizer.learning_rate.name: is missing; there is CosineDecay, CosineDecayRestarts, "
+            "ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, PolynomialDecay",
+        ),
+        (
+            {"optimizer": {"learning_rate": {**COSINE, "decay_step": 3}}},
+            "optimizer.learning_rate.decay_step: unknown setting; did you mean 'decay_steps'?",
+        ),
+        (
+            {"optimizer": {"learning_rate": {**COSINE, "warmup_steps": 3}}},
+            "optimizer.learning_rate: warmup_target and warmup_steps go together; set both or "
+            "neither",
+        ),
+        (
+            {"optimizer": {"learning_rate": {**COSINE, "initial_learning_rate": 0}}},
+            "optimizer.learning_rate.initial_learning_rate: must be above 0 where nothing warms "
+            "up, got 0",
+        ),
+        (
+            {"optimizer": {"learning_rate": {**PIECES, "boundaries": [5, 3]}}},
+            "optimizer.learning_rate.boundaries: must rise, got [5, 3]",
+        ),
+        (
+            {"optimizer": {"learning_rate": {**PIECES, "boundaries": []}}},
+            "optimizer.learning_rate.boundaries: must have at least 1 items, got 0",
+        ),
+        (
+            {"optimizer": {"learning_rate": {**PIECES, "values": [1]}}},
+            "optimizer.learning_rate.values: must be one more than boundaries, 3, got 1",
+        ),
+        ({"checkpoint": {"keep": 0}}, "checkpoint.keep: must be at least 1, got 0"),
+        (
+            {"checkpoint": {"every_seconds": -1}},
+            "checkpoint.every_seconds: must be at least 0, got -1",
         ),
     ],
 )
@@ -331,3 +394,42 @@ def test_optimizers_have_the_parameters_and_defaults_of_the_installed_keras(sect
     }
 
     assert section().model_dump(exclude={"name"}) == theirs
+
+
+@pytest.mark.parametrize("section", SCHEDULES.values(), ids=SCHEDULES)
+def test_schedules_have_the_parameters_and_defaults_of_the_installed_keras(section):
+    """All of them; what Keras wants to be given, mtrain does."""
+    schedules = {
+        name for name in dir(keras.optimizers.schedules) if not name.startswith(("_", "des", "ser"))
+    }
+    assert set(SCHEDULES) == schedules - {"LearningRateSchedule"}
+    signature = inspect.signature(getattr(keras.optimizers.schedules, section.__name__).__init__)
+    theirs = {
+        name: parameter.default
+        for name, parameter in signature.parameters.items()
+        if name not in {"self", "name"}
+    }
+    ours = {
+        name: inspect.Parameter.empty if field.is_required() else field.default
+        for name, field in section.model_fields.items()
+        if name != "name"
+    }
+
+    assert ours == theirs
+
+
+@pytest.mark.parametrize(
+    ("settings", "classes"),
+    [
+        ({"hidden": []}, 10),
+        ({"hidden": 30}, 2),
+        ({"hidden": "500x2", "batch_norm": True, "dropout": 0.5}, 10),
+        ({"hidden": [7, 5, 3]}, 3),
+    ],
+    ids=str,
+)
+def test_parameters_are_counted_as_keras_counts_them(settings, classes):
+    """Before there is a model."""
+    config = load_config({"model": settings}, {}).model
+
+    assert config.parameters(784, classes) == build_model(config, 784, classes, 0).count_params()

@@ -104,6 +104,27 @@ def test_reports_equal_scikit_learns(ties):
         assert_array_equal(report.metrics["confusion_matrix"], matrix)
 
 
+@pytest.mark.slow
+def test_counts_and_ratios_equal_scikit_learns_in_ten_thousand_cases():
+    """Counts exactly, ratios to 1e-12, undefined where scikit-learn says NaN."""
+    for seed in range(10_000):
+        generator = np.random.default_rng(seed)
+        classes = int(generator.integers(2, 6))
+        labels, predicted = generator.integers(0, classes, (2, int(generator.integers(1, 40))))
+        counts = count(labels, predicted, classes)
+        matrix = sklearn_metrics.confusion_matrix(labels, predicted, labels=range(classes))
+        assert_array_equal(counts.tp, np.diag(matrix))
+        assert_array_equal(counts.fp, matrix.sum(axis=0) - np.diag(matrix))
+        assert_array_equal(counts.fn, matrix.sum(axis=1) - np.diag(matrix))
+        precision, recall, f1, support = sklearn_metrics.precision_recall_fscore_support(
+            labels, predicted, labels=range(classes), zero_division=nan
+        )
+        assert_array_equal(counts.support, support)
+        for ours, theirs in ((counts.precision, precision), (counts.recall, recall)):
+            assert_allclose(ours, theirs, rtol=0, atol=1e-12)
+        assert_allclose(counts.f1, f1, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("ties", [False, True])
 def test_areas_equal_scikit_learns(ties):
     """ROC AUC and average precision of every class, tied scores included."""

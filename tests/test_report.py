@@ -290,6 +290,18 @@ def test_the_table_is_for_terminals_that_can(monkeypatch, stream, environment, k
     assert type(watch(stream)) is kind
 
 
+def test_no_color_is_honoured(monkeypatch):
+    """By the live table on a terminal: a class never found is red elsewhere."""
+    for name, escapes in (("", True), ("1", False)):
+        monkeypatch.setenv("NO_COLOR", name)
+        console = Console(file=(stream := io.StringIO()), force_terminal=True, width=80)
+        table = LiveTable(console)
+        table.begin("CPU", load_config({}, {}), dataset_of(("a", "b"), validated=False), 1)
+        table.progress(Progress(1, 1, 1, 4, Tally(0.1, np.array([[2, 0], [2, 0]]))))
+        table.end(None)
+        assert ("\x1b[31m" in stream.getvalue()) == escapes
+
+
 def test_results_show_the_baseline_and_what_was_not_learned():
     """990 stay, 10 leave, and nobody is said to leave."""
     labels = np.repeat([0, 1], [990, 10])

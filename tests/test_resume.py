@@ -19,6 +19,7 @@ from crashtest import digest
 
 import mtrain
 from mtrain.cli.main import run
+from mtrain.engine.prediction import Predictor
 from mtrain.errors import DivergedError
 from mtrain.run.directory import LOCK, RunDirectory
 from mtrain.run.lock import locked
@@ -114,6 +115,23 @@ def test_a_stopped_run_ends_as_if_it_never_had_been(
     assert digest(out) == digest(whole)
     assert segments(out)[1]["resumed_from"] == checkpoint.name
     assert segments(out)[1]["ended"] == "finished"
+
+
+def test_a_signal_during_validation_stops_after_it(config, whole, tmp_path, monkeypatch, capsys):
+    """The epoch is whole then."""
+    out = tmp_path / "run"
+    original = Predictor.predict
+
+    def predict(self, split):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return original(self, split)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Predictor, "predict", predict)
+        assert said(capsys, "fit", config, "--out", out, "--quiet")[0] == 143
+    assert list_checkpoints(RunDirectory(out))[0].name == "epoch-0001"
+    assert said(capsys, "resume", out, "--quiet") == (0, "")
+    assert digest(out) == digest(whole)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
