@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test lint types docs bench check clean
+.PHONY: help setup demo test lint types docs crashtest bench check clean
 
 help: ## Show the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -34,9 +34,13 @@ types: setup ## Check types.
 docs: setup ## Write the pages that come from the code anew.
 	$(BIN)/python docs/build.py
 
+crashtest: setup ## Kill 50 trainings at random moments, resume them, compare; some ten minutes.
+	$(BIN)/python tests/crashtest.py
+
 bench: setup ## Measure against stock Keras; with nothing else running.
 	$(BIN)/python benchmarks/epoch_time.py 5
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/saving.py
 
 check: lint types test ## All that CI checks; the docs' examples are among the tests.
 

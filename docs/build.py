@@ -23,6 +23,7 @@ from mtrain.cli.commands import app
 from mtrain.config.metrics import MetricConfig
 from mtrain.config.names import ACTIVATIONS, LOSSES, METRICS
 from mtrain.config.optimizers import SGD, Adam, AdamW, RMSprop
+from mtrain.config.schedules import SCHEDULES
 from mtrain.config.schema import Config
 from mtrain.config.section import Section
 
@@ -84,6 +85,16 @@ def _configuration() -> Iterator[str]:
         name = optimizer.model_fields["name"].default
         yield from ("", f"### `{name}`", "", inspect.cleandoc(optimizer.__doc__ or ""), "")
         yield from _settings(optimizer, "optimizer.", {"name"})
+    yield from (
+        "",
+        "## Learning-rate schedules",
+        "",
+        "`optimizer.learning_rate` may be one of these, a mapping with its `name` and parameters.",
+        "Lengths are steps of their own, whatever the number of epochs.",
+    )
+    for name, schedule in SCHEDULES.items():
+        yield from ("", f"### `{name}`", "", inspect.cleandoc(schedule.__doc__ or ""), "")
+        yield from _settings(schedule, "optimizer.learning_rate.", {"name"})
     yield from ("", "## `metrics`", "", "A list of names, or of mappings with a `name`:", "")
     yield from _settings(MetricConfig, "metrics[].", set())
     yield from (

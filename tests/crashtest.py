@@ -97,7 +97,7 @@ class Reference:
     config: Path
     digest: str
     seconds: tuple[float, float]
-    """How long it took to begin to train, and to train."""
+    """How long it took until the first checkpoint, and from there until training was done."""
 
 
 def crash(folder: Path, kills: int, seed: int) -> list[Trial]:
@@ -186,8 +186,8 @@ def _wait_until_it_trains(process: subprocess.Popen[Any], run: Path, written: in
 
 
 def _written(run: Path) -> int:
-    """When a run's environment was: it is the last thing before training."""
-    path = run / "environment.json"
+    """When a run's checkpoints changed last; 0 before the first of them."""
+    path = run / "checkpoints"
     return path.stat().st_mtime_ns if path.exists() else 0
 
 

@@ -14,7 +14,7 @@ from scipy.stats import binomtest
 from sklearn import metrics as sklearn_metrics
 
 from mtrain.config.metrics import MetricConfig
-from mtrain.config.schema import PlateauConfig
+from mtrain.config.training import PlateauConfig
 from mtrain.metrics.counts import class_counts, confusion_matrix
 from mtrain.metrics.epoch import epoch_figures, tally
 from mtrain.metrics.history import History

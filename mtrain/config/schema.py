@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
-from annotated_types import Ge, Gt, Le, Lt, MaxLen
+from annotated_types import Ge, Le, Lt, MaxLen
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from mtrain.config.dataset import DatasetConfig
@@ -14,7 +14,6 @@ from mtrain.config.metrics import MetricConfig, Metrics
 from mtrain.config.names import ACTIVATIONS, LOSSES, suggestion
 from mtrain.config.optimizers import Adam, OptimizerConfig
 from mtrain.config.section import (
-    Count,
     InvalidSettingError,
     ListOf,
     Section,
@@ -22,6 +21,7 @@ from mtrain.config.section import (
     known_name,
     named,
 )
+from mtrain.config.training import CheckpointConfig, TrainingConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,83 +111,6 @@ class LossConfig(Section):
                 "the same labels",
             )
         return self
-
-
-class EarlyStoppingConfig(Section):
-    """Stop once a figure of the history no longer improves."""
-
-    monitor: str = "val_loss"
-    """A scalar of the history."""
-
-    patience: Count = 5
-    """Epochs without improvement after which training stops."""
-
-    min_delta: Annotated[float, Ge(0)] = 0.0
-    """A change must be larger than this to be an improvement."""
-
-
-class PlateauConfig(Section):
-    """Take smaller steps once a figure of the history no longer improves."""
-
-    monitor: str = "val_loss"
-    """A scalar of the history."""
-
-    factor: Annotated[float, Gt(0), Lt(1)] = 0.1
-    """The learning rate becomes this times what it was."""
-
-    patience: Count = 10
-    """Epochs without improvement after which it does."""
-
-    min_delta: Annotated[float, Ge(0)] = 0.0001
-    """A change must be larger than this to be an improvement."""
-
-    cooldown: Annotated[int, Ge(0)] = 0
-    """Epochs after it in which none is counted."""
-
-    min_learning_rate: Annotated[float, Ge(0)] = 0.0
-    """It becomes no smaller than this."""
-
-    def reduced(self, rate: float) -> float:
-        """The learning rate after `rate`."""
-        return max(rate * self.factor, min(rate, self.min_learning_rate))
-
-
-class TrainingConfig(Section):
-    """How long and in which steps the model is trained."""
-
-    epochs: Count = 20
-    """Passes over the training rows."""
-
-    batch_size: Count = 32
-    """Rows a step; the last step of an epoch takes what is left."""
-
-    shuffle: bool = True
-    """A new order of the rows each epoch; else the data's own order."""
-
-    early_stopping: EarlyStoppingConfig | None = None
-    """When to stop before the last epoch; null: never."""
-
-    reduce_on_plateau: PlateauConfig | None = None
-    """When to reduce the learning rate; null: never."""
-
-    save_best: str | None = "auto"
-    """The scalar of the history by which the best epoch's checkpoint is kept; auto: val_loss, and
-    none without validation; null: none."""
-
-    compile: Literal["auto", "graph", "xla"] = "auto"
-    """How the training loop is compiled: as stock Keras computes, bit for bit; or by XLA, faster.
-    auto: by a written rule from the batch size and the device."""
-
-
-class CheckpointConfig(Section):
-    """How often the state of training is saved, and how many of the saved ones are kept."""
-
-    every_seconds: Annotated[float, Ge(0)] = 30.0
-    """Least time from one checkpoint to the next, within an epoch as well; a kill costs at most
-    this much training. There is always one when training ends."""
-
-    keep: Count = 2
-    """Newest checkpoints that stay, besides the best."""
 
 
 class Config(Section):

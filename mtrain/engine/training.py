@@ -17,6 +17,7 @@ from mtrain.engine.network import (
     variable_shapes,
 )
 from mtrain.engine.prediction import Predictor
+from mtrain.engine.steps import CompiledSteps
 from mtrain.errors import DivergedError, MtrainError
 from mtrain.records import EpochRecord, Ints, Progress, Shapes, Split, Tally, TrainingState
 
@@ -36,12 +37,6 @@ LARGE_INPUT = 100.0
 
 CONFUSION = "counts/confusion"
 """The name in a state's arrays of what the epoch under way has counted so far."""
-
-Carried = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
-"""Sum of the rows' losses (float64), confusion matrix (K, K) and top-k hits (int32) so far.
-
-Passed into each call and back out, so that the sums do not depend on where chunks end.
-"""
 
 
 class Trainer:
@@ -78,17 +73,16 @@ class Trainer:
         self._shuffle = shuffle
         self._seed = seed
         self._top_k = top_k
-        self._features = tf.constant(train.features)
-        self._labels = tf.constant(train.labels)
         optimizer.build(network.model.trainable_variables)
         self._variables = model_variables(network.model) | optimizer_variables(optimizer)
         self._predictor = Predictor(network, train.features.dtype)
-        self._run_steps = self._compiled(self.batch_size, jit_compile)
-        self._run_ragged_step = self._compiled(len(train) % self.batch_size, jit_compile)
+        self._compiled = CompiledSteps(
+            network, optimizer, train, self.batch_size, jit_compile=jit_compile, top_k=top_k
+        )
         self._chunk = 1
         self._epoch = 0
         self._step = 0
-        self._carried = self._nothing_yet()
+        self._carried = self._compiled.nothing_yet()
 
     @property
     def finished(self) -> bool:
@@ -115,7 +109,7 @@ class Trainer:
             if val is not None and not math.isfinite(val.loss):
                 raise self._diverged(f"epoch {epoch}", f"the validation loss is {val.loss}")
             record = EpochRecord(epoch, self._last_learning_rate(), self._tally(), val)
-            self._epoch, self._step, self._carried = epoch, 0, self._nothing_yet()
+            self._epoch, self._step, self._carried = epoch, 0, self._compiled.nothing_yet()
             yield record
 
     @property
@@ -189,17 +183,10 @@ class Trainer:
         return generator.permutation(len(self._train)).astype(np.int32)
 
     def _run_chunk(self, order: tf.Tensor) -> None:
-        full_steps = len(self._train) // self.batch_size
-        start = self._step
-        if start == full_steps:
-            stop = self.steps
-            run = self._run_ragged_step
-        else:
-            stop = min(start + self._chunk, full_steps)
-            run = self._run_steps
+        start, full = self._step, self._compiled.full
+        stop = self.steps if start == full else min(start + self._chunk, full)
         began = time.perf_counter()
-        self._carried = run(order, tf.constant(start), tf.constant(stop), self._carried)
-        self._carried[0].numpy()  # waits until the steps are done
+        self._carried = self._compiled.run(order, start, stop, self._carried)
         seconds = time.perf_counter() - began
         self._step = stop
         if stop - start < self._chunk:
@@ -208,59 +195,6 @@ class Trainer:
             self._chunk *= 2
         elif seconds > CHUNK_SECONDS[1]:
             self._chunk = max(1, self._chunk // 2)
-
-    def _compiled(
-        self, batch_size: int, jit_compile: bool
-    ) -> tf.types.experimental.GenericFunction:
-        """Steps `start` to `stop` of an epoch, each of `batch_size` rows, as one function."""
-
-        def run(order: tf.Tensor, start: tf.Tensor, stop: tf.Tensor, carried: Carried) -> Carried:
-            def body(step: tf.Tensor, carried: Carried) -> tuple[tf.Tensor, Carried]:
-                positions = tf.slice(order, [step * self.batch_size], [batch_size])
-                return step + 1, self._train_step(positions, carried)
-
-            _, carried = tf.while_loop(
-                lambda step, _: step < stop, body, (start, carried), parallel_iterations=1
-            )
-            return carried
-
-        return tf.function(run, jit_compile=jit_compile, autograph=False)
-
-    def _train_step(self, positions: tf.Tensor, carried: Carried) -> Carried:
-        network, model = self._network, self._network.model
-        inputs = network.inputs(tf.gather(self._features, positions))
-        labels = tf.gather(self._labels, positions)
-        with tf.GradientTape() as tape:
-            outputs = model(inputs, training=True)
-            loss = network.loss(labels, outputs)
-        gradients = tape.gradient(loss, model.trainable_variables)
-        self._optimizer.apply(gradients, model.trainable_variables)
-
-        loss_sum, confusion, hits = carried
-        n_classes = network.n_classes
-        counted = tf.raw_ops.DenseBincount(
-            input=labels * n_classes + network.predicted(outputs),
-            size=n_classes * n_classes,
-            weights=tf.constant([], tf.int32),
-        )
-        return (
-            loss_sum + tf.cast(loss, tf.float64) * positions.shape[0],
-            confusion + tf.reshape(counted, (n_classes, n_classes)),
-            hits if self._top_k is None else hits + self._top_k_hits(labels, outputs),
-        )
-
-    def _top_k_hits(self, labels: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-        """As `metrics.scores.top_k_hits`, which counts a validation's."""
-        scores = self._network.probabilities(outputs)
-        true = tf.gather(scores, labels[:, None], axis=1, batch_dims=1)
-        lower_index = tf.range(self._network.n_classes) < labels[:, None]
-        ahead = (scores > true) | ((scores == true) & lower_index)
-        rank = tf.reduce_sum(tf.cast(ahead, tf.int32), axis=1)
-        return tf.reduce_sum(tf.cast(rank < self._top_k, tf.int32))
-
-    def _nothing_yet(self) -> Carried:
-        k = self._network.n_classes
-        return tf.zeros((), tf.float64), tf.zeros((k, k), tf.int32), tf.zeros((), tf.int32)
 
     def _tally(self) -> Tally:
         loss_sum, confusion, hits = (value.numpy() for value in self._carried)

@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mtrain.config.schema import PlateauConfig, TrainingConfig
+    from mtrain.config.training import PlateauConfig, TrainingConfig
     from mtrain.metrics.history import History
 
 

@@ -1,0 +1,108 @@
+"""A step of training, compiled into a loop of many."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import tensorflow as tf
+
+if TYPE_CHECKING:
+    import keras
+
+    from mtrain.engine.network import Network
+    from mtrain.records import Split
+
+Carried = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+"""Sum of the rows' losses (float64), confusion matrix (K, K) and top-k hits (int32) so far.
+
+Passed into each call and back out, so that the sums do not depend on where chunks end.
+"""
+
+
+class CompiledSteps:
+    """Trains a network step by step on rows that stay on the device, many steps a call."""
+
+    def __init__(
+        self,
+        network: Network,
+        optimizer: keras.optimizers.Optimizer,
+        train: Split,
+        batch_size: int,
+        *,
+        jit_compile: bool,
+        top_k: int | None,
+    ) -> None:
+        """`batch_size` is at most the number of rows; a ragged last step takes what is left."""
+        self.full = len(train) // batch_size
+        self._network = network
+        self._optimizer = optimizer
+        self._batch_size = batch_size
+        self._top_k = top_k
+        self._features = tf.constant(train.features)
+        self._labels = tf.constant(train.labels)
+        self._run = self._compiled(batch_size, jit_compile)
+        self._run_ragged = self._compiled(len(train) % batch_size, jit_compile)
+
+    def run(self, order: tf.Tensor, start: int, stop: int, carried: Carried) -> Carried:
+        """Steps `start` to `stop` of an epoch in which the rows come in `order`.
+
+        A call has either full steps or the ragged one.
+        """
+        run = self._run_ragged if start == self.full else self._run
+        carried = run(order, tf.constant(start), tf.constant(stop), carried)
+        carried[0].numpy()  # waits until the steps are done
+        return carried
+
+    def nothing_yet(self) -> Carried:
+        """What is carried into the first step of an epoch."""
+        k = self._network.n_classes
+        return tf.zeros((), tf.float64), tf.zeros((k, k), tf.int32), tf.zeros((), tf.int32)
+
+    def _compiled(
+        self, batch_size: int, jit_compile: bool
+    ) -> tf.types.experimental.GenericFunction:
+        """Steps `start` to `stop` of an epoch, each of `batch_size` rows, as one function."""
+
+        def run(order: tf.Tensor, start: tf.Tensor, stop: tf.Tensor, carried: Carried) -> Carried:
+            def body(step: tf.Tensor, carried: Carried) -> tuple[tf.Tensor, Carried]:
+                positions = tf.slice(order, [step * self._batch_size], [batch_size])
+                return step + 1, self._train_step(positions, carried)
+
+            _, carried = tf.while_loop(
+                lambda step, _: step < stop, body, (start, carried), parallel_iterations=1
+            )
+            return carried
+
+        return tf.function(run, jit_compile=jit_compile, autograph=False)
+
+    def _train_step(self, positions: tf.Tensor, carried: Carried) -> Carried:
+        network, model = self._network, self._network.model
+        inputs = network.inputs(tf.gather(self._features, positions))
+        labels = tf.gather(self._labels, positions)
+        with tf.GradientTape() as tape:
+            outputs = model(inputs, training=True)
+            loss = network.loss(labels, outputs)
+        gradients = tape.gradient(loss, model.trainable_variables)
+        self._optimizer.apply(gradients, model.trainable_variables)
+
+        loss_sum, confusion, hits = carried
+        n_classes = network.n_classes
+        counted = tf.raw_ops.DenseBincount(
+            input=labels * n_classes + network.predicted(outputs),
+            size=n_classes * n_classes,
+            weights=tf.constant([], tf.int32),
+        )
+        return (
+            loss_sum + tf.cast(loss, tf.float64) * positions.shape[0],
+            confusion + tf.reshape(counted, (n_classes, n_classes)),
+            hits if self._top_k is None else hits + self._top_k_hits(labels, outputs),
+        )
+
+    def _top_k_hits(self, labels: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """As `metrics.scores.top_k_hits`, which counts a validation's."""
+        scores = self._network.probabilities(outputs)
+        true = tf.gather(scores, labels[:, None], axis=1, batch_dims=1)
+        lower_index = tf.range(self._network.n_classes) < labels[:, None]
+        ahead = (scores > true) | ((scores == true) & lower_index)
+        rank = tf.reduce_sum(tf.cast(ahead, tf.int32), axis=1)
+        return tf.reduce_sum(tf.cast(rank < self._top_k, tf.int32))
