@@ -23,12 +23,6 @@ import traceback
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import mtrain.data.digits
-import mtrain.evaluation
-import mtrain.plot
-import mtrain.report.evaluation_charts
-import mtrain.report.history_charts
-import mtrain.train
 from mtrain.cli.main import run
 from mtrain.errors import MtrainError
 from mtrain.run.checkpoint import read_checkpoint, read_checkpoint_arrays
@@ -51,7 +45,7 @@ def main() -> None:
     jobs = json.load(sys.stdin)
     for command in ("evaluate", "plot", "resume"):
         run([command, "nowhere"])  # imports the rest
-    print(json.dumps([answer(job) for job in jobs]))
+    json.dump([answer(job) for job in jobs], sys.stdout)
 
 
 def answer(job: dict[str, Any]) -> dict[str, Any]:
@@ -122,7 +116,7 @@ def do(job: dict[str, Any]) -> int:
         read_checkpoint(path)
         read_checkpoint_arrays(path, shapes, "model/")
     except MtrainError as error:
-        print("\n".join(f"mtrain: {line}" for line in str(error).splitlines()), file=sys.stderr)
+        sys.stderr.writelines(f"mtrain: {line}\n" for line in str(error).splitlines())
         return error.exit_status
     return 0
 

@@ -67,6 +67,16 @@ CheckpointPath = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
+Device = Annotated[DeviceChoice, typer.Option(help="Where to train.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
+AllowDifferences = Annotated[
+    bool,
+    typer.Option(
+        "--allow-differences",
+        help="Go on with other settings, data, versions or another machine, and record which.",
+    ),
+]
+
 
 @app.callback(invoke_without_command=True)
 def mtrain_command(
@@ -83,17 +93,6 @@ def mtrain_command(
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
         raise typer.Exit
-
-
-Device = Annotated[DeviceChoice, typer.Option(help="Where to train.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
-AllowDifferences = Annotated[
-    bool,
-    typer.Option(
-        "--allow-differences",
-        help="Go on with other settings, data, versions or another machine, and record which.",
-    ),
-]
 
 
 @app.command()
@@ -123,9 +122,14 @@ def fit(
     from mtrain.config.load import parse_overrides, read_settings
 
     settings = read_settings(config_file, parse_overrides(overrides or []))
-    how = {"out": out, "device": device.value, "resume": resume}
     return _train(
-        settings, {**how, "allow_differences": allow_differences}, quiet=quiet, as_json=as_json
+        settings,
+        quiet=quiet,
+        as_json=as_json,
+        out=out,
+        device=device.value,
+        resume=resume,
+        allow_differences=allow_differences,
     )
 
 
@@ -151,13 +155,20 @@ def resume(
     from mtrain.resumption import read_run_settings
 
     settings = read_run_settings(run, parse_overrides(overrides or []))
-    how = {"out": run, "device": device.value, "resume": True, "download": False}
     return _train(
-        settings, {**how, "allow_differences": allow_differences}, quiet=quiet, as_json=as_json
+        settings,
+        quiet=quiet,
+        as_json=as_json,
+        out=run,
+        device=device.value,
+        resume=True,
+        allow_differences=allow_differences,
+        download=False,
     )
 
 
-def _train(settings: Settings, how: dict[str, Any], *, quiet: bool, as_json: bool) -> int:
+def _train(settings: Settings, *, quiet: bool, as_json: bool, **how: Any) -> int:
+    """Train as `train` takes it, and print what came of it; returns the exit status."""
     config = settings.validate()
 
     from mtrain.report.console import watch
