@@ -58,6 +58,11 @@ def evaluate(
         dataset = load_dataset(wanted, scaler=scaler, download=False)
     if (rows := dataset.split(split)) is None:
         raise UsageError(f"--split: this run has no split {split!r}: dataset.validation is null")
+    if dataset.classes != saved.classes:
+        raise MtrainError(
+            f"{dataset.source}: {_named(dataset.classes)}; {place.path} was trained on "
+            f"{_named(saved.classes)}"
+        )
     if (n_features := rows.features.shape[1]) != saved.n_features:
         raise MtrainError(
             f"{dataset.source}: rows of {n_features} values, {place.path} was trained on "
@@ -90,6 +95,10 @@ def evaluate(
     for name, content in evaluation_charts(report):
         write_bytes(folder / name, content)
     return report, folder
+
+
+def _named(classes: tuple[str, ...]) -> str:
+    return f"{len(classes)} classes, {', '.join(classes):.60}"
 
 
 def _dataset_config(config: Config, data: Path | None) -> DatasetConfig:

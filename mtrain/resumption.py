@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 
     from mtrain.config.load import Settings
     from mtrain.config.schema import Config
+    from mtrain.metrics.history import History
     from mtrain.records import Shapes
 
 FREE = ("name", "checkpoint.", "dataset.path", "training.epochs")
 """Settings, or sections, that change no figure of an epoch. That the data are the same, wherever
 they lie, is for their hash to say."""
+
+BEST = "best checkpoint"
 
 Differences = dict[str, tuple[Any, Any]]
 """What was, and what is, by dotted key; None where there is no such thing."""
@@ -41,15 +44,18 @@ class Resumption:
     damaged: tuple[str, ...]
     """What is wrong with newer checkpoints, a message each."""
 
-    allowed: bool
-    """Whether differences are."""
+    best_is_whole: bool
+    """Whether the best checkpoint that it knows of is."""
+
+    differences_allowed: bool
 
     differences: Differences = field(default_factory=dict)
 
     def compare(self, was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-        """Record what differs of all that `now` has; raises `UsageError` unless it is allowed."""
-        found = {key: (was.get(key), now[key]) for key in now if was.get(key) != now[key]}
-        if found and not self.allowed:
+        """Record what differs; raises `UsageError` unless that is allowed."""
+        keys = dict.fromkeys([*now, *was])
+        found = {key: (was.get(key), now.get(key)) for key in keys if was.get(key) != now.get(key)}
+        if found and not self.differences_allowed:
             lines = [f"{key}: was {_shown(a)}, is {_shown(b)}" for key, (a, b) in found.items()]
             remedy = (
                 "what is trained from here is not what would have come of it; "
@@ -60,22 +66,47 @@ class Resumption:
 
     def compare_environment(self, environment: Mapping[str, Any]) -> None:
         """The same for what is known of the environment so far."""
-        self.compare(self.checkpoint.identity, identity(environment))
+        now = identity(environment)
+        self.compare({key: self.checkpoint.identity.get(key) for key in now}, now)
+
+    def compare_best(self) -> None:
+        """The same for the best checkpoint, which may be lost; then there is none any longer."""
+        if not self.best_is_whole:
+            self.compare({BEST: self.checkpoint.best}, {BEST: "damaged"})
+            self.checkpoint = replace(self.checkpoint, best=None)
 
     def is_complete(self, config: Config) -> bool:
         """Whether nothing is left to train."""
         cursor = self.checkpoint.cursor
-        if cursor["step"] or cursor["epoch"] >= config.training.epochs:
-            return not cursor["step"]
-        return Course(config.training, self.checkpoint.history).early_stop is not None
+        if cursor["step"]:
+            return False
+        course = Course(config.training, self.checkpoint.history)
+        return cursor["epoch"] >= config.training.epochs or course.early_stop is not None
 
     @property
     def is_reported(self) -> bool:
         """Whether the run came to its end, report and all."""
         try:
-            return read_history(self.run.path).segments[-1].get("ended") == "finished"
+            history = read_history(self.run.path)
         except MtrainError:
             return False
+        same = history.epoch == self.checkpoint.history.epoch
+        return same and bool(history.segments) and history.segments[-1]["ended"] == "finished"
+
+    @property
+    def history(self) -> History:
+        """The history so far; how its segments ended is what `history.json` says."""
+        history = self.checkpoint.history
+        try:
+            later = read_history(self.run.path).segments
+        except MtrainError:
+            later = []
+        ends = {segment["started"]: segment["ended"] for segment in later}
+        segments = [
+            {**segment, "ended": ends.get(segment["started"], segment["ended"])}
+            for segment in history.segments
+        ]
+        return replace(history, segments=segments)
 
     @property
     def notes(self) -> Iterator[str]:
@@ -101,7 +132,9 @@ def read_run_settings(path: Path, overrides: Mapping[str, Any]) -> Settings:
     return read_settings(run.config, overrides)
 
 
-def find_resumption(run: RunDirectory, config: Config, *, allowed: bool) -> Resumption | None:
+def find_resumption(
+    run: RunDirectory, config: Config, *, differences_allowed: bool
+) -> Resumption | None:
     """Where `run`, trained on as `config` says, goes on; None where it has no checkpoint yet.
 
     Raises `MtrainError` where every checkpoint is damaged, `UsageError` where the config is another
@@ -111,17 +144,15 @@ def find_resumption(run: RunDirectory, config: Config, *, allowed: bool) -> Resu
     if (newest := newest_whole(run)) is None:
         return None
     checkpoint = newest.checkpoint
-    found = Resumption(run, newest.path, checkpoint, newest.damaged, allowed)
+    found = Resumption(
+        run, newest.path, checkpoint, newest.damaged, newest.best_is_whole, differences_allowed
+    )
     _check_epochs(checkpoint, config)
     found.compare(_settings(checkpoint.config), _settings(config))
-    if not newest.best_is_whole:
-        found.compare({"best checkpoint": checkpoint.best}, {"best checkpoint": "damaged"})
-        found.checkpoint = checkpoint = replace(checkpoint, best=None)
     was, now = checkpoint.config.training.epochs, config.training.epochs
     if was != now:
         found.differences["training.epochs"] = was, now
-    figures = {*config.monitors, "learning_rate"}
-    if checkpoint.history.epoch and checkpoint.history.scalars.keys() != figures:
+    if checkpoint.history.epoch and _figures(checkpoint.config) != _figures(config):
         raise UsageError(
             f"{run.path}: its history has other figures than metrics and dataset.validation ask for"
         )
@@ -134,6 +165,11 @@ def _check_epochs(checkpoint: Checkpoint, config: Config) -> None:
     if config.training.epochs < begun:
         problem = f"must be at least {begun}, which have begun, got {config.training.epochs}"
         raise SettingError((("training", "epochs"), problem))
+
+
+def _figures(config: Config) -> tuple[Any, ...]:
+    """What decides which columns a history has."""
+    return config.metrics, config.dataset.validation is None
 
 
 def _settings(config: Config) -> dict[str, Any]:

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def stop_signals() -> Iterator[list[signal.Signals]]:
-    """Yields a list that the first SIGINT, SIGTERM or SIGHUP is put into.
+    """Yields a list that SIGINT, SIGTERM and SIGHUP are put into.
 
-    The second then does what it does to any program: it stops at once. One that is ignored, as
+    After any of them SIGINT does what it does to any program: it stops at once. SIGTERM and SIGHUP
+    do not, for they may come in twos, as from a terminal that is closed. One that is ignored, as
     `nohup` has it, stays ignored.
     """
     received: list[signal.Signals] = []
@@ -25,11 +26,7 @@ def stop_signals() -> Iterator[list[signal.Signals]]:
 
     def receive(number: int, _frame: object) -> None:
         received.append(signal.Signals(number))
-        restore()
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        signal.signal(signal.SIGINT, before.get(signal.SIGINT, signal.SIG_IGN))
 
     before = {
         number: handler
@@ -41,4 +38,5 @@ def stop_signals() -> Iterator[list[signal.Signals]]:
     try:
         yield received
     finally:
-        restore()
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mtrain.data import load_dataset
 from mtrain.errors import DivergedError, MtrainError, SettingError
@@ -13,10 +13,10 @@ from mtrain.metrics.epoch import epoch_figures
 from mtrain.metrics.monitor import Course
 from mtrain.observer import Observer
 from mtrain.plot import draw
+from mtrain.preparation import find_place, prepare
 from mtrain.records import Progress
-from mtrain.run.evaluation import read_evaluation
-from mtrain.run.history import read_history
-from mtrain.setup import find_place, set_up
+from mtrain.run.evaluation import METRICS
+from mtrain.run.files import read_json
 from mtrain.signals import stop_signals
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from mtrain.engine.training import Trainer
     from mtrain.metrics.history import History
     from mtrain.metrics.report import Report
+    from mtrain.preparation import Place
     from mtrain.run.recorder import Recorder
-    from mtrain.setup import Place
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,10 @@ class Run:
     path: Path
     history: History
     report: Report | None
-    """The evaluation on the test split; None where training was stopped."""
+    """The evaluation on the test split; None where training was stopped, or was finished before."""
+
+    metrics: dict[str, Any] | None
+    """The content of the evaluation's `metrics.json`; None where training was stopped."""
 
     stopped_by: signal.Signals | None
     """The signal that stopped it."""
@@ -76,12 +79,12 @@ def train(
         ended: str | None = None
         try:
             observer.prepare()
-            setup = set_up(config, dataset, device, place, held)
+            prepared = prepare(config, dataset, device, place, held)
             for line in place.notes:
                 observer.note(line)
             ended = "an error"
-            observer.begin(setup.device, config, dataset, setup.trainer.parameters)
-            ended, stopped_by = _train(config, setup.trainer, setup.recorder, observer)
+            observer.begin(prepared.device, config, dataset, prepared.trainer.parameters)
+            ended, stopped_by = _train(config, prepared.trainer, prepared.recorder, observer)
         except DivergedError:
             ended = "it diverged"
             raise
@@ -90,14 +93,15 @@ def train(
             raise
         finally:
             observer.end(ended)
-        history, report = setup.recorder.history, None
+        history, report = prepared.recorder.history, None
         if stopped_by is None:
-            report, _ = evaluate(setup.run.path, dataset=dataset)
+            report, _ = evaluate(prepared.run.path, dataset=dataset)
         if history.epoch:
-            draw(history, setup.run.charts)
+            draw(history, prepared.run.charts)
         if stopped_by is None:
-            setup.recorder.end("finished")
-        return Run(setup.run.path, history, report, stopped_by)
+            prepared.recorder.end("finished")
+        metrics = None if report is None else report.metrics
+        return Run(prepared.run.path, history, report, metrics, stopped_by)
 
 
 def _train(
@@ -114,7 +118,7 @@ def _train(
         except DivergedError as error:
             recorder.finish()
             recorder.end("diverged")
-            kept = f"checkpoint {recorder.newest} is the last good one"
+            kept = f"checkpoint {recorder.last_name} is the last good one"
             raise DivergedError(f"{error}; {kept}") from error
     if signals and not (early or trainer.finished):
         name = signals[0].name
@@ -159,7 +163,7 @@ def _finished(place: Place, config: Config) -> Run | None:
         return None
     run = going_on.run
     try:
-        report = read_evaluation(run.evaluation("test"))
+        metrics = read_json(run.evaluation("test") / METRICS)
     except MtrainError:
         return None  # somebody removed it; it is made again
-    return Run(run.path, read_history(run.path), report, None)
+    return Run(run.path, going_on.history, None, metrics, None)

@@ -155,6 +155,18 @@ def test_a_second_sigint_stops_at_once(config, whole, tmp_path, monkeypatch):
     assert digest(out) == digest(whole)
 
 
+def test_signals_that_come_in_twos_save_all_the_same(config, whole, tmp_path, monkeypatch):
+    """A terminal that is closed may send SIGHUP twice; systemd sends SIGTERM and SIGHUP."""
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        stop_at(patch, 3, signal.SIGTERM, signal.SIGHUP, signal.SIGTERM)
+        assert run(["fit", str(config), "--out", str(out), "--quiet"]) == 143
+    assert segments(out)[0]["ended"] == "SIGTERM"
+
+    assert run(["resume", str(out), "--quiet"]) == 0
+    assert digest(out) == digest(whole)
+
+
 def test_a_signal_that_is_ignored_stays_ignored(config, tmp_path, monkeypatch):
     """As `nohup` has SIGHUP."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -218,6 +230,7 @@ def test_more_epochs_give_what_so_many_would_have_given(config, tmp_path, capsys
     assert digest(short) == digest(long)
     assert segments(short)[1]["epochs"] == [4, 5]
     assert segments(short)[1]["differences"] == {"training.epochs": [3, 5]}
+    assert [segment["ended"] for segment in segments(short)] == ["finished", "finished"]
     assert (short / "config.yaml").read_text() == (long / "config.yaml").read_text()
     assert said(capsys, "resume", short)[1] == f"{short} is finished; there is nothing to do.\n"
 
@@ -296,7 +309,12 @@ def test_a_lost_best_checkpoint_is_a_difference(run_to_resume, capsys):
     status, text = said(capsys, "resume", run_to_resume)
     assert status == 2
     assert "best checkpoint: was epoch-0002, is damaged" in text
-    assert said(capsys, "resume", run_to_resume, "--allow-differences", "--quiet") == (0, "")
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(patch, 3, signal.SIGTERM)
+        assert said(capsys, "resume", run_to_resume, "--allow-differences", "--quiet")[0] == 143
+    assert not (run_to_resume / "checkpoints" / "best").exists()
+    assert said(capsys, "evaluate", run_to_resume)[0] == 0
+    assert said(capsys, "resume", run_to_resume, "--quiet") == (0, "")
 
     kept = (run_to_resume / "checkpoints" / "best").read_text().strip()
     assert kept in {f"epoch-{epoch:04}" for epoch in (3, 4, 5, 6)}
@@ -322,6 +340,23 @@ def test_other_settings_are_refused_with_a_list(run_to_resume, capsys):
             "on all the same and records them",
         )
     ]
+
+
+@pytest.mark.parametrize("setting", ["training.early_stopping", "training.reduce_on_plateau"])
+@pytest.mark.parametrize("given", [True, False])
+def test_a_section_that_is_taken_away_or_given_is_noticed(
+    tmp_path, monkeypatch, capsys, setting, given
+):
+    """Null and a mapping differ in either direction."""
+    out, mapping = tmp_path / "run", f"{setting}={{patience: 9}}"
+    arguments = [CONFIGS / "smoke.yaml", *([] if given else [mapping])]
+    with monkeypatch.context() as patch:
+        stop_at(patch, 2, signal.SIGTERM)
+        assert said(capsys, "fit", *arguments, "--out", out, "--quiet")[0] == 143
+    status, text = said(capsys, "resume", out, mapping if given else f"{setting}=null")
+
+    assert status == 2
+    assert f"{setting}.patience: was {'not set, is 9' if given else '9, is not set'}" in text
 
 
 def test_settings_that_change_no_figure_may_differ(whole, run_to_resume, capsys):
@@ -556,3 +591,54 @@ def test_a_long_epoch_is_left_within_ten_seconds(fashion_folder, tmp_path):
 
     assert run(["resume", str(tmp_path / "stopped"), "--quiet"]) == 0
     assert digest(tmp_path / "stopped") == digest(tmp_path / "whole")
+
+
+def test_a_kill_while_the_first_files_are_written_blocks_nobody(tmp_path, capsys):
+    """What it leaves is no run, and goes away."""
+    out = tmp_path / "run"
+    out.mkdir()
+    for name in (".lock", ".writer", ".config.yaml.123.tmp", "..writer.123.tmp"):
+        (out / name).touch()
+    arguments = ["fit", CONFIGS / "smoke.yaml", "--out", out, "--resume", "--quiet"]
+
+    assert said(capsys, *arguments) == (0, "")
+    assert [path.name for path in out.glob(".*")] == [".lock"]
+
+
+def test_an_extended_run_that_is_killed_at_its_end_is_not_called_finished(tmp_path, capsys):
+    """Its history is written before it trains, and the kill came before it was again."""
+    out = tmp_path / "run"
+    assert said(capsys, "fit", CONFIGS / "smoke.yaml", "--out", out, "--quiet") == (0, "")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mtrain.run.recorder.HISTORY_SECONDS", 1e9)
+        patch.setattr(Recorder, "_write_history", killed_at(2, Recorder._write_history))
+        with pytest.raises(InterruptedError):
+            run(["resume", str(out), "training.epochs=5", "--quiet", "--debug"])
+    assert list_checkpoints(RunDirectory(out))[0].name == "epoch-0005"
+    status, text = said(capsys, "resume", out)
+
+    assert status == 0
+    assert "nothing to do" not in text
+    assert len(json.loads((out / "history.json").read_text())["epoch"]) == 5
+
+
+def killed_at(call, method):
+    """The method, but for one call that ends everything."""
+    calls = []
+
+    def called(*arguments, **options):
+        calls.append(1)
+        if len(calls) == call:
+            raise InterruptedError
+        return method(*arguments, **options)
+
+    return called
+
+
+def test_a_finished_run_with_a_damaged_best_has_nothing_to_do(whole, tmp_path, capsys):
+    """Its results are there."""
+    out = Path(shutil.copytree(whole, tmp_path / "run"))
+    best = (out / "checkpoints" / "best").read_text().strip()
+    (out / "checkpoints" / best / "arrays.npz").write_bytes(b"")
+
+    assert said(capsys, "resume", out, "--quiet") == (0, "")

@@ -235,3 +235,21 @@ def test_a_checkpoint_moved_to_another_name_is_refused(old_run):
 
     with pytest.raises(MtrainError, match="it is epoch-0003"):
         read_checkpoint(path)
+
+
+def test_a_checkpoint_that_cannot_be_read_is_passed_over(old_run, monkeypatch):
+    """A bad sector is no reason to stop."""
+    original = Path.open
+
+    def opened(self, *arguments, **options):
+        if self == old_run.checkpoints / "epoch-0003" / "arrays.npz":
+            raise OSError(5, "Input/output error")
+        return original(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", opened)
+    newest = newest_whole(old_run)
+
+    assert newest.path.name == "epoch-0002"
+    assert newest.damaged == (
+        f"{old_run.checkpoints / 'epoch-0003'}: cannot be read: Input/output error",
+    )

@@ -178,8 +178,7 @@ def _train(settings: Settings, *, quiet: bool, as_json: bool, **how: Any) -> int
         run = train(config, observer=None if quiet else watch(sys.stderr), **how)
     with _stdout() as stdout:
         if as_json:
-            evaluation = run.report.metrics if run.report else None
-            _print_json({"run": str(run.path), "evaluation": evaluation}, stdout)
+            _print_json({"run": str(run.path), "evaluation": run.metrics}, stdout)
         else:
             if run.report is not None:
                 _print_report(run.report, stdout)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Lt
 from pydantic import BeforeValidator, Field, model_validator
 
 from mtrain.config.schedules import LearningRate  # noqa: TC001 -- pydantic reads it
-from mtrain.config.section import Section, named
+from mtrain.config.section import Positive, Section, named
 
-Positive = Annotated[float, Gt(0)]
 Share = Annotated[float, Ge(0), Lt(1)]
 
 

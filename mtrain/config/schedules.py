@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Le, MinLen
+from annotated_types import Ge, Le, MinLen
 from pydantic import BeforeValidator, Discriminator, Tag, model_validator
 
 from mtrain.config.names import canonical
-from mtrain.config.section import Count, InvalidSettingError, ListOf, Section, named
+from mtrain.config.section import (
+    Count,
+    InvalidSettingError,
+    ListOf,
+    Positive,
+    Section,
+    named,
+)
 
-Positive = Annotated[float, Gt(0)]
-Share = Annotated[float, Ge(0), Le(1)]
+Part = Annotated[float, Ge(0), Le(1)]
 
 
 class CosineDecay(Section):
@@ -26,7 +32,7 @@ class CosineDecay(Section):
     decay_steps: Count
     """Steps until the lowest step size, warm-up apart."""
 
-    alpha: Share = 0.0
+    alpha: Part = 0.0
     """Share of the highest step size at which the decay ends."""
 
     warmup_target: Positive | None = None
@@ -64,7 +70,7 @@ class CosineDecayRestarts(Section):
     m_mul: Positive = 1.0
     """Each fall begins at this many times the step size of the one before."""
 
-    alpha: Share = 0.0
+    alpha: Part = 0.0
     """Share of the initial step size at which a fall ends."""
 
 
@@ -154,15 +160,6 @@ SCHEDULES = {
         PolynomialDecay,
     )
 }
-
-Schedule = (
-    CosineDecay
-    | CosineDecayRestarts
-    | ExponentialDecay
-    | InverseTimeDecay
-    | PiecewiseConstantDecay
-    | PolynomialDecay
-)
 
 
 def _named_schedule(value: Any) -> Any:

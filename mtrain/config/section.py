@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from annotated_types import Ge, Lt
+from annotated_types import Ge, Gt, Lt
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from mtrain.config.names import canonical
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 Seed = Annotated[int, Ge(0), Lt(2**32)]
+Positive = Annotated[float, Gt(0)]
 Count = Annotated[int, Ge(1), Lt(2**31)]
 
 SMALLEST_FLOAT32 = 2.0**-126

@@ -49,7 +49,8 @@ Arrays = list[np.ndarray[Any, Any]]
 def read_mnist(name: str, path: str | None, *, progress: bool, download: bool) -> Source:
     """`mnist` or `fashion_mnist` from `path`, else found, else downloaded, where it may be.
 
-    `progress` shows a bar meanwhile. Raises `MtrainError` if `path` holds no such data, or nothing is found and there is no network.
+    `progress` shows a bar meanwhile. Raises `MtrainError` if `path` holds no such data, or nothing
+    is found and there is no network.
     """
     if path is not None:
         where = Path(path)

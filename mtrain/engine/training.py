@@ -213,7 +213,7 @@ class Trainer:
         return _shortest(self._schedule(self._optimizer.iterations - 1))
 
     def _check_weights(self, epoch: int) -> None:
-        for name, variable in model_variables(self._network.model).items():
+        for name, variable in self._variables.items():
             if not np.isfinite(variable.numpy()).all():
                 raise self._diverged(f"epoch {epoch}", f"{name} is no longer finite")
 

@@ -132,7 +132,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise MtrainError(f"{path / STATE}: damaged: its hash is not that in {SUMS}")
     checkpoint = _from_json(parse_json(content, path / STATE), path / STATE)
     _check_size(path / ARRAYS, checkpoint)
-    if _sums(path).encode() != listed:
+    try:
+        damaged = _sums(path).encode() != listed
+    except OSError as error:
+        raise MtrainError(f"{path}: cannot be read: {error.strerror}") from error
+    if damaged:
         raise MtrainError(f"{path / ARRAYS}: damaged: its hash is not that in {SUMS}")
     return checkpoint
 
@@ -184,8 +188,10 @@ def _from_json(state: Any, path: Path) -> Checkpoint:
         checkpoint = _read_state(state, path)
         _check_state(checkpoint, path)
     except UsageError as error:
-        raise MtrainError(f"{path}: {error}") from error
-    except (KeyError, TypeError, ValueError) as error:
+        raise MtrainError(
+            "\n".join(f"{path}: {line}" for line in str(error).splitlines())
+        ) from error
+    except (ArithmeticError, KeyError, RecursionError, TypeError, ValueError) as error:
         problem = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise MtrainError(f"{path}: not a checkpoint's, as mtrain writes it: {problem}") from error
     return checkpoint
@@ -218,8 +224,14 @@ def _check_state(checkpoint: Checkpoint, path: Path) -> None:
         raise ValueError(f"best must name one of its epochs, got {checkpoint.best!r:.40}")
     if checkpoint.name != path.parent.name:
         raise ValueError(f"it is {checkpoint.name}")
-    if len(checkpoint.history.epoch) != checkpoint.cursor["epoch"]:
+    history = checkpoint.history
+    if len(history.epoch) != checkpoint.cursor["epoch"]:
         raise ValueError("its history is of other epochs")
+    if history.classes != checkpoint.classes:
+        raise ValueError("its history is of other classes")
+    validated = checkpoint.config.dataset.validation is not None
+    if history.epoch and ("val" in history.counts) != validated:
+        raise ValueError("its history is of another config")
 
 
 def _names(names: Any) -> tuple[str, ...]:

@@ -54,9 +54,10 @@ class RunDirectory:
 
     @property
     def is_begun(self) -> bool:
-        """Whether there is more than the files of a lock."""
+        """Whether there is more than the files of a lock, and what a kill left of the first."""
         return self.path.is_dir() and any(
-            path.name not in {LOCK, WRITER} for path in self.path.iterdir()
+            path.name not in {LOCK, WRITER} and not path.match(".*.tmp")
+            for path in self.path.iterdir()
         )
 
     def check_is_run(self) -> None:
@@ -79,11 +80,12 @@ class RunDirectory:
 
     def remove_leftovers(self) -> None:
         """Remove what a killed process had half written, or half removed."""
-        for path in (*self.path.glob(".*.tmp"), *self.checkpoints.glob(".*.tmp")):
-            if path.is_file():
-                path.unlink()
-        for path in (*self.checkpoints.glob(".*.tmp"), *self.checkpoints.glob(".*.old")):
-            shutil.rmtree(path)
+        for folder in (self.path, self.checkpoints, self.charts, *self.path.glob("evaluation/*")):
+            for path in (*folder.glob(".*.tmp"), *folder.glob(".*.old")):
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
 
 
 def choose_directory(name: str, out: Path | None) -> RunDirectory:

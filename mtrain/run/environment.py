@@ -18,6 +18,7 @@ PACKAGES = ("mtrain", "tensorflow", "keras", "numpy", "scikit-learn")
 FLAGS = (
     *("XLA_FLAGS", "TF_XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA"),
     *("TF_DETERMINISTIC_OPS", "TF_CUDNN_DETERMINISTIC", "NVIDIA_TF32_OVERRIDE"),
+    *("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"),
 )
 """Variables of the environment that change what TensorFlow computes."""
 

@@ -6,20 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.errors import MtrainError
-from mtrain.metrics.report import Report
-from mtrain.records import Predictions
-from mtrain.run.arrays import npz_bytes, read_arrays
-from mtrain.run.files import json_text, read_json, write_bytes, write_csv, write_text
+from mtrain.run.arrays import npz_bytes
+from mtrain.run.files import json_text, write_bytes, write_csv, write_text
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mtrain.metrics.report import Report
     from mtrain.records import Arrays, Ints
 
 METRICS = "metrics.json"
-CLASSIFICATION_REPORT = "classification_report.json"
-PREDICTIONS = "predictions.npz"
 
 
 def write_evaluation(folder: Path, report: Report, rows: Ints) -> None:
@@ -29,34 +25,17 @@ def write_evaluation(folder: Path, report: Report, rows: Ints) -> None:
     """
     predictions = report.predictions
     write_text(folder / METRICS, json_text(report.metrics))
-    write_text(folder / CLASSIFICATION_REPORT, json_text(report.classification_report))
+    write_text(folder / "classification_report.json", json_text(report.classification_report))
     arrays: Arrays = {
         "y_true": predictions.labels,
         "y_pred": predictions.predicted,
         "probabilities": predictions.probabilities,
     }
-    write_bytes(folder / PREDICTIONS, npz_bytes(arrays))
+    write_bytes(folder / "predictions.npz", npz_bytes(arrays))
     write_csv(
         folder / "errors.csv",
         ["row", "true", "predicted", "probability_true", "probability_predicted"],
         _errors(report, rows),
-    )
-
-
-def read_evaluation(folder: Path) -> Report:
-    """The report that `write_evaluation` wrote; raises `MtrainError` for what is none."""
-    metrics = read_json(folder / METRICS)
-    try:
-        n, k = int(metrics["n"]), len(metrics["classes"])
-        loss = float(metrics["loss"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise MtrainError(f"{folder / METRICS}: not as mtrain writes it: {error}") from error
-    shapes = {"y_true": ("int64", (n,)), "y_pred": ("int64", (n,))}
-    arrays = read_arrays(folder / PREDICTIONS, {**shapes, "probabilities": ("float32", (n, k))})
-    return Report(
-        Predictions(arrays["y_true"], arrays["y_pred"], arrays["probabilities"], loss),
-        metrics,
-        read_json(folder / CLASSIFICATION_REPORT),
     )
 
 

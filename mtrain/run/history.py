@@ -142,13 +142,26 @@ def _from_json(data: Any) -> History:
 
 
 def _segments(segments: Any, epochs: int) -> list[dict[str, Any]]:
-    if not isinstance(segments, list):
-        raise TypeError("segments must be a list")
-    for segment in segments:
-        first, last = segment["epochs"]
-        if not (type(first) is type(last) is int and 1 <= first <= last + 1 <= epochs + 1):
-            raise ValueError(f"segments have epochs {first!r:.20} to {last!r:.20}")
-    return segments
+    """Each with the keys that mtrain gives them, and no others."""
+    if not isinstance(segments, list) or not (segments or epochs == 0):
+        raise TypeError("segments must be a list of what was trained in one go")
+    return [_segment(segment, epochs) for segment in segments]
+
+
+def _segment(segment: Any, epochs: int) -> dict[str, Any]:
+    first, last = segment["epochs"]
+    if not (type(first) is type(last) is int and 1 <= first <= last + 1 <= epochs + 1):
+        raise ValueError(f"segments have epochs {first!r:.20} to {last!r:.20}")
+    known: dict[str, Any] = {"epochs": [first, last]}
+    for key in ("started", "resumed_from", "host", "ended"):
+        text = segment.get(key)
+        if not (text is None or (isinstance(text, str) and text.isprintable())):
+            raise TypeError(f"{key} must be text, got {text!r:.20}")
+        known[key] = text
+    if (found := segment.get("differences")) is not None:
+        known["differences"] = {key: [was, now] for key, (was, now) in found.items()}
+        json_bytes(known)  # text that is none would come up when it is written
+    return known
 
 
 def _numbers(values: Any, shape: tuple[int, ...], key: str, dtype: type[np.generic]) -> list[Any]:

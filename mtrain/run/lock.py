@@ -24,6 +24,24 @@ def locked(folder: Path) -> Iterator[None]:
 
     Raises `MtrainError` naming the process that holds it.
     """
+    with _acquired(folder):
+        try:
+            # A file of its own: what the lock's own file holds is filelock's business.
+            write_bytes(folder / WRITER, f"process {os.getpid()} on {platform.node()}".encode())
+            yield
+        finally:
+            (folder / WRITER).unlink(missing_ok=True)
+
+
+def refuse_locked(folder: Path) -> None:
+    """Raise `MtrainError` naming the process that holds the lock of `folder`, if one does."""
+    if (folder / LOCK).is_file() and not (folder / LOCK).is_symlink():
+        with _acquired(folder):
+            pass
+
+
+@contextmanager
+def _acquired(folder: Path) -> Iterator[None]:
     lock = filelock.FileLock(folder / LOCK, timeout=0)
     try:
         lock.acquire()
@@ -32,19 +50,9 @@ def locked(folder: Path) -> Iterator[None]:
     except (OSError, NotImplementedError) as error:
         raise MtrainError(f"{folder / LOCK}: cannot be locked: {error}") from error
     try:
-        # A file of its own: what the lock's own file holds is filelock's business.
-        write_bytes(folder / WRITER, f"process {os.getpid()} on {platform.node()}".encode())
         yield
     finally:
-        (folder / WRITER).unlink(missing_ok=True)
         lock.release()
-
-
-def refuse_locked(folder: Path) -> None:
-    """Raise `MtrainError` where another process holds the lock of `folder`; takes none."""
-    if (folder / LOCK).is_file():
-        with locked(folder):
-            pass
 
 
 def _writer(folder: Path) -> str:

@@ -41,7 +41,7 @@ class Recorder:
         self.history = start.history
         self._run = run
         self._file = HistoryFile(self.history, run.history)
-        self._pattern = start
+        self._template = start
         self._scaler = {f"scaler/{name}": array for name, array in scaler.items()}
         self._last = state
         self._best: TrainingState | None = None
@@ -56,9 +56,13 @@ class Recorder:
         self._history_written = self._checkpoint_written = time.monotonic()
 
     @property
-    def newest(self) -> str:
+    def last_name(self) -> str:
         """The name of the checkpoint that was written last."""
         return self._newest[-1][0]
+
+    def begin(self) -> None:
+        """Write the history so far: from now on it is that of a training under way."""
+        self._write_history()
 
     def progress(self, take_state: Callable[[], TrainingState]) -> None:
         """Within an epoch: save the state if it is time to."""
@@ -102,7 +106,7 @@ class Recorder:
 
     def _is_due(self) -> bool:
         since = time.monotonic() - self._checkpoint_written
-        return since >= self._pattern.config.checkpoint.every_seconds
+        return since >= self._template.config.checkpoint.every_seconds
 
     def _write_checkpoints(self) -> None:
         if self._best is not None:
@@ -111,7 +115,7 @@ class Recorder:
         last = self._save(self._last)
         point_to(self._run, self._best_name, last)
         if last not in (name for name, _ in self._newest):
-            keep = self._pattern.config.checkpoint.keep
+            keep = self._template.config.checkpoint.keep
             self._newest = [*self._newest, (last, self._best_name)][-keep:]
             # The best of each, too: a run that goes on from an older checkpoint needs it.
             remove_all_but(self._run, {name for names in self._newest for name in names if name})
@@ -122,7 +126,7 @@ class Recorder:
         history = self.history.until(state.cursor["epoch"])
         within = time.monotonic() - self._epoch_began if state.cursor["step"] else 0.0
         checkpoint = replace(
-            self._pattern,
+            self._template,
             cursor=state.cursor,
             seconds=within,
             history=history,

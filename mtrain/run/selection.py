@@ -57,6 +57,8 @@ def point_to(run: RunDirectory, best: str | None, last: str) -> None:
     write_text(run.checkpoints / "last", f"{last}\n")
     if best is not None:
         write_text(run.checkpoints / "best", f"{best}\n")
+    else:
+        (run.checkpoints / "best").unlink(missing_ok=True)
 
 
 def remove_all_but(run: RunDirectory, kept: Collection[str]) -> None:
@@ -107,13 +109,11 @@ def newest_whole(run: RunDirectory) -> Newest | None:
             whole[path] = read_checkpoint(path)
         except MtrainError as error:
             damaged[path] = str(error)
-    for path, checkpoint in whole.items():
-        if checkpoint.best is None or path.with_name(checkpoint.best) in whole:
-            return Newest(path, checkpoint, tuple(damaged.values()), best_is_whole=True)
-    for path, checkpoint in whole.items():
-        return Newest(path, checkpoint, tuple(damaged.values()), best_is_whole=False)
+    good = [p for p, c in whole.items() if c.best is None or p.with_name(c.best) in whole]
     if not paths:
         return None
+    for path in good or whole:
+        return Newest(path, whole[path], tuple(damaged.values()), best_is_whole=bool(good))
     problems = "\n".join(damaged.values())
     raise MtrainError(
         f"{problems}\n{run.checkpoints}: no checkpoint is whole; remove this folder, and training "

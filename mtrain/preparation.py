@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mtrain.config.load import config_to_yaml
+from mtrain.errors import MtrainError
 from mtrain.metrics.epoch import counted_k
 from mtrain.metrics.history import History
 from mtrain.resumption import Resumption, find_resumption
@@ -33,7 +34,7 @@ class Place:
     """Where a training writes, and from where it goes on."""
 
     out: Path | None
-    """The run directory to be made; None: a free one of `outputs/<name>`."""
+    """The run directory to be made where none has begun; None: a free one of `outputs/<name>`."""
 
     begun: RunDirectory | None
     """The run that is there already, locked."""
@@ -51,7 +52,7 @@ class Place:
 
 
 @dataclass(frozen=True, eq=False)
-class Setup:
+class Prepared:
     """What trains, and what keeps it."""
 
     run: RunDirectory
@@ -75,14 +76,18 @@ def find_place(
             begun.check_is_run()
             begun.refuse_links()
             held.enter_context(locked(begun.path))
-            return Place(out, begun, find_resumption(begun, config, allowed=allow_differences))
+            return Place(
+                out, begun, find_resumption(begun, config, differences_allowed=allow_differences)
+            )
     if out is not None:
         refuse_locked(out)  # who is at work there is worth more than that it is not empty
     choose_directory(config.name, out)
     return Place(out, None, None)
 
 
-def set_up(config: Config, dataset: Dataset, device: str, place: Place, held: ExitStack) -> Setup:
+def prepare(
+    config: Config, dataset: Dataset, device: str, place: Place, held: ExitStack
+) -> Prepared:
     """Load TensorFlow, make what trains, and put it where the run goes on.
 
     Raises `MtrainError` for what cannot be had on this machine, or cannot be written, `UsageError`
@@ -93,37 +98,47 @@ def set_up(config: Config, dataset: Dataset, device: str, place: Place, held: Ex
         seed=config.seed, data={"sha256": dataset.sha256, "source": dataset.source}
     )
     if going_on is not None:
+        going_on.compare_best()
         going_on.compare_environment(environment)
+        if device == "auto" and going_on.checkpoint.device == "cpu":
+            device = "cpu"  # where the run began is no whim of the machine it goes on
     environment |= _device_facts(config, device, held)
     if going_on is not None:
         going_on.compare_environment(environment)
     trainer = _make_trainer(config, dataset, jit_compile=environment["compile"] == "xla")
     run = place.begun or _make_run(config.name, place.out, held)
-    start = _restore(trainer, config, going_on)
-    before = History(run.path.absolute().name, dataset.classes) if start is None else start.history
+    if going_on is None:
+        before = History(run.path.absolute().name, dataset.classes)
+        seconds, best = 0.0, None
+    else:
+        _restore(trainer, config, going_on)
+        before = going_on.history
+        seconds, best = going_on.checkpoint.seconds, going_on.checkpoint.best
     state = trainer.state()
-    checkpoint = Checkpoint(
+    start = Checkpoint(
         config=config,
         classes=dataset.classes,
         n_features=dataset.train.features.shape[1],
         device=environment["device_kind"],
         identity=identity(environment),
         cursor=state.cursor,
-        seconds=0.0 if start is None else start.seconds,
-        best=None if start is None else start.best,
+        seconds=seconds,
+        best=best,
         history=replace(before, segments=[*before.segments, _segment(before, going_on)]),
     )
-    recorder = Recorder(run, checkpoint, state, dataset.scaler, is_written=start is not None)
+    recorder = Recorder(run, start, state, dataset.scaler, is_written=going_on is not None)
     write_text(run.config, config_to_yaml(config))
     write_text(run.environment, json_text(environment))
-    device = "{device} ({device_reason}), compiled as {compile}".format(**environment)
-    return Setup(run, trainer, recorder, device)
+    recorder.begin()
+    where = "{device} ({device_reason}), compiled as {compile}".format(**environment)
+    return Prepared(run, trainer, recorder, where)
 
 
 def _make_run(name: str, out: Path | None, held: ExitStack) -> RunDirectory:
     run = make_directory(name, out)
     held.enter_context(locked(run.path))
     choose_directory(name, run.path)  # another process may have come and gone meanwhile
+    run.remove_leftovers()
     return run
 
 
@@ -168,15 +183,16 @@ def _make_trainer(config: Config, dataset: Dataset, *, jit_compile: bool) -> Tra
     )
 
 
-def _restore(trainer: Trainer, config: Config, going_on: Resumption | None) -> Checkpoint | None:
-    """Put the trainer where the run goes on, and return the checkpoint that says where that is."""
-    if going_on is None:
-        return None
-    trainer.restore(going_on.state(trainer.shapes))
+def _restore(trainer: Trainer, config: Config, going_on: Resumption) -> None:
+    """Put the trainer where the run goes on."""
+    state = going_on.state(trainer.shapes)
+    try:
+        trainer.restore(state)
+    except MtrainError as error:
+        raise MtrainError(f"{going_on.path}: {error}") from error
     rate = config.optimizer.learning_rate
     if "optimizer.learning_rate" in going_on.differences and isinstance(rate, float):
         trainer.learning_rate = rate
-    return going_on.checkpoint
 
 
 def _segment(before: History, going_on: Resumption | None) -> dict[str, Any]:
