@@ -27,7 +27,7 @@ from mtrain.cli.main import run
 from mtrain.errors import MtrainError
 from mtrain.run.checkpoint import read_checkpoint, read_checkpoint_arrays
 
-CPU_SECONDS = 6
+CPU_SECONDS = 3
 WALL_SECONDS = 20
 MEMORY = 2_000_000_000
 
