@@ -58,16 +58,7 @@ def evaluate(
         dataset = load_dataset(wanted, scaler=scaler, download=False)
     if (rows := dataset.split(split)) is None:
         raise UsageError(f"--split: this run has no split {split!r}: dataset.validation is null")
-    if dataset.classes != saved.classes:
-        raise MtrainError(
-            f"{dataset.source}: {_named(dataset.classes)}; {place.path} was trained on "
-            f"{_named(saved.classes)}"
-        )
-    if (n_features := rows.features.shape[1]) != saved.n_features:
-        raise MtrainError(
-            f"{dataset.source}: rows of {n_features} values, {place.path} was trained on "
-            f"{saved.n_features}"
-        )
+    _check_fits(dataset, saved, place.path)
     predictions = _predict(saved, rows, dataset.divisor, place.path)
     if threshold is not None:
         above = predictions.probabilities[:, 1] > np.float32(threshold)
@@ -95,6 +86,19 @@ def evaluate(
     for name, content in evaluation_charts(report):
         write_bytes(folder / name, content)
     return report, folder
+
+
+def _check_fits(dataset: Dataset, saved: Checkpoint, path: Path) -> None:
+    if dataset.classes != saved.classes:
+        raise MtrainError(
+            f"{dataset.source}: {_named(dataset.classes)}; {path} was trained on "
+            f"{_named(saved.classes)}"
+        )
+    if (n_features := dataset.train.features.shape[1]) != saved.n_features:
+        raise MtrainError(
+            f"{dataset.source}: rows of {n_features} values, {path} was trained on "
+            f"{saved.n_features}"
+        )
 
 
 def _named(classes: tuple[str, ...]) -> str:
@@ -125,4 +129,7 @@ def _predict(saved: Checkpoint, rows: Split, divisor: float | None, path: Path) 
         variables = model_variables(model)
         put_arrays(variables, read_checkpoint_arrays(path, variable_shapes(variables), "model/"))
         network = make_network(model, build_loss(config.loss, n_classes), n_classes, divisor)
-        return Predictor(network, rows.features.dtype).predict(rows)
+        predictions = Predictor(network, rows.features.dtype).predict(rows)
+    if not np.isfinite(predictions.probabilities).all():
+        raise MtrainError(f"{path}: what its weights give is not finite")
+    return predictions

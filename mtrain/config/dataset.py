@@ -31,16 +31,24 @@ def _size(value: Any) -> int | float:
     )
 
 
+LONGEST_NAME = 255
+"""Characters, of a class or a run."""
+
+
 def _class_names(value: tuple[str, ...]) -> tuple[str, ...]:
     if len(value) < 2:
         raise ValueError(f"must be at least 2 names, got {len(value)}")
+    seen = set()
     for number, name in enumerate(value):
+        if len(name) > LONGEST_NAME:
+            raise ValueError(f"the name of class {number} has more than {LONGEST_NAME} characters")
         if name in RESERVED_CLASSES:
             raise ValueError(f"{name!r} is a key of the classification report; rename the class")
         if not name.strip():
             raise ValueError(f"the name of class {number} is empty")
-        if name in value[:number]:
+        if name in seen:
             raise ValueError(f"{name!r} is there twice")
+        seen.add(name)
     return value
 
 

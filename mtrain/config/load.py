@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from mtrain.config.reader import Keys
 
+MOST_PROBLEMS = 50
+"""Said of a config; more do not help."""
+
 COMMAND_LINE = "command line"
 
 
@@ -118,7 +121,10 @@ class Settings:
         try:
             config = Config.model_validate(self.data)
         except ValidationError as error:
-            problems = [describe(problem, self.data) for problem in error.errors()]
+            found = error.errors()
+            problems = [describe(problem, self.data) for problem in found[:MOST_PROBLEMS]]
+            if len(found) > MOST_PROBLEMS:
+                problems.append(((), f"and {len(found) - MOST_PROBLEMS:,} problems more"))
         else:
             problems = list(config.conflicts())
         if problems:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn, cast
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 Keys = tuple[str | int, ...]
 """Where a value stands: `("model", "hidden", 1)` is `model.hidden[1]`."""
 
-MAX_BYTES = 1_000_000
+MAX_BYTES = 100_000
 MAX_DEPTH = 20
 
 # The scalars of YAML 1.2's core schema. PyYAML's own are those of 1.1, to which `no` is false,
@@ -67,7 +68,7 @@ def parse(text: str, source: str) -> Document:
         mark = error.problem_mark
         where = f"{source}:{mark.line + 1}" if mark else source
         raise UsageError(f"{where}: not valid YAML: {error.problem}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, OverflowError, ValueError) as error:
         raise UsageError(f"{source}: not valid YAML: {str(error).splitlines()[0]}") from error
     if builder.problems:
         raise UsageError("\n".join(builder.problems))
@@ -164,7 +165,7 @@ def _scalar(event: yaml.ScalarEvent) -> Any:
     if _INTEGER.fullmatch(text):
         return int(text, 10) if len(text) <= 4000 else float(text)
     if _OCTAL_OR_HEX.fullmatch(text):
-        return int(text, 0)
+        return int(text, 0) if len(text) <= 1000 else math.inf
     if _FLOAT.fullmatch(text):
         return float(text)
     if _SPECIAL_FLOAT.fullmatch(text):

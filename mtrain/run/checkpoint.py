@@ -155,6 +155,8 @@ def read_scaler(path: Path, checkpoint: Checkpoint) -> Arrays:
     names = ("mean", "deviation") if checkpoint.config.dataset.scale == "standard" else ()
     shapes: Shapes = {f"scaler/{name}": ("float32", (checkpoint.n_features,)) for name in names}
     arrays = read_checkpoint_arrays(path, shapes, "scaler/")
+    if "scaler/deviation" in arrays and arrays["scaler/deviation"].min() <= 0:
+        raise MtrainError(f"{path / ARRAYS}: scaler/deviation must be above 0")
     return {name.removeprefix("scaler/"): array for name, array in arrays.items()}
 
 
@@ -200,6 +202,8 @@ def _from_json(state: Any, path: Path) -> Checkpoint:
 def _read_state(state: Any, path: Path) -> Checkpoint:
     if state["schema"] != SCHEMA:
         raise ValueError(f"its schema is {state['schema']!r:.40}, this mtrain reads {SCHEMA}")
+    if not isinstance(state["config"], dict):
+        raise TypeError("config must be a mapping")
     return Checkpoint(
         config=load_config(state["config"], {}),
         classes=_names(state["classes"]),

@@ -71,12 +71,10 @@ class RunDirectory:
         """Raise `MtrainError` for a symbolic link: nothing outside is read or written."""
         ours = ("config.yaml", "environment.json", "history.json", "history.csv", LOCK, WRITER)
         for name in (*ours, "checkpoints", "charts", "evaluation"):
-            paths = [self.path / name]
-            for folder, folders, files in os.walk(paths[0]):
-                paths += [Path(folder, found) for found in (*folders, *files)]
-            for path in paths:
-                if path.is_symlink():
-                    raise MtrainError(f"{path}: is a symbolic link; a run holds none")
+            _refuse_link(self.path / name)
+            for folder, folders, files in os.walk(self.path / name):
+                for found in (*folders, *files):
+                    _refuse_link(Path(folder, found))
 
     def remove_leftovers(self) -> None:
         """Remove what a killed process had half written, or half removed."""
@@ -86,6 +84,11 @@ class RunDirectory:
                     shutil.rmtree(path)
                 else:
                     path.unlink()
+
+
+def _refuse_link(path: Path) -> None:
+    if path.is_symlink():
+        raise MtrainError(f"{path}: is a symbolic link; a run holds none")
 
 
 def choose_directory(name: str, out: Path | None) -> RunDirectory:

@@ -102,14 +102,17 @@ def read_json(path: Path) -> Any:
 def parse_json(content: bytes, path: Path) -> Any:
     """`content` of the file at `path`; raises `MtrainError` as `read_json` does."""
     try:
-        return json.loads(
+        data = json.loads(
             content,
             parse_constant=_refuse_constant,
             parse_int=_int64,
             object_pairs_hook=_without_duplicates,
         )
-    except (ValueError, RecursionError) as error:
+        if b"\\u" in content:
+            orjson.dumps(data)  # raises for half of a surrogate pair, which is no text
+    except (TypeError, ValueError, RecursionError) as error:
         raise MtrainError(f"{path}: not JSON as mtrain writes it: {error}") from error
+    return data
 
 
 def _refuse_constant(name: str) -> None:

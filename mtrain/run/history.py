@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
+from mtrain.config.dataset import LONGEST_NAME
 from mtrain.errors import MtrainError
 from mtrain.metrics.history import History
 from mtrain.run.files import json_bytes, read_json, write_bytes, write_csv
@@ -106,12 +107,10 @@ def _from_json(data: Any) -> History:
         raise TypeError("not a mapping")
     if data["schema"] != SCHEMA:
         raise ValueError(f"its schema is {data['schema']!r}, this mtrain reads {SCHEMA}")
-    classes = data["classes"]
+    run, *classes = _names([data["run"], *data["classes"]])
     epochs = len(data["epoch"])
-    if not all(isinstance(name, str) for name in classes):
-        raise TypeError("classes must be names")
     history = History(
-        run=str(data["run"]),
+        run=run,
         classes=tuple(classes),
         epoch=_numbers(data["epoch"], (epochs,), "epoch", np.int64),
         seconds=_numbers(data["seconds"], (epochs,), "seconds", np.float64),
@@ -141,6 +140,13 @@ def _from_json(data: Any) -> History:
     return history
 
 
+def _names(names: list[Any]) -> list[str]:
+    for name in names:
+        if not isinstance(name, str) or len(name) > LONGEST_NAME:
+            raise TypeError(f"names must be text of at most {LONGEST_NAME} characters")
+    return names
+
+
 def _segments(segments: Any, epochs: int) -> list[dict[str, Any]]:
     """Each with the keys that mtrain gives them, and no others."""
     if not isinstance(segments, list) or not (segments or epochs == 0):
@@ -166,17 +172,17 @@ def _segment(segment: Any, epochs: int) -> dict[str, Any]:
 
 def _numbers(values: Any, shape: tuple[int, ...], key: str, dtype: type[np.generic]) -> list[Any]:
     """The numbers as plain lists of that shape and type; null is NaN."""
-    if dtype is np.float64:
-        array = np.array(values, dtype=object)
-        array = np.where(array == None, np.nan, array)  # noqa: E711 -- elementwise, not identity
-        array = array.astype(dtype)
-    else:
-        array = np.array(values)
-        if array.size and array.dtype.kind != "i":
-            raise TypeError(f"{key} must be whole numbers")
-    if array.size and np.nanmax(np.abs(array), initial=0) > LARGEST:
-        raise ValueError(f"{key} holds a number too large to be a figure")
+    array = np.array(values, dtype=object)
+    kinds = {float, int, type(None)} if dtype is np.float64 else {int}
     if array.shape != shape and not (array.size == 0 and 0 in shape):
         raise ValueError(f"{key} must have the shape {shape}, got {array.shape}")
-    plain: list[Any] = array.tolist()
+    if wrong := {type(value) for value in array.flat} - kinds:
+        whole = "whole " if dtype is np.int64 else ""
+        raise TypeError(f"{key} must be {whole}numbers, got {wrong.pop().__name__}")
+    numbers = np.where(array == None, np.nan, array).astype(dtype)  # noqa: E711 -- elementwise
+    if (np.abs(numbers[np.isfinite(numbers)]) > LARGEST).any():
+        raise ValueError(f"{key} holds a number too large to be a figure")
+    if dtype is np.int64 and (numbers < 0).any():
+        raise ValueError(f"{key} must not be negative")
+    plain: list[Any] = numbers.tolist()
     return plain
