@@ -2,12 +2,12 @@
 
     python tests/probe.py < jobs.json > answers.json
 
-A job is `{"command": [...]}`, run as `mtrain` would, or `{"checkpoint": PATH, "shapes": {...}}`,
-read as a command reads it once TensorFlow is loaded. All that is imported before TensorFlow is
-imported first; then a process is forked for each job, so that neither its memory nor its time is
-another's. An answer has the exit status (or what killed the process), both streams, seconds of CPU,
-bytes of memory more than before, and which files were opened, which were changed and what was run,
-as Python's audit events tell.
+A job is `{"working": FOLDER, "command": [...]}`, run there as `mtrain` would be, or instead of the
+command has `"checkpoint": PATH, "shapes": {...}`, read as it is once TensorFlow is loaded. All that
+is imported before TensorFlow is imported first; then a process is forked for each job, so that
+neither its memory nor its time is another's. An answer has the exit status (or what killed the
+process), both streams, seconds of CPU, bytes of memory more than before, and which files were
+opened, which were changed and what was run, as Python's audit events tell.
 """
 
 from __future__ import annotations
@@ -76,6 +76,7 @@ def attempt(job: dict[str, Any], found: BinaryIO) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY, taken + MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
     signal.alarm(WALL_SECONDS)
+    os.chdir(job["working"])
     events: list[tuple[str, tuple[Any, ...]]] = []
     sys.addaudithook(
         lambda event, arguments: (
@@ -93,7 +94,7 @@ def attempt(job: dict[str, Any], found: BinaryIO) -> None:
     seconds, memory = time.process_time() - began, peak_memory() - memory
     sys.stdout.flush()
     sys.stderr.flush()
-    events = [*events]
+    events = [*events]  # what follows is no event of the job
     facts = {
         "status": status,
         "seconds": seconds,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from mtrain.config.problems import describe
-from mtrain.config.reader import dotted, dump, parse, read_document
+from mtrain.config.reader import MOST_PROBLEMS, dotted, dump, parse, read_document
 from mtrain.config.schema import Config
 from mtrain.errors import SettingError, UsageError
 
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from mtrain.config.reader import Keys
-
-MOST_PROBLEMS = 50
-"""Said of a config; more do not help."""
 
 COMMAND_LINE = "command line"
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 Keys = tuple[str | int, ...]
 """Where a value stands: `("model", "hidden", 1)` is `model.hidden[1]`."""
 
+MOST_PROBLEMS = 50
+"""Said of a config; more do not help."""
+
 MAX_BYTES = 100_000
 MAX_DEPTH = 20
 
@@ -71,7 +74,7 @@ def parse(text: str, source: str) -> Document:
     except (yaml.YAMLError, OverflowError, ValueError) as error:
         raise UsageError(f"{source}: not valid YAML: {str(error).splitlines()[0]}") from error
     if builder.problems:
-        raise UsageError("\n".join(builder.problems))
+        raise UsageError("\n".join(builder.problems[:MOST_PROBLEMS]))
     return Document(data, builder.lines)
 
 

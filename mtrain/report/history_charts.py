@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mtrain.report.charts import COLOURS, add_legend, chart_files, draw_class_lines
-from mtrain.report.text import SPLITS, inert
+from mtrain.report.text import SPLITS, inert, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,7 @@ def draw_learning_curves(history: History) -> Figure:
             label=f"accuracy, {SPLITS[split]}",
             **options,
         )
-    _over_epochs(loss, len(history.epoch), f"{inert(history.run)}: loss and accuracy")
+    _over_epochs(loss, len(history.epoch), f"{shortened(inert(history.run))}: loss and accuracy")
     loss.set_ylabel("loss", color=COLOURS[0])
     accuracy.set_ylabel("accuracy", color=COLOURS[5])
     accuracy.set_ylim(top=1.02)
@@ -84,7 +84,9 @@ def draw_by_class(history: History, metric: str) -> Figure:
         **_marker(history, split),
     )
     _over_epochs(
-        axes, len(history.epoch), f"{inert(history.run)}: {metric} by class, {SPLITS[split]}"
+        axes,
+        len(history.epoch),
+        f"{shortened(inert(history.run))}: {metric} by class, {SPLITS[split]}",
     )
     axes.set_ylabel(metric)
     lowest = np.nanmin(values) if np.isfinite(values).any() else 0.0

@@ -13,6 +13,11 @@ def inert(name: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
+def shortened(name: str) -> str:
+    """At most 60 characters of a name."""
+    return name if len(name) <= 60 else f"{name[:57]}..."
+
+
 def share(value: float | None) -> str:
     """A number in [0, 1] with three decimals; a dash where it is undefined."""
     return "-" if value is None or math.isnan(value) else f"{value:.3f}"

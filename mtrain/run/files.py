@@ -139,7 +139,10 @@ def _cell(value: Any) -> Any:
     """Text that a spreadsheet would take for a formula is marked as text; numbers are none."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    if not isinstance(value, str) or not value.startswith(("=", "+", "-", "@", "\t", "\r")):
+    if not isinstance(value, str):
+        return value
+    value = value.replace("\r", "\\r")  # which the csv module of Python 3.11 leaves unquoted
+    if not value.startswith(("=", "+", "-", "@", "\t")):
         return value
     try:
         float(value)
