@@ -433,3 +433,11 @@ def test_parameters_are_counted_as_keras_counts_them(settings, classes):
     config = load_config({"model": settings}, {}).model
 
     assert config.parameters(784, classes) == build_model(config, 784, classes, 0).count_params()
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "a/b", "a\0b", "x" * 300, "", ".hidden", "a\nb"])
+def test_a_name_that_is_no_folders_is_refused(name):
+    """It would lead out of `outputs`, or nowhere."""
+    (problem,) = problems({"name": name})
+
+    assert problem.startswith("config: name: must be a folder's name: ")

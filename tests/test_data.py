@@ -131,6 +131,10 @@ def test_real_mnist_and_fashion_mnist_are_read(mnist_folder, fashion_folder):
             "training labels must be 0, 1, 2, ..., got 0.5 in row 0",
         ),
         (
+            lambda folder: write_idx(folder / "train-labels-idx1-ubyte", np.full(90, -1, np.int8)),
+            "training labels must be 0, 1, 2, ..., got -1 in row 0",
+        ),
+        (
             lambda folder: write_idx(
                 folder / "t10k-images-idx3-ubyte", np.zeros((30, 5), np.uint8)
             ),

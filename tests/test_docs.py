@@ -34,6 +34,19 @@ def test_links_lead_somewhere(page):
         assert (page.parent / target).exists(), target
 
 
+def test_every_case_of_what_can_go_wrong_names_tests_that_exist():
+    """64 cases, in their order; where there is no test yet, it says so."""
+    tests = "".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+    page = (ROOT / "docs" / "reliability.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| .* \| (.*?) \| (.*?) \|$", page, re.MULTILINE)
+
+    assert [int(number) for number, _, _ in rows] == list(range(1, 65))
+    for number, happens, shown_by in rows:
+        names = re.findall(r"`(test_\w+)`", shown_by)
+        assert names or happens.startswith("not yet"), number
+        assert [name for name in names if f"def {name}(" not in tests] == [], number
+
+
 def blocks(page, language):
     return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
 
