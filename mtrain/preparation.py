@@ -100,9 +100,11 @@ def prepare(
     if going_on is not None:
         going_on.compare_best()
         going_on.compare_environment(environment)
-        if device == "auto" and going_on.checkpoint.device == "cpu":
-            device = "cpu"  # where the run began is no whim of the machine it goes on
-    environment |= _device_facts(config, device, held)
+    # What a run began on is no whim of the machine on which it goes on.
+    stays = going_on is not None and device == "auto" and going_on.checkpoint.device == "cpu"
+    environment |= _device_facts(config, "cpu" if stays else device, held)
+    if stays:
+        environment["device_reason"] = "as before"
     if going_on is not None:
         going_on.compare_environment(environment)
     trainer = _make_trainer(config, dataset, jit_compile=environment["compile"] == "xla")
