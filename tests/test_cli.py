@@ -223,6 +223,14 @@ def test_another_checkpoint_is_evaluated_beside(finished_run, capsys):
     assert f"evaluation: {finished_run / 'evaluation' / 'train'}" in capsys.readouterr().out
 
 
+def test_a_checkpoint_is_named_from_within(finished_run, monkeypatch, capsys):
+    """As `.`, which has no name of its own."""
+    monkeypatch.chdir(find_checkpoint(finished_run).path)
+
+    assert run(["evaluate", ".", "--split", "val"]) == 0
+    assert f"evaluation: {finished_run / 'evaluation' / 'val'}" in capsys.readouterr().out
+
+
 def test_a_diverged_training_has_its_own_status(tmp_path, capsys):
     """And keeps what there was."""
     arguments = ["optimizer={name: sgd, learning_rate: 1e30}", "--quiet", "--out", tmp_path / "run"]

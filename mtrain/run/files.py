@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 LARGEST_JSON = 300_000_000
 """Bytes; a thousand epochs of a thousand classes take about half of it."""
 
+MOST_BRACKETS = 1_000_000
+"""Each takes dozens of bytes once it is read, and only one in the file; a thousand epochs have some
+ten thousand."""
+
 
 def write_bytes(path: Path, content: bytes, *, flush: bool = True) -> None:
     """Raises `MtrainError` where the disk does not take it; what was there before then stays.
@@ -102,6 +106,8 @@ def read_json(path: Path) -> Any:
 def parse_json(content: bytes, path: Path) -> Any:
     """`content` of the file at `path`; raises `MtrainError` as `read_json` does."""
     try:
+        if content.count(b"[") + content.count(b"{") > MOST_BRACKETS:
+            raise ValueError("too many lists and mappings")  # noqa: TRY301 -- as the parser would
         data = json.loads(
             content,
             parse_constant=_refuse_constant,

@@ -36,12 +36,13 @@ def find_checkpoint(path: Path) -> CheckpointPlace:
         raise MtrainError(f"{path}: no such run or checkpoint; `mtrain fit` makes one")
     refuse_foreign(path)
     named = (path / STATE).is_file()
-    if named and path.absolute().parent.name != "checkpoints":
+    whole_path = path.absolute()
+    if named and whole_path.parent.name != "checkpoints":
         raise MtrainError(f"{path}: a checkpoint must lie in the checkpoints folder of its run")
-    run = RunDirectory(path.absolute().parent.parent) if named else RunDirectory(path)
+    run = RunDirectory(whole_path.parent.parent if named else path)
     run.refuse_links()
     best, last = _pointed(run, "best"), _pointed(run, "last")
-    name = path.name if named else best or last
+    name = whole_path.name if named else best or last
     if name is None:
         raise MtrainError(
             f"{path}: neither a run directory with a checkpoint nor a checkpoint (no {STATE}); "
