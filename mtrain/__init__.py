@@ -40,13 +40,14 @@ def fit(
     from mtrain.train import train
 
     with settings.located():
-        return train(
+        run = train(
             checked,
             out=None if out is None else Path(out),
             device=device,
             resume=resume,
             allow_differences=allow_differences,
         )
+    return _or_stopped(run)
 
 
 def resume(
@@ -70,7 +71,7 @@ def resume(
     from mtrain.train import train
 
     with settings.located():
-        return train(
+        done = train(
             checked,
             out=Path(run),
             device=device,
@@ -78,6 +79,7 @@ def resume(
             allow_differences=allow_differences,
             download=False,
         )
+    return _or_stopped(done)
 
 
 def evaluate(
@@ -102,3 +104,12 @@ def evaluate(
         threshold=threshold,
     )
     return report
+
+
+def _or_stopped(run: Run) -> Run:
+    """The run; a signal that stopped it, saved, now does what it does to any program."""
+    if run.stopped_by is not None:
+        import signal
+
+        signal.raise_signal(run.stopped_by)
+    return run

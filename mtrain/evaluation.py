@@ -49,6 +49,10 @@ def evaluate(
         raise UsageError(f"--threshold: must be between 0 and 1, got {threshold}")
     place = find_checkpoint(checkpoint)
     saved = read_checkpoint(place.path)
+    if place.is_own and not place.is_best and saved.best not in {None, saved.name}:
+        raise MtrainError(
+            f"{place.run.checkpoints / 'best'}: is missing, and {saved.best} is the best; name one"
+        )
     if threshold is not None and len(saved.classes) != 2:
         raise UsageError(f"--threshold: is for two classes, this run has {len(saved.classes)}")
     if dataset is None:

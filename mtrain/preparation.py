@@ -129,8 +129,8 @@ def prepare(
         history=replace(before, segments=[*before.segments, _segment(before, going_on)]),
     )
     recorder = Recorder(run, start, state, dataset.scaler, is_written=going_on is not None)
-    write_text(run.config, config_to_yaml(config))
     write_text(run.environment, json_text(environment))
+    write_text(run.config, config_to_yaml(config))
     recorder.begin()
     where = "{device} ({device_reason}), compiled as {compile}".format(**environment)
     return Prepared(run, trainer, recorder, where)
@@ -187,11 +187,16 @@ def _make_trainer(config: Config, dataset: Dataset, *, jit_compile: bool) -> Tra
 
 def _restore(trainer: Trainer, config: Config, going_on: Resumption) -> None:
     """Put the trainer where the run goes on."""
-    state = going_on.state(trainer.shapes)
+    changed = ", ".join(going_on.differences)
+    why = f"; not everything can differ in a run that goes on: {changed}" if changed else ""
+    try:
+        state = going_on.state(trainer.shapes)
+    except MtrainError as error:
+        raise MtrainError(f"{error}{why}") from error
     try:
         trainer.restore(state)
     except MtrainError as error:
-        raise MtrainError(f"{going_on.path}: {error}") from error
+        raise MtrainError(f"{going_on.path}: {error}{why}") from error
     rate = config.optimizer.learning_rate
     if "optimizer.learning_rate" in going_on.differences and isinstance(rate, float):
         trainer.learning_rate = rate

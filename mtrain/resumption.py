@@ -80,8 +80,11 @@ class Resumption:
         cursor = self.checkpoint.cursor
         if cursor["step"]:
             return False
-        course = Course(config.training, self.checkpoint.history)
-        return cursor["epoch"] >= config.training.epochs or course.early_stop is not None
+        return cursor["epoch"] >= config.training.epochs or self.early_stop(config) is not None
+
+    def early_stop(self, config: Config) -> str | None:
+        """Why training stopped before its last epoch, if early stopping is why."""
+        return Course(config.training, self.checkpoint.history).early_stop
 
     @property
     def is_reported(self) -> bool:
@@ -142,6 +145,7 @@ def find_resumption(
     """
     run.remove_leftovers()
     if (newest := newest_whole(run)) is None:
+        _check_unfinished(run)
         return None
     checkpoint = newest.checkpoint
     found = Resumption(
@@ -157,6 +161,16 @@ def find_resumption(
             f"{run.path}: its history has other figures than metrics and dataset.validation ask for"
         )
     return found
+
+
+def _check_unfinished(run: RunDirectory) -> None:
+    """Where there is a result, and nothing to go on from, nothing is to be overwritten."""
+    try:
+        segments = read_history(run.path).segments
+    except MtrainError:
+        return  # it was killed before there was anything to lose
+    if segments and segments[-1]["ended"] is not None:
+        raise MtrainError(f"{run.path}: was trained, but its checkpoints are gone; it cannot go on")
 
 
 def _check_epochs(checkpoint: Checkpoint, config: Config) -> None:

@@ -70,8 +70,7 @@ def train(
     watched, observer = observer is not None, observer or Observer()
     with ExitStack() as held:
         place = find_place(config, out, held, resume=resume, allow_differences=allow_differences)
-        if (finished := _finished(place, config)) is not None:
-            observer.note(f"{finished.path} is finished; there is nothing to do.")
+        if (finished := _finished(place, config, observer)) is not None:
             return finished
         dataset = load_dataset(config.dataset, progress=watched, download=download)
         if conflicts := list(config.class_conflicts(len(dataset.classes))):
@@ -156,8 +155,8 @@ def _consume(
     return None
 
 
-def _finished(place: Place, config: Config) -> Run | None:
-    """The run, if nothing is left to do."""
+def _finished(place: Place, config: Config, observer: Observer) -> Run | None:
+    """The run, if nothing is left to do, which is said."""
     going_on = place.going_on
     if going_on is None or not (going_on.is_complete(config) and going_on.is_reported):
         return None
@@ -166,4 +165,9 @@ def _finished(place: Place, config: Config) -> Run | None:
         metrics = read_json(run.evaluation("test") / METRICS)
     except MtrainError:
         return None  # somebody removed it; it is made again
+    for problem in going_on.damaged:
+        observer.note(f"{problem}.")
+    why = going_on.early_stop(config)
+    because = "" if why is None else f" ({why})"
+    observer.note(f"{run.path} is finished{because}; there is nothing to do.")
     return Run(run.path, going_on.history, None, metrics, None)

@@ -172,6 +172,15 @@ def problems(settings, **overrides):
             "training.reduce_on_plateau.factor: must be below 1, got 1",
         ),
         (
+            {"training": {"reduce_on_plateau": {"min_learning_rate": 0.5}}},
+            "training.reduce_on_plateau.min_learning_rate: must be below optimizer.learning_rate, "
+            "0.001, or nothing is reduced",
+        ),
+        (
+            {"optimizer": {"learning_rate": {"name": 5}}},
+            "optimizer.learning_rate.name: must be text, got 5",
+        ),
+        (
             {"optimizer": {"learning_rate": COSINE}, "training": {"reduce_on_plateau": {}}},
             "training.reduce_on_plateau: optimizer.learning_rate is CosineDecay, which alone sets "
             "the rate",

@@ -252,17 +252,31 @@ def test_early_stopping_is_not_undone_by_more_epochs(tmp_path, capsys):
     assert "Training ended: val_loss has not improved for 1 epochs." in text
     status, text = said(capsys, "resume", out, "training.epochs=12")
 
-    assert (status, text) == (0, f"{out} is finished; there is nothing to do.\n")
+    why = "(val_loss has not improved for 1 epochs)"
+    assert (status, text) == (0, f"{out} is finished {why}; there is nothing to do.\n")
 
 
 def test_a_run_without_a_checkpoint_starts_anew_and_says_so(config, whole, run_to_resume, capsys):
     """It was killed before the first one."""
     shutil.rmtree(run_to_resume / "checkpoints")
+    history = json.loads((run_to_resume / "history.json").read_text())
+    history["segments"][0]["ended"] = None
+    (run_to_resume / "history.json").write_text(json.dumps(history))
     status, text = said(capsys, "resume", run_to_resume)
 
     assert status == 0
     assert text.startswith(f"{run_to_resume} has no checkpoint yet; training starts anew.\n")
     assert digest(run_to_resume) == digest(whole)
+
+
+def test_a_result_without_checkpoints_is_not_overwritten(whole, tmp_path, capsys):
+    """Somebody removed them; there is nothing to go on from, and something to lose."""
+    out = Path(shutil.copytree(whole, tmp_path / "run"))
+    shutil.rmtree(out / "checkpoints")
+    message = "was trained, but its checkpoints are gone; it cannot go on"
+
+    assert said(capsys, "resume", out) == (1, f"mtrain: {out}: {message}\n")
+    assert (out / "history.json").read_bytes() == (whole / "history.json").read_bytes()
 
 
 def test_after_the_last_epoch_only_the_report_is_made(whole, tmp_path, capsys):
@@ -404,6 +418,7 @@ def test_what_cannot_go_on_is_refused_even_if_allowed(run_to_resume, capsys, cha
     assert status in {1, 2}
     assert message in text
     assert len(text.splitlines()) == 1
+    assert status == 2 or f"in a run that goes on: {change.partition('=')[0]}" in text
 
 
 def test_other_circumstances_are_refused_with_a_list(run_to_resume, monkeypatch, capsys):
@@ -449,12 +464,19 @@ def test_other_data_are_refused(idx_folder, tmp_path, monkeypatch, capsys):
 def test_what_is_no_run_is_not_resumed(tmp_path, capsys):
     """A folder with something else in it is left alone."""
     (tmp_path / "notes.txt").write_text("mine")
-    message = "not a run directory (no config.yaml); `mtrain fit` makes one"
+    (tmp_path / "config.yaml").write_text("# mine, too\n")
+    message = "not a run directory (no environment.json); `mtrain fit` makes one"
     assert said(capsys, "resume", tmp_path) == (1, f"mtrain: {tmp_path}: {message}\n")
     arguments = ["fit", CONFIGS / "smoke.yaml", "--out", tmp_path, "--resume"]
     assert said(capsys, *arguments) == (1, f"mtrain: {tmp_path}: {message}\n")
-    assert said(capsys, "resume", tmp_path / "nope")[0] == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    nope = tmp_path / "nope"
+    assert said(capsys, "resume", nope) == (
+        1,
+        f"mtrain: {nope}: no such run; `mtrain fit` makes one\n",
+    )
+    assert {path.name for path in tmp_path.iterdir()} == {"notes.txt", "config.yaml"}
+    (nope).write_bytes(b"\x89HDF\r\n\x1a\n")
+    assert "an HDF5 file, as Keras' .h5" in said(capsys, "resume", nope)[1]
     arguments = ["fit", CONFIGS / "smoke.yaml", "--allow-differences"]
     assert said(capsys, *arguments) == (2, "mtrain: --allow-differences: is for --resume\n")
 
@@ -546,6 +568,17 @@ def test_from_python(stopped, whole, tmp_path):
     mtrain.fit(stopped / "config.yaml", out=tmp_path / "b", resume=True)
 
     assert digest(tmp_path / "a") == digest(tmp_path / "b") == digest(whole)
+
+
+def test_a_signal_ends_a_program_that_trains(config, whole, tmp_path, monkeypatch):
+    """It is saved, and then does what it does to any program: Ctrl-C leaves a loop of trainings."""
+    with monkeypatch.context() as patch:
+        stop_at(patch, 2, signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            mtrain.fit(config, out=tmp_path / "run")
+    mtrain.resume(tmp_path / "run")
+
+    assert digest(tmp_path / "run") == digest(whole)
 
 
 def test_a_terminal_that_goes_away_is_a_hangup(config, whole, tmp_path):

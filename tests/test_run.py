@@ -5,14 +5,16 @@ import json
 import math
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mtrain.cli.main import run
 from mtrain.errors import MtrainError, UsageError
-from mtrain.run.checkpoint import read_checkpoint
-from mtrain.run.directory import choose_directory, make_directory
+from mtrain.run.checkpoint import read_checkpoint, save_checkpoint
+from mtrain.run.directory import RunDirectory, choose_directory, make_directory
 from mtrain.run.files import json_bytes, json_text, write_bytes, write_csv
 from mtrain.run.history import HistoryFile, history_as_json, read_history
 from mtrain.run.selection import find_checkpoint
@@ -238,6 +240,35 @@ def test_out_must_be_new_or_empty(tmp_path):
         choose_directory("x", tmp_path / "empty" / "file")
     with pytest.raises(MtrainError, match="is not a folder"):
         choose_directory("x", tmp_path / "empty" / "file" / "below")
+
+
+def test_a_missing_best_is_not_taken_for_none(copied_run, capsys):
+    """The last knows which it is; another checkpoint's figures must not stand for it."""
+    checkpoints = copied_run / "checkpoints"
+    earlier = replace(
+        read_checkpoint(find_checkpoint(copied_run).path),
+        cursor={"epoch": 3, "step": 0, "loss_sum": 0.0, "top_k_hits": 0},
+    )
+    earlier = replace(earlier, history=earlier.history.until(3), best="epoch-0002")
+    with np.load(find_checkpoint(copied_run).path / "arrays.npz") as arrays:
+        save_checkpoint(RunDirectory(copied_run), earlier, dict(arrays))
+    (checkpoints / "last").write_text("epoch-0003\n")
+    (checkpoints / "best").unlink()
+
+    assert run(["evaluate", str(copied_run)]) == 1
+    assert capsys.readouterr().err == (
+        f"mtrain: {checkpoints / 'best'}: is missing, and epoch-0002 is the best; name one\n"
+    )
+
+
+@pytest.mark.parametrize("out", ["run", "outputs"])
+def test_a_link_to_nowhere_is_no_place_for_a_run(tmp_path, monkeypatch, out):
+    """As a disk that is not mounted; said before training, and without waiting for it."""
+    monkeypatch.chdir(tmp_path)
+    Path(out).symlink_to("nowhere")
+    given = Path(out) if out == "run" else None
+    with pytest.raises(MtrainError, match="a link to what is not there"):
+        make_directory("x", given)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

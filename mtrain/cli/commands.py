@@ -142,7 +142,7 @@ def resume(
         list[str] | None,
         typer.Argument(
             metavar="training.epochs=N",
-            help="How many epochs it shall have, if more than it was begun with.",
+            help="How many epochs it shall have in all.",
         ),
     ] = None,
     allow_differences: AllowDifferences = False,

@@ -15,6 +15,7 @@ from mtrain.config.section import (
     Positive,
     Section,
     named,
+    shown,
 )
 
 Part = Annotated[float, Ge(0), Le(1)]
@@ -165,6 +166,8 @@ SCHEDULES = {
 def _named_schedule(value: Any) -> Any:
     if isinstance(value, dict) and "name" not in value:
         raise InvalidSettingError("name", f"is missing; there is {', '.join(SCHEDULES)}")
+    if isinstance(value, dict) and not isinstance(value["name"], str):
+        raise InvalidSettingError("name", f"must be text, got {shown(value['name'])}")
     if isinstance(value, str):
         example = f"{{name: {canonical(value, SCHEDULES)}, ...}}"
         raise ValueError(f"a schedule needs its parameters, {example}")  # noqa: TRY004 -- pydantic's

@@ -157,10 +157,15 @@ class Config(Section):
                 if monitor.startswith("val_") and self.dataset.validation is None:
                     why = f"dataset.validation is null; {why}"
                 yield keys, f"{monitor!r} is no figure of this run; {why}"
-        if plateau is not None and isinstance(self.optimizer.learning_rate, Section):
-            schedule = self.optimizer.learning_rate.name
-            problem = f"optimizer.learning_rate is {schedule}, which alone sets the rate"
+        if plateau is None:
+            return
+        rate = self.optimizer.learning_rate
+        if isinstance(rate, Section):
+            problem = f"optimizer.learning_rate is {rate.name}, which alone sets the rate"
             yield ("training", "reduce_on_plateau"), problem
+        elif plateau.min_learning_rate >= rate:
+            problem = f"must be below optimizer.learning_rate, {rate:g}, or nothing is reduced"
+            yield ("training", "reduce_on_plateau", "min_learning_rate"), problem
 
     def class_conflicts(self, n_classes: int) -> Iterator[tuple[Keys, str]]:
         """Settings that cannot work with so many classes, as `conflicts` gives them."""

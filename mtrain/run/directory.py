@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mtrain.errors import MtrainError, UsageError
 from mtrain.run.files import flush_directory
+from mtrain.run.foreign import refuse_foreign
 
 OUTPUTS = Path("outputs")
 
@@ -61,11 +62,17 @@ class RunDirectory:
         )
 
     def check_is_run(self) -> None:
-        """Raise `MtrainError` for a folder that no `fit` has begun."""
-        if not (self.config.is_file() or self.checkpoints.is_dir()):
+        """Raise `MtrainError` for what no `fit` has begun, or what cannot be written."""
+        if not self.path.exists():
+            raise MtrainError(f"{self.path}: no such run; `mtrain fit` makes one")
+        refuse_foreign(self.path)
+        if not (self.environment.is_file() or self.checkpoints.is_dir()):
             raise MtrainError(
-                f"{self.path}: not a run directory (no config.yaml); `mtrain fit` makes one"
+                f"{self.path}: not a run directory (no environment.json); `mtrain fit` makes one"
             )
+        for folder in (self.path, self.checkpoints):
+            if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
+                raise MtrainError(f"{folder}: cannot be written: no permission")
 
     def refuse_links(self) -> None:
         """Raise `MtrainError` for a symbolic link: nothing outside is read or written."""
@@ -108,7 +115,11 @@ def choose_directory(name: str, out: Path | None) -> RunDirectory:
             raise UsageError(
                 f"{path}: is not empty; --out takes a new or an empty folder, or --resume goes on"
             )
-    ancestor = next(p for p in (path, *path.absolute().parents) if p.exists())
+    above = (path, *path.absolute().parents)
+    for place in above:
+        if place.is_symlink() and not place.exists():
+            raise MtrainError(f"{place}: a link to what is not there; nothing can be made in it")
+    ancestor = next(place for place in above if place.exists())
     if not ancestor.is_dir():
         raise MtrainError(f"{path}: cannot be made: {ancestor} is not a folder")
     if not os.access(ancestor, os.W_OK | os.X_OK):

@@ -35,7 +35,8 @@ def locked(folder: Path) -> Iterator[None]:
 
 def refuse_locked(folder: Path) -> None:
     """Raise `MtrainError` naming the process that holds the lock of `folder`, if one does."""
-    if (folder / LOCK).is_file() and not (folder / LOCK).is_symlink():
+    lock = folder / LOCK
+    if lock.is_file() and not lock.is_symlink() and os.access(lock, os.W_OK):
         with _acquired(folder):
             pass
 
@@ -47,7 +48,9 @@ def _acquired(folder: Path) -> Iterator[None]:
         lock.acquire()
     except filelock.Timeout as error:
         raise MtrainError(f"{folder}: is in use: {_writer(folder)} writes into it") from error
-    except (OSError, NotImplementedError) as error:
+    except OSError as error:
+        raise MtrainError(f"{folder / LOCK}: cannot be locked: {error.strerror}") from error
+    except NotImplementedError as error:
         raise MtrainError(f"{folder / LOCK}: cannot be locked: {error}") from error
     try:
         yield
