@@ -35,7 +35,8 @@ LONGEST_NAME = 255
 """Characters, of a class or a run."""
 
 
-def _class_names(value: tuple[str, ...]) -> tuple[str, ...]:
+def class_names(value: tuple[str, ...]) -> tuple[str, ...]:
+    """The names, if they can be those of classes; else raises `ValueError`."""
     if len(value) < 2:
         raise ValueError(f"must be at least 2 names, got {len(value)}")
     seen = set()
@@ -52,7 +53,7 @@ def _class_names(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
-Names = Annotated[tuple[str, ...], ListOf, AfterValidator(_class_names)]
+Names = Annotated[tuple[str, ...], ListOf, AfterValidator(class_names)]
 
 
 class ValidationConfig(Section):

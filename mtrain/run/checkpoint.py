@@ -9,6 +9,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mtrain.config.dataset import class_names
 from mtrain.config.load import load_config
 from mtrain.errors import MtrainError, UsageError
 from mtrain.run.arrays import npz_bytes, read_arrays
@@ -241,9 +242,10 @@ def _check_state(checkpoint: Checkpoint, path: Path) -> None:
 def _names(names: Any) -> tuple[str, ...]:
     if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
         raise TypeError("classes must be names")
-    if len(names) < 2:
-        raise ValueError(f"classes must be at least 2, got {len(names)}")
-    return tuple(names)
+    try:
+        return class_names(tuple(names))
+    except ValueError as error:
+        raise ValueError(f"classes: {error}") from error
 
 
 def _whole(mapping: Mapping[str, Any], key: str, at_least: int) -> int:
