@@ -441,7 +441,7 @@ STATES = {
     "classes_that_are_numbers": (put(classes=list(range(10))), "classes must be names"),
     "classes_that_are_text": (put(classes="0123456789"), "classes must be names"),
     "classes_that_are_nested": (put(classes=[["a"]] * 10), "classes must be names"),
-    "one_class": (put(classes=["a"]), "classes must be at least 2, got 1"),
+    "one_class": (put(classes=["a"]), "classes: must be at least 2 names, got 1"),
     "a_class_of_half_a_character": (of_classes(["\ud800", *"123456789"]), "not JSON"),
     "classes_of_one_name": (of_classes(10 * ["a"]), "classes"),
     "classes_named_as_averages": (of_classes(["accuracy", "macro avg", *"23456789"]), "classes"),
