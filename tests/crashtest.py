@@ -2,8 +2,8 @@
 
     python tests/crashtest.py --kills 50
 
-Half of the runs have dropout, batch normalisation, a learning-rate schedule, a plateau and early
-stopping, half have none. A checkpoint is written after every chunk of steps, so that runs go on
+A third of the runs have dropout, batch normalisation, a learning-rate schedule and early stopping, a
+third dropout, a plateau and early stopping, and a third none of it. A checkpoint is written after every chunk of steps, so that runs go on
 from the middle of epochs and from their ends. Every fifth run is killed three times more while it
 resumes. Two runs are the same if all variables of their last and best checkpoints, their histories
 (times and segments aside) and all that their evaluation wrote are, to the last bit.
