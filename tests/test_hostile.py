@@ -336,7 +336,7 @@ ARRAYS = {
     ),
     "100000_members": Archive(
         lambda members, _, __: zipped(*((f"x{number}", b"") for number in range(100_000))),
-        "is not of it",
+        "its end is not that of a short list of arrays",
         hidden=20_000,
     ),
     "no_zip": Archive(
@@ -613,12 +613,16 @@ CONFIGS = {
     "a_version_of_5000_digits": (written(f"%YAML 1.{5000 * '9'}\n---\nname: x\n"), "config.yaml"),
     "a_number_of_5000_digits": (written(f"seed: {5000 * '9'}\n"), "config.yaml:1: seed: "),
     "a_number_of_4000_hex_digits": (written(f"seed: 0x{4000 * 'f'}\n"), "config.yaml:1: seed: "),
-    "a_key_15000_times": (written(15_000 * "a: 1\n"), "config.yaml:2: a: set twice"),
+    "a_key_9000_times": (written(9_000 * "a: 1\n"), "config.yaml:2: a: set twice"),
+    "a_key_15000_times": (written(15_000 * "a: 1\n"), "config.yaml:10000: more than 10,000 values"),
     "9000_unknown_settings": (
         written("".join(f"k{n}: 1\n" for n in range(9_000))),
         "unknown setting",
     ),
-    "a_list_of_40000_numbers": (written(f"model: {{hidden: [{40_000 * '1,'}]}}\n"), "config.yaml"),
+    "a_list_of_40000_numbers": (
+        written(f"model: {{hidden: [{40_000 * '1,'}]}}\n"),
+        "config.yaml:1: more than 10,000 values",
+    ),
     "a_megabyte": (written(f"model: {{hidden: [{490_000 * '1,'}]}}\n"), "too large for a config"),
 }
 

@@ -23,6 +23,7 @@ MOST_PROBLEMS = 50
 
 MAX_BYTES = 100_000
 MAX_DEPTH = 20
+MAX_VALUES = 10_000
 
 # The scalars of YAML 1.2's core schema. PyYAML's own are those of 1.1, to which `no` is false,
 # `1:30` is ninety, `0123` is octal, and `1e-3` is text.
@@ -90,6 +91,7 @@ class _Builder:
     source: str
     lines: dict[Keys, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    values: int = 0
 
     def build(self, events: Iterator[yaml.Event]) -> Any:
         data = None
@@ -105,6 +107,9 @@ class _Builder:
 
     def _node(self, event: yaml.Event, events: Iterator[yaml.Event], keys: Keys) -> Any:
         self.lines[keys] = _line(event)
+        self.values += 1
+        if self.values > MAX_VALUES:
+            self._stop(event, f"more than {MAX_VALUES:,} values")
         if len(keys) > MAX_DEPTH:
             self._stop(event, f"nested more than {MAX_DEPTH} levels deep")
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import re
 import struct
 import zipfile
@@ -32,6 +33,12 @@ _DAMAGE = (
 )
 """What `zipfile` and NumPy raise for files that are not as they must be."""
 
+_END_OF_DIRECTORY = struct.Struct("<4s8xI6x")
+"""The last bytes of a zip file without a comment: mark, ..., bytes of its directory, ..."""
+
+LARGEST_DIRECTORY = 1_000_000
+"""Bytes that list the arrays; 100 layers need a fifth of it."""
+
 
 def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """The arrays as an uncompressed `.npz`."""
@@ -50,6 +57,7 @@ def read_arrays(path: Path, shapes: Shapes, ignored: tuple[str, ...] = ()) -> Ar
     if not path.is_file():
         raise MtrainError(f"{path}: not a file")
     try:
+        _check_directory(path)
         with zipfile.ZipFile(path) as file:
             listed = [m for m in file.infolist() if not m.filename.startswith(ignored)]
             members = {member.filename.removesuffix(".npy"): member for member in listed}
@@ -72,6 +80,15 @@ def read_arrays(path: Path, shapes: Shapes, ignored: tuple[str, ...] = ()) -> Ar
     except _DAMAGE as error:
         raise MtrainError(f"{path}: not arrays as mtrain writes them: {error}") from error
     raise MtrainError(f"{path}: arrays do not fit the config: {'; '.join(problems[:5])}")
+
+
+def _check_directory(path: Path) -> None:
+    """Whether the list of arrays is short: `zipfile` reads all of it, whatever it holds."""
+    with path.open("rb") as file:
+        file.seek(-min(_END_OF_DIRECTORY.size, path.stat().st_size), os.SEEK_END)
+        mark, size = _END_OF_DIRECTORY.unpack(file.read())
+    if mark != b"PK\5\6" or size > LARGEST_DIRECTORY:
+        raise ValueError("its end is not that of a short list of arrays")
 
 
 def _mismatches(
