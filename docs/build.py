@@ -20,12 +20,14 @@ import yaml
 from pydantic_core import PydanticUndefined
 
 from mtrain.cli.commands import app
+from mtrain.config.dataset import DatasetConfig, TestConfig, ValidationConfig
 from mtrain.config.metrics import MetricConfig
 from mtrain.config.names import ACTIVATIONS, LOSSES, METRICS
 from mtrain.config.optimizers import SGD, Adam, AdamW, RMSprop
 from mtrain.config.schedules import SCHEDULES
 from mtrain.config.schema import Config
 from mtrain.config.section import Section
+from mtrain.config.sources import SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,6 +82,25 @@ def _configuration() -> Iterator[str]:
         "to the file, on the command line to the current folder.",
     )
     yield from _section(Config, "")
+    yield from (
+        "",
+        "## `dataset`",
+        "",
+        "Where the rows come from, and how they are split and scaled. Of every source:",
+        "",
+    )
+    yield from _settings(DatasetConfig, "dataset.", {"name"})
+    for key, section in (("validation", ValidationConfig), ("test", TestConfig)):
+        yield from ("", f"### `dataset.{key}`", "", inspect.cleandoc(section.__doc__ or ""), "")
+        yield from _settings(section, f"dataset.{key}.", set())
+    for name, source in SOURCES.items():
+        yield from ("", f"### `name: {name}`", "", inspect.cleandoc(source.__doc__ or ""), "")
+        same = {
+            key
+            for key, setting in DatasetConfig.model_fields.items()
+            if key == "name" or setting.annotation == source.model_fields[key].annotation
+        }
+        yield from _settings(source, "dataset.", same)
     yield from ("", "## `optimizer`", "", "A name, or a mapping with its `name` and parameters.")
     for optimizer in OPTIMIZERS:
         name = optimizer.model_fields["name"].default
@@ -114,7 +135,7 @@ def _section(section: type[Section], prefix: str) -> Iterator[str]:
         key: annotation
         for key, setting in section.model_fields.items()
         if (annotation := _inner_section(setting.annotation))
-        and key not in {"metrics", "optimizer"}
+        and key not in {"dataset", "metrics", "optimizer"}
     }
     title = f"`{prefix.removesuffix('.')}`" if prefix else "The experiment"
     yield from ("", f"## {title}", "", inspect.cleandoc(section.__doc__ or ""), "")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mtrain.config.sources import DigitsConfig, OwnData
 from mtrain.data import load_dataset
 from mtrain.errors import MtrainError, UsageError
 from mtrain.metrics.report import make_report
-from mtrain.run.checkpoint import read_checkpoint, read_checkpoint_arrays, read_scaler
+from mtrain.run.checkpoint import read_checkpoint, read_checkpoint_arrays
 from mtrain.run.evaluation import write_evaluation
 from mtrain.run.files import write_bytes
 from mtrain.run.selection import find_checkpoint
@@ -18,8 +19,6 @@ from mtrain.run.selection import find_checkpoint
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mtrain.config.dataset import DatasetConfig
-    from mtrain.config.schema import Config
     from mtrain.metrics.report import Report
     from mtrain.records import Dataset, Predictions, Split
     from mtrain.run.checkpoint import Checkpoint
@@ -56,14 +55,12 @@ def evaluate(
     if threshold is not None and len(saved.classes) != 2:
         raise UsageError(f"--threshold: is for two classes, this run has {len(saved.classes)}")
     if dataset is None:
-        scaler = read_scaler(place.path, saved)
-        # A stranger's run must not send this machine to the network.
-        wanted = _dataset_config(saved.config, data)
-        dataset = load_dataset(wanted, scaler=scaler, download=False)
-    if (rows := dataset.split(split)) is None:
+        dataset = _load(saved, data, place.path)
+    if (rows := dataset.splits.get(split)) is None:
+        if "train" not in dataset.splits:
+            raise UsageError(f"--split: {data} is not split: it is not the data of the training")
         raise UsageError(f"--split: this run has no split {split!r}: dataset.validation is null")
-    _check_fits(dataset, saved, place.path)
-    predictions = _predict(saved, rows, dataset.divisor, place.path)
+    predictions = _predict(saved, rows, place.path)
     if threshold is not None:
         above = predictions.probabilities[:, 1] > np.float32(threshold)
         predictions = replace(predictions, predicted=above.astype(np.int64))
@@ -79,11 +76,12 @@ def evaluate(
             "source": dataset.source,
             "sha256": dataset.sha256,
             "as_trained_on": dataset.sha256 == saved.identity.get("data.sha256"),
+            "notes": list(dataset.notes),
         },
     )
     folder = place.run.evaluation(split if place.is_own else f"{split}-{place.path.name}")
     folder.mkdir(parents=True, exist_ok=True)
-    write_evaluation(folder, report, rows.rows)
+    write_evaluation(folder, report, rows)
 
     from mtrain.report.evaluation_charts import evaluation_charts
 
@@ -92,32 +90,36 @@ def evaluate(
     return report, folder
 
 
-def _check_fits(dataset: Dataset, saved: Checkpoint, path: Path) -> None:
+def _load(saved: Checkpoint, data: Path | None, path: Path) -> Dataset:
+    """The data of the training, or those at `data`, as the training encoded them."""
+    config = saved.config.dataset
+    is_own = isinstance(config, OwnData)
+    changes: dict[str, Any] = {"classes": saved.classes} if is_own else {}
+    if data is not None:
+        if isinstance(config, DigitsConfig):
+            raise UsageError("--data: digits comes with scikit-learn and takes no path")
+        changes |= {"path": str(data), **({"test_path": None} if is_own else {})}
+    dataset = load_dataset(
+        config.model_copy(update=changes),
+        memory=saved.config.training.memory_bytes,
+        encoding=saved.encoding,
+        unsplit_unless=None if data is None else saved.identity.get("data.sha256"),
+        # A stranger's run must not send this machine to the network.
+        download=False,
+    )
     if dataset.classes != saved.classes:
         raise MtrainError(
             f"{dataset.source}: {_named(dataset.classes)}; {path} was trained on "
             f"{_named(saved.classes)}"
         )
-    if (n_features := dataset.train.features.shape[1]) != saved.n_features:
-        raise MtrainError(
-            f"{dataset.source}: rows of {n_features} values, {path} was trained on "
-            f"{saved.n_features}"
-        )
+    return dataset
 
 
 def _named(classes: tuple[str, ...]) -> str:
     return f"{len(classes)} classes, {', '.join(classes):.60}"
 
 
-def _dataset_config(config: Config, data: Path | None) -> DatasetConfig:
-    if data is None:
-        return config.dataset
-    if config.dataset.name == "digits":
-        raise UsageError("--data: digits comes with scikit-learn and takes no path")
-    return config.dataset.model_copy(update={"path": str(data)})
-
-
-def _predict(saved: Checkpoint, rows: Split, divisor: float | None, path: Path) -> Predictions:
+def _predict(saved: Checkpoint, rows: Split, path: Path) -> Predictions:
     from mtrain.engine.backend import load_tensorflow
 
     load_tensorflow()
@@ -129,10 +131,13 @@ def _predict(saved: Checkpoint, rows: Split, divisor: float | None, path: Path) 
     config, n_classes = saved.config, len(saved.classes)
     # What was trained on a CPU is evaluated there, or the figures would differ in the last digits.
     with choose_device("cpu" if saved.device == "cpu" else "auto").scope():
-        model = build_model(config.model, saved.n_features, n_classes, config.seed)
+        encoding = saved.encoding
+        model = build_model(config.model, encoding.n_features, n_classes, config.seed)
         variables = model_variables(model)
         put_arrays(variables, read_checkpoint_arrays(path, variable_shapes(variables), "model/"))
-        network = make_network(model, build_loss(config.loss, n_classes), n_classes, divisor)
+        network = make_network(
+            model, build_loss(config.loss, n_classes), n_classes, encoding.divisor
+        )
         predictions = Predictor(network, rows.features.dtype).predict(rows)
     if not np.isfinite(predictions.probabilities).all():
         raise MtrainError(f"{path}: what its weights give is not finite")

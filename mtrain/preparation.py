@@ -120,7 +120,7 @@ def prepare(
     start = Checkpoint(
         config=config,
         classes=dataset.classes,
-        n_features=dataset.train.features.shape[1],
+        encoding=dataset.encoding,
         device=environment["device_kind"],
         identity=identity(environment),
         cursor=state.cursor,
@@ -128,7 +128,7 @@ def prepare(
         best=best,
         history=replace(before, segments=[*before.segments, _segment(before, going_on)]),
     )
-    recorder = Recorder(run, start, state, dataset.scaler, is_written=going_on is not None)
+    recorder = Recorder(run, start, state, is_written=going_on is not None)
     write_text(run.environment, json_text(environment))
     write_text(run.config, config_to_yaml(config))
     recorder.begin()
@@ -168,8 +168,9 @@ def _make_trainer(config: Config, dataset: Dataset, *, jit_compile: bool) -> Tra
     from mtrain.model import build_loss, build_model, build_optimizer, build_schedule
 
     n_classes = len(dataset.classes)
-    model = build_model(config.model, dataset.train.features.shape[1], n_classes, config.seed)
-    network = make_network(model, build_loss(config.loss, n_classes), n_classes, dataset.divisor)
+    encoding = dataset.encoding
+    model = build_model(config.model, encoding.n_features, n_classes, config.seed)
+    network = make_network(model, build_loss(config.loss, n_classes), n_classes, encoding.divisor)
     return Trainer(
         network,
         build_optimizer(config.optimizer),

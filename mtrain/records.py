@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,14 +30,60 @@ class Split:
     """Class index of each row, shape (N,)."""
 
     rows: Ints
-    """Where each row stands in the file it came from, counted from 0; shape (N,)."""
+    """Where each row stands in what it was read from, counted from 0; shape (N,)."""
+
+    weights: NDArray[np.float32] | None = None
+    """What each row counts in the loss and in the weighted figures, shape (N,); None: the same."""
+
+    names: NDArray[np.str_] | None = None
+    """What each row is called, an image's file, shape (N,); None: rows have no names."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, positions: Ints) -> Split:
-        """The rows at `positions`, in that order."""
-        return Split(self.features[positions], self.labels[positions], self.rows[positions])
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table as inputs of a model: one of a number, else one a category."""
+
+    name: str
+    kind: str
+    """`number`, `boolean` or `text`."""
+
+    fill: float | None = None
+    """What stands for a missing number; None: nothing may be missing."""
+
+    categories: tuple[str, ...] = ()
+    """Those of the training split, sorted; any other is none of them: all its inputs are 0."""
+
+    @property
+    def width(self) -> int:
+        """How many inputs it gives."""
+        return 1 if self.kind == "number" else len(self.categories)
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How rows, as they are read, become inputs of a model; learned from the training split."""
+
+    shape: tuple[int, ...] = ()
+    """Of a row that is an array, as it is read; of a row of a table nothing."""
+
+    columns: tuple[Column, ...] = ()
+    """Of a table, in the order of the inputs."""
+
+    divisor: float | None = None
+    """What the model's inputs are divided by as they are read; None: nothing."""
+
+    mean: tuple[float, ...] = ()
+    """What is taken from each input before it is divided by its deviation; empty: neither is."""
+
+    deviation: tuple[float, ...] = ()
+
+    @property
+    def n_features(self) -> int:
+        """How many inputs a row gives."""
+        return sum(column.width for column in self.columns) or math.prod(self.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,24 +91,34 @@ class Dataset:
     """The splits of an experiment, ready to be fed to a model."""
 
     classes: tuple[str, ...]
-    train: Split
-    val: Split | None
-    test: Split
-    divisor: float | None
-    """What the model's input is divided by as it is read; None: nothing."""
+    splits: Mapping[str, Split]
+    """`test`, and as a rule `train`, and `val` where there is validation."""
 
-    scaler: Arrays
-    """What scaling learned from the training split, by name; empty where it learns nothing."""
+    encoding: Encoding
 
     sha256: str
-    """Of all features and labels as they were read, before any was drawn or scaled."""
+    """Of all features and labels as they were read, before any was drawn or encoded."""
 
     source: str
     """Where the data was found."""
 
-    def split(self, name: str) -> Split | None:
-        """The split called `train`, `val` or `test`."""
-        return {"train": self.train, "val": self.val, "test": self.test}[name]
+    notes: tuple[str, ...] = ()
+    """What is worth saying of it: classes without rows, rows left out, unknown categories."""
+
+    @property
+    def train(self) -> Split:
+        """Rows to train on."""
+        return self.splits["train"]
+
+    @property
+    def val(self) -> Split | None:
+        """Rows to look at after each epoch."""
+        return self.splits.get("val")
+
+    @property
+    def test(self) -> Split:
+        """Rows to look at in the end."""
+        return self.splits["test"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,11 @@ def summarize(path: Path, overrides: Mapping[str, Any]) -> list[Layer]:
         if overrides:
             raise UsageError(f"{path}: a checkpoint is as it is; only a config takes KEY=VALUE")
         saved = read_checkpoint(find_checkpoint(path).path)
-        model, n_features, n_classes = saved.config.model, saved.n_features, len(saved.classes)
+        model, n_features, n_classes = (
+            saved.config.model,
+            saved.encoding.n_features,
+            len(saved.classes),
+        )
     else:
         from mtrain.data import dataset_shape
 

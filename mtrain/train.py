@@ -72,14 +72,19 @@ def train(
         place = find_place(config, out, held, resume=resume, allow_differences=allow_differences)
         if (finished := _finished(place, config, observer)) is not None:
             return finished
-        dataset = load_dataset(config.dataset, progress=watched, download=download)
+        dataset = load_dataset(
+            config.dataset,
+            memory=config.training.memory_bytes,
+            progress=watched,
+            download=download,
+        )
         if conflicts := list(config.class_conflicts(len(dataset.classes))):
             raise SettingError(*conflicts)
         ended: str | None = None
         try:
             observer.prepare()
             prepared = prepare(config, dataset, device, place, held)
-            for line in place.notes:
+            for line in (*place.notes, *(f"{note}." for note in dataset.notes)):
                 observer.note(line)
             ended = "an error"
             observer.begin(prepared.device, config, dataset, prepared.trainer.parameters)

@@ -6,16 +6,19 @@ import os
 import signal
 import struct
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from mtrain.cli.main import run
+from mtrain.config.load import load_config
 from mtrain.config.names import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from mtrain.config.sources import SourceConfig
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs"
@@ -50,6 +53,11 @@ def _real_data(name: str) -> Path:
     if not (path := Path(folder) / name).is_dir():
         pytest.skip(f"there is no {path}")
     return path
+
+
+def dataset_config(**settings: Any) -> SourceConfig:
+    """The dataset section of a config with these settings."""
+    return load_config({"dataset": settings}, {}).dataset
 
 
 def write_idx(path: Path, values: np.ndarray) -> None:

@@ -35,8 +35,7 @@ def problems(settings, **overrides):
         ({"model": {"hiden": 3}}, "model.hiden: unknown setting; did you mean 'hidden'?"),
         (
             {"optimizer": {"name": "adam", "momentum": 0.9}},
-            "optimizer.momentum: unknown setting; there is name, learning_rate, weight_decay, "
-            "clipnorm, clipvalue, global_clipnorm, beta_1, beta_2, epsilon, amsgrad",
+            "optimizer.momentum: unknown setting; it is of sgd, rmsprop, not of adam",
         ),
         (
             {"optimizer": {"learning_rat": 0.1}},
@@ -122,7 +121,8 @@ def problems(settings, **overrides):
         ),
         (
             {"dataset": {"path": "x"}},
-            "dataset.path: digits comes with scikit-learn and takes no path",
+            "dataset.path: unknown setting; it is of mnist, fashion_mnist, csv, parquet, npz, idx, "
+            "images, not of digits",
         ),
         (
             {"dataset": {"name": "mnist", "test": {"size": 10}}},

@@ -8,19 +8,18 @@ import threading
 
 import numpy as np
 import pytest
-from conftest import write_idx
+from conftest import dataset_config, write_idx
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_digits
 from sklearn.preprocessing import StandardScaler
 
-from mtrain.config.dataset import DatasetConfig
 from mtrain.data import dataset_shape, download, load_dataset, mnist
-from mtrain.data.idx import read_idx
+from mtrain.data.idx import FILES, read_idx
 from mtrain.errors import MtrainError, SettingError
 
 
 def dataset(**settings):
-    return load_dataset(DatasetConfig.model_validate(settings), progress=False)
+    return load_dataset(dataset_config(**settings), progress=False)
 
 
 @pytest.fixture
@@ -78,7 +77,7 @@ def test_digits_are_those_of_scikit_learn():
     rows = np.concatenate([data.train.rows, data.val.rows, data.test.rows])
     assert sorted(rows) == list(range(1797))
     assert data.classes == tuple("0123456789")
-    assert data.divisor == 16
+    assert data.encoding.divisor == 16
     assert_array_equal(data.test.features, images[data.test.rows])
 
 
@@ -93,7 +92,7 @@ def test_a_folder_of_idx_files_is_a_data_set(idx_folder):
     assert len(data.test) == 30
     assert data.source == str(folder)
     assert dataset_shape(
-        DatasetConfig(name="mnist", path=str(folder), classes=("a", "b", "c"))
+        dataset_config(name="mnist", path=str(folder), classes=["a", "b", "c"])
     ) == (36, 3)
 
 
@@ -118,13 +117,13 @@ def test_real_mnist_and_fashion_mnist_are_read(mnist_folder, fashion_folder):
         ),
         (
             lambda folder: write_idx(folder / "train-labels-idx1-ubyte", np.zeros(7, np.uint8)),
-            "90 training images but 7 training labels",
+            "90 training rows but 7 training labels",
         ),
         (
             lambda folder: write_idx(
                 folder / "train-images-idx3-ubyte", np.full((90, 2), np.nan, np.float32)
             ),
-            "training images: nan in row 0, pixel 0; 180 values are not finite as float32",
+            "training rows: nan in row 0, pixel 0; 180 values are not finite as float32",
         ),
         (
             lambda folder: write_idx(folder / "train-labels-idx1-ubyte", np.full(90, 0.5)),
@@ -138,13 +137,13 @@ def test_real_mnist_and_fashion_mnist_are_read(mnist_folder, fashion_folder):
             lambda folder: write_idx(
                 folder / "t10k-images-idx3-ubyte", np.zeros((30, 5), np.uint8)
             ),
-            "training images have 36 pixels, test images 5",
+            "training rows have the shape (6, 6), test rows (5,)",
         ),
         (
             lambda folder: write_idx(
-                folder / "t10k-images-idx3-ubyte", np.zeros((30, 36), np.float32)
+                folder / "t10k-images-idx3-ubyte", np.zeros((30, 6, 6), np.float32)
             ),
-            "training images are uint8, test images float32; both must be bytes, or neither",
+            "training rows are uint8, test rows float32; both must be bytes, or neither",
         ),
         (
             lambda folder: write_idx(folder / "t10k-labels-idx1-ubyte", np.full(30, 12, np.uint8)),
@@ -154,7 +153,7 @@ def test_real_mnist_and_fashion_mnist_are_read(mnist_folder, fashion_folder):
             lambda folder: write_idx(
                 folder / "train-labels-idx1-ubyte", np.zeros((90, 10), np.uint8)
             ),
-            "training labels must be one number a row, got (90, 10)",
+            "training labels must be one number a row, or one-hot, got [0 0 0 0 0 0 0 0 0 0] in row 0",
         ),
     ],
 )
@@ -172,10 +171,11 @@ def test_mnist_is_found_where_keras_keeps_it(empty_home, idx_folder):
     """`mnist.npz`, as `keras.datasets.mnist` leaves it."""
     folder = empty_home / "keras" / "datasets"
     folder.mkdir(parents=True)
-    train, test = mnist.read_folder(idx_folder())[:2], mnist.read_folder(empty_home / "idx")[2:]
-    np.savez(
-        folder / "mnist.npz", x_train=train[0], y_train=train[1], x_test=test[0], y_test=test[1]
+    idx = idx_folder()
+    (x_train, y_train), (x_test, y_test) = (
+        [read_idx(idx / name) for name in names] for names in FILES.values()
     )
+    np.savez(folder / "mnist.npz", x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
 
     data = dataset(name="mnist")
 
@@ -189,7 +189,7 @@ def test_a_broken_mnist_npz_is_said_to_be(empty_home):
     folder.mkdir(parents=True)
     (folder / "mnist.npz").write_bytes(b"nothing")
 
-    with pytest.raises(MtrainError, match=r"not Keras' mnist.npz .*delete it"):
+    with pytest.raises(MtrainError, match=r"not arrays that can be read: .*delete it"):
         dataset(name="mnist")
 
 
@@ -244,7 +244,7 @@ def test_a_download_is_kept_only_if_its_hash_is_right(
     server = serve(folder)
     monkeypatch.setattr(download, "DOWNLOAD_FROM", f"http://127.0.0.1:{server.server_port}/")
     try:
-        config = DatasetConfig(name="fashion_mnist")
+        config = dataset_config(name="fashion_mnist")
         if right:
             assert len(load_dataset(config, progress=True).test) == 60
             assert "100%" in capfd.readouterr().err
@@ -325,10 +325,10 @@ def test_standard_scaling_is_scikit_learns():
     raw, scaled = dataset(scale="none"), dataset(scale="standard")
     scaler = StandardScaler().fit(raw.train.features.astype(float))
 
-    assert scaled.divisor is None
+    assert scaled.encoding.divisor is None
     for split in ("train", "val", "test"):
-        expected = scaler.transform(raw.split(split).features.astype(float))
-        assert_allclose(scaled.split(split).features, expected, atol=1e-5)
+        expected = scaler.transform(raw.splits[split].features.astype(float))
+        assert_allclose(scaled.splits[split].features, expected, atol=1e-5)
 
 
 def test_unit_scaling_leaves_the_rows_as_they_are():
@@ -336,8 +336,8 @@ def test_unit_scaling_leaves_the_rows_as_they_are():
     data = dataset(scale="unit")
 
     assert data.train.features.dtype == np.uint8
-    assert data.divisor == 16
-    assert dataset(scale="none").divisor is None
+    assert data.encoding.divisor == 16
+    assert dataset(scale="none").encoding.divisor is None
 
 
 def test_the_fingerprint_is_of_the_data_not_of_the_split(idx_folder):
@@ -366,14 +366,12 @@ def test_labels_that_are_no_numbers_are_refused(empty_home, idx_folder):
         dataset(name="mnist")
 
 
-def test_a_scaler_of_another_width_is_refused(idx_folder):
+def test_an_encoding_of_another_width_is_refused(idx_folder):
     """What was learned from 36 pixels cannot scale 64."""
-    config = DatasetConfig(
-        name="mnist", path=str(idx_folder()), classes=("a", "b"), scale="standard"
+    config = dataset_config(
+        name="mnist", path=str(idx_folder()), classes=["a", "b"], scale="standard"
     )
-    scaler = load_dataset(config).scaler
+    encoding = load_dataset(config).encoding
 
-    with pytest.raises(MtrainError, match="rows of 64 values; the scaling was learned from 36"):
-        load_dataset(DatasetConfig(scale="standard"), scaler=scaler)
-    with pytest.raises(MtrainError, match=r"what scaling learned .* is missing"):
-        load_dataset(config, scaler={})
+    with pytest.raises(MtrainError, match="rows of 64 values; training had 36"):
+        load_dataset(dataset_config(scale="standard"), encoding=encoding)

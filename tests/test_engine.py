@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import dataset_config
 from numpy.testing import assert_array_equal
 
-from mtrain.config.dataset import DatasetConfig
 from mtrain.config.load import load_config
 from mtrain.data import load_dataset
 from mtrain.engine.device import Device, choose_compilation, choose_device
@@ -164,7 +164,7 @@ def test_xla_stays_within_1e_5_of_keras_for_20_steps():
 @pytest.mark.slow
 def test_xla_and_graph_learn_mnist_equally_well(mnist_folder):
     """Ten seeds of each: their mean test accuracy differs by less than two standard errors."""
-    config = DatasetConfig(name="mnist", path=str(mnist_folder), samples=20_000, validation=None)
+    config = dataset_config(name="mnist", path=str(mnist_folder), samples=20_000, validation=None)
     data = load_dataset(config)
     accuracy = {
         jit_compile: [accuracy_after_an_epoch(data, seed, jit_compile) for seed in range(10)]

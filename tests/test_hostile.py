@@ -113,6 +113,11 @@ def put(**values: Any) -> Callable[[Any], None]:
     return change
 
 
+def column(**changes: Any) -> dict[str, Any]:
+    """What a checkpoint says of a column of numbers."""
+    return {"name": "x", "kind": "number", "fill": None, "categories": [], **changes}
+
+
 def as_text(old: str, new: str) -> Callable[[Any], str]:
     """Replaces text of the JSON document, so that what Python cannot write can stand there."""
 
@@ -361,17 +366,6 @@ ARRAYS = {
 }
 
 
-def scale(run: Path) -> None:
-    """Let a run have what scaling learned: arrays that are read before TensorFlow is loaded."""
-    path = checkpoint_of(run) / "arrays.npz"
-    scaler = {
-        "scaler/mean.npy": npy(np.zeros(64, np.float32)),
-        "scaler/deviation.npy": npy(np.ones(64, np.float32)),
-    }
-    path.write_bytes(zipped(*{**members_of(path), **scaler}.items()))
-    change_state(run, put(config__dataset__scale="standard"))
-
-
 def replace_arrays(run: Path, outside: Path, archive: Archive, name: str) -> None:
     path = checkpoint_of(run) / "arrays.npz"
     path.write_bytes(archive.make(members_of(path), f"{name}.npy", outside))
@@ -389,7 +383,7 @@ STATES = {
     "nan": (as_text('"seconds": 0.0', '"seconds": NaN'), "NaN is no number in JSON"),
     "infinity": (as_text('"seconds": 0.0', '"seconds": 1e999'), "seconds must be a number from 0"),
     "seconds_beyond_any_float": (put(seconds=10**400), "state.json: not "),
-    "a_key_twice": (as_text('"schema": 2', '"schema": 2, "schema": 2'), "'schema' stands twice"),
+    "a_key_twice": (as_text('"schema": 3', '"schema": 3, "schema": 3'), "'schema' stands twice"),
     "the_last_of_50000_keys_twice": (
         lambda _: "{" + "".join(f'"{n}": 0, ' for n in range(50_000)) + '"49999": 0}',
         "'49999' stands twice",
@@ -406,8 +400,8 @@ STATES = {
     "a_pickle": (lambda _: pickle.dumps(Payload()), "not JSON as mtrain writes it"),
     "not_a_mapping": (lambda _: "[]", "not a checkpoint's"),
     "a_number": (lambda _: "2", "not a checkpoint's"),
-    "another_schema": (put(schema=9), "its schema is 9, this mtrain reads 2"),
-    "nothing_but_a_schema": (lambda _: '{"schema": 2}', "no 'config'"),
+    "another_schema": (put(schema=9), "its schema is 9, this mtrain reads 3"),
+    "nothing_but_a_schema": (lambda _: '{"schema": 3}', "no 'config'"),
     "a_huge_model": (
         put(config__model__hidden=[100_000] * 100),
         "bytes cannot be the arrays of its config's 990,",
@@ -424,19 +418,48 @@ STATES = {
         put(config__name="\ud800"),
         "not JSON as mtrain writes it",
     ),
-    "features_below_zero": (put(n_features=-64), "n_features must be a number from 1, got -64"),
-    "features_by_a_fraction": (put(n_features=64.5), "n_features must be a number from 1"),
-    "features_that_are_true": (
-        put(n_features=True),
-        "n_features must be a number from 1, got True",
+    "a_shape_below_zero": (put(encoding__shape=[-64]), "a size must be a number from 1, got -64"),
+    "a_shape_by_a_fraction": (put(encoding__shape=[64.5]), "a size must be a number from 1"),
+    "a_shape_that_is_true": (
+        put(encoding__shape=[True]),
+        "a size must be a number from 1, got True",
     ),
-    "features_beyond_the_file": (
-        put(n_features=10**12),
+    "a_shape_beyond_the_file": (
+        put(encoding__shape=[10**9, 1000]),
         "bytes cannot be the arrays of its config's 64,000,",
     ),
-    "features_of_4299_digits": (
-        as_text('"n_features": 64', f'"n_features": {4299 * "9"}'),
+    "a_shape_of_4299_digits": (
+        as_text('"shape": [8, 8]', f'"shape": [{4299 * "9"}]'),
         "state.json: not ",
+    ),
+    "no_shape": (put(encoding__shape=[]), "rows are either arrays of a shape or have columns"),
+    "no_encoding": (put(encoding=None), "state.json: not a checkpoint's"),
+    "a_mean_too_few": (
+        put(encoding__mean=[0.0] * 63, encoding__deviation=[1.0] * 63),
+        "63 means of 64 inputs",
+    ),
+    "a_mean_without_deviation": (put(encoding__mean=[0.0] * 64), "as many means as deviations"),
+    "a_mean_that_is_text": (put(encoding__mean=["0"] * 64), "numbers must be finite, got '0'"),
+    "a_deviation_of_zero": (
+        put(encoding__mean=[0.0] * 64, encoding__deviation=[0.0] * 64),
+        "what divides must be above 0",
+    ),
+    "a_divisor_below_zero": (put(encoding__divisor=-16.0), "what divides must be above 0"),
+    "a_column_of_no_kind": (
+        put(encoding__shape=[], encoding__columns=[column(kind="code")]),
+        "a column is 'code'",
+    ),
+    "a_column_twice": (
+        put(encoding__shape=[], encoding__columns=[column(), column()]),
+        "a column is there twice",
+    ),
+    "categories_twice": (
+        put(encoding__shape=[], encoding__columns=[column(kind="text", categories=["a", "a"])]),
+        "categories must be sorted, each there once",
+    ),
+    "a_column_without_a_name": (
+        put(encoding__shape=[], encoding__columns=[column(name=7)]),
+        "names must be text, got 7",
     ),
     "classes_that_are_numbers": (put(classes=list(range(10))), "classes must be names"),
     "classes_that_are_text": (put(classes="0123456789"), "classes must be names"),
@@ -680,23 +703,12 @@ def history_case(change: Callable[[Any], Any], says: str) -> Case:
 
 CASES = {
     **{
-        f"arrays of the scaling/{name}": Case(
-            lambda run, outside, a=archive: (
-                scale(run),
-                replace_arrays(run, outside, a, "scaler/mean"),
-            ),
-            archive.says,
-        )
-        for name, archive in ARRAYS.items()
-    },
-    **{
-        f"arrays of the model/{name}": Case(
+        f"arrays/{name}": Case(
             lambda run, outside, a=archive: replace_arrays(run, outside, a, "model/hidden_1/bias"),
             archive.says,
             ("CHECKPOINT",),
         )
         for name, archive in ARRAYS.items()
-        # In evaluate these are found before: it asks for what scaling learned.
     },
     **{
         f"state/{name}": Case(lambda run, _, change=change: change_state(run, change), says)
@@ -844,12 +856,9 @@ def check_harmless(answer: Answer) -> None:
 
 
 @pytest.mark.parametrize("name", ARRAYS)
-@pytest.mark.parametrize("where", ["scaling", "model"])
-def test_arrays_that_are_not_those_of_the_config_are_refused(answers, where, name):
-    """By `evaluate`, of the scaling before TensorFlow is loaded; of the model by what reads them."""
-    case = f"arrays of the {where}/{name}"
-
-    check_refused(answers[case], CASES[case])
+def test_arrays_that_are_not_those_of_the_config_are_refused(answers, name):
+    """By what reads them, once TensorFlow is loaded and says what they must be."""
+    check_refused(answers[f"arrays/{name}"], CASES[f"arrays/{name}"])
 
 
 @pytest.mark.parametrize("name", STATES)
@@ -898,7 +907,7 @@ def test_the_same_without_malice_is_accepted(ask, small_run, tmp_path, capsys):
         assert [path for path in answer.changed if not path.startswith("run/charts/")] == []
 
     run = Path(shutil.copytree(small_run, tmp_path / "run"))
-    scale(run)
+    signed_again(run, None)
     assert mtrain(["evaluate", str(run)]) == 0
     assert capsys.readouterr().err == ""
 
@@ -983,19 +992,6 @@ def test_a_model_of_other_classes_than_the_data_is_refused(small_run, tmp_path, 
     status, message = mtrain(["evaluate", str(run)]), capsys.readouterr().err
     assert status in {1, 2}
     assert "classes" in message
-
-
-def test_a_scaling_that_divides_by_zero_is_refused(small_run, tmp_path, capsys):
-    """Every feature would be infinite or NaN."""
-    run = Path(shutil.copytree(small_run, tmp_path / "run"))
-    scale(run)
-    path = checkpoint_of(run) / "arrays.npz"
-    zeros = {"scaler/deviation.npy": npy(np.zeros(64, np.float32))}
-    path.write_bytes(zipped(*{**members_of(path), **zeros}.items()))
-    sign(path.parent)
-
-    assert mtrain(["evaluate", str(run)]) == 1
-    assert "deviation" in capsys.readouterr().err
 
 
 def test_weights_whose_outputs_are_not_finite_are_refused(small_run, tmp_path, capsys):
@@ -1455,11 +1451,6 @@ def network_is_asked_for(run: Path, _: Path) -> None:
     change_state(run, put(config__dataset={"name": "mnist"}))
 
 
-def payload_in_the_scaling(run: Path, outside: Path) -> None:
-    scale(run)
-    replace_arrays(run, outside, ARRAYS["pickled_objects"], "scaler/mean")
-
-
 def payload_in_the_weights(run: Path, outside: Path) -> None:
     replace_arrays(run, outside, ARRAYS["pickled_objects"], "model/hidden_1/bias")
 
@@ -1472,12 +1463,7 @@ def leaves_the_folder(run: Path, outside: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        pytest.param(
-            payload_in_the_scaling, "must be float32 (64,), got ", id="a_pickle_before_tensorflow"
-        ),
-        pytest.param(
-            payload_in_the_weights, "must be float32 (64,), got ", id="a_pickle_after_tensorflow"
-        ),
+        pytest.param(payload_in_the_weights, "must be float32 (64,), got ", id="a_pickle"),
         pytest.param(leaves_the_folder, "'../evil' is not of it", id="a_name_with_dots"),
         pytest.param(moved_outside("checkpoints"), "is a symbolic link", id="a_link"),
         pytest.param(network_is_asked_for, "downloads", id="data_of_the_network"),

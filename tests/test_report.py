@@ -14,7 +14,7 @@ from mtrain.metrics.counts import confusion_matrix
 from mtrain.metrics.epoch import epoch_figures
 from mtrain.metrics.history import History
 from mtrain.metrics.report import make_report
-from mtrain.records import Dataset, EpochRecord, Predictions, Progress, Split, Tally
+from mtrain.records import Dataset, Encoding, EpochRecord, Predictions, Progress, Split, Tally
 from mtrain.report import evaluation_charts, history_charts
 from mtrain.report.console import watch
 from mtrain.report.live import LiveTable
@@ -165,7 +165,8 @@ def test_of_two_classes_only_the_second_has_curves():
 
 def dataset_of(names, *, validated=True):
     split = Split(np.zeros((400, 4), np.uint8), np.zeros(400, np.int32), np.arange(400))
-    return Dataset(names, split, split if validated else None, split, 255.0, {}, "0", "here")
+    splits = dict.fromkeys(("train", "val", "test") if validated else ("train", "test"), split)
+    return Dataset(names, splits, Encoding(), "0", "here")
 
 
 def observed(observer, names, *, epochs=2, validated=True, why=None):

@@ -21,7 +21,7 @@ from mtrain.run.directory import RunDirectory
 from mtrain.run.selection import find_checkpoint, list_checkpoints, newest_whole, point_to
 
 FILES = ("arrays.npz", "state.json", "SHA256SUMS")
-GROUPS = ("model/", "optimizer/", "counts/", "scaler/")
+GROUPS = ("model/", "optimizer/", "counts/")
 
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 

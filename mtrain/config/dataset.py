@@ -1,21 +1,12 @@
-"""The dataset section: which data, and how it is split and scaled."""
+"""The settings that every source of data shares: how it is split, drawn and scaled."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator
 
-from mtrain.config.names import DATASETS
-from mtrain.config.section import (
-    Count,
-    InvalidSettingError,
-    ListOf,
-    Section,
-    Seed,
-    known_name,
-    shown,
-)
+from mtrain.config.section import Count, ListOf, Section, Seed, shown
 
 # Keys of a classification report; a class of that name could not be told from them.
 RESERVED_CLASSES = {"accuracy", "macro avg", "weighted avg", "micro avg", "samples avg"}
@@ -80,13 +71,10 @@ class TestConfig(Section):
 
 
 class DatasetConfig(Section):
-    """Which data, and how it is split and scaled."""
+    """Which data, and how it is split and scaled; what all sources of data have in common."""
 
-    name: Annotated[str, BeforeValidator(lambda name: known_name(name, DATASETS))] = "digits"
-    """Which data set; `digits` comes with scikit-learn."""
-
-    path: str | None = None
-    """Folder of the four IDX files of `mnist` or `fashion_mnist`; null: found or downloaded."""
+    name: str
+    """Which data set, or of what kind the data at `path` is; `digits` comes with scikit-learn."""
 
     seed: Seed = 0
     """Draws splits and subsets; apart from the run's seed, so that ten seeds share one split."""
@@ -95,32 +83,16 @@ class DatasetConfig(Section):
     """Class names in index order; null: the data set's own."""
 
     scale: Literal["auto", "none", "unit", "standard"] = "auto"
-    """Pixels as they are; divided by their largest possible value (255, of digits 16); or each
-    to mean 0 and standard deviation 1 on the training split. auto: unit."""
+    """Numbers as they are; divided by the largest a byte can have (255, in digits 16); or each
+    feature to mean 0 and standard deviation 1 on the training split. auto: unit for bytes,
+    standard for other numbers."""
 
     samples: Count | None = None
     """Only so many training rows, drawn without replacement; null: all."""
 
     validation: ValidationConfig | None = ValidationConfig()
-    """Rows for validation; null: none."""
+    """Rows for validation, where the data brings no such split of its own; null: none."""
 
     test: TestConfig | None = None
-    """Rows for the test, where the data brings none: of `digits`, {size: 0.2, how: stratified}."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _digits_are_split(cls, settings: Any) -> Any:
-        if (
-            not isinstance(settings, dict)
-            or str(settings.get("name", "digits")).lower() != "digits"
-        ):
-            return settings
-        return {**settings, "test": {} if settings.get("test") is None else settings["test"]}
-
-    @model_validator(mode="after")
-    def _nothing_is_ignored(self) -> DatasetConfig:
-        if self.name == "digits" and self.path is not None:
-            raise InvalidSettingError("path", "digits comes with scikit-learn and takes no path")
-        if self.name != "digits" and self.test is not None:
-            raise InvalidSettingError("test", f"{self.name} brings a test split of its own")
-        return self
+    """Rows for the test, where the data brings no such split of its own; null: {size: 0.2, how:
+    stratified} of such data."""

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from mtrain.config.problems import describe
 from mtrain.config.reader import MOST_PROBLEMS, dotted, dump, parse, read_document
 from mtrain.config.schema import Config
+from mtrain.config.sources import PATHS
 from mtrain.errors import SettingError, UsageError
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class Settings:
             problems = list(config.conflicts())
         if problems:
             raise self._located(problems)
-        return self._with_absolute_path(config)
+        return self._with_absolute_paths(config)
 
     @contextmanager
     def located(self) -> Iterator[None]:
@@ -155,14 +156,16 @@ class Settings:
             keys = keys[:-1]
         return self.lines.get(keys, 0)
 
-    def _with_absolute_path(self, config: Config) -> Config:
-        if config.dataset.path is None:
-            return config
-        folder = Path() if self._overridden(("dataset", "path")) else self.folder
-        # Not resolve(): a link stays the name that the user gave.
-        try:
-            path = str((folder / Path(config.dataset.path).expanduser()).absolute())
-        except RuntimeError as error:
-            raise self._located([(("dataset", "path"), str(error))]) from error
-        dataset = config.dataset.model_copy(update={"path": path})
+    def _with_absolute_paths(self, config: Config) -> Config:
+        absolute = {}
+        for key in PATHS:
+            if (path := getattr(config.dataset, key, None)) is None:
+                continue
+            folder = Path() if self._overridden(("dataset", key)) else self.folder
+            # Not resolve(): a link stays the name that the user gave.
+            try:
+                absolute[key] = str((folder / Path(path).expanduser()).absolute())
+            except RuntimeError as error:
+                raise self._located([(("dataset", key), str(error))]) from error
+        dataset = config.dataset.model_copy(update=absolute)
         return config.model_copy(update={"dataset": dataset})

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-DATASETS = ("digits", "mnist", "fashion_mnist")
-
 ACTIVATIONS = (
     "celu",
     "elu",

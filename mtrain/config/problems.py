@@ -85,10 +85,14 @@ def _keys_in(data: Any, location: tuple[str | int, ...], *, missing: bool) -> Ke
 def _nearest_setting(keys: Keys, data: Any) -> str:
     *parents, key = keys
     section: type[Section] = Config
+    choices: list[type[Section]] = []
     for parent in parents:
         data = data[parent]
         if isinstance(parent, str):
-            section = _section_of(section, parent, data)
+            choices = list(_sections_in(section.model_fields[parent].annotation))
+            section = _chosen(choices, data)
+    if having := [_name_of(choice) for choice in choices if key in choice.model_fields]:
+        return f"it is of {', '.join(having)}, not of {_name_of(section)}"
     elsewhere = [
         path
         for path in _settings(Config)
@@ -99,13 +103,16 @@ def _nearest_setting(keys: Keys, data: Any) -> str:
     return suggestion(str(key), section.model_fields)
 
 
-def _section_of(section: type[Section], key: str, data: Any) -> type[Section]:
-    """The section under `key`; of several (the optimizers) that which `data` names."""
-    choices = list(_sections_in(section.model_fields[key].annotation))
+def _chosen(choices: list[type[Section]], data: Any) -> type[Section]:
+    """Of several sections (the optimizers) that which `data` names."""
     for choice in choices[1:]:
-        if isinstance(data, dict) and choice.model_fields["name"].default == data.get("name"):
+        if isinstance(data, dict) and _name_of(choice) == data.get("name"):
             return choice
     return choices[0]
+
+
+def _name_of(section: type[Section]) -> str:
+    return str(section.model_fields["name"].default)
 
 
 def _settings(section: type[Section], prefix: str = "") -> Iterator[str]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from annotated_types import Ge, Le, Lt, MaxLen
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
-from mtrain.config.dataset import DatasetConfig
 from mtrain.config.metrics import MetricConfig, Metrics
 from mtrain.config.names import ACTIVATIONS, LOSSES, suggestion
 from mtrain.config.optimizers import Adam, OptimizerConfig
@@ -21,6 +20,7 @@ from mtrain.config.section import (
     known_name,
     named,
 )
+from mtrain.config.sources import DigitsConfig, SourceConfig
 from mtrain.config.training import CheckpointConfig, TrainingConfig
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Config(Section):
     seed: Seed = 0
     """Draws initial weights, the order of the rows and dropout."""
 
-    dataset: DatasetConfig = DatasetConfig()
+    dataset: SourceConfig = DigitsConfig()
     model: ModelConfig = ModelConfig()
     optimizer: OptimizerConfig = Adam()
 

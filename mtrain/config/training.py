@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Lt
+from pydantic import AfterValidator
 
 from mtrain.config.section import Count, Section
+
+UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def read_bytes(text: str) -> int:
+    """`4GB` as a number of bytes; raises `ValueError` for other text."""
+    if not (match := re.fullmatch(r"\s*([1-9]\d{0,5})\s*([KMGT]B)\s*", text, re.IGNORECASE)):
+        raise ValueError(f"must be a number of KB, MB, GB or TB, as in 4GB, got {text!r:.40}")
+    return int(match[1]) * UNITS[match[2].upper()]
+
+
+def _bytes_as_text(text: str) -> str:
+    read_bytes(text)
+    return text
 
 
 class EarlyStoppingConfig(Section):
@@ -73,6 +89,14 @@ class TrainingConfig(Section):
     compile: Literal["auto", "graph", "xla"] = "auto"
     """How the training loop is compiled: as stock Keras computes, bit for bit; or by XLA, faster.
     auto: by a written rule from the batch size and the device."""
+
+    memory: Annotated[str, AfterValidator(_bytes_as_text)] = "4GB"
+    """What the data may take, as in `500MB`; more is refused."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """`memory` as a number."""
+        return read_bytes(self.memory)
 
 
 class CheckpointConfig(Section):

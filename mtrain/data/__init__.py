@@ -5,90 +5,164 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from mtrain.config.dataset import TestConfig
-from mtrain.data.scaling import fit_standard, standardize
+import numpy as np
+
+from mtrain.config.dataset import TestConfig, ValidationConfig
+from mtrain.config.sources import (
+    DigitsConfig,
+    IdxConfig,
+    ImagesConfig,
+    KnownData,
+    NpzConfig,
+    TableConfig,
+)
+from mtrain.data.encoding import encode, learn_encoding
 from mtrain.data.splitting import draw, split_off
 from mtrain.errors import MtrainError, SettingError
-from mtrain.records import Arrays, Dataset
+from mtrain.records import Dataset, Encoding
 
 if TYPE_CHECKING:
-    from mtrain.config.dataset import DatasetConfig
-    from mtrain.data.source import Source
+    from collections.abc import Iterator
+
+    from mtrain.config.sources import SourceConfig
+    from mtrain.data.source import Rows, Source
 
 
 def load_dataset(
-    config: DatasetConfig,
+    config: SourceConfig,
     *,
-    scaler: Arrays | None = None,
+    memory: int = 4_000_000_000,
+    encoding: Encoding | None = None,
+    unsplit_unless: str | None = None,
     progress: bool = True,
     download: bool = True,
 ) -> Dataset:
-    """Read, split, draw and scale.
+    """Read, split, draw and encode.
 
-    `download` lets data be fetched that is not on this machine, `progress` shows a bar meanwhile.
-
-    `scaler` is what scaling learned from another training split; None: it learns from this one.
-    Raises `MtrainError` for data that is missing, damaged, or does not fit the config.
+    `download` lets data be fetched that is not on this machine, `progress` shows a bar meanwhile;
+    `memory` is how many bytes the data may take. `encoding` is what was learned from another
+    training split; None: it is learned from this one. `unsplit_unless` is the SHA-256 of the data
+    that are split as the config says; of others that bring no test split all rows are that; None:
+    all data are split. Raises `MtrainError` for data that is missing, damaged, or does not fit the
+    config.
     """
-    source = read_source(config, progress=progress, download=download)
+    source = read_source(
+        config, memory=memory, encoding=encoding, progress=progress, download=download
+    )
     classes = source.classes if config.classes is None else config.classes
     _check_labels(source, config, len(classes))
-
-    train, test = source.train, source.test
-    if test is None:
-        apart = config.test or TestConfig()
-        section = ("dataset", "test")
-        train, test = split_off(train, apart.size, apart.how, config.seed, section)
-    val = None
-    if (validation := config.validation) is not None:
-        section = ("dataset", "validation")
-        train, val = split_off(train, validation.size, validation.how, config.seed, section)
-        val = draw(val, validation.samples, config.seed, section)
-    train = draw(train, config.samples, config.seed, ("dataset",))
-
-    if config.scale == "standard":
-        if scaler is None:
-            scaler = fit_standard(train.features)
-        train, test = standardize(train, scaler), standardize(test, scaler)
-        val = None if val is None else standardize(val, scaler)
+    sha256 = _fingerprint(source)
+    if source.test is None and unsplit_unless not in {None, sha256}:
+        splits = {"test": source.train}
+    else:
+        splits = split_source(source, config)
+    if encoding is None:
+        encoding = learn_encoding(
+            splits["train"],
+            divisor=_divisor(source, config),
+            standard=_is_standard(source, config),
+            missing=_filled(config),
+        )
+    encoded = {name: encode(rows, encoding, source.where) for name, rows in splits.items()}
+    unknown = {name: unknown for name, (_, unknown) in encoded.items()}
     return Dataset(
         classes=classes,
-        train=train,
-        val=val,
-        test=test,
-        divisor=source.largest if config.scale in {"auto", "unit"} else None,
-        scaler=scaler or {},
-        sha256=_fingerprint(source),
+        splits={name: split for name, (split, _) in encoded.items()},
+        encoding=encoding,
+        sha256=sha256,
         source=source.where,
+        notes=(*source.notes, *_unknown(unknown), *_absent(splits, classes)),
     )
 
 
-def dataset_shape(config: DatasetConfig) -> tuple[int, int]:
-    """Features and classes of the data set; it is read only where `dataset.path` may change them.
+def dataset_shape(config: SourceConfig, *, memory: int = 4_000_000_000) -> tuple[int, int]:
+    """Inputs and classes of the data set; it is read only where they are not known without.
 
     Raises `MtrainError` as `load_dataset` does.
     """
-    n_classes = 10 if config.classes is None else len(config.classes)
-    if config.path is not None:
-        source = read_source(config, progress=False, download=False)
-        return source.train.features.shape[1], n_classes
-    return 8 * 8 if config.name == "digits" else 28 * 28, n_classes
+    if isinstance(config, DigitsConfig):
+        return 8 * 8, 10 if config.classes is None else len(config.classes)
+    if isinstance(config, KnownData) and config.path is None:
+        return 28 * 28, 10 if config.classes is None else len(config.classes)
+    dataset = load_dataset(config, memory=memory, progress=False, download=False)
+    return dataset.encoding.n_features, len(dataset.classes)
 
 
-def read_source(config: DatasetConfig, *, progress: bool, download: bool) -> Source:
-    """The data set that `config` names, as it is."""
-    if config.name == "digits":
+def read_source(
+    config: SourceConfig,
+    *,
+    memory: int,
+    encoding: Encoding | None = None,
+    progress: bool = False,
+    download: bool = False,
+) -> Source:
+    """The data set that `config` names, as it is; columns of a table as `encoding` has them."""
+    if isinstance(config, DigitsConfig):
         from mtrain.data.digits import read_digits
 
         return read_digits()
+    if isinstance(config, TableConfig):
+        from mtrain.data.tables import read_table
+
+        return read_table(config, memory=memory, encoding=encoding)
+    if isinstance(config, ImagesConfig):
+        from mtrain.data.images import read_images
+
+        return read_images(config, memory=memory)
+    if isinstance(config, NpzConfig):
+        from mtrain.data.npz import read_npz_source
+
+        return read_npz_source(config, memory=memory)
+    if isinstance(config, IdxConfig):
+        from mtrain.data.idx import read_idx_source
+
+        return read_idx_source(config)
     from mtrain.data.mnist import read_mnist
 
     return read_mnist(config.name, config.path, progress=progress, download=download)
 
 
-def _check_labels(source: Source, config: DatasetConfig, n_classes: int) -> None:
-    for name, split in (("training", source.train), ("test", source.test)):
-        if split is None or (largest := int(split.labels.max())) < n_classes:
+def split_source(source: Source, config: SourceConfig) -> dict[str, Rows]:
+    """The rows of `train`, `test` and, unless the config wants none, `val`; drawn where it says."""
+    train, val, test = source.train, source.val, source.test
+    if test is None:
+        apart = config.test or TestConfig()
+        train, test = split_off(train, apart.size, apart.how, config.seed, ("dataset", "test"))
+    elif config.test is not None:
+        problem = f"{source.where} brings a test split of its own"
+        raise SettingError((("dataset", "test"), problem))
+    splits = {"test": test}
+    if (validation := config.validation) is not None:
+        section = ("dataset", "validation")
+        if val is None:
+            train, val = split_off(train, validation.size, validation.how, config.seed, section)
+        elif validation.model_copy(update={"samples": None}) != ValidationConfig():
+            problem = f"{source.where} brings a validation split of its own, of which only samples"
+            raise SettingError((section, f"{problem} can be drawn"))
+        splits["val"] = draw(val, validation.samples, config.seed, section)
+    return {"train": draw(train, config.samples, config.seed, ("dataset",)), **splits}
+
+
+def _divisor(source: Source, config: SourceConfig) -> float | None:
+    if config.scale == "unit" and source.largest is None:
+        problem = f"unit is for bytes; {source.where} has other numbers; standard is for them"
+        raise SettingError((("dataset", "scale"), problem))
+    return source.largest if config.scale in {"auto", "unit"} else None
+
+
+def _is_standard(source: Source, config: SourceConfig) -> bool:
+    return config.scale == "standard" or (config.scale == "auto" and source.largest is None)
+
+
+def _filled(config: SourceConfig) -> str | None:
+    """By what missing numbers are filled."""
+    missing = config.missing if isinstance(config, TableConfig) else None
+    return None if missing == "drop" else missing
+
+
+def _check_labels(source: Source, config: SourceConfig, n_classes: int) -> None:
+    for name, rows in source.splits.items():
+        if (largest := int(rows.labels.max())) < n_classes:
             continue
         if config.classes is not None:
             problem = f"{n_classes} names, but a {name} label of {source.where} is {largest}"
@@ -96,13 +170,44 @@ def _check_labels(source: Source, config: DatasetConfig, n_classes: int) -> None
         raise MtrainError(
             f"{source.where}: a {name} label is {largest}, but {config.name} has {n_classes} classes"
         )
+    if n_classes == 1:
+        raise MtrainError(f"{source.where}: every label is 0; a classifier needs two classes")
+
+
+def _unknown(unknown: dict[str, dict[str, int]]) -> Iterator[str]:
+    for split, columns in unknown.items():
+        for column, rows in columns.items():
+            yield (
+                f"{split}: {rows:,} rows have a category in column {column!r} that training had "
+                "not; it counts as none"
+            )
+
+
+def _absent(splits: dict[str, Rows], classes: tuple[str, ...]) -> Iterator[str]:
+    if "train" not in splits:
+        return
+    counts = {
+        name: np.bincount(rows.labels, minlength=len(classes)) for name, rows in splits.items()
+    }
+    for k in np.flatnonzero(counts["train"] == 0):
+        elsewhere = [f"{some[k]:,} of {name}" for name, some in counts.items() if some[k]]
+        what = (
+            f"has {' and '.join(elsewhere)}, which cannot be learned" if elsewhere else "has none"
+        )
+        yield f"class {classes[k]!r} has no row to train on; it {what}"
 
 
 def _fingerprint(source: Source) -> str:
     digest = hashlib.sha256()
-    for split in (source.train, source.test):
-        if split is not None:
-            for array in (split.features, split.labels):
-                digest.update(f"{array.dtype.str}{array.shape}".encode())
-                digest.update(array.tobytes())
+    for rows in source.splits.values():
+        if isinstance(rows.features, np.ndarray):
+            arrays = [rows.features]
+        else:
+            for name, column in rows.features.columns.items():
+                digest.update(f"{name!r}{column.kind}{column.categories}".encode())
+            arrays = [column.values for column in rows.features.columns.values()]
+        arrays += [rows.labels, *([] if rows.weights is None else [rows.weights])]
+        for array in arrays:
+            digest.update(f"{array.dtype.str}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from sklearn.datasets import load_digits
 
-from mtrain.data.source import Source, checked_split
+from mtrain.data.source import Source, checked_rows
 
 
 def read_digits() -> Source:
     """The whole set; it has no test split of its own."""
     digits = load_digits()
-    train = checked_split(digits.images.astype(np.uint8), digits.target, "digits", "training")
+    train = checked_rows(digits.images.astype(np.uint8), digits.target, "digits", "training")
     names = tuple(str(name) for name in digits.target_names)
-    return Source(train, None, names, largest=16.0, where="scikit-learn")
+    return Source(train, None, None, names, largest=16.0, where="scikit-learn")

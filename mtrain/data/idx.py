@@ -9,21 +9,76 @@ import gzip
 import math
 import struct
 import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mtrain.data.source import (
+    Rows,
+    Source,
+    check_alike,
+    checked_rows,
+    largest_value,
+    number_of_classes,
+)
 from mtrain.errors import MtrainError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
+
+    from mtrain.config.sources import IdxConfig
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
+FILES = {
+    "training": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+}
+"""Of a folder, by split: rows and labels, each gzipped or not."""
+
 MAX_BYTES = 4_000_000_000
 """Of a gzipped file, whose size says nothing of its content's."""
+
+
+def read_idx_source(config: IdxConfig) -> Source:
+    """The splits in the folder at `config.path`, the test split perhaps in one of its own.
+
+    Raises `MtrainError` for files that are missing, damaged or do not fit each other.
+    """
+    folder = Path(config.path)
+    splits = {"training": read_split(folder, "training")}
+    if config.test_path is not None:
+        splits["test"] = read_split(Path(config.test_path), "test")
+    elif any(idx_file(folder, name) for name in FILES["test"]):
+        splits["test"] = read_split(folder, "test")
+    check_alike(splits, config.path)
+    n_classes = number_of_classes([rows.labels for rows in splits.values()], config.path)
+    return Source(
+        splits["training"],
+        None,
+        splits.get("test"),
+        tuple(map(str, range(n_classes))),
+        largest=largest_value(splits["training"]),
+        where=config.path,
+    )
+
+
+def read_split(folder: Path, split: str) -> Rows:
+    """The two files of a split, `training` or `test`, in `folder`; raises `MtrainError`."""
+    if not folder.is_dir():
+        kind = "not a folder" if folder.exists() else "no such folder"
+        raise MtrainError(f"{folder}: {kind}; IDX files are expected here")
+    files = {name: idx_file(folder, name) for name in FILES[split]}
+    if missing := [name for name, file in files.items() if file is None]:
+        raise MtrainError(f"{folder}: no data set: {', '.join(missing)} missing (or with .gz)")
+    rows, labels = (read_idx(file) for file in files.values() if file is not None)
+    return checked_rows(rows, labels, str(folder), split)
+
+
+def idx_file(folder: Path, name: str) -> Path | None:
+    """The file of that name, gzipped or not; None where there is none."""
+    return next((p for p in (folder / f"{name}.gz", folder / name) if p.is_file()), None)
 
 
 def read_idx(path: Path) -> NDArray[Any]:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import os
-import zipfile
-import zlib
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from mtrain.data.idx import read_idx
-from mtrain.data.source import Source, checked_split
+from mtrain.data.idx import FILES, idx_file, read_split
+from mtrain.data.npz import read_members
+from mtrain.data.source import Rows, Source, check_alike, checked_rows
 from mtrain.errors import MtrainError
 
 CLASSES = {
@@ -40,10 +36,6 @@ FASHION_HASHES = {
     "t10k-images-idx3-ubyte.gz": "md5:bef4ecab320f06d8554ea6380940ec79",
     "t10k-labels-idx1-ubyte.gz": "md5:bb300cfdad3c16e7a12a480ee83cd310",
 }
-IDX_NAMES = tuple(name.removesuffix(".gz") for name in FASHION_HASHES)
-
-Arrays = list[np.ndarray[Any, Any]]
-"""Training images and labels, test images and labels."""
 
 
 def read_mnist(name: str, path: str | None, *, progress: bool, download: bool) -> Source:
@@ -54,50 +46,32 @@ def read_mnist(name: str, path: str | None, *, progress: bool, download: bool) -
     """
     if path is not None:
         where = Path(path)
-        arrays = read_folder(where)
     elif name == "mnist":
         where = keras_folder() / "mnist.npz"
         if not where.exists():
             hashes = {"mnist.npz": MNIST_HASH}
             _fetch(name, hashes, where.parent, progress=progress, download=download)
-        arrays = _read_npz(where)
     else:
         where = keras_folder() / "fashion-mnist"
         if not _is_complete(where):
             where = DEBIAN_FOLDER if _is_complete(DEBIAN_FOLDER) else where
         if not _is_complete(where):
             _fetch(name, FASHION_HASHES, where, progress=progress, download=download)
-        arrays = read_folder(where)
-    train = checked_split(arrays[0], arrays[1], str(where), "training")
-    test = checked_split(arrays[2], arrays[3], str(where), "test")
-    if train.features.shape[1] != test.features.shape[1]:
-        raise MtrainError(
-            f"{where}: training images have {train.features.shape[1]:,} pixels, "
-            f"test images {test.features.shape[1]:,}"
-        )
-    if train.features.dtype != test.features.dtype:
-        raise MtrainError(
-            f"{where}: training images are {train.features.dtype}, test images "
-            f"{test.features.dtype}; both must be bytes, or neither"
-        )
-    return Source(train, test, CLASSES[name], largest=255.0, where=str(where))
+    if where.suffix == ".npz" and path is None:
+        splits = _read_npz(where)
+    else:
+        splits = {split: read_split(where, split) for split in FILES}
+    check_alike(splits, str(where))
+    classes = CLASSES[name]
+    return Source(
+        splits["training"], None, splits["test"], classes, largest=255.0, where=str(where)
+    )
 
 
 def keras_folder() -> Path:
     """Where Keras keeps data sets it has downloaded."""
     home = os.environ.get("KERAS_HOME")
     return (Path(home) if home else Path.home() / ".keras") / "datasets"
-
-
-def read_folder(folder: Path) -> Arrays:
-    """The four IDX files of `folder`, each gzipped or not."""
-    if not folder.is_dir():
-        kind = "not a folder" if folder.exists() else "no such folder"
-        raise MtrainError(f"{folder}: {kind}; the four IDX files of the data set are expected here")
-    missing = [name for name in IDX_NAMES if _idx_file(folder, name) is None]
-    if missing:
-        raise MtrainError(f"{folder}: no data set: {', '.join(missing)} missing (or with .gz)")
-    return [read_idx(file) for name in IDX_NAMES if (file := _idx_file(folder, name))]
 
 
 def _fetch(
@@ -123,18 +97,15 @@ def _fetch(
 
 
 def _is_complete(folder: Path) -> bool:
-    return all(_idx_file(folder, name) for name in IDX_NAMES)
+    return all(idx_file(folder, name) for names in FILES.values() for name in names)
 
 
-def _idx_file(folder: Path, name: str) -> Path | None:
-    return next((p for p in (folder / f"{name}.gz", folder / name) if p.is_file()), None)
-
-
-def _read_npz(path: Path) -> Arrays:
+def _read_npz(path: Path) -> dict[str, Rows]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return [file[key] for key in ("x_train", "y_train", "x_test", "y_test")]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise MtrainError(
-            f"{path}: not Keras' mnist.npz ({error}); delete it, and it is downloaded again"
-        ) from error
+        arrays = read_members(path, ("x_train", "y_train", "x_test", "y_test"))
+        return {
+            "training": checked_rows(arrays["x_train"], arrays["y_train"], str(path), "training"),
+            "test": checked_rows(arrays["x_test"], arrays["y_test"], str(path), "test"),
+        }
+    except MtrainError as error:
+        raise MtrainError(f"{error}; delete it, and it is downloaded again") from error

@@ -2,68 +2,203 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mtrain.errors import MtrainError
-from mtrain.records import Split
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from mtrain.data.table import Table
+    from mtrain.records import Ints
+
+MOST_CLASSES = 10_000
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows as they were read."""
+
+    features: NDArray[Any] | Table
+    """Shape (N, ...)."""
+
+    labels: NDArray[np.int32]
+    """Class index of each row, shape (N,)."""
+
+    rows: Ints
+    """Where each row stands in what was read, counted from 0; shape (N,)."""
+
+    weights: NDArray[np.float32] | None = None
+    """What each row counts, shape (N,); None: all the same."""
+
+    names: NDArray[np.str_] | None = None
+    """What each row is called, an image's file, shape (N,); None: rows have no names."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, positions: Ints) -> Rows:
+        """The rows at `positions`, in that order."""
+        weights = None if self.weights is None else self.weights[positions]
+        return Rows(self.features[positions], self.labels[positions], self.rows[positions], weights)
+
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A data set as it was read: nothing drawn, split or scaled."""
+    """A data set as it was read: nothing drawn, split or encoded."""
 
-    train: Split
-    test: Split | None
+    train: Rows
+    val: Rows | None
+    """None where the data brings no validation split of its own."""
+
+    test: Rows | None
     """None where the data brings no test split of its own."""
 
     classes: tuple[str, ...]
-    largest: float
-    """The largest value a feature can have."""
+    largest: float | None
+    """The largest value a feature can have; None: there is no such."""
 
     where: str
     """Where it was found."""
 
+    notes: tuple[str, ...] = ()
+    """What is worth saying of how it was read."""
 
-def checked_split(features: NDArray[Any], labels: NDArray[Any], where: str, name: str) -> Split:
-    """Flattened features and integer labels of one split, or what is wrong with them.
+    @property
+    def splits(self) -> dict[str, Rows]:
+        """Those that the data brings, by name."""
+        splits = {"training": self.train, "validation": self.val, "test": self.test}
+        return {name: rows for name, rows in splits.items() if rows is not None}
 
-    `features` has shape (N, ...) and any numeric type, `labels` shape (N,). Raises `MtrainError`
-    naming `where` for numbers that differ, no rows, no labels 0, 1, 2, ..., or NaN and infinity.
+
+def checked_rows(
+    features: NDArray[Any],
+    labels: NDArray[Any],
+    where: str,
+    name: str,
+    weights: NDArray[Any] | None = None,
+) -> Rows:
+    """Features and integer labels of the split called `name`, or what is wrong with them.
+
+    `features` has shape (N, ...) and any numeric type, `labels` shape (N,) or, one-hot, (N, K).
+    Raises `MtrainError` naming `where` for numbers that differ, no rows, labels that are not 0, 1,
+    2, ..., and NaN or infinity.
     """
-    if labels.ndim != 1:
-        raise MtrainError(f"{where}: {name} labels must be one number a row, got {labels.shape}")
     if features.ndim < 2:
-        raise MtrainError(f"{where}: {name} images must be rows of pixels, got {features.shape}")
+        raise MtrainError(f"{where}: {name} rows must be arrays of values, got {features.shape}")
     if len(features) != len(labels):
         raise MtrainError(
-            f"{where}: {len(features):,} {name} images but {len(labels):,} {name} labels"
+            f"{where}: {len(features):,} {name} rows but {len(labels):,} {name} labels"
         )
     if features.size == 0:
         raise MtrainError(f"{where}: the {name} split is empty")
-    flat = features.reshape(len(features), -1)
-    if flat.dtype != np.uint8:
-        read = flat
-        with np.errstate(over="ignore"):
-            flat = read.astype(np.float32)
-        bad = np.argwhere(~np.isfinite(flat))
-        if len(bad):
-            row, column = bad[0]
+    return Rows(
+        _finite(features, where, name),
+        _class_indices(labels, where, name),
+        np.arange(len(labels)),
+        None if weights is None else checked_weights(weights, len(labels), f"{where}: {name}"),
+    )
+
+
+def check_alike(splits: dict[str, Rows], where: str) -> None:
+    """Raise `MtrainError` where arrays of one split have another shape or type than of another."""
+    (first, train), *others = splits.items()
+    for name, rows in others:
+        ours, theirs = train.features, rows.features
+        if isinstance(ours, np.ndarray) and isinstance(theirs, np.ndarray):
+            if ours.shape[1:] != theirs.shape[1:]:
+                raise MtrainError(
+                    f"{where}: {first} rows have the shape {ours.shape[1:]}, {name} rows "
+                    f"{theirs.shape[1:]}"
+                )
+            if ours.dtype != theirs.dtype:
+                raise MtrainError(
+                    f"{where}: {first} rows are {ours.dtype}, {name} rows {theirs.dtype}; both "
+                    "must be bytes, or neither"
+                )
+
+
+def checked_weights(weights: NDArray[Any], rows: int, where: str) -> NDArray[np.float32]:
+    """Weights of so many rows, or `MtrainError` for what cannot be one."""
+    if weights.shape != (rows,) or weights.dtype.kind not in "iufb":
+        raise MtrainError(f"{where} weights must be one number a row, got {weights.shape}")
+    wrong = np.flatnonzero(~((weights >= 0) & (weights < np.inf)))
+    if len(wrong):
+        raise MtrainError(
+            f"{where} weights must be finite and not negative, got {weights[wrong[0]]} in row "
+            f"{wrong[0]}"
+        )
+    if not weights.any():
+        raise MtrainError(f"{where} weights are all 0")
+    return weights.astype(np.float32)
+
+
+def sorted_names(names: set[str]) -> tuple[str, ...]:
+    """Whole numbers as numbers, everything else as text."""
+    return tuple(sorted(names, key=int) if all(map(is_whole, names)) else sorted(names))
+
+
+def is_whole(name: str) -> bool:
+    """Whether the text is a whole number as Python writes it."""
+    return re.fullmatch(r"0|-?[1-9][0-9]{0,17}", name) is not None
+
+
+def largest_value(rows: Rows) -> float | None:
+    """255 of bytes; None of other numbers."""
+    is_bytes = isinstance(rows.features, np.ndarray) and rows.features.dtype == np.uint8
+    return 255.0 if is_bytes else None
+
+
+def number_of_classes(labels: list[NDArray[np.int32]], where: str) -> int:
+    """One more than the largest label, which must be a number of classes one can train."""
+    largest = max(int(some.max()) for some in labels)
+    if largest >= MOST_CLASSES:
+        raise MtrainError(f"{where}: a label is {largest:,}; there can be {MOST_CLASSES:,} classes")
+    return largest + 1
+
+
+def _finite(features: NDArray[Any], where: str, name: str) -> NDArray[Any]:
+    """Bytes as they are, other numbers as float32."""
+    if features.dtype == np.uint8:
+        return features
+    if features.dtype.kind not in "iufb":
+        raise MtrainError(f"{where}: {name} rows must be numbers, got {features.dtype}")
+    with np.errstate(over="ignore"):
+        values = features.astype(np.float32)
+    bad = ~np.isfinite(values)
+    if bad.any():
+        row, *place = np.unravel_index(int(bad.argmax()), bad.shape)
+        at = f"pixel {place[0]}" if len(place) == 1 else f"place {tuple(int(p) for p in place)}"
+        raise MtrainError(
+            f"{where}: {name} rows: {features[row, *place]} in row {row}, {at}; {bad.sum():,} "
+            "values are not finite as float32"
+        )
+    return values
+
+
+def _class_indices(labels: NDArray[Any], where: str, name: str) -> NDArray[np.int32]:
+    if labels.dtype.kind not in "iufb" or labels.ndim not in {1, 2}:
+        kind = labels.dtype if labels.dtype.kind not in "iufb" else labels.shape
+        raise MtrainError(f"{where}: {name} labels must be numbers, one a row, got {kind}")
+    if labels.ndim == 2:
+        ones = labels == 1
+        wrong = np.flatnonzero((ones.sum(axis=1) != 1) | ((labels != 0) & ~ones).any(axis=1))
+        if len(wrong):
             raise MtrainError(
-                f"{where}: {name} images: {read[row, column]} in row {row}, pixel {column}; "
-                f"{len(bad):,} values are not finite as float32"
+                f"{where}: {name} labels must be one number a row, or one-hot, got "
+                f"{labels[wrong[0]]} in row {wrong[0]}"
             )
-    if labels.dtype.kind not in "iuf":
-        raise MtrainError(f"{where}: {name} labels must be numbers, got {labels.dtype}")
-    whole = labels.astype(np.int32)
+        indices: NDArray[np.int32] = ones.argmax(axis=1).astype(np.int32)
+        return indices
+    with np.errstate(invalid="ignore"):
+        whole: NDArray[np.int32] = labels.astype(np.int32)
     wrong = np.flatnonzero((whole != labels) | (whole < 0))
     if len(wrong):
         raise MtrainError(
             f"{where}: {name} labels must be 0, 1, 2, ..., got {labels[wrong[0]]} in row {wrong[0]}"
         )
-    return Split(flat, whole, np.arange(len(labels)))
+    return whole

@@ -9,12 +9,13 @@ import numpy as np
 from mtrain.errors import SettingError
 
 if TYPE_CHECKING:
-    from mtrain.records import Ints, Split
+    from mtrain.data.source import Rows
+    from mtrain.records import Ints
 
 
 def split_off(
-    split: Split, size: float, how: str, seed: int, section: tuple[str, ...]
-) -> tuple[Split, Split]:
+    split: Rows, size: float, how: str, seed: int, section: tuple[str, ...]
+) -> tuple[Rows, Rows]:
     """What stays, and what is set apart: rows (an int) or a fraction (a float) of `split`.
 
     `how` is `tail`, `random` or `stratified`; both parts keep the order of their rows. `section`
@@ -46,7 +47,7 @@ def split_off(
     return split.take(np.sort(stay)), split.take(np.sort(go))
 
 
-def draw(split: Split, samples: int | None, seed: int, section: tuple[str, ...]) -> Split:
+def draw(split: Rows, samples: int | None, seed: int, section: tuple[str, ...]) -> Rows:
     """`samples` rows of `split` without replacement, in their order; None: all."""
     if samples is None:
         return split

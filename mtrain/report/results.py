@@ -110,7 +110,9 @@ def _conclusions(metrics: dict[str, Any]) -> Iterator[str]:
     for undefined in metrics["undefined"]:
         name = _quoted(undefined["class"])
         yield f"Undefined: {undefined['metric']} of {name}, {undefined['reason']}"
-    data = metrics.get("data", {"as_trained_on": True})
+    data = metrics.get("data", {"as_trained_on": True, "notes": []})
+    for note in data["notes"]:
+        yield inert(note)
     if not data["as_trained_on"]:
         yield f"These are not the data of the training: {inert(data['source'])}"
     if metrics["selected"]:

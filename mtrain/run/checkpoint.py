@@ -13,6 +13,7 @@ from mtrain.config.dataset import class_names
 from mtrain.config.load import load_config
 from mtrain.errors import MtrainError, UsageError
 from mtrain.run.arrays import npz_bytes, read_arrays
+from mtrain.run.encoding import encoding_as_json, encoding_from_json
 from mtrain.run.files import (
     LARGEST_JSON,
     flush_directory,
@@ -30,17 +31,17 @@ if TYPE_CHECKING:
 
     from mtrain.config.schema import Config
     from mtrain.metrics.history import History
-    from mtrain.records import Arrays, Shapes
+    from mtrain.records import Arrays, Encoding, Shapes
     from mtrain.run.directory import RunDirectory
 
-SCHEMA = 2
+SCHEMA = 3
 ARRAYS = "arrays.npz"
 STATE = "state.json"
 SUMS = "SHA256SUMS"
 
 NAME = re.compile(r"epoch-(\d{4,10})(?:-step-(\d{6,12}))?")
 
-GROUPS = ("model/", "optimizer/", "counts/", "scaler/")
+GROUPS = ("model/", "optimizer/", "counts/")
 """What the names of arrays begin with."""
 
 MOST_PER_PARAMETER = 4 * 5
@@ -53,7 +54,9 @@ class Checkpoint:
 
     config: Config
     classes: tuple[str, ...]
-    n_features: int
+    encoding: Encoding
+    """How rows become inputs of the model."""
+
     device: str
     """The kind it was trained on, `cpu` or `gpu`."""
 
@@ -88,7 +91,7 @@ def save_checkpoint(run: RunDirectory, checkpoint: Checkpoint, arrays: Arrays) -
         "schema": SCHEMA,
         "config": checkpoint.config.model_dump(mode="json"),
         "classes": checkpoint.classes,
-        "n_features": checkpoint.n_features,
+        "encoding": encoding_as_json(checkpoint.encoding),
         "device": checkpoint.device,
         "identity": checkpoint.identity,
         "cursor": checkpoint.cursor,
@@ -151,16 +154,6 @@ def read_checkpoint_arrays(path: Path, shapes: Shapes, *groups: str) -> Arrays:
     return read_arrays(path / ARRAYS, shapes, ignored)
 
 
-def read_scaler(path: Path, checkpoint: Checkpoint) -> Arrays:
-    """What scaling learned from the training split, by name; raises as for other arrays."""
-    names = ("mean", "deviation") if checkpoint.config.dataset.scale == "standard" else ()
-    shapes: Shapes = {f"scaler/{name}": ("float32", (checkpoint.n_features,)) for name in names}
-    arrays = read_checkpoint_arrays(path, shapes, "scaler/")
-    if "scaler/deviation" in arrays and arrays["scaler/deviation"].min() <= 0:
-        raise MtrainError(f"{path / ARRAYS}: scaler/deviation must be above 0")
-    return {name.removeprefix("scaler/"): array for name, array in arrays.items()}
-
-
 def _sums(path: Path) -> str:
     """The content of SHA256SUMS, as `sha256sum` writes and checks it."""
     lines = []
@@ -172,9 +165,9 @@ def _sums(path: Path) -> str:
 
 def _check_size(path: Path, checkpoint: Checkpoint) -> None:
     """Whether the arrays can be those of the config, before anything of either is made."""
-    n_features, n_classes = checkpoint.n_features, len(checkpoint.classes)
+    n_features, n_classes = checkpoint.encoding.n_features, len(checkpoint.classes)
     parameters = checkpoint.config.model.parameters(n_features, n_classes)
-    beyond = 8 * n_features + 4 * n_classes**2 + 1_000_000
+    beyond = 4 * n_classes**2 + 1_000_000
     least, most = 4 * parameters, MOST_PER_PARAMETER * parameters + beyond
     try:
         size = path.stat().st_size
@@ -208,7 +201,7 @@ def _read_state(state: Any, path: Path) -> Checkpoint:
     return Checkpoint(
         config=load_config(state["config"], {}),
         classes=_names(state["classes"]),
-        n_features=_whole(state, "n_features", 1),
+        encoding=encoding_from_json(state["encoding"]),
         device=str(state["device"]),
         identity=dict(state["identity"]),
         cursor=dict(state["cursor"]),

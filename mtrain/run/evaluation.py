@@ -13,16 +13,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mtrain.metrics.report import Report
-    from mtrain.records import Arrays, Ints
+    from mtrain.records import Arrays, Split
 
 METRICS = "metrics.json"
 
 
-def write_evaluation(folder: Path, report: Report, rows: Ints) -> None:
-    """Write the report, the predictions and the mistakes.
-
-    `rows`, shape (N,), says where each row of the split stands in the file it came from.
-    """
+def write_evaluation(folder: Path, report: Report, split: Split) -> None:
+    """Write the report, the predictions and the mistakes among the rows of `split`."""
     predictions = report.predictions
     write_text(folder / METRICS, json_text(report.metrics))
     write_text(folder / "classification_report.json", json_text(report.classification_report))
@@ -34,12 +31,15 @@ def write_evaluation(folder: Path, report: Report, rows: Ints) -> None:
     write_bytes(folder / "predictions.npz", npz_bytes(arrays))
     write_csv(
         folder / "errors.csv",
-        ["row", "true", "predicted", "probability_true", "probability_predicted"],
-        _errors(report, rows),
+        [
+            *("row", "true", "predicted", "probability_true", "probability_predicted"),
+            *([] if split.names is None else ["file"]),
+        ],
+        _errors(report, split),
     )
 
 
-def _errors(report: Report, rows: Ints) -> list[tuple[int, str, str, float, float]]:
+def _errors(report: Report, split: Split) -> list[tuple[int | str | float, ...]]:
     """The mistakes, the most confident first."""
     predictions = report.predictions
     names = [entry["name"] for entry in report.metrics["classes"]]
@@ -49,11 +49,12 @@ def _errors(report: Report, rows: Ints) -> list[tuple[int, str, str, float, floa
     p_predicted = predictions.probabilities[wrong, predicted]
     return [
         (
-            int(rows[wrong[i]]),
+            int(split.rows[wrong[i]]),
             names[true[i]],
             names[predicted[i]],
             float(str(p_true[i])),
             float(str(p_predicted[i])),
+            *([] if split.names is None else [str(split.names[wrong[i]])]),
         )
         for i in np.argsort(-p_predicted, kind="stable")
     ]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mtrain.metrics.epoch import EpochFigures
-    from mtrain.records import Arrays, TrainingState
+    from mtrain.records import TrainingState
     from mtrain.run.directory import RunDirectory
 
 HISTORY_SECONDS = 1.0
@@ -33,7 +33,6 @@ class Recorder:
         run: RunDirectory,
         start: Checkpoint,
         state: TrainingState,
-        scaler: Arrays,
         *,
         is_written: bool,
     ) -> None:
@@ -42,7 +41,6 @@ class Recorder:
         self._run = run
         self._file = HistoryFile(self.history, run.history)
         self._template = start
-        self._scaler = {f"scaler/{name}": array for name, array in scaler.items()}
         self._last = state
         self._best: TrainingState | None = None
         self._best_name = start.best
@@ -136,7 +134,7 @@ class Recorder:
             checkpoint = replace(checkpoint, best=checkpoint.name)
         names = {name for name, _ in self._newest} | {self._best_name}
         if checkpoint.name not in names:
-            save_checkpoint(self._run, checkpoint, state.arrays | self._scaler)
+            save_checkpoint(self._run, checkpoint, state.arrays)
         return checkpoint.name
 
     def _write_history(self, *, flush: bool = True) -> None:

@@ -1,0 +1,113 @@
+"""Columns as a file has them: what they are, and what in them is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mtrain.data.table import Values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+
+BOOLEANS = {"true", "false"}
+
+NUMBER = r"^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$"
+
+MISSING_NUMBERS = ["NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NAN", "NULL", "Null", "null", "None"]
+"""What stands for nothing where the rest of a column are numbers; an empty value always does."""
+
+LARGEST = float(np.finfo(np.float32).max)
+
+
+@dataclass(frozen=True, eq=False)
+class RawTable:
+    """Columns as they were read."""
+
+    columns: Mapping[str, pa.ChunkedArray]
+    typed: bool
+    """Whether the file says what its columns are; else all of them are text."""
+
+    where: str
+    """The file, folder or pattern that they were read from."""
+
+    place: Callable[[int], str]
+    """Says where a row stands: file, and line or row."""
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+
+def read_column(
+    column: pa.ChunkedArray, kind: str | None, *, typed: bool
+) -> tuple[Values, NDArray[np.bool_]]:
+    """A column's values, and which of them are wrong, shape (N,): no numbers, or too large ones.
+
+    `kind` is what it must be; None: what it looks like. Where columns are not `typed`, a single
+    number makes one of numbers: so a mistyped number is found, and is no category of its own.
+    """
+    if kind == "number" or (kind is None and _may_be_numbers(column, typed=typed)):
+        numbers = as_numbers(column)
+        if kind or not np.isnan(numbers).all() or column.null_count == len(column):
+            return Values("number", numbers), _wrong(column, numbers)
+    texts = pc.cast(column, pa.string())
+    codes, categories = as_categories(texts)
+    if kind is None:
+        booleans = categories and {text.lower() for text in categories} <= BOOLEANS
+        kind = "boolean" if booleans else "text"
+    if kind == "boolean":
+        codes, categories = as_categories(pc.utf8_lower(texts))
+    return Values(kind, codes, categories), np.zeros(len(column), bool)
+
+
+def as_numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    """Each value as a number, NaN where it is missing or none; shape (N,)."""
+    if pa.types.is_string(column.type):
+        try:
+            column = pc.cast(column, pa.float64())
+        except pa.ArrowInvalid:
+            column = pc.if_else(pc.match_substring_regex(column, NUMBER), column, None)
+    numbers: NDArray[np.float64] = pc.cast(column, pa.float64(), safe=False).to_numpy()
+    return numbers
+
+
+def as_categories(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    """For each text its index among all there are, -1 where it is missing; and those, sorted."""
+    encoded = pc.dictionary_encode(column.combine_chunks())
+    texts = encoded.dictionary.to_pylist()
+    order = sorted(range(len(texts)), key=texts.__getitem__)
+    places = np.empty(len(texts) + 1, np.int32)
+    places[order], places[-1] = np.arange(len(texts)), -1
+    codes = pc.fill_null(encoded.indices, -1).to_numpy()
+    return places[codes], tuple(texts[index] for index in order)
+
+
+def complaint(table: RawTable, name: str, problem: str, rows: NDArray[np.bool_]) -> str:
+    """A line that says where the first of `rows` stands, and how many more there are."""
+    row, more = int(rows.argmax()), int(np.count_nonzero(rows)) - 1
+    value = table.columns[name][row].as_py()
+    found = "a value" if value is None else repr(value)
+    others = f"; {more:,} more rows as well" if more else ""
+    return f"{table.place(row)}: column {name!r}: {found:.60} {problem}{others}"
+
+
+def _may_be_numbers(column: pa.ChunkedArray, *, typed: bool) -> bool:
+    if pa.types.is_string(column.type):
+        return not typed
+    return not pa.types.is_boolean(column.type)
+
+
+def _wrong(column: pa.ChunkedArray, numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
+    wrong: NDArray[np.bool_] = np.abs(numbers) > LARGEST
+    nothing = np.isnan(numbers)
+    if pa.types.is_string(column.type) and np.count_nonzero(nothing) > column.null_count:
+        known = pc.is_in(column, pa.array([*MISSING_NUMBERS, None], pa.string()))
+        wrong |= nothing & ~known.to_numpy()
+    return wrong

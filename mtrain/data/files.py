@@ -1,0 +1,42 @@
+"""The files that a path names: itself, those of a folder, or those of a pattern."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+
+from mtrain.errors import MtrainError
+
+
+def find_files(path: str, endings: tuple[str, ...]) -> list[Path]:
+    """The file at `path`; or all in that folder with one of `endings`; or all that match it.
+
+    Sorted by name. Raises `MtrainError` where there is none, or one is no regular file.
+    """
+    place = Path(path)
+    if place.is_dir():
+        found = sorted(p for p in place.iterdir() if p.suffix.lower() in endings)
+        if not found:
+            raise MtrainError(f"{path}: no {' or '.join(endings)} file in this folder")
+    elif not place.exists() and glob.has_magic(path):
+        found = sorted(Path(name) for name in glob.glob(path))  # noqa: PTH207 -- the pattern may be absolute
+        if not found:
+            raise MtrainError(f"{path}: no file matches this pattern")
+    else:
+        found = [place]
+    for file in found:
+        if not file.exists():
+            raise MtrainError(f"{file}: no such file")
+        # A pipe or a device would be waited for, or never end.
+        if not file.is_file():
+            raise MtrainError(f"{file}: not a file")
+    return found
+
+
+def check_memory(n_bytes: int, memory: float, where: str) -> None:
+    """Raise `MtrainError` where values would take more than `training.memory`."""
+    if n_bytes > memory:
+        raise MtrainError(
+            f"{where}: its values take {n_bytes / 1e9:.1f} GB or more, beyond training.memory, "
+            f"{memory / 1e9:g} GB; data larger than that cannot be trained on yet"
+        )

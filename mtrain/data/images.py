@@ -1,0 +1,162 @@
+"""Images in folders, one folder a class."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from mtrain.config.dataset import class_names
+from mtrain.data.files import check_memory
+from mtrain.data.source import Rows, Source, sorted_names
+from mtrain.errors import MtrainError, SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from mtrain.config.sources import ImagesConfig
+
+ENDINGS = {".png", ".jpg", ".jpeg", ".bmp"}
+FORMATS = ("PNG", "JPEG", "BMP")
+
+SPLITS = {"training": "train", "validation": "val", "test": "test"}
+
+MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
+"""Of 8 bits a colour: more would be cut off."""
+
+Listing = dict[str, list[Path]]
+"""The images of each class, sorted by name."""
+
+
+def read_images(config: ImagesConfig, *, memory: int) -> Source:
+    """The images below `config.path`, the test split perhaps in a folder of its own.
+
+    Raises `MtrainError` for folders without images, for images that cannot be read, are of another
+    size than the rest, or would take more than `memory` bytes.
+    """
+    folder = _folder(config.path)
+    folders = {split: folder / name for split, name in SPLITS.items() if (folder / name).is_dir()}
+    if "training" not in folders:
+        folders = {"training": folder}
+    if config.test_path is not None:
+        folders["test"] = _folder(config.test_path)
+    files = {split: _files_by_class(place) for split, place in folders.items()}
+    classes = config.classes or _classes(files.values(), folder)
+    first = next(iter(files["training"].values()))[0]
+    shape = _image_shape(first, config.size, config.color)
+    n_images = sum(len(images) for listing in files.values() for images in listing.values())
+    check_memory(n_images * math.prod(shape), memory, config.path)
+    splits = {
+        split: _rows(listing, classes, shape, folders[split], resize=config.size is not None)
+        for split, listing in files.items()
+    }
+    return Source(
+        splits["training"],
+        splits.get("validation"),
+        splits.get("test"),
+        classes,
+        largest=255.0,
+        where=config.path,
+    )
+
+
+def read_image(file: Path, shape: tuple[int, ...], *, resize: bool) -> NDArray[np.uint8]:
+    """The image as bytes of `shape`: (height, width), or (height, width, 3) for colours.
+
+    `resize` brings it to that size. Raises `MtrainError` for one of another size else, and for what
+    is no image.
+    """
+    height, width = shape[:2]
+    image = _decoded(file)
+    if resize and image.size != (width, height):
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+    if image.size != (width, height):
+        raise MtrainError(
+            f"{file}: {image.height} x {image.width} pixels, the first image has {height} x "
+            f"{width}; dataset.size brings all to one size"
+        )
+    return np.asarray(image.convert("L" if len(shape) == 2 else "RGB"))
+
+
+def list_images(folder: Path) -> list[Path]:
+    """The images right in `folder`, sorted by name."""
+    images = (path for path in folder.iterdir() if path.suffix.lower() in ENDINGS)
+    return sorted(path for path in images if not path.name.startswith(".") and path.is_file())
+
+
+def _decoded(file: Path) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            # A few bytes can claim to be more pixels than there is memory.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(file, formats=FORMATS) as image:
+                if image.mode not in MODES:
+                    raise MtrainError(f"{file}: pixels of mode {image.mode}, not of 8 bits")
+                return ImageOps.exif_transpose(image)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombWarning) as error:
+        raise MtrainError(f"{file}: no {', '.join(FORMATS)} that can be read: {error}") from error
+    except Image.DecompressionBombError as error:
+        raise MtrainError(f"{file}: {error}") from error
+
+
+def _folder(path: str) -> Path:
+    folder = Path(path)
+    if not folder.is_dir():
+        kind = "not a folder" if folder.exists() else "no such folder"
+        raise MtrainError(f"{path}: {kind}; a folder of images for each class is expected here")
+    return folder
+
+
+def _files_by_class(folder: Path) -> Listing:
+    places = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    listing = {place.name: list_images(place) for place in sorted(places)}
+    if not any(listing.values()):
+        raise MtrainError(
+            f"{folder}: no images; each class has a folder of its own here, with "
+            f"{', '.join(FORMATS)} files"
+        )
+    return {name: images for name, images in listing.items() if images}
+
+
+def _classes(listings: Iterable[Listing], folder: Path) -> tuple[str, ...]:
+    classes = sorted_names({name for listing in listings for name in listing})
+    try:
+        return class_names(classes)
+    except ValueError as error:
+        raise MtrainError(f"{folder}: its folders are the classes: {error}") from error
+
+
+def _image_shape(first: Path, size: tuple[int, int] | None, color: str) -> tuple[int, ...]:
+    if size is None:
+        image = _decoded(first)
+        size = image.height, image.width
+    return size if color == "gray" else (*size, 3)
+
+
+def _rows(
+    listing: Listing,
+    classes: tuple[str, ...],
+    shape: tuple[int, ...],
+    folder: Path,
+    *,
+    resize: bool,
+) -> Rows:
+    if unknown := [name for name in listing if name not in classes]:
+        problem = f"{folder} has a folder {unknown[0]!r}, which is none of them"
+        raise SettingError((("dataset", "classes"), problem))
+    files = [(file, name) for name in classes for file in listing.get(name, [])]
+    features = np.empty((len(files), *shape), np.uint8)
+    for row, (file, _) in enumerate(files):
+        features[row] = read_image(file, shape, resize=resize)
+    return Rows(
+        features,
+        np.array([classes.index(name) for _, name in files], np.int32),
+        np.arange(len(files)),
+        names=np.array([str(file.relative_to(folder)) for file, _ in files]),
+    )

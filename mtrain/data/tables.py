@@ -1,0 +1,174 @@
+"""CSV and Parquet: from columns to features, labels and weights, or to what is wrong with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mtrain.config.names import suggestion
+from mtrain.data.columns import complaint, read_column
+from mtrain.data.csv import csv_columns, read_csv
+from mtrain.data.labels import class_indices
+from mtrain.data.parquet import parquet_columns, read_parquet
+from mtrain.data.source import Rows, Source
+from mtrain.data.table import Table
+from mtrain.errors import MtrainError, SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+    from mtrain.config.sources import TableConfig
+    from mtrain.data.columns import RawTable
+    from mtrain.records import Encoding, Ints
+
+COLUMNS = {"csv": csv_columns, "parquet": parquet_columns}
+READERS = {"csv": read_csv, "parquet": read_parquet}
+
+
+def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -> Source:
+    """The table at `config.path` and, where it has a file of its own, its test split.
+
+    Columns are of the kinds that `encoding` says; None: of what their values look like. Raises
+    `SettingError` for columns that are not there, `MtrainError` for values that are not what they
+    must be, each with its place, and for more than `memory` bytes of values.
+    """
+    features = _features(config, encoding)
+    others = [config.target, *([] if config.weights is None else [config.weights])]
+    read = READERS[config.name]
+    raw = {"training": read(config.path, [*features, *others], memory)}
+    if config.test_path is not None:
+        _check_columns(config.test_path, COLUMNS[config.name](config.test_path), features + others)
+        raw["test"] = read(config.test_path, [*features, *others], memory)
+
+    classes, codes = class_indices(raw, config.target, config.classes)
+    kinds: Mapping[str, str | None] = dict.fromkeys(features)
+    if encoding is not None:
+        kinds = {column.name: column.kind for column in encoding.columns}
+    elif config.categorical:
+        kinds = {**kinds, **dict.fromkeys(config.categorical, "text")}
+    rows, notes = {}, []
+    for split, table in raw.items():
+        values = read_features(table, kinds)
+        kinds = {name: column.kind for name, column in values.columns.items()}
+        weights = None if config.weights is None else _weights(table, config.weights)
+        complete = _complete_rows(values, codes[split], weights, table, config)
+        read_rows = Rows(values, codes[split], np.arange(len(table)), weights)
+        rows[split] = read_rows.take(complete) if len(complete) < len(table) else read_rows
+        if left_out := len(table) - len(complete):
+            notes.append(f"{table.where}: {left_out:,} rows with missing values are left out")
+        if not len(rows[split]):
+            raise MtrainError(f"{table.where}: there is no row for the {split} split")
+    return Source(
+        rows["training"],
+        None,
+        rows.get("test"),
+        classes,
+        largest=None,
+        where=config.path,
+        notes=tuple(notes),
+    )
+
+
+def read_features(table: RawTable, kinds: Mapping[str, str | None]) -> Table:
+    """The columns of these names and kinds; None: of what their values look like.
+
+    Raises `MtrainError` with a line for each column with values that are no numbers among numbers.
+    """
+    columns, problems = {}, []
+    for name, kind in kinds.items():
+        columns[name], wrong = read_column(table.columns[name], kind, typed=table.typed)
+        if wrong.any():
+            problem = "is no finite number, as others of this column are"
+            problems.append(complaint(table, name, problem, wrong))
+    if problems:
+        problems.append(
+            "numbers are written as in 1234.5 or 1e-3; of a column that is meant to have text, "
+            "name it in dataset.categorical"
+        )
+        raise MtrainError("\n".join(problems))
+    return Table(columns)
+
+
+def _complete_rows(
+    features: Table,
+    labels: NDArray[np.int32],
+    weights: NDArray[np.float32] | None,
+    table: RawTable,
+    config: TableConfig,
+) -> Ints:
+    """The positions of all rows, or of those that miss no value, if the others are to be dropped.
+
+    Raises `MtrainError` with a line for each column that misses values and must not.
+    """
+    missing = {name: column.missing for name, column in features.columns.items()}
+    needed = {config.target: labels < 0}
+    if config.weights is not None and weights is not None:
+        needed[config.weights] = np.isnan(weights)
+    if config.missing == "drop":
+        return np.flatnonzero(~np.logical_or.reduce([*missing.values(), *needed.values()]))
+    problems = [
+        complaint(table, name, "is missing", where) for name, where in needed.items() if where.any()
+    ]
+    if config.missing is None:
+        problems += [
+            complaint(table, name, "is missing; dataset.missing says what to do", where)
+            for name, where in missing.items()
+            if where.any()
+        ]
+    if problems:
+        raise MtrainError("\n".join(problems))
+    return np.arange(len(table))
+
+
+def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
+    """The names of the columns of features, all of which are there."""
+    there = COLUMNS[config.name](config.path)
+    if encoding is not None:
+        wanted = [column.name for column in encoding.columns]
+        _check_columns(config.path, there, [*wanted, config.target])
+        return wanted
+    named = {
+        "target": [config.target],
+        "weights": [] if config.weights is None else [config.weights],
+        "features": config.features or (),
+        "categorical": config.categorical,
+    }
+    problems = [
+        (("dataset", key), f"{config.path} has no column {name!r}; {suggestion(name, there)}")
+        for key, names in named.items()
+        for name in names
+        if name not in there
+    ]
+    if problems:
+        raise SettingError(*problems)
+    if config.features is not None:
+        return list(config.features)
+    features = [name for name in there if name not in {config.target, config.weights}]
+    if "" in features:
+        raise MtrainError(
+            f"{config.path}: column {there.index('') + 1} has no name; name it, or name the "
+            "columns to learn from in dataset.features"
+        )
+    if not features:
+        raise MtrainError(f"{config.path}: there is no column but {config.target!r} to learn from")
+    return features
+
+
+def _check_columns(path: str, there: list[str], wanted: Iterable[str]) -> None:
+    for name in wanted:
+        if name not in there:
+            raise MtrainError(f"{path}: no column {name!r}; {suggestion(name, there)}")
+
+
+def _weights(table: RawTable, column: str) -> NDArray[np.float32]:
+    """One a row, NaN where it is missing."""
+    values, wrong = read_column(table.columns[column], "number", typed=table.typed)
+    if (wrong | (values.values < 0)).any():
+        problem = "is no weight; a weight is a number from 0"
+        raise MtrainError(complaint(table, column, problem, wrong | (values.values < 0)))
+    if not np.nansum(values.values):
+        raise MtrainError(f"{table.where}: column {column!r}: all weights are 0")
+    return values.values.astype(np.float32)
