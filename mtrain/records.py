@@ -33,7 +33,8 @@ class Split:
     """Where each row stands in what it was read from, counted from 0; shape (N,)."""
 
     weights: NDArray[np.float32] | None = None
-    """What each row counts in the loss and in the weighted figures, shape (N,); None: the same."""
+    """What each row counts in the loss and in the weighted figures, shape (N,), from 0; None: the
+    same."""
 
     names: NDArray[np.str_] | None = None
     """What each row is called, an image's file, shape (N,); None: rows have no names."""
@@ -126,7 +127,7 @@ class Tally:
     """What one pass over a split's rows counted."""
 
     loss: float
-    """Mean over the rows, penalties included."""
+    """Mean over the rows, each times its weight, penalties included."""
 
     confusion: Ints
     """Rows of true class i predicted as j; shape (K, K)."""
@@ -149,7 +150,10 @@ class Predictions:
     """Shape (N, K); each row sums to 1 within float32."""
 
     loss: float
-    """Mean over the rows, penalties included."""
+    """Mean over the rows, each times its weight, penalties included."""
+
+    weights: Floats | None = None
+    """What each row counts in the weighted figures, shape (N,), from 0; None: the same."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from mtrain.model import (
     list_layers,
 )
 from mtrain.records import EpochRecord, Progress, Split, TrainingState
+from mtrain.weighting import row_weights
 
 CLASSES = 10
 
@@ -64,7 +67,7 @@ def random_split(rows=1000, features=784, classes=CLASSES, seed=0):
 
 
 def as_float(split):
-    return Split(split.features / np.float32(255), split.labels, split.rows)
+    return replace(split, features=split.features / np.float32(255))
 
 
 def make_trainer(
@@ -89,7 +92,7 @@ def weights(trainer):
     return [array for name, array in trainer.state().arrays.items() if name.startswith("model/")]
 
 
-def keras_weights(split, settings, *, seed=1, epochs=2, classes=CLASSES):
+def keras_weights(split, settings, *, seed=1, epochs=2, classes=CLASSES, **weights):
     """Stock `fit` from the same initial weights, in the order of the rows; and its history."""
     config = load_config(settings, {})
     model = build_model(config.model, split.features.shape[1], classes, seed)
@@ -98,7 +101,8 @@ def keras_weights(split, settings, *, seed=1, epochs=2, classes=CLASSES):
     )
     one_hot = isinstance(model.loss, keras.losses.CategoricalCrossentropy)
     labels = np.eye(classes, dtype=np.float32)[split.labels] if one_hot else split.labels
-    history = model.fit(as_float(split).features, labels, epochs=epochs, shuffle=False, verbose=0)
+    features = as_float(split).features
+    history = model.fit(features, labels, epochs=epochs, shuffle=False, verbose=0, **weights)
     return [variable.numpy() for variable in model.variables], history.history
 
 
@@ -146,6 +150,88 @@ def test_two_classes_have_one_sigmoid_that_learns_as_keras_does():
         assert_array_equal(ours, other)
     right = np.trace(records[-1].train.confusion) / len(split)
     assert right == pytest.approx(history["accuracy"][-1], abs=1e-6)
+
+
+def random_weights(rows, seed=3):
+    """Of very different sizes, some of them 0."""
+    generator = np.random.default_rng(seed)
+    weights = generator.exponential(2, rows) * (generator.random(rows) > 0.1)
+    return weights.astype(np.float32)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 10])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizer": "sgd"},
+        {"optimizer": "adam", "model": {"l2": 0.01, "dropout": 0.2}},
+        {"optimizer": "sgd", "loss": {"name": "auto", "label_smoothing": 0.1}},
+    ],
+    ids=str,
+)
+def test_weighted_rows_leave_the_weights_of_stock_keras_to_the_bit(settings, classes):
+    """`fit(sample_weight=...)`: 31 full steps and a ragged one; the loss is weighted, not counts."""
+    split = random_split(classes=classes, features=20)
+    weighted = replace(split, weights=random_weights(1000))
+    theirs, history = keras_weights(
+        split, settings, classes=classes, sample_weight=weighted.weights
+    )
+    trainer = make_trainer(weighted, settings=settings, classes=classes, shuffle=False)
+    records = train(trainer)
+
+    for ours, other in zip(weights(trainer), theirs, strict=True):
+        assert_array_equal(ours, other)
+    assert records[-1].train.loss == pytest.approx(history["loss"][-1], rel=1e-5)
+    right = np.trace(records[-1].train.confusion) / len(split)
+    assert right == pytest.approx(history["accuracy"][-1], abs=1e-6)
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_weighted_classes_leave_the_weights_of_stock_keras_to_the_bit(classes):
+    """`fit(class_weight=...)`; a class without a weight weighs 1."""
+    split = random_split(classes=classes, features=20)
+    settings = {"optimizer": "adam", "model": {"l2": 0.001}}
+    theirs, _ = keras_weights(split, settings, classes=classes, class_weight={1: 7.3})
+    names = tuple(map(str, range(classes)))
+    by_class = row_weights(split.labels, names, {"1": 7.3})
+    trainer = make_trainer(
+        replace(split, weights=by_class), settings=settings, classes=classes, shuffle=False
+    )
+    train(trainer)
+
+    for ours, other in zip(weights(trainer), theirs, strict=True):
+        assert_array_equal(ours, other)
+
+
+@pytest.mark.parametrize("classes", [2, 10])
+def test_xla_with_weights_stays_within_1e_5_of_keras(classes):
+    """20 steps, the last of them ragged."""
+    split = replace(random_split(rows=630, classes=classes), weights=random_weights(630))
+    settings = {"optimizer": "sgd", "model": {"l2": 0.001}}
+    theirs, _ = keras_weights(
+        split, settings, epochs=1, classes=classes, sample_weight=split.weights
+    )
+    options = {"classes": classes, "shuffle": False, "jit_compile": True}
+    trainer = make_trainer(split, settings=settings, epochs=1, **options)
+    train(trainer)
+
+    for ours, other in zip(weights(trainer), theirs, strict=True):
+        np.testing.assert_allclose(ours, other, atol=1e-5)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_weights_of_one_change_nothing(jit_compile):
+    """Not a bit; under XLA, which computes in another order, nothing but rounding."""
+    split = random_split(rows=333, features=10)
+    runs = []
+    for weight in (None, np.ones(333, np.float32)):
+        trainer = make_trainer(replace(split, weights=weight), jit_compile=jit_compile)
+        runs.append((train(trainer), weights(trainer)))
+
+    (plain, plain_weights), (ones, ones_weights) = runs
+    for a, b in zip(plain_weights, ones_weights, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6 if jit_compile else 0)
+    assert plain[-1].train.loss == pytest.approx(ones[-1].train.loss, rel=1e-6)
 
 
 def test_xla_stays_within_1e_5_of_keras_for_20_steps():
@@ -217,9 +303,12 @@ def test_the_same_seed_gives_the_same_run(jit_compile):
 
 @pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("stop_after", [1, 3, 7, 11])
-def test_a_state_taken_out_and_put_back_goes_on_to_the_bit(jit_compile, stop_after):
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_state_taken_out_and_put_back_goes_on_to_the_bit(jit_compile, stop_after, weighted):
     """Within an epoch and between two, with dropout, batch normalisation, Adam and a schedule."""
     split, val = random_split(rows=500, features=30), random_split(rows=100, features=30)
+    if weighted:
+        split = replace(split, weights=random_weights(500))
     settings = {
         "model": {"hidden": 20, "dropout": 0.2, "batch_norm": True},
         "optimizer": {"learning_rate": SCHEDULES[1]},
@@ -290,6 +379,26 @@ def test_validation_is_what_keras_evaluate_says():
 
     assert record.val.loss == pytest.approx(loss, rel=1e-5)
     assert np.mean(record.val.predicted == record.val.labels) == pytest.approx(right)
+
+
+@pytest.mark.parametrize("classes", [2, 10])
+def test_a_weighted_validation_is_what_keras_evaluate_says(classes):
+    """Two pieces, the second ragged; the penalty is not weighted. Predictions keep the weights."""
+    rows = random_split(rows=1500, features=40, classes=classes)
+    split = replace(rows, weights=random_weights(1500))
+    settings = {"model": {"l2": 0.01}}
+    trainer = make_trainer(rows, settings=settings, val=split, epochs=1, classes=classes)
+    (record,) = train(trainer)
+    model = trainer._network.model
+    model.compile(loss=trainer._network.loss_function)
+    loss = model.evaluate(
+        as_float(split).features, split.labels, sample_weight=split.weights, verbose=0
+    )
+
+    assert record.val.loss == pytest.approx(loss, rel=1e-5)
+    assert_array_equal(record.val.weights, split.weights)
+    assert trainer._predictor.predict(rows).weights is None
+    assert_array_equal(split.take(np.array([5, 3])).weights, split.weights[[5, 3]])
 
 
 def test_predictions_do_not_depend_on_how_many_rows_follow():

@@ -28,13 +28,19 @@ class Network:
         inputs = tf.cast(features, tf.float32)
         return inputs if self.divisor is None else inputs / self.divisor
 
-    def loss(self, labels: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-        """Mean loss of a batch, penalties included, summed in the order in which Keras does."""
+    def loss(
+        self, labels: tf.Tensor, outputs: tf.Tensor, weights: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Mean loss of a batch, penalties included, summed in the order in which Keras does.
+
+        `weights`, shape (B,), multiply the rows' losses; as in Keras, their sum is divided by the
+        number of rows, whatever the weights, and penalties are not weighted.
+        """
         if self.n_classes == 2:
             labels = labels[:, None]
         elif isinstance(self.loss_function, keras.losses.CategoricalCrossentropy):
             labels = tf.one_hot(labels, self.n_classes)
-        loss = self.loss_function(labels, outputs)
+        loss = self.loss_function(labels, outputs, weights)
         if not self.model.losses:
             return loss
         return keras.ops.sum([loss, *(keras.ops.sum(penalty) for penalty in self.model.losses)])

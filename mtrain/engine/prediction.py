@@ -24,14 +24,13 @@ class Predictor:
         """`features` is the type of the splits' features, uint8 or float32."""
         self._network = network
         # A signature, so that a ragged last piece is no other function.
-        self._forward = tf.function(
-            self._traced_forward,
-            input_signature=[
-                tf.TensorSpec([None, network.model.input_shape[1]], features),
-                tf.TensorSpec([None], tf.int32),
-            ],
-            autograph=False,
+        rows = (
+            tf.TensorSpec([None, network.model.input_shape[1]], features),
+            tf.TensorSpec([None], tf.int32),
         )
+        weights = tf.TensorSpec([None], tf.float32)
+        self._forward = self._compiled(rows)
+        self._forward_weighted = self._compiled((*rows, weights))
 
     def predict(self, split: Split) -> Predictions:
         """What the network says of every row now."""
@@ -39,7 +38,11 @@ class Predictor:
         outputs = []
         for start in range(0, len(split), ROWS_A_CALL):
             rows = slice(start, start + ROWS_A_CALL)
-            loss, some = self._forward(split.features[rows], split.labels[rows])
+            piece = split.features[rows], split.labels[rows]
+            if split.weights is None:
+                loss, some = self._forward(*piece)
+            else:
+                loss, some = self._forward_weighted(*piece, split.weights[rows])
             loss_sum += float(loss) * len(some)
             outputs.append(some.numpy())
         probabilities = np.concatenate(outputs)
@@ -48,10 +51,17 @@ class Predictor:
             predicted=probabilities.argmax(axis=1),
             probabilities=probabilities,
             loss=loss_sum / len(split),
+            weights=None if split.weights is None else split.weights.astype(np.float64),
         )
 
+    def _compiled(
+        self, signature: tuple[tf.TensorSpec, ...]
+    ) -> tf.types.experimental.GenericFunction:
+        return tf.function(self._traced_forward, input_signature=signature, autograph=False)
+
     def _traced_forward(
-        self, features: tf.Tensor, labels: tf.Tensor
+        self, features: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
         outputs = self._network.model(self._network.inputs(features), training=False)
-        return self._network.loss(labels, outputs), self._network.probabilities(outputs)
+        loss = self._network.loss(labels, outputs, weights)
+        return loss, self._network.probabilities(outputs)

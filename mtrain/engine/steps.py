@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mtrain.records import Split
 
 Carried = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
-"""Sum of the rows' losses (float64), confusion matrix (K, K) and top-k hits (int32) so far.
+"""Sum of the rows' weighted losses (float64), confusion matrix (K, K) and top-k hits (int32) so far.
 
 Passed into each call and back out, so that the sums do not depend on where chunks end.
 """
@@ -40,6 +40,7 @@ class CompiledSteps:
         self._top_k = top_k
         self._features = tf.constant(train.features)
         self._labels = tf.constant(train.labels)
+        self._weights = None if train.weights is None else tf.constant(train.weights)
         self._run = self._compiled(batch_size, jit_compile)
         self._run_ragged = self._compiled(len(train) % batch_size, jit_compile)
 
@@ -79,9 +80,10 @@ class CompiledSteps:
         network, model = self._network, self._network.model
         inputs = network.inputs(tf.gather(self._features, positions))
         labels = tf.gather(self._labels, positions)
+        weights = None if self._weights is None else tf.gather(self._weights, positions)
         with tf.GradientTape() as tape:
             outputs = model(inputs, training=True)
-            loss = network.loss(labels, outputs)
+            loss = network.loss(labels, outputs, weights)
         gradients = tape.gradient(loss, model.trainable_variables)
         self._optimizer.apply(gradients, model.trainable_variables)
 

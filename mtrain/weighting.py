@@ -1,0 +1,67 @@
+"""What each training row counts in the loss: its own weight times its class's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mtrain.errors import MtrainError, SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from mtrain.records import Dataset, Floats
+
+
+def weight_training(dataset: Dataset, class_weight: Mapping[str, float] | str | None) -> Dataset:
+    """The data set with the training rows weighted by class as well; the other splits as they are.
+
+    Raises `SettingError` where no training row is left that counts.
+    """
+    train = dataset.train
+    weights = row_weights(train.labels, dataset.classes, class_weight, train.weights)
+    if weights is not None and not weights.any():
+        if class_weight is None:
+            raise MtrainError(f"{dataset.source}: no training row has a weight above 0")
+        problem = "no training row is left with a weight above 0"
+        raise SettingError((("training", "class_weight"), problem))
+    splits = {**dataset.splits, "train": replace(train, weights=weights)}
+    return replace(dataset, splits=splits)
+
+
+def row_weights(
+    labels: NDArray[np.int32],
+    classes: tuple[str, ...],
+    class_weight: Mapping[str, float] | str | None,
+    weights: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32] | None:
+    """Each row's own weight times that of its class, shape (N,), from 0; None: all rows the same.
+
+    `class_weight` is one weight a class name, 1 where it has none; or `balanced`.
+    """
+    if class_weight is None:
+        return weights
+    if isinstance(class_weight, str):
+        by_class = balanced(labels, len(classes))
+    else:
+        by_class = np.array([class_weight.get(name, 1.0) for name in classes])
+    # Multiplied in float64 and rounded once: of class weights alone, to just what Keras takes.
+    product = by_class[labels] if weights is None else by_class[labels] * weights
+    return product.astype(np.float32)
+
+
+def balanced(labels: NDArray[np.int32], n_classes: int) -> Floats:
+    """Weights by which every class that is present counts the same, shape (`n_classes`,).
+
+    n / (K * n_k) over the K classes present; 0 for one that is absent: scikit-learn's `balanced`,
+    after King and Zeng, "Logistic regression in rare events data", Political Analysis 9 (2001).
+    """
+    counts = np.bincount(labels, minlength=n_classes)
+    weights = np.zeros(n_classes)
+    present = counts > 0
+    weights[present] = len(labels) / (np.count_nonzero(present) * counts[present])
+    return weights
