@@ -18,6 +18,7 @@ from mtrain.run.environment import describe_environment, identity
 from mtrain.run.files import json_text, write_text
 from mtrain.run.lock import locked, refuse_locked
 from mtrain.run.recorder import Recorder
+from mtrain.weighting import weight_training
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,8 +92,10 @@ def prepare(
     """Load TensorFlow, make what trains, and put it where the run goes on.
 
     Raises `MtrainError` for what cannot be had on this machine, or cannot be written, `UsageError`
-    for a run that goes on under other circumstances, unless that is allowed.
+    for a run that goes on under other circumstances, unless that is allowed, `SettingError` for
+    class weights that leave nothing to learn.
     """
+    dataset = weight_training(dataset, config.training.class_weight)
     going_on = place.going_on
     environment = describe_environment(
         seed=config.seed, data={"sha256": dataset.sha256, "source": dataset.source}

@@ -78,7 +78,7 @@ def train(
             progress=watched,
             download=download,
         )
-        if conflicts := list(config.class_conflicts(len(dataset.classes))):
+        if conflicts := list(config.class_conflicts(dataset.classes)):
             raise SettingError(*conflicts)
         ended: str | None = None
         try:

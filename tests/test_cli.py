@@ -275,6 +275,11 @@ def test_mistakes_on_the_command_line(capsys, arguments, status, message):
         (["metrics=[{name: top_k, k: 10}]"], 2, "command line: metrics[0].k: must be below the"),
         (["loss=binary_crossentropy"], 2, "command line: loss: binary_crossentropy is for two"),
         (["dataset.samples=9999"], 2, "command line: dataset.samples: 9,999 rows wanted"),
+        (
+            ["training.class_weight={3: 2, ten: 3}"],
+            2,
+            "command line: training.class_weight.ten: unknown class 'ten'; there is 0, 1, 2",
+        ),
         (["--device", "gpu"], 1, "--device gpu: "),
         (
             ["dataset={name: mnist, path: ~nosuchuser/x}"],

@@ -224,6 +224,34 @@ def problems(settings, **overrides):
             {"optimizer": {"learning_rate": {**PIECES, "values": [1]}}},
             "optimizer.learning_rate.values: must be one more than boundaries, 3, got 1",
         ),
+        (
+            {"training": {"class_weight": "balance"}},
+            "training.class_weight: unknown name 'balance'; did you mean 'balanced'?",
+        ),
+        (
+            {"training": {"class_weight": [1, 10]}},
+            "training.class_weight: must be balanced, or weights by class name, got [1, 10]",
+        ),
+        (
+            {"training": {"class_weight": {"a": -1}}},
+            "training.class_weight.a: must be at least 0, got -1",
+        ),
+        (
+            {"training": {"class_weight": {"0": 1, "1": "ten"}}},
+            "training.class_weight.1: must be a number, got 'ten'",
+        ),
+        (
+            {"training": {"class_weight": {"a": float("inf")}}},
+            "training.class_weight.a: must be finite, got inf",
+        ),
+        (
+            {"training": {"class_weight": {"a": 1e-50}}},
+            "training.class_weight.a: is out of the range of a float32, got 1e-50",
+        ),
+        (
+            {"training": {"class_weight": {}}},
+            "training.class_weight: must have at least 1 items, got 0",
+        ),
         ({"checkpoint": {"keep": 0}}, "checkpoint.keep: must be at least 1, got 0"),
         (
             {"checkpoint": {"every_seconds": -1}},
@@ -450,3 +478,27 @@ def test_a_name_that_is_no_folders_is_refused(name):
     (problem,) = problems({"name": name})
 
     assert problem.startswith("config: name: must be a folder's name: ")
+
+
+def test_class_weights_are_by_name_as_yaml_or_python_write_it(tmp_path):
+    """A key of YAML is text, 0 as well; a Python mapping may have the number."""
+    path = tmp_path / "c.yaml"
+    path.write_text("training: {class_weight: {0: 1, 1: 10, b: 0}}\n")
+    config = load_config(path, {})
+
+    weights = {"0": 1.0, "1": 10.0, "b": 0.0}
+    assert config.training.class_weight == weights
+    assert load_config(parse(config_to_yaml(config), "x").data, {}) == config
+    assert load_config({"training": {"class_weight": {0: 1, 1: 10, "b": 0}}}, {}).training == (
+        config.training
+    )
+
+
+def test_class_weights_are_of_classes_there_are():
+    """Only the data tell; the nearest name is said."""
+    config = load_config({"training": {"class_weight": {"leav": 10, "stay": 1}}}, {})
+
+    assert list(config.class_conflicts(("stay", "leave"))) == [
+        (("training", "class_weight", "leav"), "unknown class 'leav'; did you mean 'leave'?")
+    ]
+    assert list(load_config({}, {}).class_conflicts(("stay", "leave"))) == []

@@ -167,8 +167,9 @@ class Config(Section):
             problem = f"must be below optimizer.learning_rate, {rate:g}, or nothing is reduced"
             yield ("training", "reduce_on_plateau", "min_learning_rate"), problem
 
-    def class_conflicts(self, n_classes: int) -> Iterator[tuple[Keys, str]]:
-        """Settings that cannot work with so many classes, as `conflicts` gives them."""
+    def class_conflicts(self, classes: tuple[str, ...]) -> Iterator[tuple[Keys, str]]:
+        """Settings that cannot work with these classes, as `conflicts` gives them."""
+        n_classes = len(classes)
         if self.loss.name == "binary_crossentropy" and n_classes > 2:
             problem = f"binary_crossentropy is for two classes, there are {n_classes}"
             yield ("loss",), f"{problem}; categorical_crossentropy is for more"
@@ -179,6 +180,10 @@ class Config(Section):
             if metric.name == "top_k" and metric.best_k >= n_classes:
                 problem = f"must be below the number of classes, {n_classes}, got {metric.best_k}"
                 yield ("metrics", number, "k"), problem
+        for name in self.training.weighted_classes:
+            if name not in classes:
+                problem = f"unknown class {name!r:.60}; {suggestion(name, classes)}"
+                yield ("training", "class_weight", name), problem
 
     @property
     def save_best(self) -> str | None:

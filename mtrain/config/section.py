@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Ge, Gt, Lt
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from mtrain.config.names import canonical
 
@@ -24,6 +24,18 @@ LARGEST_FLOAT32 = (2 - 2.0**-23) * 2.0**127
 ListOf = Field(strict=False)
 
 
+def fits_float32(value: Any) -> Any:
+    """What training computes with is a float32: 1e-50 would be 0 there, 1e300 infinite."""
+    if not isinstance(value, float) or value == 0:
+        return value
+    if not SMALLEST_FLOAT32 <= abs(value) <= LARGEST_FLOAT32:
+        raise ValueError(f"is out of the range of a float32, got {value!r}")
+    return value
+
+
+FitsFloat32 = AfterValidator(fits_float32)
+
+
 class Section(BaseModel):
     """A mapping of the config: its keys are checked, its values never converted or changed."""
 
@@ -31,15 +43,7 @@ class Section(BaseModel):
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True
     )
 
-    @field_validator("*")
-    @classmethod
-    def _fits_float32(cls, value: Any) -> Any:
-        """What training computes with is a float32: 1e-50 would be 0 there, 1e300 infinite."""
-        if not isinstance(value, float) or value == 0:
-            return value
-        if not SMALLEST_FLOAT32 <= abs(value) <= LARGEST_FLOAT32:
-            raise ValueError(f"is out of the range of a float32, got {value!r}")
-        return value
+    _fits_float32 = field_validator("*")(fits_float32)
 
 
 class InvalidSettingError(ValueError):

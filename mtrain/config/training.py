@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Lt
-from pydantic import AfterValidator
+from annotated_types import Ge, Gt, Lt, MinLen
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Tag
 
-from mtrain.config.section import Count, Section
+from mtrain.config.section import Count, FitsFloat32, Section, shown
 
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
@@ -64,6 +64,36 @@ class PlateauConfig(Section):
         return max(rate * self.factor, min(rate, self.min_learning_rate))
 
 
+def _text_keys(value: Any) -> Any:
+    """Class names as text, which keys of YAML are and those of Python, 0 and 1, need not be."""
+    if not isinstance(value, dict):
+        return value
+    return {str(key) if type(key) is int else key: weight for key, weight in value.items()}
+
+
+def _kind(value: Any) -> str:
+    return "weights" if isinstance(value, dict) else "rule"
+
+
+def _weights_or_rule(value: Any) -> Any:
+    if value is None or isinstance(value, str | dict):
+        return value
+    raise ValueError(f"must be balanced, or weights by class name, got {shown(value)}")
+
+
+ClassWeight = Annotated[
+    Annotated[
+        dict[str, Annotated[float, Ge(0), FitsFloat32]],
+        MinLen(1),
+        BeforeValidator(_text_keys),
+        Tag("weights"),
+    ]
+    | Annotated[Literal["balanced"] | None, Tag("rule")],
+    Discriminator(_kind),
+    BeforeValidator(_weights_or_rule),
+]
+
+
 class TrainingConfig(Section):
     """How long and in which steps the model is trained."""
 
@@ -75,6 +105,10 @@ class TrainingConfig(Section):
 
     shuffle: bool = True
     """A new order of the rows each epoch; else the data's own order."""
+
+    class_weight: ClassWeight = None
+    """What a row counts in the training loss, by class name, 1 where there is none: `{leave: 10}`;
+    `balanced`: rows / (classes * rows of the class); null: all the same."""
 
     early_stopping: EarlyStoppingConfig | None = None
     """When to stop before the last epoch; null: never."""
@@ -97,6 +131,11 @@ class TrainingConfig(Section):
     def memory_bytes(self) -> int:
         """`memory` as a number."""
         return read_bytes(self.memory)
+
+    @property
+    def weighted_classes(self) -> tuple[str, ...]:
+        """The class names that `class_weight` has weights for."""
+        return tuple(self.class_weight) if isinstance(self.class_weight, dict) else ()
 
 
 class CheckpointConfig(Section):
