@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Counts = Ints | Floats
+"""Numbers of rows; sums of their weights where they have some."""
 Arrays = dict[str, NDArray[Any]]
 Shapes = dict[str, tuple[str, tuple[int, ...]]]
 """Of arrays by name: the name of the type, and the shape."""

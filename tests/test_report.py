@@ -322,6 +322,23 @@ def test_results_show_the_baseline_and_what_was_not_learned():
     assert "chosen on this split" in text
 
 
+def test_results_say_what_weighted_rows_come_to():
+    """Two rows of a hundred count for as much as the others; they are the wrong ones."""
+    labels = np.repeat([0, 1], 50)
+    predicted = np.where(np.arange(100) % 50 == 0, 1 - labels, labels)
+    probabilities = np.eye(2, dtype=np.float32)[predicted]
+    weights = np.where(labels == predicted, 1.0, 49.0)
+    predictions = Predictions(labels, predicted, probabilities, 0.1, weights)
+    report = make_report(predictions, ("a", "b"), split="test", checkpoint="x")
+    print_report(report, stream := io.StringIO())
+
+    assert "accuracy 0.980 (x)" in stream.getvalue()
+    assert (
+        "By sample weight: accuracy 0.500; on average precision 0.500, recall 0.500, F1 0.500"
+        in stream.getvalue()
+    )
+
+
 def test_results_fit_narrow_terminals_and_are_whole_in_a_pipe(monkeypatch):
     """Names give way before numbers do; a pipe has no width."""
     names = ("a rather long name of a class, longer than a line has room for", "b")

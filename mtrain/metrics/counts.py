@@ -1,38 +1,38 @@
-"""Integer counts of a whole split, and every ratio of them."""
+"""Counts of a whole split, and every ratio of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mtrain.records import Floats, Ints
+    from mtrain.records import Counts, Floats, Ints
 
 
 @dataclass(frozen=True, eq=False)
 class ClassCounts:
-    """Rows per class, each of shape (K,), int64: hits, false alarms, misses, right rejections.
+    """Rows per class, each of shape (K,): hits, false alarms, misses, right rejections.
 
-    Counts of disjoint batches add up to the counts of their union; ratios do not. A ratio 0/0 is
+    Exact, int64; of weighted rows the sums of their weights, float64. Counts of disjoint batches add up to the counts of their union; ratios do not. A ratio 0/0 is
     undefined: NaN, as with scikit-learn's `zero_division=nan`.
     """
 
-    tp: Ints
-    fp: Ints
-    fn: Ints
-    tn: Ints
+    tp: Counts
+    fp: Counts
+    fn: Counts
+    tn: Counts
 
     @property
-    def support(self) -> Ints:
+    def support(self) -> Counts:
         """Rows that truly are k; shape (K,)."""
         return self.tp + self.fn
 
     @property
-    def predicted(self) -> Ints:
+    def predicted(self) -> Counts:
         """Rows predicted k; shape (K,)."""
         return self.tp + self.fp
 
@@ -89,44 +89,67 @@ class ClassCounts:
         return ClassCounts(*(counts.sum(keepdims=True) for counts in self._all))
 
     @property
-    def _all(self) -> tuple[Ints, Ints, Ints, Ints]:
+    def _all(self) -> tuple[Counts, Counts, Counts, Counts]:
         return self.tp, self.fp, self.fn, self.tn
 
 
-def class_counts(confusion: Ints) -> ClassCounts:
+def class_counts(confusion: Counts) -> ClassCounts:
     """One class against the rest, from rows of true class i predicted as j, shape (K, K)."""
-    tp = np.diagonal(confusion).copy()
-    fp = confusion.sum(axis=0) - tp
-    fn = confusion.sum(axis=1) - tp
-    return ClassCounts(tp, fp, fn, confusion.sum() - tp - fp - fn)
+    # Sums of what is meant alone: taken off a total, what floats round would be left over.
+    each = np.arange(len(confusion))
+    mistakes = confusion.copy()
+    np.fill_diagonal(mistakes, 0)
+    return ClassCounts(
+        tp=confusion[each, each],
+        fp=mistakes.sum(axis=0),
+        fn=mistakes.sum(axis=1),
+        tn=_elsewhere(confusion),
+    )
 
 
-def confusion_matrix(labels: NDArray[np.integer], predicted: NDArray[np.integer], k: int) -> Ints:
-    """Rows of true class i predicted as j; shape (k, k), int64."""
+@overload
+def confusion_matrix(
+    labels: NDArray[np.integer], predicted: NDArray[np.integer], k: int
+) -> Ints: ...
+
+
+@overload
+def confusion_matrix(
+    labels: NDArray[np.integer], predicted: NDArray[np.integer], k: int, weights: Floats | None
+) -> Counts: ...
+
+
+def confusion_matrix(
+    labels: NDArray[np.integer],
+    predicted: NDArray[np.integer],
+    k: int,
+    weights: Floats | None = None,
+) -> Counts:
+    """Rows of true class i predicted as j; shape (k, k), int64; float64 with `weights`, (N,)."""
     pairs = labels.astype(np.int64) * k + predicted
-    return np.bincount(pairs, minlength=k * k).reshape(k, k)
+    return np.bincount(pairs, weights, minlength=k * k).reshape(k, k)
 
 
-def averages(values: Floats, support: Ints, micro: float) -> dict[str, float]:
+def averages(values: Floats, support: Counts, micro: float) -> dict[str, float]:
     """Macro, micro and weighted average of a figure of each class, both of shape (K,).
 
     macro: the mean over the classes where it is defined; weighted: by their support; micro: that
     of the pooled counts, given. NaN where nothing is defined.
     """
     return {
-        "macro": _mean(values, np.ones_like(support)),
+        "macro": _mean(values, np.ones(values.shape)),
         "micro": micro,
         "weighted": _mean(values, support),
     }
 
 
-def ratio(part: Ints | np.integer, whole: Ints | np.integer) -> Floats:
+def ratio(part: Counts | np.number, whole: Counts | np.number) -> Floats:
     """Part / whole in float64; NaN where the whole is 0."""
     with np.errstate(invalid="ignore"):
         return np.true_divide(part, whole)
 
 
-def _mean(values: Floats, weights: Ints) -> float:
+def _mean(values: Floats, weights: Counts) -> float:
     """Weighted mean over the defined values; NaN where there are none.
 
     Unweighted where all their weights are 0, as scikit-learn has it.
@@ -136,3 +159,16 @@ def _mean(values: Floats, weights: Ints) -> float:
         return float("nan")
     weights = weights[defined]
     return float(np.average(values[defined], weights=weights if weights.any() else None))
+
+
+def _elsewhere(confusion: Counts) -> Counts:
+    """The sum of all that is neither in row k nor in column k, for each k; shape (K,)."""
+    ahead = np.arange(len(confusion))
+    behind = ahead[::-1]
+    total = np.zeros_like(ahead)
+    # The four corners that row and column k leave over, each read from its own corner.
+    for rows, above in ((confusion, ahead), (confusion[::-1], behind)):
+        for block, before in ((rows, ahead), (rows[:, ::-1], behind)):
+            sums = np.pad(block.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+            total = total + sums[above, before]
+    return total

@@ -68,11 +68,13 @@ def counted_k(metrics: Iterable[MetricConfig]) -> int | None:
     return next((metric.best_k for metric in metrics if metric.name == "top_k"), None)
 
 
-def scores_by_class(name: str, predictions: Predictions) -> tuple[Floats, float]:
+def scores_by_class(
+    name: str, predictions: Predictions, weights: Floats | None = None
+) -> tuple[Floats, float]:
     """`roc_auc` or `average_precision` of each class, shape (K,), and of all pooled (micro)."""
-    labels, probabilities = predictions.labels, predictions.probabilities
-    values = [getattr(counts, name) for counts in one_against_rest(labels, probabilities)]
-    return np.array(values), getattr(pooled(labels, probabilities), name)
+    rows = predictions.labels, predictions.probabilities, weights
+    values = [getattr(counts, name) for counts in one_against_rest(*rows)]
+    return np.array(values), getattr(pooled(*rows), name)
 
 
 def _split_figures(

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from mtrain.records import Floats, Ints
+    from mtrain.records import Counts, Floats
 
 Z_95 = 1.959963984540054
 """The normal distribution's 97.5 % quantile."""
 
 
-def wilson(hits: Ints, trials: Ints) -> Floats:
+def wilson(hits: Counts, trials: Counts) -> Floats:
     """95 % Wilson score interval of hits / trials: low and high, shape (K, 2), in [0, 1].
 
     Edwin B. Wilson, "Probable inference, the law of succession, and statistical inference",

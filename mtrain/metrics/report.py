@@ -20,7 +20,7 @@ from mtrain.metrics.intervals import wilson
 from mtrain.metrics.scores import log_loss
 
 if TYPE_CHECKING:
-    from mtrain.records import Floats, Ints, Predictions
+    from mtrain.records import Counts, Floats, Predictions
 
 SCHEMA = 1
 
@@ -67,7 +67,6 @@ def make_report(
     confusion = confusion_matrix(predictions.labels, predictions.predicted, len(classes))
     counts = class_counts(confusion)
     figures, micro = _figures(predictions, counts)
-    means = {name: averages(figures[name], counts.support, micro[name]) for name in figures}
     most_frequent = int(counts.support.argmax())
     metrics = {
         "schema": SCHEMA,
@@ -86,25 +85,46 @@ def make_report(
         },
         "confusion_matrix": confusion.tolist(),
         "classes": _class_entries(classes, counts, figures, confusion),
-        "averages": {
-            f"{kind} avg": {
-                **{name: _number(means[name][kind]) for name in figures},
-                "support": len(predictions.labels),
-                **_number_of_classes(figures, kind),
-            }
-            for kind in ("macro", "weighted", "micro")
-        },
+        "averages": _averages(figures, micro, counts),
         "undefined": [
             {"class": classes[k], "metric": name, "reason": _reason(name, counts, k)}
             for name, values in figures.items()
             for k in np.flatnonzero(np.isnan(values))
         ],
+        **(
+            {}
+            if predictions.weights is None
+            else {"sample_weighted": _weighted(predictions, classes)}
+        ),
     }
     return Report(predictions, metrics, _classification_report(metrics))
 
 
+def _weighted(predictions: Predictions, classes: tuple[str, ...]) -> dict[str, Any]:
+    """The same figures, with each row counted as its weight says."""
+    weights = predictions.weights
+    confusion = confusion_matrix(predictions.labels, predictions.predicted, len(classes), weights)
+    counts = class_counts(confusion)
+    figures, micro = _figures(predictions, counts, weights)
+    return {
+        "accuracy": _number(counts.accuracy),
+        "log_loss": _number(log_loss(predictions.labels, predictions.probabilities, weights)),
+        "confusion_matrix": confusion.tolist(),
+        "classes": [
+            {
+                "id": k,
+                "name": name,
+                **{key: _number(values[k]) for key, values in figures.items()},
+                "support": float(counts.support[k]),
+            }
+            for k, name in enumerate(classes)
+        ],
+        "averages": _averages(figures, micro, counts),
+    }
+
+
 def _figures(
-    predictions: Predictions, counts: ClassCounts
+    predictions: Predictions, counts: ClassCounts, weights: Floats | None = None
 ) -> tuple[dict[str, Floats], dict[str, float]]:
     """Each figure of every class, and its micro average."""
     figures = {}
@@ -115,12 +135,26 @@ def _figures(
         figures[key] = getattr(counts, name)
         micro[key] = float(getattr(pooled, name)[0])
     for name in RANKING_METRICS:
-        figures[name], micro[name] = scores_by_class(name, predictions)
+        figures[name], micro[name] = scores_by_class(name, predictions, weights)
     return figures, micro
 
 
+def _averages(
+    figures: dict[str, Floats], micro: dict[str, float], counts: ClassCounts
+) -> dict[str, dict[str, Any]]:
+    means = {name: averages(figures[name], counts.support, micro[name]) for name in figures}
+    return {
+        f"{kind} avg": {
+            **{name: _number(means[name][kind]) for name in figures},
+            "support": counts.support.sum().item(),
+            **_number_of_classes(figures, kind),
+        }
+        for kind in ("macro", "weighted", "micro")
+    }
+
+
 def _class_entries(
-    classes: tuple[str, ...], counts: ClassCounts, figures: dict[str, Floats], confusion: Ints
+    classes: tuple[str, ...], counts: ClassCounts, figures: dict[str, Floats], confusion: Counts
 ) -> list[dict[str, Any]]:
     precision_ci = wilson(counts.tp, counts.predicted)
     recall_ci = wilson(counts.tp, counts.support)

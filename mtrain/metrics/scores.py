@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mtrain.metrics.counts import ratio
 
 if TYPE_CHECKING:
-    from mtrain.records import Floats, Ints
+    from mtrain.records import Counts, Floats, Ints
 
 Scores = NDArray[np.float32]
 Truths = NDArray[np.bool_]
@@ -23,11 +23,12 @@ EPSILON = float(np.finfo(np.float32).eps)
 class ThresholdCounts:
     """Hits and false alarms at each distinct score as the threshold, highest first.
 
-    Both of shape (T + 1,), int64, from nothing called positive to everything.
+    Both of shape (T + 1,), from nothing called positive to everything: int64, or float64 where rows
+    are weighted.
     """
 
-    tp: Ints
-    fp: Ints
+    tp: Counts
+    fp: Counts
 
     @property
     def true_positive_rate(self) -> Floats:
@@ -63,39 +64,56 @@ class ThresholdCounts:
 
         The step sum of Manning, Raghavan and Schütze (2008), 8.4; NaN without positives.
         """
+        if not self.tp[-1]:
+            return float("nan")
         return float(np.diff(self.true_positive_rate) @ self.precision[1:])
 
 
-def threshold_counts(truths: Truths, scores: Scores) -> ThresholdCounts:
-    """Count at every threshold; `truths` says which rows are positive, both of shape (N,)."""
+def threshold_counts(
+    truths: Truths, scores: Scores, weights: Floats | None = None
+) -> ThresholdCounts:
+    """Count at every threshold; `truths` says which rows are positive, all of shape (N,)."""
+    if weights is not None:
+        # A score that only rows without weight have is no threshold.
+        counted = weights > 0
+        truths, scores, weights = truths[counted], scores[counted], weights[counted]
     order = np.argsort(-scores, kind="stable")
-    ranked = scores[order]
-    last_of_ties = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
-    tp = np.cumsum(truths[order], dtype=np.int64)[last_of_ties]
-    fp = 1 + last_of_ties - tp
-    return ThresholdCounts(np.insert(tp, 0, 0), np.insert(fp, 0, 0))
+    last_of_ties = np.flatnonzero(np.diff(scores[order], append=np.nan))
+    truths = truths[order]
+    each: Counts = np.ones(len(order), np.int64) if weights is None else weights[order]
+    tp, fp = (np.pad((each * x).cumsum()[last_of_ties], (1, 0)) for x in (truths, ~truths))
+    return ThresholdCounts(tp, fp)
 
 
-def one_against_rest(labels: Ints, probabilities: Scores) -> list[ThresholdCounts]:
+def one_against_rest(
+    labels: Ints, probabilities: Scores, weights: Floats | None = None
+) -> list[ThresholdCounts]:
     """The counts of each class as the positive one; labels (N,), probabilities (N, K)."""
     return [
-        threshold_counts(labels == k, probabilities[:, k]) for k in range(probabilities.shape[1])
+        threshold_counts(labels == k, probabilities[:, k], weights)
+        for k in range(probabilities.shape[1])
     ]
 
 
-def pooled(labels: Ints, probabilities: Scores) -> ThresholdCounts:
+def pooled(labels: Ints, probabilities: Scores, weights: Floats | None = None) -> ThresholdCounts:
     """All (row, class) pairs as one problem of N * K rows: of the micro averages."""
-    truths = labels[:, None] == np.arange(probabilities.shape[1])
-    return threshold_counts(truths.ravel(), probabilities.ravel())
+    n_classes = probabilities.shape[1]
+    truths = labels[:, None] == np.arange(n_classes)
+    repeated = None if weights is None else np.repeat(weights, n_classes)
+    return threshold_counts(truths.ravel(), probabilities.ravel(), repeated)
 
 
-def log_loss(labels: Ints, probabilities: Scores) -> float:
+def log_loss(labels: Ints, probabilities: Scores, weights: Floats | None = None) -> float:
     """Mean of -log(probability of the true class), natural logarithm, at least 0.
 
     In float64; probabilities are clipped to [eps, 1 - eps], eps float32's, as scikit-learn does.
+    NaN where all `weights`, (N,), are 0.
     """
+    if weights is not None and not weights.any():
+        return float("nan")
     true = np.take_along_axis(probabilities.astype(np.float64), labels[:, None], axis=1)
-    return float(-np.log(np.clip(true, EPSILON, 1 - EPSILON)).mean())
+    losses = -np.log(np.clip(true, EPSILON, 1 - EPSILON))[:, 0]
+    return float(losses.mean() if weights is None else np.average(losses, weights=weights))
 
 
 def top_k_hits(labels: Ints, probabilities: Scores, k: int) -> int:

@@ -102,6 +102,13 @@ def _conclusions(metrics: dict[str, Any]) -> Iterator[str]:
         f"accuracy {share(metrics['accuracy'])} ({metrics['checkpoint']}); "
         f"always {_quoted(baseline['class'])}: accuracy {share(baseline['accuracy'])}"
     )
+    if (weighted := metrics.get("sample_weighted")) is not None:
+        macro = weighted["averages"]["macro avg"]
+        yield (
+            f"By sample weight: accuracy {share(weighted['accuracy'])}; on average precision "
+            f"{share(macro['precision'])}, recall {share(macro['recall'])}, "
+            f"F1 {share(macro['f1-score'])}"
+        )
     if metrics["accuracy"] <= baseline["accuracy"]:
         yield "No better than always giving the same answer."
     for entry in metrics["classes"]:

@@ -28,6 +28,8 @@ def write_evaluation(folder: Path, report: Report, split: Split) -> None:
         "y_pred": predictions.predicted,
         "probabilities": predictions.probabilities,
     }
+    if predictions.weights is not None:
+        arrays["weights"] = predictions.weights
     write_bytes(folder / "predictions.npz", npz_bytes(arrays))
     write_csv(
         folder / "errors.csv",
