@@ -172,10 +172,9 @@ def _choices(annotation: Any) -> tuple[Any, ...]:
 
 
 def _inner_section(annotation: Any) -> type[Section] | None:
-    for candidate in (annotation, *getattr(annotation, "__args__", ())):
-        if isinstance(candidate, type) and issubclass(candidate, Section):
-            return candidate
-    return None
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation
+    return next(filter(None, map(_inner_section, get_args(annotation))), None)
 
 
 def _texts(section: type[Section]) -> dict[str, str]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mtrain.config.evaluation import DEFAULT_THRESHOLD
 from mtrain.config.sources import DigitsConfig, OwnData
 from mtrain.data import load_dataset
 from mtrain.errors import MtrainError, UsageError
+from mtrain.metrics.epoch import THRESHOLD
 from mtrain.metrics.report import make_report
+from mtrain.metrics.thresholds import predict_above
 from mtrain.run.checkpoint import read_checkpoint, read_checkpoint_arrays
 from mtrain.run.evaluation import write_evaluation
 from mtrain.run.files import write_bytes
@@ -37,7 +39,8 @@ def evaluate(
     """Evaluate a run's best checkpoint, or the one checkpoint named; returns where the files are.
 
     `data` is another `dataset.path`; `threshold`, for two classes, is the probability of class 1
-    above which it is predicted, in [0, 1]; `dataset` is the run's own, where it is loaded already.
+    above which it is predicted, in [0, 1], None: as `evaluation.threshold` of the run says, chosen
+    in the checkpoint's last whole epoch if it is to be chosen; `dataset` is the run's own, where it is loaded already.
     Writes into `evaluation/<split>` of the run, of a checkpoint that is not the run's own into
     `evaluation/<split>-<its name>`. Raises `MtrainError` for a checkpoint or data that are damaged
     or do not fit, `UsageError` for a split or a threshold that this run cannot have.
@@ -61,10 +64,13 @@ def evaluate(
             raise UsageError(f"--split: {data} is not split: it is not the data of the training")
         raise UsageError(f"--split: this run has no split {split!r}: dataset.validation is null")
     predictions = _predict(saved, rows, place.path)
+    how = None
+    if threshold is None:
+        threshold, how = _threshold_of(saved, place.path)
     if threshold is not None:
-        above = predictions.probabilities[:, 1] > np.float32(threshold)
-        predictions = replace(predictions, predicted=above.astype(np.int64))
-    chosen_by_validation = place.is_best and (saved.config.save_best or "").startswith("val_")
+        predictions = predict_above(predictions, threshold)
+    best_by_validation = place.is_best and (saved.config.save_best or "").startswith("val_")
+    chosen_by_validation = best_by_validation or (how is not None and "failed" not in how)
     report = make_report(
         predictions,
         saved.classes,
@@ -72,6 +78,7 @@ def evaluate(
         checkpoint=place.path.name,
         selected=split == "val" and data is None and chosen_by_validation,
         threshold=threshold,
+        threshold_chosen=how,
         data={
             "source": dataset.source,
             "sha256": dataset.sha256,
@@ -113,6 +120,32 @@ def _load(saved: Checkpoint, data: Path | None, path: Path) -> Dataset:
             f"{_named(saved.classes)}"
         )
     return dataset
+
+
+def _threshold_of(saved: Checkpoint, path: Path) -> tuple[float | None, dict[str, Any] | None]:
+    """The run's threshold, None where it is simply 0.5, and how it was chosen, if it was."""
+    evaluation, history = saved.config.evaluation, saved.history
+    if len(saved.classes) != 2 or evaluation.threshold == DEFAULT_THRESHOLD:
+        return None, None
+    if evaluation.rule is None:
+        return evaluation.number, None
+    by, at_least = evaluation.rule
+    how: dict[str, Any] = {"by": by} if at_least is None else {"by": by, "at_least": at_least}
+    how["on"] = "val"
+    if not history.epoch:
+        return DEFAULT_THRESHOLD, how | {"failed": "no epoch is done yet"}
+    how["epoch"] = history.epoch[-1]
+    if THRESHOLD not in history.scalars:
+        raise MtrainError(f"{path}: its history lacks {THRESHOLD}, which its config asks for")
+    threshold = history.scalars[THRESHOLD][-1]
+    if np.isnan(threshold):
+        counts = history.counts["val"]
+        present = counts["tp"][-1][1] + counts["fn"][-1][1] > 0
+        why = "no threshold reaches it there" if present else "there is no row of this class"
+        return DEFAULT_THRESHOLD, how | {"failed": why}
+    if not 0 <= threshold <= 1:
+        raise MtrainError(f"{path}: {THRESHOLD} must be between 0 and 1, got {threshold}")
+    return threshold, how
 
 
 def _named(classes: tuple[str, ...]) -> str:

@@ -158,7 +158,8 @@ def find_resumption(
         found.differences["training.epochs"] = was, now
     if checkpoint.history.epoch and _figures(checkpoint.config) != _figures(config):
         raise UsageError(
-            f"{run.path}: its history has other figures than metrics and dataset.validation ask for"
+            f"{run.path}: its history has other figures than metrics, dataset.validation and "
+            "evaluation.threshold ask for"
         )
     return found
 
@@ -183,7 +184,7 @@ def _check_epochs(checkpoint: Checkpoint, config: Config) -> None:
 
 def _figures(config: Config) -> tuple[Any, ...]:
     """What decides which columns a history has."""
-    return config.metrics, config.dataset.validation is None
+    return config.metrics, config.dataset.validation is None, config.evaluation.rule is None
 
 
 def _settings(config: Config) -> dict[str, Any]:

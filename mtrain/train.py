@@ -147,7 +147,7 @@ def _consume(
             observer.progress(record)
             recorder.progress(trainer.state)
         else:
-            figures = epoch_figures(record, config.metrics)
+            figures = epoch_figures(record, config.metrics, config.evaluation)
             seconds = recorder.append(figures)
             if (plateau := course.add()) is not None:
                 trainer.learning_rate = plateau.reduced(trainer.learning_rate)

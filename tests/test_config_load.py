@@ -252,6 +252,41 @@ def problems(settings, **overrides):
             {"training": {"class_weight": {}}},
             "training.class_weight: must have at least 1 items, got 0",
         ),
+        (
+            {"evaluation": {"threshold": 1.5}},
+            "evaluation.threshold: must be at most 1, got 1.5",
+        ),
+        (
+            {"evaluation": {"threshold": None}},
+            "evaluation.threshold: must be a number from 0 to 1, f1, {recall: R} or "
+            "{precision: P}, got null",
+        ),
+        (
+            {"evaluation": {"threshold": "f2"}},
+            "evaluation.threshold: unknown name 'f2'; there is f1",
+        ),
+        (
+            {"evaluation": {"threshold": {"recall": 0}}},
+            "evaluation.threshold.recall: must be above 0, got 0",
+        ),
+        (
+            {"evaluation": {"threshold": {"recall": 0.9, "precision": 0.9}}},
+            "evaluation.threshold: must be recall or precision, one of the two",
+        ),
+        (
+            {"evaluation": {"threshold": {"recal": 0.9}}},
+            "evaluation.threshold.recal: unknown setting; did you mean 'recall'?",
+        ),
+        (
+            {"evaluation": {"threshold": "f1"}, "dataset": {"validation": None}},
+            "evaluation.threshold: is chosen on validation, but dataset.validation is null; a "
+            "number needs none",
+        ),
+        (
+            {"training": {"save_best": "val_threshold"}, "evaluation": {"threshold": "f1"}},
+            "training.save_best: 'val_threshold' is no figure of this run; there is "
+            + ", ".join(load_config({}, {}).monitors),
+        ),
         ({"checkpoint": {"keep": 0}}, "checkpoint.keep: must be at least 1, got 0"),
         (
             {"checkpoint": {"every_seconds": -1}},
@@ -502,3 +537,15 @@ def test_class_weights_are_of_classes_there_are():
         (("training", "class_weight", "leav"), "unknown class 'leav'; did you mean 'leave'?")
     ]
     assert list(load_config({}, {}).class_conflicts(("stay", "leave"))) == []
+
+
+@pytest.mark.parametrize("threshold", [0, 1, 0.3, "f1", {"recall": 0.9}, {"precision": 1}])
+def test_a_threshold_is_a_number_or_how_to_choose_one(threshold):
+    """Written and read back; of two classes alone."""
+    config = load_config({"evaluation": {"threshold": threshold}}, {})
+
+    assert load_config(parse(config_to_yaml(config), "x").data, {}) == config
+    assert list(config.class_conflicts(("a", "b"))) == []
+    assert list(config.class_conflicts(("a", "b", "c"))) == [
+        (("evaluation", "threshold"), "is for two classes, there are 3")
+    ]

@@ -197,7 +197,9 @@ def evaluate(
     threshold: Annotated[
         float | None,
         typer.Option(
-            metavar="T", help="Of two classes, predict the second above this probability. [0.5]"
+            metavar="T",
+            help="Of two classes, predict the second above this probability. "
+            "[evaluation.threshold]",
         ),
     ] = None,
     as_json: Json = False,

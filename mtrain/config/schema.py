@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from annotated_types import Ge, Le, Lt, MaxLen
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
+from mtrain.config.evaluation import DEFAULT_THRESHOLD, EvaluationConfig
 from mtrain.config.metrics import MetricConfig, Metrics
 from mtrain.config.names import ACTIVATIONS, LOSSES, suggestion
 from mtrain.config.optimizers import Adam, OptimizerConfig
@@ -134,6 +135,7 @@ class Config(Section):
     """Figures of each epoch in the history."""
 
     training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
 
     @property
@@ -157,6 +159,9 @@ class Config(Section):
                 if monitor.startswith("val_") and self.dataset.validation is None:
                     why = f"dataset.validation is null; {why}"
                 yield keys, f"{monitor!r} is no figure of this run; {why}"
+        if self.evaluation.rule is not None and self.dataset.validation is None:
+            problem = "is chosen on validation, but dataset.validation is null; a number needs none"
+            yield ("evaluation", "threshold"), problem
         if plateau is None:
             return
         rate = self.optimizer.learning_rate
@@ -176,6 +181,8 @@ class Config(Section):
         if self.loss.name.endswith("categorical_crossentropy") and n_classes == 2:
             problem = f"{self.loss.name} is for more than two classes"
             yield ("loss",), f"{problem}; two have one output, binary_crossentropy"
+        if self.evaluation.threshold != DEFAULT_THRESHOLD and n_classes != 2:
+            yield ("evaluation", "threshold"), f"is for two classes, there are {n_classes}"
         for number, metric in enumerate(self.metrics):
             if metric.name == "top_k" and metric.best_k >= n_classes:
                 problem = f"must be below the number of classes, {n_classes}, got {metric.best_k}"

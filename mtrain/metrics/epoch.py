@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,12 +16,18 @@ from mtrain.metrics.counts import (
     confusion_matrix,
 )
 from mtrain.metrics.scores import log_loss, one_against_rest, pooled, top_k_hits
+from mtrain.metrics.thresholds import choose_threshold, predict_above
 from mtrain.records import EpochRecord, Floats, Predictions, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from mtrain.config.evaluation import EvaluationConfig
     from mtrain.config.metrics import MetricConfig
+
+
+THRESHOLD = "val_threshold"
+"""The threshold chosen on an epoch's validation, among its scalars; NaN where none could be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +37,7 @@ class EpochFigures:
     epoch: int
     scalars: dict[str, float]
     """`loss`, `recall_macro`, ..., `val_loss`, ...: those of `Config.monitors`, and
-    `learning_rate`, by which no epoch is better than another."""
+    `learning_rate` and `val_threshold`, by which no epoch is better than another."""
 
     counts: dict[str, ClassCounts]
     """By split, `train` and `val`."""
@@ -39,17 +46,38 @@ class EpochFigures:
     """By split and metric, each of shape (K,)."""
 
 
-def epoch_figures(record: EpochRecord, metrics: tuple[MetricConfig, ...]) -> EpochFigures:
-    """All figures of the configured metrics, `loss` first."""
+def epoch_figures(
+    record: EpochRecord,
+    metrics: tuple[MetricConfig, ...],
+    evaluation: EvaluationConfig | None = None,
+) -> EpochFigures:
+    """All figures of the configured metrics, `loss` first.
+
+    Those of the validation are at the threshold that `evaluation` gives for two classes, None: at
+    0.5, as those of the training always are; `val_threshold` is there where it was chosen.
+    """
     scalars, counts, per_class = _split_figures(record.train, None, metrics)
     scalars["learning_rate"] = record.learning_rate
     figures = EpochFigures(record.epoch, scalars, {"train": counts}, {"train": per_class})
-    if record.val is not None:
-        scalars, counts, per_class = _split_figures(tally(record.val, metrics), record.val, metrics)
+    if (val := record.val) is not None:
+        if evaluation is not None and val.probabilities.shape[1] == 2:
+            threshold = _threshold(val, evaluation)
+            if evaluation.rule is not None:
+                figures.scalars[THRESHOLD] = threshold
+            if not math.isnan(threshold):
+                val = predict_above(val, threshold)
+        scalars, counts, per_class = _split_figures(tally(val, metrics), val, metrics)
         figures.scalars.update({f"val_{key}": value for key, value in scalars.items()})
         figures.counts["val"] = counts
         figures.per_class["val"] = per_class
     return figures
+
+
+def _threshold(val: Predictions, evaluation: EvaluationConfig) -> float:
+    """That of the config; NaN where it is to be chosen and none can be."""
+    if evaluation.rule is None:
+        return evaluation.number
+    return choose_threshold(val.labels == 1, val.probabilities[:, 1], *evaluation.rule)
 
 
 def tally(predictions: Predictions, metrics: Iterable[MetricConfig]) -> Tally:

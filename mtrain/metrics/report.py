@@ -56,13 +56,15 @@ def make_report(
     checkpoint: str,
     selected: bool = False,
     threshold: float | None = None,
+    threshold_chosen: dict[str, Any] | None = None,
     data: dict[str, Any] | None = None,
 ) -> Report:
     """Work out every figure of `predictions` on the split called `split`.
 
-    `selected` says that the checkpoint was chosen for its figures on this split, so that they,
-    and their intervals, are optimistic; `threshold`, of two classes, that it is not 0.5 above
-    which the second was predicted; `data` is kept as it is, to say what was evaluated.
+    `selected` says that the checkpoint or the threshold was chosen for its figures on this split,
+    so that they, and their intervals, are optimistic; `threshold`, of two classes, that it is not
+    simply 0.5 above which the second was predicted; `threshold_chosen` and `data` are kept as they
+    are, to say how it was chosen and what was evaluated.
     """
     confusion = confusion_matrix(predictions.labels, predictions.predicted, len(classes))
     counts = class_counts(confusion)
@@ -74,6 +76,7 @@ def make_report(
         "checkpoint": checkpoint,
         "selected": selected,
         **({} if threshold is None else {"threshold": threshold}),
+        **({} if threshold_chosen is None else {"threshold_chosen": threshold_chosen}),
         **({} if data is None else {"data": data}),
         "n": len(predictions.labels),
         "loss": _number(predictions.loss),

@@ -29,6 +29,8 @@ class ThresholdCounts:
 
     tp: Counts
     fp: Counts
+    scores: Scores
+    """The distinct scores, shape (T,)."""
 
     @property
     def true_positive_rate(self) -> Floats:
@@ -47,6 +49,16 @@ class ThresholdCounts:
         1 where nothing is called positive, by convention.
         """
         return np.concatenate([[1.0], ratio(self.tp[1:], (self.tp + self.fp)[1:])])
+
+    @property
+    def recall(self) -> Floats:
+        """Another name of the `true_positive_rate`."""
+        return self.true_positive_rate
+
+    @property
+    def f1(self) -> Floats:
+        """2tp / (2tp + fp + fn), as `ClassCounts.f1`; NaN where there is nothing to count."""
+        return ratio(2 * self.tp, self.tp + self.fp + self.tp[-1])
 
     @property
     def roc_auc(self) -> float:
@@ -82,7 +94,7 @@ def threshold_counts(
     truths = truths[order]
     each: Counts = np.ones(len(order), np.int64) if weights is None else weights[order]
     tp, fp = (np.pad((each * x).cumsum()[last_of_ties], (1, 0)) for x in (truths, ~truths))
-    return ThresholdCounts(tp, fp)
+    return ThresholdCounts(tp, fp, scores[order][last_of_ties])
 
 
 def one_against_rest(
