@@ -1,20 +1,25 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import CONFIGS
+from conftest import CONFIGS, write_idx
 from sklearn import metrics as sklearn_metrics
 
 import mtrain
 from mtrain.cli.main import run
-from mtrain.errors import UsageError
+from mtrain.errors import MtrainError, UsageError
+from mtrain.evaluation import _threshold_of
+from mtrain.metrics.history import History
+from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.selection import find_checkpoint
 
 COMMAND = str(Path(sys.executable).with_name("mtrain"))
@@ -214,6 +219,115 @@ def test_two_classes_end_to_end(idx_folder, tmp_path, capsys):
 
     assert metrics["threshold"] == threshold
     assert metrics["classes"][1]["predicted"] == np.count_nonzero(second > np.float32(threshold))
+
+
+@pytest.fixture(scope="module")
+def thresholded_run(tmp_path_factory):
+    """A run of two classes that are hard to tell apart, with a threshold for recall; its folder."""
+    folder = tmp_path_factory.mktemp("thresholded")
+    generator = np.random.default_rng(0)
+    for name, rows in (("train", 400), ("t10k", 100)):
+        labels = (generator.random(rows) < 0.2).astype(np.uint8)
+        images = generator.normal(100 + 20 * labels[:, None, None], 60, (rows, 4, 4))
+        write_idx(folder / f"{name}-images-idx3-ubyte", images.clip(0, 255).astype(np.uint8))
+        write_idx(folder / f"{name}-labels-idx1-ubyte", labels)
+    config = folder / "rare.yaml"
+    config.write_text(
+        "dataset: {name: mnist, path: ., classes: [stay, leave]}\n"
+        "model: {hidden: 4}\n"
+        "training: {epochs: 3, class_weight: {leave: 3}}\n"
+        "evaluation: {threshold: {recall: 0.9}}\n"
+    )
+    assert run(["fit", str(config), "--out", str(folder / "run"), "--quiet"]) == 0
+    return folder
+
+
+def evaluated(capsys, *arguments):
+    """The metrics that evaluate prints."""
+    capsys.readouterr()
+    assert run(["evaluate", *map(str, arguments), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_threshold_chosen_on_validation_is_used_on_test(thresholded_run, capsys):
+    """That of the checkpoint's epoch; validation reaches the recall, and is marked as selected."""
+    out = thresholded_run / "run"
+    history = json.loads((out / "history.json").read_text())["history"]
+    test = json.loads((out / "evaluation/test/metrics.json").read_text())
+    epoch = int(test["checkpoint"].removeprefix("epoch-"))
+    with np.load(out / "evaluation/test/predictions.npz") as file:
+        second = file["probabilities"][:, 1]
+        np.testing.assert_array_equal(file["y_pred"], second > np.float32(test["threshold"]))
+    val = evaluated(capsys, out, "--split", "val")
+
+    assert test["threshold"] == val["threshold"] == history["val_threshold"][epoch - 1] != 0.5
+    assert test["threshold_chosen"] == {
+        "by": "recall",
+        "at_least": 0.9,
+        "on": "val",
+        "epoch": epoch,
+    }
+    assert (out / "evaluation/test/threshold.png").is_file()
+    assert val["classes"][1]["recall"] >= 0.9
+    assert val["selected"]
+    assert not test["selected"]
+    assert val["averages"]["macro avg"]["recall"] == history["val_recall_macro"][epoch - 1]
+    assert val["loss"] == history["val_loss"][epoch - 1]
+    assert "sample_weighted" not in val
+    assert run(["evaluate", str(out)]) == 0
+    how = "the highest threshold that reaches recall 0.9 on the validation split"
+    assert f", {how} after epoch {epoch}\n" in capsys.readouterr().out
+
+
+def test_a_threshold_given_replaces_the_chosen_one(thresholded_run, capsys):
+    """The validation's figures are then no longer those chosen by."""
+    metrics = evaluated(capsys, thresholded_run / "run", "--threshold", "0.75")
+
+    assert metrics["threshold"] == 0.75
+    assert "threshold_chosen" not in metrics
+
+
+def test_a_checkpoint_without_a_chosen_threshold_has_one_half(thresholded_run):
+    """Within its first epoch; where none reaches what is wanted; where nobody leaves."""
+    path = thresholded_run / "run" / "checkpoints" / "epoch-0003"
+    saved = read_checkpoint(path)
+    begun = replace(saved, history=History("x", saved.classes))
+    value, how = _threshold_of(begun, path)
+    assert value == 0.5
+    assert how == {"by": "recall", "at_least": 0.9, "on": "val", "failed": "no epoch is done yet"}
+
+    saved.history.scalars["val_threshold"][-1] = math.nan
+    value, how = _threshold_of(saved, path)
+    assert (value, how["failed"]) == (0.5, "no threshold reaches it there")
+    for key in ("tp", "fn"):
+        saved.history.counts["val"][key][-1] = [80, 0]
+    value, how = _threshold_of(saved, path)
+    assert (value, how["failed"]) == (0.5, "there is no row of this class")
+
+
+def test_a_history_of_another_threshold_is_refused(thresholded_run):
+    """Missing, though the config says how it was chosen; or no probability."""
+    path = thresholded_run / "run" / "checkpoints" / "epoch-0003"
+    saved = read_checkpoint(path)
+    saved.history.scalars["val_threshold"][-1] = -1.0
+    with pytest.raises(MtrainError, match="val_threshold must be between 0 and 1, got -1"):
+        _threshold_of(saved, path)
+    del saved.history.scalars["val_threshold"]
+    with pytest.raises(MtrainError, match="its history lacks val_threshold"):
+        _threshold_of(saved, path)
+
+
+def test_a_run_does_not_go_on_with_a_history_of_other_figures(thresholded_run, capsys):
+    """One with a chosen threshold has a column that one without has not."""
+    arguments = ["fit", thresholded_run / "rare.yaml", "--resume", "--out", thresholded_run / "run"]
+    status, text = said(capsys, *arguments, "evaluation.threshold=0.3", "training.epochs=4")
+    assert status == 2
+    assert "evaluation.threshold: was not set, is 0.3" in text
+    status, text = said(
+        capsys, *arguments, "--allow-differences", "evaluation.threshold=0.3", "training.epochs=4"
+    )
+    assert status == 2
+    assert "its history has other figures than metrics, dataset.validation and eval" in text
 
 
 def test_another_checkpoint_is_evaluated_beside(finished_run, capsys):

@@ -10,7 +10,7 @@ from PIL import Image
 from rich.console import Console
 
 from mtrain.config.load import load_config
-from mtrain.metrics.counts import confusion_matrix
+from mtrain.metrics.counts import class_counts, confusion_matrix
 from mtrain.metrics.epoch import epoch_figures
 from mtrain.metrics.history import History
 from mtrain.metrics.report import make_report
@@ -84,6 +84,7 @@ def test_every_chart_is_drawn(names, kind):
         for name in (
             *("learning_curves", "precision_by_class", "recall_by_class"),
             *("precision_recall", "confusion_matrix", "roc", "pr"),
+            *(("threshold",) if len(names) == 2 else ()),
         )
     ]
     for _, content in charts:
@@ -316,10 +317,103 @@ def test_results_show_the_baseline_and_what_was_not_learned():
         str.split, text.splitlines()
     )
     assert "accuracy 0.990 (x); always 'stay': accuracy 0.990" in text
-    assert "No better than always giving the same answer." in text
-    assert "Not learned: 'leave', none of 10 rows found" in text
+    assert "Accuracy is no better than by always answering 'stay'." in text
+    assert "Never predicted: 'leave', though 10 rows are of it" in text
     assert "Undefined: precision of 'leave', never predicted" in text
     assert "chosen on this split" in text
+
+
+def conclusions(labels, predicted, names, **options):
+    """What is said below the table."""
+    labels, predicted = np.array(labels), np.array(predicted)
+    probabilities = np.eye(len(names), dtype=np.float32)[predicted]
+    predictions = Predictions(labels, predicted, probabilities, 0.1)
+    report = make_report(predictions, names, split="val", checkpoint="x", **options)
+    print_report(report, stream := io.StringIO())
+    return stream.getvalue().partition("macro average")[2].splitlines()[1:]
+
+
+def test_a_class_that_is_never_right_is_told_from_one_never_predicted():
+    """Two classes, each taken for the other; worse than either answer."""
+    lines = conclusions([0, 0, 1], [1, 1, 0], ("a", "b"))
+
+    assert lines[1:] == [
+        "Accuracy is worse than by always answering 'a'.",
+        "Never rightly predicted: 'a' and 'b', though 3 rows are of them",
+    ]
+
+
+def test_of_many_classes_that_are_not_learned_the_first_are_named():
+    """Twelve classes and one answer: a line for all that is alike."""
+    lines = conclusions(range(12), [0] * 12, names_of(12))
+
+    assert lines[1] == "Accuracy is no better than by always answering 'class 0'."
+    named = ", ".join(f"'class {k}'" for k in range(1, 9))
+    assert lines[2] == f"Never predicted: {named} and 3 more, though 11 rows are of them"
+    assert lines[3] == f"Undefined: precision of {named} and 3 more, never predicted"
+    assert len(lines) == 4
+
+
+def test_good_results_say_nothing_more():
+    """Better than the baseline, every class found."""
+    assert len(conclusions([0, 1, 1], [0, 1, 1], ("a", "b"))) == 1
+    assert len(conclusions([0, 1, 2], [0, 1, 2], names_of(3))) == 1
+
+
+def test_accuracy_of_a_single_class_says_little():
+    """Always giving the right answer is no feat, nor is failing to beat it a fault."""
+    assert conclusions([0, 0], [0, 0], ("a", "b"))[1] == (
+        "Every row is of 'a': accuracy says little here."
+    )
+
+
+@pytest.mark.parametrize(
+    ("chosen", "line"),
+    [
+        (None, "'b' predicted above 0.25"),
+        (
+            {"by": "f1", "on": "val", "epoch": 3},
+            "'b' predicted above 0.25, the threshold of the best F1 on the validation split after "
+            "epoch 3",
+        ),
+        (
+            {"by": "recall", "at_least": 0.9, "on": "val", "epoch": 3},
+            "'b' predicted above 0.25, the highest threshold that reaches recall 0.9 on the "
+            "validation split after epoch 3",
+        ),
+        (
+            {"by": "precision", "at_least": 0.9, "on": "val", "failed": "no epoch is done yet"},
+            "'b' predicted above 0.25, not at the lowest threshold that reaches precision 0.9 on "
+            "the validation split: no epoch is done yet",
+        ),
+    ],
+)
+def test_results_say_how_the_threshold_was_chosen(chosen, line):
+    """Or why it was not."""
+    lines = conclusions([0, 1], [0, 1], ("a", "b"), threshold=0.25, threshold_chosen=chosen)
+
+    assert lines[0] == line
+
+
+def test_the_threshold_chart_shows_what_every_threshold_gives():
+    """Read off at some, the one in use among them, as counting at it says."""
+    report = report_of(("stay", "leave"), threshold=0.3)
+    (axes,) = evaluation_charts.draw_threshold(report).axes
+    labels, scores = report.predictions.labels, report.predictions.probabilities[:, 1]
+    *lines, used = axes.lines
+
+    assert [line.get_label() for line in lines] == ["precision", "recall", "F1"]
+    assert used.get_xdata() == [0.3, 0.3]
+    for threshold in (0.0, 0.1, 0.3, 0.5, 0.9, scores.max()):
+        called = scores > np.float32(threshold)
+        counts = class_counts(confusion_matrix(labels, called.astype(int), 2))
+        expected = [counts.precision[1], counts.recall[1], counts.f1[1]]
+        # A step reaches from one score down to the next.
+        drawn = [
+            line.get_ydata()[np.searchsorted(line.get_xdata(), threshold, side="right")]
+            for line in lines
+        ]
+        np.testing.assert_array_equal(drawn, expected)
 
 
 def test_results_say_what_weighted_rows_come_to():

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
+from mtrain.config.evaluation import DEFAULT_THRESHOLD
 from mtrain.metrics.counts import ratio
-from mtrain.metrics.scores import one_against_rest
+from mtrain.metrics.scores import one_against_rest, threshold_counts
 from mtrain.report.charts import (
     COLOURS,
     GREY,
@@ -32,16 +33,19 @@ if TYPE_CHECKING:
 
 
 def evaluation_charts(report: Report, file_format: str = "png") -> Iterator[tuple[str, bytes]]:
-    """Precision and recall bars, confusion matrix, ROC and PR curves; name and content."""
-    yield from chart_files(
-        {
-            "precision_recall": partial(draw_precision_recall, report),
-            "confusion_matrix": partial(draw_confusion_matrix, report),
-            "roc": partial(draw_roc, report),
-            "pr": partial(draw_pr, report),
-        },
-        file_format,
-    )
+    """Precision and recall bars, confusion matrix, ROC and PR curves; name and content.
+
+    Of two classes precision, recall and F1 over the threshold as well.
+    """
+    charts: dict[str, Callable[[], Figure]] = {
+        "precision_recall": partial(draw_precision_recall, report),
+        "confusion_matrix": partial(draw_confusion_matrix, report),
+        "roc": partial(draw_roc, report),
+        "pr": partial(draw_pr, report),
+    }
+    if len(report.metrics["classes"]) == 2:
+        charts["threshold"] = partial(draw_threshold, report)
+    yield from chart_files(charts, file_format)
 
 
 def draw_precision_recall(report: Report) -> Figure:
@@ -136,6 +140,36 @@ def draw_pr(report: Report) -> Figure:
     axes.set_ylabel("precision")
     axes.set_title(f"Precision-recall curves, {_split_words(report)}")
     add_legend(figure, axes, "average precision")
+    return figure
+
+
+def draw_threshold(report: Report) -> Figure:
+    """Precision, recall and F1 of the second of two classes over the threshold; the one in use."""
+    predictions = report.predictions
+    counts = threshold_counts(predictions.labels == 1, predictions.probabilities[:, 1])
+    figure = Figure(figsize=(7, 4.5))
+    axes = figure.subplots()
+    # Below a score, down to the next, it counts as predicted; below the lowest all do, above the
+    # highest none.
+    thresholds = [0.0, *counts.scores[::-1], 1.0]
+    none = {"precision": math.nan, "recall": 0 * counts.recall[-1], "F1": 0.0}
+    for values, name, colour in (
+        (counts.precision, "precision", COLOURS[0]),
+        (counts.recall, "recall", COLOURS[1]),
+        (counts.f1, "F1", COLOURS[2]),
+    ):
+        reached = [values[-1], *values[:0:-1], none[name]]
+        axes.plot(thresholds, reached, color=colour, label=name, drawstyle="steps-pre")
+    used = report.metrics.get("threshold", DEFAULT_THRESHOLD)
+    axes.axvline(
+        used, color="#333333", linestyle="dashed", linewidth=1, label=f"in use: {used:.4g}"
+    )
+    axes.set_xlim(-0.01, 1.01)
+    axes.set_ylim(-0.01, 1.01)
+    name = class_label(report.metrics["classes"][1]["name"])
+    axes.set_xlabel(f"probability above which {name} is predicted")
+    axes.set_title(f"Choice of the threshold, {_split_words(report)}")
+    figure.legend(loc="outside lower center", ncols=4)
     return figure
 
 

@@ -23,6 +23,9 @@ WIDTH_OF_INTERVALS = 68
 
 WIDTH_OF_A_FILE = 1000
 
+MOST_NAMED = 8
+"""Classes of which the same is said."""
+
 
 class _Console(Console):
     """Leaves a closed pipe to whoever runs the command; rich would exit with status 1."""
@@ -97,7 +100,7 @@ def print_layers(layers: Sequence[Layer], stream: TextIO) -> None:
 def _conclusions(metrics: dict[str, Any]) -> Iterator[str]:
     baseline = metrics["baseline"]
     if "threshold" in metrics:
-        yield f"{_quoted(metrics['classes'][1]['name'])} predicted above {metrics['threshold']:g}"
+        yield _threshold(metrics)
     yield (
         f"accuracy {share(metrics['accuracy'])} ({metrics['checkpoint']}); "
         f"always {_quoted(baseline['class'])}: accuracy {share(baseline['accuracy'])}"
@@ -109,21 +112,65 @@ def _conclusions(metrics: dict[str, Any]) -> Iterator[str]:
             f"{share(macro['precision'])}, recall {share(macro['recall'])}, "
             f"F1 {share(macro['f1-score'])}"
         )
-    if metrics["accuracy"] <= baseline["accuracy"]:
-        yield "No better than always giving the same answer."
-    for entry in metrics["classes"]:
-        if entry["recall"] == 0:
-            yield f"Not learned: {_quoted(entry['name'])}, none of {entry['support']:,} rows found"
-    for undefined in metrics["undefined"]:
-        name = _quoted(undefined["class"])
-        yield f"Undefined: {undefined['metric']} of {name}, {undefined['reason']}"
+    if baseline["accuracy"] == 1:
+        yield f"Every row is of {_quoted(baseline['class'])}: accuracy says little here."
+    elif metrics["accuracy"] <= baseline["accuracy"]:
+        than = "no better" if metrics["accuracy"] == baseline["accuracy"] else "worse"
+        yield f"Accuracy is {than} than by always answering {_quoted(baseline['class'])}."
+    yield from _not_learned(metrics["classes"])
+    undefined: dict[tuple[str, str], list[str]] = {}
+    for entry in metrics["undefined"]:
+        undefined.setdefault((entry["metric"], entry["reason"]), []).append(entry["class"])
+    for (metric, reason), names in undefined.items():
+        yield f"Undefined: {metric} of {_listed(names)}, {reason}"
     data = metrics.get("data", {"as_trained_on": True, "notes": []})
     for note in data["notes"]:
         yield inert(note)
     if not data["as_trained_on"]:
         yield f"These are not the data of the training: {inert(data['source'])}"
     if metrics["selected"]:
-        yield "The checkpoint was chosen on this split: its figures are optimistic."
+        what = "threshold" if "threshold_chosen" in metrics else "checkpoint"
+        yield f"The {what} was chosen on this split: its figures are optimistic."
+
+
+def _threshold(metrics: dict[str, Any]) -> str:
+    """Above what the second class was predicted, and how that was chosen."""
+    line = f"{_quoted(metrics['classes'][1]['name'])} predicted above {metrics['threshold']:g}"
+    if (chosen := metrics.get("threshold_chosen")) is None:
+        return line
+    how = {
+        "f1": "the threshold of the best F1",
+        "recall": f"the highest threshold that reaches recall {chosen.get('at_least')}",
+        "precision": f"the lowest threshold that reaches precision {chosen.get('at_least')}",
+    }[chosen["by"]]
+    epoch = f" after epoch {chosen['epoch']}" if "epoch" in chosen else ""
+    where = f"on the validation split{epoch}"
+    if "failed" in chosen:
+        return f"{line}, not at {how} {where}: {chosen['failed']}"
+    return f"{line}, {how} {where}"
+
+
+def _not_learned(entries: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Classes that accuracy hides: present, and never predicted or never rightly so."""
+    lost = [entry for entry in entries if entry["support"] and not entry["tp"]]
+    for said, some in (
+        ("Never predicted", [entry for entry in lost if not entry["predicted"]]),
+        ("Never rightly predicted", [entry for entry in lost if entry["predicted"]]),
+    ):
+        if some:
+            rows = sum(entry["support"] for entry in some)
+            are = "row is" if rows == 1 else "rows are"
+            of = "it" if len(some) == 1 else "them"
+            names = _listed([entry["name"] for entry in some])
+            yield f"{said}: {names}, though {rows:,} {are} of {of}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The names, of many the first."""
+    shown = [_quoted(name) for name in names[:MOST_NAMED]]
+    if len(names) > len(shown):
+        shown.append(f"{len(names) - len(shown)} more")
+    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
 
 
 def _with_interval(value: float | None, bounds: Sequence[float] | None) -> str:
