@@ -34,7 +34,7 @@ model: {hidden: 32, dropout: 0.2, batch_norm: true}
 optimizer:
   learning_rate: {name: ExponentialDecay, initial_learning_rate: 0.002, decay_steps: 100,
                   decay_rate: 0.7}
-training: {epochs: 6, batch_size: 8, early_stopping: {patience: 3}}
+training: {epochs: 6, batch_size: 8, early_stopping: {patience: 3}, class_weight: {0: 2, 3: 0.5}}
 checkpoint: {every_seconds: 0, keep: 3}
 """
 
@@ -115,6 +115,31 @@ def test_a_stopped_run_ends_as_if_it_never_had_been(
     assert digest(out) == digest(whole)
     assert segments(out)[1]["resumed_from"] == checkpoint.name
     assert segments(out)[1]["ended"] == "finished"
+
+
+def test_a_chosen_threshold_is_as_if_training_had_never_stopped(
+    idx_folder, tmp_path, monkeypatch, capsys
+):
+    """Of a checkpoint within the first epoch there is none yet, which is said."""
+    config = tmp_path / "two.yaml"
+    config.write_text(
+        f"dataset: {{name: mnist, path: {idx_folder(classes=2)}, classes: [stay, leave]}}\n"
+        "training: {epochs: 3, batch_size: 8, class_weight: balanced}\n"
+        "evaluation: {threshold: f1}\n"
+    )
+    whole, out = tmp_path / "whole", tmp_path / "run"
+    assert said(capsys, "fit", config, "--out", whole, "--quiet") == (0, "")
+    with monkeypatch.context() as patch:
+        stop_at(patch, 1, signal.SIGTERM)
+        assert said(capsys, "fit", config, "--out", out, "--quiet")[0] == 143
+    assert run(["evaluate", str(out)]) == 0
+    assert (
+        "'leave' predicted above 0.5, not at the threshold of the best F1 on the validation split: "
+        "no epoch is done yet"
+    ) in capsys.readouterr().out
+    assert said(capsys, "resume", out, "--quiet") == (0, "")
+
+    assert digest(out) == digest(whole)
 
 
 def test_a_signal_during_validation_stops_after_it(config, whole, tmp_path, monkeypatch, capsys):
@@ -408,7 +433,7 @@ def test_a_learning_rate_that_is_changed_is_used(tmp_path, monkeypatch, capsys):
     [
         ("model.hidden=33", "arrays do not fit the config: model/hidden_1/kernel must be float32"),
         ("optimizer=adam", "arrays do not fit the config: optimizer/learning_rate is missing"),
-        ("metrics=[accuracy]", "its history has other figures than metrics and dataset.validation"),
+        ("metrics=[accuracy]", "its history has other figures than metrics, dataset.validation and"),
     ],
 )
 def test_what_cannot_go_on_is_refused_even_if_allowed(run_to_resume, capsys, change, message):
