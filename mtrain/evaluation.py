@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from mtrain.config.evaluation import DEFAULT_THRESHOLD
 from mtrain.config.sources import DigitsConfig, OwnData
 from mtrain.data import load_dataset
 from mtrain.errors import MtrainError, UsageError
-from mtrain.metrics.epoch import THRESHOLD
 from mtrain.metrics.report import make_report
 from mtrain.metrics.thresholds import predict_above
-from mtrain.run.checkpoint import read_checkpoint, read_checkpoint_arrays
+from mtrain.prediction import check_threshold, chosen_threshold, predict_split
+from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.evaluation import write_evaluation
 from mtrain.run.files import write_bytes
 from mtrain.run.selection import find_checkpoint
@@ -22,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mtrain.metrics.report import Report
-    from mtrain.records import Dataset, Predictions, Split
+    from mtrain.records import Dataset
     from mtrain.run.checkpoint import Checkpoint
 
 SPLITS = ("test", "val", "train")
@@ -47,26 +44,23 @@ def evaluate(
     """
     if split not in SPLITS:
         raise UsageError(f"--split: must be test, val or train, got {split!r}")
-    if threshold is not None and not 0 <= threshold <= 1:
-        raise UsageError(f"--threshold: must be between 0 and 1, got {threshold}")
     place = find_checkpoint(checkpoint)
     saved = read_checkpoint(place.path)
     if place.is_own and not place.is_best and saved.best not in {None, saved.name}:
         raise MtrainError(
             f"{place.run.checkpoints / 'best'}: is missing, and {saved.best} is the best; name one"
         )
-    if threshold is not None and len(saved.classes) != 2:
-        raise UsageError(f"--threshold: is for two classes, this run has {len(saved.classes)}")
+    check_threshold(threshold, saved)
     if dataset is None:
         dataset = _load(saved, data, place.path)
     if (rows := dataset.splits.get(split)) is None:
         if "train" not in dataset.splits:
             raise UsageError(f"--split: {data} is not split: it is not the data of the training")
         raise UsageError(f"--split: this run has no split {split!r}: dataset.validation is null")
-    predictions = _predict(saved, rows, place.path)
+    predictions = predict_split(saved, rows, place.path)
     how = None
     if threshold is None:
-        threshold, how = _threshold_of(saved, place.path)
+        threshold, how = chosen_threshold(saved, place.path)
     if threshold is not None:
         predictions = predict_above(predictions, threshold)
     best_by_validation = place.is_best and (saved.config.save_best or "").startswith("val_")
@@ -122,56 +116,5 @@ def _load(saved: Checkpoint, data: Path | None, path: Path) -> Dataset:
     return dataset
 
 
-def _threshold_of(saved: Checkpoint, path: Path) -> tuple[float | None, dict[str, Any] | None]:
-    """The run's threshold, None where it is simply 0.5, and how it was chosen, if it was."""
-    evaluation, history = saved.config.evaluation, saved.history
-    if len(saved.classes) != 2 or evaluation.threshold == DEFAULT_THRESHOLD:
-        return None, None
-    if evaluation.rule is None:
-        return evaluation.number, None
-    by, at_least = evaluation.rule
-    how: dict[str, Any] = {"by": by} if at_least is None else {"by": by, "at_least": at_least}
-    how["on"] = "val"
-    if not history.epoch:
-        return DEFAULT_THRESHOLD, how | {"failed": "no epoch is done yet"}
-    how["epoch"] = history.epoch[-1]
-    if THRESHOLD not in history.scalars:
-        raise MtrainError(f"{path}: its history lacks {THRESHOLD}, which its config asks for")
-    threshold = history.scalars[THRESHOLD][-1]
-    if np.isnan(threshold):
-        counts = history.counts["val"]
-        present = counts["tp"][-1][1] + counts["fn"][-1][1] > 0
-        why = "no threshold reaches it there" if present else "there is no row of this class"
-        return DEFAULT_THRESHOLD, how | {"failed": why}
-    if not 0 <= threshold <= 1:
-        raise MtrainError(f"{path}: {THRESHOLD} must be between 0 and 1, got {threshold}")
-    return threshold, how
-
-
 def _named(classes: tuple[str, ...]) -> str:
     return f"{len(classes)} classes, {', '.join(classes):.60}"
-
-
-def _predict(saved: Checkpoint, rows: Split, path: Path) -> Predictions:
-    from mtrain.engine.backend import load_tensorflow
-
-    load_tensorflow()
-    from mtrain.engine.device import choose_device
-    from mtrain.engine.network import make_network, model_variables, put_arrays, variable_shapes
-    from mtrain.engine.prediction import Predictor
-    from mtrain.model import build_loss, build_model
-
-    config, n_classes = saved.config, len(saved.classes)
-    # What was trained on a CPU is evaluated there, or the figures would differ in the last digits.
-    with choose_device("cpu" if saved.device == "cpu" else "auto").scope():
-        encoding = saved.encoding
-        model = build_model(config.model, encoding.n_features, n_classes, config.seed)
-        variables = model_variables(model)
-        put_arrays(variables, read_checkpoint_arrays(path, variable_shapes(variables), "model/"))
-        network = make_network(
-            model, build_loss(config.loss, n_classes), n_classes, encoding.divisor
-        )
-        predictions = Predictor(network, rows.features.dtype).predict(rows)
-    if not np.isfinite(predictions.probabilities).all():
-        raise MtrainError(f"{path}: what its weights give is not finite")
-    return predictions

@@ -433,7 +433,10 @@ def test_a_learning_rate_that_is_changed_is_used(tmp_path, monkeypatch, capsys):
     [
         ("model.hidden=33", "arrays do not fit the config: model/hidden_1/kernel must be float32"),
         ("optimizer=adam", "arrays do not fit the config: optimizer/learning_rate is missing"),
-        ("metrics=[accuracy]", "its history has other figures than metrics, dataset.validation and"),
+        (
+            "metrics=[accuracy]",
+            "its history has other figures than metrics, dataset.validation and",
+        ),
     ],
 )
 def test_what_cannot_go_on_is_refused_even_if_allowed(run_to_resume, capsys, change, message):

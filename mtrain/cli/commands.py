@@ -14,6 +14,7 @@ import typer
 
 import mtrain
 from mtrain.errors import UsageError
+from mtrain.report.text import inert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +64,13 @@ CheckpointPath = Annotated[
         metavar="CHECKPOINT",
         help="A run directory (its best checkpoint, or its last), or one of its checkpoints.",
         show_default=False,
+    ),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        metavar="T",
+        help="Of two classes, predict the second above this probability. [evaluation.threshold]",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
@@ -194,14 +202,7 @@ def evaluate(
         Path | None,
         typer.Option(metavar="PATH", help="Another dataset.path than the run's.", exists=True),
     ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            metavar="T",
-            help="Of two classes, predict the second above this probability. "
-            "[evaluation.threshold]",
-        ),
-    ] = None,
+    threshold: Threshold = None,
     as_json: Json = False,
 ) -> None:
     """Evaluate a checkpoint on a split, class by class."""
@@ -216,6 +217,33 @@ def evaluate(
         else:
             _print_report(report, stdout)
             print(f"evaluation: {folder}", file=stdout)
+
+
+@app.command()
+def predict(
+    checkpoint: CheckpointPath,
+    inputs: Annotated[
+        Path,
+        typer.Argument(
+            metavar="INPUT",
+            help="Rows without labels: CSV, Parquet, .npz, an image or a folder.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A .csv or .parquet file. [CSV on stdout]"),
+    ] = None,
+    threshold: Threshold = None,
+) -> None:
+    """Predict rows: their class, and the probability of every class."""
+    import mtrain.prediction as use_case
+
+    text, notes = use_case.predict(checkpoint, inputs, out=out, threshold=threshold)
+    for note in notes:
+        print(inert(note), file=sys.stderr)
+    with _stdout() as stdout:
+        print(f"predictions: {out}") if text is None else stdout.write(text)
 
 
 @app.command()

@@ -43,8 +43,13 @@ class Rows:
 
     def take(self, positions: Ints) -> Rows:
         """The rows at `positions`, in that order."""
-        weights = None if self.weights is None else self.weights[positions]
-        return Rows(self.features[positions], self.labels[positions], self.rows[positions], weights)
+        return Rows(
+            self.features[positions],
+            self.labels[positions],
+            self.rows[positions],
+            None if self.weights is None else self.weights[positions],
+            None if self.names is None else self.names[positions],
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -40,7 +40,7 @@ def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -
     read = READERS[config.name]
     raw = {"training": read(config.path, [*features, *others], memory)}
     if config.test_path is not None:
-        _check_columns(config.test_path, COLUMNS[config.name](config.test_path), features + others)
+        check_columns(config.test_path, COLUMNS[config.name](config.test_path), features + others)
         raw["test"] = read(config.test_path, [*features, *others], memory)
 
     classes, codes = class_indices(raw, config.target, config.classes)
@@ -128,7 +128,7 @@ def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
     there = COLUMNS[config.name](config.path)
     if encoding is not None:
         wanted = [column.name for column in encoding.columns]
-        _check_columns(config.path, there, [*wanted, config.target])
+        check_columns(config.path, there, [*wanted, config.target])
         return wanted
     named = {
         "target": [config.target],
@@ -157,7 +157,8 @@ def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
     return features
 
 
-def _check_columns(path: str, there: list[str], wanted: Iterable[str]) -> None:
+def check_columns(path: str, there: list[str], wanted: Iterable[str]) -> None:
+    """Raise `MtrainError` where one of the columns that are `wanted` is not `there`."""
     for name in wanted:
         if name not in there:
             raise MtrainError(f"{path}: no column {name!r}; {suggestion(name, there)}")

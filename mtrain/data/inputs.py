@@ -1,0 +1,123 @@
+"""Rows to predict: no labels, columns by name, everything else as training had it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mtrain.config.sources import ImagesConfig, TableConfig
+from mtrain.data.encoding import FILLS, encode
+from mtrain.data.files import check_memory
+from mtrain.data.source import Rows, checked_rows
+from mtrain.errors import MtrainError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from mtrain.config.dataset import DatasetConfig
+    from mtrain.data.table import Table
+    from mtrain.records import Encoding, Split
+
+TABLES = {"csv": (".csv", ".tsv", ".txt"), "parquet": (".parquet", ".pq")}
+
+
+def read_inputs(
+    path: Path, config: DatasetConfig, encoding: Encoding, memory: int
+) -> tuple[Split, tuple[str, ...]]:
+    """The rows at `path`, in their order, as a training with `config` encoded its own.
+
+    Also what is worth saying of them. For a model of tables `path` is a CSV or Parquet file, or a
+    folder or pattern of them; for others an `.npz` file with `x`, an image, or a folder of images.
+    The labels of the split mean nothing. Raises `MtrainError` for rows that are missing, damaged or
+    not like those of the training.
+    """
+    if not path.exists() and not encoding.columns:
+        raise MtrainError(f"{path}: no such file or folder")
+    if encoding.columns:
+        may_miss = isinstance(config, TableConfig) and config.missing in FILLS
+        rows = _unlabelled(_read_table(path, encoding, memory, may_miss=may_miss))
+    elif path.suffix.lower() == ".npz":
+        rows = _read_arrays(path, encoding, memory)
+    else:
+        resize = isinstance(config, ImagesConfig) and config.size is not None
+        rows = _read_images(path, encoding, memory, resize=resize)
+    split, unknown = encode(rows, encoding, str(path))
+    notes = (
+        f"{n:,} rows have a category in column {column!r} that training had not; it counts as none"
+        for column, n in unknown.items()
+    )
+    return split, tuple(notes)
+
+
+def _read_table(path: Path, encoding: Encoding, memory: int, *, may_miss: bool) -> Table:
+    from mtrain.data.columns import complaint
+    from mtrain.data.tables import COLUMNS, READERS, check_columns, read_features
+
+    kind = _kind_of_table(path)
+    wanted = [column.name for column in encoding.columns]
+    check_columns(str(path), COLUMNS[kind](str(path)), wanted)
+    raw = READERS[kind](str(path), wanted, memory)
+    if not len(raw):
+        raise MtrainError(f"{path}: there is no row to predict")
+    table = read_features(raw, {column.name: column.kind for column in encoding.columns})
+    problems = [
+        complaint(raw, name, "is missing; training had no row without it", column.missing)
+        for name, column in table.columns.items()
+        if not may_miss and column.missing.any()
+    ]
+    if problems:
+        raise MtrainError("\n".join(problems))
+    return table
+
+
+def _kind_of_table(path: Path) -> str:
+    """By the ending of the file, of the pattern, or of what is in the folder."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    for file in files:
+        for kind, endings in TABLES.items():
+            if file.suffix.lower() in endings:
+                return kind
+    known = ", ".join(ending for endings in TABLES.values() for ending in endings)
+    raise MtrainError(f"{path}: a model of a table predicts files that end in {known}")
+
+
+def _read_arrays(path: Path, encoding: Encoding, memory: int) -> Rows:
+    from mtrain.data.npz import read_members
+
+    arrays = read_members(path, memory=memory)
+    if "x" not in arrays:
+        found = ", ".join(arrays) or "nothing"
+        raise MtrainError(f"{path}: the rows to predict must be the array 'x', there is {found}")
+    features = arrays["x"]
+    if features.shape[1:] not in {encoding.shape, (encoding.n_features,)}:
+        raise MtrainError(
+            f"{path}: rows of shape {features.shape[1:]}; training had {encoding.shape}"
+        )
+    return checked_rows(features, np.zeros(len(features), np.int32), str(path), "given")
+
+
+def _read_images(path: Path, encoding: Encoding, memory: int, *, resize: bool) -> Rows:
+    from mtrain.data.images import ENDINGS, read_image
+
+    if len(encoding.shape) == 1:
+        raise MtrainError(f"{path}: a model of arrays predicts an .npz file with the array 'x'")
+    files = [path]
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.suffix.lower() in ENDINGS)
+    if not files:
+        raise MtrainError(f"{path}: no images ({', '.join(sorted(ENDINGS))}) in this folder")
+    check_memory(len(files) * encoding.n_features, memory, str(path))
+    features = np.stack([read_image(file, encoding.shape, resize=resize) for file in files])
+    return _unlabelled(features, [str(f.relative_to(path)) if f != path else f.name for f in files])
+
+
+def _unlabelled(features: Table | np.ndarray, names: Sequence[str] | None = None) -> Rows:
+    n = len(features)
+    return Rows(
+        features,
+        np.zeros(n, np.int32),
+        np.arange(n),
+        names=None if names is None else np.array(names),
+    )
