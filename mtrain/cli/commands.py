@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 import mtrain
-from mtrain.errors import UsageError
+from mtrain.errors import MtrainError, UsageError
 from mtrain.report.text import inert
 
 if TYPE_CHECKING:
@@ -54,6 +54,10 @@ class FormatChoice(StrEnum):
     pdf = "pdf"
 
 
+ConfigFile = Annotated[
+    Path,
+    typer.Argument(metavar="CONFIG", help="The experiment, a YAML file.", show_default=False),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="KEY=VALUE", help="Settings that replace those of the config."),
@@ -105,10 +109,7 @@ def mtrain_command(
 
 @app.command()
 def fit(
-    config_file: Annotated[
-        Path,
-        typer.Argument(metavar="CONFIG", help="The experiment, a YAML file.", show_default=False),
-    ],
+    config_file: ConfigFile,
     overrides: Overrides = None,
     out: Annotated[
         Path | None,
@@ -192,6 +193,29 @@ def _train(settings: Settings, *, quiet: bool, as_json: bool, **how: Any) -> int
                 _print_report(run.report, stdout)
             print(f"run: {run.path}", file=stdout)
     return 0 if run.stopped_by is None else 128 + run.stopped_by
+
+
+@app.command()
+def check(
+    config_file: ConfigFile,
+    overrides: Overrides = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors.")] = False,
+) -> None:
+    """Look at an experiment's settings and data before it is trained."""
+    from mtrain.check import check as use_case
+    from mtrain.config.load import parse_overrides, read_settings
+
+    settings = read_settings(config_file, parse_overrides(overrides or []))
+    config = settings.validate()
+    with settings.located():
+        inspection = use_case(config)
+
+    from mtrain.report.inspection import print_inspection
+
+    with _stdout() as stdout:
+        print_inspection(inspection, config, stdout)
+    if strict and inspection.warnings:
+        raise MtrainError(f"--strict: {len(inspection.warnings)} warnings")
 
 
 @app.command()

@@ -32,6 +32,11 @@ class _Optimizer(Section):
     global_clipnorm: Positive | None = None
     """Largest norm of all gradients together; null: no limit."""
 
+    @property
+    def slots(self) -> int:
+        """How many numbers it remembers of each parameter."""
+        return 0
+
     @model_validator(mode="after")
     def _one_clipping(self) -> _Optimizer:
         chosen = [
@@ -58,6 +63,11 @@ class SGD(_Optimizer):
     nesterov: bool = False
     """Nesterov's momentum: the gradient is that of the point ahead."""
 
+    @property
+    def slots(self) -> int:
+        """The running mean of steps, where there is momentum."""
+        return int(self.momentum > 0)
+
     @model_validator(mode="after")
     def _nesterov_needs_momentum(self) -> SGD:
         if self.nesterov and self.momentum == 0:
@@ -82,6 +92,11 @@ class RMSprop(_Optimizer):
     centered: bool = False
     """Divide by the gradients' estimated variance instead of their uncentred second moment."""
 
+    @property
+    def slots(self) -> int:
+        """Running means of squared gradients, of gradients, of steps."""
+        return 1 + int(self.momentum > 0) + int(self.centered)
+
 
 class _AdaptiveMoments(_Optimizer):
     beta_1: Share = 0.9
@@ -95,6 +110,11 @@ class _AdaptiveMoments(_Optimizer):
 
     amsgrad: bool = False
     """Divide by the largest running mean so far."""
+
+    @property
+    def slots(self) -> int:
+        """Running means of gradients and of their squares, and the largest of these."""
+        return 2 + int(self.amsgrad)
 
 
 class Adam(_AdaptiveMoments):

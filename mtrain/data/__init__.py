@@ -46,23 +46,17 @@ def load_dataset(
     all data are split. Raises `MtrainError` for data that is missing, damaged, or does not fit the
     config.
     """
-    source = read_source(
+    source = read_checked(
         config, memory=memory, encoding=encoding, progress=progress, download=download
     )
     classes = source.classes if config.classes is None else config.classes
-    _check_labels(source, config, len(classes))
     sha256 = _fingerprint(source)
     if source.test is None and unsplit_unless not in {None, sha256}:
         splits = {"test": source.train}
     else:
         splits = split_source(source, config)
     if encoding is None:
-        encoding = learn_encoding(
-            splits["train"],
-            divisor=_divisor(source, config),
-            standard=_is_standard(source, config),
-            missing=_filled(config),
-        )
+        encoding = learn(source, config, splits["train"])
     encoded = {name: encode(rows, encoding, source.where) for name, rows in splits.items()}
     unknown = {name: unknown for name, (_, unknown) in encoded.items()}
     return Dataset(
@@ -88,7 +82,7 @@ def dataset_shape(config: SourceConfig, *, memory: int = 4_000_000_000) -> tuple
     return dataset.encoding.n_features, len(dataset.classes)
 
 
-def read_source(
+def read_checked(
     config: SourceConfig,
     *,
     memory: int,
@@ -96,7 +90,30 @@ def read_source(
     progress: bool = False,
     download: bool = False,
 ) -> Source:
-    """The data set that `config` names, as it is; columns of a table as `encoding` has them."""
+    """The data set that `config` names, with labels of its classes; as for `load_dataset`."""
+    source = _read(config, memory, encoding, progress=progress, download=download)
+    _check_labels(source, config, len(config.classes or source.classes))
+    return source
+
+
+def learn(source: Source, config: SourceConfig, train: Rows) -> Encoding:
+    """What is to be learned from the training rows, as the config says."""
+    return learn_encoding(
+        train,
+        divisor=_divisor(source, config),
+        standard=_is_standard(source, config),
+        missing=_filled(config),
+    )
+
+
+def _read(
+    config: SourceConfig,
+    memory: int,
+    encoding: Encoding | None,
+    *,
+    progress: bool,
+    download: bool,
+) -> Source:
     if isinstance(config, DigitsConfig):
         from mtrain.data.digits import read_digits
 
@@ -131,16 +148,18 @@ def split_source(source: Source, config: SourceConfig) -> dict[str, Rows]:
     elif config.test is not None:
         problem = f"{source.where} brings a test split of its own"
         raise SettingError((("dataset", "test"), problem))
-    splits = {"test": test}
-    if (validation := config.validation) is not None:
+    if (validation := config.validation) is None:
+        val = None
+    else:
         section = ("dataset", "validation")
         if val is None:
             train, val = split_off(train, validation.size, validation.how, config.seed, section)
         elif validation.model_copy(update={"samples": None}) != ValidationConfig():
             problem = f"{source.where} brings a validation split of its own, of which only samples"
             raise SettingError((section, f"{problem} can be drawn"))
-        splits["val"] = draw(val, validation.samples, config.seed, section)
-    return {"train": draw(train, config.samples, config.seed, ("dataset",)), **splits}
+        val = draw(val, validation.samples, config.seed, section)
+    train = draw(train, config.samples, config.seed, ("dataset",))
+    return {"train": train, **({} if val is None else {"val": val}), "test": test}
 
 
 def _divisor(source: Source, config: SourceConfig) -> float | None:

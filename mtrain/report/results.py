@@ -34,7 +34,7 @@ class _Console(Console):
         raise BrokenPipeError
 
 
-def _console(stream: TextIO) -> Console:
+def make_console(stream: TextIO) -> Console:
     """As wide as the terminal or COLUMNS; a file or a pipe has no width to fit into."""
     fits = stream.isatty() or "COLUMNS" in os.environ
     return _Console(file=stream, highlight=False, width=None if fits else WIDTH_OF_A_FILE)
@@ -43,7 +43,7 @@ def _console(stream: TextIO) -> Console:
 def print_report(report: Report, stream: TextIO) -> None:
     """Precision, recall and F1 of every class with 95 % intervals, and the baseline beside them."""
     metrics = report.metrics
-    console = _console(stream)
+    console = make_console(stream)
     intervals = console.width >= WIDTH_OF_INTERVALS
     shown = _with_interval if intervals else _alone
     table = Table(box=None, pad_edge=False)
@@ -92,7 +92,7 @@ def print_layers(layers: Sequence[Layer], stream: TextIO) -> None:
         table.add_row(layer.name, layer.kind, f"({shape})", f"{layer.parameters:,}")
     total = sum(layer.parameters for layer in layers)
     trainable = sum(layer.trainable for layer in layers)
-    console = _console(stream)
+    console = make_console(stream)
     console.print(table)
     console.print(f"{total:,} parameters, {trainable:,} of them trainable")
 

@@ -1,0 +1,63 @@
+"""What `mtrain check` prints."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, TextIO
+
+from rich.table import Table
+from rich.text import Text
+
+from mtrain.report.results import make_console
+from mtrain.report.text import inert
+
+if TYPE_CHECKING:
+    from mtrain.config.schema import Config
+    from mtrain.data.inspection import Inspection
+    from mtrain.records import Encoding
+
+
+def print_inspection(inspection: Inspection, config: Config, stream: TextIO) -> None:
+    """Rows of every class in every split, what the inputs are, and what the model will be."""
+    console = make_console(stream)
+    console.print(Text(f"{config.dataset.name}: {inert(inspection.source)}"))
+    console.print(Text(_inputs(inspection.encoding)))
+    table = Table(box=None, pad_edge=False)
+    table.add_column("class", no_wrap=True, overflow="ellipsis")
+    for split in inspection.counts:
+        table.add_column(split, justify="right", no_wrap=True)
+    for k, name in enumerate(inspection.classes):
+        counts = (f"{counts[k]:,}" for counts in inspection.counts.values())
+        table.add_row(Text(inert(name)), *counts)
+    table.add_section()
+    totals = (f"{counts.sum():,}" for counts in inspection.counts.values())
+    table.add_row("rows", *totals, style="bold")
+    console.print(table)
+    n_features, n_classes = inspection.encoding.n_features, len(inspection.classes)
+    sizes = [n_features, *config.model.hidden, 1 if n_classes == 2 else n_classes]
+    parameters = config.model.parameters(n_features, n_classes)
+    arrays = 2 + config.optimizer.slots
+    console.print(
+        Text(
+            f"model {'-'.join(map(str, sizes))}: {parameters:,} parameters, with gradients and "
+            f"optimizer {_bytes(4 * parameters * arrays)}; the data take "
+            f"{_bytes(inspection.n_bytes)}"
+        )
+    )
+    for warning in inspection.warnings:
+        console.print(Text(f"warning: {inert(warning)}"))
+
+
+def _inputs(encoding: Encoding) -> str:
+    if not encoding.columns:
+        return f"{encoding.n_features:,} inputs, of arrays of shape {encoding.shape}"
+    kinds = Counter(column.kind for column in encoding.columns)
+    columns = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
+    return f"{encoding.n_features:,} inputs, of {len(encoding.columns):,} columns: {columns}"
+
+
+def _bytes(number: int) -> str:
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if number >= size:
+            return f"{number / size:.1f} {unit}"
+    return f"{number} bytes"
