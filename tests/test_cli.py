@@ -16,6 +16,7 @@ from sklearn import metrics as sklearn_metrics
 
 import mtrain
 from mtrain.cli.main import run
+from mtrain.data import load_dataset
 from mtrain.errors import MtrainError, UsageError
 from mtrain.evaluation import _threshold_of
 from mtrain.metrics.history import History
@@ -240,6 +241,62 @@ def thresholded_run(tmp_path_factory):
     )
     assert run(["fit", str(config), "--out", str(folder / "run"), "--quiet"]) == 0
     return folder
+
+
+def test_weights_of_rows_are_in_every_loss_and_in_the_report(tmp_path, monkeypatch, capsys):
+    """A validation and its evaluation agree to the last bit; predictions.npz has the weights."""
+
+    def weighted(*arguments, **options):
+        def with_weights(split):
+            return replace(split, weights=(split.rows % 3).astype(np.float32))
+
+        data = load_dataset(*arguments, **options)
+        splits = {name: with_weights(data.split(name)) for name in ("train", "val", "test")}
+        return replace(data, **splits)
+
+    monkeypatch.setattr("mtrain.train.load_dataset", weighted)
+    monkeypatch.setattr("mtrain.evaluation.load_dataset", weighted)
+    out, config = tmp_path / "run", CONFIGS / "smoke.yaml"
+    assert run(["fit", str(config), "training.save_best=null", "--out", str(out), "--quiet"]) == 0
+    history = json.loads((out / "history.json").read_text())["history"]
+    val = evaluated(capsys, out, "--split", "val")
+    with np.load(out / "evaluation/val/predictions.npz") as file:
+        rows = file["y_true"], file["y_pred"]
+        theirs = sklearn_metrics.accuracy_score(*rows, sample_weight=file["weights"])
+        true = file["probabilities"][np.arange(len(rows[0])), rows[0]].astype(np.float64)
+        assert set(file["weights"]) == {0, 1, 2}
+        loss = np.mean(-np.log(true) * file["weights"])
+
+    assert val["loss"] == history["val_loss"][-1] == pytest.approx(loss, rel=1e-5)
+    assert val["sample_weighted"]["accuracy"] == pytest.approx(theirs, abs=1e-12)
+    assert val["accuracy"] == history["val_accuracy"][-1] == np.mean(rows[0] == rows[1])
+
+
+def test_balanced_weights_find_a_rare_class(tmp_path):
+    """Of 1,000 rows 10 leave: accuracy is best by naming nobody; weighted, most are found."""
+    generator = np.random.default_rng(2)
+    for name, rows in (("train", 1000), ("t10k", 2000)):
+        labels = (generator.permutation(rows) < rows // 100).astype(np.uint8)
+        images = generator.normal(100 + 50 * labels[:, None, None], 50, (rows, 3, 3))
+        write_idx(tmp_path / f"{name}-images-idx3-ubyte", images.clip(0, 255).astype(np.uint8))
+        write_idx(tmp_path / f"{name}-labels-idx1-ubyte", labels)
+    config = tmp_path / "rare.yaml"
+    config.write_text(
+        "dataset: {name: mnist, path: ., classes: [stay, leave]}\n"
+        "model: {hidden: 8}\n"
+        "optimizer: {learning_rate: 0.01}\n"
+        "training: {epochs: 20, save_best: val_recall_macro}\n"
+    )
+    recall = {}
+    for weights in ("null", "balanced"):
+        out = tmp_path / weights
+        arguments = [f"training.class_weight={weights}", "--out", str(out), "--quiet"]
+        assert run(["fit", str(config), *arguments]) == 0
+        metrics = json.loads((out / "evaluation/test/metrics.json").read_text())
+        recall[weights] = metrics["classes"][1]["recall"]
+
+    assert recall["null"] < 0.2
+    assert recall["balanced"] > 0.5
 
 
 def evaluated(capsys, *arguments):

@@ -108,7 +108,9 @@ class TrainingConfig(Section):
 
     class_weight: ClassWeight = None
     """What a row counts in the training loss, by class name, 1 where there is none: `{leave: 10}`;
-    `balanced`: rows / (classes * rows of the class); null: all the same."""
+    `balanced`: rows / (classes * rows of the class); null: all the same. The validation's loss is
+    not weighted by class, and often best after the first epoch; a `save_best` that is after what
+    class weights are is `val_recall_macro`."""
 
     early_stopping: EarlyStoppingConfig | None = None
     """When to stop before the last epoch; null: never."""
