@@ -317,7 +317,7 @@ def test_results_show_the_baseline_and_what_was_not_learned():
         str.split, text.splitlines()
     )
     assert "accuracy 0.990 (x); always 'stay': accuracy 0.990" in text
-    assert "Accuracy is no better than by always answering 'stay'." in text
+    assert "Accuracy is no better than that of always answering 'stay'." in text
     assert "Never predicted: 'leave', though 10 rows are of it" in text
     assert "Undefined: precision of 'leave', never predicted" in text
     assert "chosen on this split" in text
@@ -338,7 +338,7 @@ def test_a_class_that_is_never_right_is_told_from_one_never_predicted():
     lines = conclusions([0, 0, 1], [1, 1, 0], ("a", "b"))
 
     assert lines[1:] == [
-        "Accuracy is worse than by always answering 'a'.",
+        "Accuracy is worse than that of always answering 'a'.",
         "Never rightly predicted: 'a' and 'b', though 3 rows are of them",
     ]
 
@@ -347,7 +347,7 @@ def test_of_many_classes_that_are_not_learned_the_first_are_named():
     """Twelve classes and one answer: a line for all that is alike."""
     lines = conclusions(range(12), [0] * 12, names_of(12))
 
-    assert lines[1] == "Accuracy is no better than by always answering 'class 0'."
+    assert lines[1] == "Accuracy is no better than that of always answering 'class 0'."
     named = ", ".join(f"'class {k}'" for k in range(1, 9))
     assert lines[2] == f"Never predicted: {named} and 3 more, though 11 rows are of them"
     assert lines[3] == f"Undefined: precision of {named} and 3 more, never predicted"
@@ -393,6 +393,22 @@ def test_results_say_how_the_threshold_was_chosen(chosen, line):
     lines = conclusions([0, 1], [0, 1], ("a", "b"), threshold=0.25, threshold_chosen=chosen)
 
     assert lines[0] == line
+
+
+@pytest.mark.parametrize(
+    ("chosen", "what"),
+    [
+        (None, "checkpoint"),
+        ({"by": "f1"}, "threshold"),
+        ({"by": "f1", "failed": "x"}, "checkpoint"),
+    ],
+)
+def test_what_was_chosen_on_a_split_is_named(chosen, what):
+    """A threshold that could not be chosen was not."""
+    options = {"threshold": 0.5, "threshold_chosen": chosen, "selected": True}
+    lines = conclusions([0, 1], [0, 1], ("a", "b"), **options)
+
+    assert lines[-1] == f"The {what} was chosen on this split: its figures are optimistic."
 
 
 def test_the_threshold_chart_shows_what_every_threshold_gives():

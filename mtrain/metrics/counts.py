@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 class ClassCounts:
     """Rows per class, each of shape (K,): hits, false alarms, misses, right rejections.
 
-    Exact, int64; of weighted rows the sums of their weights, float64. Counts of disjoint batches add up to the counts of their union; ratios do not. A ratio 0/0 is
-    undefined: NaN, as with scikit-learn's `zero_division=nan`.
+    Exact, int64; of weighted rows the sums of their weights, float64. Counts of disjoint batches
+    add up to the counts of their union; ratios do not. A ratio 0/0 is undefined: NaN, as with
+    scikit-learn's `zero_division=nan`.
     """
 
     tp: Counts

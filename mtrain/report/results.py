@@ -116,7 +116,7 @@ def _conclusions(metrics: dict[str, Any]) -> Iterator[str]:
         yield f"Every row is of {_quoted(baseline['class'])}: accuracy says little here."
     elif metrics["accuracy"] <= baseline["accuracy"]:
         than = "no better" if metrics["accuracy"] == baseline["accuracy"] else "worse"
-        yield f"Accuracy is {than} than by always answering {_quoted(baseline['class'])}."
+        yield f"Accuracy is {than} than that of always answering {_quoted(baseline['class'])}."
     yield from _not_learned(metrics["classes"])
     undefined: dict[tuple[str, str], list[str]] = {}
     for entry in metrics["undefined"]:
@@ -129,7 +129,8 @@ def _conclusions(metrics: dict[str, Any]) -> Iterator[str]:
     if not data["as_trained_on"]:
         yield f"These are not the data of the training: {inert(data['source'])}"
     if metrics["selected"]:
-        what = "threshold" if "threshold_chosen" in metrics else "checkpoint"
+        chosen = metrics.get("threshold_chosen", {"failed": "by no rule"})
+        what = "checkpoint" if "failed" in chosen else "threshold"
         yield f"The {what} was chosen on this split: its figures are optimistic."
 
 
