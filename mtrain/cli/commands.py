@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
@@ -17,7 +18,7 @@ from mtrain.errors import MtrainError, UsageError
 from mtrain.report.text import inert
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from mtrain.config.load import Settings
     from mtrain.metrics.report import Report
@@ -209,13 +210,46 @@ def check(
     config = settings.validate()
     with settings.located():
         inspection = use_case(config)
+    errors: tuple[str, ...] = ()
+    if strict:
+        inspection, errors = replace(inspection, warnings=()), inspection.warnings
 
     from mtrain.report.inspection import print_inspection
 
     with _stdout() as stdout:
         print_inspection(inspection, config, stdout)
-    if strict and inspection.warnings:
-        raise MtrainError(f"--strict: {len(inspection.warnings)} warnings")
+    if errors:
+        raise MtrainError("\n".join(errors))
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The config to write.")] = Path(
+        "config.yaml"
+    ),
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="The data it is for, a file or a folder.", exists=True),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Of a table, the column of the labels. [label, target or class; else the last]",
+        ),
+    ] = None,
+) -> None:
+    """Write a commented config to begin with."""
+    from mtrain.init import init as use_case
+
+    def choose(columns: Sequence[str], likely: str) -> str:
+        if target is not None or not (sys.stdin.isatty() and sys.stdout.isatty()):
+            return target or likely
+        names = ", ".join(inert(column) for column in columns)
+        return str(typer.prompt(f"Which column is the label? There is {names}", likely))
+
+    use_case(file, data, choose)
+    print(f"config: {file}")
 
 
 @app.command()

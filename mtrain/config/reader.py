@@ -84,6 +84,14 @@ def dump(data: Any) -> str:
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
+def dump_inline(value: Any) -> str:
+    """One value as `dump` would write it, on one line."""
+    text: str = yaml.dump(
+        [value], Dumper=_Dumper, default_flow_style=True, allow_unicode=True, width=math.inf
+    )
+    return text.strip()[1:-1]
+
+
 @dataclass
 class _Builder:
     """Plain data from parser events: no tags, no aliases, nothing that could run or grow."""

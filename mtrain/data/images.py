@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from mtrain.config.dataset import class_names
 from mtrain.data.files import check_memory
@@ -88,6 +88,17 @@ def list_images(folder: Path) -> list[Path]:
     """The images right in `folder`, sorted by name."""
     images = (path for path in folder.iterdir() if path.suffix.lower() in ENDINGS)
     return sorted(path for path in images if not path.name.startswith(".") and path.is_file())
+
+
+def image_facts(file: Path) -> tuple[tuple[int, int], bool]:
+    """Height and width of an image, and whether it is gray; raises `MtrainError` as `read_image`."""
+    try:
+        with Image.open(file, formats=FORMATS) as image:
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+            size = image.size if turned else image.size[::-1]
+            return size, image.mode in {"1", "L", "LA"}
+    except (OSError, SyntaxError, ValueError) as error:
+        raise MtrainError(f"{file}: no {', '.join(FORMATS)} that can be read: {error}") from error
 
 
 def _decoded(file: Path) -> Image.Image:

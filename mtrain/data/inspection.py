@@ -103,7 +103,7 @@ def _column_warnings(columns: Mapping[str, Values], labels: NDArray[np.int32]) -
                 f"column {name!r} has {len(distinct):,} categories in {len(values):,} rows, each "
                 "an input of its own; is it a name or a number of the row?"
             )
-        if column.kind == "number" and len(values) > 2 and (np.diff(column.values) == 1).all():
+        if column.counts_rows:
             yield f"column {name!r} counts the rows"
         pairs = np.unique(codes.astype(np.int64) * (labels.max() + 1) + labels)
         if len(distinct) == len(pairs) == len(np.unique(labels)):
@@ -161,7 +161,8 @@ def _comparable(column: Values) -> NDArray[np.int64]:
         numbers: NDArray[np.int64] = (column.values + 0.0).view(np.int64)
         return numbers
     texts = [int.from_bytes(_digest(text.encode())[:7]) for text in column.categories]
-    return np.array([*texts, -1], np.int64)[column.values]
+    codes: NDArray[np.int64] = np.array([*texts, -1], np.int64)[column.values]
+    return codes
 
 
 def _digest(values: Any) -> bytes:

@@ -34,6 +34,12 @@ class Values:
         """Where there is no value; shape (N,)."""
         return np.isnan(self.values) if self.kind == "number" else self.values < 0
 
+    @property
+    def counts_rows(self) -> bool:
+        """Whether each number is that before it and one."""
+        values = self.values
+        return self.kind == "number" and len(values) > 2 and bool((np.diff(values) == 1).all())
+
 
 @dataclass(frozen=True, eq=False)
 class Table:

@@ -1,0 +1,216 @@
+"""What a file or folder looks like, as the dataset section of a config."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mtrain.data import read_checked
+from mtrain.errors import MtrainError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from mtrain.config.sources import SourceConfig
+    from mtrain.data.columns import RawTable
+    from mtrain.data.table import Values
+
+LABELS = ("label", "target", "class")
+"""Names by which a column of labels is known, in this order."""
+
+LARGEST_IMAGE = 64
+"""Height and width proposed at most, where images differ in size."""
+
+MOST_CLASSES = 30
+"""Whose names are proposed as well."""
+
+FEWEST_STRATIFIED = 5
+"""Rows of a class that three stratified splits need for each to have one."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Settings of a dataset section, and why."""
+
+    settings: dict[str, Any]
+    reasons: dict[str, str]
+    """By setting, where there is something to say."""
+
+
+def propose_source(path: Path, choose: Callable[[Sequence[str], str], str]) -> Proposal:
+    """The settings by which the file or folder at `path` can be trained on.
+
+    `choose` is asked which of a table's columns is the target, and given the likeliest. Raises
+    `MtrainError` for what is no data of any known kind.
+    """
+    kind = _kind(path)
+    if kind in {"csv", "parquet"}:
+        return _table(path, kind, choose)
+    if kind == "images":
+        return _images(path)
+    if kind == "npz":
+        return _npz(path)
+    return Proposal({"name": kind, "path": str(path)}, {})
+
+
+def propose_splits(config: SourceConfig, memory: int) -> tuple[int, dict[str, Any]]:
+    """How many rows there are to train on, and what reading them tells of classes and splits."""
+    source = read_checked(config, memory=memory)
+    settings: dict[str, Any] = {}
+    if len(source.classes) <= MOST_CLASSES:
+        settings["classes"] = list(source.classes)
+    fewest = np.bincount(source.train.labels)
+    if fewest[fewest > 0].min() >= FEWEST_STRATIFIED:
+        return len(source.train), settings
+    split = {"size": 0.2, "how": "random"}
+    absent = {"validation": source.val, "test": source.test}
+    settings |= {name: split for name, rows in absent.items() if rows is None}
+    return len(source.train), settings
+
+
+def likely_target(columns: Sequence[str]) -> str:
+    """The column called `label`, `target` or `class`, in any case; else the last."""
+    by_name = {name.lower(): name for name in reversed(columns)}
+    return next((by_name[label] for label in LABELS if label in by_name), columns[-1])
+
+
+def _kind(path: Path) -> str:
+    from mtrain.data.idx import FILES, idx_file
+    from mtrain.data.images import ENDINGS
+    from mtrain.data.inputs import TABLES
+
+    if path.is_dir():
+        if any(idx_file(path, name) for name in FILES["training"]):
+            return "idx"
+        if any(file.suffix.lower() in ENDINGS for file in path.rglob("*")):
+            return "images"
+    endings = {ending: kind for kind, some in TABLES.items() for ending in some} | {".npz": "npz"}
+    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        if file.suffix.lower() in endings:
+            return endings[file.suffix.lower()]
+    raise MtrainError(
+        f"{path}: no data of a known kind: a file that ends in {', '.join(endings)}, a folder of "
+        "them, of IDX files, or with a folder of images for each class"
+    )
+
+
+def _table(path: Path, kind: str, choose: Callable[[Sequence[str], str], str]) -> Proposal:
+    from mtrain.data.columns import read_column
+    from mtrain.data.tables import COLUMNS
+
+    names = COLUMNS[kind](str(path))
+    target = choose(names, likely_target([name for name in names if name]))
+    if target not in names:
+        raise MtrainError(f"{path}: no column {target!r}; there is {', '.join(names)}")
+    table, left_out = _readable_columns(path, kind, names)
+    labels, _ = read_column(table.columns[target], "text", typed=table.typed)
+    _check_labels(path, target, labels)
+    categorical, missing = [], False
+    for name in table.columns.keys() - {target}:
+        values, wrong = read_column(table.columns[name], None, typed=table.typed)
+        if (why := _why_not(values)) is not None:
+            left_out[name] = why
+            continue
+        missing = missing or bool((values.missing & ~wrong).any())
+        if wrong.any():
+            categorical.append(name)
+    features = [name for name in names if name != target and name not in left_out]
+    if not features:
+        raise MtrainError(f"{path}: there is no column but {target!r} to learn from")
+    settings: dict[str, Any] = {"name": kind, "path": str(path), "target": target}
+    whys = "; ".join(f"{name!r} {why}" for name, why in left_out.items())
+    reasons = {
+        "target": "the column of the labels",
+        "features": f"left out: {whys}",
+        "categorical": "numbers and text mixed",
+        "missing": "values are missing; mean, median, zero or drop",
+    }
+    if left_out:
+        settings["features"] = features
+    if categorical:
+        settings["categorical"] = sorted(categorical)
+    if labels.missing.any() or missing:
+        settings["missing"] = "drop" if labels.missing.any() else "median"
+    return Proposal(settings, reasons)
+
+
+def _check_labels(path: Path, target: str, labels: Values) -> None:
+    different, rows = len(labels.categories), len(labels.values)
+    if rows == 0:
+        raise MtrainError(f"{path}: there is no row to train on")
+    if different > max(20, rows // 2):
+        raise MtrainError(
+            f"{path}: column {target!r} has {different:,} different values in {rows:,} rows, which "
+            "are no classes; name another by --target"
+        )
+
+
+def _readable_columns(
+    path: Path, kind: str, names: Sequence[str]
+) -> tuple[RawTable, dict[str, str]]:
+    """The columns that can be read, and of the others why not."""
+    from mtrain.data.tables import READERS
+
+    read = READERS[kind]
+    unlimited = 10**18
+    if kind == "csv":
+        named = [name for name in names if name]
+        return read(str(path), named, unlimited), {
+            name: "has no name" for name in names if not name
+        }
+    columns, refused, table = {}, {}, None
+    for name in names:
+        try:
+            table = read(str(path), [name], unlimited)
+            columns[name] = table.columns[name]
+        except MtrainError as error:
+            refused[name] = str(error).partition(f"column {name!r} ")[2].partition(";")[0]
+    if table is None:
+        raise MtrainError(f"{path}: there is no column of numbers or text")
+    return type(table)(columns, table.typed, table.where, table.place), refused
+
+
+def _why_not(column: Values) -> str | None:
+    """Why a column is nothing to learn from; None: it is."""
+    if column.missing.all():
+        return "is empty"
+    if len(column.categories) > max(20, len(column.values) // 2):
+        return f"has {len(column.categories):,} different texts"
+    return "counts the rows" if column.counts_rows else None
+
+
+def _images(path: Path) -> Proposal:
+    from mtrain.data.images import ENDINGS, image_facts
+
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in ENDINGS)
+    facts = [image_facts(file) for file in files]
+    sizes = Counter(size for size, _ in facts)
+    gray = all(is_gray for _, is_gray in facts)
+    settings: dict[str, Any] = {"name": "images", "path": str(path)}
+    reasons = {"color": "every image is gray" if gray else "or gray"}
+    if len(sizes) == 1:
+        settings["size"] = list(next(iter(sizes)))
+        reasons["size"] = "height and width of every image"
+    else:
+        settings["size"] = [
+            min(LARGEST_IMAGE, round(statistics.median(size[axis] for size, _ in facts)))
+            for axis in (0, 1)
+        ]
+        reasons["size"] = f"height and width to which they are brought; there are {len(sizes):,}"
+    settings["color"] = "gray" if gray else "rgb"
+    return Proposal(settings, reasons)
+
+
+def _npz(path: Path) -> Proposal:
+    from mtrain.data.npz import read_members
+
+    arrays = read_members(path)
+    settings = {"name": "npz", "path": str(path)}
+    if any(name in arrays for name in ("weights", "weights_train")):
+        settings["weights"] = "weights"
+    return Proposal(settings, {"weights": "what each row counts"})

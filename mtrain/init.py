@@ -1,0 +1,84 @@
+"""Write a config to begin with, for the data that somebody has."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import TYPE_CHECKING, Any
+
+from mtrain.config.load import load_config
+from mtrain.config.reader import dump_inline
+from mtrain.data.proposal import propose_source, propose_splits
+from mtrain.errors import MtrainError
+from mtrain.report.text import inert
+from mtrain.run.files import write_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+EXAMPLE = {"name": "digits"}
+
+BATCHES = ((1_000, 16), (10_000, 32), (100_000, 128), (math.inf, 512))
+"""Rows below which a batch of so many is proposed."""
+
+STEPS = 5_000
+"""Of training that are proposed, early stopping aside."""
+
+
+def init(file: Path, data: Path | None, choose: Callable[[Sequence[str], str], str]) -> None:
+    """Write a commented config to `file`, for scikit-learn's digits or for the data at `data`.
+
+    `choose` is asked which of a table's columns is the target, and given the likeliest. Raises
+    `MtrainError` for a file that is there already, and for data that cannot be trained on.
+    """
+    if file.exists():
+        raise MtrainError(f"{file}: is there already; name another file")
+    if data is None:
+        settings: dict[str, Any] = dict(EXAMPLE)
+        reasons = {"name": "or mnist, fashion_mnist, csv, parquet, npz, idx, images"}
+        rows = 1797
+    else:
+        proposal = propose_source(data.absolute(), choose)
+        settings, reasons = proposal.settings, proposal.reasons
+        config = load_config({"dataset": settings}, {})
+        rows, read = propose_splits(config.dataset, config.training.memory_bytes)
+        settings |= read
+        rare = "a class is too rare to be in every split"
+        reasons |= {"classes": "in index order", "validation": rare, "test": rare}
+        settings["path"] = _relative(data, file)
+    write_text(file, "\n".join(_lines(settings, reasons, rows)) + "\n")
+
+
+def _relative(data: Path, file: Path) -> str:
+    """The path as it is read in the config: from the folder of the file, if it is near."""
+    relative = os.path.relpath(data, file.parent)
+    return str(data.absolute()) if relative.startswith("../..") else relative
+
+
+def _lines(settings: Mapping[str, Any], reasons: Mapping[str, str], rows: int) -> Iterator[str]:
+    yield "# Every setting that is not here has its default: `mtrain fit` writes all of them into"
+    yield "# config.yaml. `mtrain check` looks at the data before anything is trained."
+    yield "dataset:"
+    for key, value in settings.items():
+        yield _commented(f"  {key}: {dump_inline(value)}", reasons.get(key))
+    if "validation" not in settings:
+        yield "  # validation: {size: 0.2, how: stratified}   # a share of the rows, or a number"
+    batch = next(size for most, size in BATCHES if rows < most)
+    epochs = min(200, max(10, round(STEPS / math.ceil(0.64 * rows / batch))))
+    yield "model:"
+    yield _commented(f"  hidden: {64 if rows < 5_000 else '128x2'}", "units: 64, 128x2, [256, 64]")
+    yield "optimizer:"
+    yield "  name: adam"
+    yield "  learning_rate: 0.001"
+    yield "metrics: [accuracy, precision, recall, f1]"
+    yield "training:"
+    yield f"  epochs: {epochs}"
+    yield f"  batch_size: {batch}"
+    yield "  early_stopping:"
+    yield f"    patience: {max(5, epochs // 10)}"
+    yield _commented("  # class_weight: balanced", "where a class is rare")
+
+
+def _commented(line: str, comment: str | None) -> str:
+    return line if comment is None else f"{line}   # {inert(comment)}"
