@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from mtrain.metrics.history import History
     from mtrain.records import Shapes
 
-FREE = ("name", "checkpoint.", "dataset.path", "training.epochs")
+FREE = (
+    *("name", "checkpoint.", "dataset.path", "dataset.test_path", "training.epochs"),
+    "training.memory",
+)
 """Settings, or sections, that change no figure of an epoch. That the data are the same, wherever
 they lie, is for their hash to say."""
 

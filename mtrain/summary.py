@@ -33,7 +33,10 @@ def summarize(path: Path, overrides: Mapping[str, Any]) -> list[Layer]:
         from mtrain.data import dataset_shape
 
         config = load_config(path, overrides)
-        model, (n_features, n_classes) = config.model, dataset_shape(config.dataset)
+        model, (n_features, n_classes) = (
+            config.model,
+            dataset_shape(config.dataset, memory=config.training.memory_bytes),
+        )
 
     from mtrain.engine.backend import load_tensorflow
 

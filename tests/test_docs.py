@@ -47,8 +47,12 @@ def test_every_case_of_what_can_go_wrong_names_tests_that_exist():
         assert [name for name in names if f"def {name}(" not in tests] == [], number
 
 
-def blocks(page, language):
-    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+FENCE = r"^```(\w+)\n(.*?)^```"
+
+
+def run(command):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, f"{shlex.join(command)}\n{done.stderr}"
 
 
 @pytest.fixture
@@ -66,24 +70,14 @@ def checkout(tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_examples_run(page, checkout):
-    """Every `mtrain` line of a console block, in order; those on real data where it is."""
-    for block in blocks(page, "console"):
-        for line in re.findall(r"^\$ (mtrain .*)$", block, re.MULTILINE):
-            if "=data/" in line and not (checkout / "data").exists():
-                continue
-            done = subprocess.run(
-                shlex.split(line), capture_output=True, text=True, timeout=300, check=False
-            )
-            assert done.returncode == 0, f"{line}\n{done.stderr}"
-    for block in blocks(page, "python"):
-        done = subprocess.run(
-            [sys.executable, "-c", block], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"{block}\n{done.stderr}"
-    for number, block in enumerate(blocks(page, "yaml")):
-        config = checkout / f"example-{number}.yaml"
-        config.write_text(block)
-        done = subprocess.run(
-            ["mtrain", "summary", str(config)], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"{block}\n{done.stderr}"
+    """All, in order: those on real data where it is."""
+    for language, block in re.findall(FENCE, page.read_text(), re.MULTILINE | re.DOTALL):
+        if language == "python":
+            run([sys.executable, "-c", block])
+        elif language == "console":
+            for line in re.findall(r"^\$ (mtrain .*)$", block, re.MULTILINE):
+                if "=data/" not in line or (checkout / "data").exists():
+                    run(shlex.split(line))
+        elif language == "yaml":
+            (checkout / "example.yaml").write_text(block)
+            run(["mtrain", "summary", "example.yaml"])
