@@ -38,6 +38,10 @@ def problems(settings, **overrides):
             "optimizer.momentum: unknown setting; it is of sgd, rmsprop, not of adam",
         ),
         (
+            {"optimizer": {"momentum": 0.9}},
+            "optimizer.momentum: unknown setting; it is of sgd, rmsprop, not of adam",
+        ),
+        (
             {"optimizer": {"learning_rat": 0.1}},
             "optimizer.learning_rat: unknown setting; did you mean 'learning_rate'?",
         ),

@@ -142,7 +142,7 @@ def _named_optimizer(value: Any) -> Any:
 
 
 OptimizerConfig = Annotated[
-    SGD | RMSprop | Adam | AdamW,
+    Adam | AdamW | SGD | RMSprop,
     Field(discriminator="name"),
     BeforeValidator(_named_optimizer),
 ]
