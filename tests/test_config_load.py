@@ -421,6 +421,7 @@ def test_problems_found_later_get_their_line_too(tmp_path):
         ("Recall", "recall"),
         ("SparseCategoricalAccuracy", "accuracy"),
         ("top_k_accuracy_score", "top_k"),
+        ("Top-K Accuracy Score", "top_k"),
         ("roc_auc_score", "roc_auc"),
     ],
 )

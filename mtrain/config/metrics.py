@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, model_serializer, model_validator
 
-from mtrain.config.names import AVERAGES, METRIC_ALIASES, METRICS, RANKING_METRICS, RATIO_METRICS
+from mtrain.config.names import (
+    AVERAGES,
+    METRIC_ALIASES,
+    METRICS,
+    RANKING_METRICS,
+    RATIO_METRICS,
+    canonical,
+)
 from mtrain.config.section import Count, InvalidSettingError, ListOf, Section, known_name
 
 
 def _metric_name(name: Any) -> Any:
     """The metric's name here; those of scikit-learn and Keras are taken, too."""
-    letters = {alias.replace("_", ""): metric for alias, metric in METRIC_ALIASES.items()}
     if isinstance(name, str):
-        name = letters.get(name.lower().replace("_", ""), name)
+        with suppress(ValueError):
+            return METRIC_ALIASES[canonical(name, METRIC_ALIASES)]
     return known_name(name, METRICS)
 
 
