@@ -1,18 +1,16 @@
-"""Write the pages that come from the code: docs/commands.md and docs/configuration.md.
+"""Write what comes from the code: docs/commands.md, docs/configuration.md, configs/schema.json.
 
     python docs/build.py
 
-A test fails where they are not what the code says.
+A test fails where one is not what the code says.
 """
 
 from __future__ import annotations
 
-import ast
 import inspect
 import os
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
@@ -21,6 +19,7 @@ from pydantic_core import PydanticUndefined
 
 from mtrain.cli.commands import app
 from mtrain.config.dataset import DatasetConfig, TestConfig, ValidationConfig
+from mtrain.config.json_schema import config_schema, setting_texts
 from mtrain.config.metrics import MetricConfig
 from mtrain.config.names import ACTIVATIONS, LOSSES, METRICS
 from mtrain.config.optimizers import SGD, Adam, AdamW, RMSprop
@@ -28,11 +27,12 @@ from mtrain.config.schedules import SCHEDULES
 from mtrain.config.schema import Config
 from mtrain.config.section import Section
 from mtrain.config.sources import SOURCES
+from mtrain.run.files import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DOCS = Path(__file__).parent
+ROOT = Path(__file__).parents[1]
 
 OPTIMIZERS: tuple[type[Section], ...] = (SGD, RMSprop, Adam, AdamW)
 
@@ -40,14 +40,15 @@ OPTIMIZERS: tuple[type[Section], ...] = (SGD, RMSprop, Adam, AdamW)
 def main() -> None:
     """Write every page."""
     for name, text in pages().items():
-        (DOCS / name).write_text(text, encoding="utf-8")
+        (ROOT / name).write_text(text, encoding="utf-8")
 
 
 def pages() -> dict[str, str]:
-    """Name and text of each page."""
+    """Path in the repository and text of each page."""
     return {
-        "commands.md": "\n".join(_commands()) + "\n",
-        "configuration.md": "\n".join(_configuration()) + "\n",
+        "docs/commands.md": "\n".join(_commands()) + "\n",
+        "docs/configuration.md": "\n".join(_configuration()) + "\n",
+        "configs/schema.json": json_text(config_schema()),
     }
 
 
@@ -145,7 +146,7 @@ def _section(section: type[Section], prefix: str) -> Iterator[str]:
 
 
 def _settings(section: type[Section], prefix: str, left_out: set[str]) -> Iterator[str]:
-    texts = _texts(section)
+    texts = setting_texts(section)
     for key, setting in section.model_fields.items():
         if key in left_out:
             continue
@@ -175,25 +176,6 @@ def _inner_section(annotation: Any) -> type[Section] | None:
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return annotation
     return next(filter(None, map(_inner_section, get_args(annotation))), None)
-
-
-def _texts(section: type[Section]) -> dict[str, str]:
-    """The docstring under each setting, the bases' first."""
-    found: dict[str, str] = {}
-    for base in reversed(section.__mro__):
-        if not (isinstance(base, type) and issubclass(base, Section) and base is not Section):
-            continue
-        tree = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]
-        assert isinstance(tree, ast.ClassDef)
-        for statement, text in zip(tree.body, tree.body[1:], strict=False):
-            if (
-                isinstance(statement, ast.AnnAssign)
-                and isinstance(statement.target, ast.Name)
-                and isinstance(text, ast.Expr)
-                and isinstance(text.value, ast.Constant)
-            ):
-                found[statement.target.id] = " ".join(str(text.value.value).split())
-    return found
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def build_module():
 def test_pages_that_come_from_the_code_are_what_it_says():
     """`make docs` writes them anew: every command with its help, every setting."""
     for name, text in build_module().pages().items():
-        assert (ROOT / "docs" / name).read_text() == text, f"docs/{name}: run `make docs`"
+        assert (ROOT / name).read_text() == text, f"{name}: run `make docs`"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

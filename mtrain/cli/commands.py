@@ -353,6 +353,15 @@ def summary(
         print_layers(layers, stdout)
 
 
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a config, for editors."""
+    from mtrain.config.json_schema import config_schema
+
+    with _stdout() as stdout:
+        _print_json(config_schema(), stdout)
+
+
 @contextmanager
 def _stdout() -> Iterator[TextIO]:
     """Standard output for results; whoever closed it, as `head` does, or left has had enough."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator
+from annotated_types import Gt, Lt
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from mtrain.config.section import Count, ListOf, Section, Seed, shown
 
@@ -21,6 +22,11 @@ def _size(value: Any) -> int | float:
         f"must be rows (at least 1) or a fraction (above 0, below 1), got {shown(value)}"
     )
 
+
+_Fraction = Annotated[float, Gt(0), Lt(1)]
+RowsOrFraction = Annotated[
+    int | float, BeforeValidator(_size, json_schema_input_type=Count | _Fraction)
+]
 
 LONGEST_NAME = 255
 """Characters, of a class or a run."""
@@ -44,13 +50,28 @@ def class_names(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
-Names = Annotated[tuple[str, ...], ListOf, AfterValidator(class_names)]
+_ClassName = Annotated[
+    str,
+    Field(
+        json_schema_extra={
+            "maxLength": LONGEST_NAME,
+            "pattern": r"\S",
+            "not": {"enum": sorted(RESERVED_CLASSES)},
+        }
+    ),
+]
+Names = Annotated[
+    tuple[_ClassName, ...],
+    ListOf,
+    AfterValidator(class_names),
+    Field(json_schema_extra={"minItems": 2, "uniqueItems": True}),
+]
 
 
 class ValidationConfig(Section):
     """Rows of the training data set apart, to be looked at after each epoch."""
 
-    size: Annotated[int | float, BeforeValidator(_size)] = 0.2
+    size: RowsOrFraction = 0.2
     """Rows, or a fraction of them."""
 
     how: Literal["tail", "random", "stratified"] = "stratified"
@@ -63,7 +84,7 @@ class ValidationConfig(Section):
 class TestConfig(Section):
     """Rows set apart for the test, where the data brings no test split of its own."""
 
-    size: Annotated[int | float, BeforeValidator(_size)] = 0.2
+    size: RowsOrFraction = 0.2
     """Rows, or a fraction of them."""
 
     how: Literal["tail", "random", "stratified"] = "stratified"

@@ -15,7 +15,7 @@ from mtrain.config.names import (
     RATIO_METRICS,
     canonical,
 )
-from mtrain.config.section import Count, InvalidSettingError, ListOf, Section, known_name
+from mtrain.config.section import Count, InvalidSettingError, ListOf, Section, known_name, spelt
 
 
 def _metric_name(name: Any) -> Any:
@@ -26,6 +26,9 @@ def _metric_name(name: Any) -> Any:
     return known_name(name, METRICS)
 
 
+_Spelling = spelt(METRICS, METRIC_ALIASES)
+
+
 def _named_metric(value: Any) -> Any:
     return {"name": _metric_name(value)} if isinstance(value, str) else value
 
@@ -33,7 +36,7 @@ def _named_metric(value: Any) -> Any:
 class MetricConfig(Section):
     """A metric of the history."""
 
-    name: Annotated[str, BeforeValidator(_metric_name)]
+    name: Annotated[str, BeforeValidator(_metric_name, json_schema_input_type=_Spelling)]
     """Its name."""
 
     k: Count | None = None
@@ -76,7 +79,13 @@ def _no_metric_twice(metrics: tuple[MetricConfig, ...]) -> tuple[MetricConfig, .
 
 
 Metrics = Annotated[
-    tuple[Annotated[MetricConfig, BeforeValidator(_named_metric)], ...],
+    tuple[
+        Annotated[
+            MetricConfig,
+            BeforeValidator(_named_metric, json_schema_input_type=_Spelling | MetricConfig),
+        ],
+        ...,
+    ],
     ListOf,
     AfterValidator(_no_metric_twice),
 ]

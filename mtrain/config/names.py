@@ -7,7 +7,7 @@ installed Keras.
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -93,6 +93,17 @@ def canonical(name: str, known: Iterable[str]) -> str:
     raise ValueError(f"unknown name {name!r}; {suggestion(name, known)}")
 
 
+def any_spelling(known: Iterable[str], aliases: Iterable[str] = ()) -> dict[str, Any]:
+    """JSON Schema of what `canonical` takes; editors propose the known names as they are here."""
+    known = list(known)
+    spellings = "|".join(_spellings(name) for name in (*known, *aliases))
+    return {
+        "type": "string",
+        "anyOf": [{"enum": known}, {"pattern": f"^{_SEPARATORS}({spellings})$"}],
+        "patternErrorMessage": f"unknown name; there is {', '.join(known)}",
+    }
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """`did you mean 'recall'?`, or all there is where nothing is near."""
     known = list(known)
@@ -103,5 +114,14 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return f"there is {', '.join(known)}"
 
 
+_SEPARATORS = "[-_ ]*"
+
+
 def _letters(name: str) -> str:
     return name.lower().replace("_", "").replace("-", "").replace(" ", "")
+
+
+def _spellings(name: str) -> str:
+    """A pattern without flags, of which JSON Schema knows none."""
+    either = (f"[{x}{x.upper()}]" if x.isalpha() else x for x in _letters(name))
+    return "".join(f"{letter}{_SEPARATORS}" for letter in either)

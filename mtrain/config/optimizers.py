@@ -142,7 +142,7 @@ def _named_optimizer(value: Any) -> Any:
 
 
 OptimizerConfig = Annotated[
-    Adam | AdamW | SGD | RMSprop,
+    Adam | AdamW | SGD | RMSprop,  # the first is that of parameters without a name
     Field(discriminator="name"),
     BeforeValidator(_named_optimizer),
 ]

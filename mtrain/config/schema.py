@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Ge, Le, Lt, MaxLen
-from pydantic import AfterValidator, BeforeValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema, model_validator
 
 from mtrain.config.evaluation import DEFAULT_THRESHOLD, EvaluationConfig
 from mtrain.config.metrics import MetricConfig, Metrics
@@ -18,8 +18,9 @@ from mtrain.config.section import (
     ListOf,
     Section,
     Seed,
-    known_name,
     named,
+    one_of,
+    spelt,
 )
 from mtrain.config.sources import DigitsConfig, SourceConfig
 from mtrain.config.training import CheckpointConfig, TrainingConfig
@@ -33,6 +34,12 @@ MAX_UNITS = 100_000
 MAX_LAYERS = 100
 
 Units = Annotated[int, Ge(1), Le(MAX_UNITS)]
+
+
+# JSON Schema's \w is ASCII alone: here all that is beyond ASCII is taken for a letter.
+_RUN_NAME = r"^[^\x00-/:-@\[-`{-\x7f][^\x00-\x1f!-*,/:-@\[-^`{-\x7f]{0,99}$"
+
+_UNITS_BY_LAYERS = r"^\s*0*([1-9][0-9]{0,4}|100000)\s*x\s*0*([1-9][0-9]?|100)\s*$"
 
 
 def _run_name(value: str) -> str:
@@ -57,16 +64,28 @@ def _hidden(value: Any) -> Any:
     return value
 
 
+_HiddenInput = (
+    Units
+    | Annotated[str, WithJsonSchema({"type": "string", "pattern": _UNITS_BY_LAYERS})]
+    | Annotated[tuple[Units, ...], MaxLen(MAX_LAYERS)]
+)
+
+HiddenLayers = Annotated[
+    tuple[Units, ...],
+    ListOf,
+    MaxLen(MAX_LAYERS),
+    BeforeValidator(_hidden, json_schema_input_type=_HiddenInput),
+]
+
+
 class ModelConfig(Section):
     """Shape of the multilayer perceptron."""
 
-    hidden: Annotated[tuple[Units, ...], ListOf, MaxLen(MAX_LAYERS), BeforeValidator(_hidden)] = (
-        64,
-    )
+    hidden: HiddenLayers = (64,)
     """Units per hidden layer, input side first: `30`, `500x2` or a list; `[]` is multinomial
     logistic regression."""
 
-    activation: Annotated[str, BeforeValidator(lambda name: known_name(name, ACTIVATIONS))] = "relu"
+    activation: Annotated[str, one_of(ACTIVATIONS)] = "relu"
     """Activation of the hidden layers, by Keras' name."""
 
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
@@ -97,7 +116,7 @@ class ModelConfig(Section):
 class LossConfig(Section):
     """What training minimises."""
 
-    name: Annotated[str, BeforeValidator(lambda name: known_name(name, LOSSES))] = "auto"
+    name: Annotated[str, one_of(LOSSES)] = "auto"
     """auto: binary cross-entropy for two classes, categorical for more."""
 
     label_smoothing: Annotated[float, Ge(0), Lt(1)] = 0.0
@@ -114,10 +133,18 @@ class LossConfig(Section):
         return self
 
 
+def _named_loss(value: Any) -> Any:
+    return named(value, LOSSES)
+
+
 class Config(Section):
     """An experiment."""
 
-    name: Annotated[str, AfterValidator(_run_name)]
+    name: Annotated[
+        str,
+        AfterValidator(_run_name),
+        WithJsonSchema({"type": ["string", "null"], "pattern": _RUN_NAME, "default": None}),
+    ]
     """The run's name; null: the config file's, without its ending."""
 
     seed: Seed = 0
@@ -127,7 +154,10 @@ class Config(Section):
     model: ModelConfig = ModelConfig()
     optimizer: OptimizerConfig = Adam()
 
-    loss: Annotated[LossConfig, BeforeValidator(lambda value: named(value, LOSSES))] = LossConfig()
+    loss: Annotated[
+        LossConfig,
+        BeforeValidator(_named_loss, json_schema_input_type=spelt(LOSSES) | LossConfig),
+    ] = LossConfig()
 
     metrics: Metrics = tuple(
         MetricConfig(name=name) for name in ("accuracy", "precision", "recall", "f1")

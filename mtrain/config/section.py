@@ -5,9 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Ge, Gt, Lt
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+)
 
-from mtrain.config.names import canonical
+from mtrain.config.names import any_spelling, canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,6 +77,18 @@ def named(value: Any, known: Iterable[str]) -> Any:
 def known_name(value: Any, known: Iterable[str]) -> Any:
     """The name spelt as in `known`; what is no text is left to the type's own check."""
     return canonical(value, known) if isinstance(value, str) else value
+
+
+def spelt(known: Iterable[str], aliases: Iterable[str] = ()) -> Any:
+    """The type, for the JSON Schema, of names in any spelling."""
+    return Annotated[str, WithJsonSchema(any_spelling(known, aliases))]
+
+
+def one_of(known: Iterable[str]) -> BeforeValidator:
+    """What makes a text one of the known names, in any spelling."""
+    return BeforeValidator(
+        lambda name: known_name(name, known), json_schema_input_type=spelt(known)
+    )
 
 
 def shown(value: Any) -> str:

@@ -5,17 +5,24 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from mtrain.config.dataset import DatasetConfig
+from mtrain.config.dataset import DatasetConfig, TestConfig
 from mtrain.config.section import InvalidSettingError, ListOf, named
 
-ColumnNames = Annotated[tuple[str, ...], ListOf]
+ColumnNames = Annotated[tuple[str, ...], ListOf, Field(json_schema_extra={"uniqueItems": True})]
 Pixels = Annotated[int, Ge(1), Le(10_000)]
 
 
 def _height_and_width(value: Any) -> Any:
     return [value, value] if type(value) is int else value
+
+
+HeightAndWidth = Annotated[
+    tuple[Pixels, Pixels],
+    ListOf,
+    BeforeValidator(_height_and_width, json_schema_input_type=Pixels | tuple[Pixels, Pixels]),
+]
 
 
 class DigitsConfig(DatasetConfig):
@@ -29,6 +36,9 @@ class KnownData(DatasetConfig):
 
     path: str | None = None
     """Folder of the four IDX files; null: found on this machine, or downloaded."""
+
+    test: Annotated[TestConfig | None, WithJsonSchema({"type": "null"})] = None
+    """Null: there is a test split."""
 
     @model_validator(mode="after")
     def _test_is_not_split_off(self) -> KnownData:
@@ -98,7 +108,7 @@ class ImagesConfig(OwnData):
     path: str
     """The folder."""
 
-    size: Annotated[tuple[Pixels, Pixels], ListOf, BeforeValidator(_height_and_width)] | None = None
+    size: HeightAndWidth | None = None
     """Height and width to which images are brought: `28` or `[28, 32]`; null: all have one size."""
 
     color: Literal["gray", "rgb"] = "rgb"

@@ -6,16 +6,18 @@ import re
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Lt, MinLen
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from mtrain.config.section import Count, FitsFloat32, Section, shown
 
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
+_BYTES = r"^\s*([1-9][0-9]{0,5})\s*([KkMmGgTt][Bb])\s*$"
+
 
 def read_bytes(text: str) -> int:
     """`4GB` as a number of bytes; raises `ValueError` for other text."""
-    if not (match := re.fullmatch(r"\s*([1-9]\d{0,5})\s*([KMGT]B)\s*", text, re.IGNORECASE)):
+    if not (match := re.fullmatch(_BYTES, text)):
         raise ValueError(f"must be a number of KB, MB, GB or TB, as in 4GB, got {text!r:.40}")
     return int(match[1]) * UNITS[match[2].upper()]
 
@@ -126,7 +128,9 @@ class TrainingConfig(Section):
     """How the training loop is compiled: as stock Keras computes, bit for bit; or by XLA, faster.
     auto: by a written rule from the batch size and the device."""
 
-    memory: Annotated[str, AfterValidator(_bytes_as_text)] = "4GB"
+    memory: Annotated[
+        str, AfterValidator(_bytes_as_text), Field(json_schema_extra={"pattern": _BYTES})
+    ] = "4GB"
     """What the data may take, as in `500MB`; more is refused."""
 
     @property

@@ -1,0 +1,99 @@
+"""The JSON Schema of a config, by which editors complete and check it.
+
+What two settings must be together is left to the reader of configs: one may be set elsewhere.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from pydantic.json_schema import GenerateJsonSchema, JsonRef
+
+from mtrain.config.names import any_spelling
+from mtrain.config.schema import Config
+from mtrain.config.section import LARGEST_FLOAT32, SMALLEST_FLOAT32, Section
+
+if TYPE_CHECKING:
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import core_schema
+
+
+def config_schema() -> dict[str, Any]:
+    """JSON Schema, draft 2020-12, of what a config file may hold; each setting with its docs."""
+    schema = Config.model_json_schema(schema_generator=_Generator)
+    del schema["required"]  # the name, which is the file's where it is not set
+    return {
+        "$schema": GenerateJsonSchema.schema_dialect,
+        "title": "Experiment of mtrain",
+        **schema,
+    }
+
+
+def setting_texts(section: type[Section]) -> dict[str, str]:
+    """The docstring under each setting, by its name; the bases' first."""
+    found: dict[str, str] = {}
+    for base in reversed(section.__mro__):
+        if not (issubclass(base, Section) and base is not Section):
+            continue
+        tree = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]
+        assert isinstance(tree, ast.ClassDef)  # noqa: S101 -- tells mypy
+        for statement, text in zip(tree.body, tree.body[1:], strict=False):
+            if (
+                isinstance(statement, ast.AnnAssign)
+                and isinstance(statement.target, ast.Name)
+                and isinstance(text, ast.Expr)
+                and isinstance(text.value, ast.Constant)
+            ):
+                found[statement.target.id] = " ".join(str(text.value.value).split())
+    return found
+
+
+class _Generator(GenerateJsonSchema):
+    """pydantic's own, with what it cannot know of sections."""
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        found = super().model_schema(schema)
+        found.pop("title")
+        for key, text in setting_texts(schema["cls"]).items():
+            found["properties"][key].setdefault("description", text)
+        return found
+
+    def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
+        """Mappings by their name, of which the first can do without; a bare name where it will do."""
+        choices = []
+        bare = []
+        for number, (name, choice) in enumerate(schema["choices"].items()):
+            choices.append(self.generate_inner(choice))
+            if "$ref" not in choices[-1]:
+                continue
+            section = self.get_schema_from_definitions(JsonRef(choices[-1]["$ref"])) or {}
+            texts = {"description": section["properties"]["name"]["description"]}
+            section["properties"]["name"] = texts | any_spelling([str(name)])
+            needed = [key for key in section.get("required", ()) if key != "name"]
+            if number:
+                section["required"] = ["name", *needed]
+            else:
+                section["properties"]["name"]["default"] = str(name)
+            if not needed:
+                bare.append(str(name))
+        return {"anyOf": [any_spelling(bare), *choices] if bare else choices}
+
+    def float_schema(self, schema: core_schema.FloatSchema) -> JsonSchemaValue:
+        """What `Section` takes of floats: those that are finite as a float32, and not 0 there."""
+        found = super().float_schema(schema)
+        if "exclusiveMaximum" not in found:
+            found.setdefault("maximum", LARGEST_FLOAT32)
+        return found | {"not": {"exclusiveMinimum": 0, "exclusiveMaximum": SMALLEST_FLOAT32}}
+
+    def encode_default(self, dft: Any) -> Any:
+        """A section as one would write it: its name, or what differs from its defaults."""
+        if not isinstance(dft, Section):
+            return super().encode_default(dft)
+        return dft.model_dump(mode="json", exclude_defaults=True) or getattr(dft, "name", {})
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 -- pydantic's
+        """Not: it would be the setting's name once more."""
+        return False
