@@ -81,6 +81,17 @@ def _configuration() -> Iterator[str]:
         "An unknown, misspelt or repeated key is an error, and every problem of a file is said at",
         "once. Scalars are those of YAML 1.2: `1e-3` is a number, `no` is text. Paths are relative",
         "to the file, on the command line to the current folder.",
+        "",
+        "An editor that knows JSON Schema (VS Code with the extension YAML) completes a config,",
+        "explains each setting and marks mistakes, where the file begins with",
+        "",
+        "```yaml",
+        "# yaml-language-server: $schema=schema.json",
+        "dataset: digits",
+        "```",
+        "",
+        "and the schema lies beside it: `mtrain schema > schema.json`. What two settings must be",
+        "together, and what only the data tells, is left to `mtrain fit`.",
     )
     yield from _section(Config, "")
     yield from (

@@ -128,9 +128,12 @@ def test_the_schema_is_one():
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
-def test_shipped_configs_are_valid(path):
-    """Each of them."""
-    VALIDATOR.validate(parse(path.read_text(), "x").data)
+def test_shipped_configs_name_the_schema_and_are_valid(path):
+    """In the first line, where editors look for it."""
+    text = path.read_text()
+
+    assert text.startswith("# yaml-language-server: $schema=schema.json\n")
+    VALIDATOR.validate(parse(text, "x").data)
 
 
 @pytest.mark.parametrize("settings", EXPERIMENTS, ids=str)
