@@ -43,6 +43,9 @@ EXPERIMENTS = [
     {"loss": {"name": "Categorical Crossentropy", "label_smoothing": 0.1}},
     {"training": {"early_stopping": {}, "reduce_on_plateau": {"factor": 0.5}, "save_best": None}},
     {"training": {"memory": " 500 mb"}, "checkpoint": {"every_seconds": 0, "keep": 1}},
+    {"training": {"class_weight": "balanced"}, "evaluation": {"threshold": 0.3}},
+    {"training": {"class_weight": {"a": 1, "b": 10.5}}, "evaluation": {"threshold": "f1"}},
+    {"evaluation": {"threshold": {"recall": 0.9}}},
     {"dataset": "digits"},
     {"dataset": {"samples": 500, "validation": {"size": 300, "how": "tail"}}},
     {"dataset": {"name": "MNIST", "validation": None, "classes": list("abcdefghij")}},
@@ -77,6 +80,8 @@ TAKEN = {
     "optimizer.learning_rate.initial_learning_rate: must be above 0 where",
     "optimizer.learning_rate.boundaries: must rise",
     "optimizer.learning_rate.values: must be one more",
+    "evaluation.threshold: must be recall or precision",
+    "evaluation.threshold: is chosen on validation",
     # To JSON Schema 1.0 is an integer.
     "dataset.validation.size: must be rows",
 }
@@ -89,6 +94,7 @@ DECIDED_BY_OTHERS = {
     *(f"optimizer.learning_rate.{key}" for key in ("boundaries", "values")),
     *(f"optimizer.learning_rate.warmup_{key}" for key in ("steps", "target")),
     *("training.early_stopping.monitor", "training.save_best"),
+    *(f"evaluation.threshold{key}" for key in ("", ".precision", ".recall")),
     *("training.reduce_on_plateau.monitor", "training.reduce_on_plateau.min_learning_rate"),
 }
 

@@ -70,6 +70,8 @@ class _Generator(GenerateJsonSchema):
             if "$ref" not in choices[-1]:
                 continue
             section = self.get_schema_from_definitions(JsonRef(choices[-1]["$ref"])) or {}
+            if "name" not in section["properties"]:
+                continue  # told apart by its type
             texts = {"description": section["properties"]["name"]["description"]}
             section["properties"]["name"] = texts | any_spelling([str(name)])
             needed = [key for key in section.get("required", ()) if key != "name"]
