@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
 from bisect import bisect_right
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -30,7 +31,7 @@ BLOCK = 1 << 24
 
 def csv_columns(path: str) -> list[str]:
     """The names in the first line of the first file; raises `MtrainError` as `read_csv`."""
-    return _header(find_files(path, ENDINGS)[0])
+    return _header(find_files(path, ENDINGS)[0])[1]
 
 
 def read_csv(path: str, columns: list[str], memory: int) -> RawTable:
@@ -42,8 +43,8 @@ def read_csv(path: str, columns: list[str], memory: int) -> RawTable:
     files = find_files(path, ENDINGS)
     tables: list[pa.Table] = []
     for file in files:
-        quotes = _check_bytes(file)
-        names = _header(file)
+        lines, quotes = _check_bytes(file)
+        _, names = _header(file)
         if missing := [name for name in columns if name not in names]:
             raise MtrainError(f"{file}: no column {missing[0]!r}, which other files of {path} have")
         before = sum(map(len, tables))
@@ -52,7 +53,9 @@ def read_csv(path: str, columns: list[str], memory: int) -> RawTable:
             check_memory(4 * (before + rows) * len(columns), memory, path)
 
         tables.append(_read(file, columns, check))
-        if quotes % 2 and (problem := _what_is_wrong(file)):
+        # To pyarrow all up to the next quote is one value, whatever lines it takes in.
+        suspicious = quotes % 2 or (quotes and lines - len(tables[-1]) not in {0, 1})
+        if suspicious and (problem := _what_is_wrong(file)):
             raise MtrainError(problem)
     starts = [0, *accumulate(map(len, tables))]
 
@@ -68,14 +71,21 @@ def _read(file: Path, columns: list[str], check: Callable[[int], None]) -> pa.Ta
     """`check` is asked whether so many rows may be read."""
     batches = []
     rows = 0
+    line, names = _header(file)
+    places = [str(names.index(name)) for name in columns]
     try:
         with pyarrow.csv.open_csv(
             file,
-            pyarrow.csv.ReadOptions(block_size=BLOCK),
+            # Names are counted: in the file they may be empty, or have space around them.
+            pyarrow.csv.ReadOptions(
+                block_size=BLOCK,
+                column_names=list(map(str, range(len(names)))),
+                skip_rows_after_names=line,
+            ),
             pyarrow.csv.ParseOptions(delimiter=_delimiter(file), newlines_in_values=True),
             pyarrow.csv.ConvertOptions(
-                column_types=dict.fromkeys(columns, pa.string()),
-                include_columns=columns,
+                column_types=dict.fromkeys(places, pa.string()),
+                include_columns=places,
                 strings_can_be_null=True,
                 null_values=[""],
             ),
@@ -83,71 +93,88 @@ def _read(file: Path, columns: list[str], check: Callable[[int], None]) -> pa.Ta
             for batch in reader:
                 rows += len(batch)
                 check(rows)
-                batches.append(_trimmed(batch))
+                batches.append(_trimmed(batch, columns))
     except pa.ArrowException as error:
-        raise MtrainError(_what_is_wrong(file) or f"{file}: not CSV: {error}") from error
-    return pa.Table.from_batches(batches)
+        problem = _what_is_wrong(file)
+        # That names alone, without an end of the line, are no block is no fault of the file.
+        if problem or len(list(islice(_records(file), 2))) > 1:
+            raise MtrainError(problem or f"{file}: not CSV: {error}") from error
+    return pa.Table.from_batches(batches, pa.schema([(name, pa.string()) for name in columns]))
 
 
-def _trimmed(batch: pa.RecordBatch) -> pa.RecordBatch:
+def _trimmed(batch: pa.RecordBatch, names: list[str]) -> pa.RecordBatch:
     columns = []
     for column in batch.columns:
         trimmed = pc.utf8_trim_whitespace(column)
         empty = pc.equal(trimmed, "")
         columns.append(pc.if_else(empty, None, trimmed) if pc.any(empty).as_py() else trimmed)
-    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+    return pa.RecordBatch.from_arrays(columns, names)
 
 
-def _check_bytes(file: Path) -> int:
-    """Whether it is UTF-8 text; returns how many quotes it has."""
+def _check_bytes(file: Path) -> tuple[int, int]:
+    """Whether it is UTF-8 text; returns how many ends of lines and how many quotes it has."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    done = line = quotes = 0
+    done = lines = quotes = 0
     with file.open("rb") as content:
         while block := content.read(BLOCK):
-            try:
-                decoder.decode(block)
-            except UnicodeDecodeError as error:
-                at = done + error.start
-                raise MtrainError(
-                    f"{file}: not UTF-8 text: byte {at:,} is {block[at - done]:#04x}; save it as UTF-8"
-                ) from error
+            _decode(decoder, block, done, file)
             if (at := block.find(b"\0")) >= 0:
-                line += block.count(b"\n", 0, at)
-                raise MtrainError(f"{file}:{line + 1}: a NUL byte; this is no text")
+                lines += block.count(b"\n", 0, at)
+                raise MtrainError(f"{file}:{lines + 1}: a NUL byte; this is no text")
             done += len(block)
-            line += block.count(b"\n")
+            lines += block.count(b"\n")
             quotes += block.count(b'"')
-    return quotes
+    _decode(decoder, b"", done, file)
+    return lines, quotes
 
 
-def _header(file: Path) -> list[str]:
+def _decode(decoder: codecs.IncrementalDecoder, block: bytes, done: int, file: Path) -> None:
     try:
-        names = next(_records(file), (1, []))[1]
+        decoder.decode(block, final=not block)
+    except UnicodeDecodeError as error:
+        # A character may begin in one block and end in the next.
+        at = done + len(block) - len(error.object) + error.start
+        raise MtrainError(
+            f"{file}: not UTF-8 text: byte {at:,} is {error.object[error.start]:#04x}; save it as "
+            "UTF-8"
+        ) from error
+
+
+def _header(file: Path) -> tuple[int, list[str]]:
+    """The line that names the columns, and the names."""
+    try:
+        line, names = next(_records(file), (1, []))
     except UnicodeDecodeError:
         _check_bytes(file)
         raise
     except csv.Error as error:
-        raise MtrainError(f"{file}:1: {error}") from error
+        raise MtrainError(f"{file}:{_problem(error)}") from error
     if not names:
         raise MtrainError(f"{file}: is empty; the first line must name the columns")
+    if any("\0" in name for name in names):
+        _check_bytes(file)
     names = [name.strip() for name in names]
     if twice := [name for name in names if name and names.count(name) > 1]:
-        raise MtrainError(f"{file}:1: there are two columns {twice[0]!r}")
-    return names
+        raise MtrainError(f"{file}:{line}: there are two columns {twice[0]!r}")
+    return line, names
 
 
 def _delimiter(file: Path) -> str:
-    """That of which the first line has most; of none a comma."""
+    """That of which the first line, what is in quotes aside, has most; of none a comma."""
     with file.open(encoding="utf-8-sig", newline="") as content:
-        line = content.readline(BLOCK)
-    return max(DELIMITERS, key=line.count)
+        first = next((line for line in content if line.strip()), "")
+    return max(DELIMITERS, key=re.sub('"[^"]*"', "", first).count)
 
 
-def _records(file: Path) -> Iterator[tuple[int, list[str]]]:
-    """The line on which each record begins, and its values: slow, but it knows where it is."""
+def _records(file: Path, *, strict: bool = True) -> Iterator[tuple[int, list[str]]]:
+    """The line on which each record begins, and its values: slow, but it knows where it is.
+
+    Raises `csv.Error` that begins with the line; unless `strict`, for less than pyarrow does.
+    """
     delimiter = _delimiter(file)
+    csv.field_size_limit(BLOCK)
     with file.open(encoding="utf-8-sig", newline="") as content:
-        reader = csv.reader(content, delimiter=delimiter, strict=True)
+        reader = csv.reader(content, delimiter=delimiter, strict=strict)
         while True:
             line = reader.line_num + 1
             try:
@@ -161,23 +188,28 @@ def _records(file: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _line(file: Path, row: int) -> int:
-    for number, (line, _) in enumerate(_records(file), -1):
-        if number == row:
-            return line
-    raise AssertionError(f"{file} has no row {row}")
+    records = _records(file, strict=False)
+    return next(line for number, (line, _) in enumerate(records, -1) if number == row)
 
 
 def _what_is_wrong(file: Path) -> str | None:
     """The first thing that is wrong with the file, with its line."""
-    columns = len(_header(file))
+    columns = len(_header(file)[1])
     try:
         for line, values in _records(file):
             if len(values) != columns:
-                return (
-                    f"{file}:{line}: {len(values)} values; the first line names {columns} columns"
-                )
+                n_values = "1 value" if len(values) == 1 else f"{len(values)} values"
+                return f"{file}:{line}: {n_values}; the first line names {columns} columns"
     except csv.Error as error:
-        where, _, problem = str(error).partition(": ")
-        unclosed = "unexpected end of data" in problem or "larger than field limit" in problem
-        return f"{file}:{where}: {'a quote that is never closed' if unclosed else problem}"
+        return f"{file}:{_problem(error)}"
     return None
+
+
+def _problem(error: csv.Error) -> str:
+    """The line, and in words what is wrong there."""
+    line, _, problem = str(error).partition(": ")
+    if "unexpected end of data" in problem or "larger than field limit" in problem:
+        problem = "a quote that is never closed"
+    elif "expected after" in problem:
+        problem = "text after a closing quote; a quote within a value is written twice"
+    return f"{line}: {problem}"
