@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -16,19 +17,15 @@ from mtrain.errors import MtrainError
 if TYPE_CHECKING:
     from pathlib import Path
 
+DAMAGE = (OSError, UnicodeDecodeError, pa.ArrowException)
+"""What pyarrow raises for files that are not as they must be."""
+
 ENDINGS = (".parquet", ".pq")
 
 
 def parquet_columns(path: str) -> list[str]:
     """The names of the columns of the first file; raises `MtrainError` as `read_parquet`."""
-    file = find_files(path, ENDINGS)[0]
-    try:
-        names: list[str] = pq.read_schema(file).names
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(file, error) from error
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise MtrainError(f"{file}: there are two columns {twice[0]!r}")
-    return names
+    return _names(find_files(path, ENDINGS)[0])
 
 
 def read_parquet(path: str, columns: list[str], memory: int) -> RawTable:
@@ -40,15 +37,17 @@ def read_parquet(path: str, columns: list[str], memory: int) -> RawTable:
     tables = []
     rows = 0
     for file in find_files(path, ENDINGS):
+        names = _names(file)
+        if missing := [name for name in columns if name not in names]:
+            raise MtrainError(f"{file}: no column {missing[0]!r}, which other files of {path} have")
         try:
             rows += pq.read_metadata(file).num_rows
             check_memory(4 * rows * len(columns), memory, path)
             # Not read_table: it would take folders called x=1 for columns.
             table = pq.ParquetFile(file).read(columns)
-        except (pa.ArrowException, OSError) as error:
+            table.validate(full=True)  # text may be no UTF-8
+        except DAMAGE as error:
             raise _damaged(file, error) from error
-        if missing := [name for name in columns if name not in table.column_names]:
-            raise MtrainError(f"{file}: no column {missing[0]!r}, which other files of {path} have")
         tables.append((file, table))
     read = {name: _whole(name, tables) for name in columns}
     starts = [0, *accumulate(len(table) for _, table in tables)]
@@ -60,14 +59,27 @@ def read_parquet(path: str, columns: list[str], memory: int) -> RawTable:
     return RawTable(read, typed=True, where=path, place=place)
 
 
+def _names(file: Path) -> list[str]:
+    """Of the columns, but of pandas' index, which is none of its columns."""
+    try:
+        names: list[str] = pq.read_schema(file).names
+    except DAMAGE as error:
+        raise _damaged(file, error) from error
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise MtrainError(f"{file}: there are two columns {twice[0]!r}")
+    return [name for name in names if not re.fullmatch(r"__index_level_[0-9]+__", name)]
+
+
 def _whole(name: str, tables: list[tuple[Path, pa.Table]]) -> pa.ChunkedArray:
     """A column of all files, as text, numbers or true and false."""
     parts = [_plain(table[name], name, file) for file, table in tables]
-    types = {part.type for part in parts} - {pa.null()}
-    common = types.pop() if len(types) == 1 else pa.float64()
-    if pa.string() in types or pa.bool_() in types:
-        file = tables[-1][0]
-        raise MtrainError(f"{file}: column {name!r} is not of the same type in all files")
+    types = {part.type: file for part, (file, _) in zip(parts, tables, strict=True)}
+    types.pop(pa.null(), None)
+    common = next(iter(types)) if len(types) == 1 else pa.float64()
+    if len(types) > 1 and types.keys() & {pa.string(), pa.bool_()}:
+        *_, file = types.values()
+        found = ", ".join(f"{kind} in {file}" for kind, file in types.items())
+        raise MtrainError(f"{file}: column {name!r} must be of one type in all files, is {found}")
     return pa.chunked_array(
         [chunk.cast(common) for part in parts for chunk in part.chunks], type=common
     )
