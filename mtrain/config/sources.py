@@ -145,14 +145,18 @@ class TableConfig(OwnData):
 
     @model_validator(mode="after")
     def _columns_have_one_use(self) -> TableConfig:
-        uses = {"weights": (self.weights,), "features": self.features or ()}
+        uses = {
+            "weights": (self.weights,),
+            "features": self.features or (),
+            "categorical": self.categorical,
+        }
         for key, columns in uses.items():
             if self.target in columns:
                 raise InvalidSettingError(key, f"{self.target!r} is dataset.target already")
-        if self.weights is not None and self.weights in uses["features"]:
-            raise InvalidSettingError("features", f"{self.weights!r} is dataset.weights already")
         for key in ("features", "categorical"):
-            columns = getattr(self, key) or ()
+            columns = uses[key]
+            if self.weights is not None and self.weights in columns:
+                raise InvalidSettingError(key, f"{self.weights!r} is dataset.weights already")
             if twice := [column for column in columns if columns.count(column) > 1]:
                 raise InvalidSettingError(key, f"{twice[0]!r} is there twice")
         if self.features is not None:
