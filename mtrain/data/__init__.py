@@ -17,6 +17,7 @@ from mtrain.config.sources import (
     TableConfig,
 )
 from mtrain.data.encoding import encode, learn_encoding
+from mtrain.data.files import check_memory
 from mtrain.data.splitting import draw, split_off
 from mtrain.errors import MtrainError, SettingError
 from mtrain.records import Dataset, Encoding
@@ -57,6 +58,7 @@ def load_dataset(
         splits = split_source(source, config)
     if encoding is None:
         encoding = learn(source, config, splits["train"])
+    _check_inputs(splits, encoding, memory, source.where)
     encoded = {name: encode(rows, encoding, source.where) for name, rows in splits.items()}
     unknown = {name: unknown for name, (_, unknown) in encoded.items()}
     return Dataset(
@@ -133,7 +135,7 @@ def _read(
     if isinstance(config, IdxConfig):
         from mtrain.data.idx import read_idx_source
 
-        return read_idx_source(config)
+        return read_idx_source(config, memory=memory)
     from mtrain.data.mnist import read_mnist
 
     return read_mnist(config.name, config.path, progress=progress, download=download)
@@ -189,8 +191,24 @@ def _check_labels(source: Source, config: SourceConfig, n_classes: int) -> None:
         raise MtrainError(
             f"{source.where}: a {name} label is {largest}, but {config.name} has {n_classes} classes"
         )
-    if n_classes == 1:
-        raise MtrainError(f"{source.where}: every label is 0; a classifier needs two classes")
+    found = np.unique(np.concatenate([rows.labels for rows in source.splits.values()]))
+    if config.classes is None and len(found) == 1:
+        raise MtrainError(
+            f"{source.where}: every label is {found[0]}; a classifier needs two classes"
+        )
+
+
+def _check_inputs(splits: dict[str, Rows], encoding: Encoding, memory: int, where: str) -> None:
+    """Of a table, whose categories may be more inputs than there is memory for."""
+    if not encoding.columns:
+        return
+    widest = max(encoding.columns, key=lambda column: column.width)
+    if not widest.width:
+        raise MtrainError(f"{where}: no column has a value to learn from")
+    n_bytes = 4 * encoding.n_features * sum(map(len, splits.values()))
+    if widest.width > 1:
+        where = f"{where}: column {widest.name!r} has {widest.width:,} categories"
+    check_memory(n_bytes, memory, where)
 
 
 def _unknown(unknown: dict[str, dict[str, int]]) -> Iterator[str]:

@@ -51,12 +51,14 @@ def read_column(
     """A column's values, and which of them are wrong, shape (N,): no numbers, or too large ones.
 
     `kind` is what it must be; None: what it looks like. Where columns are not `typed`, a single
-    number makes one of numbers: so a mistyped number is found, and is no category of its own.
+    number makes one of numbers: so a mistyped number is found, and is no category of its own. A
+    column without any value is one of numbers, too.
     """
     if kind == "number" or (kind is None and _may_be_numbers(column, typed=typed)):
         numbers = as_numbers(column)
-        if kind or not np.isnan(numbers).all() or column.null_count == len(column):
-            return Values("number", numbers), _wrong(column, numbers)
+        wrong = _wrong(column, numbers)
+        if kind or not np.isnan(numbers).all() or not wrong.any():
+            return Values("number", numbers), wrong
     texts = pc.cast(column, pa.string())
     codes, categories = as_categories(texts)
     if kind is None:
@@ -94,7 +96,7 @@ def complaint(table: RawTable, name: str, problem: str, rows: NDArray[np.bool_])
     row, more = int(rows.argmax()), int(np.count_nonzero(rows)) - 1
     value = table.columns[name][row].as_py()
     found = "a value" if value is None else repr(value)
-    others = f"; {more:,} more rows as well" if more else ""
+    others = f"; so {more:,} more row{'s' * (more > 1)}" if more else ""
     return f"{table.place(row)}: column {name!r}: {found:.60} {problem}{others}"
 
 

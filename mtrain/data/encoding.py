@@ -60,6 +60,8 @@ def encode(rows: Rows, encoding: Encoding, where: str) -> tuple[Split, dict[str,
             raise MtrainError(
                 f"{where}: rows of {features.shape[1]} values; training had {encoding.n_features}"
             )
+        if encoding.divisor is not None and features.dtype != np.uint8:
+            raise MtrainError(f"{where}: rows are {features.dtype}; training had bytes")
         if encoding.mean:
             features = features.astype(np.float32)
             features -= np.array(encoding.mean, np.float32)

@@ -15,7 +15,7 @@ def find_files(path: str, endings: tuple[str, ...]) -> list[Path]:
     """
     place = Path(path)
     if place.is_dir():
-        found = sorted(p for p in place.iterdir() if p.suffix.lower() in endings)
+        found = sorted(p for p in place.iterdir() if _is_data(p, endings))
         if not found:
             raise MtrainError(f"{path}: no {' or '.join(endings)} file in this folder")
     elif not place.exists() and glob.has_magic(path):
@@ -31,6 +31,11 @@ def find_files(path: str, endings: tuple[str, ...]) -> list[Path]:
         if not file.is_file():
             raise MtrainError(f"{file}: not a file")
     return found
+
+
+def _is_data(file: Path, endings: tuple[str, ...]) -> bool:
+    """MacOS leaves hidden files of the same ending beside those it copies."""
+    return file.suffix.lower() in endings and not file.name.startswith(".")
 
 
 def check_memory(n_bytes: int, memory: float, where: str) -> None:

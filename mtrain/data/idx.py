@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mtrain.data.files import check_memory
 from mtrain.data.source import (
     Rows,
     Source,
@@ -21,6 +22,7 @@ from mtrain.data.source import (
     checked_rows,
     largest_value,
     number_of_classes,
+    refuse_second_test,
 )
 from mtrain.errors import MtrainError
 
@@ -37,21 +39,20 @@ FILES = {
 }
 """Of a folder, by split: rows and labels, each gzipped or not."""
 
-MAX_BYTES = 4_000_000_000
-"""Of a gzipped file, whose size says nothing of its content's."""
 
-
-def read_idx_source(config: IdxConfig) -> Source:
+def read_idx_source(config: IdxConfig, *, memory: int) -> Source:
     """The splits in the folder at `config.path`, the test split perhaps in one of its own.
 
-    Raises `MtrainError` for files that are missing, damaged or do not fit each other.
+    Raises `MtrainError` for files that are missing, damaged, do not fit each other, or would take
+    more than `memory` bytes.
     """
     folder = Path(config.path)
-    splits = {"training": read_split(folder, "training")}
+    splits = {"training": read_split(folder, "training", memory)}
+    if any(idx_file(folder, name) for name in FILES["test"]):
+        splits["test"] = read_split(folder, "test", memory)
     if config.test_path is not None:
-        splits["test"] = read_split(Path(config.test_path), "test")
-    elif any(idx_file(folder, name) for name in FILES["test"]):
-        splits["test"] = read_split(folder, "test")
+        refuse_second_test(splits, config.path)
+        splits["test"] = read_split(Path(config.test_path), "test", memory)
     check_alike(splits, config.path)
     n_classes = number_of_classes([rows.labels for rows in splits.values()], config.path)
     return Source(
@@ -64,7 +65,7 @@ def read_idx_source(config: IdxConfig) -> Source:
     )
 
 
-def read_split(folder: Path, split: str) -> Rows:
+def read_split(folder: Path, split: str, memory: int = 4_000_000_000) -> Rows:
     """The two files of a split, `training` or `test`, in `folder`; raises `MtrainError`."""
     if not folder.is_dir():
         kind = "not a folder" if folder.exists() else "no such folder"
@@ -72,7 +73,7 @@ def read_split(folder: Path, split: str) -> Rows:
     files = {name: idx_file(folder, name) for name in FILES[split]}
     if missing := [name for name, file in files.items() if file is None]:
         raise MtrainError(f"{folder}: no data set: {', '.join(missing)} missing (or with .gz)")
-    rows, labels = (read_idx(file) for file in files.values() if file is not None)
+    rows, labels = (read_idx(file, memory) for file in files.values() if file is not None)
     return checked_rows(rows, labels, str(folder), split)
 
 
@@ -81,24 +82,25 @@ def idx_file(folder: Path, name: str) -> Path | None:
     return next((p for p in (folder / f"{name}.gz", folder / name) if p.is_file()), None)
 
 
-def read_idx(path: Path) -> NDArray[Any]:
+def read_idx(path: Path, memory: int = 4_000_000_000) -> NDArray[Any]:
     """Read one file, gzipped or not, told by its content.
 
-    Raises `MtrainError` if it is no IDX file, or holds less or more than its header says.
+    Raises `MtrainError` if it is no IDX file, holds less or more than its header says, or more than
+    `memory` bytes.
     """
     try:
         with path.open("rb") as raw:
             gzipped = raw.read(2) == b"\x1f\x8b"
-        at_most = MAX_BYTES if gzipped else path.stat().st_size
+        at_most = math.inf if gzipped else path.stat().st_size
         with gzip.open(path) if gzipped else path.open("rb") as file:
-            return _read(path, file, at_most)
+            return _read(path, file, at_most, memory)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise MtrainError(f"{path}: damaged gzip file: {error}") from error
     except OSError as error:
         raise MtrainError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _read(path: Path, file: Any, at_most: int) -> NDArray[Any]:
+def _read(path: Path, file: Any, at_most: float, memory: int) -> NDArray[Any]:
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES or magic[3] == 0:
         raise MtrainError(
@@ -112,6 +114,7 @@ def _read(path: Path, file: Any, at_most: int) -> NDArray[Any]:
     size = math.prod(shape) * dtype.itemsize
     if size > at_most:
         raise MtrainError(f"{path}: truncated: {size:,} bytes announced, at most {at_most:,} found")
+    check_memory(size, memory, str(path))
     # One byte more than announced: what follows the values is a damage too.
     content = file.read(size + 1)
     if len(content) < size:

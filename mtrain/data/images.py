@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+import os
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from mtrain.config.dataset import class_names
 from mtrain.data.files import check_memory
-from mtrain.data.source import Rows, Source, sorted_names
+from mtrain.data.source import Rows, Source, class_places, refuse_second_test, sorted_names
 from mtrain.errors import MtrainError, SettingError
 
 if TYPE_CHECKING:
@@ -42,9 +43,11 @@ def read_images(config: ImagesConfig, *, memory: int) -> Source:
     """
     folder = _folder(config.path)
     folders = {split: folder / name for split, name in SPLITS.items() if (folder / name).is_dir()}
-    if "training" not in folders:
+    # `train` may be a class as well: of vehicles.
+    if "training" not in folders or list_images(folders["training"]):
         folders = {"training": folder}
     if config.test_path is not None:
+        refuse_second_test(folders, config.path)
         folders["test"] = _folder(config.test_path)
     files = {split: _files_by_class(place) for split, place in folders.items()}
     classes = config.classes or _classes(files.values(), folder)
@@ -73,7 +76,7 @@ def read_image(file: Path, shape: tuple[int, ...], *, resize: bool) -> NDArray[n
     is no image.
     """
     height, width = shape[:2]
-    image = _decoded(file)
+    image = _decoded(file).convert("L" if len(shape) == 2 else "RGB")
     if resize and image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.BILINEAR)
     if image.size != (width, height):
@@ -81,7 +84,7 @@ def read_image(file: Path, shape: tuple[int, ...], *, resize: bool) -> NDArray[n
             f"{file}: {image.height} x {image.width} pixels, the first image has {height} x "
             f"{width}; dataset.size brings all to one size"
         )
-    return np.asarray(image.convert("L" if len(shape) == 2 else "RGB"))
+    return np.asarray(image)
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -104,16 +107,20 @@ def image_facts(file: Path) -> tuple[tuple[int, int], bool]:
 def _decoded(file: Path) -> Image.Image:
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             # A few bytes can claim to be more pixels than there is memory.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(file, formats=FORMATS) as image:
-                if image.mode not in MODES:
-                    raise MtrainError(f"{file}: pixels of mode {image.mode}, not of 8 bits")
+                # Of 16 bits for red, green and blue Pillow drops half without a word.
+                if image.mode not in MODES or any(";16B" in str(tile.args) for tile in image.tile):
+                    raise MtrainError(f"{file}: its pixels have more than 8 bits a colour")
                 return ImageOps.exif_transpose(image)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombWarning) as error:
-        raise MtrainError(f"{file}: no {', '.join(FORMATS)} that can be read: {error}") from error
-    except Image.DecompressionBombError as error:
+    except UnidentifiedImageError as error:
+        raise MtrainError(f"{file}: no {', '.join(FORMATS)}, whatever its name says") from error
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise MtrainError(f"{file}: {error}") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise MtrainError(f"{file}: cannot be read: {error}") from error
 
 
 def _folder(path: str) -> Path:
@@ -132,7 +139,14 @@ def _files_by_class(folder: Path) -> Listing:
             f"{folder}: no images; each class has a folder of its own here, with "
             f"{', '.join(FORMATS)} files"
         )
+    if wrong := [name for name in listing if _text(name) != name]:
+        raise MtrainError(f"{folder}: the name of its folder {_text(wrong[0])!r} is not UTF-8")
     return {name: images for name, images in listing.items() if images}
+
+
+def _text(name: str) -> str:
+    """A name of a file as text: it can be any bytes."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def _classes(listings: Iterable[Listing], folder: Path) -> tuple[str, ...]:
@@ -158,16 +172,17 @@ def _rows(
     *,
     resize: bool,
 ) -> Rows:
-    if unknown := [name for name in listing if name not in classes]:
+    places = class_places(classes, set(listing))
+    if unknown := [name for name in listing if name not in places]:
         problem = f"{folder} has a folder {unknown[0]!r}, which is none of them"
         raise SettingError((("dataset", "classes"), problem))
-    files = [(file, name) for name in classes for file in listing.get(name, [])]
+    files = [(file, place) for name, place in places.items() for file in listing.get(name, [])]
     features = np.empty((len(files), *shape), np.uint8)
     for row, (file, _) in enumerate(files):
         features[row] = read_image(file, shape, resize=resize)
     return Rows(
         features,
-        np.array([classes.index(name) for _, name in files], np.int32),
+        np.array([place for _, place in files], np.int32),
         np.arange(len(files)),
-        names=np.array([str(file.relative_to(folder)) for file, _ in files]),
+        names=np.array([_text(str(file.relative_to(folder))) for file, _ in files]),
     )

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mtrain.config.dataset import class_names
-from mtrain.data.columns import as_categories, as_numbers, complaint
-from mtrain.data.source import MOST_CLASSES, is_whole, sorted_names
+from mtrain.data.columns import as_categories, complaint, read_column
+from mtrain.data.source import MOST_CLASSES, class_places, sorted_names
 from mtrain.errors import MtrainError
 
 if TYPE_CHECKING:
@@ -40,9 +40,7 @@ def class_indices(
     if classes is None:
         classes = sorted_names(found)
         _check(classes, tables, target)
-    places = {name: index for index, name in enumerate(classes)}
-    if not found <= places.keys() and all(map(is_whole, found)):
-        places = {str(index): index for index in range(len(classes))}
+    places = class_places(classes, found)
     for split, table in tables.items():
         known = np.array([*(places.get(name, -2) for name in names[split]), -1], np.int32)
         codes[split] = known[codes[split]]
@@ -53,21 +51,18 @@ def class_indices(
 
 
 def _texts(table: RawTable, target: str) -> pa.ChunkedArray:
-    """Labels as text; 1.0 as 1."""
+    """Labels as text; where all are numbers, 1.0 as 1."""
     column = table.columns[target]
-    if column.null_count == len(column) or pa.types.is_boolean(column.type):
-        return pc.cast(column, pa.string())
-    numbers = as_numbers(column)
-    if not np.isnan(numbers).any():
-        with np.errstate(invalid="ignore"):
-            fractional = numbers != np.trunc(numbers)
-        if fractional.any():
-            problem = "is no class; labels are names or whole numbers"
-            raise MtrainError(complaint(table, target, problem, fractional))
-        if pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
-            column = pc.cast(column, pa.int64(), safe=False)
     texts = pc.cast(column, pa.string())
-    return pc.replace_substring_regex(texts, r"^(-?[0-9]+)\.0*$", r"\1")
+    labels, wrong = read_column(column, None, typed=table.typed)
+    if labels.kind != "number" or wrong.any():
+        return texts
+    fractional = ~labels.missing & (labels.values % 1 != 0)
+    if fractional.any():
+        problem = "is no class; labels are names or whole numbers"
+        raise MtrainError(complaint(table, target, problem, fractional))
+    texts = pc.replace_substring_regex(texts, r"^(-?[0-9]+)\.0*$", r"\1")
+    return pc.if_else(pa.array(labels.missing), None, texts)
 
 
 def _check(classes: tuple[str, ...], tables: Mapping[str, RawTable], target: str) -> None:

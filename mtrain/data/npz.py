@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import struct
+import tokenize
 import zipfile
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -17,16 +19,23 @@ from mtrain.data.source import (
     checked_rows,
     largest_value,
     number_of_classes,
+    refuse_second_test,
 )
 from mtrain.errors import MtrainError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from mtrain.config.sources import NpzConfig
+
+DAMAGE = (
+    *(EOFError, MemoryError, NotImplementedError, OSError, OverflowError, RuntimeError),
+    *(SyntaxError, ValueError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
+)
+"""What `zipfile` and NumPy raise for files that are not as they must be."""
 
 SPLITS = {"training": "train", "validation": "val", "test": "test"}
 
@@ -41,8 +50,12 @@ def read_npz_source(config: NpzConfig, *, memory: int) -> Source:
     if "training" not in splits:
         raise MtrainError(f"{config.path}: no arrays x_train and y_train, or x and y")
     if config.test_path is not None:
+        refuse_second_test(splits, config.path)
         others = _read_splits(config.test_path, config.weights, memory)
-        splits["test"] = others.get("test") or others["training"]
+        test = others.get("test") or others.get("training")
+        if test is None:
+            raise MtrainError(f"{config.test_path}: no arrays x_test and y_test, or x and y")
+        splits["test"] = test
     check_alike(splits, config.path)
     n_classes = number_of_classes([rows.labels for rows in splits.values()], config.path)
     return Source(
@@ -56,46 +69,53 @@ def read_npz_source(config: NpzConfig, *, memory: int) -> Source:
 
 
 def read_members(
-    path: Path, names: Iterable[str] | None = None, memory: float = math.inf
+    path: Path, names: Sequence[str], memory: float = math.inf
 ) -> dict[str, NDArray[Any]]:
-    """The arrays of those names; None: all. Raises `MtrainError` for what cannot be read."""
+    """The arrays of those names. Raises `MtrainError` for what cannot be read."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise MtrainError(f"{path}: a single array; an .npz file of named arrays is needed")
-            _check_size(path, memory)
-            return {name: file[name] for name in names or file.files}
-    except KeyError as error:
-        raise MtrainError(f"{path}: no array {str(error).split()[0]}") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        with zipfile.ZipFile(path) as file:
+            there = {member.filename.removesuffix(".npy"): member for member in file.infolist()}
+            if missing := [name for name in names if name not in there]:
+                raise MtrainError(f"{path}: no array {missing[0]!r}; there is {', '.join(there)}")
+            check_memory(sum(there[name].file_size for name in names), memory, str(path))
+            return {name: _array(file, there[name]) for name in names}
+    except DAMAGE as error:
         raise MtrainError(f"{path}: not arrays that can be read: {error}") from error
 
 
-def _check_size(path: Path, memory: float) -> None:
-    with zipfile.ZipFile(path) as file:
-        check_memory(sum(member.file_size for member in file.infolist()), memory, str(path))
+def _array(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    with file.open(member) as content:
+        array: NDArray[Any] = np.lib.format.read_array(content, allow_pickle=False)
+        return array
+
+
+def _names(path: Path) -> list[str]:
+    try:
+        with zipfile.ZipFile(path) as file:
+            return [name.removesuffix(".npy") for name in file.namelist()]
+    except DAMAGE as error:
+        raise MtrainError(f"{path}: not arrays that can be read: {error}") from error
 
 
 def _read_splits(path: str, weights: str | None, memory: int) -> dict[str, Rows]:
-    (file,) = find_files(path, (".npz",))
-    arrays = read_members(file, memory=memory)
-    if not any(f"x_{name}" in arrays for name in SPLITS.values()):
-        suffixes = {"training": ""}
-    else:
-        suffixes = {split: f"_{name}" for split, name in SPLITS.items() if f"x_{name}" in arrays}
-
-    def array(name: str) -> NDArray[Any]:
-        if name not in arrays:
-            raise MtrainError(f"{path}: no array {name!r}; there is {', '.join(arrays)}")
-        return arrays[name]
-
+    """Those that the file has; `x` and `y` are the training split where there is no `x_train`."""
+    file, *more = find_files(path, (".npz",))
+    if more:
+        raise MtrainError(f"{path}: {1 + len(more)} files; all arrays must be in one")
+    there = _names(file)
+    suffixes = {split: f"_{name}" for split, name in SPLITS.items() if f"x_{name}" in there}
+    if "training" not in suffixes and "x" in there:
+        suffixes = {"training": "", **suffixes}
+    kinds = ["x", "y", *([] if weights is None else [weights])]
+    wanted = [f"{kind}{suffix}" for suffix in suffixes.values() for kind in kinds]
+    arrays = read_members(file, wanted, memory)
     return {
         split: checked_rows(
-            array(f"x{suffix}"),
-            array(f"y{suffix}"),
+            arrays[f"x{suffix}"],
+            arrays[f"y{suffix}"],
             path,
             split,
-            None if weights is None else array(f"{weights}{suffix}"),
+            None if weights is None else arrays[f"{weights}{suffix}"],
         )
         for split, suffix in suffixes.items()
     }

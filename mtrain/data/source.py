@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtrain.errors import MtrainError
+from mtrain.errors import MtrainError, SettingError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from mtrain.data.table import Table
@@ -43,12 +45,10 @@ class Rows:
 
     def take(self, positions: Ints) -> Rows:
         """The rows at `positions`, in that order."""
+        weights = None if self.weights is None else self.weights[positions]
+        names = None if self.names is None else self.names[positions]
         return Rows(
-            self.features[positions],
-            self.labels[positions],
-            self.rows[positions],
-            None if self.weights is None else self.weights[positions],
-            None if self.names is None else self.names[positions],
+            self.features[positions], self.labels[positions], self.rows[positions], weights, names
         )
 
 
@@ -93,8 +93,13 @@ def checked_rows(
     Raises `MtrainError` naming `where` for numbers that differ, no rows, labels that are not 0, 1,
     2, ..., and NaN or infinity.
     """
+    if labels.ndim == 2 and labels.shape[1] == 1:  # as Keras has those of CIFAR-10
+        labels = labels[:, 0]
     if features.ndim < 2:
         raise MtrainError(f"{where}: {name} rows must be arrays of values, got {features.shape}")
+    if labels.dtype.kind not in "iufb" or labels.ndim not in {1, 2}:
+        kind = labels.dtype if labels.dtype.kind not in "iufb" else labels.shape
+        raise MtrainError(f"{where}: {name} labels must be numbers, one a row, got {kind}")
     if len(features) != len(labels):
         raise MtrainError(
             f"{where}: {len(features):,} {name} rows but {len(labels):,} {name} labels"
@@ -127,11 +132,20 @@ def check_alike(splits: dict[str, Rows], where: str) -> None:
                 )
 
 
+def refuse_second_test(splits: Iterable[str], path: str) -> None:
+    """Raise `SettingError` where `dataset.test_path` would hide a test split that `path` has."""
+    if "test" in splits:
+        problem = f"{path} brings a test split of its own"
+        raise SettingError((("dataset", "test_path"), problem))
+
+
 def checked_weights(weights: NDArray[Any], rows: int, where: str) -> NDArray[np.float32]:
     """Weights of so many rows, or `MtrainError` for what cannot be one."""
     if weights.shape != (rows,) or weights.dtype.kind not in "iufb":
-        raise MtrainError(f"{where} weights must be one number a row, got {weights.shape}")
-    wrong = np.flatnonzero(~((weights >= 0) & (weights < np.inf)))
+        raise MtrainError(
+            f"{where} weights must be one number a row, got {weights.dtype} {weights.shape}"
+        )
+    wrong = np.flatnonzero(~((weights >= 0) & (weights <= np.finfo(np.float32).max)))
     if len(wrong):
         raise MtrainError(
             f"{where} weights must be finite and not negative, got {weights[wrong[0]]} in row "
@@ -147,6 +161,13 @@ def sorted_names(names: set[str]) -> tuple[str, ...]:
     return tuple(sorted(names, key=int) if all(map(is_whole, names)) else sorted(names))
 
 
+def class_places(classes: tuple[str, ...], found: set[str]) -> dict[str, int]:
+    """Class indices by label: classes are named by the labels `found`, or counted by them."""
+    if not found <= set(classes) and all(map(is_whole, found)):
+        return {str(index): index for index in range(len(classes))}
+    return {name: index for index, name in enumerate(classes)}
+
+
 def is_whole(name: str) -> bool:
     """Whether the text is a whole number as Python writes it."""
     return re.fullmatch(r"0|-?[1-9][0-9]{0,17}", name) is not None
@@ -159,7 +180,7 @@ def largest_value(rows: Rows) -> float | None:
 
 
 def number_of_classes(labels: list[NDArray[np.int32]], where: str) -> int:
-    """One more than the largest label, which must be a number of classes one can train."""
+    """One more than the largest label; raises `MtrainError` for more than one can train."""
     largest = max(int(some.max()) for some in labels)
     if largest >= MOST_CLASSES:
         raise MtrainError(f"{where}: a label is {largest:,}; there can be {MOST_CLASSES:,} classes")
@@ -186,9 +207,6 @@ def _finite(features: NDArray[Any], where: str, name: str) -> NDArray[Any]:
 
 
 def _class_indices(labels: NDArray[Any], where: str, name: str) -> NDArray[np.int32]:
-    if labels.dtype.kind not in "iufb" or labels.ndim not in {1, 2}:
-        kind = labels.dtype if labels.dtype.kind not in "iufb" else labels.shape
-        raise MtrainError(f"{where}: {name} labels must be numbers, one a row, got {kind}")
     if labels.ndim == 2:
         ones = labels == 1
         wrong = np.flatnonzero((ones.sum(axis=1) != 1) | ((labels != 0) & ~ones).any(axis=1))

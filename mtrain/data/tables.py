@@ -43,6 +43,8 @@ def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -
         check_columns(config.test_path, COLUMNS[config.name](config.test_path), features + others)
         raw["test"] = read(config.test_path, [*features, *others], memory)
 
+    for split, table in raw.items():
+        _check_rows(len(table), table, split)
     classes, codes = class_indices(raw, config.target, config.classes)
     kinds: Mapping[str, str | None] = dict.fromkeys(features)
     if encoding is not None:
@@ -59,8 +61,7 @@ def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -
         rows[split] = read_rows.take(complete) if len(complete) < len(table) else read_rows
         if left_out := len(table) - len(complete):
             notes.append(f"{table.where}: {left_out:,} rows with missing values are left out")
-        if not len(rows[split]):
-            raise MtrainError(f"{table.where}: there is no row for the {split} split")
+        _check_rows(len(complete), table, split)
     return Source(
         rows["training"],
         None,
@@ -90,6 +91,11 @@ def read_features(table: RawTable, kinds: Mapping[str, str | None]) -> Table:
         )
         raise MtrainError("\n".join(problems))
     return Table(columns)
+
+
+def _check_rows(rows: int, table: RawTable, split: str) -> None:
+    if not rows:
+        raise MtrainError(f"{table.where}: there is no row for the {split} split")
 
 
 def _complete_rows(
