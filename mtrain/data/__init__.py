@@ -215,8 +215,8 @@ def _unknown(unknown: dict[str, dict[str, int]]) -> Iterator[str]:
     for split, columns in unknown.items():
         for column, rows in columns.items():
             yield (
-                f"{split}: {rows:,} rows have a category in column {column!r} that training had "
-                "not; it counts as none"
+                f"{split}: in {rows:,} row{'s' * (rows > 1)} column {column!r} has a category that "
+                "training had not; it counts as none"
             )
 
 

@@ -60,7 +60,7 @@ def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -
         read_rows = Rows(values, codes[split], np.arange(len(table)), weights)
         rows[split] = read_rows.take(complete) if len(complete) < len(table) else read_rows
         if left_out := len(table) - len(complete):
-            notes.append(f"{table.where}: {left_out:,} rows with missing values are left out")
+            notes.append(f"{table.where}: {left_out:,} rows left out, which miss values")
         _check_rows(len(complete), table, split)
     return Source(
         rows["training"],
