@@ -86,11 +86,7 @@ def _kind_of_table(path: Path) -> str:
 def _read_arrays(path: Path, encoding: Encoding, memory: int) -> Rows:
     from mtrain.data.npz import read_members
 
-    arrays = read_members(path, memory=memory)
-    if "x" not in arrays:
-        found = ", ".join(arrays) or "nothing"
-        raise MtrainError(f"{path}: the rows to predict must be the array 'x', there is {found}")
-    features = arrays["x"]
+    features = read_members(path, ["x"], memory)["x"]
     if features.shape[1:] not in {encoding.shape, (encoding.n_features,)}:
         raise MtrainError(
             f"{path}: rows of shape {features.shape[1:]}; training had {encoding.shape}"

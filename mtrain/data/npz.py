@@ -89,7 +89,8 @@ def _array(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
         return array
 
 
-def _names(path: Path) -> list[str]:
+def array_names(path: Path) -> list[str]:
+    """The names of all arrays; raises `MtrainError` as `read_members`."""
     try:
         with zipfile.ZipFile(path) as file:
             return [name.removesuffix(".npy") for name in file.namelist()]
@@ -102,7 +103,7 @@ def _read_splits(path: str, weights: str | None, memory: int) -> dict[str, Rows]
     file, *more = find_files(path, (".npz",))
     if more:
         raise MtrainError(f"{path}: {1 + len(more)} files; all arrays must be in one")
-    there = _names(file)
+    there = array_names(file)
     suffixes = {split: f"_{name}" for split, name in SPLITS.items() if f"x_{name}" in there}
     if "training" not in suffixes and "x" in there:
         suffixes = {"training": "", **suffixes}

@@ -207,9 +207,9 @@ def _images(path: Path) -> Proposal:
 
 
 def _npz(path: Path) -> Proposal:
-    from mtrain.data.npz import read_members
+    from mtrain.data.npz import array_names
 
-    arrays = read_members(path)
+    arrays = array_names(path)
     settings = {"name": "npz", "path": str(path)}
     if any(name in arrays for name in ("weights", "weights_train")):
         settings["weights"] = "weights"
