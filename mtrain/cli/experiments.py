@@ -1,0 +1,103 @@
+"""Commands that look at data and settings before anything is trained: init, check, summary, schema."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mtrain.cli.options import ConfigFile, Overrides
+from mtrain.cli.output import open_stdout, print_json
+from mtrain.errors import MtrainError
+from mtrain.report.text import inert
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def init(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The config to write.")] = Path(
+        "config.yaml"
+    ),
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="The data it is for, a file or a folder.", exists=True),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Of a table, the column of the labels. [label, target or class; else the last]",
+        ),
+    ] = None,
+) -> None:
+    """Write a commented config to begin with."""
+    from mtrain.init import init as use_case
+
+    def choose(columns: Sequence[str], likely: str) -> str:
+        if target is not None or not (sys.stdin.isatty() and sys.stdout.isatty()):
+            return target or likely
+        names = ", ".join(inert(column) for column in columns)
+        return str(typer.prompt(f"Which column is the label? There is {names}", likely))
+
+    use_case(file, data, choose)
+    print(f"config: {file}")
+
+
+def check(
+    config_file: ConfigFile,
+    overrides: Overrides = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors.")] = False,
+) -> None:
+    """Look at an experiment's settings and data before it is trained."""
+    from mtrain.check import check as use_case
+    from mtrain.config.load import parse_overrides, read_settings
+
+    settings = read_settings(config_file, parse_overrides(overrides or []))
+    config = settings.validate()
+    with settings.located():
+        inspection = use_case(config)
+    errors: tuple[str, ...] = ()
+    if strict:
+        inspection, errors = replace(inspection, warnings=()), inspection.warnings
+
+    from mtrain.report.inspection import print_inspection
+
+    with open_stdout() as stdout:
+        print_inspection(inspection, config, stdout)
+    if errors:
+        raise MtrainError("\n".join(errors))
+
+
+def summary(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CONFIG|CHECKPOINT",
+            help="A YAML file, a run or a checkpoint.",
+            show_default=False,
+        ),
+    ],
+    overrides: Overrides = None,
+) -> None:
+    """Print a model's layers, output shapes and parameters."""
+    from mtrain.config.load import parse_overrides
+    from mtrain.summary import summarize
+
+    layers = summarize(model, parse_overrides(overrides or []))
+
+    from mtrain.report.results import print_layers
+
+    with open_stdout() as stdout:
+        print_layers(layers, stdout)
+
+
+def schema() -> None:
+    """Print the JSON Schema of a config, for editors."""
+    from mtrain.config.json_schema import config_schema
+
+    with open_stdout() as stdout:
+        print_json(config_schema(), stdout)

@@ -1,0 +1,110 @@
+"""Commands that train: fit and resume."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mtrain.cli.options import (
+    AllowDifferences,
+    ConfigFile,
+    Device,
+    DeviceChoice,
+    Json,
+    Overrides,
+    Quiet,
+)
+from mtrain.cli.output import open_stdout, print_evaluation, print_json
+from mtrain.errors import UsageError
+
+if TYPE_CHECKING:
+    from mtrain.config.load import Settings
+
+
+def fit(
+    config_file: ConfigFile,
+    overrides: Overrides = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The run directory, new or empty. [outputs/<name>]"),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with the run in DIR if there is one, else start it."),
+    ] = False,
+    allow_differences: AllowDifferences = False,
+    device: Device = DeviceChoice.auto,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> int:
+    """Train an experiment, and evaluate what it learned."""
+    if allow_differences and not resume:
+        raise UsageError("--allow-differences: is for --resume")
+
+    from mtrain.config.load import parse_overrides, read_settings
+
+    settings = read_settings(config_file, parse_overrides(overrides or []))
+    return _train(
+        settings,
+        quiet=quiet,
+        as_json=as_json,
+        out=out,
+        device=device.value,
+        resume=resume,
+        allow_differences=allow_differences,
+    )
+
+
+def resume(
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run directory.", show_default=False)
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="training.epochs=N",
+            help="How many epochs it shall have in all.",
+        ),
+    ] = None,
+    allow_differences: AllowDifferences = False,
+    device: Device = DeviceChoice.auto,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> int:
+    """Go on with a run that was stopped or killed, as if it never had been."""
+    from mtrain.config.load import parse_overrides
+    from mtrain.resumption import read_run_settings
+
+    settings = read_run_settings(run, parse_overrides(overrides or []))
+    return _train(
+        settings,
+        quiet=quiet,
+        as_json=as_json,
+        out=run,
+        device=device.value,
+        resume=True,
+        allow_differences=allow_differences,
+        download=False,
+    )
+
+
+def _train(settings: Settings, *, quiet: bool, as_json: bool, **how: Any) -> int:
+    """Train as `train` takes it, and print what came of it; returns the exit status."""
+    config = settings.validate()
+
+    from mtrain.report.console import watch
+    from mtrain.train import train
+
+    with settings.located():
+        run = train(config, observer=None if quiet else watch(sys.stderr), **how)
+    with open_stdout() as stdout:
+        if as_json:
+            print_json({"run": str(run.path), "evaluation": run.metrics}, stdout)
+        else:
+            if run.report is not None:
+                print_evaluation(run.report, stdout)
+            print(f"run: {run.path}", file=stdout)
+    return 0 if run.stopped_by is None else 128 + run.stopped_by
