@@ -117,8 +117,8 @@ def newest_whole(run: RunDirectory) -> Newest | None:
         return Newest(path, whole[path], tuple(damaged.values()), best_is_whole=bool(good))
     problems = "\n".join(damaged.values())
     raise MtrainError(
-        f"{problems}\n{run.checkpoints}: no checkpoint is whole; remove this folder, and training "
-        "starts anew"
+        f"{problems}\n{run.path}: no checkpoint is whole, and nothing to go on from; train into "
+        "another folder"
     )
 
 
