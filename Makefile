@@ -41,6 +41,7 @@ bench: setup ## Measure against stock Keras; with nothing else running.
 	$(BIN)/python benchmarks/epoch_time.py 5
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/saving.py
+	$(BIN)/python benchmarks/reading.py
 
 check: lint types test ## All that CI checks; the docs' examples are among the tests.
 
