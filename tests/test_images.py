@@ -88,7 +88,7 @@ def test_train_val_and_test_are_splits(folder):
     """Those that are there; a class may be missing from one."""
     for split in ("train", "val", "test"):
         for k in range(10):
-            put(folder, f"{split}/{'ab'[k % 2]}/{k}.png", pixels(k))
+            put(folder, f"{split}/{'ab'[k % 2]}/{k}.png", pixels(len(split) * 10 + k))
         if split == "train":
             own = load(folder)
             assert [len(own.splits[name]) for name in ("train", "val", "test")] == [6, 2, 2]

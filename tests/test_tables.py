@@ -331,10 +331,10 @@ def test_without_any_category_there_is_nothing_to_learn_from(table):
 
 def test_a_missing_category_is_none_of_the_known(table):
     """All of its inputs are 0; it is not counted as unknown."""
-    data = load(table("t,y\na,p\n,q\nb,p\n,q\n"), missing="zero", **AS_IT_IS)
+    data = load(table("t,y\na,p\n,q\nb,p\na,q\n"), missing="zero", **AS_IT_IS)
 
     assert_array_equal(data.train.features, [[1, 0], [0, 0], [0, 1]])
-    assert data.notes == ()
+    assert not any("counts as none" in note for note in data.notes)
 
 
 @pytest.mark.parametrize(
@@ -441,6 +441,17 @@ def test_a_class_that_cannot_be_learned_is_said(table):
         "class 'c' has no row to train on; it has 1 of test, which cannot be learned",
         "class 'd' has no row to train on; it has none",
     )
+
+
+def test_rows_in_both_train_and_test_are_counted(table):
+    """By what the model sees of them: their labels may differ."""
+    path = table("x,t,y\n1,a,p\n2,b,q\n2,b,q\n3,a,p\n")
+    test = table("t,x,y\na,1,p\nb,1.0,p\nb,2,p\nb,2,q\n", "test.csv")
+
+    assert load(path, test_path=str(test), validation=None).notes == (
+        "3 of 4 rows of test are in the training split as well",
+    )
+    assert load(path, **AS_IT_IS).notes == ()
 
 
 def test_a_test_file_has_its_columns_in_any_order(table):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from mtrain.config.sources import SourceConfig
     from mtrain.data.source import Rows, Source
+    from mtrain.records import Split
 
 
 def load_dataset(
@@ -61,13 +62,14 @@ def load_dataset(
     _check_inputs(splits, encoding, memory, source.where)
     encoded = {name: encode(rows, encoding, source.where) for name, rows in splits.items()}
     unknown = {name: unknown for name, (_, unknown) in encoded.items()}
+    inputs = {name: split for name, (split, _) in encoded.items()}
     return Dataset(
         classes=classes,
-        splits={name: split for name, (split, _) in encoded.items()},
+        splits=inputs,
         encoding=encoding,
         sha256=sha256,
         source=source.where,
-        notes=(*source.notes, *_unknown(unknown), *_absent(splits, classes)),
+        notes=(*source.notes, *_unknown(unknown), *_absent(splits, classes), *_shared(inputs)),
     )
 
 
@@ -232,6 +234,16 @@ def _absent(splits: dict[str, Rows], classes: tuple[str, ...]) -> Iterator[str]:
             f"has {' and '.join(elsewhere)}, which cannot be learned" if elsewhere else "has none"
         )
         yield f"class {classes[k]!r} has no row to train on; it {what}"
+
+
+def _shared(splits: dict[str, Split]) -> Iterator[str]:
+    if "train" not in splits:
+        return
+    # Hashes of 64 bits: the rows themselves would be there once more.
+    known = {hash(row.tobytes()) for row in splits["train"].features}
+    test = splits["test"].features
+    if n := sum(hash(row.tobytes()) in known for row in test):
+        yield f"{n:,} of {len(test):,} rows of test are in the training split as well"
 
 
 def _fingerprint(source: Source) -> str:
