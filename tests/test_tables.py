@@ -264,6 +264,14 @@ def test_a_byte_that_is_no_text_is_found_behind_the_first_block(table):
     assert refusal(path) == f"PATH: not UTF-8 text: byte {at:,} is 0xff; save it as UTF-8"
 
 
+def test_a_line_without_an_end_is_not_read_whole(table):
+    """Nothing larger than a block is held."""
+    assert refusal(table("x," * (BLOCK // 2))) == (
+        "PATH:1: 16,777,216 bytes or more; this is no line of a table"
+    )
+    assert refusal(table(bytes(2 * BLOCK))) == "PATH:1: a NUL byte; this is no text"
+
+
 @pytest.mark.parametrize(
     "value",
     ["1_0", "\uff11\uff12", "1,5", "1e400", "inf", "-Infinity", "0x10", "1e", "--1", "1 2", "$1", "\u22121", "\u0663"],
@@ -413,6 +421,7 @@ def test_labels_of_parquet_are_of_any_plain_type(table, labels, classes):
         ([f"id {i}" for i in range(10_001)], {}, "PATH: column 'y': 10,001 different labels in 10,001 rows; there can be 10,000 classes"),
         (["a", "c"], {"classes": ["a", "b"]}, "PATH:3: column 'y': 'c' is none of the 2 classes"),
         (["0", "2"], {"classes": ["a", "b"]}, "PATH:3: column 'y': '2' is none of the 2 classes"),
+        (["1", "0"], {"classes": ["1", "2"]}, "PATH:3: column 'y': '0' is none of the 2 classes"),
         (["0", "-1"], {"classes": ["a", "b"]}, "PATH:3: column 'y': '-1' is none of the 2 classes"),
     ],
 )  # fmt: skip
@@ -533,8 +542,8 @@ def test_parquet_is_read_whatever_its_plain_types(table):
 
 
 PLAIN = (
-    "columns must be numbers, text, or true and false: turn it into one of these, or leave it out of "
-    "dataset.features"
+    "columns must be numbers, text, or true and false: turn it into one of these, or name the others "
+    "in dataset.features"
 )
 
 

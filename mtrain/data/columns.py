@@ -82,7 +82,7 @@ def as_numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
 
 def as_categories(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     """For each text its index among all there are, -1 where it is missing; and those, sorted."""
-    encoded = pc.dictionary_encode(column.combine_chunks())
+    encoded = pc.dictionary_encode(column).combine_chunks()  # one array holds 2 GB of text
     texts = encoded.dictionary.to_pylist()
     order = sorted(range(len(texts)), key=texts.__getitem__)
     places = np.empty(len(texts) + 1, np.int32)

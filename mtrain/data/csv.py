@@ -142,6 +142,10 @@ def _decode(decoder: codecs.IncrementalDecoder, block: bytes, done: int, file: P
 
 def _header(file: Path) -> tuple[int, list[str]]:
     """The line that names the columns, and the names."""
+    with file.open("rb") as content:
+        if len(content.readline(BLOCK)) == BLOCK:
+            _check_bytes(file)
+            raise MtrainError(f"{file}:1: {BLOCK:,} bytes or more; this is no line of a table")
     try:
         line, names = next(_records(file), (1, []))
     except UnicodeDecodeError:

@@ -98,7 +98,7 @@ def _plain(column: pa.ChunkedArray, name: str, file: Path) -> pa.ChunkedArray:
     if not (pa.types.is_null(kind) or any(is_it(kind) for is_it in plain)):
         raise MtrainError(
             f"{file}: column {name!r} is {kind}; columns must be numbers, text, or true and false: "
-            "turn it into one of these, or leave it out of dataset.features"
+            "turn it into one of these, or name the others in dataset.features"
         )
     return column
 

@@ -162,8 +162,11 @@ def sorted_names(names: set[str]) -> tuple[str, ...]:
 
 
 def class_places(classes: tuple[str, ...], found: set[str]) -> dict[str, int]:
-    """Class indices by label: classes are named by the labels `found`, or counted by them."""
-    if not found <= set(classes) and all(map(is_whole, found)):
+    """Class indices by label: classes are named by the labels `found`, or counted by them.
+
+    Classes whose names are numbers are never counted: 1 would be another than that called 1.
+    """
+    if all(map(is_whole, found)) and not any(map(is_whole, classes)):
         return {str(index): index for index in range(len(classes))}
     return {name: index for index, name in enumerate(classes)}
 
