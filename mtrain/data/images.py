@@ -17,7 +17,7 @@ from mtrain.data.source import Rows, Source, class_places, refuse_second_test, s
 from mtrain.errors import MtrainError, SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -59,6 +59,9 @@ def read_images(config: ImagesConfig, *, memory: int) -> Source:
         split: _rows(listing, classes, shape, folders[split], resize=config.size is not None)
         for split, listing in files.items()
     }
+    notes = [
+        note for split, listing in files.items() for note in _left_out(folders[split], listing)
+    ]
     return Source(
         splits["training"],
         splits.get("validation"),
@@ -66,6 +69,7 @@ def read_images(config: ImagesConfig, *, memory: int) -> Source:
         classes,
         largest=255.0,
         where=config.path,
+        notes=tuple(notes),
     )
 
 
@@ -142,6 +146,14 @@ def _files_by_class(folder: Path) -> Listing:
     if wrong := [name for name in listing if _text(name) != name]:
         raise MtrainError(f"{folder}: the name of its folder {_text(wrong[0])!r} is not UTF-8")
     return {name: images for name, images in listing.items() if images}
+
+
+def _left_out(folder: Path, listing: Listing) -> Iterator[str]:
+    there = [path for name in listing for path in (folder / name).iterdir()]
+    visible = [path for path in there if not path.name.startswith(".")]
+    if n := len(visible) - sum(map(len, listing.values())):
+        endings = ", ".join(sorted(ENDINGS))
+        yield f"{folder}: {n:,} in its folders left out: files that do not end in {endings}"
 
 
 def _text(name: str) -> str:
