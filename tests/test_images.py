@@ -235,6 +235,21 @@ def test_no_cut_or_flipped_image_is_a_traceback(folder, ending):
     assert all(str(broken) in message for message in messages)
 
 
+def test_a_broken_exif_is_no_traceback(folder):
+    """That text stands where a number belongs is refused."""
+    put(folder, "a/0.bmp")
+    exif = Image.Exif()
+    exif[0x0112], exif[0x011A] = 6, 1.0
+    whole = put(folder, "b/x.jpg", pixels(height=6, width=4), exif=exif).read_bytes()
+    at = whole.index(b"\x01\x1a\x00\x05") + 2
+    for kind in range(1, 13):
+        (folder / "b" / "x.jpg").write_bytes(whole[:at] + bytes([0, kind]) + whole[at + 2 :])
+        try:
+            load(folder, **ALL)
+        except MtrainError as error:
+            assert str(error).startswith(f"{folder}/b/x.jpg: cannot be read: ")  # noqa: PT017
+
+
 def test_another_size_is_refused_with_the_remedy(folder):
     """The first that differs, by name."""
     put(folder, "a/0.png")

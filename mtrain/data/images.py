@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import struct
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 ENDINGS = {".png", ".jpg", ".jpeg", ".bmp"}
 FORMATS = ("PNG", "JPEG", "BMP")
+
+DAMAGE = (AttributeError, OSError, SyntaxError, TypeError, ValueError, struct.error)
+"""What Pillow raises for files that are not as they must be, or whose EXIF is not."""
 
 SPLITS = {"training": "train", "validation": "val", "test": "test"}
 
@@ -123,7 +127,7 @@ def _decoded(file: Path) -> Image.Image:
         raise MtrainError(f"{file}: no {', '.join(FORMATS)}, whatever its name says") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise MtrainError(f"{file}: {error}") from error
-    except (OSError, SyntaxError, ValueError) as error:
+    except DAMAGE as error:
         raise MtrainError(f"{file}: cannot be read: {error}") from error
 
 
