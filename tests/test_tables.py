@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 import os
 from datetime import date
@@ -21,6 +22,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from mtrain.data import load_dataset
 from mtrain.data.csv import BLOCK
 from mtrain.errors import MtrainError, SettingError, UsageError
+from mtrain.records import Column, Encoding
+from mtrain.run.encoding import encoding_as_json, encoding_from_json
 
 AS_IT_IS = {"scale": "none", "validation": None, "test": {"size": 1, "how": "tail"}}
 """All rows but the last are there to train on, their numbers as they are."""
@@ -678,3 +681,53 @@ def test_columns_that_are_not_there_are_all_named(table):
         "dataset.weights: PATH has no column 'w'; there is width, height, y\n"
         "dataset.features: PATH has no column 'widht'; did you mean 'width'?"
     )
+
+
+def learned():
+    """What training learned of a number and a text, as `state.json` has it."""
+    columns = (Column("n", "number", 2.5), Column("t", "text", categories=("a", "b")))
+    encoding = Encoding((), columns, None, (1.5, 0.0, 0.0), (0.5, 1.0, 1.0))
+    return json.loads(json.dumps(encoding_as_json(encoding))), encoding
+
+
+def test_what_was_learned_is_plain_json():
+    """It comes back as it was."""
+    data, encoding = learned()
+
+    assert encoding_from_json(data) == encoding
+    assert encoding.n_features == 3
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("shape",), [3]),
+        (("shape",), "3"),
+        (("columns",), []),
+        (("columns",), None),
+        (("columns", 0, "name"), "t"),
+        (("columns", 0, "name"), 7),
+        (("columns", 0, "kind"), "date"),
+        (("columns", 0, "fill"), "NaN"),
+        (("columns", 1, "categories"), ["b", "a"]),
+        (("columns", 1, "categories"), ["a", "a"]),
+        (("columns", 1, "categories"), ["a", 1]),
+        (("columns", 1, "categories"), ["a"]),
+        (("divisor",), 0.0),
+        (("mean",), [1.5, 0.0]),
+        (("mean",), [1.5, 0.0, math.nan]),
+        (("mean",), [1, 0, 0]),
+        (("deviation",), [0.5, 1.0, 0.0]),
+        (("deviation",), []),
+    ],
+)
+def test_an_encoding_that_none_can_have_learned_is_refused(place, value):
+    """A stranger's state is not believed."""
+    data, _ = learned()
+    inner = data
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+
+    with pytest.raises((TypeError, ValueError)):
+        encoding_from_json(data)

@@ -31,7 +31,8 @@ def encoding_from_json(data: Any) -> Encoding:
         raise ValueError(f"encoding: {len(encoding.mean)} means of {encoding.n_features} inputs")
     if len(encoding.mean) != len(encoding.deviation):
         raise ValueError("encoding: as many means as deviations are needed")
-    if not all(value > 0 for value in (*encoding.deviation, encoding.divisor or 1.0)):
+    divisors = [] if encoding.divisor is None else [encoding.divisor]
+    if not all(value > 0 for value in (*encoding.deviation, *divisors)):
         raise ValueError("encoding: what divides must be above 0")
     names = [column.name for column in encoding.columns]
     if len(set(names)) < len(names):
