@@ -15,7 +15,7 @@ from PIL import Image
 from mtrain.cli.main import run
 from mtrain.data import load_dataset
 from mtrain.data.idx import FILES, read_idx
-from mtrain.errors import MtrainError
+from mtrain.errors import MtrainError, UsageError
 
 ALL = {"validation": None, "test": {"size": 1, "how": "tail"}}
 """All rows but the last are there to train on."""
@@ -165,6 +165,17 @@ def test_size_brings_all_to_one(folder, size, shape):
             with Image.open(folder / name) as kept:
                 image = kept.convert("RGB").resize(shape[::-1], Image.Resampling.BILINEAR)
             assert_array_equal(row.reshape(*shape, 3), np.asarray(image))
+
+
+@pytest.mark.parametrize("size", [0, 10_001, 2.5, True, "28", [28], [1, 2, 3], [0, 5], {}])
+def test_a_size_that_no_image_can_have_is_refused(folder, size):
+    """Once, with what it could be."""
+    with pytest.raises(UsageError) as error:
+        load(folder, size=size)
+
+    problem = "dataset.size: must be pixels (1 to 10,000), or a list of height and width, got "
+    assert str(error.value).startswith(f"config: {problem}")
+    assert "\n" not in str(error.value)
 
 
 def png_header(width, height, bits=8):

@@ -655,6 +655,7 @@ def test_more_than_training_memory_is_refused(tmp_path, table, kind):
         ({"weights": "y"}, "dataset.weights: 'y' is dataset.target already"),
         ({"weights": "x", "features": ["x"]}, "dataset.features: 'x' is dataset.weights already"),
         ({"weights": "x", "categorical": ["x"]}, "dataset.categorical: 'x' is dataset.weights already"),
+        ({"features": []}, "dataset.features: must name a column; null is all of them"),
         ({"features": ["x", "x"]}, "dataset.features: 'x' is there twice"),
         ({"features": ["x"], "categorical": ["z"]}, "dataset.categorical: 'z' is none of the features"),
         ({"test_path": "a.csv", "test": {"size": 3}}, "dataset.test: dataset.test_path names the test split"),

@@ -8,20 +8,32 @@ from annotated_types import Ge, Le
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from mtrain.config.dataset import DatasetConfig, TestConfig
-from mtrain.config.section import InvalidSettingError, ListOf, named
+from mtrain.config.section import InvalidSettingError, ListOf, named, shown
 
 ColumnNames = Annotated[tuple[str, ...], ListOf, Field(json_schema_extra={"uniqueItems": True})]
-Pixels = Annotated[int, Ge(1), Le(10_000)]
+
+LARGEST_SIDE = 10_000
+"""Pixels, of an image."""
+
+Pixels = Annotated[int, Ge(1), Le(LARGEST_SIDE)]
 
 
 def _height_and_width(value: Any) -> Any:
-    return [value, value] if type(value) is int else value
+    if value is None:
+        return value
+    sides = value if isinstance(value, list | tuple) else (value, value)
+    if len(sides) == 2 and all(type(n) is int and 1 <= n <= LARGEST_SIDE for n in sides):
+        return tuple(sides)
+    raise ValueError(
+        f"must be pixels (1 to {LARGEST_SIDE:,}), or a list of height and width, got {shown(value)}"
+    )
 
 
 HeightAndWidth = Annotated[
-    tuple[Pixels, Pixels],
-    ListOf,
-    BeforeValidator(_height_and_width, json_schema_input_type=Pixels | tuple[Pixels, Pixels]),
+    tuple[int, int] | None,
+    BeforeValidator(
+        _height_and_width, json_schema_input_type=Pixels | tuple[Pixels, Pixels] | None
+    ),
 ]
 
 
@@ -108,7 +120,7 @@ class ImagesConfig(OwnData):
     path: str
     """The folder."""
 
-    size: HeightAndWidth | None = None
+    size: HeightAndWidth = None
     """Height and width to which images are brought: `28` or `[28, 32]`; null: all have one size."""
 
     color: Literal["gray", "rgb"] = "rgb"
@@ -145,6 +157,8 @@ class TableConfig(OwnData):
 
     @model_validator(mode="after")
     def _columns_have_one_use(self) -> TableConfig:
+        if self.features == ():
+            raise InvalidSettingError("features", "must name a column; null is all of them")
         uses = {
             "weights": (self.weights,),
             "features": self.features or (),
