@@ -18,16 +18,14 @@ from mtrain.config.sources import (
 )
 from mtrain.data.encoding import encode, learn_encoding
 from mtrain.data.files import check_memory
+from mtrain.data.notes import dataset_notes
 from mtrain.data.splitting import draw, split_off
 from mtrain.errors import MtrainError, SettingError
 from mtrain.records import Dataset, Encoding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mtrain.config.sources import SourceConfig
     from mtrain.data.source import Rows, Source
-    from mtrain.records import Split
 
 
 def load_dataset(
@@ -69,7 +67,7 @@ def load_dataset(
         encoding=encoding,
         sha256=sha256,
         source=source.where,
-        notes=(*source.notes, *_unknown(unknown), *_absent(splits, classes), *_shared(inputs)),
+        notes=(*source.notes, *dataset_notes(inputs, unknown, classes)),
     )
 
 
@@ -211,39 +209,6 @@ def _check_inputs(splits: dict[str, Rows], encoding: Encoding, memory: int, wher
     if widest.width > 1:
         where = f"{where}: column {widest.name!r} has {widest.width:,} categories"
     check_memory(n_bytes, memory, where)
-
-
-def _unknown(unknown: dict[str, dict[str, int]]) -> Iterator[str]:
-    for split, columns in unknown.items():
-        for column, rows in columns.items():
-            yield (
-                f"{split}: in {rows:,} row{'s' * (rows > 1)} column {column!r} has a category that "
-                "training had not; it counts as none"
-            )
-
-
-def _absent(splits: dict[str, Rows], classes: tuple[str, ...]) -> Iterator[str]:
-    if "train" not in splits:
-        return
-    counts = {
-        name: np.bincount(rows.labels, minlength=len(classes)) for name, rows in splits.items()
-    }
-    for k in np.flatnonzero(counts["train"] == 0):
-        elsewhere = [f"{some[k]:,} of {name}" for name, some in counts.items() if some[k]]
-        what = (
-            f"has {' and '.join(elsewhere)}, which cannot be learned" if elsewhere else "has none"
-        )
-        yield f"class {classes[k]!r} has no row to train on; it {what}"
-
-
-def _shared(splits: dict[str, Split]) -> Iterator[str]:
-    if "train" not in splits:
-        return
-    # Hashes of 64 bits: the rows themselves would be there once more.
-    known = {hash(row.tobytes()) for row in splits["train"].features}
-    test = splits["test"].features
-    if n := sum(hash(row.tobytes()) in known for row in test):
-        yield f"{n:,} of {len(test):,} rows of test are in the training split as well"
 
 
 def _fingerprint(source: Source) -> str:
