@@ -340,8 +340,8 @@ def test_more_than_training_memory_is_refused(folder):
     (folder / "b").mkdir()
     (folder / "b" / "0.png").write_bytes(b"no image")
 
-    assert refusal(folder, memory=59_999) == (
-        "PATH: its values take 0.0 GB or more, beyond training.memory, 5.9999e-05 GB; data larger "
+    assert refusal(folder, memory=59_900) == (
+        "PATH: its values take 60 kB or more, beyond training.memory, 59.9 kB; data larger "
         "than that cannot be trained on yet"
     )
     assert refusal(folder, memory=60_000).startswith("PATH/b/0.png: no PNG")

@@ -258,7 +258,7 @@ def test_what_takes_more_than_training_memory_is_not_read(tmp_path):
 
     assert path.stat().st_size < 2**18
     assert refusal(path, memory=10**8) == (
-        "PATH: its values take 0.1 GB or more, beyond training.memory, 0.1 GB; data larger than that "
+        "PATH: its values take 134 MB or more, beyond training.memory, 100 MB; data larger than that "
         "cannot be trained on yet"
     )
     for size in (2**22, 2**45, 2**62):
@@ -337,12 +337,12 @@ def test_without_test_files_the_test_is_split_off_or_elsewhere(idx_folder, tmp_p
 def test_idx_files_beyond_training_memory_are_refused(idx_folder):
     """Gzipped, too: a megabyte can hold a gigabyte."""
     folder = idx_folder(classes=3, train=90, test=30)
-    beyond = "its values take 0.0 GB or more, beyond training.memory, 1e-06 GB; data larger"
+    beyond = "its values take 3.24 kB or more, beyond training.memory, 1 kB; data larger"
     images = folder / FILES["training"][0]
     assert refusal(folder, memory=1000).startswith(f"PATH/{images.name}: {beyond}")
     header = b"\0\0\x08\x03" + np.array([2**20, 32, 32], ">u4").tobytes()
     images.write_bytes(gzip.compress(header + bytes(2**20)))
-    assert refusal(folder, memory=10**9).startswith(f"PATH/{images.name}: its values take 1.1 GB")
+    assert refusal(folder, memory=10**9).startswith(f"PATH/{images.name}: its values take 1.07 GB")
     write_idx(images, np.full((90, 2), np.nan))
     assert refusal(folder, memory=10**9) == (
         "PATH: training rows: nan in row 0, pixel 0; 180 values are not finite as float32"

@@ -629,7 +629,7 @@ def test_what_is_no_file_is_refused_at_once(tmp_path, kind):
         load_dataset(dataset_config(name=kind, path=str(tmp_path / "folder"), **settings))
 
 
-BEYOND = "or more, beyond training.memory, {} GB; data larger than that cannot be trained on yet"
+BEYOND = "or more, beyond training.memory, {}; data larger than that cannot be trained on yet"
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
@@ -639,11 +639,9 @@ def test_more_than_training_memory_is_refused(tmp_path, table, kind):
     columns = {"id": [f"no {i}" for i in range(rows)], "y": [i % 2 for i in range(rows)]}
     path = table(columns) if kind == "parquet" else write_csv(tmp_path / "t.csv", columns)
 
-    assert refusal(path, memory=7_999) == (
-        "PATH: its values take 0.0 GB " + BEYOND.format("7.999e-06")
-    )
+    assert refusal(path, memory=7_900) == ("PATH: its values take 8 kB " + BEYOND.format("7.9 kB"))
     assert refusal(path, memory=2_000_000) == (
-        "PATH: column 'id' has 640 categories: its values take 0.0 GB " + BEYOND.format("0.002")
+        "PATH: column 'id' has 640 categories: its values take 2.56 MB " + BEYOND.format("2 MB")
     )
 
 

@@ -42,6 +42,12 @@ def check_memory(n_bytes: int, memory: float, where: str) -> None:
     """Raise `MtrainError` where values would take more than `training.memory`."""
     if n_bytes > memory:
         raise MtrainError(
-            f"{where}: its values take {n_bytes / 1e9:.1f} GB or more, beyond training.memory, "
-            f"{memory / 1e9:g} GB; data larger than that cannot be trained on yet"
+            f"{where}: its values take {_size(n_bytes)} or more, beyond training.memory, "
+            f"{_size(memory)}; data larger than that cannot be trained on yet"
         )
+
+
+def _size(n_bytes: float) -> str:
+    units = {"GB": 1e9, "MB": 1e6, "kB": 1e3, "bytes": 1}
+    unit, size = next((unit, size) for unit, size in units.items() if n_bytes >= size)
+    return f"{n_bytes / size:.3g} {unit}"
