@@ -157,7 +157,7 @@ def _left_out(folder: Path, listing: Listing) -> Iterator[str]:
     visible = [path for path in there if not path.name.startswith(".")]
     if n := len(visible) - sum(map(len, listing.values())):
         endings = ", ".join(sorted(ENDINGS))
-        yield f"{folder}: {n:,} in its folders left out: files that do not end in {endings}"
+        yield f"{folder}: {n:,} in its folders left out: no files that end in {endings}"
 
 
 def _text(name: str) -> str:
