@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.config.sources import ImagesConfig, TableConfig
+from mtrain.config.sources import ImagesConfig, NpzConfig, TableConfig
 from mtrain.data.encoding import FILLS, encode
 from mtrain.data.files import check_memory
 from mtrain.data.source import Rows, checked_rows
@@ -33,16 +33,19 @@ def read_inputs(
     The labels of the split mean nothing. Raises `MtrainError` for rows that are missing, damaged or
     not like those of the training.
     """
-    if not path.exists() and not encoding.columns:
-        raise MtrainError(f"{path}: no such file or folder")
     if encoding.columns:
         may_miss = isinstance(config, TableConfig) and config.missing in FILLS
         rows = _unlabelled(_read_table(path, encoding, memory, may_miss=may_miss))
+    elif not (path.is_file() or path.is_dir()):
+        # A pipe or a device would be waited for, or never end.
+        raise MtrainError(f"{path}: {'not a file' if path.exists() else 'no such file or folder'}")
     elif path.suffix.lower() == ".npz":
         rows = _read_arrays(path, encoding, memory)
-    else:
+    elif _is_of_images(config, encoding):
         resize = isinstance(config, ImagesConfig) and config.size is not None
         rows = _read_images(path, encoding, memory, resize=resize)
+    else:
+        raise MtrainError(f"{path}: a model of arrays predicts an .npz file with the array 'x'")
     split, unknown = encode(rows, encoding, str(path))
     notes = (
         f"{n:,} rows have a category in column {column!r} that training had not; it counts as none"
@@ -94,17 +97,33 @@ def _read_arrays(path: Path, encoding: Encoding, memory: int) -> Rows:
     return checked_rows(features, np.zeros(len(features), np.int32), str(path), "given")
 
 
-def _read_images(path: Path, encoding: Encoding, memory: int, *, resize: bool) -> Rows:
-    from mtrain.data.images import ENDINGS, read_image
+def _is_of_images(config: DatasetConfig, encoding: Encoding) -> bool:
+    """Whether the pixels of an image, as they are, mean what the training's rows did."""
+    is_shape = len(encoding.shape) == 2 or (len(encoding.shape) == 3 and encoding.shape[2] == 3)
+    return is_shape and (encoding.divisor == 255 or not isinstance(config, NpzConfig))
 
-    if len(encoding.shape) == 1:
-        raise MtrainError(f"{path}: a model of arrays predicts an .npz file with the array 'x'")
-    files = [path]
+
+def _read_images(path: Path, encoding: Encoding, memory: int, *, resize: bool) -> Rows:
+    from mtrain.data.images import ENDINGS, image_facts, list_images, read_image
+
+    known = ", ".join(sorted(ENDINGS))
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.suffix.lower() in ENDINGS)
-    if not files:
-        raise MtrainError(f"{path}: no images ({', '.join(sorted(ENDINGS))}) in this folder")
+        folders = [path, *(folder for folder in path.rglob("*") if folder.is_dir())]
+        files = sorted(file for folder in folders for file in list_images(folder))
+        if not files:
+            raise MtrainError(f"{path}: no images ({known}) in this folder")
+    elif path.suffix.lower() in ENDINGS:
+        files = [path]
+    else:
+        raise MtrainError(
+            f"{path}: a model of images predicts an image ({known}), a folder of them, or an .npz "
+            "file with the array 'x'"
+        )
     check_memory(len(files) * encoding.n_features, memory, str(path))
+    for file in files if not resize else ():
+        if (size := image_facts(file)[0]) != encoding.shape[:2]:
+            had = " x ".join(map(str, encoding.shape[:2]))
+            raise MtrainError(f"{file}: {size[0]} x {size[1]} pixels; training had {had}")
     features = np.stack([read_image(file, encoding.shape, resize=resize) for file in files])
     return _unlabelled(features, [str(f.relative_to(path)) if f != path else f.name for f in files])
 
