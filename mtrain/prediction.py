@@ -34,6 +34,8 @@ def predict(
     """
     if out is not None:
         check_ending(out)
+        if out.exists() and inputs.exists() and out.samefile(inputs):
+            raise UsageError(f"--out: {out} is what is to be predicted; name another file")
     place = find_checkpoint(checkpoint)
     saved = read_checkpoint(place.path)
     check_threshold(threshold, saved)
