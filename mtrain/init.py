@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from mtrain.config.load import load_config
 from mtrain.config.reader import dump_inline
+from mtrain.config.training import TrainingConfig
 from mtrain.data.proposal import propose_source, propose_splits
-from mtrain.errors import MtrainError
+from mtrain.errors import MtrainError, UsageError
 from mtrain.report.text import inert
 from mtrain.run.files import write_text
 
@@ -26,28 +27,38 @@ STEPS = 5_000
 """Of training that are proposed, early stopping aside."""
 
 
-def init(file: Path, data: Path | None, choose: Callable[[Sequence[str], str], str]) -> None:
+def init(
+    file: Path,
+    data: Path | None,
+    *,
+    target: str | None = None,
+    ask: Callable[[Sequence[str], str], str] | None = None,
+) -> None:
     """Write a commented config to `file`, for scikit-learn's digits or for the data at `data`.
 
-    `choose` is asked which of a table's columns is the target, and given the likeliest. Raises
-    `MtrainError` for a file that is there already, and for data that cannot be trained on.
+    `target` is a table's column of labels. Without it `ask` is given all columns and the likeliest,
+    and returns one; without that the likeliest is taken. Raises `MtrainError` for a file that is
+    there already, and for data that cannot be trained on, `UsageError` for a target of no table.
     """
-    if file.exists():
+    if file.exists() or file.is_symlink():
         raise MtrainError(f"{file}: is there already; name another file")
+    memory = TrainingConfig().memory_bytes
     if data is None:
         settings: dict[str, Any] = dict(EXAMPLE)
         reasons = {"name": "or mnist, fashion_mnist, csv, parquet, npz, idx, images"}
         rows = 1797
     else:
-        proposal = propose_source(data.absolute(), choose)
+        proposal = propose_source(data.absolute(), memory, target=target, ask=ask)
         settings, reasons = proposal.settings, proposal.reasons
         config = load_config({"dataset": settings}, {})
-        rows, read = propose_splits(config.dataset, config.training.memory_bytes)
+        rows, read = propose_splits(config.dataset, memory)
         settings |= read
-        rare = "a class is too rare to be in every split"
+        rare = "too few rows for every class to be in every split"
         reasons |= {"classes": "in index order", "validation": rare, "test": rare}
         settings["path"] = _relative(data, file)
-    write_text(file, "\n".join(_lines(settings, reasons, rows)) + "\n")
+    if target is not None and "target" not in settings:
+        raise UsageError(f"--target: is for a table; {data or 'digits'} has no columns")
+    write_text(file, "".join(f"{inert(line)}\n" for line in _lines(settings, reasons, rows)))
 
 
 def _relative(data: Path, file: Path) -> str:
@@ -81,4 +92,4 @@ def _lines(settings: Mapping[str, Any], reasons: Mapping[str, str], rows: int) -
 
 
 def _commented(line: str, comment: str | None) -> str:
-    return line if comment is None else f"{line}   # {inert(comment)}"
+    return line if comment is None else f"{line}   # {comment}"

@@ -85,9 +85,9 @@ def dump(data: Any) -> str:
 
 
 def dump_inline(value: Any) -> str:
-    """One value as `dump` would write it, on one line."""
+    """One value as `dump` would write it, on one line; text that is not printable in double quotes."""
     text: str = yaml.dump(
-        [value], Dumper=_Dumper, default_flow_style=True, allow_unicode=True, width=math.inf
+        [value], Dumper=_InlineDumper, default_flow_style=True, allow_unicode=True, width=math.inf
     )
     return text.strip()[1:-1]
 
@@ -197,6 +197,18 @@ class _Dumper(yaml.SafeDumper):
         for first, resolvers in yaml.SafeDumper.yaml_implicit_resolvers.items()
     }
 
+
+class _InlineDumper(_Dumper):
+    """Never breaks a line."""
+
+
+def _text_node(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    return dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"'
+    )
+
+
+_InlineDumper.add_representer(str, _text_node)
 
 for _pattern, _first in ((_FLOAT, "-+.0123456789"), (_OCTAL_OR_HEX, "0")):
     _Dumper.add_implicit_resolver(

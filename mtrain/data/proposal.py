@@ -7,10 +7,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from mtrain.data import read_checked
-from mtrain.errors import MtrainError
+from mtrain.config.names import suggestion
+from mtrain.data import read_checked, split_source
+from mtrain.errors import MtrainError, SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,9 +28,6 @@ LARGEST_IMAGE = 64
 MOST_CLASSES = 30
 """Whose names are proposed as well."""
 
-FEWEST_STRATIFIED = 5
-"""Rows of a class that three stratified splits need for each to have one."""
-
 
 @dataclass(frozen=True)
 class Proposal:
@@ -42,15 +38,28 @@ class Proposal:
     """By setting, where there is something to say."""
 
 
-def propose_source(path: Path, choose: Callable[[Sequence[str], str], str]) -> Proposal:
+def propose_source(
+    path: Path,
+    memory: int,
+    *,
+    target: str | None,
+    ask: Callable[[Sequence[str], str], str] | None,
+) -> Proposal:
     """The settings by which the file or folder at `path` can be trained on.
 
-    `choose` is asked which of a table's columns is the target, and given the likeliest. Raises
-    `MtrainError` for what is no data of any known kind.
+    `target` is a table's column of labels. Without it `ask` is given all columns and the likeliest,
+    and returns one; without that the likeliest is taken. Raises `MtrainError` for what is no data
+    of any known kind, or takes more than `memory` bytes.
     """
     kind = _kind(path)
     if kind in {"csv", "parquet"}:
-        return _table(path, kind, choose)
+        names = _columns(path, kind)
+        if target is None:
+            likely = likely_target(names)
+            target = likely if ask is None else ask(names, likely)
+        if target not in names:
+            raise MtrainError(f"{path}: no column {target!r}; {suggestion(target, names)}")
+        return _table(path, kind, target, memory)
     if kind == "images":
         return _images(path)
     if kind == "npz":
@@ -64,12 +73,12 @@ def propose_splits(config: SourceConfig, memory: int) -> tuple[int, dict[str, An
     settings: dict[str, Any] = {}
     if len(source.classes) <= MOST_CLASSES:
         settings["classes"] = list(source.classes)
-    fewest = np.bincount(source.train.labels)
-    if fewest[fewest > 0].min() >= FEWEST_STRATIFIED:
-        return len(source.train), settings
-    split = {"size": 0.2, "how": "random"}
-    absent = {"validation": source.val, "test": source.test}
-    settings |= {name: split for name, rows in absent.items() if rows is None}
+    try:
+        split_source(source, config)
+    except SettingError:
+        split = {"size": 0.2, "how": "random"}
+        absent = {"validation": source.val, "test": source.test}
+        settings |= {name: split for name, rows in absent.items() if rows is None}
     return len(source.train), settings
 
 
@@ -89,29 +98,45 @@ def _kind(path: Path) -> str:
             return "idx"
         if any(file.suffix.lower() in ENDINGS for file in path.rglob("*")):
             return "images"
-    endings = {ending: kind for kind, some in TABLES.items() for ending in some} | {".npz": "npz"}
+    elif not path.is_file():
+        raise MtrainError(f"{path}: not a file")
+    endings = {ending: kind for kind, some in TABLES.items() for ending in some}
+    known = ", ".join(endings)
+    if path.is_file():
+        endings[".npz"] = "npz"
     for file in sorted(path.iterdir()) if path.is_dir() else [path]:
         if file.suffix.lower() in endings:
             return endings[file.suffix.lower()]
     raise MtrainError(
-        f"{path}: no data of a known kind: a file that ends in {', '.join(endings)}, a folder of "
-        "them, of IDX files, or with a folder of images for each class"
+        f"{path}: no data of a known kind: a file that ends in {known} or .npz, a folder of "
+        f"{known} files, of IDX files, or with a folder of images for each class"
     )
 
 
-def _table(path: Path, kind: str, choose: Callable[[Sequence[str], str], str]) -> Proposal:
+def _columns(path: Path, kind: str) -> list[str]:
+    """The names of a table's columns, but for those without one."""
+    from mtrain.data.tables import COLUMNS
+
+    names = [name for name in COLUMNS[kind](str(path)) if name]
+    if not names:
+        raise MtrainError(f"{path}: its columns have no names; the first line must name them")
+    return names
+
+
+def _table(path: Path, kind: str, target: str, memory: int) -> Proposal:
     from mtrain.data.columns import read_column
     from mtrain.data.tables import COLUMNS
 
     names = COLUMNS[kind](str(path))
-    target = choose(names, likely_target([name for name in names if name]))
-    if target not in names:
-        raise MtrainError(f"{path}: no column {target!r}; there is {', '.join(names)}")
-    table, left_out = _readable_columns(path, kind, names)
+    table, left_out = _readable_columns(path, kind, names, memory)
+    if target in left_out:
+        raise MtrainError(f"{path}: column {target!r} {left_out[target]}, which is no label")
     labels, _ = read_column(table.columns[target], "text", typed=table.typed)
     _check_labels(path, target, labels)
     categorical, missing = [], False
-    for name in table.columns.keys() - {target}:
+    for name in table.columns:
+        if name == target:
+            continue
         values, wrong = read_column(table.columns[name], None, typed=table.typed)
         if (why := _why_not(values)) is not None:
             left_out[name] = why
@@ -120,10 +145,11 @@ def _table(path: Path, kind: str, choose: Callable[[Sequence[str], str], str]) -
         if wrong.any():
             categorical.append(name)
     features = [name for name in names if name != target and name not in left_out]
-    if not features:
-        raise MtrainError(f"{path}: there is no column but {target!r} to learn from")
-    settings: dict[str, Any] = {"name": kind, "path": str(path), "target": target}
     whys = "; ".join(f"{name!r} {why}" for name, why in left_out.items())
+    if not features:
+        but = f"; {whys}" if whys else ""
+        raise MtrainError(f"{path}: there is no column but {target!r} to learn from{but}")
+    settings: dict[str, Any] = {"name": kind, "path": str(path), "target": target}
     reasons = {
         "target": "the column of the labels",
         "features": f"left out: {whys}",
@@ -151,28 +177,29 @@ def _check_labels(path: Path, target: str, labels: Values) -> None:
 
 
 def _readable_columns(
-    path: Path, kind: str, names: Sequence[str]
+    path: Path, kind: str, names: Sequence[str], memory: int
 ) -> tuple[RawTable, dict[str, str]]:
     """The columns that can be read, and of the others why not."""
     from mtrain.data.tables import READERS
 
     read = READERS[kind]
-    unlimited = 10**18
+    named = [name for name in names if name]
+    left_out: dict[str, str] = {name: "has no name" for name in names if not name}
     if kind == "csv":
-        named = [name for name in names if name]
-        return read(str(path), named, unlimited), {
-            name: "has no name" for name in names if not name
-        }
-    columns, refused, table = {}, {}, None
-    for name in names:
+        return read(str(path), named, memory), left_out
+    readable = []
+    for name in named:
         try:
-            table = read(str(path), [name], unlimited)
-            columns[name] = table.columns[name]
+            read(str(path), [name], memory)
         except MtrainError as error:
-            refused[name] = str(error).partition(f"column {name!r} ")[2].partition(";")[0]
-    if table is None:
+            left_out[name] = str(error).partition(f"column {name!r} ")[2].partition(";")[0]
+            if not left_out[name]:  # it is not the column that is wrong, but the file
+                raise
+        else:
+            readable.append(name)
+    if not readable:
         raise MtrainError(f"{path}: there is no column of numbers or text")
-    return type(table)(columns, table.typed, table.where, table.place), refused
+    return read(str(path), readable, memory), left_out
 
 
 def _why_not(column: Values) -> str | None:
@@ -185,10 +212,13 @@ def _why_not(column: Values) -> str | None:
 
 
 def _images(path: Path) -> Proposal:
-    from mtrain.data.images import ENDINGS, image_facts
+    from mtrain.data.images import image_facts, list_images
 
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in ENDINGS)
-    facts = [image_facts(file) for file in files]
+    # Not those beside the folders of classes.
+    folders = [folder for folder in path.rglob("*") if folder.is_dir()]
+    facts = [image_facts(file) for folder in folders for file in list_images(folder)]
+    if not facts:
+        raise MtrainError(f"{path}: no folder of images for each class, which names their class")
     sizes = Counter(size for size, _ in facts)
     gray = all(is_gray for _, is_gray in facts)
     settings: dict[str, Any] = {"name": "images", "path": str(path)}
