@@ -10,6 +10,7 @@ import numpy as np
 
 from mtrain.data import learn, read_checked, split_source
 from mtrain.data.encoding import encode
+from mtrain.data.notes import unknown_categories
 from mtrain.data.table import Table
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtrain.config.sources import SourceConfig
-    from mtrain.data.source import Rows
+    from mtrain.data.source import Rows, Source
     from mtrain.data.table import Values
     from mtrain.records import Encoding, Ints
 
@@ -39,6 +40,9 @@ class Inspection:
     """Rows of each class, shape (K,), by split."""
 
     encoding: Encoding
+    missing: Mapping[str, int]
+    """Rows without a value, by column of a table that has such."""
+
     n_bytes: int
     """What the rows take, encoded."""
 
@@ -51,7 +55,7 @@ def inspect(config: SourceConfig, *, memory: int) -> Inspection:
     classes = source.classes if config.classes is None else config.classes
     splits = split_source(source, config)
     encoding = learn(source, config, splits["train"])
-    encoded = {name: encode(rows, encoding, source.where)[0] for name, rows in splits.items()}
+    encoded = {name: encode(rows, encoding, source.where) for name, rows in splits.items()}
     counts = {
         name: np.bincount(rows.labels, minlength=len(classes)) for name, rows in splits.items()
     }
@@ -62,15 +66,27 @@ def inspect(config: SourceConfig, *, memory: int) -> Inspection:
         classes,
         counts,
         encoding,
-        sum(split.features.nbytes for split in encoded.values()),
+        _missing(source),
+        sum(split.features.nbytes for split, _ in encoded.values()),
         (
             *source.notes,
+            *unknown_categories({name: unknown for name, (_, unknown) in encoded.items()}),
             *_class_warnings(counts, classes),
             *_column_warnings(columns, source.train.labels),
             *_shared_rows({name: _keys(rows) for name, rows in splits.items()}),
             *_contradictions(everything, source.splits, classes),
         ),
     )
+
+
+def _missing(source: Source) -> dict[str, int]:
+    """Rows of all splits without a value, by column."""
+    tables = [rows.features for rows in source.splits.values() if isinstance(rows.features, Table)]
+    names = tables[0].columns if tables else ()
+    counts = {
+        name: sum(int(table.columns[name].missing.sum()) for table in tables) for name in names
+    }
+    return {name: count for name, count in counts.items() if count}
 
 
 def _class_warnings(counts: Mapping[str, Ints], classes: tuple[str, ...]) -> Iterator[str]:
@@ -135,7 +151,8 @@ def _contradictions(
                     f"{_called(rows, i, name)} {classes[ours]!r}"
                 )
     if found:
-        yield f"{found:,} rows are like another one but for the label: {example}"
+        those = "1 row is" if found == 1 else f"{found:,} rows are"
+        yield f"{those} like another one but for the label: {example}"
 
 
 def _called(rows: Rows, position: int, split: str) -> str:

@@ -19,13 +19,14 @@ def dataset_notes(
 
     The last two only where there is a training split among `splits`.
     """
-    yield from _unknown(unknown)
+    yield from unknown_categories(unknown)
     if "train" in splits:
         yield from _absent(splits, classes)
         yield from _shared(splits)
 
 
-def _unknown(unknown: dict[str, dict[str, int]]) -> Iterator[str]:
+def unknown_categories(unknown: dict[str, dict[str, int]]) -> Iterator[str]:
+    """A line for each split and column with rows of a category that training had not."""
     for split, columns in unknown.items():
         for column, rows in columns.items():
             yield (

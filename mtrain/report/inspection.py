@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, TextIO
 
 from rich.table import Table
 from rich.text import Text
 
 from mtrain.report.results import make_console
-from mtrain.report.text import inert
+from mtrain.report.text import inert, shortened
 
 if TYPE_CHECKING:
     from mtrain.config.schema import Config
@@ -22,6 +21,9 @@ def print_inspection(inspection: Inspection, config: Config, stream: TextIO) -> 
     console = make_console(stream)
     console.print(Text(f"{config.dataset.name}: {inert(inspection.source)}"))
     console.print(Text(_inputs(inspection.encoding)))
+    if inspection.missing:
+        rows = ", ".join(f"{inert(name)} {n:,}" for name, n in inspection.missing.items())
+        console.print(Text(f"rows without a value: {rows}"))
     table = Table(box=None, pad_edge=False)
     table.add_column("class", no_wrap=True, overflow="ellipsis")
     for split in inspection.counts:
@@ -51,9 +53,13 @@ def print_inspection(inspection: Inspection, config: Config, stream: TextIO) -> 
 def _inputs(encoding: Encoding) -> str:
     if not encoding.columns:
         return f"{encoding.n_features:,} inputs, of arrays of shape {encoding.shape}"
-    kinds = Counter(column.kind for column in encoding.columns)
-    columns = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
-    return f"{encoding.n_features:,} inputs, of {len(encoding.columns):,} columns: {columns}"
+    names: dict[str, list[str]] = {}
+    for column in encoding.columns:
+        names.setdefault(column.kind, []).append(inert(column.name))
+    kinds = "; ".join(
+        f"{len(some):,} {kind} ({shortened(', '.join(some))})" for kind, some in names.items()
+    )
+    return f"{encoding.n_features:,} inputs, of {len(encoding.columns):,} columns: {kinds}"
 
 
 def _bytes(number: int) -> str:
