@@ -31,7 +31,7 @@ def run(arguments: list[str]) -> int:
         if debug:
             raise
         return _complain(error)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):  # the latter at a question
         return 130
 
 
