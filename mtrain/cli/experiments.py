@@ -37,13 +37,13 @@ def init(
     """Write a commented config to begin with."""
     from mtrain.init import init as use_case
 
-    def choose(columns: Sequence[str], likely: str) -> str:
-        if target is not None or not (sys.stdin.isatty() and sys.stdout.isatty()):
-            return target or likely
+    def ask(columns: Sequence[str], likely: str) -> str:
         names = ", ".join(inert(column) for column in columns)
-        return str(typer.prompt(f"Which column is the label? There is {names}", likely))
+        question = f"Which column is the label? There is {names} [{inert(likely)}]"
+        return str(typer.prompt(question, likely, show_default=False))
 
-    use_case(file, data, choose)
+    is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    use_case(file, data, target=target, ask=ask if is_terminal else None)
     print(f"config: {file}")
 
 
