@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mtrain.data import make_dataset
 from mtrain.data.inspection import inspect
+from mtrain.data.reading import read_source
 from mtrain.errors import SettingError
+from mtrain.weighting import weight_training
 
 if TYPE_CHECKING:
     from mtrain.config.schema import Config
@@ -18,7 +21,10 @@ def check(config: Config) -> Inspection:
     Raises `MtrainError` for data that cannot be trained on, `SettingError` for settings that do not
     fit the data.
     """
-    inspection = inspect(config.dataset, memory=config.training.memory_bytes)
-    if conflicts := list(config.class_conflicts(inspection.classes)):
+    memory = config.training.memory_bytes
+    source = read_source(config.dataset, memory=memory)
+    dataset = make_dataset(source, config.dataset, memory=memory)
+    if conflicts := list(config.class_conflicts(dataset.classes)):
         raise SettingError(*conflicts)
-    return inspection
+    weight_training(dataset, config.training.class_weight)
+    return inspect(source, dataset)

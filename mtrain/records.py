@@ -83,10 +83,15 @@ class Encoding:
 
     deviation: tuple[float, ...] = ()
 
+    is_bytes: bool = False
+    """Whether rows that are arrays were of bytes."""
+
     @property
     def n_features(self) -> int:
         """How many inputs a row gives."""
-        return sum(column.width for column in self.columns) or math.prod(self.shape)
+        if self.columns:
+            return sum(column.width for column in self.columns)
+        return math.prod(self.shape)
 
 
 @dataclass(frozen=True, eq=False)

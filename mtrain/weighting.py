@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def weight_training(dataset: Dataset, class_weight: Mapping[str, float] | str | None) -> Dataset:
     """The data set with the training rows weighted by class as well; the other splits as they are.
 
-    Raises `SettingError` where no training row is left that counts.
+    Raises `SettingError` where class weights, `MtrainError` where its own leave no row that counts.
     """
     train = dataset.train
     weights = row_weights(train.labels, dataset.classes, class_weight, train.weights)

@@ -133,7 +133,7 @@ def test_bytes_stay_bytes(arrays):
     assert data.train.features.dtype == np.uint8
     assert data.encoding.divisor == 255
     assert refusal(arrays(x=x / 255, y=y), encoding=data.encoding, **ALL) == (
-        "PATH: rows are float32; training had bytes"
+        "PATH: rows are float64; training had bytes"
     )
     assert refusal(arrays(x=x[:, :1], y=y), encoding=data.encoding, **ALL) == (
         "PATH: rows of 3 values; training had 6"
@@ -204,7 +204,7 @@ def test_arrays_that_cannot_be_trained_on_are_refused(arrays, content, message):
     ("test", "message"),
     [
         (np.ones((2, 3)), "training rows have the shape (2,), test rows (3,)"),
-        (np.ones((2, 2), np.uint8), "training rows are float32, test rows uint8; both must be bytes, or neither"),
+        (np.ones((2, 2), np.uint8), "training rows are float64, test rows uint8; both must be bytes, or neither"),
     ],
 )  # fmt: skip
 def test_splits_must_be_alike(arrays, test, message):

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 
 from mtrain.errors import MtrainError, SettingError
-from mtrain.records import Dataset, Split
+from mtrain.records import Dataset, Encoding, Split
 from mtrain.weighting import balanced, row_weights, weight_training
 
 CLASSES = ("stay", "leave", "never")
@@ -16,7 +16,8 @@ def dataset(labels, weights=None):
     split = Split(
         np.zeros((len(labels), 2), np.float32), labels, np.arange(len(labels)), weights=weights
     )
-    return Dataset(CLASSES, split, split, split, None, {}, "0", "here")
+    splits = {"train": split, "val": split, "test": split}
+    return Dataset(CLASSES, splits, Encoding(), "0", "here")
 
 
 @pytest.mark.parametrize("seed", range(20))

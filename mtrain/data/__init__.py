@@ -10,15 +10,13 @@ import numpy as np
 from mtrain.config.dataset import TestConfig, ValidationConfig
 from mtrain.config.sources import (
     DigitsConfig,
-    IdxConfig,
-    ImagesConfig,
     KnownData,
-    NpzConfig,
     TableConfig,
 )
 from mtrain.data.encoding import encode, learn_encoding
 from mtrain.data.files import check_memory
 from mtrain.data.notes import dataset_notes
+from mtrain.data.reading import read_source
 from mtrain.data.splitting import draw, split_off
 from mtrain.errors import MtrainError, SettingError
 from mtrain.records import Dataset, Encoding
@@ -46,17 +44,34 @@ def load_dataset(
     all data are split. Raises `MtrainError` for data that is missing, damaged, or does not fit the
     config.
     """
-    source = read_checked(
+    source = read_source(
         config, memory=memory, encoding=encoding, progress=progress, download=download
     )
+    return make_dataset(
+        source, config, memory=memory, encoding=encoding, unsplit_unless=unsplit_unless
+    )
+
+
+def make_dataset(
+    source: Source,
+    config: SourceConfig,
+    *,
+    memory: int,
+    encoding: Encoding | None = None,
+    unsplit_unless: str | None = None,
+) -> Dataset:
+    """Split, draw and encode what was read; everything is as for `load_dataset`."""
     classes = source.classes if config.classes is None else config.classes
-    sha256 = _fingerprint(source)
-    if source.test is None and unsplit_unless not in {None, sha256}:
-        splits = {"test": source.train}
-    else:
+    sha256 = _fingerprint(source, classes)
+    if unsplit_unless in {None, sha256}:
         splits = split_source(source, config)
+    else:
+        splits = {"test": source.test or source.train}
+    for name, rows in splits.items():
+        if rows.weights is not None and not rows.weights.any():
+            raise MtrainError(f"{source.where}: every row of the {name} split has the weight 0")
     if encoding is None:
-        encoding = learn(source, config, splits["train"])
+        encoding = _learn(source, config, splits["train"])
     _check_inputs(splits, encoding, memory, source.where)
     encoded = {name: encode(rows, encoding, source.where) for name, rows in splits.items()}
     unknown = {name: unknown for name, (_, unknown) in encoded.items()}
@@ -84,21 +99,7 @@ def dataset_shape(config: SourceConfig, *, memory: int = 4_000_000_000) -> tuple
     return dataset.encoding.n_features, len(dataset.classes)
 
 
-def read_checked(
-    config: SourceConfig,
-    *,
-    memory: int,
-    encoding: Encoding | None = None,
-    progress: bool = False,
-    download: bool = False,
-) -> Source:
-    """The data set that `config` names, with labels of its classes; as for `load_dataset`."""
-    source = _read(config, memory, encoding, progress=progress, download=download)
-    _check_labels(source, config, len(config.classes or source.classes))
-    return source
-
-
-def learn(source: Source, config: SourceConfig, train: Rows) -> Encoding:
+def _learn(source: Source, config: SourceConfig, train: Rows) -> Encoding:
     """What is to be learned from the training rows, as the config says."""
     return learn_encoding(
         train,
@@ -106,39 +107,6 @@ def learn(source: Source, config: SourceConfig, train: Rows) -> Encoding:
         standard=_is_standard(source, config),
         missing=_filled(config),
     )
-
-
-def _read(
-    config: SourceConfig,
-    memory: int,
-    encoding: Encoding | None,
-    *,
-    progress: bool,
-    download: bool,
-) -> Source:
-    if isinstance(config, DigitsConfig):
-        from mtrain.data.digits import read_digits
-
-        return read_digits()
-    if isinstance(config, TableConfig):
-        from mtrain.data.tables import read_table
-
-        return read_table(config, memory=memory, encoding=encoding)
-    if isinstance(config, ImagesConfig):
-        from mtrain.data.images import read_images
-
-        return read_images(config, memory=memory)
-    if isinstance(config, NpzConfig):
-        from mtrain.data.npz import read_npz_source
-
-        return read_npz_source(config, memory=memory)
-    if isinstance(config, IdxConfig):
-        from mtrain.data.idx import read_idx_source
-
-        return read_idx_source(config, memory=memory)
-    from mtrain.data.mnist import read_mnist
-
-    return read_mnist(config.name, config.path, progress=progress, download=download)
 
 
 def split_source(source: Source, config: SourceConfig) -> dict[str, Rows]:
@@ -181,39 +149,21 @@ def _filled(config: SourceConfig) -> str | None:
     return None if missing == "drop" else missing
 
 
-def _check_labels(source: Source, config: SourceConfig, n_classes: int) -> None:
-    for name, rows in source.splits.items():
-        if (largest := int(rows.labels.max())) < n_classes:
-            continue
-        if config.classes is not None:
-            problem = f"{n_classes} names, but a {name} label of {source.where} is {largest}"
-            raise SettingError((("dataset", "classes"), problem))
-        raise MtrainError(
-            f"{source.where}: a {name} label is {largest}, but {config.name} has {n_classes} classes"
-        )
-    found = np.unique(np.concatenate([rows.labels for rows in source.splits.values()]))
-    if config.classes is None and len(found) == 1:
-        raise MtrainError(
-            f"{source.where}: every label is {found[0]}; a classifier needs two classes"
-        )
-
-
 def _check_inputs(splits: dict[str, Rows], encoding: Encoding, memory: int, where: str) -> None:
-    """Of a table, whose categories may be more inputs than there is memory for."""
-    if not encoding.columns:
-        return
-    widest = max(encoding.columns, key=lambda column: column.width)
-    if not widest.width:
+    """Raise `MtrainError` where a model would have no input, or its inputs no place in memory."""
+    if not encoding.n_features:
         raise MtrainError(f"{where}: no column has a value to learn from")
-    n_bytes = 4 * encoding.n_features * sum(map(len, splits.values()))
-    if widest.width > 1:
+    widest = max(encoding.columns, key=lambda column: column.width, default=None)
+    if widest is not None and widest.width > 1:
         where = f"{where}: column {widest.name!r} has {widest.width:,} categories"
-    check_memory(n_bytes, memory, where)
+    width = 4 if encoding.columns or encoding.mean else 1
+    check_memory(width * encoding.n_features * sum(map(len, splits.values())), memory, where)
 
 
-def _fingerprint(source: Source) -> str:
-    digest = hashlib.sha256()
-    for rows in source.splits.values():
+def _fingerprint(source: Source, classes: tuple[str, ...]) -> str:
+    digest = hashlib.sha256(repr(classes).encode())
+    for split, rows in source.splits.items():
+        digest.update(split.encode())
         if isinstance(rows.features, np.ndarray):
             arrays = [rows.features]
         else:

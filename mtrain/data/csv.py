@@ -6,6 +6,7 @@ import codecs
 import csv
 import re
 from bisect import bisect_right
+from functools import cache
 from itertools import accumulate, islice
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-ENDINGS = (".csv", ".tsv", ".txt")
+ENDINGS = (".csv", ".tsv")
+"""Of the files that are read of a folder."""
 
 DELIMITERS = ",;\t|"
 
@@ -47,10 +49,10 @@ def read_csv(path: str, columns: list[str], memory: int) -> RawTable:
         _, names = _header(file)
         if missing := [name for name in columns if name not in names]:
             raise MtrainError(f"{file}: no column {missing[0]!r}, which other files of {path} have")
-        before = sum(map(len, tables))
+        before = sum(table.nbytes for table in tables)
 
-        def check(rows: int, before: int = before) -> None:
-            check_memory(4 * (before + rows) * len(columns), memory, path)
+        def check(n_bytes: int, before: int = before) -> None:
+            check_memory(before + n_bytes, memory, path)
 
         tables.append(_read(file, columns, check))
         # To pyarrow all up to the next quote is one value, whatever lines it takes in.
@@ -59,6 +61,7 @@ def read_csv(path: str, columns: list[str], memory: int) -> RawTable:
             raise MtrainError(problem)
     starts = [0, *accumulate(map(len, tables))]
 
+    @cache
     def place(row: int) -> str:
         number = bisect_right(starts, row) - 1
         return f"{files[number]}:{_line(files[number], row - starts[number])}"
@@ -68,9 +71,9 @@ def read_csv(path: str, columns: list[str], memory: int) -> RawTable:
 
 
 def _read(file: Path, columns: list[str], check: Callable[[int], None]) -> pa.Table:
-    """`check` is asked whether so many rows may be read."""
+    """`check` is asked whether so many bytes may be read."""
     batches = []
-    rows = 0
+    n_bytes = 0
     line, names = _header(file)
     places = [str(names.index(name)) for name in columns]
     try:
@@ -82,7 +85,11 @@ def _read(file: Path, columns: list[str], check: Callable[[int], None]) -> pa.Ta
                 column_names=list(map(str, range(len(names)))),
                 skip_rows_after_names=line,
             ),
-            pyarrow.csv.ParseOptions(delimiter=_delimiter(file), newlines_in_values=True),
+            pyarrow.csv.ParseOptions(
+                delimiter=_delimiter(file),
+                newlines_in_values=True,
+                ignore_empty_lines=len(names) > 1,  # of one column they are rows without a value
+            ),
             pyarrow.csv.ConvertOptions(
                 column_types=dict.fromkeys(places, pa.string()),
                 include_columns=places,
@@ -91,8 +98,8 @@ def _read(file: Path, columns: list[str], check: Callable[[int], None]) -> pa.Ta
             ),
         ) as reader:
             for batch in reader:
-                rows += len(batch)
-                check(rows)
+                n_bytes += batch.nbytes
+                check(n_bytes)
                 batches.append(_trimmed(batch, columns))
     except pa.ArrowException as error:
         problem = _what_is_wrong(file)
@@ -176,19 +183,23 @@ def _records(file: Path, *, strict: bool = True) -> Iterator[tuple[int, list[str
     Raises `csv.Error` that begins with the line; unless `strict`, for less than pyarrow does.
     """
     delimiter = _delimiter(file)
-    csv.field_size_limit(BLOCK)
     with file.open(encoding="utf-8-sig", newline="") as content:
         reader = csv.reader(content, delimiter=delimiter, strict=strict)
+        width = 0
         while True:
             line = reader.line_num + 1
+            before = csv.field_size_limit(BLOCK)  # which is of the whole process
             try:
                 values = next(reader, None)
             except csv.Error as error:
                 raise csv.Error(f"{line}: {error}") from error
+            finally:
+                csv.field_size_limit(before)
             if values is None:
                 return
-            if values:
-                yield line, values
+            width = width or len(values)
+            if values or width == 1:
+                yield line, values or [""]
 
 
 def _line(file: Path, row: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from mtrain.data.source import Rows
     from mtrain.data.table import Values
+
+ROWS_AT_ONCE = 10_000
 
 FILLS: dict[str, Callable[[NDArray[np.float64]], Any]] = {
     "mean": np.mean,
@@ -36,37 +39,54 @@ def learn_encoding(
     """
     if isinstance(train.features, Table):
         return _learn_columns(train.features, missing, standard=standard)
-    shape = train.features.shape[1:]
+    encoding = Encoding(
+        shape=train.features.shape[1:], is_bytes=train.features.dtype == np.uint8, divisor=divisor
+    )
     if not standard:
-        return Encoding(shape=shape, divisor=divisor)
+        return encoding
     flat = train.features.reshape(len(train), -1)
-    mean = flat.mean(axis=0, dtype=np.float64).astype(np.float32)
-    deviation = _deviation(flat).astype(np.float32)
-    return Encoding(shape=shape, mean=_floats(mean), deviation=_floats(deviation))
+    mean, deviation = flat.mean(axis=0, dtype=np.float64), _deviation(flat)
+    return replace(encoding, mean=tuple(mean.tolist()), deviation=tuple(deviation.tolist()))
 
 
 def encode(rows: Rows, encoding: Encoding, where: str) -> tuple[Split, dict[str, int]]:
     """The rows as inputs of shape (N, `encoding.n_features`), and what was unknown.
 
     That is, by column, in how many rows stands a category that training had not. Raises
-    `MtrainError` naming `where` for rows of another shape.
+    `MtrainError` naming `where` for rows of another shape, and for values that are so far from those
+    of the training that no float32 can say it.
     """
     unknown: dict[str, int] = {}
-    if isinstance(rows.features, Table):
-        features = _encode_columns(rows.features, encoding, unknown)
-    else:
-        features = rows.features.reshape(len(rows), -1)
-        if features.shape[1] != encoding.n_features or encoding.columns:
-            raise MtrainError(
-                f"{where}: rows of {features.shape[1]} values; training had {encoding.n_features}"
-            )
-        if encoding.divisor is not None and features.dtype != np.uint8:
-            raise MtrainError(f"{where}: rows are {features.dtype}; training had bytes")
-        if encoding.mean:
-            features = features.astype(np.float32)
-            features -= np.array(encoding.mean, np.float32)
-            features /= np.array(encoding.deviation, np.float32)
+    with np.errstate(over="ignore"):
+        if isinstance(rows.features, Table):
+            features = _encode_columns(rows.features, encoding, unknown)
+        else:
+            features = _encode_arrays(rows.features, encoding, where)
+    if features.dtype == np.float32 and not (finite := np.isfinite(features).all(axis=1)).all():
+        row = int(finite.argmin())
+        raise MtrainError(
+            f"{where}: row {rows.rows[row]:,}: a value is too far from those of the training"
+        )
     return Split(features, rows.labels, rows.rows, rows.weights, rows.names), unknown
+
+
+def _encode_arrays(arrays: NDArray[Any], encoding: Encoding, where: str) -> NDArray[Any]:
+    if arrays.shape[1:] not in {encoding.shape, (encoding.n_features,)} or encoding.columns:
+        had = "columns" if encoding.columns else encoding.shape
+        raise MtrainError(f"{where}: rows of the shape {arrays.shape[1:]}; training had {had}")
+    if (arrays.dtype == np.uint8) != encoding.is_bytes:
+        had = "bytes" if encoding.is_bytes else "other numbers"
+        raise MtrainError(f"{where}: rows are {arrays.dtype}; training had {had}")
+    flat = arrays.reshape(len(arrays), -1)
+    if not encoding.mean:
+        return flat if encoding.is_bytes else flat.astype(np.float32, copy=False)
+    features = np.empty(flat.shape, np.float32)
+    mean, deviation = np.array(encoding.mean), np.array(encoding.deviation)
+    # In float64, as columns are, but not all rows at once.
+    for start in range(0, len(flat), ROWS_AT_ONCE):
+        some = slice(start, start + ROWS_AT_ONCE)
+        features[some] = (flat[some] - mean) / deviation
+    return features
 
 
 def _learn_columns(table: Table, missing: str | None, *, standard: bool) -> Encoding:
@@ -132,7 +152,3 @@ def _deviation(features: NDArray[Any]) -> Any:
     # That of a constant 0.1 is not quite 0.
     constant = features.min(axis=0) == features.max(axis=0)
     return np.where(constant | (deviation == 0), 1.0, deviation)
-
-
-def _floats(values: NDArray[np.float32]) -> tuple[float, ...]:
-    return tuple(values.astype(float).tolist())

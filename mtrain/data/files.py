@@ -18,6 +18,11 @@ def find_files(path: str, endings: tuple[str, ...]) -> list[Path]:
         found = sorted(p for p in place.iterdir() if _is_data(p, endings))
         if not found:
             raise MtrainError(f"{path}: no {' or '.join(endings)} file in this folder")
+        if splits := [file for file in found if file.stem in {"train", "val", "test"}]:
+            raise MtrainError(
+                f"{path}: {splits[0].name} looks like a split, and all files of a folder are read as "
+                "one; name files in dataset.path and dataset.test_path"
+            )
     elif not place.exists() and glob.has_magic(path):
         found = sorted(Path(name) for name in glob.glob(path))  # noqa: PTH207 -- the pattern may be absolute
         if not found:

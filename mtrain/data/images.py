@@ -6,11 +6,12 @@ import math
 import os
 import struct
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from mtrain.config.dataset import class_names
 from mtrain.data.files import check_memory
@@ -103,26 +104,30 @@ def list_images(folder: Path) -> list[Path]:
 
 def image_facts(file: Path) -> tuple[tuple[int, int], bool]:
     """Height and width of an image, and whether it is gray; raises `MtrainError` as `read_image`."""
-    try:
-        with Image.open(file, formats=FORMATS) as image:
-            turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
-            size = image.size if turned else image.size[::-1]
-            return size, image.mode in {"1", "L", "LA"}
-    except (OSError, SyntaxError, ValueError) as error:
-        raise MtrainError(f"{file}: no {', '.join(FORMATS)} that can be read: {error}") from error
+    with _opened(file) as image:
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+        size = image.size if turned else image.size[::-1]
+        return size, image.mode in {"1", "L", "LA"}
 
 
 def _decoded(file: Path) -> Image.Image:
+    with _opened(file) as image:
+        # Of 16 bits for red, green and blue Pillow drops half without a word.
+        if image.mode not in MODES or any(";16B" in str(tile.args) for tile in image.tile):
+            raise MtrainError(f"{file}: its pixels have more than 8 bits a colour")
+        return ImageOps.exif_transpose(image)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[ImageFile.ImageFile]:
+    """The image, of which nothing is decoded yet; whatever is wrong with it is a `MtrainError`."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             # A few bytes can claim to be more pixels than there is memory.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(file, formats=FORMATS) as image:
-                # Of 16 bits for red, green and blue Pillow drops half without a word.
-                if image.mode not in MODES or any(";16B" in str(tile.args) for tile in image.tile):
-                    raise MtrainError(f"{file}: its pixels have more than 8 bits a colour")
-                return ImageOps.exif_transpose(image)
+                yield image
     except UnidentifiedImageError as error:
         raise MtrainError(f"{file}: no {', '.join(FORMATS)}, whatever its name says") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:

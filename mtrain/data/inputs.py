@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,7 +30,8 @@ def read_inputs(
     """The rows at `path`, in their order, as a training with `config` encoded its own.
 
     Also what is worth saying of them. For a model of tables `path` is a CSV or Parquet file, or a
-    folder or pattern of them; for others an `.npz` file with `x`, an image, or a folder of images.
+    folder or pattern of them; for others an `.npz` file with `x_test` or `x`, an image, or a folder of
+    images.
     The labels of the split mean nothing. Raises `MtrainError` for rows that are missing, damaged or
     not like those of the training.
     """
@@ -40,7 +42,7 @@ def read_inputs(
         # A pipe or a device would be waited for, or never end.
         raise MtrainError(f"{path}: {'not a file' if path.exists() else 'no such file or folder'}")
     elif path.suffix.lower() == ".npz":
-        rows = _read_arrays(path, encoding, memory)
+        rows = _read_arrays(path, memory)
     elif _is_of_images(config, encoding):
         resize = isinstance(config, ImagesConfig) and config.size is not None
         rows = _read_images(path, encoding, memory, resize=resize)
@@ -64,7 +66,8 @@ def _read_table(path: Path, encoding: Encoding, memory: int, *, may_miss: bool) 
     raw = READERS[kind](str(path), wanted, memory)
     if not len(raw):
         raise MtrainError(f"{path}: there is no row to predict")
-    table = read_features(raw, {column.name: column.kind for column in encoding.columns})
+    kinds = {column.name: column.kind for column in encoding.columns}
+    table = read_features(raw, kinds, remedy=None)
     problems = [
         complaint(raw, name, "is missing; training had no row without it", column.missing)
         for name, column in table.columns.items()
@@ -86,14 +89,11 @@ def _kind_of_table(path: Path) -> str:
     raise MtrainError(f"{path}: a model of a table predicts files that end in {known}")
 
 
-def _read_arrays(path: Path, encoding: Encoding, memory: int) -> Rows:
-    from mtrain.data.npz import read_members
+def _read_arrays(path: Path, memory: int) -> Rows:
+    from mtrain.data.npz import array_names, read_members
 
-    features = read_members(path, ["x"], memory)["x"]
-    if features.shape[1:] not in {encoding.shape, (encoding.n_features,)}:
-        raise MtrainError(
-            f"{path}: rows of shape {features.shape[1:]}; training had {encoding.shape}"
-        )
+    name = "x_test" if "x_test" in array_names(path) else "x"
+    features = read_members(path, [name], memory)[name]
     return checked_rows(features, np.zeros(len(features), np.int32), str(path), "given")
 
 
@@ -124,8 +124,13 @@ def _read_images(path: Path, encoding: Encoding, memory: int, *, resize: bool) -
         if (size := image_facts(file)[0]) != encoding.shape[:2]:
             had = " x ".join(map(str, encoding.shape[:2]))
             raise MtrainError(f"{file}: {size[0]} x {size[1]} pixels; training had {had}")
-    features = np.stack([read_image(file, encoding.shape, resize=resize) for file in files])
-    return _unlabelled(features, [str(f.relative_to(path)) if f != path else f.name for f in files])
+    features = np.empty((len(files), *encoding.shape), np.uint8)
+    for row, file in enumerate(files):
+        features[row] = read_image(file, encoding.shape, resize=resize)
+    names = [str(f.relative_to(path)) if f != path else f.name for f in files]
+    return _unlabelled(
+        features, [os.fsencode(name).decode(errors="backslashreplace") for name in names]
+    )
 
 
 def _unlabelled(features: Table | np.ndarray, names: Sequence[str] | None = None) -> Rows:

@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtrain.data import learn, read_checked, split_source
-from mtrain.data.encoding import encode
-from mtrain.data.notes import unknown_categories
 from mtrain.data.table import Table
 
 if TYPE_CHECKING:
@@ -18,10 +15,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mtrain.config.sources import SourceConfig
     from mtrain.data.source import Rows, Source
     from mtrain.data.table import Values
-    from mtrain.records import Encoding, Ints
+    from mtrain.records import Dataset, Encoding, Ints
 
 FEW_ROWS = 10
 """Of a class to train on: less is hardly learned, and not at all measured."""
@@ -49,32 +45,26 @@ class Inspection:
     warnings: tuple[str, ...]
 
 
-def inspect(config: SourceConfig, *, memory: int) -> Inspection:
-    """Read, split and look at the data set; raises `MtrainError` as `load_dataset` does."""
-    source = read_checked(config, memory=memory, download=False)
-    classes = source.classes if config.classes is None else config.classes
-    splits = split_source(source, config)
-    encoding = learn(source, config, splits["train"])
-    encoded = {name: encode(rows, encoding, source.where) for name, rows in splits.items()}
+def inspect(source: Source, dataset: Dataset) -> Inspection:
+    """Look at the rows as they were read, and at the splits that were made of them."""
+    classes = dataset.classes
     counts = {
-        name: np.bincount(rows.labels, minlength=len(classes)) for name, rows in splits.items()
+        name: np.bincount(split.labels, minlength=len(classes))
+        for name, split in dataset.splits.items()
     }
-    everything = {name: _keys(rows) for name, rows in source.splits.items()}
     columns = source.train.features.columns if isinstance(source.train.features, Table) else {}
     return Inspection(
-        source.where,
+        dataset.source,
         classes,
         counts,
-        encoding,
+        dataset.encoding,
         _missing(source),
-        sum(split.features.nbytes for split, _ in encoded.values()),
+        sum(split.features.nbytes for split in dataset.splits.values()),
         (
-            *source.notes,
-            *unknown_categories({name: unknown for name, (_, unknown) in encoded.items()}),
+            *dataset.notes,
             *_class_warnings(counts, classes),
             *_column_warnings(columns, source.train.labels),
-            *_shared_rows({name: _keys(rows) for name, rows in splits.items()}),
-            *_contradictions(everything, source.splits, classes),
+            *_contradictions(source.splits, classes),
         ),
     )
 
@@ -91,11 +81,12 @@ def _missing(source: Source) -> dict[str, int]:
 
 def _class_warnings(counts: Mapping[str, Ints], classes: tuple[str, ...]) -> Iterator[str]:
     for k, name in enumerate(classes):
-        missing = [split for split, some in counts.items() if some[k] == 0]
-        if missing:
-            yield f"class {name!r} has no row in {' and '.join(missing)}"
-        elif (n := counts["train"][k]) < FEW_ROWS:
-            yield f"class {name!r} has only {n} rows to train on"
+        if (n := counts["train"][k]) == 0:
+            continue  # which is said already
+        if absent := [split for split, some in counts.items() if some[k] == 0]:
+            yield f"class {name!r} has no row in {' and '.join(absent)}"
+        if n < FEW_ROWS:
+            yield f"class {name!r} has only {n} row{'' if n == 1 else 's'} to train on"
     test = counts["test"]
     if (share := test.max() / test.sum()) >= LOPSIDED:
         yield (
@@ -126,22 +117,12 @@ def _column_warnings(columns: Mapping[str, Values], labels: NDArray[np.int32]) -
             yield f"column {name!r} is the label by another name: each value stands for one class"
 
 
-def _shared_rows(keys: Mapping[str, list[bytes]]) -> Iterator[str]:
-    """Rows to validate or test on that were trained on."""
-    trained = set(keys["train"])
-    for split in ("val", "test"):
-        if shared := sum(key in trained for key in keys.get(split, [])):
-            yield f"{shared:,} of {len(keys[split]):,} {split} rows are in train as well"
-
-
-def _contradictions(
-    keys: Mapping[str, list[bytes]], splits: Mapping[str, Rows], classes: tuple[str, ...]
-) -> Iterator[str]:
+def _contradictions(splits: Mapping[str, Rows], classes: tuple[str, ...]) -> Iterator[str]:
     first: dict[bytes, tuple[str, int]] = {}
     found = 0
     example = ""
     for name, rows in splits.items():
-        for i, key in enumerate(keys[name]):
+        for i, key in enumerate(_keys(rows)):
             other, j = first.setdefault(key, (name, i))
             ours, theirs = rows.labels[i], splits[other].labels[j]
             if ours != theirs:

@@ -62,7 +62,13 @@ def _texts(table: RawTable, target: str) -> pa.ChunkedArray:
         problem = "is no class; labels are names or whole numbers"
         raise MtrainError(complaint(table, target, problem, fractional))
     texts = pc.replace_substring_regex(texts, r"^(-?[0-9]+)\.0*$", r"\1")
-    return pc.if_else(pa.array(labels.missing), None, texts)
+    texts = pc.if_else(pa.array(labels.missing), None, texts)
+    numbers = np.unique(labels.values[~labels.missing])
+    if pc.count_distinct(texts).as_py() == len(numbers):
+        return texts
+    # The same number is spelt in several ways, 7 and 007; what it is spelt as is no name then.
+    spelt = {number: str(int(number)) for number in numbers.tolist()}
+    return pa.chunked_array([pa.array([spelt.get(v) for v in labels.values.tolist()], pa.string())])
 
 
 def _check(classes: tuple[str, ...], tables: Mapping[str, RawTable], target: str) -> None:

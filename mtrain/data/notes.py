@@ -19,13 +19,13 @@ def dataset_notes(
 
     The last two only where there is a training split among `splits`.
     """
-    yield from unknown_categories(unknown)
+    yield from _unknown(unknown)
     if "train" in splits:
         yield from _absent(splits, classes)
         yield from _shared(splits)
 
 
-def unknown_categories(unknown: dict[str, dict[str, int]]) -> Iterator[str]:
+def _unknown(unknown: dict[str, dict[str, int]]) -> Iterator[str]:
     """A line for each split and column with rows of a category that training had not."""
     for split, columns in unknown.items():
         for column, rows in columns.items():
@@ -50,6 +50,9 @@ def _absent(splits: dict[str, Split], classes: tuple[str, ...]) -> Iterator[str]
 def _shared(splits: dict[str, Split]) -> Iterator[str]:
     # Hashes of 64 bits: the rows themselves would be there once more.
     known = {hash(row.tobytes()) for row in splits["train"].features}
-    test = splits["test"].features
-    if n := sum(hash(row.tobytes()) in known for row in test):
-        yield f"{n:,} of {len(test):,} rows of test are in the training split as well"
+    for name in ("val", "test"):
+        if name not in splits:
+            continue
+        rows = splits[name].features
+        if n := sum(hash(row.tobytes()) in known for row in rows):
+            yield f"{n:,} of {len(rows):,} rows of {name} are in the training split as well"

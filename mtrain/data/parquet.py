@@ -45,6 +45,7 @@ def read_parquet(path: str, columns: list[str], memory: int) -> RawTable:
             check_memory(4 * rows * len(columns), memory, path)
             # Not read_table: it would take folders called x=1 for columns.
             table = pq.ParquetFile(file).read(columns)
+            check_memory(table.nbytes, memory, path)
             table.validate(full=True)  # text may be no UTF-8
         except DAMAGE as error:
             raise _damaged(file, error) from error
@@ -80,9 +81,9 @@ def _whole(name: str, tables: list[tuple[Path, pa.Table]]) -> pa.ChunkedArray:
         *_, file = types.values()
         found = ", ".join(f"{kind} in {file}" for kind, file in types.items())
         raise MtrainError(f"{file}: column {name!r} must be of one type in all files, is {found}")
-    return pa.chunked_array(
-        [chunk.cast(common) for part in parts for chunk in part.chunks], type=common
-    )
+    # Not safe: what a float64 rounds is a number that a float32 would round all the more.
+    chunks = [chunk.cast(common, safe=False) for part in parts for chunk in part.chunks]
+    return pa.chunked_array(chunks, type=common)
 
 
 def _plain(column: pa.ChunkedArray, name: str, file: Path) -> pa.ChunkedArray:

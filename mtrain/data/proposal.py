@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mtrain.config.names import suggestion
-from mtrain.data import read_checked, split_source
+from mtrain.data import split_source
+from mtrain.data.reading import read_source
 from mtrain.errors import MtrainError, SettingError
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def propose_source(
 
 def propose_splits(config: SourceConfig, memory: int) -> tuple[int, dict[str, Any]]:
     """How many rows there are to train on, and what reading them tells of classes and splits."""
-    source = read_checked(config, memory=memory)
+    source = read_source(config, memory=memory)
     settings: dict[str, Any] = {}
     if len(source.classes) <= MOST_CLASSES:
         settings["classes"] = list(source.classes)

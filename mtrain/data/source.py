@@ -125,7 +125,7 @@ def check_alike(splits: dict[str, Rows], where: str) -> None:
                     f"{where}: {first} rows have the shape {ours.shape[1:]}, {name} rows "
                     f"{theirs.shape[1:]}"
                 )
-            if ours.dtype != theirs.dtype:
+            if (ours.dtype == np.uint8) != (theirs.dtype == np.uint8):
                 raise MtrainError(
                     f"{where}: {first} rows are {ours.dtype}, {name} rows {theirs.dtype}; both "
                     "must be bytes, or neither"
@@ -191,14 +191,13 @@ def number_of_classes(labels: list[NDArray[np.int32]], where: str) -> int:
 
 
 def _finite(features: NDArray[Any], where: str, name: str) -> NDArray[Any]:
-    """Bytes as they are, other numbers as float32."""
+    """Bytes as they are, other numbers as a float that holds them, each finite as a float32."""
     if features.dtype == np.uint8:
         return features
     if features.dtype.kind not in "iufb":
         raise MtrainError(f"{where}: {name} rows must be numbers, got {features.dtype}")
     with np.errstate(over="ignore"):
-        values = features.astype(np.float32)
-    bad = ~np.isfinite(values)
+        bad = ~np.isfinite(features.astype(np.float32))
     if bad.any():
         row, *place = np.unravel_index(int(bad.argmax()), bad.shape)
         at = f"pixel {place[0]}" if len(place) == 1 else f"place {tuple(int(p) for p in place)}"
@@ -206,7 +205,7 @@ def _finite(features: NDArray[Any], where: str, name: str) -> NDArray[Any]:
             f"{where}: {name} rows: {features[row, *place]} in row {row}, {at}; {bad.sum():,} "
             "values are not finite as float32"
         )
-    return values
+    return features.astype(np.result_type(features.dtype, np.float32), copy=False)
 
 
 def _class_indices(labels: NDArray[Any], where: str, name: str) -> NDArray[np.int32]:

@@ -25,6 +25,14 @@ if TYPE_CHECKING:
     from mtrain.records import Encoding, Ints
 
 COLUMNS = {"csv": csv_columns, "parquet": parquet_columns}
+NUMBERS = (
+    "numbers are written as in 1234.5 or 1e-3; of a column that is meant to have text, name it in "
+    "dataset.categorical"
+)
+
+MOST_COLUMNS = 10
+"""Of which something is said."""
+
 READERS = {"csv": read_csv, "parquet": read_parquet}
 
 
@@ -73,24 +81,30 @@ def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -
     )
 
 
-def read_features(table: RawTable, kinds: Mapping[str, str | None]) -> Table:
+def read_features(
+    table: RawTable, kinds: Mapping[str, str | None], *, remedy: str | None = NUMBERS
+) -> Table:
     """The columns of these names and kinds; None: of what their values look like.
 
-    Raises `MtrainError` with a line for each column with values that are no numbers among numbers.
+    Raises `MtrainError` with a line for each column with values that are no numbers among numbers,
+    and the `remedy`.
     """
-    columns, problems = {}, []
+    columns, wrong = {}, {}
     for name, kind in kinds.items():
-        columns[name], wrong = read_column(table.columns[name], kind, typed=table.typed)
-        if wrong.any():
-            problem = "is no finite number, as others of this column are"
-            problems.append(complaint(table, name, problem, wrong))
+        columns[name], wrong[name] = read_column(table.columns[name], kind, typed=table.typed)
+    problems = _complaints(table, wrong, "is no finite number, as others of this column are")
     if problems:
-        problems.append(
-            "numbers are written as in 1234.5 or 1e-3; of a column that is meant to have text, "
-            "name it in dataset.categorical"
-        )
-        raise MtrainError("\n".join(problems))
+        raise MtrainError("\n".join([*problems, *([] if remedy is None else [remedy])]))
     return Table(columns)
+
+
+def _complaints(table: RawTable, wrong: Mapping[str, NDArray[np.bool_]], problem: str) -> list[str]:
+    """A line for each column with rows that are wrong, of the first few such columns."""
+    names = [name for name, rows in wrong.items() if rows.any()]
+    lines = [complaint(table, name, problem, wrong[name]) for name in names[:MOST_COLUMNS]]
+    if len(names) > MOST_COLUMNS:
+        lines.append(f"{table.where}: {len(names) - MOST_COLUMNS:,} more columns as well")
+    return lines
 
 
 def _check_rows(rows: int, table: RawTable, split: str) -> None:
@@ -115,15 +129,9 @@ def _complete_rows(
         needed[config.weights] = np.isnan(weights)
     if config.missing == "drop":
         return np.flatnonzero(~np.logical_or.reduce([*missing.values(), *needed.values()]))
-    problems = [
-        complaint(table, name, "is missing", where) for name, where in needed.items() if where.any()
-    ]
+    problems = _complaints(table, needed, "is missing")
     if config.missing is None:
-        problems += [
-            complaint(table, name, "is missing; dataset.missing says what to do", where)
-            for name, where in missing.items()
-            if where.any()
-        ]
+        problems += _complaints(table, missing, "is missing; dataset.missing says what to do")
     if problems:
         raise MtrainError("\n".join(problems))
     return np.arange(len(table))
@@ -134,7 +142,8 @@ def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
     there = COLUMNS[config.name](config.path)
     if encoding is not None:
         wanted = [column.name for column in encoding.columns]
-        check_columns(config.path, there, [*wanted, config.target])
+        others = [config.target, *([] if config.weights is None else [config.weights])]
+        check_columns(config.path, there, wanted + others)
         return wanted
     named = {
         "target": [config.target],

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtrain.config.dataset import class_names
 from mtrain.config.load import load_config
+from mtrain.config.sources import TableConfig
 from mtrain.errors import MtrainError, UsageError
 from mtrain.run.arrays import npz_bytes, read_arrays
 from mtrain.run.encoding import encoding_as_json, encoding_from_json
@@ -227,6 +228,8 @@ def _check_state(checkpoint: Checkpoint, path: Path) -> None:
         raise ValueError("its history is of other epochs")
     if history.classes != checkpoint.classes:
         raise ValueError("its history is of other classes")
+    if isinstance(checkpoint.config.dataset, TableConfig) != bool(checkpoint.encoding.columns):
+        raise ValueError("its encoding is of another source")
     validated = checkpoint.config.dataset.validation is not None
     if history.epoch and ("val" in history.counts) != validated:
         raise ValueError("its history is of another config")

@@ -20,6 +20,7 @@ def encoding_from_json(data: Any) -> Encoding:
     """The encoding that `data` says; raises `TypeError`, `KeyError` or `ValueError` for none."""
     encoding = Encoding(
         shape=tuple(_size(size) for size in data["shape"]),
+        is_bytes=_boolean(data["is_bytes"]),
         columns=tuple(_column(column) for column in data["columns"]),
         divisor=None if data["divisor"] is None else _number(data["divisor"]),
         mean=tuple(_number(value) for value in data["mean"]),
@@ -32,6 +33,8 @@ def encoding_from_json(data: Any) -> Encoding:
     if len(encoding.mean) != len(encoding.deviation):
         raise ValueError("encoding: as many means as deviations are needed")
     divisors = [] if encoding.divisor is None else [encoding.divisor]
+    if encoding.columns and encoding.divisor is not None:
+        raise ValueError("encoding: columns have no divisor")
     if not all(value > 0 for value in (*encoding.deviation, *divisors)):
         raise ValueError("encoding: what divides must be above 0")
     names = [column.name for column in encoding.columns]
@@ -49,6 +52,8 @@ def _column(data: Any) -> Column:
     )
     if column.kind not in KINDS:
         raise ValueError(f"encoding: a column is {column.kind!r:.40}")
+    if column.kind == "number" and column.categories:
+        raise ValueError("encoding: a number has no categories")
     if list(column.categories) != sorted(set(column.categories)):
         raise ValueError("encoding: categories must be sorted, each there once")
     return column
@@ -63,6 +68,12 @@ def _size(value: Any) -> int:
 def _number(value: Any) -> float:
     if type(value) is not float or not math.isfinite(value):
         raise TypeError(f"encoding: numbers must be finite, got {value!r:.40}")
+    return value
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"encoding: is_bytes must be true or false, got {value!r:.40}")
     return value
 
 

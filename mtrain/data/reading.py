@@ -1,0 +1,88 @@
+"""From a config's dataset section to the rows of its source."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mtrain.config.sources import (
+    DigitsConfig,
+    IdxConfig,
+    ImagesConfig,
+    NpzConfig,
+    TableConfig,
+)
+from mtrain.errors import MtrainError, SettingError
+
+if TYPE_CHECKING:
+    from mtrain.config.sources import SourceConfig
+    from mtrain.data.source import Source
+    from mtrain.records import Encoding
+
+
+def read_source(
+    config: SourceConfig,
+    *,
+    memory: int,
+    encoding: Encoding | None = None,
+    progress: bool = False,
+    download: bool = False,
+) -> Source:
+    """The data set that `config` names, as it is; columns of a table as `encoding` has them.
+
+    `memory`, `progress` and `download` are as for `load_dataset`, and so is what is raised.
+    """
+    source = _read(config, memory, encoding, progress=progress, download=download)
+    _check_labels(source, config, len(config.classes or source.classes))
+    return source
+
+
+def _read(
+    config: SourceConfig,
+    memory: int,
+    encoding: Encoding | None,
+    *,
+    progress: bool,
+    download: bool,
+) -> Source:
+    if isinstance(config, DigitsConfig):
+        from mtrain.data.digits import read_digits
+
+        return read_digits()
+    if isinstance(config, TableConfig):
+        from mtrain.data.tables import read_table
+
+        return read_table(config, memory=memory, encoding=encoding)
+    if isinstance(config, ImagesConfig):
+        from mtrain.data.images import read_images
+
+        return read_images(config, memory=memory)
+    if isinstance(config, NpzConfig):
+        from mtrain.data.npz import read_npz_source
+
+        return read_npz_source(config, memory=memory)
+    if isinstance(config, IdxConfig):
+        from mtrain.data.idx import read_idx_source
+
+        return read_idx_source(config, memory=memory)
+    from mtrain.data.mnist import read_mnist
+
+    return read_mnist(config.name, config.path, progress=progress, download=download)
+
+
+def _check_labels(source: Source, config: SourceConfig, n_classes: int) -> None:
+    for name, rows in source.splits.items():
+        if (largest := int(rows.labels.max())) < n_classes:
+            continue
+        if config.classes is not None:
+            problem = f"{n_classes} names, but a {name} label of {source.where} is {largest}"
+            raise SettingError((("dataset", "classes"), problem))
+        raise MtrainError(
+            f"{source.where}: a {name} label is {largest}, but {config.name} has {n_classes} classes"
+        )
+    found = np.unique(np.concatenate([rows.labels for rows in source.splits.values()]))
+    if config.classes is None and len(found) == 1:
+        raise MtrainError(
+            f"{source.where}: every label is {found[0]}; a classifier needs two classes"
+        )
