@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.config.sources import ImagesConfig, NpzConfig, TableConfig
+from mtrain.config.sources import IdxConfig, ImagesConfig, NpzConfig, TableConfig
 from mtrain.data.encoding import FILLS, encode
 from mtrain.data.files import check_memory
 from mtrain.data.source import Rows, checked_rows
@@ -100,7 +100,7 @@ def _read_arrays(path: Path, memory: int) -> Rows:
 def _is_of_images(config: DatasetConfig, encoding: Encoding) -> bool:
     """Whether the pixels of an image, as they are, mean what the training's rows did."""
     is_shape = len(encoding.shape) == 2 or (len(encoding.shape) == 3 and encoding.shape[2] == 3)
-    return is_shape and (encoding.divisor == 255 or not isinstance(config, NpzConfig))
+    return is_shape and (encoding.divisor == 255 or not isinstance(config, NpzConfig | IdxConfig))
 
 
 def _read_images(path: Path, encoding: Encoding, memory: int, *, resize: bool) -> Rows:
