@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -398,6 +399,37 @@ def test_what_is_wrong_with_arrays_is_told_by_its_place(tmp_path, arrays, said):
         check(load_config({"dataset": {"name": "npz", "path": str(tmp_path / "a.npz")}}, {}))
 
     assert str(caught.value) == f"{tmp_path / 'a.npz'}: {said}"
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("a.csv", "not a file"), ("a.npz", "not a file"), ("im", "not a folder; a folder of images")],
+)
+def test_a_pipe_is_not_waited_for(tmp_path, name, says):
+    """Case 48."""
+    os.mkfifo(tmp_path / name)
+    settings = {"a.csv": {"target": "y"}, "a.npz": {}, "im": {}}[name]
+    kind = {"im": "images"}.get(name, name[2:])
+
+    with pytest.raises(MtrainError) as caught:
+        check(
+            load_config({"dataset": {"name": kind, "path": str(tmp_path / name), **settings}}, {})
+        )
+
+    assert str(caught.value).startswith(f"{tmp_path / name}: {says}")
+
+
+def test_a_single_array_is_not_unpickled(tmp_path):
+    """Case 49."""
+    np.save(tmp_path / "a.npy", np.array([object()]), allow_pickle=True)
+
+    with pytest.raises(MtrainError) as caught:
+        check(load_config({"dataset": {"name": "npz", "path": str(tmp_path / "a.npy")}}, {}))
+
+    assert str(caught.value) == (
+        f"{tmp_path / 'a.npy'}: not arrays that can be read: Object arrays cannot be loaded when "
+        "allow_pickle=False"
+    )
 
 
 # --- The command
