@@ -37,11 +37,12 @@ docs: setup ## Write the pages that come from the code anew.
 crashtest: setup ## Kill 50 trainings at random moments, resume them, compare; some ten minutes.
 	$(BIN)/python tests/crashtest.py
 
-bench: setup ## Measure against stock Keras; with nothing else running.
+bench: setup ## Measure against stock Keras and scikit-learn; with nothing else running.
 	$(BIN)/python benchmarks/epoch_time.py 5
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/saving.py
 	$(BIN)/python benchmarks/reading.py
+	$(BIN)/python benchmarks/tables.py
 
 check: lint types test ## All that CI checks; the docs' examples are among the tests.
 
