@@ -18,8 +18,8 @@ import mtrain
 from mtrain.cli.main import run
 from mtrain.data import load_dataset
 from mtrain.errors import MtrainError, UsageError
-from mtrain.evaluation import _threshold_of
 from mtrain.metrics.history import History
+from mtrain.prediction import chosen_threshold
 from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.selection import find_checkpoint
 
@@ -349,16 +349,16 @@ def test_a_checkpoint_without_a_chosen_threshold_has_one_half(thresholded_run):
     path = thresholded_run / "run" / "checkpoints" / "epoch-0003"
     saved = read_checkpoint(path)
     begun = replace(saved, history=History("x", saved.classes))
-    value, how = _threshold_of(begun, path)
+    value, how = chosen_threshold(begun, path)
     assert value == 0.5
     assert how == {"by": "recall", "at_least": 0.9, "on": "val", "failed": "no epoch is done yet"}
 
     saved.history.scalars["val_threshold"][-1] = math.nan
-    value, how = _threshold_of(saved, path)
+    value, how = chosen_threshold(saved, path)
     assert (value, how["failed"]) == (0.5, "no threshold reaches it there")
     for key in ("tp", "fn"):
         saved.history.counts["val"][key][-1] = [80, 0]
-    value, how = _threshold_of(saved, path)
+    value, how = chosen_threshold(saved, path)
     assert (value, how["failed"]) == (0.5, "there is no row of this class")
 
 
@@ -368,10 +368,10 @@ def test_a_history_of_another_threshold_is_refused(thresholded_run):
     saved = read_checkpoint(path)
     saved.history.scalars["val_threshold"][-1] = -1.0
     with pytest.raises(MtrainError, match="val_threshold must be between 0 and 1, got -1"):
-        _threshold_of(saved, path)
+        chosen_threshold(saved, path)
     del saved.history.scalars["val_threshold"]
     with pytest.raises(MtrainError, match="its history lacks val_threshold"):
-        _threshold_of(saved, path)
+        chosen_threshold(saved, path)
 
 
 def test_a_run_does_not_go_on_with_a_history_of_other_figures(thresholded_run, capsys):
