@@ -9,7 +9,7 @@ from mtrain.data import load_dataset
 from mtrain.errors import MtrainError, UsageError
 from mtrain.metrics.report import make_report
 from mtrain.metrics.thresholds import predict_above
-from mtrain.prediction import check_threshold, chosen_threshold, predict_split
+from mtrain.prediction import check_threshold, check_two_classes, chosen_threshold, predict_split
 from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.evaluation import write_evaluation
 from mtrain.run.files import write_bytes
@@ -44,13 +44,14 @@ def evaluate(
     """
     if split not in SPLITS:
         raise UsageError(f"--split: must be test, val or train, got {split!r}")
+    check_threshold(threshold)
     place = find_checkpoint(checkpoint)
     saved = read_checkpoint(place.path)
     if place.is_own and not place.is_best and saved.best not in {None, saved.name}:
         raise MtrainError(
             f"{place.run.checkpoints / 'best'}: is missing, and {saved.best} is the best; name one"
         )
-    check_threshold(threshold, saved)
+    check_two_classes(threshold, saved)
     if dataset is None:
         dataset = _load(saved, data, place.path)
     if (rows := dataset.splits.get(split)) is None:

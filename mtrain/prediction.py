@@ -36,9 +36,10 @@ def predict(
         check_ending(out)
         if out.exists() and inputs.exists() and out.samefile(inputs):
             raise UsageError(f"--out: {out} is what is to be predicted; name another file")
+    check_threshold(threshold)
     place = find_checkpoint(checkpoint)
     saved = read_checkpoint(place.path)
-    check_threshold(threshold, saved)
+    check_two_classes(threshold, saved)
     config = saved.config
     split, notes = read_inputs(inputs, config.dataset, saved.encoding, config.training.memory_bytes)
     predictions = predict_split(saved, split, place.path)
@@ -52,13 +53,15 @@ def predict(
     return None, notes
 
 
-def check_threshold(threshold: float | None, saved: Checkpoint) -> None:
-    """Raise `UsageError` for a threshold that no checkpoint, or not this one, can have."""
-    if threshold is None:
-        return
-    if not 0 <= threshold <= 1:
+def check_threshold(threshold: float | None) -> None:
+    """Raise `UsageError` for a threshold that no checkpoint can have."""
+    if threshold is not None and not 0 <= threshold <= 1:
         raise UsageError(f"--threshold: must be between 0 and 1, got {threshold}")
-    if len(saved.classes) != 2:
+
+
+def check_two_classes(threshold: float | None, saved: Checkpoint) -> None:
+    """Raise `UsageError` for a threshold of a checkpoint that can have none."""
+    if threshold is not None and len(saved.classes) != 2:
         raise UsageError(f"--threshold: is for two classes, this run has {len(saved.classes)}")
 
 
