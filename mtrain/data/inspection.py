@@ -97,6 +97,8 @@ def _class_warnings(counts: Mapping[str, Ints], classes: tuple[str, ...]) -> Ite
 
 def _column_warnings(columns: Mapping[str, Values], labels: NDArray[np.int32]) -> Iterator[str]:
     seen: dict[bytes, str] = {}
+    present, label_codes = np.unique(labels, return_inverse=True)
+    n_labels = len(present)
     for name, column in columns.items():
         values = _comparable(column)
         distinct, codes = np.unique(values, return_inverse=True)
@@ -112,8 +114,7 @@ def _column_warnings(columns: Mapping[str, Values], labels: NDArray[np.int32]) -
             )
         if column.counts_rows:
             yield f"column {name!r} counts the rows"
-        pairs = np.unique(codes.astype(np.int64) * (labels.max() + 1) + labels)
-        if len(distinct) == len(pairs) == len(np.unique(labels)):
+        if len(distinct) == n_labels == len(np.unique(codes * n_labels + label_codes)):
             yield f"column {name!r} is the label by another name: each value stands for one class"
 
 
