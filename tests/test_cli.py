@@ -251,8 +251,8 @@ def test_weights_of_rows_are_in_every_loss_and_in_the_report(tmp_path, monkeypat
             return replace(split, weights=(split.rows % 3).astype(np.float32))
 
         data = load_dataset(*arguments, **options)
-        splits = {name: with_weights(data.split(name)) for name in ("train", "val", "test")}
-        return replace(data, **splits)
+        splits = {name: with_weights(split) for name, split in data.splits.items()}
+        return replace(data, splits=splits)
 
     monkeypatch.setattr("mtrain.train.load_dataset", weighted)
     monkeypatch.setattr("mtrain.evaluation.load_dataset", weighted)
