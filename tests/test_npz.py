@@ -136,7 +136,7 @@ def test_bytes_stay_bytes(arrays):
         "PATH: rows are float64; training had bytes"
     )
     assert refusal(arrays(x=x[:, :1], y=y), encoding=data.encoding, **ALL) == (
-        "PATH: rows of 3 values; training had 6"
+        "PATH: rows of the shape (1, 3); training had (2, 3)"
     )
     assert refusal(arrays(x=x / 255, y=y), scale="unit", **ALL) == (
         "dataset.scale: unit is for bytes; PATH has other numbers; standard is for them"

@@ -262,8 +262,8 @@ def test_missing_values_are_refused_where_training_had_none(binary, tmp_path, ca
 
     assert refused(capsys, binary, path) == (
         1,
-        f"{path}:4: column 'length': a value is missing; training had no row without it; 1 more rows "
-        "as well\n"
+        f"{path}:4: column 'length': a value is missing; training had no row without it; so 1 "
+        "more row\n"
         f"mtrain: {path}:3: column 'kind': a value is missing; training had no row without it\n"
         f"mtrain: {path}:4: column 'is wet': a value is missing; training had no row without it",
     )
@@ -387,11 +387,11 @@ def test_bytes_and_floats_of_the_same_values_are_the_same_rows(finished_run, tmp
 @pytest.mark.parametrize(
     ("arrays", "says"),
     [
-        ({"x": np.zeros((2, 3, 4))}, "rows of shape (3, 4); training had (4, 3)"),
-        ({"x": np.zeros(12)}, "rows of shape (); training had (4, 3)"),
+        ({"x": np.zeros((2, 3, 4))}, "rows of the shape (3, 4); training had (4, 3)"),
+        ({"x": np.zeros(12)}, "given rows must be arrays of values, got (12,)"),
         (
             {"a": np.zeros(1), "b": np.zeros(1)},
-            "the rows to predict must be the array 'x', there is a, b",
+            "no array 'x'; there is a, b",
         ),
         ({"x": np.array([["a"] * 12])}, "given rows must be numbers, got <U1"),
         (

@@ -642,7 +642,9 @@ def test_more_than_training_memory_is_refused(tmp_path, table, kind):
     path = table(columns) if kind == "parquet" else write_csv(tmp_path / "t.csv", columns)
 
     size = {"csv": "14.9 kB", "parquet": "8 kB"}[kind]  # of text, as it is read; of numbers to be
-    assert refusal(path, memory=7_900) == (f"PATH: its values take {size} " + BEYOND.format("7.9 kB"))
+    assert refusal(path, memory=7_900) == (
+        f"PATH: its values take {size} " + BEYOND.format("7.9 kB")
+    )
     assert refusal(path, memory=2_000_000) == (
         "PATH: column 'id' has 640 categories: its values take 2.56 MB " + BEYOND.format("2 MB")
     )

@@ -74,6 +74,11 @@ def _encode_arrays(arrays: NDArray[Any], encoding: Encoding, where: str) -> NDAr
     if arrays.shape[1:] not in {encoding.shape, (encoding.n_features,)} or encoding.columns:
         had = "columns" if encoding.columns else encoding.shape
         raise MtrainError(f"{where}: rows of the shape {arrays.shape[1:]}; training had {had}")
+    if encoding.is_bytes and arrays.dtype != np.uint8:
+        with np.errstate(invalid="ignore"):
+            whole = arrays.astype(np.uint8)
+        if np.array_equal(whole, arrays):
+            arrays = whole
     if (arrays.dtype == np.uint8) != encoding.is_bytes:
         had = "bytes" if encoding.is_bytes else "other numbers"
         raise MtrainError(f"{where}: rows are {arrays.dtype}; training had {had}")

@@ -85,7 +85,7 @@ def _class_warnings(counts: Mapping[str, Ints], classes: tuple[str, ...]) -> Ite
             continue  # which is said already
         if absent := [split for split, some in counts.items() if some[k] == 0]:
             yield f"class {name!r} has no row in {' and '.join(absent)}"
-        if n < FEW_ROWS:
+        elif n < FEW_ROWS:
             yield f"class {name!r} has only {n} row{'' if n == 1 else 's'} to train on"
     test = counts["test"]
     if (share := test.max() / test.sum()) >= LOPSIDED:
