@@ -101,6 +101,7 @@ def prepare(
         seed=config.seed, data={"sha256": dataset.sha256, "source": dataset.source}
     )
     if going_on is not None:
+        going_on.check_classes(dataset.classes)
         going_on.compare_best()
         going_on.compare_environment(environment)
     # What a run began on is no whim of the machine on which it goes on.

@@ -72,6 +72,12 @@ class Resumption:
         now = identity(environment)
         self.compare({key: self.checkpoint.identity.get(key) for key in now}, now)
 
+    def check_classes(self, classes: tuple[str, ...]) -> None:
+        """Raise `UsageError` where the data have other classes: nothing that was learned is theirs."""
+        if classes != self.checkpoint.classes:
+            was, now = (f"{', '.join(some):.60}" for some in (self.checkpoint.classes, classes))
+            raise UsageError(f"{self.run.path}: its classes are {was}, those of the data {now}")
+
     def compare_best(self) -> None:
         """The same for the best checkpoint, which may be lost; then there is none any longer."""
         if not self.best_is_whole:

@@ -489,6 +489,30 @@ def test_other_data_are_refused(idx_folder, tmp_path, monkeypatch, capsys):
     assert said(capsys, "resume", out, f"dataset.path={folder}", "--quiet") == (0, "")
 
 
+def test_renamed_classes_are_refused_whatever_is_allowed(tmp_path, capsys):
+    """The history is of the old ones, and nothing that was learned is of the new ones."""
+    path, config, out = (tmp_path / name for name in ("t.csv", "c.yaml", "run"))
+    rows = "".join(f"{i},{'ab'[i % 2]}\n" for i in range(60))
+    path.write_text(f"x,y\n{rows}")
+    config.write_text("dataset: {name: csv, path: t.csv, target: y}\ntraining: {epochs: 1}\n")
+    assert said(capsys, "fit", config, "--out", out, "--quiet")[0] == 0
+    before = (out / "history.json").read_bytes()
+    path.write_text(f"x,y\n{rows}".replace("a", "c"))
+
+    for more in ((), ("--allow-differences",)):
+        status, text = said(capsys, "resume", out, "training.epochs=2", *more)
+        assert (status, text) == (
+            2,
+            f"mtrain: {out}: its classes are a, b, those of the data b, c\n",
+        )
+    assert (out / "history.json").read_bytes() == before
+    status, text = said(capsys, "evaluate", out)
+    assert (status, text) == (
+        1,
+        f"mtrain: {path}:2: column 'y': 'c' is none of the 2 classes; so 29 more rows\n",
+    )
+
+
 def test_what_is_no_run_is_not_resumed(tmp_path, capsys):
     """A folder with something else in it is left alone."""
     (tmp_path / "notes.txt").write_text("mine")
