@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mtrain.data import make_dataset
@@ -11,8 +12,11 @@ from mtrain.errors import SettingError
 from mtrain.weighting import weight_training
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mtrain.config.schema import Config
     from mtrain.data.inspection import Inspection
+    from mtrain.records import Dataset
 
 
 def check(config: Config) -> Inspection:
@@ -27,4 +31,16 @@ def check(config: Config) -> Inspection:
     if conflicts := list(config.class_conflicts(dataset.classes)):
         raise SettingError(*conflicts)
     weight_training(dataset, config.training.class_weight)
-    return inspect(source, dataset)
+    inspection = inspect(source, dataset)
+    return replace(inspection, warnings=(*inspection.warnings, *_aim(config, dataset)))
+
+
+def _aim(config: Config, dataset: Dataset) -> Iterator[str]:
+    """What a threshold is for, where that is hardly meant."""
+    labels = dataset.train.labels
+    if config.evaluation.rule is not None and 2 * labels.sum() > len(labels):
+        rare, frequent = dataset.classes
+        yield (
+            f"evaluation.threshold is for {frequent!r}, the second class and the more frequent; "
+            f"dataset.classes: [{frequent}, {rare}] makes it for {rare!r}"
+        )

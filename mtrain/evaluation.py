@@ -56,7 +56,7 @@ def evaluate(
         dataset = _load(saved, data, place.path)
     if (rows := dataset.splits.get(split)) is None:
         if "train" not in dataset.splits:
-            raise UsageError(f"--split: {data} is not split: it is not the data of the training")
+            raise UsageError(f"--split: {dataset.source} are not the data of the training")
         raise UsageError(f"--split: this run has no split {split!r}: dataset.validation is null")
     predictions = predict_split(saved, rows, place.path)
     how = None
@@ -105,7 +105,8 @@ def _load(saved: Checkpoint, data: Path | None, path: Path) -> Dataset:
         config.model_copy(update=changes),
         memory=saved.config.training.memory_bytes,
         encoding=saved.encoding,
-        unsplit_unless=None if data is None else saved.identity.get("data.sha256"),
+        drawn_from=saved.identity.get("data.sha256"),
+        takes_others=data is not None,
         # A stranger's run must not send this machine to the network.
         download=False,
     )

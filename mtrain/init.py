@@ -11,8 +11,8 @@ from mtrain.config.reader import dump_inline
 from mtrain.config.training import TrainingConfig
 from mtrain.data.proposal import propose_source, propose_splits
 from mtrain.errors import MtrainError, UsageError
-from mtrain.report.text import inert
 from mtrain.run.files import write_text
+from mtrain.text import inert
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -54,7 +54,11 @@ def init(
         rows, read = propose_splits(config.dataset, memory)
         settings |= read
         rare = "too few rows for every class to be in every split"
-        reasons |= {"classes": "in index order", "validation": rare, "test": rare}
+        reasons |= {
+            "classes": "in index order; of two the second is what a threshold is for",
+            "validation": rare,
+            "test": rare,
+        }
         settings["path"] = _relative(data, file)
     if target is not None and "target" not in settings:
         raise UsageError(f"--target: is for a table; {data or 'digits'} has no columns")

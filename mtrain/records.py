@@ -34,7 +34,7 @@ class Split:
     rows: Ints
     """Where each row stands in what it was read from, counted from 0; shape (N,)."""
 
-    weights: NDArray[np.float32] | None = None
+    weights: Floats | None = None
     """What each row counts in the loss and in the weighted figures, shape (N,), from 0; None: the
     same."""
 

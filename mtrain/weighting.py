@@ -37,8 +37,8 @@ def row_weights(
     labels: NDArray[np.int32],
     classes: tuple[str, ...],
     class_weight: Mapping[str, float] | str | None,
-    weights: NDArray[np.float32] | None = None,
-) -> NDArray[np.float32] | None:
+    weights: Floats | None = None,
+) -> Floats | None:
     """Each row's own weight times that of its class, shape (N,), from 0; None: all rows the same.
 
     `class_weight` is one weight a class name, 1 where it has none; or `balanced`.
@@ -49,9 +49,8 @@ def row_weights(
         by_class = balanced(labels, len(classes))
     else:
         by_class = np.array([class_weight.get(name, 1.0) for name in classes])
-    # Multiplied in float64 and rounded once: of class weights alone, to just what Keras takes.
-    product = by_class[labels] if weights is None else by_class[labels] * weights
-    return product.astype(np.float32)
+    # In float64: rounded once, by the engine, class weights alone are just what Keras takes.
+    return by_class[labels] if weights is None else by_class[labels] * weights
 
 
 def balanced(labels: NDArray[np.int32], n_classes: int) -> Floats:

@@ -277,8 +277,8 @@ def test_unknown_categories_are_counted_on_stderr(tabular, tmp_path, capsys):
 
     out = capsys.readouterr()
     assert out.err.splitlines() == [
-        "2 rows have a category in column 'kind' that training had not; it counts as none",
-        "1 rows have a category in column 'is wet' that training had not; it counts as none",
+        "in 2 rows column 'kind' has a category that training had not; it counts as none",
+        "in 1 row column 'is wet' has a category that training had not; it counts as none",
     ]
     assert len(out.out.splitlines()) == 4
 

@@ -20,7 +20,8 @@ from mtrain.report.console import watch
 from mtrain.report.live import LiveTable
 from mtrain.report.plain import PlainLines
 from mtrain.report.results import print_report
-from mtrain.report.text import duration, figure, inert, share
+from mtrain.report.text import duration, figure, share
+from mtrain.text import inert
 
 HOSTILE = ("\x1b[31mred", "[/x]", r"$\frac$", "_x", "=cmd()", "\u202etfel", "é")
 

@@ -12,7 +12,7 @@ import typer
 from mtrain.cli.options import ConfigFile, Overrides
 from mtrain.cli.output import open_stdout, print_json
 from mtrain.errors import MtrainError
-from mtrain.report.text import inert
+from mtrain.text import inert
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ import typer
 
 from mtrain.cli.commands import app
 from mtrain.errors import MtrainError, UsageError
-from mtrain.report.text import inert
+from mtrain.text import inert
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from mtrain.cli.options import (
     Threshold,
 )
 from mtrain.cli.output import open_stdout, print_evaluation, print_json
-from mtrain.report.text import inert
+from mtrain.text import inert
 
 
 def evaluate(

@@ -79,6 +79,8 @@ def _keys_in(data: Any, location: tuple[str | int, ...], *, missing: bool) -> Ke
         elif isinstance(data, list) and isinstance(key, int) and key < len(data):
             keys.append(key)
             data = data[key]
+        elif last and missing:  # of a section that is but its name
+            keys.append(key)
     return tuple(keys)
 
 

@@ -31,7 +31,8 @@ def load_dataset(
     *,
     memory: int = 4_000_000_000,
     encoding: Encoding | None = None,
-    unsplit_unless: str | None = None,
+    drawn_from: str | None = None,
+    takes_others: bool = False,
     progress: bool = True,
     download: bool = True,
 ) -> Dataset:
@@ -39,16 +40,21 @@ def load_dataset(
 
     `download` lets data be fetched that is not on this machine, `progress` shows a bar meanwhile;
     `memory` is how many bytes the data may take. `encoding` is what was learned from another
-    training split; None: it is learned from this one. `unsplit_unless` is the SHA-256 of the data
-    that are split as the config says; of others that bring no test split all rows are that; None:
-    all data are split. Raises `MtrainError` for data that is missing, damaged, or does not fit the
-    config.
+    training split; None: it is learned from this one. `drawn_from` is the SHA-256 of the data that
+    are split as the config says, None: all are. Of others there is a test split alone: the one that
+    they bring; else, if it `takes_others`, all their rows. Raises `MtrainError` for data that is
+    missing, damaged, or does not fit the config.
     """
     source = read_source(
         config, memory=memory, encoding=encoding, progress=progress, download=download
     )
     return make_dataset(
-        source, config, memory=memory, encoding=encoding, unsplit_unless=unsplit_unless
+        source,
+        config,
+        memory=memory,
+        encoding=encoding,
+        drawn_from=drawn_from,
+        takes_others=takes_others,
     )
 
 
@@ -58,15 +64,21 @@ def make_dataset(
     *,
     memory: int,
     encoding: Encoding | None = None,
-    unsplit_unless: str | None = None,
+    drawn_from: str | None = None,
+    takes_others: bool = False,
 ) -> Dataset:
     """Split, draw and encode what was read; everything is as for `load_dataset`."""
     classes = source.classes if config.classes is None else config.classes
     sha256 = _fingerprint(source, classes)
-    if unsplit_unless in {None, sha256}:
+    if drawn_from in {None, sha256}:
         splits = split_source(source, config)
-    else:
+    elif source.test is not None or takes_others:
         splits = {"test": source.test or source.train}
+    else:
+        raise MtrainError(
+            f"{source.where}: these are not the data of the training, of which its test rows are; "
+            "`mtrain evaluate --data` takes all rows of others"
+        )
     for name, rows in splits.items():
         if rows.weights is not None and not rows.weights.any():
             raise MtrainError(f"{source.where}: every row of the {name} split has the weight 0")

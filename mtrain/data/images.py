@@ -31,7 +31,12 @@ FORMATS = ("PNG", "JPEG", "BMP")
 DAMAGE = (AttributeError, OSError, SyntaxError, TypeError, ValueError, struct.error)
 """What Pillow raises for files that are not as they must be, or whose EXIF is not."""
 
-SPLITS = {"training": "train", "validation": "val", "test": "test"}
+SPLITS = {
+    "training": {"train", "training"},
+    "validation": {"val", "valid", "validation"},
+    "test": {"test", "testing"},
+}
+"""What folders of splits are called, in any case."""
 
 MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
 """Of 8 bits a colour: more would be cut off."""
@@ -47,7 +52,12 @@ def read_images(config: ImagesConfig, *, memory: int) -> Source:
     size than the rest, or would take more than `memory` bytes.
     """
     folder = _folder(config.path)
-    folders = {split: folder / name for split, name in SPLITS.items() if (folder / name).is_dir()}
+    folders = {
+        split: place
+        for split, names in SPLITS.items()
+        for place in sorted(folder.iterdir())
+        if place.name.lower() in names and place.is_dir()
+    }
     # `train` may be a class as well: of vehicles.
     if "training" not in folders or list_images(folders["training"]):
         folders = {"training": folder}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtrain.config.sources import IdxConfig, ImagesConfig, NpzConfig, TableConfig
-from mtrain.data.encoding import FILLS, encode
+from mtrain.data.encoding import encode
 from mtrain.data.files import check_memory
 from mtrain.data.source import Rows, checked_rows
 from mtrain.errors import MtrainError
@@ -30,18 +30,17 @@ def read_inputs(
     """The rows at `path`, in their order, as a training with `config` encoded its own.
 
     Also what is worth saying of them. For a model of tables `path` is a CSV or Parquet file, or a
-    folder or pattern of them; for others an `.npz` file with `x_test` or `x`, an image, or a folder of
-    images.
-    The labels of the split mean nothing. Raises `MtrainError` for rows that are missing, damaged or
+    folder or pattern of them; for others an `.npz` file with `x_test` or `x`, an IDX file without an ending
+    or gzipped, an image, or a folder of images. The labels of the split mean nothing. Raises `MtrainError` for rows that are missing, damaged or
     not like those of the training.
     """
-    if encoding.columns:
-        may_miss = isinstance(config, TableConfig) and config.missing in FILLS
-        rows = _unlabelled(_read_table(path, encoding, memory, may_miss=may_miss))
+    left_out = 0
+    if isinstance(config, TableConfig):
+        rows, left_out = _read_table(path, config, encoding, memory)
     elif not (path.is_file() or path.is_dir()):
         # A pipe or a device would be waited for, or never end.
         raise MtrainError(f"{path}: {'not a file' if path.exists() else 'no such file or folder'}")
-    elif path.suffix.lower() == ".npz":
+    elif path.suffix.lower() in {".npz", ".gz", ""} and path.is_file():
         rows = _read_arrays(path, memory)
     elif _is_of_images(config, encoding):
         resize = isinstance(config, ImagesConfig) and config.size is not None
@@ -49,33 +48,38 @@ def read_inputs(
     else:
         raise MtrainError(f"{path}: a model of arrays predicts an .npz file with the array 'x'")
     split, unknown = encode(rows, encoding, str(path))
-    notes = (
-        f"{n:,} rows have a category in column {column!r} that training had not; it counts as none"
+    notes = [
+        f"in {n:,} row{'s' * (n > 1)} column {column!r} has a category that training had not; it "
+        "counts as none"
         for column, n in unknown.items()
-    )
+    ]
+    if left_out:
+        notes.insert(0, f"{path}: {left_out:,} rows left out, which miss values")
     return split, tuple(notes)
 
 
-def _read_table(path: Path, encoding: Encoding, memory: int, *, may_miss: bool) -> Table:
+def _read_table(
+    path: Path, config: TableConfig, encoding: Encoding, memory: int
+) -> tuple[Rows, int]:
+    """The rows, and how many are left out: those that miss a value, where training did so, too."""
     from mtrain.data.columns import complaint
     from mtrain.data.tables import COLUMNS, READERS, check_columns, read_features
 
     kind = _kind_of_table(path)
-    wanted = [column.name for column in encoding.columns]
-    check_columns(str(path), COLUMNS[kind](str(path)), wanted)
-    raw = READERS[kind](str(path), wanted, memory)
-    if not len(raw):
-        raise MtrainError(f"{path}: there is no row to predict")
     kinds = {column.name: column.kind for column in encoding.columns}
+    check_columns(str(path), COLUMNS[kind](str(path)), kinds)
+    raw = READERS[kind](str(path), list(kinds), memory)
     table = read_features(raw, kinds, remedy=None)
-    problems = [
-        complaint(raw, name, "is missing; training had no row without it", column.missing)
-        for name, column in table.columns.items()
-        if not may_miss and column.missing.any()
-    ]
-    if problems:
-        raise MtrainError("\n".join(problems))
-    return table
+    missing = {name: column.missing for name, column in table.columns.items()}
+    rows = _unlabelled(table)
+    if config.missing == "drop":
+        rows = rows.take(np.flatnonzero(~np.logical_or.reduce(list(missing.values()))))
+    elif config.missing is None and (gaps := {n: m for n, m in missing.items() if m.any()}):
+        problem = "is missing; training had no row without it"
+        raise MtrainError("\n".join(complaint(raw, name, problem, gaps[name]) for name in gaps))
+    if not len(rows):
+        raise MtrainError(f"{path}: there is no row to predict")
+    return rows, len(raw) - len(rows)
 
 
 def _kind_of_table(path: Path) -> str:
@@ -90,10 +94,15 @@ def _kind_of_table(path: Path) -> str:
 
 
 def _read_arrays(path: Path, memory: int) -> Rows:
-    from mtrain.data.npz import array_names, read_members
+    if path.suffix.lower() == ".npz":
+        from mtrain.data.npz import array_names, read_members
 
-    name = "x_test" if "x_test" in array_names(path) else "x"
-    features = read_members(path, [name], memory)[name]
+        name = "x_test" if "x_test" in array_names(path) else "x"
+        features = read_members(path, [name], memory)[name]
+    else:
+        from mtrain.data.idx import read_idx
+
+        features = read_idx(path, memory=memory)
     return checked_rows(features, np.zeros(len(features), np.int32), str(path), "given")
 
 

@@ -26,6 +26,9 @@ LABELS = ("label", "target", "class")
 LARGEST_IMAGE = 64
 """Height and width proposed at most, where images differ in size."""
 
+SLIPS = 0.1
+"""Share of a column that is no number up to which the rest are meant to be."""
+
 MOST_CLASSES = 30
 """Whose names are proposed as well."""
 
@@ -74,6 +77,10 @@ def propose_splits(config: SourceConfig, memory: int) -> tuple[int, dict[str, An
     settings: dict[str, Any] = {}
     if len(source.classes) <= MOST_CLASSES:
         settings["classes"] = list(source.classes)
+    named = config.name in {"csv", "parquet", "images"}
+    if named and len(source.classes) == 2 and 2 * source.train.labels.sum() > len(source.train):
+        # A threshold is of the second class, as a rule the one that is sought and rare.
+        settings["classes"].reverse()
     try:
         split_source(source, config)
     except SettingError:
@@ -143,7 +150,8 @@ def _table(path: Path, kind: str, target: str, memory: int) -> Proposal:
             left_out[name] = why
             continue
         missing = missing or bool((values.missing & ~wrong).any())
-        if wrong.any():
+        # A few are slips, which reading the data will name.
+        if wrong.sum() > SLIPS * len(wrong) and not table.typed:
             categorical.append(name)
     features = [name for name in names if name != target and name not in left_out]
     whys = "; ".join(f"{name!r} {why}" for name, why in left_out.items())

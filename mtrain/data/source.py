@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtrain.data.table import Table
-    from mtrain.records import Ints
+    from mtrain.records import Floats, Ints
 
 MOST_CLASSES = 10_000
 
@@ -34,7 +34,7 @@ class Rows:
     rows: Ints
     """Where each row stands in what was read, counted from 0; shape (N,)."""
 
-    weights: NDArray[np.float32] | None = None
+    weights: Floats | None = None
     """What each row counts, shape (N,); None: all the same."""
 
     names: NDArray[np.str_] | None = None
@@ -139,7 +139,7 @@ def refuse_second_test(splits: Iterable[str], path: str) -> None:
         raise SettingError((("dataset", "test_path"), problem))
 
 
-def checked_weights(weights: NDArray[Any], rows: int, where: str) -> NDArray[np.float32]:
+def checked_weights(weights: NDArray[Any], rows: int, where: str) -> Floats:
     """Weights of so many rows, or `MtrainError` for what cannot be one."""
     if weights.shape != (rows,) or weights.dtype.kind not in "iufb":
         raise MtrainError(
@@ -153,7 +153,7 @@ def checked_weights(weights: NDArray[Any], rows: int, where: str) -> NDArray[np.
         )
     if not weights.any():
         raise MtrainError(f"{where} weights are all 0")
-    return weights.astype(np.float32)
+    return weights.astype(np.float64)
 
 
 def sorted_names(names: set[str]) -> tuple[str, ...]:

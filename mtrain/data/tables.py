@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mtrain.config.sources import TableConfig
     from mtrain.data.columns import RawTable
-    from mtrain.records import Encoding, Ints
+    from mtrain.records import Encoding, Floats, Ints
 
 COLUMNS = {"csv": csv_columns, "parquet": parquet_columns}
 NUMBERS = (
@@ -115,7 +115,7 @@ def _check_rows(rows: int, table: RawTable, split: str) -> None:
 def _complete_rows(
     features: Table,
     labels: NDArray[np.int32],
-    weights: NDArray[np.float32] | None,
+    weights: Floats | None,
     table: RawTable,
     config: TableConfig,
 ) -> Ints:
@@ -179,7 +179,7 @@ def check_columns(path: str, there: list[str], wanted: Iterable[str]) -> None:
             raise MtrainError(f"{path}: no column {name!r}; {suggestion(name, there)}")
 
 
-def _weights(table: RawTable, column: str) -> NDArray[np.float32]:
+def _weights(table: RawTable, column: str) -> Floats:
     """One a row, NaN where it is missing."""
     values, wrong = read_column(table.columns[column], "number", typed=table.typed)
     if (wrong | (values.values < 0)).any():
@@ -187,4 +187,5 @@ def _weights(table: RawTable, column: str) -> NDArray[np.float32]:
         raise MtrainError(complaint(table, column, problem, wrong | (values.values < 0)))
     if not np.nansum(values.values):
         raise MtrainError(f"{table.where}: column {column!r}: all weights are 0")
-    return values.values.astype(np.float32)
+    weights: Floats = values.values
+    return weights

@@ -42,7 +42,8 @@ class Predictor:
             if split.weights is None:
                 loss, some = self._forward(*piece)
             else:
-                loss, some = self._forward_weighted(*piece, split.weights[rows])
+                weights = split.weights[rows].astype(np.float32)
+                loss, some = self._forward_weighted(*piece, weights)
             loss_sum += float(loss) * len(some)
             outputs.append(some.numpy())
         probabilities = np.concatenate(outputs)
@@ -51,7 +52,7 @@ class Predictor:
             predicted=probabilities.argmax(axis=1),
             probabilities=probabilities,
             loss=loss_sum / len(split),
-            weights=None if split.weights is None else split.weights.astype(np.float64),
+            weights=split.weights,
         )
 
     def _compiled(

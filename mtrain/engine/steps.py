@@ -40,7 +40,8 @@ class CompiledSteps:
         self._top_k = top_k
         self._features = tf.constant(train.features)
         self._labels = tf.constant(train.labels)
-        self._weights = None if train.weights is None else tf.constant(train.weights)
+        weights = train.weights
+        self._weights = None if weights is None else tf.constant(weights, tf.float32)
         self._run = self._compiled(batch_size, jit_compile)
         self._run_ragged = self._compiled(len(train) % batch_size, jit_compile)
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 import numpy as np
 
-from mtrain.report.text import inert, share
+from mtrain.report.text import share
+from mtrain.text import inert
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

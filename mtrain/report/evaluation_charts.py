@@ -168,7 +168,7 @@ def draw_threshold(report: Report) -> Figure:
     axes.set_ylim(-0.01, 1.01)
     name = class_label(report.metrics["classes"][1]["name"])
     axes.set_xlabel(f"probability above which {name} is predicted")
-    axes.set_title(f"Choice of the threshold, {_split_words(report)}")
+    axes.set_title(f"Precision, recall and F1 over the threshold, {_split_words(report)}")
     figure.legend(loc="outside lower center", ncols=4)
     return figure
 

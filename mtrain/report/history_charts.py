@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mtrain.report.charts import COLOURS, add_legend, chart_files, draw_class_lines
-from mtrain.report.text import SPLITS, inert, shortened
+from mtrain.report.text import SPLITS, shortened
+from mtrain.text import inert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

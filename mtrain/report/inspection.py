@@ -8,7 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from mtrain.report.results import make_console
-from mtrain.report.text import inert, shortened
+from mtrain.report.text import shortened
+from mtrain.text import inert
 
 if TYPE_CHECKING:
     from mtrain.config.schema import Config

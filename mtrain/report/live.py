@@ -16,7 +16,8 @@ from rich.text import Text
 from mtrain.metrics.counts import class_counts
 from mtrain.observer import Observer
 from mtrain.report.plain import opening_lines, shown_counts
-from mtrain.report.text import duration, figure, inert, share
+from mtrain.report.text import duration, figure, share
+from mtrain.text import inert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

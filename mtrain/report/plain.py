@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TextIO
 import numpy as np
 
 from mtrain.observer import Observer
-from mtrain.report.text import SPLITS, duration, figure, inert, share
+from mtrain.report.text import SPLITS, duration, figure, share
+from mtrain.text import inert
 
 if TYPE_CHECKING:
     from mtrain.config.schema import Config

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mtrain.report.text import SPLITS, inert, share
+from mtrain.report.text import SPLITS, share
+from mtrain.text import inert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

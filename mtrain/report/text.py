@@ -8,11 +8,6 @@ SPLITS = {"train": "training", "val": "validation", "test": "test"}
 """The splits in words."""
 
 
-def inert(name: str) -> str:
-    """A name that does nothing to a terminal or a chart: what is not printable is escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
-
-
 def shortened(name: str) -> str:
     """At most 60 characters of a name."""
     return name if len(name) <= 60 else f"{name[:57]}..."

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from mtrain.errors import MtrainError
+from mtrain.text import inert
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -152,7 +153,7 @@ def _cell(value: Any) -> Any:
         return None
     if not isinstance(value, str):
         return value
-    value = value.replace("\r", "\\r")  # which the csv module of Python 3.11 leaves unquoted
+    value = inert(value)
     if not value.startswith(("=", "+", "-", "@", "\t")):
         return value
     try:
