@@ -552,3 +552,33 @@ def test_fashion_mnist_is_checked_in_under_five_seconds(fashion_folder):
     assert done.returncode == 0
     assert time.perf_counter() - started < 5
     assert "rows " in done.stdout
+
+
+def test_a_threshold_for_the_frequent_class_is_warned_of(tmp_path):
+    """Classes in sorted order have `stay` as the second."""
+    rows = "".join(f"{i % 7},{'leave' if i % 10 == 0 else 'stay'}\n" for i in range(400))
+    (tmp_path / "a.csv").write_text(f"x,y\n{rows}")
+    settings = {
+        "dataset": {"name": "csv", "path": str(tmp_path / "a.csv"), "target": "y"},
+        "evaluation": {"threshold": {"recall": 0.9}},
+    }
+    warning = (
+        "evaluation.threshold is for 'stay', the second class and the more frequent; "
+        "dataset.classes: [stay, leave] makes it for 'leave'"
+    )
+
+    assert warning in check(load_config(settings, {})).warnings
+    settings["dataset"]["classes"] = ["stay", "leave"]
+    assert warning not in check(load_config(settings, {})).warnings
+
+
+def test_what_fit_refuses_check_does(tmp_path):
+    """Class weights that leave nothing to learn."""
+    (tmp_path / "a.csv").write_text("x,y\n" + "".join(f"{i},{'ab'[i % 2]}\n" for i in range(40)))
+    settings = {
+        "dataset": {"name": "csv", "path": str(tmp_path / "a.csv"), "target": "y"},
+        "training": {"class_weight": {"a": 0, "b": 0.0}},
+    }
+
+    with pytest.raises(MtrainError, match="no training row is left with a weight above 0"):
+        check(load_config(settings, {}))

@@ -560,3 +560,22 @@ def test_a_target_of_no_table(tmp_path, capsys):
         2,
         "--target: is for a table; digits has no columns",
     )
+
+
+def test_a_slip_among_numbers_is_named_and_no_category(tmp_path, capsys):
+    """One height of a hundred with a decimal comma."""
+    heights = [*(f"1.{i:02}" for i in range(99)), "1,85"]
+    path = write(tmp_path / "a.csv", ["h", "y"], [(h, "ab"[i % 2]) for i, h in enumerate(heights)])
+
+    status, said = refused(capsys, tmp_path / "c.yaml", "--data", path)
+    assert status == 1
+    assert said.startswith(f"{path}:101: column 'h': '1,85' is no finite number")
+    assert not (tmp_path / "c.yaml").exists()
+
+
+def test_of_two_classes_the_rarer_is_the_second(tmp_path):
+    """For which a threshold is."""
+    rows = [(i % 7, "leave" if i % 10 == 0 else "stay") for i in range(200)]
+    path = write(tmp_path / "a.csv", ["x", "y"], rows)
+
+    assert proposed(tmp_path, path)["classes"] == ["stay", "leave"]

@@ -356,3 +356,23 @@ def test_data_of_ones_own_has_a_path(name):
         dataset_config(name=name)
 
     assert "dataset.path: is missing" in str(error.value)
+
+
+def test_floats_are_scaled_before_they_are_rounded(tmp_path):
+    """Seconds since 1970, which a float32 does not tell apart."""
+    x = 1.7e9 + np.arange(40.0)[:, None]
+    np.savez(tmp_path / "a.npz", x=x, y=np.arange(40) % 2)
+    train = load(tmp_path / "a.npz", validation=None).train
+
+    assert len(np.unique(train.features)) == len(train)
+
+
+def test_bytes_are_no_floats(tmp_path):
+    """A model of numbers from 0 to 1 would be given numbers up to 255."""
+    y = np.arange(40) % 2
+    np.savez(tmp_path / "a.npz", x=np.random.default_rng(0).random((40, 3)), y=y)
+    np.savez(tmp_path / "b.npz", x=np.full((40, 3), 200, np.uint8), y=y)
+    encoding = load(tmp_path / "a.npz").encoding
+
+    with pytest.raises(MtrainError, match="rows are uint8; training had other numbers"):
+        load(tmp_path / "b.npz", encoding=encoding)

@@ -506,3 +506,39 @@ def test_what_is_no_checkpoint(tmp_path, capsys):
 
     assert status == 1
     assert says.startswith(f"{CONFIGS / 'digits.yaml'}: ")
+
+
+def test_rows_that_training_would_leave_out_are_left_out(tmp_path, capsys):
+    """With `missing: drop`; the others keep their numbers."""
+    path = tmp_path / "train.csv"
+    pc.write_csv(table(120, 0), path)
+    model = fit(
+        tmp_path, {"name": "csv", "path": "train.csv", "target": "label", "missing": "drop"}
+    )
+    (tmp_path / "a.csv").write_text("length,kind,is wet\n1,u,true\n,u,true\n2,v,false\n")
+
+    assert predicted(capsys, model, tmp_path / "a.csv")["row"] == ["0", "2"]
+    assert run(["predict", str(model), str(tmp_path / "a.csv")]) == 0
+    assert capsys.readouterr().err == f"{tmp_path / 'a.csv'}: 1 rows left out, which miss values\n"
+
+
+def test_idx_files_are_predicted(idx_folder, tmp_path, capsys):
+    """Without an ending, or gzipped: the same as evaluate saw."""
+    folder = idx_folder(classes=3)
+    model = fit(tmp_path, {"name": "idx", "path": str(folder)})
+
+    found = predicted(capsys, model, folder / "t10k-images-idx3-ubyte")
+    assert np.array_equal(probabilities(found), evaluated(model)[1])
+
+
+def test_escapes_in_names_stay_in_the_file(tmp_path, capsys):
+    """A class name that would colour the terminal, in the predictions and in errors.csv."""
+    classes = ("\x1b[31mred", "\u202eblue", "green")
+    pc.write_csv(table(120, 0, classes), tmp_path / "train.csv")
+    settings = {"name": "csv", "path": "train.csv", "target": "label"}
+    model = fit(tmp_path, settings, "optimizer.learning_rate=1e-5")
+
+    assert run(["predict", str(model), str(tmp_path / "train.csv")]) == 0
+    text = capsys.readouterr().out + (model / "evaluation" / "test" / "errors.csv").read_text()
+    assert "\\x1b[31mred" in text
+    assert not {"\x1b", "\u202e"} & set(text)

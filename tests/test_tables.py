@@ -735,3 +735,63 @@ def test_an_encoding_that_none_can_have_learned_is_refused(place, value):
 
     with pytest.raises((TypeError, ValueError)):
         encoding_from_json(data)
+
+
+def test_files_that_look_like_splits_are_not_read_as_one(tmp_path):
+    """Test rows would be trained on."""
+    for name in ("train", "test"):
+        (tmp_path / f"{name}.csv").write_text("x,y\n1,a\n2,b\n")
+
+    assert refusal(tmp_path) == (
+        "PATH: test.csv looks like a split, and all files of a folder are read as one; name files in "
+        "dataset.path and dataset.test_path"
+    )
+
+
+def test_a_validation_split_without_weight_is_refused(table):
+    """Its loss would be 0 in every epoch."""
+    rows = "".join(f"{i},{int(i < 10)},{'ab'[i % 2]}\n" for i in range(20))
+    path = table(f"x,w,y\n{rows}")
+    validation = {"size": 4, "how": "tail"}
+
+    assert refusal(path, weights="w", validation=validation, test={"size": 4, "how": "tail"}) == (
+        "PATH: every row of the val split has the weight 0"
+    )
+
+
+def test_what_no_float32_can_say_is_refused(table):
+    """1e35, where training has numbers of 1e-10."""
+    rows = "".join(f"{i}e-10,{'ab'[i % 2]}\n" for i in range(20))
+    path = table(f"x,y\n{rows}1e35,a\n")
+
+    assert refusal(path, validation=None, test={"size": 1, "how": "tail"}) == (
+        "PATH: row 20: a value is too far from those of the training"
+    )
+
+
+def test_other_data_are_not_split_as_those_of_the_training_were(table):
+    """Their rows may have been trained on; all of them are the test split if that is asked for."""
+    path = table("x,y\n" + "".join(f"{i},{'ab'[i % 2]}\n" for i in range(20)))
+    config = dataset_config(name="csv", path=str(path), target="y")
+    trained = load_dataset(config)
+    path.write_text(path.read_text() + "7.5,a\n")
+    other = {"encoding": trained.encoding, "drawn_from": trained.sha256}
+
+    assert len(load_dataset(config, takes_others=True, **other).test) == 21
+    with pytest.raises(MtrainError) as caught:
+        load_dataset(config, **other)
+    assert str(caught.value) == (
+        f"{path}: these are not the data of the training, of which its test rows are; "
+        "`mtrain evaluate --data` takes all rows of others"
+    )
+
+
+def test_errors_do_not_say_every_column(table):
+    """Of 20 with a slip in the last line the first ten."""
+    names = [f"c{i}" for i in range(20)]
+    rows = "".join(",".join([*20 * [str(i)], "ab"[i % 2]]) + "\n" for i in range(10))
+    path = table(",".join([*names, "y"]) + f"\n{rows}{20 * 'x,'}a\n")
+
+    lines = refusal(path).splitlines()
+    assert len(lines) == 12
+    assert lines[-2] == "PATH: 10 more columns as well"
