@@ -37,8 +37,8 @@ def evaluate(
 
     `data` is another `dataset.path`; `threshold`, for two classes, is the probability of class 1
     above which it is predicted, in [0, 1], None: as `evaluation.threshold` of the run says, chosen
-    in the checkpoint's last whole epoch if it is to be chosen; `dataset` is the run's own, where it is loaded already.
-    Writes into `evaluation/<split>` of the run, of a checkpoint that is not the run's own into
+    in the checkpoint's last whole epoch if it is to be chosen; `dataset` is the run's own, where it
+    is loaded already. Writes into `evaluation/<split>` of the run, of a checkpoint that is not the run's own into
     `evaluation/<split>-<its name>`. Raises `MtrainError` for a checkpoint or data that are damaged
     or do not fit, `UsageError` for a split or a threshold that this run cannot have.
     """

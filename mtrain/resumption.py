@@ -73,7 +73,7 @@ class Resumption:
         self.compare({key: self.checkpoint.identity.get(key) for key in now}, now)
 
     def check_classes(self, classes: tuple[str, ...]) -> None:
-        """Raise `UsageError` where the data have other classes: nothing that was learned is theirs."""
+        """Raise `UsageError` where the data have other classes: what was learned is not theirs."""
         if classes != self.checkpoint.classes:
             was, now = (f"{', '.join(some):.60}" for some in (self.checkpoint.classes, classes))
             raise UsageError(f"{self.run.path}: its classes are {was}, those of the data {now}")

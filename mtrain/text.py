@@ -4,5 +4,5 @@ from __future__ import annotations
 
 
 def inert(name: str) -> str:
-    """A name that does nothing to a terminal, a chart or a file: what is not printable is escaped."""
+    """A name that does nothing to a terminal or a chart: what is not printable is escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)

@@ -1,4 +1,4 @@
-"""Commands that look at data and settings before anything is trained: init, check, summary, schema."""
+"""Commands before anything is trained: init, check, summary, schema."""
 
 from __future__ import annotations
 

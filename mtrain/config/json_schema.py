@@ -62,7 +62,7 @@ class _Generator(GenerateJsonSchema):
         return found
 
     def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
-        """Mappings by their name, of which the first can do without; a bare name where it will do."""
+        """Mappings by their name, which the first can do without; a bare name where it will do."""
         choices = []
         bare = []
         for number, (name, choice) in enumerate(schema["choices"].items()):

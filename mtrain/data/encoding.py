@@ -53,8 +53,8 @@ def encode(rows: Rows, encoding: Encoding, where: str) -> tuple[Split, dict[str,
     """The rows as inputs of shape (N, `encoding.n_features`), and what was unknown.
 
     That is, by column, in how many rows stands a category that training had not. Raises
-    `MtrainError` naming `where` for rows of another shape, and for values that are so far from those
-    of the training that no float32 can say it.
+    `MtrainError` naming `where` for rows of another shape, and for values so far from those of the
+    training that no float32 can say it.
     """
     unknown: dict[str, int] = {}
     with np.errstate(over="ignore"):

@@ -20,8 +20,8 @@ def find_files(path: str, endings: tuple[str, ...]) -> list[Path]:
             raise MtrainError(f"{path}: no {' or '.join(endings)} file in this folder")
         if splits := [file for file in found if file.stem in {"train", "val", "test"}]:
             raise MtrainError(
-                f"{path}: {splits[0].name} looks like a split, and all files of a folder are read as "
-                "one; name files in dataset.path and dataset.test_path"
+                f"{path}: {splits[0].name} looks like a split, and all files of a folder are read "
+                "as one; name files in dataset.path and dataset.test_path"
             )
     elif not place.exists() and glob.has_magic(path):
         found = sorted(Path(name) for name in glob.glob(path))  # noqa: PTH207 -- the pattern may be absolute

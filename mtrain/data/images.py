@@ -113,7 +113,7 @@ def list_images(folder: Path) -> list[Path]:
 
 
 def image_facts(file: Path) -> tuple[tuple[int, int], bool]:
-    """Height and width of an image, and whether it is gray; raises `MtrainError` as `read_image`."""
+    """Height and width of an image, and whether it is gray; raises as `read_image` does."""
     with _opened(file) as image:
         turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
         size = image.size if turned else image.size[::-1]

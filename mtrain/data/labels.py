@@ -30,8 +30,8 @@ def class_indices(
     """The classes and, of each split, the index of every row's class.
 
     The classes are those given, else all labels of all splits in sorted order, whole numbers as
-    numbers. Given classes are named by the labels, or counted by them: 0, 1, 2, .... A missing label
-    is -1. Raises `MtrainError` naming the row of one that is fractional or none of the classes.
+    numbers. Given classes are named by the labels, or counted by them: 0, 1, 2, .... A missing
+    label is -1. Raises `MtrainError` naming the row of one that is fractional or no class.
     """
     codes, names = {}, {}
     for split, table in tables.items():

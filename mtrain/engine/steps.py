@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mtrain.records import Split
 
 Carried = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
-"""Sum of the rows' weighted losses (float64), confusion matrix (K, K) and top-k hits (int32) so far.
+"""Sum of the weighted losses (float64), confusion matrix (K, K) and top-k hits (int32) so far.
 
 Passed into each call and back out, so that the sums do not depend on where chunks end.
 """

@@ -40,7 +40,7 @@ def choose_threshold(
 
 
 def between(low: np.float32, high: np.float32) -> float:
-    """The threshold that has `high` above it, and `low` not: halfway, if float32 has a number there.
+    """The threshold with `high` above it, and `low` not: halfway, if float32 has a number there.
 
     A float32, so that it is the same whether it is compared as one or as a float64.
     """
