@@ -35,12 +35,14 @@ def evaluate(
 ) -> tuple[Report, Path]:
     """Evaluate a run's best checkpoint, or the one checkpoint named; returns where the files are.
 
-    `data` is another `dataset.path`; `threshold`, for two classes, is the probability of class 1
+    `data` is another `dataset.path`, of whose rows all are the test split where they bring none and
+    are not the data of the training; `threshold`, for two classes, is the probability of class 1
     above which it is predicted, in [0, 1], None: as `evaluation.threshold` of the run says, chosen
     in the checkpoint's last whole epoch if it is to be chosen; `dataset` is the run's own, where it
-    is loaded already. Writes into `evaluation/<split>` of the run, of a checkpoint that is not the run's own into
-    `evaluation/<split>-<its name>`. Raises `MtrainError` for a checkpoint or data that are damaged
-    or do not fit, `UsageError` for a split or a threshold that this run cannot have.
+    is loaded already. Writes into `evaluation/<split>` of the run, of a checkpoint that is not the
+    run's own into `evaluation/<split>-<its name>`. Raises `MtrainError` for a checkpoint or data
+    that are damaged or do not fit, `UsageError` for a split or a threshold that this run cannot
+    have.
     """
     if split not in SPLITS:
         raise UsageError(f"--split: must be test, val or train, got {split!r}")

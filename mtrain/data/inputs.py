@@ -30,9 +30,9 @@ def read_inputs(
     """The rows at `path`, in their order, as a training with `config` encoded its own.
 
     Also what is worth saying of them. For a model of tables `path` is a CSV or Parquet file, or a
-    folder or pattern of them; for others an `.npz` file with `x_test` or `x`, an IDX file without an
-    ending or gzipped, an image, or a folder of images. The labels of the split mean nothing. Raises
-    `MtrainError` for rows that are missing, damaged or not like those of the training.
+    folder or pattern of them; for others an `.npz` file with `x_test` or `x`, an IDX file (without
+    an ending or gzipped), an image, or a folder of images. The labels of the split mean nothing.
+    Raises `MtrainError` for rows that are missing, damaged or not like those of the training.
     """
     left_out = 0
     if isinstance(config, TableConfig):
