@@ -105,7 +105,7 @@ class Dataset:
     encoding: Encoding
 
     sha256: str
-    """Of all features and labels as they were read, before any was drawn or encoded."""
+    """Of classes, features, labels and weights as they were read, before any was drawn."""
 
     source: str
     """Where the data was found."""
