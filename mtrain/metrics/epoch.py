@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from mtrain.config.evaluation import EvaluationConfig
     from mtrain.config.metrics import MetricConfig
+    from mtrain.metrics.scores import ThresholdCounts
 
 
 THRESHOLD = "val_threshold"
@@ -96,13 +97,23 @@ def counted_k(metrics: Iterable[MetricConfig]) -> int | None:
     return next((metric.best_k for metric in metrics if metric.name == "top_k"), None)
 
 
-def scores_by_class(
-    name: str, predictions: Predictions, weights: Floats | None = None
-) -> tuple[Floats, float]:
-    """`roc_auc` or `average_precision` of each class, shape (K,), and of all pooled (micro)."""
+def ranking_figures(
+    predictions: Predictions, weights: Floats | None = None
+) -> dict[str, tuple[Floats, float]]:
+    """Each of `RANKING_METRICS`: of every class, shape (K,), and of all pooled (micro)."""
     rows = predictions.labels, predictions.probabilities, weights
-    values = [getattr(counts, name) for counts in one_against_rest(*rows)]
-    return np.array(values), getattr(pooled(*rows), name)
+    # Of one class after the other: the counts of all at once would be as many as N * K.
+    by_class = [_ranking(counts) for counts in one_against_rest(*rows)]
+    columns = zip(*by_class, strict=True)
+    micro = _ranking(pooled(*rows))
+    return {
+        name: (np.array(values), together)
+        for name, values, together in zip(RANKING_METRICS, columns, micro, strict=True)
+    }
+
+
+def _ranking(counts: ThresholdCounts) -> list[float]:
+    return [getattr(counts, name) for name in RANKING_METRICS]
 
 
 def _split_figures(
@@ -112,6 +123,8 @@ def _split_figures(
     counts = class_counts(counted.confusion)
     scalars = {"loss": counted.loss}
     per_class = {}
+    ranked = any(metric.name in RANKING_METRICS for metric in metrics)
+    ranking = {} if predictions is None or not ranked else ranking_figures(predictions)
     for metric in metrics:
         name = metric.name
         if metric.needs_scores and predictions is None:
@@ -123,8 +136,8 @@ def _split_figures(
         elif name == "log_loss" and predictions is not None:
             scalars[name] = log_loss(predictions.labels, predictions.probabilities)
         else:
-            if predictions is not None and name in RANKING_METRICS:
-                values, micro = scores_by_class(name, predictions)
+            if name in ranking:
+                values, micro = ranking[name]
             else:
                 values, micro = getattr(counts, name), float(getattr(counts.pooled(), name)[0])
             per_class[name] = values

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtrain.config.names import RANKING_METRICS, RATIO_METRICS
+from mtrain.config.names import RATIO_METRICS
 from mtrain.metrics.counts import (
     ClassCounts,
     averages,
     class_counts,
     confusion_matrix,
 )
-from mtrain.metrics.epoch import scores_by_class
+from mtrain.metrics.epoch import ranking_figures
 from mtrain.metrics.intervals import wilson
 from mtrain.metrics.scores import log_loss
 
@@ -137,8 +137,8 @@ def _figures(
         key = "f1-score" if name == "f1" else name
         figures[key] = getattr(counts, name)
         micro[key] = float(getattr(pooled, name)[0])
-    for name in RANKING_METRICS:
-        figures[name], micro[name] = scores_by_class(name, predictions, weights)
+    for name, (values, together) in ranking_figures(predictions, weights).items():
+        figures[name], micro[name] = values, together
     return figures, micro
 
 
@@ -172,7 +172,7 @@ def _class_entries(
             "recall_ci": _interval(recall_ci[k]),
             "confused_with": [
                 {"id": int(j), "name": classes[j], "n": int(confusion[k, j])}
-                for j in np.argsort(-confusion[k], kind="stable")
+                for j in np.argsort(-confusion[k], kind="stable")[:4]
                 if j != k and confusion[k, j] > 0
             ][:3],
         }

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from mtrain.metrics.counts import ratio
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mtrain.records import Counts, Floats, Ints
 
 Scores = NDArray[np.float32]
@@ -84,27 +86,30 @@ class ThresholdCounts:
 def threshold_counts(
     truths: Truths, scores: Scores, weights: Floats | None = None
 ) -> ThresholdCounts:
-    """Count at every threshold; `truths` says which rows are positive, all of shape (N,)."""
+    """Count at every threshold; `truths` says which rows are positive, all of shape (N,).
+
+    Scores are from 0 to 1.
+    """
     if weights is not None:
-        # A score that only rows without weight have is no threshold.
-        counted = weights > 0
-        truths, scores, weights = truths[counted], scores[counted], weights[counted]
-    order = np.argsort(-scores, kind="stable")
-    last_of_ties = np.flatnonzero(np.diff(scores[order], append=np.nan))
-    truths = truths[order]
-    each: Counts = np.ones(len(order), np.int64) if weights is None else weights[order]
-    tp, fp = (np.pad((each * x).cumsum()[last_of_ties], (1, 0)) for x in (truths, ~truths))
-    return ThresholdCounts(tp, fp, scores[order][last_of_ties])
+        return _weighted_threshold_counts(truths, scores, weights)
+    # The bits of floats from 0 on are in the floats' order, and the sign leaves room for the truth
+    # beside them: sorting plain integers takes a quarter of the time of sorting places.
+    keys = np.ascontiguousarray(scores).view(np.uint32) << 1 | truths
+    keys.sort()
+    keys = keys[::-1]
+    bits = keys >> 1
+    last_of_ties = np.flatnonzero(np.append(bits[:-1] != bits[1:], True))
+    tp = np.cumsum(keys & 1, dtype=np.int64)[last_of_ties]
+    fp = last_of_ties + 1 - tp
+    return ThresholdCounts(_from_0(tp), _from_0(fp), bits[last_of_ties].view(np.float32))
 
 
 def one_against_rest(
     labels: Ints, probabilities: Scores, weights: Floats | None = None
-) -> list[ThresholdCounts]:
+) -> Iterator[ThresholdCounts]:
     """The counts of each class as the positive one; labels (N,), probabilities (N, K)."""
-    return [
-        threshold_counts(labels == k, probabilities[:, k], weights)
-        for k in range(probabilities.shape[1])
-    ]
+    for k in range(probabilities.shape[1]):
+        yield threshold_counts(labels == k, probabilities[:, k], weights)
 
 
 def pooled(labels: Ints, probabilities: Scores, weights: Floats | None = None) -> ThresholdCounts:
@@ -137,3 +142,19 @@ def top_k_hits(labels: Ints, probabilities: Scores, k: int) -> int:
     lower_index = np.arange(probabilities.shape[1]) < labels[:, None]
     ahead = (probabilities > true) | ((probabilities == true) & lower_index)
     return int(np.count_nonzero(ahead.sum(axis=1) < k))
+
+
+def _weighted_threshold_counts(truths: Truths, scores: Scores, weights: Floats) -> ThresholdCounts:
+    # A score that only rows without weight have is no threshold.
+    counted = weights > 0
+    truths, scores, weights = truths[counted], scores[counted], weights[counted]
+    order = np.argsort(-scores, kind="stable")
+    last_of_ties = np.flatnonzero(np.diff(scores[order], append=np.nan))
+    truths, each = truths[order], weights[order]
+    tp, fp = ((each * some).cumsum()[last_of_ties] for some in (truths, ~truths))
+    return ThresholdCounts(_from_0(tp), _from_0(fp), scores[order][last_of_ties])
+
+
+def _from_0(counts: Counts) -> Counts:
+    """With that of nothing called positive ahead."""
+    return np.concatenate([np.zeros(1, counts.dtype), counts])

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from mtrain.config.evaluation import DEFAULT_THRESHOLD
 from mtrain.metrics.counts import ratio
-from mtrain.metrics.scores import one_against_rest, threshold_counts
+from mtrain.metrics.scores import threshold_counts
 from mtrain.report.charts import (
     COLOURS,
     GREY,
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from mtrain.metrics.report import Report
     from mtrain.metrics.scores import ThresholdCounts
     from mtrain.records import Floats
+
+CELLS = 2000
+"""More than a curve's axes have pixels, each way."""
 
 
 def evaluation_charts(report: Report, file_format: str = "png") -> Iterator[tuple[str, bytes]]:
@@ -180,10 +183,15 @@ def _curves(
     drawstyle: str = "default",
 ) -> tuple[Figure, Axes]:
     entries = report.metrics["classes"]
-    counts = one_against_rest(report.predictions.labels, report.predictions.probabilities)
-    if len(entries) == 2:
-        # Of two classes the first's curves say nothing that the second's do not.
-        entries, counts = entries[1:], counts[1:]
+    # Of two classes the first's curves say nothing that the second's do not.
+    first = 1 if len(entries) == 2 else 0
+    entries = entries[first:]
+    labels, probabilities = report.predictions.labels, report.predictions.probabilities
+
+    def curve(k: int) -> tuple[Floats, Floats]:
+        k += first
+        return _told_apart(*points(threshold_counts(labels == k, probabilities[:, k])))
+
     figure = Figure(figsize=(7, 5))
     axes = figure.subplots()
     axes.set_aspect("equal")
@@ -191,8 +199,15 @@ def _curves(
     axes.set_ylim(-0.01, 1.01)
     values = np.array([_nan(entry[metric]) for entry in entries])
     names = tuple(entry["name"] for entry in entries)
-    draw_class_lines(axes, names, values, lambda k: points(counts[k]), drawstyle=drawstyle)
+    draw_class_lines(axes, names, values, curve, drawstyle=drawstyle)
     return figure, axes
+
+
+def _told_apart(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Of a curve the points that a picture can tell apart from the one before."""
+    cells = np.round(np.stack([x, y]) * CELLS)
+    apart = (np.diff(cells, prepend=-1.0) != 0).any(axis=0)
+    return x[apart], y[apart]
 
 
 def _split_words(report: Report) -> str:
