@@ -18,7 +18,6 @@ from mtrain.run.environment import describe_environment, identity
 from mtrain.run.files import json_text, write_text
 from mtrain.run.lock import locked, refuse_locked
 from mtrain.run.recorder import Recorder
-from mtrain.weighting import weight_training
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,22 +85,26 @@ def find_place(
     return Place(out, None, None)
 
 
-def prepare(
-    config: Config, dataset: Dataset, device: str, place: Place, held: ExitStack
-) -> Prepared:
-    """Load TensorFlow, make what trains, and put it where the run goes on.
+def find_circumstances(
+    config: Config,
+    classes: tuple[str, ...],
+    data: dict[str, str],
+    device: str,
+    place: Place,
+    held: ExitStack,
+) -> dict[str, Any]:
+    """Load TensorFlow, and choose where and how to compute: the content of `environment.json`.
 
-    Raises `MtrainError` for what cannot be had on this machine, or cannot be written, `UsageError`
-    for a run that goes on under other circumstances, unless that is allowed, `SettingError` for
-    class weights that leave nothing to learn.
+    `data` is what that says of the data: `sha256` and `source`. Raises `MtrainError` for what
+    cannot be had on this machine, `UsageError` for a run that goes on under other circumstances,
+    unless that is allowed.
     """
-    dataset = weight_training(dataset, config.training.class_weight)
+    # The data set itself is not to be seen from here: what TensorFlow tries in vain to import keeps
+    # this frame, and all that it names, for as long as the process lives.
     going_on = place.going_on
-    environment = describe_environment(
-        seed=config.seed, data={"sha256": dataset.sha256, "source": dataset.source}
-    )
+    environment = describe_environment(seed=config.seed, data=data)
     if going_on is not None:
-        going_on.check_classes(dataset.classes)
+        going_on.check_classes(classes)
         going_on.compare_best()
         going_on.compare_environment(environment)
     # What a run began on is no whim of the machine on which it goes on.
@@ -111,6 +114,21 @@ def prepare(
         environment["device_reason"] = "as before"
     if going_on is not None:
         going_on.compare_environment(environment)
+    return environment
+
+
+def prepare(
+    config: Config,
+    dataset: Dataset,
+    environment: dict[str, Any],
+    place: Place,
+    held: ExitStack,
+) -> Prepared:
+    """Make what trains, and put it where the run goes on.
+
+    Raises `MtrainError` for what cannot be written, or restored.
+    """
+    going_on = place.going_on
     trainer = _make_trainer(config, dataset, jit_compile=environment["compile"] == "xla")
     run = place.begun or _make_run(config.name, place.out, held)
     if going_on is None:

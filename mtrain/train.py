@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mtrain.data import load_dataset
@@ -13,11 +13,12 @@ from mtrain.metrics.epoch import epoch_figures
 from mtrain.metrics.monitor import Course
 from mtrain.observer import Observer
 from mtrain.plot import draw
-from mtrain.preparation import find_place, prepare
+from mtrain.preparation import find_circumstances, find_place, prepare
 from mtrain.records import Progress
 from mtrain.run.evaluation import METRICS
 from mtrain.run.files import read_json
 from mtrain.signals import stop_signals
+from mtrain.weighting import weight_training
 
 if TYPE_CHECKING:
     import signal
@@ -80,14 +81,19 @@ def train(
         )
         if conflicts := list(config.class_conflicts(dataset.classes)):
             raise SettingError(*conflicts)
+        dataset = weight_training(dataset, config.training.class_weight)
         ended: str | None = None
         try:
             observer.prepare()
-            prepared = prepare(config, dataset, device, place, held)
+            data = {"sha256": dataset.sha256, "source": dataset.source}
+            environment = find_circumstances(config, dataset.classes, data, device, place, held)
+            prepared = prepare(config, dataset, environment, place, held)
             for line in (*place.notes, *(f"{note}." for note in dataset.notes)):
                 observer.note(line)
             ended = "an error"
             observer.begin(prepared.device, config, dataset, prepared.trainer.parameters)
+            # The device has the training rows now; here they would be there twice.
+            dataset = replace(dataset, splits={"test": dataset.test})
             ended, stopped_by = _train(config, prepared.trainer, prepared.recorder, observer)
         except DivergedError:
             ended = "it diverged"

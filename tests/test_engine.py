@@ -13,7 +13,7 @@ from mtrain.config.load import load_config
 from mtrain.data import load_dataset
 from mtrain.engine.device import Device, choose_compilation, choose_device
 from mtrain.engine.network import make_network
-from mtrain.engine.prediction import Predictor
+from mtrain.engine.prediction import ROWS_A_CALL, Predictor
 from mtrain.engine.training import Trainer
 from mtrain.errors import DivergedError, MtrainError
 from mtrain.metrics.scores import top_k_hits
@@ -402,11 +402,12 @@ def test_a_weighted_validation_is_what_keras_evaluate_says(classes):
 
 def test_predictions_do_not_depend_on_how_many_rows_follow():
     """Pieces of fixed size: the first rows of a split are predicted as those rows alone."""
-    split = random_split(rows=2100, features=40)
+    split = random_split(rows=2 * ROWS_A_CALL + 52, features=40)
     predictor = Predictor(make_trainer(split)._network, split.features.dtype)
 
-    first = Split(split.features[:1024], split.labels[:1024], split.rows[:1024])
-    whole = predictor.predict(split).probabilities[:1024]
+    some = slice(ROWS_A_CALL)
+    first = Split(split.features[some], split.labels[some], split.rows[some])
+    whole = predictor.predict(split).probabilities[some]
     assert_array_equal(whole, predictor.predict(first).probabilities)
 
 

@@ -12,7 +12,7 @@ from mtrain.records import Predictions, Split
 if TYPE_CHECKING:
     from mtrain.engine.network import Network
 
-ROWS_A_CALL = 1024
+ROWS_A_CALL = 2048
 """Of any split, whatever the training's batch size: an evaluation repeats a validation's figures
 to the last bit because both come through here in the same pieces."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import tensorflow as tf
 
 if TYPE_CHECKING:
@@ -54,6 +55,10 @@ class CompiledSteps:
         carried = run(order, tf.constant(start), tf.constant(stop), carried)
         carried[0].numpy()  # waits until the steps are done
         return carried
+
+    def largest_input(self) -> float:
+        """Of the absolute values of all features that it trains on."""
+        return float(np.abs(self._features.numpy()).max())
 
     def nothing_yet(self) -> Carried:
         """What is carried into the first step of an epoch."""

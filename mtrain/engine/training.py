@@ -68,7 +68,7 @@ class Trainer:
         self._network = network
         self._optimizer = optimizer
         self._schedule = schedule
-        self._train = train
+        self._rows_an_epoch = len(train)
         self._val = val
         self._shuffle = shuffle
         self._seed = seed
@@ -158,7 +158,7 @@ class Trainer:
         arrays, cursor = dict(state.arrays), state.cursor
         confusion = arrays.pop(CONFUSION)
         loss_sum = cursor.get("loss_sum")
-        limits = {"epoch": self.epochs, "step": self.steps, "top_k_hits": len(self._train)}
+        limits = {"epoch": self.epochs, "step": self.steps, "top_k_hits": self._rows_an_epoch}
         for name, limit in limits.items():
             if type(value := cursor.get(name)) is not int or not 0 <= value <= limit:
                 raise MtrainError(f"{name} must be a number from 0 to {limit:,}, got {value!r:.40}")
@@ -178,9 +178,9 @@ class Trainer:
     def _order(self, epoch: int) -> np.ndarray[Any, np.dtype[np.int32]]:
         """Row positions in the order of this epoch: from (seed, epoch) alone."""
         if not self._shuffle:
-            return np.arange(len(self._train), dtype=np.int32)
+            return np.arange(self._rows_an_epoch, dtype=np.int32)
         generator = np.random.Generator(np.random.Philox(key=[self._seed, epoch]))
-        return generator.permutation(len(self._train)).astype(np.int32)
+        return generator.permutation(self._rows_an_epoch).astype(np.int32)
 
     def _run_chunk(self, order: tf.Tensor) -> None:
         start, full = self._step, self._compiled.full
@@ -204,7 +204,7 @@ class Trainer:
 
     def _rows(self, steps: int) -> int:
         """How many rows so many steps see."""
-        return min(steps * self.batch_size, len(self._train))
+        return min(steps * self.batch_size, self._rows_an_epoch)
 
     def _last_learning_rate(self) -> float:
         """That of the last step."""
@@ -218,7 +218,7 @@ class Trainer:
                 raise self._diverged(f"epoch {epoch}", f"{name} is no longer finite")
 
     def _diverged(self, where: str, what: str) -> DivergedError:
-        largest = float(np.abs(self._train.features).max())
+        largest = self._compiled.largest_input()
         if self._network.divisor is not None:
             largest /= float(self._network.divisor.numpy())
         if largest > LARGE_INPUT:
