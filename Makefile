@@ -3,11 +3,16 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+BENCH := benchmarks/.venv
+RESULTS := benchmarks/results
+# A folder with Fashion-MNIST's four IDX files; without it they are found, or downloaded.
+FASHION_MNIST ?=
+COMPARE = $(BENCH)/bin/python benchmarks/compare.py $(if $(FASHION_MNIST),--data $(FASHION_MNIST))
 
-.PHONY: help setup demo test lint types docs crashtest bench check clean
+.PHONY: help setup demo test lint types docs crashtest bench bench-quick check clean
 
 help: ## Show the targets.
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 setup: $(VENV)/.made ## Make a virtual environment with mtrain and what its development needs.
 
@@ -37,15 +42,28 @@ docs: setup ## Write the pages that come from the code anew.
 crashtest: setup ## Kill 50 trainings at random moments, resume them, compare; some ten minutes.
 	$(BIN)/python tests/crashtest.py
 
-bench: setup ## Measure against stock Keras and scikit-learn; with nothing else running.
-	$(BIN)/python benchmarks/epoch_time.py 5
-	$(BIN)/python benchmarks/startup.py
-	$(BIN)/python benchmarks/saving.py
-	$(BIN)/python benchmarks/reading.py
-	$(BIN)/python benchmarks/tables.py
+$(BENCH)/.made: pyproject.toml constraints.txt benchmarks/requirements.txt
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --requirement benchmarks/requirements.txt --editable .
+	touch $@
+
+bench: $(BENCH)/.made ## Measure against all peers, which takes two hours; with nothing else running.
+	$(COMPARE) $(RESULTS)/compare.json
+	$(BENCH)/bin/python benchmarks/page.py $(RESULTS)/compare.json docs
+	$(BENCH)/bin/python benchmarks/metrics_cost.py
+	$(BENCH)/bin/python benchmarks/scoring.py
+	$(BENCH)/bin/python benchmarks/startup.py 10 $(FASHION_MNIST)
+	$(BENCH)/bin/python benchmarks/saving.py $(FASHION_MNIST)
+	$(BENCH)/bin/python benchmarks/reading.py
+	$(BENCH)/bin/python benchmarks/tables.py
+
+bench-quick: $(BENCH)/.made ## Measure three workloads, in some minutes; the page is in benchmarks/results.
+	$(COMPARE) $(RESULTS)/quick.json --rounds 1 --workloads W1,W2A,W2B --short
+	$(BENCH)/bin/python benchmarks/page.py $(RESULTS)/quick.json $(RESULTS)
 
 check: lint types test ## All that CI checks; the docs' examples are among the tests.
 
 clean: ## Remove the environment and what tools leave behind.
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(BENCH) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

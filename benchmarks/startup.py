@@ -1,47 +1,61 @@
-"""Seconds until `mtrain` answers: help, a misspelt key, and the charts of a finished run.
+"""Seconds and memory of whole commands, beside those of `import keras`, without which none trains.
 
-Each is a process of its own; the least and the median of several are printed. Run with nothing else running:
+    python benchmarks/startup.py [ROUNDS] [FOLDER_OF_FASHION_MNIST]
 
-    python benchmarks/startup.py [ROUNDS]
+Each is a process of its own, all in turn; the least and the median of several are printed, and the
+median of the ratios to the `import keras` of the same turn. Run with nothing else running.
 """
 
 from __future__ import annotations
 
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
+from processes import run
+
 COMMAND = str(Path(sys.executable).with_name("mtrain"))
-CONFIG = str(Path(__file__).parents[1] / "configs" / "smoke.yaml")
+CONFIGS = Path(__file__).parents[1] / "configs"
+IMPORT = "`import keras`"
 
 
 def main() -> None:
     """Print a row a command."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 10
+    smoke = str(CONFIGS / "smoke.yaml")
     with tempfile.TemporaryDirectory() as folder:
-        run = f"{folder}/run"
-        fit = [COMMAND, "fit", CONFIG, "--out", run, "--quiet"]
-        subprocess.run(fit, check=True, stdout=subprocess.DEVNULL)
+        run([COMMAND, "fit", smoke, "--out", f"{folder}/run"])
         commands = {
-            "`mtrain --help`": ["--help"],
-            "a misspelt key": ["fit", CONFIG, "training.epoch=3"],
-            "`mtrain plot RUN`": ["plot", run],
+            IMPORT: [sys.executable, "-c", "import keras"],
+            "`mtrain --help`": [COMMAND, "--help"],
+            "a misspelt key": [COMMAND, "fit", smoke, "training.epoch=3"],
+            "`mtrain plot RUN`": [COMMAND, "plot", f"{folder}/run"],
+            "`mtrain fit configs/smoke.yaml`": [COMMAND, "fit", smoke],
         }
-        print("| command | least | median |")
-        print("|---|---|---|")
-        for name, arguments in commands.items():
-            times = [seconds_of(arguments) for _ in range(rounds)]
-            print(f"| {name} | {min(times):.2f} s | {statistics.median(times):.2f} s |")
-
-
-def seconds_of(arguments: list[str]) -> float:
-    """Wall time of one process."""
-    started = time.perf_counter()
-    subprocess.run([COMMAND, *arguments], capture_output=True, check=False)
-    return time.perf_counter() - started
+        if len(sys.argv) > 2:
+            settings = [f"dataset.path={sys.argv[2]}", "training.epochs=2"]
+            config = str(CONFIGS / "fashion_mnist_500x2.yaml")
+            name = "`mtrain fit configs/fashion_mnist_500x2.yaml`, two epochs"
+            commands[name] = [COMMAND, "fit", config, *settings]
+        seconds: dict[str, list[float]] = {name: [] for name in commands}
+        peaks: dict[str, list[float]] = {name: [] for name in commands}
+        for number in range(rounds):
+            for name, command in commands.items():
+                out = ["--out", f"{folder}/{len(name)}-{number}"] if "fit" in command else []
+                figures, _ = run([*command, *out], exits=(0, 2))
+                seconds[name].append(figures["wall"])
+                peaks[name].append(figures["peak_bytes"] / 1e6)
+    print("| command | least | median | times `import keras` | peak memory, beyond that of it |")
+    print("|---|---|---|---|---|")
+    for name in commands:
+        ratios = (a / b for a, b in zip(seconds[name], seconds[IMPORT], strict=True))
+        peak = statistics.median(peaks[name])
+        beyond = peak - statistics.median(peaks[IMPORT])
+        print(
+            f"| {name} | {min(seconds[name]):.2f} s | {statistics.median(seconds[name]):.2f} s "
+            f"| {statistics.median(ratios):.2f} | {peak:.0f} MB, {beyond:+.0f} MB |"
+        )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,33 @@
+"""Fashion-MNIST as its peers read it: four gzipped IDX files."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Images:
+    """A split: pixels (N, 784) from 0 to 1, float32, and labels (N,), int32."""
+
+    pixels: Array
+    labels: Array
+
+
+def read_images(folder: str, split: str) -> Images:
+    """`train` or `t10k`."""
+    pixels = _read(Path(folder, f"{split}-images-idx3-ubyte.gz"), header=16).reshape(-1, 784)
+    labels = _read(Path(folder, f"{split}-labels-idx1-ubyte.gz"), header=8)
+    return Images(pixels / np.float32(255), labels.astype(np.int32))
+
+
+def _read(path: Path, header: int) -> Array:
+    with gzip.open(path) as file:
+        return np.frombuffer(file.read(), np.uint8, offset=header)

@@ -1,0 +1,56 @@
+"""What is measured on: processor, versions, and how fast it multiplies matrices."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+PACKAGES = ("mtrain", "tensorflow", "keras", "torch", "jax", "jaxlib", "scikit-learn", "numpy")
+
+SIDE = 4096
+
+
+def describe() -> dict[str, Any]:
+    """Of this machine and environment: all that a figure may depend on."""
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "versions": {package: _version(package) for package in PACKAGES},
+    }
+
+
+def matrix_limit() -> float:
+    """Floating-point operations a second in the product of two matrices, `SIDE` each way.
+
+    The best of five.
+    """
+    a = np.random.default_rng(0).random((SIDE, SIDE), np.float32)
+    best = np.inf
+    for _ in range(5):
+        began = time.perf_counter()
+        a @ a
+        best = min(best, time.perf_counter() - began)
+    return float(2 * SIDE**3 / best)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor()

@@ -1,0 +1,95 @@
+"""Whether mtrain computes what stock Keras does: from the same weights, in the same order of rows.
+
+python benchmarks/parity.py FOLDER_OF_FASHION_MNIST
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from workloads import CLASSES, PIXELS, WORKLOADS, Workload
+
+from mtrain.config.load import load_config
+from mtrain.data.idx import read_split
+from mtrain.engine.backend import load_tensorflow
+from mtrain.records import Split
+
+STEPS = 20
+
+LARGEST_DRIFT = 1e-5
+"""After one step under XLA. What rounding leaves then grows, as it does in any training: most where
+Adam divides the small gradients of a deep network by themselves."""
+
+
+def main() -> None:
+    """Print the drifts of every workload as JSON, and fail where they are no rounding."""
+    load_tensorflow()
+    print(json.dumps(drifts(sys.argv[1])))
+
+
+def drifts(folder: str) -> dict[str, dict[str, float]]:
+    """Of each workload; raises `SystemExit` where mtrain and Keras do not train the same.
+
+    As graph, mtrain's weights are Keras' own after 20 steps, to the last bit.
+    """
+    found = {
+        name: {
+            "graph": drift(workload, folder, STEPS, jit_compile=False),
+            "xla, one step": drift(workload, folder, 1, jit_compile=True),
+            "xla": drift(workload, folder, STEPS, jit_compile=True),
+        }
+        for name, workload in WORKLOADS.items()
+    }
+    for name, values in found.items():
+        if values["graph"] > 0 or not values["xla, one step"] < LARGEST_DRIFT:
+            raise SystemExit(f"no parity with Keras: {name}: {values}")
+    return found
+
+
+def drift(workload: Workload, folder: str, steps: int, *, jit_compile: bool) -> float:
+    """How far apart the weights are after `steps`, as a share of the way that Keras' have gone."""
+    import keras
+
+    from mtrain.engine.network import make_network
+    from mtrain.engine.training import Trainer
+    from mtrain.model import build_loss, build_model, build_optimizer
+
+    config = load_config(
+        {"model": {"hidden": list(workload.hidden)}, "optimizer": workload.optimizer}, {}
+    )
+    size = steps * workload.batch_size
+    rows = read_split(Path(folder), "training").take(np.arange(size))
+    pixels = np.asarray(rows.features).reshape(size, PIXELS)
+    model = build_model(config.model, PIXELS, CLASSES, seed=0)
+    stock = keras.models.clone_model(model)
+    stock.set_weights(model.get_weights())
+    start = _flat(stock)
+
+    stock.compile(workload.optimizer, "sparse_categorical_crossentropy")
+    scaled = pixels / np.float32(255)
+    stock.fit(scaled, rows.labels, workload.batch_size, shuffle=False, verbose=0)
+    trainer = Trainer(
+        make_network(model, build_loss(config.loss, CLASSES), CLASSES, divisor=255.0),
+        build_optimizer(config.optimizer),
+        Split(pixels, rows.labels, np.arange(size)),
+        None,
+        epochs=1,
+        batch_size=workload.batch_size,
+        shuffle=False,
+        jit_compile=jit_compile,
+    )
+    for _ in trainer.records():
+        pass
+    apart = np.linalg.norm(_flat(model) - _flat(stock))
+    return float(apart / np.linalg.norm(_flat(stock) - start))
+
+
+def _flat(model: object) -> np.ndarray:
+    return np.concatenate([weight.ravel() for weight in model.get_weights()])  # type: ignore[attr-defined]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""JAX: a whole epoch as one compiled `lax.scan`, its weights given back in place."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from peers import Training
+
+if TYPE_CHECKING:
+    from images import Images
+    from workloads import Workload
+
+
+def scan(workload: Workload, train: Images, seed: int) -> Training:
+    """Gathers, trains and counts each batch within the scan."""
+    optimizer = _optimizer(workload)
+    size = workload.batch_size
+    full = len(train.labels) // size * size
+
+    def step(carried: Any, rows: Any, features: Any, labels: Any) -> tuple[Any, Any]:
+        weights, state = carried
+        wanted = labels[rows]
+
+        def loss_of(weights: Any) -> tuple[Any, Any]:
+            outputs = _outputs(weights, features[rows])
+            losses = optax.softmax_cross_entropy_with_integer_labels(outputs, wanted)
+            return losses.mean(), (losses.sum(), (outputs.argmax(1) == wanted).sum())
+
+        gradients, sums = jax.grad(loss_of, has_aux=True)(weights)
+        updates, state = optimizer.update(gradients, state, weights)
+        return (optax.apply_updates(weights, updates), state), sums
+
+    @partial(jax.jit, donate_argnums=0)
+    def compiled(carried: Any, key: Any, features: Any, labels: Any) -> tuple[Any, Any, Any]:
+        order = jax.random.permutation(key, len(labels))
+        batches = order[:full].reshape(-1, size)
+        carried, (losses, hits) = jax.lax.scan(
+            lambda carried, rows: step(carried, rows, features, labels), carried, batches
+        )
+        loss_sum, hit_sum = losses.sum(), hits.sum()
+        if full < len(labels):
+            carried, (loss, hit) = step(carried, order[full:], features, labels)
+            loss_sum, hit_sum = loss_sum + loss, hit_sum + hit
+        return carried, loss_sum, hit_sum
+
+    key, first = jax.random.split(jax.random.key(seed))
+    weights = _weights(workload, first)
+    carried = weights, optimizer.init(weights)
+    features, labels = jnp.asarray(train.pixels), jnp.asarray(train.labels)
+
+    def epoch() -> tuple[float, float]:
+        nonlocal carried, key
+        key, order_key = jax.random.split(key)
+        carried, loss_sum, hits = compiled(carried, order_key, features, labels)
+        jax.block_until_ready(carried)
+        return float(loss_sum) / len(labels), float(hits) / len(labels)
+
+    return Training(epoch, lambda pixels: jax.jit(_classes)(carried[0], pixels))
+
+
+def _weights(workload: Workload, key: Any) -> list[Any]:
+    glorot = jax.nn.initializers.glorot_uniform()
+    shapes = list(zip(workload.widths, workload.widths[1:], strict=False))
+    keys = jax.random.split(key, len(shapes))
+    return [(glorot(k, shape), jnp.zeros(shape[1])) for k, shape in zip(keys, shapes, strict=True)]
+
+
+def _outputs(weights: Any, features: Any) -> Any:
+    for kernel, bias in weights[:-1]:
+        features = jax.nn.relu(features @ kernel + bias)
+    kernel, bias = weights[-1]
+    return features @ kernel + bias
+
+
+def _classes(weights: Any, features: Any) -> Any:
+    return _outputs(weights, features).argmax(axis=1)
+
+
+def _optimizer(workload: Workload) -> Any:
+    rate = workload.learning_rate
+    if workload.optimizer == "sgd":
+        return optax.sgd(rate)
+    if workload.optimizer == "adam":
+        return optax.adam(rate, eps=1e-7)
+    return optax.rmsprop(rate, decay=0.9, eps=1e-7)

@@ -1,0 +1,100 @@
+"""A training in a process of its own, timed from outside; of mtrain its public command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cell import BEGIN
+from workloads import WORKLOADS
+
+HERE = Path(__file__).parent
+
+MTRAIN = "mtrain"
+"""The peer that is no module of `peers`."""
+
+DEVICE = "Device:"
+"""What mtrain's console says before the first epoch."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one process trains."""
+
+    round: int
+    workload: str
+    peer: str
+    epochs: int
+
+    def measure(self, folder: str) -> dict[str, Any]:
+        """Train on the Fashion-MNIST in `folder`, from the seed `round`.
+
+        `import`, None of mtrain; `startup`, from the process's start to the first epoch; `seconds`
+        an epoch; `wall`, of the whole process; `peak_bytes`; `accuracy` on the test images.
+        """
+        if self.peer == MTRAIN:
+            return self._measure_mtrain(folder)
+        arguments = [self.peer, self.workload, str(self.epochs), str(self.round), folder]
+        figures, lines = run([sys.executable, str(HERE / "cell.py"), *arguments], BEGIN)
+        return {**figures, **json.loads(lines[-1])}
+
+    def _measure_mtrain(self, folder: str) -> dict[str, Any]:
+        workload = WORKLOADS[self.workload]
+        with tempfile.TemporaryDirectory() as place:
+            config = Path(place, "config.yaml")
+            # All else is as mtrain has it: exact metrics, history, checkpoints, plain console.
+            config.write_text(
+                json.dumps(
+                    {
+                        "seed": self.round,
+                        "dataset": {"name": "fashion_mnist", "path": folder, "validation": None},
+                        "model": {"hidden": list(workload.hidden)},
+                        "optimizer": workload.optimizer,
+                        "training": {"epochs": self.epochs, "batch_size": workload.batch_size},
+                    }
+                )
+            )
+            command = str(Path(sys.executable).with_name("mtrain"))
+            out = Path(place, "run")
+            figures, _ = run([command, "fit", str(config), "--out", str(out)], DEVICE)
+            history = json.loads((out / "history.json").read_text())
+            metrics = json.loads((out / "evaluation" / "test" / "metrics.json").read_text())
+        return {
+            **figures,
+            "import": None,
+            "seconds": history["seconds"],
+            "accuracy": metrics["accuracy"],
+        }
+
+
+def run(
+    command: list[str], mark: str = "", exits: tuple[int, ...] = (0,)
+) -> tuple[dict[str, Any], list[str]]:
+    """Run a process; what it took, and its lines. `startup` ends with the line beginning `mark`.
+
+    Raises `SystemExit` where the process's status is not among `exits`.
+    """
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"}
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    )
+    lines, startup = [], None
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.append(line)
+        if startup is None and line.startswith(mark):
+            startup = time.perf_counter() - began
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)  # reaped here, for what it used
+    if process.returncode not in exits:
+        raise SystemExit(f"{' '.join(command)}\n{''.join(lines[-20:])}")
+    return {"startup": startup, "wall": wall, "peak_bytes": usage.ru_maxrss * 1024}, lines

@@ -1,0 +1,113 @@
+"""Predicting and scoring many rows: seconds, and rows a second beside the forward pass of training.
+
+    python benchmarks/scoring.py
+
+Images are random; of 1,000,000 rows those of 784 pixels take 0.8 GB. Run with nothing else running.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from workloads import CLASSES, PIXELS, ROWS, WORKLOADS
+
+from mtrain.config.load import load_config
+from mtrain.engine.backend import load_tensorflow
+from mtrain.metrics.report import make_report
+from mtrain.report.evaluation_charts import evaluation_charts
+
+if TYPE_CHECKING:
+    from mtrain.engine.network import Network
+    from mtrain.records import Predictions, Split
+
+SIZES = (10_000, 100_000, 1_000_000)
+
+
+def main() -> None:
+    """Print a row a workload and size."""
+    load_tensorflow()
+    print("| | rows | predict | rows a second | forward pass in training | figures | charts |")
+    print("|---|---|---|---|---|---|---|")
+    for name in ("W1", "W2b"):
+        network = make_network(name)
+        forward = forward_rate(network, WORKLOADS[name].batch_size)
+        for rows in SIZES:
+            seconds, predictions = predict(network, images(rows))
+            figures, charts = score(predictions)
+            print(
+                f"| {name} | {rows:,} | {seconds:.2f} s | {rows / seconds:,.0f} | {forward:,.0f} "
+                f"| {figures:.2f} s | {charts:.2f} s |",
+                flush=True,
+            )
+
+
+def make_network(name: str) -> Network:
+    """Of a workload, untrained."""
+    from mtrain.engine import network
+    from mtrain.model import build_loss, build_model
+
+    config = load_config({"model": {"hidden": list(WORKLOADS[name].hidden)}}, {})
+    model = build_model(config.model, PIXELS, CLASSES, seed=0)
+    return network.make_network(model, build_loss(config.loss, CLASSES), CLASSES, divisor=255.0)
+
+
+def forward_rate(network: Network, batch_size: int) -> float:
+    """Rows a second of a compiled loop like the training's that only goes forwards."""
+    import tensorflow as tf
+
+    features = tf.constant(images(ROWS).features)
+
+    def loop() -> Any:
+        def body(step: Any, total: Any) -> Any:
+            rows = tf.slice(features, [step * batch_size, 0], [batch_size, PIXELS])
+            outputs = network.model(network.inputs(rows), training=True)
+            return step + 1, total + tf.reduce_sum(outputs)
+
+        steps = ROWS // batch_size
+        return tf.while_loop(lambda step, _: step < steps, body, (0, 0.0))[1]
+
+    run = tf.function(loop, jit_compile=True, autograph=False)
+    times = []
+    for _ in range(6):
+        began = time.perf_counter()
+        run().numpy()
+        times.append(time.perf_counter() - began)
+    return ROWS / float(np.median(times[1:]))
+
+
+def predict(network: Network, split: Split) -> tuple[float, Predictions]:
+    """Seconds, and what came out; the function is compiled before."""
+    from mtrain.engine.prediction import Predictor
+
+    predictor = Predictor(network, split.features.dtype)
+    predictor.predict(images(1))
+    began = time.perf_counter()
+    predictions = predictor.predict(split)
+    return time.perf_counter() - began, predictions
+
+
+def score(predictions: Predictions) -> tuple[float, float]:
+    """Seconds of every figure, ROC and precision-recall curves among them, and of the charts."""
+    began = time.perf_counter()
+    names = tuple(str(k) for k in range(CLASSES))
+    report = make_report(predictions, names, split="test", checkpoint="epoch-0001")
+    figures = time.perf_counter() - began
+    for _ in evaluation_charts(report):
+        pass
+    return figures, time.perf_counter() - began - figures
+
+
+def images(rows: int) -> Split:
+    """Random ones, of random classes."""
+    from mtrain.records import Split
+
+    generator = np.random.default_rng(0)
+    features = generator.integers(0, 256, (rows, PIXELS), np.uint8)
+    labels = generator.integers(0, CLASSES, rows, np.int32)
+    return Split(features, labels, np.arange(rows))
+
+
+if __name__ == "__main__":
+    main()
