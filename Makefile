@@ -51,6 +51,7 @@ $(BENCH)/.made: pyproject.toml constraints.txt benchmarks/requirements.txt
 bench: $(BENCH)/.made ## Measure against all peers, which takes two hours; with nothing else running.
 	$(COMPARE) $(RESULTS)/compare.json
 	$(BENCH)/bin/python benchmarks/page.py $(RESULTS)/compare.json docs
+	$(BENCH)/bin/python benchmarks/compilation.py
 	$(BENCH)/bin/python benchmarks/metrics_cost.py
 	$(BENCH)/bin/python benchmarks/scoring.py
 	$(BENCH)/bin/python benchmarks/startup.py 10 $(FASHION_MNIST)

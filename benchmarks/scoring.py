@@ -11,9 +11,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from engine import network_of, random_images
 from workloads import CLASSES, PIXELS, ROWS, WORKLOADS
 
-from mtrain.config.load import load_config
 from mtrain.engine.backend import load_tensorflow
 from mtrain.metrics.report import make_report
 from mtrain.report.evaluation_charts import evaluation_charts
@@ -31,10 +31,10 @@ def main() -> None:
     print("| | rows | predict | rows a second | forward pass in training | figures | charts |")
     print("|---|---|---|---|---|---|---|")
     for name in ("W1", "W2b"):
-        network = make_network(name)
+        network = network_of(WORKLOADS[name])
         forward = forward_rate(network, WORKLOADS[name].batch_size)
         for rows in SIZES:
-            seconds, predictions = predict(network, images(rows))
+            seconds, predictions = predict(network, random_images(rows))
             figures, charts = score(predictions)
             print(
                 f"| {name} | {rows:,} | {seconds:.2f} s | {rows / seconds:,.0f} | {forward:,.0f} "
@@ -43,21 +43,11 @@ def main() -> None:
             )
 
 
-def make_network(name: str) -> Network:
-    """Of a workload, untrained."""
-    from mtrain.engine import network
-    from mtrain.model import build_loss, build_model
-
-    config = load_config({"model": {"hidden": list(WORKLOADS[name].hidden)}}, {})
-    model = build_model(config.model, PIXELS, CLASSES, seed=0)
-    return network.make_network(model, build_loss(config.loss, CLASSES), CLASSES, divisor=255.0)
-
-
 def forward_rate(network: Network, batch_size: int) -> float:
     """Rows a second of a compiled loop like the training's that only goes forwards."""
     import tensorflow as tf
 
-    features = tf.constant(images(ROWS).features)
+    features = tf.constant(random_images(ROWS).features)
 
     def loop() -> Any:
         def body(step: Any, total: Any) -> Any:
@@ -82,7 +72,7 @@ def predict(network: Network, split: Split) -> tuple[float, Predictions]:
     from mtrain.engine.prediction import Predictor
 
     predictor = Predictor(network, split.features.dtype)
-    predictor.predict(images(1))
+    predictor.predict(random_images(1))
     began = time.perf_counter()
     predictions = predictor.predict(split)
     return time.perf_counter() - began, predictions
@@ -97,16 +87,6 @@ def score(predictions: Predictions) -> tuple[float, float]:
     for _ in evaluation_charts(report):
         pass
     return figures, time.perf_counter() - began - figures
-
-
-def images(rows: int) -> Split:
-    """Random ones, of random classes."""
-    from mtrain.records import Split
-
-    generator = np.random.default_rng(0)
-    features = generator.integers(0, 256, (rows, PIXELS), np.uint8)
-    labels = generator.integers(0, CLASSES, rows, np.int32)
-    return Split(features, labels, np.arange(rows))
 
 
 if __name__ == "__main__":

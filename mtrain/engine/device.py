@@ -91,7 +91,7 @@ def choose_compilation(config: Config, device: Device) -> str:
 
     A rule and no race, so that a resumed run computes what the first one did. On a CPU, XLA saves
     what a step costs outside the arithmetic; in large batches that is nothing
-    (`benchmarks/epoch_time.py`), while graph compiles in half the time and computes as Keras does.
+    (`benchmarks/compilation.py`), while graph compiles in half the time and computes as Keras does.
     """
     if config.training.compile != "auto":
         return config.training.compile
