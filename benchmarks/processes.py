@@ -88,10 +88,11 @@ def run(
     )
     lines, startup = [], None
     assert process.stdout is not None
-    for line in process.stdout:
-        lines.append(line)
-        if startup is None and line.startswith(mark):
-            startup = time.perf_counter() - began
+    with process.stdout as stdout:
+        for line in stdout:
+            lines.append(line)
+            if startup is None and line.startswith(mark):
+                startup = time.perf_counter() - began
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)  # reaped here, for what it used

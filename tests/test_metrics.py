@@ -153,6 +153,21 @@ def test_roc_auc_counts_pairs():
     assert counts.roc_auc == 3.5 / 4
 
 
+def test_counts_at_thresholds_do_not_depend_on_weights_of_one():
+    """Sorted as bits or by place: the same counts at the same scores, subnormal ones and 0 too."""
+    generator = np.random.default_rng(0)
+    scores = np.array([0, 1e-45, 1e-40, 0.25, 0.5, 1 - 2**-24, 1], np.float32)
+    scores = generator.choice(scores, 500)
+    truths = generator.random(500) < 0.3
+    plain = threshold_counts(truths, scores)
+    weighted = threshold_counts(truths, scores, np.ones(500))
+
+    assert_array_equal(plain.scores, np.unique(scores)[::-1])
+    assert_array_equal(plain.scores, weighted.scores)
+    assert_array_equal(plain.tp, weighted.tp)
+    assert_array_equal(plain.fp, weighted.fp)
+
+
 def test_log_loss_equals_scikit_learns():
     """Clipped at float32's epsilon, in float64."""
     predictions = random_predictions(3)

@@ -5,19 +5,24 @@ import json
 import math
 import os
 import shutil
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import CONFIGS
 
 from mtrain.cli.main import run
+from mtrain.config.load import load_config
 from mtrain.errors import MtrainError, UsageError
+from mtrain.observer import Observer
 from mtrain.run.checkpoint import read_checkpoint, save_checkpoint
 from mtrain.run.directory import RunDirectory, choose_directory, make_directory
 from mtrain.run.files import json_bytes, json_text, write_bytes, write_csv
 from mtrain.run.history import HistoryFile, history_as_json, read_history
 from mtrain.run.selection import find_checkpoint
+from mtrain.train import train
 
 
 @pytest.fixture
@@ -209,6 +214,26 @@ def test_what_is_no_checkpoint_is_refused(tmp_path, copied_run):
     (copied_run / "checkpoints" / "best").write_text("../../etc\n")
     with pytest.raises(MtrainError, match="names no checkpoint"):
         find_checkpoint(copied_run)
+
+
+class Holder(Observer):
+    """Remembers, weakly, the training rows that it was told of."""
+
+    def begin(self, device, config, dataset, parameters):
+        """As training begins."""
+        self.features = weakref.ref(dataset.train.features)
+
+    def progress(self, progress):
+        """After a chunk of steps."""
+        self.held = self.features()
+
+
+def test_the_training_rows_are_there_once_while_training(tmp_path):
+    """The device has them; as they were read they are gone by the first step."""
+    holder = Holder()
+    train(load_config(CONFIGS / "smoke.yaml", {}), out=tmp_path / "run", observer=holder)
+
+    assert holder.held is None
 
 
 def test_a_run_gets_the_first_free_name(tmp_path, monkeypatch):
