@@ -510,3 +510,22 @@ def test_curves_of_very_many_rows_are_drawn_as_fine_as_a_picture():
     assert len(x) < 0.8 * len(fpr)
     distance = np.abs(fpr[:, None] - x).clip(np.abs(tpr[:, None] - y)).min(axis=1)
     assert distance.max() <= 1.001 / evaluation_charts.CELLS
+
+
+def test_of_a_thousand_classes_the_worst_are_shown():
+    """A hundred of the lowest F1, in class order, in the table and as bars."""
+    predictions = predictions_of(1000, rows=4000)
+    report = make_report(predictions, names_of(1000), split="test", checkpoint="epoch-0001")
+    f1 = np.array([entry["f1-score"] for entry in report.metrics["classes"]])
+    worst = [f"class {k}" for k in np.sort(np.argsort(f1, kind="stable")[:100])]
+
+    stream = io.StringIO()
+    print_report(report, stream)
+    lines = stream.getvalue().splitlines()
+    assert [line[:12].strip() for line in lines if line.startswith("class ")][1:] == worst
+    assert "and 900 classes of higher F1" in lines[102]
+    axes = evaluation_charts.draw_precision_recall(report).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == worst
+    assert axes.get_title().endswith("100 of 1,000, those of the lowest F1")
+    axes = evaluation_charts.draw_confusion_matrix(report).axes[0]
+    assert len(axes.get_xticks()) < 20

@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
-import numpy as np
 
-from mtrain.report.text import share
+from mtrain.report.text import lowest, share
 from mtrain.text import inert
 
 if TYPE_CHECKING:
@@ -71,8 +70,7 @@ def draw_class_lines(
     shown = list(range(len(classes)))
     if len(classes) > MOST_LINES:
         # An undefined value is the worst: the class was never predicted.
-        worst = np.argsort(np.nan_to_num(values, nan=-1.0), kind="stable")[:WORST_LINES]
-        shown = sorted(int(k) for k in worst)
+        shown = lowest(values, WORST_LINES)
     for k in sorted(set(range(len(classes))) - set(shown)):
         axes.plot(*points(k), color=GREY, linewidth=0.6, zorder=1)
     for number, k in enumerate(shown):

@@ -20,7 +20,7 @@ from mtrain.report.charts import (
     class_label,
     draw_class_lines,
 )
-from mtrain.report.text import SPLITS, share
+from mtrain.report.text import MOST_CLASSES, SPLITS, lowest_f1, share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,8 +52,11 @@ def evaluation_charts(report: Report, file_format: str = "png") -> Iterator[tupl
 
 
 def draw_precision_recall(report: Report) -> Figure:
-    """Precision and recall of every class side by side, with their 95 % intervals."""
-    entries = report.metrics["classes"]
+    """Precision and recall of every class side by side, with their 95 % intervals.
+
+    Of very many classes those of the lowest F1.
+    """
+    entries = lowest_f1(report.metrics["classes"])
     figure = Figure(figsize=(8, max(3.5, 1.6 + 0.42 * len(entries))))
     axes = figure.subplots()
     positions = np.arange(len(entries))
@@ -85,7 +88,10 @@ def draw_precision_recall(report: Report) -> Figure:
     axes.set_xticks(np.linspace(0, 1, 6))
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("share, with 95 % Wilson interval")
-    axes.set_title(f"Precision and recall by class, {_split_words(report)}")
+    title = f"Precision and recall by class, {_split_words(report)}"
+    if len(entries) < len(report.metrics["classes"]):
+        title += f",\n{len(entries)} of {len(report.metrics['classes']):,}, those of the lowest F1"
+    axes.set_title(title)
     figure.legend(loc="outside lower center", ncols=2)
     return figure
 
@@ -101,12 +107,16 @@ def draw_confusion_matrix(report: Report) -> Figure:
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true class")
     small = 8 if len(names) <= 20 else 5
-    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=small)
-    axes.set_yticks(range(len(names)), names, fontsize=small)
+    which = ""
+    if len(names) <= MOST_CLASSES:
+        axes.set_xticks(range(len(names)), names, rotation=90, fontsize=small)
+        axes.set_yticks(range(len(names)), names, fontsize=small)
+    else:
+        which = ", by its number"
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
-    axes.set_xlabel("predicted class")
-    axes.set_ylabel("true class")
+    axes.set_xlabel(f"predicted class{which}")
+    axes.set_ylabel(f"true class{which}")
     axes.set_title(f"Confusion matrix, {_split_words(report)}")
     if len(names) <= 20:
         for (i, j), count in np.ndenumerate(confusion):

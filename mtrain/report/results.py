@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mtrain.report.text import SPLITS, share
+from mtrain.report.text import SPLITS, lowest_f1, share
 from mtrain.text import inert
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def print_report(report: Report, stream: TextIO) -> None:
         ("support", 7),
     ):
         table.add_column(heading, justify="right", no_wrap=True, min_width=width)
-    for entry in metrics["classes"]:
+    entries = lowest_f1(metrics["classes"])
+    for entry in entries:
         table.add_row(
             Text(inert(entry["name"])),
             shown(entry["precision"], entry["precision_ci"]),
@@ -65,6 +66,8 @@ def print_report(report: Report, stream: TextIO) -> None:
             share(entry["f1-score"]),
             f"{entry['support']:,}",
         )
+    if more := len(metrics["classes"]) - len(entries):
+        table.add_row(Text(f"and {more:,} classes of higher F1", style="dim"))
     macro = metrics["averages"]["macro avg"]
     table.add_section()
     table.add_row(

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mtrain.records import Floats
 
 SPLITS = {"train": "training", "val": "validation", "test": "test"}
 """The splits in words."""
+
+MOST_CLASSES = 100
+"""Of more, tables and bars show only the worst."""
 
 
 def shortened(name: str) -> str:
@@ -21,6 +32,21 @@ def share(value: float | None) -> str:
 def figure(value: float | None) -> str:
     """Any number with four significant digits; a dash where it is undefined."""
     return "-" if value is None or math.isnan(value) else f"{value:.4g}"
+
+
+def lowest(values: Floats, most: int) -> list[int]:
+    """Of classes those with the lowest values, shape (K,), at most so many, in class order.
+
+    An undefined value is lower than any other.
+    """
+    order = np.argsort(np.nan_to_num(values, nan=-1.0), kind="stable")
+    return sorted(order[:most].tolist())
+
+
+def lowest_f1(entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of an evaluation's `classes` at most `MOST_CLASSES`, those of the lowest F1."""
+    values = np.array([entry["f1-score"] for entry in entries], np.float64)
+    return [entries[k] for k in lowest(values, MOST_CLASSES)]
 
 
 def duration(seconds: float) -> str:
