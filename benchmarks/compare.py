@@ -52,21 +52,25 @@ def main() -> None:
     if path.exists():
         results = json.loads(path.read_text())
     if results["machine"] != machine.describe():
-        raise SystemExit(f"{path}: measured on another machine or with other versions; remove it")
+        raise SystemExit(
+            f"{path}: measured on another machine, with other versions or other code; remove it"
+        )
     if "parity" not in results:
         command = [sys.executable, str(Path(__file__).with_name("parity.py")), folder]
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
         results |= {"parity": json.loads(done.stdout), "matrix_limit": [], "cells": []}
-    measured = {tuple(cell[key] for key in Cell.__annotations__) for cell in results["cells"]}
+    measured = [Cell(*(cell[key] for key in Cell.__annotations__)) for cell in results["cells"]]
     path.parent.mkdir(exist_ok=True)
     for cell in plan(arguments.workloads, arguments.rounds, whole=not arguments.short):
-        if (cell.round, cell.workload, cell.peer, cell.epochs) in measured:
+        if cell in measured:
             continue
         if len(results["matrix_limit"]) <= cell.round:
             results["matrix_limit"].append(machine.matrix_limit())
         figures = cell.measure(folder)
         results["cells"].append({**vars(cell), **figures})
-        path.write_text(json.dumps(results))
+        beside = path.with_suffix(".tmp")
+        beside.write_text(json.dumps(results))
+        beside.replace(path)
         shown = " ".join(f"{value:.3f}" for value in figures["seconds"])
         print(f"{cell.round} {cell.workload} {cell.peer}: {shown}", file=sys.stderr, flush=True)
 
@@ -74,8 +78,10 @@ def main() -> None:
 def plan(workloads: list[str], rounds: int, *, whole: bool) -> Iterator[Cell]:
     """Every process there is to start, in order."""
     for number in range(rounds):
+        # Another one first in each round: what a process leaves behind it is not always one peer's.
+        peers = PEERS[number % len(PEERS) :] + PEERS[: number % len(PEERS)]
         for workload in workloads:
-            for peer in PEERS:
+            for peer in peers:
                 if can_do(peer, workload):
                     yield Cell(number, workload, peer, EPOCHS)
     workload, lengths = WHOLE

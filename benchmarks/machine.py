@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import time
@@ -11,7 +12,17 @@ from typing import Any
 
 import numpy as np
 
-PACKAGES = ("mtrain", "tensorflow", "keras", "torch", "jax", "jaxlib", "scikit-learn", "numpy")
+PACKAGES = (
+    "mtrain",
+    "tensorflow",
+    "keras",
+    "torch",
+    "jax",
+    "jaxlib",
+    "optax",
+    "scikit-learn",
+    "numpy",
+)
 
 SIDE = 4096
 
@@ -24,6 +35,7 @@ def describe() -> dict[str, Any]:
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
         "system": platform.platform(),
         "python": platform.python_version(),
+        "code": _code(),
         "versions": {package: _version(package) for package in PACKAGES},
     }
 
@@ -40,6 +52,17 @@ def matrix_limit() -> float:
         a @ a
         best = min(best, time.perf_counter() - began)
     return float(2 * SIDE**3 / best)
+
+
+def _code() -> str:
+    """The hash of all that is measured, and of what measures."""
+    root = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for folder in ("mtrain", "benchmarks"):
+        for file in sorted(root.glob(f"{folder}/**/*.py")):
+            if ".venv" not in file.parts and file.name != "page.py":
+                digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _version(package: str) -> str | None:

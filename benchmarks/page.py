@@ -1,6 +1,6 @@
 """Write benchmarks.md, its chart and its data into a folder, from what compare.py measured.
 
-python benchmarks/page.py RESULTS
+python benchmarks/page.py RESULTS FOLDER
 """
 
 from __future__ import annotations
@@ -27,15 +27,12 @@ NAMES = {
     "sklearn_mlp.partial_fit": "scikit-learn",
 }
 
-FASTEST = ("keras_fit.one_execution", "pytorch.loop", "jax_scan.scan")
-"""Of the peers those of which the best is what to compare with."""
-
 LEAST_AGAINST_FASTEST = 0.95
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """Of as many processes in turn as there were rounds, each by its median epoch."""
+    """A peer's seconds by mtrain's, one a round."""
 
     values: tuple[float, ...]
 
@@ -68,13 +65,16 @@ class Results:
 
     def ratio(self, workload: str, peer: str, key: str = "later", epochs: int = EPOCHS) -> Ratio:
         """How many times as long as mtrain the peer takes, round by round."""
-        theirs, ours = (self.figures(key, workload, p, epochs) for p in (peer, MTRAIN))
-        return Ratio(tuple(a / b for a, b in zip(theirs, ours, strict=False)))
+        theirs, ours = (
+            {cell["round"]: _figure(cell, key) for cell in self._cells(workload, p, epochs)}
+            for p in (peer, MTRAIN)
+        )
+        return Ratio(tuple(theirs[number] / ours[number] for number in theirs if number in ours))
 
     def fastest(self, workload: str) -> str:
-        """Which of the fastest peers is it at this workload."""
-        found = {peer: self.median("later", workload, peer) for peer in FASTEST}
-        return min((peer for peer in FASTEST if found[peer]), key=lambda peer: found[peer] or 0.0)
+        """The fastest peer at this workload."""
+        found = {peer: self.median("later", workload, peer) for peer in PEERS if peer != MTRAIN}
+        return min((seconds, peer) for peer, seconds in found.items() if seconds is not None)[1]
 
     def _cells(self, workload: str, peer: str, epochs: int) -> list[dict[str, Any]]:
         wanted = (workload, peer, epochs)
@@ -97,7 +97,8 @@ def page(results: Results) -> str:
     """All of docs/benchmarks.md."""
     return TEMPLATE.format(
         machine=_machine(results.data),
-        rounds=results.rounds,
+        rounds="one process" if results.rounds == 1 else f"{results.rounds} processes",
+        confidence=_confidence(results.rounds),
         later=EPOCHS - 1,
         keras=_targets(results),
         fastest=_fastest(results),
@@ -235,6 +236,13 @@ def _parity(drifts: dict[str, dict[str, float]]) -> str:
     return "\n".join(rows)
 
 
+def _confidence(rounds: int) -> str:
+    """Of the range from the lowest to the highest of so many values: that it holds the median."""
+    if rounds < 2:
+        return ""
+    return f" (which hold the true median with {1 - 2 ** (1 - rounds):.0%} confidence)"
+
+
 def _table(results: Results, cell: Any) -> str:
     """A row a workload, a column a peer."""
     head = "| | " + " | ".join(NAMES[peer] for peer in PEERS) + " |"
@@ -277,14 +285,16 @@ figures. `make bench-quick` does three workloads in a few minutes.
 {machine}
 
 Eight networks are trained on the 60,000 images of Fashion-MNIST. Each figure is the median of
-{rounds} processes, one after the other in turn with the other peers; of a process counts the median
-of the {later} epochs after the first. A ratio is taken round by round; behind its median stand the
-lowest and the highest (of five, these hold the true median with 94 % confidence).
+{rounds}, one after the other in turn with the other peers; of a process counts the median of the
+{later} epochs after the first. A ratio is taken round by round; behind its median stand the lowest
+and the highest{confidence}.
 
-mtrain is its public command with everything on that a user has on: exact metrics of every class,
-history, checkpoints, the plain console; its seconds are those of the history. Each peer is written
-as its own users would, in `benchmarks/peers/`, with the same mathematics, and reports loss and
-accuracy alone, but for the column with Keras' own twenty `Precision` and `Recall` metrics.
+mtrain is its public command as a user has it, with exact metrics of every class, history,
+checkpoints when they are due, and the plain console, but without validation, which no peer has; its
+seconds are those of the history. Each peer is written as its own users would, in
+`benchmarks/peers/`, with the same mathematics, and reports loss and accuracy alone, but for the
+column with Keras' own twenty `Precision` and `Recall` metrics, and scikit-learn, which reports the
+loss alone.
 
 ![Seconds an epoch](pictures/benchmarks.png)
 
@@ -294,7 +304,7 @@ accuracy alone, but for the column with Keras' own twenty `Precision` and `Recal
 |---|---|---|---|---|
 {keras}
 
-## Against the fastest of one execution an epoch, PyTorch and JAX
+## Against the fastest peer
 
 At least 0.95 is wanted, and more than 1 on most.
 
@@ -308,7 +318,8 @@ At least 0.95 is wanted, and more than 1 on most.
 
 ## Where a short process spends its time
 
-Of W1, in seconds. mtrain's start-up holds the import of Keras, the peers' the reading of the data.
+Of W1, in seconds. The start-up holds the import of the peer's library, of mtrain that of Keras, and the
+reading of the data.
 
 | | import | start-up, all in all | first epoch, which compiles | later epoch |
 |---|---|---|---|---|

@@ -523,7 +523,7 @@ def test_of_a_thousand_classes_the_worst_are_shown():
     print_report(report, stream)
     lines = stream.getvalue().splitlines()
     assert [line[:12].strip() for line in lines if line.startswith("class ")][1:] == worst
-    assert "and 900 classes of higher F1" in lines[102]
+    assert "and 900 classes of no lower F1" in lines[102]
     axes = evaluation_charts.draw_precision_recall(report).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == worst
     assert axes.get_title().endswith("100 of 1,000, those of the lowest F1")

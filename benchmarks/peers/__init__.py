@@ -8,7 +8,9 @@ is left to each library.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,8 +23,21 @@ if TYPE_CHECKING:
 class Training:
     """A network on its way."""
 
-    epoch: Callable[[], tuple[float, float]]
-    """Train once over all rows; mean loss and accuracy meanwhile."""
+    train: Callable[[int], list[float]]
+    """Train so many epochs, each of which reports its loss and accuracy; the seconds of each."""
 
     predicted: Callable[[Array], Array]
     """Class of each row of pixels."""
+
+
+def timed(epoch: Callable[[], object]) -> Callable[[int], list[float]]:
+    """What trains so many epochs, of what trains one."""
+
+    def train(epochs: int) -> list[float]:
+        ends = [time.perf_counter()]
+        for _ in range(epochs):
+            epoch()
+            ends.append(time.perf_counter())
+        return [end - start for start, end in pairwise(ends)]
+
+    return train

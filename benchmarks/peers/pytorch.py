@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from workloads import CLASSES, PIXELS, Workload
 
-from peers import Training
+from peers import Training, timed
 
 if TYPE_CHECKING:
     from images import Array, Images
@@ -45,7 +45,7 @@ def loop(workload: Workload, train: Images, seed: int) -> Training:
             classes: Array = model(torch.from_numpy(pixels)).argmax(1).numpy()
         return classes
 
-    return Training(epoch, predicted)
+    return Training(timed(epoch), predicted)
 
 
 def _network(workload: Workload) -> nn.Sequential:

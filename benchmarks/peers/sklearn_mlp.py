@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.neural_network import MLPClassifier
 from workloads import CLASSES, Workload
 
-from peers import Training
+from peers import Training, timed
 
 if TYPE_CHECKING:
     from images import Images
@@ -32,4 +32,4 @@ def partial_fit(workload: Workload, train: Images, seed: int) -> Training:
         network.partial_fit(train.pixels, train.labels, classes=np.arange(CLASSES))
         return network.loss_, float("nan")
 
-    return Training(epoch, network.predict)
+    return Training(timed(epoch), network.predict)

@@ -7,10 +7,12 @@ import io
 import os
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import typer
 
 from mtrain.cli.commands import app
+from mtrain.cli.output import open_stdout
 from mtrain.errors import MtrainError, UsageError
 from mtrain.text import inert
 
@@ -20,14 +22,16 @@ def main() -> None:
     # TensorFlow's modules are 360,000 objects that live as long as the process; with Python's own
     # threshold, searching them for garbage again and again is a fifth of the time of the import.
     gc.set_threshold(100_000)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed before Python started
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 -- as long as the process
     for stream in (sys.stdout, sys.stderr):
         # A class name that the terminal's encoding lacks is escaped, and stops nothing.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     status = run(sys.argv[1:])
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # closed, or its reader is gone
-            stream.flush()
+    with suppress(OSError):  # nobody is left to be told
+        sys.stderr.flush()
     # Everything is written, and locks are given back: taking TensorFlow's modules apart, as
     # Python would now, lasts a second and changes nothing.
     os._exit(status)
@@ -38,7 +42,9 @@ def run(arguments: list[str]) -> int:
     debug = "--debug" in arguments  # anywhere, whatever the command
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        return app(arguments, prog_name="mtrain", standalone_mode=False) or 0
+        status = app(arguments, prog_name="mtrain", standalone_mode=False) or 0
+        with open_stdout():  # flushed, where a full disk can still be told
+            return status
     except (MtrainError, typer.TyperException, OSError) as error:
         if debug:
             raise

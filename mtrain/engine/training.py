@@ -199,7 +199,7 @@ class Trainer:
     def _tally(self) -> Tally:
         loss_sum, confusion, hits = (value.numpy() for value in self._carried)
         counts: Ints = confusion.astype(np.int64)
-        loss = float(loss_sum) / int(counts.sum())
+        loss = float(loss_sum) / self._rows(self._step)
         return Tally(loss, counts, None if self._top_k is None else int(hits))
 
     def _rows(self, steps: int) -> int:

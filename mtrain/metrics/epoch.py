@@ -124,7 +124,7 @@ def _split_figures(
     scalars = {"loss": counted.loss}
     per_class = {}
     ranked = any(metric.name in RANKING_METRICS for metric in metrics)
-    ranking = {} if predictions is None or not ranked else ranking_figures(predictions)
+    ranking = ranking_figures(predictions) if ranked and predictions is not None else {}
     for metric in metrics:
         name = metric.name
         if metric.needs_scores and predictions is None:

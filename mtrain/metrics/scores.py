@@ -88,7 +88,7 @@ def threshold_counts(
 ) -> ThresholdCounts:
     """Count at every threshold; `truths` says which rows are positive, all of shape (N,).
 
-    Scores are from 0 to 1.
+    At least one row; scores are float32 from 0 to 1.
     """
     if weights is not None:
         return _weighted_threshold_counts(truths, scores, weights)

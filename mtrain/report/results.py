@@ -67,7 +67,7 @@ def print_report(report: Report, stream: TextIO) -> None:
             f"{entry['support']:,}",
         )
     if more := len(metrics["classes"]) - len(entries):
-        table.add_row(Text(f"and {more:,} classes of higher F1", style="dim"))
+        table.add_row(Text(f"and {more:,} classes of no lower F1", style="dim"))
     macro = metrics["averages"]["macro avg"]
     table.add_section()
     table.add_row(
