@@ -56,6 +56,37 @@ def test_a_ratio_is_of_the_median_epoch_after_the_first_round_by_round():
 
 
 @pytest.mark.usefixtures("benchmarks")
+def test_the_page_is_what_was_measured():
+    """`make bench` writes it and its data; nobody else does."""
+    from page import Results, page
+
+    data = json.loads((ROOT / "docs" / "benchmarks.json").read_text())
+    assert page(Results(data)) == (ROOT / "docs" / "benchmarks.md").read_text()
+
+
+@pytest.mark.usefixtures("benchmarks")
+def test_an_engine_that_counts_nothing_is_what_counting_is_compared_with(monkeypatch):
+    """Of the two that take turns only one counts, at any number of classes."""
+    import metrics_cost
+
+    from mtrain.engine import training
+
+    counted = []
+    tally = training.Trainer._tally
+    monkeypatch.setattr(
+        training.Trainer, "_tally", lambda self: counted.append(result := tally(self)) or result
+    )
+    monkeypatch.setattr("engine.ROWS", 640)
+    nothing = metrics_cost.uncounted("W1", 2, classes=100)
+    everything = metrics_cost.epochs(metrics_cost.WORKLOADS["W1"], 2, classes=100)
+    next(nothing)
+    assert counted[-1].confusion.shape == (1, 1)
+    next(everything)
+    assert counted[-1].confusion.shape == (100, 100)
+    assert counted[-1].confusion.sum() == 640
+
+
+@pytest.mark.usefixtures("benchmarks")
 def test_every_peer_trains_every_workload_that_it_can_in_each_round():
     """scikit-learn has no RMSprop; whole processes of W1 come last."""
     from compare import PEERS, plan

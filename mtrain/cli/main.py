@@ -19,8 +19,8 @@ from mtrain.text import inert
 
 def main() -> None:
     """Run the command line and exit with its status."""
-    # TensorFlow's modules are 360,000 objects that live as long as the process; with Python's own
-    # threshold, searching them for garbage again and again is a fifth of the time of the import.
+    # The objects of TensorFlow's modules live as long as the process; with Python's own threshold
+    # they are searched for garbage again and again, a good part of the time of the import.
     gc.set_threshold(100_000)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed before Python started
@@ -32,8 +32,8 @@ def main() -> None:
     status = run(sys.argv[1:])
     with suppress(OSError):  # nobody is left to be told
         sys.stderr.flush()
-    # Everything is written, and locks are given back: taking TensorFlow's modules apart, as
-    # Python would now, lasts a second and changes nothing.
+    # Everything is written, and locks are given back: to take TensorFlow's modules apart, as Python
+    # would now, takes long and changes nothing.
     os._exit(status)
 
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 ROWS_A_CALL = 2048
 """Of any split, whatever the training's batch size: an evaluation repeats a validation's figures
-to the last bit because both come through here in the same pieces."""
+to the last bit because both come through here in the same pieces. Larger ones gain little, and take
+more memory."""
 
 
 class Predictor:

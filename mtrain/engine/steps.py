@@ -102,7 +102,7 @@ class CompiledSteps:
 
     def _counted(self, confusion: tf.Tensor, labels: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         """The confusion matrix (K, K) with a batch added, as `metrics.counts` has it."""
-        # Only what a batch changes: to add a whole matrix a step is a million sums for 1,000 classes.
+        # Only what a batch changes: a whole matrix a step would be a million sums for 1,000 classes.
         places = tf.stack([labels, self._network.predicted(outputs)], axis=1)
         return tf.tensor_scatter_nd_add(confusion, places, tf.ones_like(labels))
 

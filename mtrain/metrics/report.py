@@ -172,6 +172,7 @@ def _class_entries(
             "recall_ci": _interval(recall_ci[k]),
             "confused_with": [
                 {"id": int(j), "name": classes[j], "n": int(confusion[k, j])}
+                # Of four at least three are other classes.
                 for j in np.argsort(-confusion[k], kind="stable")[:4]
                 if j != k and confusion[k, j] > 0
             ][:3],

@@ -93,7 +93,7 @@ def threshold_counts(
     if weights is not None:
         return _weighted_threshold_counts(truths, scores, weights)
     # The bits of floats from 0 on are in the floats' order, and the sign leaves room for the truth
-    # beside them: sorting plain integers takes a quarter of the time of sorting places.
+    # beside them: plain integers are sorted several times as fast as places.
     keys = np.ascontiguousarray(scores).view(np.uint32) << 1 | truths
     keys.sort()
     keys = keys[::-1]
