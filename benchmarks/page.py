@@ -97,6 +97,7 @@ def page(results: Results) -> str:
     """All of docs/benchmarks.md."""
     return TEMPLATE.format(
         machine=_machine(results.data),
+        networks=_networks(results),
         rounds="one process" if results.rounds == 1 else f"{results.rounds} processes",
         confidence=_confidence(results.rounds),
         later=EPOCHS - 1,
@@ -193,7 +194,7 @@ def _whole(results: Results) -> str:
         walls = [_shown(results.median("wall", name, peer, n), "{:.1f}") for n in lengths]
         if any(results.figures("wall", name, peer, n) for n in lengths):
             rows.append(f"| {NAMES[peer]} | {' | '.join(walls)} |")
-    return "\n".join(rows)
+    return "\n".join(rows or ["| not measured | - | - | - |"])
 
 
 def _memory(results: Results) -> str:
@@ -234,6 +235,12 @@ def _parity(drifts: dict[str, dict[str, float]]) -> str:
         for name, found in drifts.items()
     )
     return "\n".join(rows)
+
+
+def _networks(results: Results) -> str:
+    if len(results.workloads) == len(WORKLOADS):
+        return "Eight networks are"
+    return f"Of eight networks only {', '.join(results.workloads)} were measured yet,"
 
 
 def _confidence(rounds: int) -> str:
@@ -284,7 +291,7 @@ figures. `make bench-quick` does three workloads in a few minutes.
 
 {machine}
 
-Eight networks are trained on the 60,000 images of Fashion-MNIST. Each figure is the median of
+{networks} trained on the 60,000 images of Fashion-MNIST. Each figure is the median of
 {rounds}, one after the other in turn with the other peers; of a process counts the median of the
 {later} epochs after the first. A ratio is taken round by round; behind its median stand the lowest
 and the highest{confidence}.
