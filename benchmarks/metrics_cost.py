@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def uncounted(name: str, count: int, classes: int) -> Iterator[float]:
-    """Epochs of an engine that counts the rows alone, without which there is no mean loss."""
+    """Epochs of an engine that counts rows, whatever their class."""
     import tensorflow as tf
 
     from mtrain.engine import training

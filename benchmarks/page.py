@@ -63,10 +63,10 @@ class Results:
         values = self.figures(key, workload, peer, epochs)
         return statistics.median(values) if values else None
 
-    def ratio(self, workload: str, peer: str, key: str = "later", epochs: int = EPOCHS) -> Ratio:
+    def ratio(self, workload: str, peer: str) -> Ratio:
         """How many times as long as mtrain the peer takes, round by round."""
         theirs, ours = (
-            {cell["round"]: _figure(cell, key) for cell in self._cells(workload, p, epochs)}
+            {cell["round"]: _figure(cell, "later") for cell in self._cells(workload, p, EPOCHS)}
             for p in (peer, MTRAIN)
         )
         return Ratio(tuple(theirs[number] / ours[number] for number in theirs if number in ours))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from workloads import CLASSES, PIXELS, WORKLOADS, Workload
@@ -87,8 +88,8 @@ def drift(workload: Workload, folder: str, steps: int, *, jit_compile: bool) -> 
     return float(apart / np.linalg.norm(_flat(stock) - start))
 
 
-def _flat(model: object) -> np.ndarray:
-    return np.concatenate([weight.ravel() for weight in model.get_weights()])  # type: ignore[attr-defined]
+def _flat(model: Any) -> Any:
+    return np.concatenate([weight.ravel() for weight in model.get_weights()])
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 All train the same network with the same mathematics: Glorot-uniform kernels, biases of 0, Keras'
 learning rates and constants, the rows in a new random order each epoch, the ragged last batch too;
-and all report the mean loss and the accuracy of the epoch. Only where an optimizer adds its epsilon
-is left to each library.
+and all report the mean loss and the accuracy of the epoch. Where an optimizer adds its epsilon is left
+to each library; scikit-learn draws its biases, too, and reports the loss alone.
 """
 
 from __future__ import annotations
