@@ -6,11 +6,12 @@ import hashlib
 import os
 import platform
 import time
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from mtrain.run.environment import package_version, processor
 
 PACKAGES = (
     "mtrain",
@@ -30,13 +31,13 @@ SIDE = 4096
 def describe() -> dict[str, Any]:
     """Of this machine and environment: all that a figure may depend on."""
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
         "system": platform.platform(),
         "python": platform.python_version(),
         "code": _code(),
-        "versions": {package: _version(package) for package in PACKAGES},
+        "versions": {package: package_version(package) for package in PACKAGES},
     }
 
 
@@ -63,17 +64,3 @@ def _code() -> str:
             if ".venv" not in file.parts and file.name != "page.py":
                 digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor()

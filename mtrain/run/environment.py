@@ -35,11 +35,11 @@ def describe_environment(**facts: Any) -> dict[str, Any]:
         "command": sys.argv,
         "versions": {
             "python": platform.python_version(),
-            **{package: _version(package) for package in PACKAGES},
+            **{package: package_version(package) for package in PACKAGES},
         },
         "platform": platform.platform(),
         "machine": platform.machine(),
-        "processor": _processor(),
+        "processor": processor(),
         "flags": {name: os.environ.get(name) for name in FLAGS},
         "git_commit": _git_commit(),
         **facts,
@@ -59,7 +59,7 @@ def identity(environment: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _version(package: str) -> str | None:
+def package_version(package: str) -> str | None:
     """The installed version; None where it goes by another name, as `tensorflow-cpu` does."""
     try:
         return version(package)
@@ -67,7 +67,7 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _processor() -> str:
+def processor() -> str:
     """Its model, and the vector instructions by which libraries choose their arithmetic."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
