@@ -31,6 +31,11 @@ class Workload:
         return PIXELS, *self.hidden, CLASSES
 
     @property
+    def kernels(self) -> list[tuple[int, int]]:
+        """The shape of every layer's kernel."""
+        return list(pairwise(self.widths))
+
+    @property
     def learning_rate(self) -> float:
         """Of its optimizer, constant."""
         return LEARNING_RATES[self.optimizer]
@@ -42,7 +47,7 @@ class Workload:
         A layer's product costs 2 * rows * in * out, forward, for the gradient of its kernel and for
         that of its inputs, which the first layer does not need.
         """
-        products = [a * b for a, b in pairwise(self.widths)]
+        products = [a * b for a, b in self.kernels]
         return 2 * ROWS * (3 * sum(products) - products[0])
 
     def __str__(self) -> str:

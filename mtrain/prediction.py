@@ -105,8 +105,8 @@ def predict_split(saved: Checkpoint, rows: Split, path: Path) -> Predictions:
     from mtrain.model import build_loss, build_model
 
     config, n_classes = saved.config, len(saved.classes)
-    # What was trained on a CPU is evaluated there, or the figures would differ in the last digits.
-    with choose_device("cpu" if saved.device == "cpu" else "auto").scope():
+    # Where and with as many threads as it was trained, or the last digits of figures would differ.
+    with choose_device("cpu" if saved.device == "cpu" else "auto", saved.threads).scope():
         encoding = saved.encoding
         model = build_model(config.model, encoding.n_features, n_classes, config.seed)
         variables = model_variables(model)

@@ -86,7 +86,10 @@ def train(
         try:
             observer.prepare()
             data = {"sha256": dataset.sha256, "source": dataset.source}
-            environment = find_circumstances(config, dataset.classes, data, device, place, held)
+            n_features = dataset.encoding.n_features
+            environment = find_circumstances(
+                config, n_features, dataset.classes, data, device, place, held
+            )
             prepared = prepare(config, dataset, environment, place, held)
             for line in (*place.notes, *(f"{note}." for note in dataset.notes)):
                 observer.note(line)

@@ -227,6 +227,15 @@ def test_counts_do_not_stop_at_2_to_the_24():
     assert counts.precision[0] == rows / (rows + 1)
 
 
+def test_counts_of_whole_numbers_and_of_weights_agree():
+    """They are summed by different ways."""
+    confusion = np.random.default_rng(0).integers(0, 1000, (7, 7))
+    of_numbers, of_weights = class_counts(confusion), class_counts(confusion.astype(float))
+
+    for name in ("tp", "fp", "fn", "tn"):
+        assert_array_equal(getattr(of_numbers, name), getattr(of_weights, name))
+
+
 def weights_for(predictions, seed):
     """Of very different sizes; some rows, or all of a class, weigh nothing."""
     generator = np.random.default_rng(seed)

@@ -132,6 +132,13 @@ def test_of_a_hundred_classes_the_worst_are_named():
     assert [label.split("  ")[1] for label in labels[:7]] == [f"class {k}" for k in worst]
 
 
+def test_every_precision_recall_curve_is_drawn_in_steps():
+    """Between its points it is not a slope: the grey ones neither."""
+    axes = evaluation_charts.draw_pr(report_of(names_of(30))).axes[0]
+
+    assert {line.get_drawstyle() for line in axes.lines if len(line.get_xdata())} == {"steps-pre"}
+
+
 def test_bars_show_precision_and_recall_side_by_side():
     """With the class's name on the axis, and its interval."""
     report = report_of(names_of(5))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 
 LARGE_BATCH = 4096
+
+SMALL_STEP = 2**21
+"""Rows of a batch times weights of the network: below it, a second thread costs a step more than it
+takes off it (`benchmarks/threads.py`)."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +53,12 @@ class Device:
             ) from error
 
 
-def choose_device(wanted: str) -> Device:
+def choose_device(wanted: str, threads: int | None = None) -> Device:
     """`auto` takes the first GPU that TensorFlow sees, else the CPU; `cpu` and `gpu` as they say.
 
-    GPU memory is taken as it is needed. Raises `MtrainError` where `gpu` is wanted and none is,
+    An operation on the CPU may use so many `threads`; None: as many as there are CPUs, and where
+    `TF_NUM_INTRAOP_THREADS` says how many, or TensorFlow is at work in this process already, as
+    many as it had. GPU memory is taken as it is needed. Raises `MtrainError` where `gpu` is wanted and none is,
     `UsageError` for any other wish.
     """
     if wanted not in {"auto", "cpu", "gpu"}:
@@ -63,7 +70,7 @@ def choose_device(wanted: str) -> Device:
         if not tf.config.experimental.get_memory_growth(gpu):
             tf.config.experimental.set_memory_growth(gpu, enable=True)
     if wanted == "cpu":
-        return _cpu("as asked")
+        return _cpu("as asked", threads)
     if not gpus:
         built = tf.test.is_built_with_cuda()
         why = "TensorFlow sees no GPU" if built else "this TensorFlow has no GPU support"
@@ -71,17 +78,34 @@ def choose_device(wanted: str) -> Device:
             raise MtrainError(
                 f"--device gpu: {why}; install the driver and `mtrain[gpu]`, or take --device cpu"
             )
-        return _cpu(why)
+        return _cpu(why, threads)
     details = tf.config.experimental.get_device_details(gpus[0])
     others = f", the first of {len(gpus)}" if len(gpus) > 1 else ""
     reason = "as asked" if wanted == "gpu" else "TensorFlow sees it"
     return Device("gpu", details.get("device_name", "GPU"), reason + others)
 
 
+def choose_threads(widths: tuple[int, ...], batch_size: int) -> int:
+    """Threads of one operation for a training on the CPU: one, or as many as there are CPUs.
+
+    `widths` are those of all layers, input and output too. By a rule and no race, so that it is one
+    for the same network on every machine.
+    """
+    weights = sum(a * b for a, b in pairwise(widths))
+    return 1 if batch_size * weights < SMALL_STEP else _cpu_count()
+
+
 def thread_count() -> int:
     """Threads that one operation may use on the CPU."""
     if threads := tf.config.threading.get_intra_op_parallelism_threads():
         return int(threads)
+    if (threads := os.environ.get("TF_NUM_INTRAOP_THREADS", "")).isdigit() and int(threads):
+        return int(threads)
+    return _cpu_count()
+
+
+def _cpu_count() -> int:
+    """How many CPUs this process may use."""
     # macOS has no affinity.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -99,6 +123,9 @@ def choose_compilation(config: Config, device: Device) -> str:
     return "graph" if large and device.kind == "cpu" else "xla"
 
 
-def _cpu(reason: str) -> Device:
+def _cpu(reason: str, threads: int | None) -> Device:
+    if threads is not None and "TF_NUM_INTRAOP_THREADS" not in os.environ:
+        with suppress(RuntimeError):  # TensorFlow is at work already
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
     threads = thread_count()
     return Device("cpu", f"CPU, {threads} thread{'s' if threads > 1 else ''}", reason)

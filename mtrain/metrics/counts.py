@@ -164,6 +164,10 @@ def _mean(values: Floats, weights: Counts) -> float:
 
 def _elsewhere(confusion: Counts) -> Counts:
     """The sum of all that is neither in row k nor in column k, for each k; shape (K,)."""
+    if confusion.dtype.kind == "i":
+        rows, columns = confusion.sum(axis=1), confusion.sum(axis=0)
+        remaining: Counts = confusion.sum() - (rows + columns - confusion.diagonal())
+        return remaining
     ahead = np.arange(len(confusion))
     behind = ahead[::-1]
     total = np.zeros_like(ahead)

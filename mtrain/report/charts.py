@@ -64,15 +64,20 @@ def draw_class_lines(
     classes: tuple[str, ...],
     values: Floats,
     points: Callable[[int], tuple[Any, Any]],
+    *,
+    drawstyle: str = "default",
     **options: Any,
 ) -> None:
-    """A line a class, labelled with its value; of very many, the worst in colour."""
+    """A line a class, labelled with its value; of very many, the worst in colour.
+
+    `options` are those of the coloured lines alone.
+    """
     shown = list(range(len(classes)))
     if len(classes) > MOST_LINES:
         # An undefined value is the worst: the class was never predicted.
         shown = lowest(values, WORST_LINES)
     for k in sorted(set(range(len(classes))) - set(shown)):
-        axes.plot(*points(k), color=GREY, linewidth=0.6, zorder=1)
+        axes.plot(*points(k), color=GREY, linewidth=0.6, zorder=1, drawstyle=drawstyle)
     for number, k in enumerate(shown):
         # The value first: a label that begins with an underscore would be left out.
         axes.plot(
@@ -80,6 +85,7 @@ def draw_class_lines(
             color=COLOURS[number % len(COLOURS)],
             linestyle=STYLES[number // len(COLOURS)],
             label=f"{share(values[k])}  {class_label(classes[k])}",
+            drawstyle=drawstyle,
             **options,
         )
     if len(shown) < len(classes):

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mtrain.records import Floats
 
 CELLS = 2000
-"""More than a curve's axes have pixels, each way."""
+"""More than the axes of a curve, or of a confusion matrix, have pixels each way."""
 
 
 def evaluation_charts(report: Report, file_format: str = "png") -> Iterator[tuple[str, bytes]]:
@@ -104,7 +104,9 @@ def draw_confusion_matrix(report: Report) -> Figure:
     figure = Figure(figsize=(size + 0.8, size))
     axes = figure.subplots()
     shares = ratio(confusion, confusion.sum(axis=1, keepdims=True))
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    # Sharp cells, as long as there are pixels for them.
+    interpolation = "nearest" if len(names) <= CELLS else "auto"
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation=interpolation)
     figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true class")
     small = 8 if len(names) <= 20 else 5
     which = ""

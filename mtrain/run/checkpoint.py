@@ -48,6 +48,8 @@ GROUPS = ("model/", "optimizer/", "counts/")
 MOST_PER_PARAMETER = 4 * 5
 """Bytes: the float32 itself, and what the most elaborate optimizer remembers of it."""
 
+MOST_THREADS = 1024
+
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
@@ -75,6 +77,12 @@ class Checkpoint:
 
     history: History
     """Up to the last whole epoch."""
+
+    @property
+    def threads(self) -> int | None:
+        """Threads that one operation had on the CPU; None where the file says nothing usable."""
+        threads = self.identity.get("threads")
+        return threads if type(threads) is int and 0 < threads <= MOST_THREADS else None
 
     @property
     def name(self) -> str:
