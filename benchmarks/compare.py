@@ -32,6 +32,7 @@ PEERS = (
     "keras_fit.per_class",
     "jax_scan.scan",
     "keras_fit.one_execution",
+    "keras_fit.one_execution_xla",
     "pytorch.loop",
     "sklearn_mlp.partial_fit",
 )

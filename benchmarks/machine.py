@@ -27,6 +27,9 @@ PACKAGES = (
 
 SIDE = 4096
 
+SHOWING = ("results.py", "page.py")
+"""What is not measured and does not measure."""
+
 
 def describe() -> dict[str, Any]:
     """Of this machine and environment: all that a figure may depend on."""
@@ -61,6 +64,6 @@ def _code() -> str:
     digest = hashlib.sha256()
     for folder in ("mtrain", "benchmarks"):
         for file in sorted(root.glob(f"{folder}/**/*.py")):
-            if ".venv" not in file.parts and file.name != "page.py":
+            if ".venv" not in file.parts and file.name not in SHOWING:
                 digest.update(file.read_bytes())
     return digest.hexdigest()[:12]

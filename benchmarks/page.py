@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 import statistics
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from compare import EPOCHS, PEERS, WHOLE
 from matplotlib.figure import Figure
 from processes import MTRAIN
+from results import Results
 from workloads import WORKLOADS
 
 NAMES = {
@@ -22,64 +22,15 @@ NAMES = {
     "keras_fit.accuracy": "`keras fit`",
     "keras_fit.per_class": "`keras fit`, 20 per-class metrics",
     "keras_fit.one_execution": "`keras fit`, one execution an epoch",
+    "keras_fit.one_execution_xla": "the same under XLA",
     "pytorch.loop": "PyTorch loop",
     "jax_scan.scan": "JAX scan",
     "sklearn_mlp.partial_fit": "scikit-learn",
 }
 
+TEMPLATE = Path(__file__).with_suffix(".md")
+
 LEAST_AGAINST_FASTEST = 0.95
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """A peer's seconds by mtrain's, one a round."""
-
-    values: tuple[float, ...]
-
-    @property
-    def median(self) -> float:
-        """Over the rounds."""
-        return statistics.median(self.values)
-
-    def __str__(self) -> str:
-        """The median, and all of them from the lowest to the highest."""
-        return f"{self.median:.2f} ({min(self.values):.2f} to {max(self.values):.2f})"
-
-
-class Results:
-    """What was measured, by what is asked of it."""
-
-    def __init__(self, data: dict[str, Any]) -> None:
-        self.data = data
-        self.workloads = [name for name in WORKLOADS if self._cells(name, MTRAIN, EPOCHS)]
-        self.rounds = min(len(self._cells(name, MTRAIN, EPOCHS)) for name in self.workloads)
-
-    def figures(self, key: str, workload: str, peer: str, epochs: int = EPOCHS) -> list[float]:
-        """One figure of each process: a key of `Cell.measure`, `first` or `later` (its median)."""
-        return [_figure(cell, key) for cell in self._cells(workload, peer, epochs)]
-
-    def median(self, key: str, workload: str, peer: str, epochs: int = EPOCHS) -> float | None:
-        """Over the processes; None where there are none."""
-        values = self.figures(key, workload, peer, epochs)
-        return statistics.median(values) if values else None
-
-    def ratio(self, workload: str, peer: str) -> Ratio:
-        """How many times as long as mtrain the peer takes, round by round."""
-        theirs, ours = (
-            {cell["round"]: _figure(cell, "later") for cell in self._cells(workload, p, EPOCHS)}
-            for p in (peer, MTRAIN)
-        )
-        return Ratio(tuple(theirs[number] / ours[number] for number in theirs if number in ours))
-
-    def fastest(self, workload: str) -> str:
-        """The fastest peer at this workload."""
-        found = {peer: self.median("later", workload, peer) for peer in PEERS if peer != MTRAIN}
-        return min((seconds, peer) for peer, seconds in found.items() if seconds is not None)[1]
-
-    def _cells(self, workload: str, peer: str, epochs: int) -> list[dict[str, Any]]:
-        wanted = (workload, peer, epochs)
-        cells = self.data["cells"]
-        return [c for c in cells if (c["workload"], c["peer"], c["epochs"]) == wanted]
 
 
 def main() -> None:
@@ -95,7 +46,7 @@ def main() -> None:
 
 def page(results: Results) -> str:
     """All of docs/benchmarks.md."""
-    return TEMPLATE.format(
+    return TEMPLATE.read_text(encoding="utf-8").format(
         machine=_machine(results.data),
         networks=_networks(results),
         rounds="one process" if results.rounds == 1 else f"{results.rounds} processes",
@@ -260,14 +211,6 @@ def _table(results: Results, cell: Any) -> str:
     return "\n".join([head, "|---" * (len(PEERS) + 1) + "|", *rows])
 
 
-def _figure(cell: dict[str, Any], key: str) -> float:
-    if key == "first":
-        return float(cell["seconds"][0])
-    if key == "later":
-        return float(statistics.median(cell["seconds"][1:]))
-    return float(cell[key])
-
-
 def _shown(value: float | None, form: str) -> str:
     return "-" if value is None else form.format(value)
 
@@ -281,90 +224,6 @@ def _machine(data: dict[str, Any]) -> str:
         f"{machine['system']}, Python {machine['python']}; {versions}. The product of two matrices "
         f"of 4096 x 4096 float32 runs at {limit:.0f} GFLOP/s."
     )
-
-
-TEMPLATE = """# Benchmarks
-
-Written by `make bench` (`benchmarks/compare.py`, `benchmarks/page.py`), from
-[benchmarks.json](benchmarks.json); anyone can run it, and a machine of one's own gives other
-figures. `make bench-quick` does three workloads in a few minutes.
-
-{machine}
-
-{networks} trained on the 60,000 images of Fashion-MNIST. Each figure is the median of
-{rounds}, one after the other in turn with the other peers; of a process counts the median of the
-{later} epochs after the first. A ratio is taken round by round; behind its median stand the lowest
-and the highest{confidence}.
-
-mtrain is its public command as a user has it, with exact metrics of every class, history,
-checkpoints when they are due, and the plain console, but without validation, which no peer has; its
-seconds are those of the history. Each peer is written as its own users would, in
-`benchmarks/peers/`, with the same mathematics, and reports loss and accuracy alone, but for the
-column with Keras' own twenty `Precision` and `Recall` metrics, and scikit-learn, which reports the
-loss alone.
-
-![Seconds an epoch](pictures/benchmarks.png)
-
-## How many times as fast as `keras fit`
-
-| | accuracy only | wanted | 20 per-class metrics | wanted |
-|---|---|---|---|---|
-{keras}
-
-## Against the fastest peer
-
-At least 0.95 is wanted, and more than 1 on most.
-
-| | fastest | its time / mtrain's |
-|---|---|---|
-{fastest}
-
-## Seconds an epoch
-
-{seconds}
-
-## Where a short process spends its time
-
-Of W1, in seconds. The start-up holds the import of the peer's library, of mtrain that of Keras, and the
-reading of the data.
-
-| | import | start-up, all in all | first epoch, which compiles | later epoch |
-|---|---|---|---|---|
-{startup}
-
-Whole processes of W1 of 1, 5 and 20 epochs, in seconds; mtrain's draw charts and evaluate, too:
-
-| | 1 | 5 | 20 |
-|---|---|---|---|
-{whole}
-
-## Peak memory
-
-In MB, of the whole process:
-
-{memory}
-
-## Share of the matrix-product limit
-
-Of the floating-point operations in an epoch's matrix products, at the speed of the largest product:
-
-{limit}
-
-## Parity
-
-The same initial weights, the same order: how far the weights are from stock Keras' after 20 steps
-(`graph`), after one and after 20 (`xla`), as a share of the way that Keras' weights have gone. What
-rounding leaves after one step grows in any training, most in deep networks.
-
-| | graph, 20 steps | xla, 1 step | xla, 20 steps |
-|---|---|---|---|
-{parity}
-
-Accuracy on the test images after four epochs, mean and standard deviation over the processes, each
-of another seed:
-
-{accuracy}
-"""
 
 
 if __name__ == "__main__":

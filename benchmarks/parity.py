@@ -20,9 +20,9 @@ from mtrain.records import Split
 
 STEPS = 20
 
-LARGEST_DRIFT = 1e-5
-"""After one step under XLA. What rounding leaves then grows, as it does in any training: most where
-Adam divides the small gradients of a deep network by themselves."""
+LARGEST_DRIFTS = {"graph": 0.0, "xla, one step": 1e-5, "xla": 0.05}
+"""What rounding leaves after one step under XLA grows, as it does in any training: most where Adam
+divides the small gradients of a deep network by themselves."""
 
 
 def main() -> None:
@@ -45,13 +45,16 @@ def drifts(folder: str) -> dict[str, dict[str, float]]:
         for name, workload in WORKLOADS.items()
     }
     for name, values in found.items():
-        if values["graph"] > 0 or not values["xla, one step"] < LARGEST_DRIFT:
+        if not all(value <= LARGEST_DRIFTS[key] for key, value in values.items()):
             raise SystemExit(f"no parity with Keras: {name}: {values}")
     return found
 
 
 def drift(workload: Workload, folder: str, steps: int, *, jit_compile: bool) -> float:
-    """How far apart the weights are after `steps`, as a share of the way that Keras' have gone."""
+    """How far apart the weights are after `steps`, as a share of the way that Keras' have gone.
+
+    The last step is a ragged one, of half a batch.
+    """
     import keras
 
     from mtrain.engine.network import make_network
@@ -61,7 +64,7 @@ def drift(workload: Workload, folder: str, steps: int, *, jit_compile: bool) -> 
     config = load_config(
         {"model": {"hidden": list(workload.hidden)}, "optimizer": workload.optimizer}, {}
     )
-    size = steps * workload.batch_size
+    size = steps * workload.batch_size - workload.batch_size // 2
     rows = read_split(Path(folder), "training").take(np.arange(size))
     pixels = np.asarray(rows.features).reshape(size, PIXELS)
     model = build_model(config.model, PIXELS, CLASSES, seed=0)

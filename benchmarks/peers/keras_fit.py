@@ -29,8 +29,18 @@ def per_class(workload: Workload, train: Images, seed: int) -> Training:
 
 def one_execution(workload: Workload, train: Images, seed: int) -> Training:
     """Accuracy alone, and `steps_per_execution` as many as an epoch has."""
-    steps = -(-len(train.labels) // workload.batch_size)
-    return _training(workload, train, seed, [], steps_per_execution=steps)
+    return _training(workload, train, seed, [], steps_per_execution=_steps(workload, train))
+
+
+def one_execution_xla(workload: Workload, train: Images, seed: int) -> Training:
+    """The same, compiled by XLA, which Keras by itself does not on a CPU."""
+    steps = _steps(workload, train)
+    return _training(workload, train, seed, [], steps_per_execution=steps, jit_compile=True)
+
+
+def _steps(workload: Workload, train: Images) -> int:
+    """In an epoch."""
+    return -(-len(train.labels) // workload.batch_size)
 
 
 def _training(

@@ -1,6 +1,6 @@
 """A PyTorch training loop: tensors in memory, an order a permutation, fused optimizers.
 
-Tried and slower or no faster: a `DataLoader`, and one thread instead of two.
+Tried and slower or no faster: a `DataLoader`, `torch.compile`, and one thread instead of two.
 """
 
 from __future__ import annotations

@@ -1,0 +1,71 @@
+"""What compare.py measured, by what is asked of it."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from typing import Any
+
+from compare import EPOCHS, PEERS
+from processes import MTRAIN
+from workloads import WORKLOADS
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A peer's seconds by mtrain's, one a round."""
+
+    values: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """Over the rounds."""
+        return statistics.median(self.values)
+
+    def __str__(self) -> str:
+        """The median, and all of them from the lowest to the highest."""
+        return f"{self.median:.2f} ({min(self.values):.2f} to {max(self.values):.2f})"
+
+
+class Results:
+    """All of it."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.data = data
+        self.workloads = [name for name in WORKLOADS if self._cells(name, MTRAIN, EPOCHS)]
+        self.rounds = min(len(self._cells(name, MTRAIN, EPOCHS)) for name in self.workloads)
+
+    def figures(self, key: str, workload: str, peer: str, epochs: int = EPOCHS) -> list[float]:
+        """One figure of each process: a key of `Cell.measure`, `first` or `later` (its median)."""
+        return [_figure(cell, key) for cell in self._cells(workload, peer, epochs)]
+
+    def median(self, key: str, workload: str, peer: str, epochs: int = EPOCHS) -> float | None:
+        """Over the processes; None where there are none."""
+        values = self.figures(key, workload, peer, epochs)
+        return statistics.median(values) if values else None
+
+    def ratio(self, workload: str, peer: str) -> Ratio:
+        """How many times as long as mtrain the peer takes, round by round."""
+        theirs, ours = (
+            {cell["round"]: _figure(cell, "later") for cell in self._cells(workload, p, EPOCHS)}
+            for p in (peer, MTRAIN)
+        )
+        return Ratio(tuple(theirs[number] / ours[number] for number in theirs if number in ours))
+
+    def fastest(self, workload: str) -> str:
+        """The fastest peer at this workload."""
+        found = {peer: self.median("later", workload, peer) for peer in PEERS if peer != MTRAIN}
+        return min((seconds, peer) for peer, seconds in found.items() if seconds is not None)[1]
+
+    def _cells(self, workload: str, peer: str, epochs: int) -> list[dict[str, Any]]:
+        wanted = (workload, peer, epochs)
+        cells = self.data["cells"]
+        return [c for c in cells if (c["workload"], c["peer"], c["epochs"]) == wanted]
+
+
+def _figure(cell: dict[str, Any], key: str) -> float:
+    if key == "first":
+        return float(cell["seconds"][0])
+    if key == "later":
+        return float(statistics.median(cell["seconds"][1:]))
+    return float(cell[key])
