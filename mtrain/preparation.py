@@ -87,18 +87,19 @@ def find_place(
 
 def find_circumstances(
     config: Config,
-    n_features: int,
     classes: tuple[str, ...],
     data: dict[str, str],
     device: str,
+    threads: int | None,
     place: Place,
     held: ExitStack,
 ) -> dict[str, Any]:
     """Load TensorFlow, and choose where and how to compute: the content of `environment.json`.
 
-    The model is to have `n_features` inputs. `data` is what the environment says of the data: `sha256` and `source`. Raises `MtrainError` for what
-    cannot be had on this machine, `UsageError` for a run that goes on under other circumstances,
-    unless that is allowed.
+    `data` is what that says of the data: `sha256` and `source`; `threads` are those of an operation
+    on the CPU, None: all, but a run that goes on has those that it began with. Raises `MtrainError`
+    for what cannot be had on this machine, `UsageError` for a run that goes on under other
+    circumstances, unless that is allowed.
     """
     # The data set itself is not to be seen from here: what TensorFlow tries in vain to import keeps
     # this frame, and all that it names, for as long as the process lives.
@@ -110,9 +111,9 @@ def find_circumstances(
         going_on.compare_environment(environment)
     # What a run began on is no whim of the machine on which it goes on.
     stays = going_on is not None and device == "auto" and going_on.checkpoint.device == "cpu"
-    threads = None if going_on is None else going_on.checkpoint.threads
-    widths = n_features, *config.model.hidden, len(classes)
-    environment |= _device_facts(config, widths, "cpu" if stays else device, threads, held)
+    if going_on is not None:
+        threads = going_on.checkpoint.threads
+    environment |= _device_facts(config, "cpu" if stays else device, threads, held)
     if stays:
         environment["device_reason"] = "as before"
     if going_on is not None:
@@ -170,23 +171,15 @@ def _make_run(name: str, out: Path | None, held: ExitStack) -> RunDirectory:
 
 
 def _device_facts(
-    config: Config, widths: tuple[int, ...], device: str, threads: int | None, held: ExitStack
+    config: Config, device: str, threads: int | None, held: ExitStack
 ) -> dict[str, Any]:
-    """Load TensorFlow and choose where and how to compute; what of it the environment tells.
-
-    `widths` are those of all layers, input and output too; `threads` None: chosen by rule.
-    """
+    """Load TensorFlow and choose where and how to compute; what of it the environment tells."""
     from mtrain.engine.backend import load_tensorflow
 
     load_tensorflow()
-    from mtrain.engine.device import (
-        choose_compilation,
-        choose_device,
-        choose_threads,
-        thread_count,
-    )
+    from mtrain.engine.device import choose_compilation, choose_device, thread_count
 
-    chosen = choose_device(device, threads or choose_threads(widths, config.training.batch_size))
+    chosen = choose_device(device, threads)
     held.enter_context(chosen.scope())
     return {
         "device_kind": chosen.kind,

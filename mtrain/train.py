@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mtrain.data import load_dataset
+from mtrain.engine.threads import choose_threads
 from mtrain.errors import DivergedError, MtrainError, SettingError
 from mtrain.evaluation import evaluate
 from mtrain.metrics.epoch import epoch_figures
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from mtrain.metrics.history import History
     from mtrain.metrics.report import Report
     from mtrain.preparation import Place
+    from mtrain.records import Dataset
     from mtrain.run.recorder import Recorder
 
 
@@ -57,6 +59,7 @@ def train(
     allow_differences: bool = False,
     download: bool = True,
     observer: Observer | None = None,
+    own_process: bool = False,
 ) -> Run:
     """Train, keep everything in a run directory, and evaluate its best checkpoint on test.
 
@@ -64,7 +67,8 @@ def train(
     training goes on with the run in `out`, or `outputs/<name>`, if there is one; `UsageError` lists
     what keeps it from becoming what an uninterrupted run would be, unless `allow_differences`.
     `download` lets data be fetched that is not on this machine. `observer` is told of everything as
-    it happens; None: nobody is. Raises `MtrainError` for all that is wrong with the data, the device
+    it happens; None: nobody is. In its `own_process`, in which nothing else is computed, a training
+    on the CPU has as few threads as serve it; TensorFlow has them for the whole process. Raises `MtrainError` for all that is wrong with the data, the device
     or the disk, and `DivergedError` when the loss or a weight is no longer finite; what was learned
     until then is saved.
     """
@@ -86,9 +90,9 @@ def train(
         try:
             observer.prepare()
             data = {"sha256": dataset.sha256, "source": dataset.source}
-            n_features = dataset.encoding.n_features
+            threads = _choose_threads(config, dataset) if own_process else None
             environment = find_circumstances(
-                config, n_features, dataset.classes, data, device, place, held
+                config, dataset.classes, data, device, threads, place, held
             )
             prepared = prepare(config, dataset, environment, place, held)
             for line in (*place.notes, *(f"{note}." for note in dataset.notes)):
@@ -115,6 +119,11 @@ def train(
             prepared.recorder.end("finished")
         metrics = None if report is None else report.metrics
         return Run(prepared.run.path, history, report, metrics, stopped_by)
+
+
+def _choose_threads(config: Config, dataset: Dataset) -> int:
+    widths = (dataset.encoding.n_features, *config.model.hidden, len(dataset.classes))
+    return choose_threads(widths, config.training.batch_size)
 
 
 def _train(

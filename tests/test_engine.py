@@ -14,6 +14,7 @@ from mtrain.data import load_dataset
 from mtrain.engine.device import Device, choose_compilation, choose_device
 from mtrain.engine.network import make_network
 from mtrain.engine.prediction import ROWS_A_CALL, Predictor
+from mtrain.engine.threads import choose_threads
 from mtrain.engine.training import Trainer
 from mtrain.errors import DivergedError, MtrainError
 from mtrain.metrics.scores import top_k_hits
@@ -580,6 +581,15 @@ def test_compilation_is_chosen_by_rule():
     assert chosen(cpu, batch_size=1200) == "xla"
     assert chosen(cpu, batch_size=4096) == "graph"
     assert chosen(gpu, batch_size=4096) == "xla"
+
+
+def test_threads_are_chosen_by_rule(monkeypatch):
+    """One for 32 rows times 784 * 30 + 30 * 10 weights, all for 1,200 rows of them."""
+    monkeypatch.setattr("mtrain.engine.threads.cpu_count", lambda: 64)
+
+    assert choose_threads((784, 30, 10), 32) == 1
+    assert choose_threads((784, 30, 10), 1200) == 64
+    assert choose_threads((784, 500, 500, 10), 32) == 64
 
 
 @pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="there is a GPU")

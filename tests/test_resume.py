@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ import mtrain
 from mtrain.cli.main import run
 from mtrain.engine.prediction import Predictor
 from mtrain.errors import DivergedError
+from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.directory import LOCK, RunDirectory
 from mtrain.run.lock import locked
 from mtrain.run.recorder import Recorder
@@ -466,6 +468,52 @@ def test_other_circumstances_are_refused_with_a_list(run_to_resume, monkeypatch,
     assert "threads: was" in text
 
 
+FIT_WITH_THREE_THREADS = """
+import sys
+import tensorflow as tf
+tf.config.threading.set_intra_op_parallelism_threads(3)
+import mtrain
+mtrain.fit(sys.argv[1], out=sys.argv[2])
+"""
+
+
+def test_a_small_network_has_one_thread_unless_it_is_said_otherwise(tmp_path):
+    """What an environment variable says counts for more than the rule."""
+    command = [COMMAND, "fit", str(CONFIGS / "smoke.yaml"), "--out"]
+    threads = []
+    for said_otherwise in ({}, {"TF_NUM_INTRAOP_THREADS": "3"}):
+        out = tmp_path / f"run{len(threads)}"
+        environment = os.environ | said_otherwise
+        done = subprocess.run(
+            [*command, str(out)], env=environment, check=True, stderr=subprocess.PIPE
+        )
+        threads.append(json.loads((out / "environment.json").read_text())["threads"])
+        assert f"CPU, {threads[-1]} thread" in done.stderr.decode()
+
+    assert threads == [1, 3]
+
+
+def test_a_run_goes_on_with_the_threads_that_it_began_with(tmp_path):
+    """A program of one's own decides on them, and is left alone."""
+    out, config = str(tmp_path / "run"), str(CONFIGS / "smoke.yaml")
+    subprocess.run([sys.executable, "-c", FIT_WITH_THREE_THREADS, config, out], check=True)
+    command = [COMMAND, "resume", out, "training.epochs=7", "--quiet"]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stderr == ""
+
+    environment = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert environment["threads"] == 3
+
+
+@pytest.mark.parametrize("threads", ["2", 0, True, 10**9, None])
+def test_no_checkpoint_makes_threads_without_end(whole, threads):
+    """It may come from anybody."""
+    (checkpoint,) = list_checkpoints(RunDirectory(whole))[:1]
+    saved = read_checkpoint(checkpoint)
+
+    assert saved.threads == saved.identity["threads"]
+    assert replace(saved, identity={"threads": threads}).threads is None
+
+
 def test_other_data_are_refused(idx_folder, tmp_path, monkeypatch, capsys):
     """By their hash; wherever they lie."""
     folder, out = idx_folder(classes=3), tmp_path / "run"
@@ -674,7 +722,7 @@ def test_a_long_epoch_is_left_within_ten_seconds(fashion_folder, tmp_path):
     newest = list_checkpoints(RunDirectory(tmp_path / "stopped"))[0]
     assert newest.name.startswith("epoch-0001-step-")
 
-    assert run(["resume", str(tmp_path / "stopped"), "--quiet"]) == 0
+    subprocess.run([COMMAND, "resume", tmp_path / "stopped", "--quiet"], check=True)
     assert digest(tmp_path / "stopped") == digest(tmp_path / "whole")
 
 

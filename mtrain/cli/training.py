@@ -99,7 +99,7 @@ def _train(settings: Settings, *, quiet: bool, as_json: bool, **how: Any) -> int
     from mtrain.train import train
 
     with settings.located():
-        run = train(config, observer=None if quiet else watch(sys.stderr), **how)
+        run = train(config, observer=None if quiet else watch(sys.stderr), own_process=True, **how)
     with open_stdout() as stdout:
         if as_json:
             print_json({"run": str(run.path), "evaluation": run.metrics}, stdout)

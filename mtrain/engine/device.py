@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
+from mtrain.engine.threads import cpu_count
 from mtrain.errors import MtrainError, UsageError
 
 if TYPE_CHECKING:
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
 
 LARGE_BATCH = 4096
-
-SMALL_STEP = 2**21
-"""Rows of a batch times weights of the network: below it, a second thread costs a step more than it
-takes off it (`benchmarks/threads.py`)."""
 
 
 @dataclass(frozen=True)
@@ -85,29 +81,13 @@ def choose_device(wanted: str, threads: int | None = None) -> Device:
     return Device("gpu", details.get("device_name", "GPU"), reason + others)
 
 
-def choose_threads(widths: tuple[int, ...], batch_size: int) -> int:
-    """Threads of one operation for a training on the CPU: one, or as many as there are CPUs.
-
-    `widths` are those of all layers, input and output too. By a rule and no race, so that it is one
-    for the same network on every machine.
-    """
-    weights = sum(a * b for a, b in pairwise(widths))
-    return 1 if batch_size * weights < SMALL_STEP else _cpu_count()
-
-
 def thread_count() -> int:
     """Threads that one operation may use on the CPU."""
     if threads := tf.config.threading.get_intra_op_parallelism_threads():
         return int(threads)
     if (threads := os.environ.get("TF_NUM_INTRAOP_THREADS", "")).isdigit() and int(threads):
         return int(threads)
-    return _cpu_count()
-
-
-def _cpu_count() -> int:
-    """How many CPUs this process may use."""
-    # macOS has no affinity.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cpu_count()
 
 
 def choose_compilation(config: Config, device: Device) -> str:
