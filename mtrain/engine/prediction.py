@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
-from mtrain.records import Predictions, Split
+from mtrain.engine.device import thread_count
+from mtrain.engine.threads import cpu_count
+from mtrain.records import Floats, Predictions, Split
 
 if TYPE_CHECKING:
     from mtrain.engine.network import Network
@@ -17,6 +20,9 @@ ROWS_A_CALL = 2048
 to the last bit because both come through here in the same pieces. Larger ones gain little, and take
 more memory."""
 
+MOST_AT_ONCE = 8
+"""Each piece under way takes memory."""
+
 
 class Predictor:
     """Runs a network forwards; never compiled by XLA, which would gain nothing here."""
@@ -24,6 +30,7 @@ class Predictor:
     def __init__(self, network: Network, features: np.dtype[Any]) -> None:
         """`features` is the type of the splits' features, uint8 or float32."""
         self._network = network
+        self._device = tf.zeros(()).device  # of the scope we are in, which other threads are not
         # A signature, so that a ragged last piece is no other function.
         rows = (
             tf.TensorSpec([None, network.model.input_shape[1]], features),
@@ -35,24 +42,29 @@ class Predictor:
 
     def predict(self, split: Split) -> Predictions:
         """What the network says of every row now."""
-        loss_sum = 0.0
-        outputs = []
-        for start in range(0, len(split), ROWS_A_CALL):
+        forward = self._forward if split.weights is None else self._forward_weighted
+        forward.get_concrete_function()  # traced here, where the device is the one that was chosen
+
+        def piece(start: int) -> tuple[float, Floats]:
             rows = slice(start, start + ROWS_A_CALL)
-            piece = split.features[rows], split.labels[rows]
-            if split.weights is None:
-                loss, some = self._forward(*piece)
-            else:
-                weights = split.weights[rows].astype(np.float32)
-                loss, some = self._forward_weighted(*piece, weights)
-            loss_sum += float(loss) * len(some)
-            outputs.append(some.numpy())
-        probabilities = np.concatenate(outputs)
+            inputs = [split.features[rows], split.labels[rows]]
+            if split.weights is not None:
+                inputs.append(split.weights[rows].astype(np.float32))
+            with tf.device(self._device):
+                loss, probabilities = forward(*inputs)
+            return float(loss) * len(probabilities), probabilities.numpy()
+
+        # Where an operation has one thread, other pieces go beside it: no CPU is idle.
+        at_once = min(MOST_AT_ONCE, max(1, cpu_count() // thread_count()))
+        with ThreadPoolExecutor(at_once) as pool:
+            each = pool.map if at_once > 1 else map
+            pieces = list(each(piece, range(0, len(split), ROWS_A_CALL)))
+        probabilities = np.concatenate([some for _, some in pieces])
         return Predictions(
             labels=split.labels.astype(np.int64),
             predicted=probabilities.argmax(axis=1),
             probabilities=probabilities,
-            loss=loss_sum / len(split),
+            loss=sum(loss for loss, _ in pieces) / len(split),
             weights=split.weights,
         )
 
