@@ -52,6 +52,7 @@ bench: $(BENCH)/.made ## Measure against all peers, which takes two hours; with 
 	$(COMPARE) $(RESULTS)/compare.json
 	$(BENCH)/bin/python benchmarks/page.py $(RESULTS)/compare.json docs
 	$(BENCH)/bin/python benchmarks/compilation.py
+	$(BENCH)/bin/python benchmarks/threads.py
 	$(BENCH)/bin/python benchmarks/metrics_cost.py
 	$(BENCH)/bin/python benchmarks/scoring.py
 	$(BENCH)/bin/python benchmarks/startup.py 10 $(FASHION_MNIST)

@@ -412,6 +412,20 @@ def test_predictions_do_not_depend_on_how_many_rows_follow():
     assert_array_equal(whole, predictor.predict(first).probabilities)
 
 
+def test_predictions_do_not_depend_on_how_many_pieces_are_under_way(monkeypatch):
+    """One after the other, or four at once: each row has its own, and the loss is the same."""
+    split = random_split(rows=5 * ROWS_A_CALL + 52, features=40)
+    predictor = Predictor(make_trainer(split)._network, split.features.dtype)
+    monkeypatch.setattr("mtrain.engine.prediction.cpu_count", lambda: 4)
+    found = []
+    for threads in (4, 1):
+        monkeypatch.setattr("mtrain.engine.prediction.thread_count", lambda n=threads: n)
+        found.append(predictor.predict(split))
+
+    assert_array_equal(found[0].probabilities, found[1].probabilities)
+    assert found[0].loss == found[1].loss
+
+
 def test_a_loss_that_is_not_finite_stops_the_training():
     """With the epoch and what may help."""
     split = random_split(rows=300, features=20)
