@@ -54,7 +54,7 @@ def page(results: Results) -> str:
     return TEMPLATE.read_text(encoding="utf-8").format(
         machine=_machine(results.data),
         networks=_networks(results),
-        rounds="one process" if results.rounds == 1 else f"{results.rounds} processes",
+        rounds=_processes(results.rounds),
         confidence=_confidence(results.rounds),
         later=EPOCHS - 1,
         keras=_targets(results),
@@ -63,6 +63,7 @@ def page(results: Results) -> str:
         seconds=_seconds(results),
         startup=_startup(results),
         whole=_whole(results),
+        whole_rounds=_processes(len(results.figures("wall", WHOLE[0], MTRAIN, WHOLE[1][0]))),
         memory=_memory(results),
         limit=_limit(results),
         accuracy=_accuracy(results),
@@ -215,6 +216,10 @@ def _parity(drifts: dict[str, dict[str, float]]) -> str:
         for name, found in drifts.items()
     )
     return "\n".join(rows)
+
+
+def _processes(count: int) -> str:
+    return "one process" if count == 1 else f"{count} processes"
 
 
 def _networks(results: Results) -> str:
