@@ -166,15 +166,16 @@ def draw_threshold(report: Report) -> Figure:
     axes = figure.subplots()
     # Below a score, down to the next, it counts as predicted; below the lowest all do, above the
     # highest none.
-    thresholds = [0.0, *counts.scores[::-1], 1.0]
+    thresholds = np.concatenate([[0.0], counts.scores[::-1], [1.0]])
     none = {"precision": math.nan, "recall": 0 * counts.recall[-1], "F1": 0.0}
     for values, name, colour in (
         (counts.precision, "precision", COLOURS[0]),
         (counts.recall, "recall", COLOURS[1]),
         (counts.f1, "F1", COLOURS[2]),
     ):
-        reached = [values[-1], *values[:0:-1], none[name]]
-        axes.plot(thresholds, reached, color=colour, label=name, drawstyle="steps-pre")
+        reached = np.concatenate([values[-1:], values[:0:-1], [none[name]]])
+        points = _told_apart(thresholds, reached)
+        axes.plot(*points, color=colour, label=name, drawstyle="steps-pre")
     used = report.metrics.get("threshold", DEFAULT_THRESHOLD)
     axes.axvline(
         used, color="#333333", linestyle="dashed", linewidth=1, label=f"in use: {used:.4g}"
