@@ -1,7 +1,7 @@
 """Seconds an epoch as graph and under XLA, by which `training.compile: auto` has its rule.
 
-The engines take turns, an epoch each, after the first, which compiles. Run with nothing else
-running:
+The engines take turns, an epoch each, after the first, which compiles. Each network is a process of
+its own, with as many threads as mtrain's command has for it. Run with nothing else running:
 
     python benchmarks/compilation.py [ROUNDS]
 """
@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
-from engine import epochs, in_turn
-from workloads import WORKLOADS
-
-from mtrain.engine.backend import load_tensorflow
+from engine import epochs, in_processes, in_turn, load_engine
+from workloads import WORKLOADS, Workload
 
 BATCHES = (32, 1200, 2400, 4096, 8192)
 
@@ -23,16 +22,22 @@ BATCHES = (32, 1200, 2400, 4096, 8192)
 def main() -> None:
     """Print a row a workload; those of Adam and a small or wide network in several batch sizes."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    load_tensorflow()
     several = (replace(WORKLOADS[name], batch_size=b) for name in ("W2a", "W2b") for b in BATCHES)
     print("| | graph | xla | graph / xla |")
     print("|---|---|---|---|")
-    for workload in (WORKLOADS["W1"], WORKLOADS["W3"], *several, WORKLOADS["W2C"]):
-        modes = (False, True)
-        times = in_turn([epochs(workload, rounds + 1, jit_compile=m) for m in modes], rounds)
-        graph, xla = np.median(times, axis=0)
-        ratio = np.median(times[:, 0] / times[:, 1])
-        print(f"| {workload} | {graph:.3f} s | {xla:.3f} s | {ratio:.2f} |", flush=True)
+    workloads = (WORKLOADS["W1"], WORKLOADS["W3"], *several, WORKLOADS["W2C"])
+    for line in in_processes(partial(measure, rounds), workloads):
+        print(line, flush=True)
+
+
+def measure(rounds: int, workload: Workload) -> str:
+    """A row of the table, from so many epochs each."""
+    load_engine(workload)
+    modes = (False, True)
+    times = in_turn([epochs(workload, rounds + 1, jit_compile=m) for m in modes], rounds)
+    graph, xla = np.median(times, axis=0)
+    ratio = np.median(times[:, 0] / times[:, 1])
+    return f"| {workload} | {graph:.3f} s | {xla:.3f} s | {ratio:.2f} |"
 
 
 if __name__ == "__main__":

@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 import time
+from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from workloads import CLASSES, PIXELS, ROWS, Workload
 
 from mtrain.config.load import load_config
+from mtrain.engine.backend import load_tensorflow
+from mtrain.engine.threads import choose_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from mtrain.engine.network import Network
     from mtrain.records import Split
+
+
+def in_processes(function: Callable[[Any], Any], cases: Iterable[Any]) -> Iterator[Any]:
+    """`function` of every case, one after the other, each in a process of its own.
+
+    TensorFlow's threads hold for a whole process.
+    """
+    with get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        yield from pool.imap(function, cases)
+
+
+def load_engine(workload: Workload, classes: int = CLASSES) -> None:
+    """Load TensorFlow with as many threads as mtrain's command has for this workload on a CPU."""
+    load_tensorflow()
+    from mtrain.engine.device import choose_device
+
+    widths = (*workload.widths[:-1], classes)
+    choose_device("cpu", choose_threads(widths, workload.batch_size))
 
 
 def network_of(workload: Workload, classes: int = CLASSES) -> Network:

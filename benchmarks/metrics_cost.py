@@ -3,7 +3,8 @@
 Two engines train the same network from the same weights, in turn, an epoch each: one as it is, with
 the figures that a run has by default, and one that counts nothing, with `metrics: []`. Of each pair
 of epochs the ratio is taken; printed are its median and an interval that holds it with 95 %
-confidence. Run with nothing else running:
+confidence. Each network is a process of its own, with as many threads as mtrain's command has for
+it. Run with nothing else running:
 
     python benchmarks/metrics_cost.py [PAIRS]
 """
@@ -11,14 +12,13 @@ confidence. Run with nothing else running:
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import numpy as np
-from engine import epochs, in_turn
+from engine import epochs, in_processes, in_turn, load_engine
 from workloads import WORKLOADS
-
-from mtrain.engine.backend import load_tensorflow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,19 +32,24 @@ MEASURED = (
 def main() -> None:
     """Print a row a workload and number of classes."""
     pairs = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    load_tensorflow()
     print("| | classes | counting nothing | every class | cost, 95 % interval |")
     print("|---|---|---|---|---|")
-    for name, classes in MEASURED:
-        counting = epochs(WORKLOADS[name], pairs + 1, classes=classes)
-        times = in_turn([uncounted(name, pairs + 1, classes), counting], pairs)
-        nothing, everything = np.median(times, axis=0)
-        low, cost, high = median_interval(times[:, 1] / times[:, 0] - 1)
-        print(
-            f"| {name} {WORKLOADS[name]} | {classes:,} | {nothing:.3f} s | {everything:.3f} s "
-            f"| {cost:.1%} ({low:.1%} to {high:.1%}) |",
-            flush=True,
-        )
+    for line in in_processes(partial(measure, pairs), MEASURED):
+        print(line, flush=True)
+
+
+def measure(pairs: int, case: tuple[str, int]) -> str:
+    """A row of the table, from so many pairs of epochs."""
+    name, classes = case
+    load_engine(WORKLOADS[name], classes)
+    counting = epochs(WORKLOADS[name], pairs + 1, classes=classes)
+    times = in_turn([uncounted(name, pairs + 1, classes), counting], pairs)
+    nothing, everything = np.median(times, axis=0)
+    low, cost, high = median_interval(times[:, 1] / times[:, 0] - 1)
+    return (
+        f"| {name} {WORKLOADS[name]} | {classes:,} | {nothing:.3f} s | {everything:.3f} s "
+        f"| {cost:.1%} ({low:.1%} to {high:.1%}) |"
+    )
 
 
 def uncounted(name: str, count: int, classes: int) -> Iterator[float]:

@@ -2,7 +2,8 @@
 
     python benchmarks/scoring.py
 
-Images are random; of 1,000,000 rows those of 784 pixels take 0.8 GB. Run with nothing else running.
+Each network is a process of its own, with as many threads as mtrain's command has for it. Images are
+random; of 1,000,000 rows those of 784 pixels take 0.8 GB. Run with nothing else running.
 """
 
 from __future__ import annotations
@@ -11,10 +12,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from engine import network_of, random_images
+from engine import in_processes, load_engine, network_of, random_images
 from workloads import CLASSES, PIXELS, ROWS, WORKLOADS
 
-from mtrain.engine.backend import load_tensorflow
 from mtrain.metrics.report import make_report
 from mtrain.report.evaluation_charts import evaluation_charts
 
@@ -27,20 +27,26 @@ SIZES = (10_000, 100_000, 1_000_000)
 
 def main() -> None:
     """Print a row a workload and size."""
-    load_tensorflow()
     print("| | rows | predict | rows a second | forward pass in training | figures | charts |")
     print("|---|---|---|---|---|---|---|")
-    for name in ("W1", "W2b"):
-        network = network_of(WORKLOADS[name])
-        forward = forward_rate(network, WORKLOADS[name].batch_size)
-        for rows in SIZES:
-            seconds, predictions = predict(network, random_images(rows))
-            figures, charts = score(predictions)
-            print(
-                f"| {name} | {rows:,} | {seconds:.2f} s | {rows / seconds:,.0f} | {forward:,.0f} "
-                f"| {figures:.2f} s | {charts:.2f} s |",
-                flush=True,
-            )
+    for lines in in_processes(measure, ("W1", "W2b")):
+        print(*lines, sep="\n", flush=True)
+
+
+def measure(name: str) -> list[str]:
+    """A row of the table for each size of a workload's data."""
+    load_engine(WORKLOADS[name])
+    network = network_of(WORKLOADS[name])
+    forward = forward_rate(network, WORKLOADS[name].batch_size)
+    lines = []
+    for rows in SIZES:
+        seconds, predictions = predict(network, random_images(rows))
+        figures, charts = score(predictions)
+        lines.append(
+            f"| {name} | {rows:,} | {seconds:.2f} s | {rows / seconds:,.0f} | {forward:,.0f} "
+            f"| {figures:.2f} s | {charts:.2f} s |"
+        )
+    return lines
 
 
 def forward_rate(network: Network, batch_size: int) -> float:

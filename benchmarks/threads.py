@@ -7,17 +7,16 @@ Each training is a process of its own, the two in turn. Run with nothing else ru
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from dataclasses import replace
 
 import numpy as np
-from engine import epochs
-from processes import run
+from engine import epochs, in_processes
 from workloads import WORKLOADS, Workload
 
 from mtrain.engine.backend import load_tensorflow
+from mtrain.engine.threads import cpu_count
 
 EPOCHS = 6
 """The first compiles."""
@@ -37,9 +36,8 @@ def main() -> None:
     print("| | rows x weights | one thread | all threads | all / one |")
     print("|---|---|---|---|---|")
     for workload in sorted(SMALL, key=step_size):
-        times = np.array(
-            [[measure(workload, threads) for threads in (1, 0)] for _ in range(rounds)]
-        )
+        turns = [(workload, threads) for threads in (1, cpu_count())] * rounds
+        times = np.array(list(in_processes(measure, turns))).reshape(rounds, 2)
         one, every = np.median(times, axis=0)
         ratio = np.median(times[:, 1] / times[:, 0])
         size = f"{step_size(workload) / 1e6:.1f} million"
@@ -47,27 +45,17 @@ def main() -> None:
 
 
 def step_size(workload: Workload) -> int:
-    """By which `mtrain.engine.device.choose_threads` decides."""
+    """By which `mtrain.engine.threads.choose_threads` decides."""
     return workload.batch_size * sum(a * b for a, b in workload.kernels)
 
 
-def measure(workload: Workload, threads: int) -> float:
-    """Median seconds of the epochs after the first of a process; 0 `threads`: as many as CPUs."""
-    os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads or os.cpu_count())
-    training = json.dumps([workload.hidden, workload.optimizer, workload.batch_size])
-    _, lines = run([sys.executable, __file__, "--train", training])
-    return float(lines[-1])
-
-
-def train(hidden: list[int], optimizer: str, batch_size: int) -> None:
-    """Print what `measure` returns."""
+def measure(case: tuple[Workload, int]) -> float:
+    """Median seconds of the epochs after the first, with so many threads."""
+    workload, threads = case
+    os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
     load_tensorflow()
-    workload = Workload(tuple(hidden), optimizer, batch_size, target=1, per_class_target=1)
-    print(np.median(list(epochs(workload, EPOCHS))[1:]))
+    return float(np.median(list(epochs(workload, EPOCHS))[1:]))
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--train"]:
-        train(*json.loads(sys.argv[2]))
-    else:
-        main()
+    main()
