@@ -2,8 +2,8 @@
 
     python benchmarks/scoring.py
 
-Each network is a process of its own, with as many threads as mtrain's command has for it. Images are
-random; of 1,000,000 rows those of 784 pixels take 0.8 GB. Run with nothing else running.
+Each network is a process of its own, with as many threads as mtrain's command has for it. Images
+are random; of 1,000,000 rows those of 784 pixels take 0.8 GB. Run with nothing else running.
 """
 
 from __future__ import annotations

@@ -68,9 +68,9 @@ def train(
     what keeps it from becoming what an uninterrupted run would be, unless `allow_differences`.
     `download` lets data be fetched that is not on this machine. `observer` is told of everything as
     it happens; None: nobody is. In its `own_process`, in which nothing else is computed, a training
-    on the CPU has as few threads as serve it; TensorFlow has them for the whole process. Raises `MtrainError` for all that is wrong with the data, the device
-    or the disk, and `DivergedError` when the loss or a weight is no longer finite; what was learned
-    until then is saved.
+    on the CPU has as few threads as serve it; TensorFlow has them for the whole process. Raises
+    `MtrainError` for all that is wrong with the data, the device or the disk, and `DivergedError`
+    when the loss or a weight is no longer finite; what was learned until then is saved.
     """
     watched, observer = observer is not None, observer or Observer()
     with ExitStack() as held:

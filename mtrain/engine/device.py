@@ -54,8 +54,8 @@ def choose_device(wanted: str, threads: int | None = None) -> Device:
 
     An operation on the CPU may use so many `threads`; None: as many as there are CPUs, and where
     `TF_NUM_INTRAOP_THREADS` says how many, or TensorFlow is at work in this process already, as
-    many as it had. GPU memory is taken as it is needed. Raises `MtrainError` where `gpu` is wanted and none is,
-    `UsageError` for any other wish.
+    many as it had. GPU memory is taken as it is needed. Raises `MtrainError` where `gpu` is wanted
+    and none is, `UsageError` for any other wish.
     """
     if wanted not in {"auto", "cpu", "gpu"}:
         raise UsageError(f"--device: must be auto, cpu or gpu, got {wanted!r}")
