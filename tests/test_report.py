@@ -519,6 +519,19 @@ def test_curves_of_very_many_rows_are_drawn_as_fine_as_a_picture():
     assert distance.max() <= 1.001 / evaluation_charts.CELLS
 
 
+def test_a_threshold_chart_of_very_many_rows_is_drawn_as_fine_as_a_picture():
+    """The same, of recall over the threshold."""
+    predictions = predictions_of(2, rows=12_000)
+    report = make_report(predictions, names_of(2), split="test", checkpoint="epoch-0001")
+    x, y = evaluation_charts.draw_threshold(report).axes[0].get_lines()[1].get_data()
+    truths, scores = predictions.labels == 1, predictions.probabilities[:, 1]
+    _, recall, thresholds = sklearn_metrics.precision_recall_curve(truths, scores)
+
+    assert len(x) < 0.8 * len(thresholds)
+    distance = np.abs(thresholds[:, None] - x).clip(np.abs(recall[:-1, None] - y)).min(axis=1)
+    assert distance.max() <= 1.001 / evaluation_charts.CELLS
+
+
 def test_of_a_thousand_classes_the_worst_are_shown():
     """A hundred of the lowest F1, in class order, in the table and as bars."""
     predictions = predictions_of(1000, rows=4000)
