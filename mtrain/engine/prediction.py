@@ -20,8 +20,9 @@ ROWS_A_CALL = 2048
 to the last bit because both come through here in the same pieces. Larger ones gain little, and take
 more memory."""
 
-MOST_AT_ONCE = 8
-"""Each piece under way takes memory."""
+PIECES_AT_ONCE = 8
+"""Where an operation has not all CPUs: more than there are CPUs, so that none waits while Python
+hands over the next piece. Each piece under way takes memory."""
 
 
 class Predictor:
@@ -54,11 +55,9 @@ class Predictor:
                 loss, probabilities = forward(*inputs)
             return float(loss) * len(probabilities), probabilities.numpy()
 
-        # Where an operation has one thread, other pieces go beside it: no CPU is idle.
-        at_once = min(MOST_AT_ONCE, max(1, cpu_count() // thread_count()))
+        at_once = PIECES_AT_ONCE if thread_count() < cpu_count() else 1
         with ThreadPoolExecutor(at_once) as pool:
-            each = pool.map if at_once > 1 else map
-            pieces = list(each(piece, range(0, len(split), ROWS_A_CALL)))
+            pieces = list(pool.map(piece, range(0, len(split), ROWS_A_CALL)))
         probabilities = np.concatenate([some for _, some in pieces])
         return Predictions(
             labels=split.labels.astype(np.int64),
