@@ -38,23 +38,29 @@ def load_engine(workload: Workload, classes: int = CLASSES) -> None:
     choose_device("cpu", choose_threads(widths, workload.batch_size))
 
 
-def network_of(workload: Workload, classes: int = CLASSES) -> Network:
-    """Its network, untrained."""
+def network_of(
+    workload: Workload, classes: int = CLASSES, dropout: tuple[float, Any] | None = None
+) -> Network:
+    """Its network, untrained; with `dropout` of this rate and kind of layer."""
+    import keras
+
     from mtrain.engine.network import make_network
     from mtrain.model import build_loss, build_model
 
-    config = load_config({"model": {"hidden": list(workload.hidden)}}, {})
-    model = build_model(config.model, PIXELS, classes, seed=0)
+    rate, layer = dropout or (0.0, keras.layers.Dropout)
+    config = load_config({"model": {"hidden": list(workload.hidden), "dropout": rate}}, {})
+    model = build_model(config.model, PIXELS, classes, 0, layer)
     return make_network(model, build_loss(config.loss, classes), classes, divisor=255.0)
 
 
-def epochs(
+def epoch_seconds(
     workload: Workload,
     count: int,
     *,
     classes: int = CLASSES,
     jit_compile: bool = True,
     metrics: list[str] | None = None,
+    dropout: tuple[float, Any] | None = None,
 ) -> Iterator[float]:
     """Seconds of one epoch of random images after the other, with its figures: those of `metrics`.
 
@@ -68,7 +74,7 @@ def epochs(
     settings: dict[str, Any] = {"optimizer": workload.optimizer}
     config = load_config(settings if metrics is None else settings | {"metrics": metrics}, {})
     trainer = Trainer(
-        network_of(workload, classes),
+        network_of(workload, classes, dropout),
         build_optimizer(config.optimizer),
         random_images(ROWS, classes),
         None,
@@ -95,16 +101,15 @@ def random_images(rows: int, classes: int = CLASSES) -> Split:
     return Split(features, labels, np.arange(rows))
 
 
-def in_turn(contestants: list[Iterator[float]], rounds: int) -> Any:
-    """Seconds of `rounds` epochs of each, after the first; shape (`rounds`, contestants).
+def in_turn(contestants: list[Iterator[float]], rounds: int) -> tuple[list[float], Any]:
+    """Seconds of the first epoch of each, which compiles, and of `rounds` more.
 
-    Who goes first takes turns, too.
+    These of shape (`rounds`, contestants). Who goes first takes turns, too.
     """
-    for contestant in contestants:
-        next(contestant)  # compiles
+    first = [next(contestant) for contestant in contestants]
     order = list(range(len(contestants)))
     times = np.empty((rounds, len(contestants)))
     for number in range(rounds):
         for k in order if number % 2 else reversed(order):
             times[number, k] = next(contestants[k])
-    return times
+    return first, times

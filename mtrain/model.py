@@ -17,11 +17,18 @@ if TYPE_CHECKING:
     from mtrain.config.schema import LossConfig, ModelConfig
 
 
-def build_model(config: ModelConfig, n_features: int, n_classes: int, seed: int) -> keras.Model:
+def build_model(
+    config: ModelConfig,
+    n_features: int,
+    n_classes: int,
+    seed: int,
+    dropout: type[keras.layers.Dropout] = keras.layers.Dropout,
+) -> keras.Model:
     """A multilayer perceptron from (N, `n_features`) to class probabilities.
 
     Two classes have one sigmoid output, (N, 1): the probability of class 1; more have a softmax,
-    (N, `n_classes`). `seed` draws the initial weights and dropout, layer by layer.
+    (N, `n_classes`). `seed` draws the initial weights and dropout, layer by layer; `dropout` is the
+    kind of that layer.
     """
     seeds = _layer_seeds(seed)
     layers: list[keras.layers.Layer] = [keras.Input((n_features,), name="input")]
@@ -38,9 +45,7 @@ def build_model(config: ModelConfig, n_features: int, n_classes: int, seed: int)
                 _dense(units, config.activation, config.l2, next(seeds), f"hidden_{number}")
             )
         if config.dropout:
-            layers.append(
-                keras.layers.Dropout(config.dropout, seed=next(seeds), name=f"dropout_{number}")
-            )
+            layers.append(dropout(config.dropout, seed=next(seeds), name=f"dropout_{number}"))
     units, activation = (1, "sigmoid") if n_classes == 2 else (n_classes, "softmax")
     layers.append(_dense(units, activation, config.l2, next(seeds), "output"))
     return keras.Sequential(layers, name="mlp")

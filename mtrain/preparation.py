@@ -85,7 +85,7 @@ def find_place(
     return Place(out, None, None)
 
 
-def find_circumstances(
+def choose_environment(
     config: Config,
     classes: tuple[str, ...],
     data: dict[str, str],
@@ -191,13 +191,15 @@ def _device_facts(
 
 
 def _make_trainer(config: Config, dataset: Dataset, *, jit_compile: bool) -> Trainer:
+    from mtrain.engine.dropout import dropout_layer
     from mtrain.engine.network import make_network
     from mtrain.engine.training import Trainer
     from mtrain.model import build_loss, build_model, build_optimizer, build_schedule
 
     n_classes = len(dataset.classes)
     encoding = dataset.encoding
-    model = build_model(config.model, encoding.n_features, n_classes, config.seed)
+    dropout = dropout_layer(jit_compile)
+    model = build_model(config.model, encoding.n_features, n_classes, config.seed, dropout)
     network = make_network(model, build_loss(config.loss, n_classes), n_classes, encoding.divisor)
     return Trainer(
         network,

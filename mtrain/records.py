@@ -20,6 +20,9 @@ Arrays = dict[str, NDArray[Any]]
 Shapes = dict[str, tuple[str, tuple[int, ...]]]
 """Of arrays by name: the name of the type, and the shape."""
 
+MOST_THREADS = 1024
+"""Of one operation on the CPU; whoever asks for more is mistaken."""
+
 
 @dataclass(frozen=True, eq=False)
 class Split:

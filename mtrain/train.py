@@ -14,7 +14,7 @@ from mtrain.metrics.epoch import epoch_figures
 from mtrain.metrics.monitor import Course
 from mtrain.observer import Observer
 from mtrain.plot import draw
-from mtrain.preparation import find_circumstances, find_place, prepare
+from mtrain.preparation import choose_environment, find_place, prepare
 from mtrain.records import Progress
 from mtrain.run.evaluation import METRICS
 from mtrain.run.files import read_json
@@ -91,7 +91,7 @@ def train(
             observer.prepare()
             data = {"sha256": dataset.sha256, "source": dataset.source}
             threads = _choose_threads(config, dataset) if own_process else None
-            environment = find_circumstances(
+            environment = choose_environment(
                 config, dataset.classes, data, device, threads, place, held
             )
             prepared = prepare(config, dataset, environment, place, held)
@@ -123,7 +123,7 @@ def train(
 
 def _choose_threads(config: Config, dataset: Dataset) -> int:
     widths = (dataset.encoding.n_features, *config.model.hidden, len(dataset.classes))
-    return choose_threads(widths, config.training.batch_size)
+    return choose_threads(widths, min(config.training.batch_size, len(dataset.train)))
 
 
 def _train(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import keras
@@ -11,12 +12,19 @@ from numpy.testing import assert_array_equal
 
 from mtrain.config.load import load_config
 from mtrain.data import load_dataset
-from mtrain.engine.device import Device, choose_compilation, choose_device
+from mtrain.engine.device import (
+    Device,
+    choose_compilation,
+    choose_device,
+    leaves_cpus_idle,
+    thread_count,
+)
+from mtrain.engine.dropout import XlaDropout, dropout_layer
 from mtrain.engine.network import make_network
 from mtrain.engine.prediction import ROWS_A_CALL, Predictor
 from mtrain.engine.threads import choose_threads
 from mtrain.engine.training import Trainer
-from mtrain.errors import DivergedError, MtrainError
+from mtrain.errors import DivergedError, MtrainError, UsageError
 from mtrain.metrics.scores import top_k_hits
 from mtrain.model import (
     build_loss,
@@ -75,7 +83,8 @@ def make_trainer(
     split, *, settings=None, divisor=255.0, val=None, seed=1, classes=CLASSES, **options
 ):
     config = load_config(settings or {}, {})
-    model = build_model(config.model, split.features.shape[1], classes, seed)
+    dropout = dropout_layer(options.get("jit_compile", False))
+    model = build_model(config.model, split.features.shape[1], classes, seed, dropout)
     network = make_network(model, build_loss(config.loss, classes), classes, divisor)
     options = {"epochs": 2, "batch_size": 32, "seed": seed} | options
     schedule = build_schedule(config.optimizer)
@@ -413,13 +422,13 @@ def test_predictions_do_not_depend_on_how_many_rows_follow():
 
 
 def test_predictions_do_not_depend_on_how_many_pieces_are_under_way(monkeypatch):
-    """One after the other, or four at once: each row has its own, and the loss is the same."""
+    """One after the other, or all at once: each row has its own, and the loss is the same."""
     split = random_split(rows=5 * ROWS_A_CALL + 52, features=40)
     predictor = Predictor(make_trainer(split)._network, split.features.dtype)
     monkeypatch.setattr("mtrain.engine.prediction.cpu_count", lambda: 4)
     found = []
-    for threads in (4, 1):
-        monkeypatch.setattr("mtrain.engine.prediction.thread_count", lambda n=threads: n)
+    for idle in (False, True):
+        monkeypatch.setattr("mtrain.engine.prediction.leaves_cpus_idle", lambda idle=idle: idle)
         found.append(predictor.predict(split))
 
     assert_array_equal(found[0].probabilities, found[1].probabilities)
@@ -583,6 +592,27 @@ def test_dropout_and_initial_weights_come_from_the_seed():
     assert_array_equal(first, build_model(config.model, 784, 10, 5).layers[0].kernel.numpy())
 
 
+@pytest.mark.parametrize("rate", [0.2, 0.5])
+def test_dropout_under_xla_drops_as_many_and_scales_the_rest(rate):
+    """Of 64 units over 1,000 rows, in every step others; no unit and no row is spared."""
+    layer = XlaDropout(rate, seed=3)
+    ones = tf.ones((1000, 64))
+    compiled = tf.function(lambda: layer(ones, training=True), jit_compile=True, autograph=False)
+    first, second = compiled().numpy(), compiled().numpy()
+
+    assert_array_equal(layer(ones, training=False), ones)
+    for mask in (first, second):
+        assert set(np.unique(mask)) == {0, np.float32(1) / np.float32(1 - rate)}
+        spread = np.sqrt(rate * (1 - rate) / mask.size)
+        assert np.mean(mask == 0) == pytest.approx(rate, abs=5 * spread)
+        for axis in (0, 1):
+            dropped = (mask == 0).mean(axis=axis)
+            expected = rate * (1 - rate) / mask.shape[axis]
+            assert dropped.var() == pytest.approx(expected, rel=0.8)
+    both = np.mean((first == 0) & (second == 0))
+    assert both == pytest.approx(rate**2, abs=0.01)
+
+
 def test_compilation_is_chosen_by_rule():
     """As asked; else by batch size and device alone."""
     cpu, gpu = Device("cpu", "CPU", ""), Device("gpu", "GPU", "")
@@ -604,6 +634,26 @@ def test_threads_are_chosen_by_rule(monkeypatch):
     assert choose_threads((784, 30, 10), 32) == 1
     assert choose_threads((784, 30, 10), 1200) == 64
     assert choose_threads((784, 500, 500, 10), 32) == 64
+
+
+@pytest.mark.parametrize("asked", ["-1", "2.5", "nonsense", " ", "99999999999", "1025"])
+def test_threads_that_tensorflow_cannot_have_are_refused(monkeypatch, asked):
+    """It would abort, hang or ignore them; 0 and nothing are its own ways to say all CPUs."""
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", asked)
+    message = f"TF_NUM_INTRAOP_THREADS: must be a number of threads up to 1,024, got {asked!r}"
+    with pytest.raises(UsageError, match=f"^{re.escape(message)}$"):
+        choose_device("cpu", 1)
+
+
+def test_a_limit_on_threads_is_a_wish_to_leave_cpus_to_others(monkeypatch):
+    """Predictions fill them where the rule chose one thread for an operation, and only there."""
+    threading = "mtrain.engine.device.tf.config.threading.get_intra_op_parallelism_threads"
+    monkeypatch.setattr("mtrain.engine.device.cpu_count", lambda: 4)
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "1")
+    for ours, idle, threads in ((0, False, 1), (1, True, 1), (4, False, 4)):
+        monkeypatch.setattr(threading, lambda ours=ours: ours)
+        assert leaves_cpus_idle() == idle
+        assert thread_count() == threads
 
 
 @pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="there is a GPU")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from mtrain.engine.threads import cpu_count
+from mtrain.engine.threads import cpu_count, threads_asked
 from mtrain.errors import MtrainError, UsageError
 
 if TYPE_CHECKING:
@@ -55,10 +54,11 @@ def choose_device(wanted: str, threads: int | None = None) -> Device:
     An operation on the CPU may use so many `threads`; None: as many as there are CPUs, and where
     `TF_NUM_INTRAOP_THREADS` says how many, or TensorFlow is at work in this process already, as
     many as it had. GPU memory is taken as it is needed. Raises `MtrainError` where `gpu` is wanted
-    and none is, `UsageError` for any other wish.
+    and none is, `UsageError` for any other wish, of threads too.
     """
     if wanted not in {"auto", "cpu", "gpu"}:
         raise UsageError(f"--device: must be auto, cpu or gpu, got {wanted!r}")
+    threads_asked()  # before TensorFlow looks
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         # On the CPU, too: TensorFlow would take all the memory of a GPU that it does not use. And
@@ -83,11 +83,16 @@ def choose_device(wanted: str, threads: int | None = None) -> Device:
 
 def thread_count() -> int:
     """Threads that one operation may use on the CPU."""
-    if threads := tf.config.threading.get_intra_op_parallelism_threads():
-        return int(threads)
-    if (threads := os.environ.get("TF_NUM_INTRAOP_THREADS", "")).isdigit() and int(threads):
-        return int(threads)
-    return cpu_count()
+    threads = tf.config.threading.get_intra_op_parallelism_threads()
+    return int(threads) or threads_asked() or cpu_count()
+
+
+def leaves_cpus_idle() -> bool:
+    """Whether one operation has fewer threads than there are CPUs, by choice of this program.
+
+    `TF_NUM_INTRAOP_THREADS` is a wish to leave them to others.
+    """
+    return bool(0 < tf.config.threading.get_intra_op_parallelism_threads() < cpu_count())
 
 
 def choose_compilation(config: Config, device: Device) -> str:
@@ -104,7 +109,7 @@ def choose_compilation(config: Config, device: Device) -> str:
 
 
 def _cpu(reason: str, threads: int | None) -> Device:
-    if threads is not None and "TF_NUM_INTRAOP_THREADS" not in os.environ:
+    if threads is not None and threads_asked() is None:
         with suppress(RuntimeError):  # TensorFlow is at work already
             tf.config.threading.set_intra_op_parallelism_threads(threads)
     threads = thread_count()

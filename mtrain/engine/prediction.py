@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from mtrain.engine.device import thread_count
+from mtrain.engine.device import leaves_cpus_idle
 from mtrain.engine.threads import cpu_count
 from mtrain.records import Floats, Predictions, Split
 
@@ -20,9 +20,9 @@ ROWS_A_CALL = 2048
 to the last bit because both come through here in the same pieces. Larger ones gain little, and take
 more memory."""
 
-PIECES_AT_ONCE = 8
-"""Where an operation has not all CPUs: more than there are CPUs, so that none waits while Python
-hands over the next piece. Each piece under way takes memory."""
+PIECES_A_CPU = 4
+"""Under way at once where an operation has one thread; more than one, so that no CPU waits while
+Python hands over the next piece."""
 
 
 class Predictor:
@@ -55,9 +55,12 @@ class Predictor:
                 loss, probabilities = forward(*inputs)
             return float(loss) * len(probabilities), probabilities.numpy()
 
-        at_once = PIECES_AT_ONCE if thread_count() < cpu_count() else 1
-        with ThreadPoolExecutor(at_once) as pool:
-            pieces = list(pool.map(piece, range(0, len(split), ROWS_A_CALL)))
+        starts = range(0, len(split), ROWS_A_CALL)
+        if leaves_cpus_idle():
+            with ThreadPoolExecutor(PIECES_A_CPU * cpu_count()) as pool:
+                pieces = list(pool.map(piece, starts))
+        else:
+            pieces = [piece(start) for start in starts]
         probabilities = np.concatenate([some for _, some in pieces])
         return Predictions(
             labels=split.labels.astype(np.int64),

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from itertools import pairwise
+
+from mtrain.errors import UsageError
+from mtrain.records import MOST_THREADS
+
+VARIABLE = "TF_NUM_INTRAOP_THREADS"
+"""Of the environment, TensorFlow's own."""
 
 SMALL_STEP = 2**21
 """Rows of a batch times weights of the network: below it, a second thread costs a step more than it
@@ -13,11 +20,27 @@ takes off it (`benchmarks/threads.py`)."""
 def choose_threads(widths: tuple[int, ...], batch_size: int) -> int:
     """Threads of one operation: one, or as many as there are CPUs.
 
-    `widths` are those of all layers, input and output too. By a rule and no race, so that the same
-    network has the same on the same machine.
+    By a rule and no race, so that the same network has the same on the same machine.
     """
-    weights = sum(a * b for a, b in pairwise(widths))
-    return 1 if batch_size * weights < SMALL_STEP else cpu_count()
+    return 1 if step_size(widths, batch_size) < SMALL_STEP else cpu_count()
+
+
+def step_size(widths: tuple[int, ...], batch_size: int) -> int:
+    """Rows times weights of a step; `widths` are those of all layers, input and output too."""
+    return batch_size * sum(a * b for a, b in pairwise(widths))
+
+
+def threads_asked() -> int | None:
+    """What `TF_NUM_INTRAOP_THREADS` says, where it is set; 0 stands for all CPUs.
+
+    Raises `UsageError` for anything else, at which TensorFlow would abort, hang or shrug.
+    """
+    if not (value := os.environ.get(VARIABLE)):
+        return None
+    if not re.fullmatch("[0-9]{1,4}", value) or int(value) > MOST_THREADS:
+        problem = f"must be a number of threads up to {MOST_THREADS:,}, got {value!r:.40}"
+        raise UsageError(f"{VARIABLE}: {problem}")
+    return int(value) or cpu_count()
 
 
 def cpu_count() -> int:

@@ -13,6 +13,7 @@ from mtrain.config.dataset import class_names
 from mtrain.config.load import load_config
 from mtrain.config.sources import TableConfig
 from mtrain.errors import MtrainError, UsageError
+from mtrain.records import MOST_THREADS
 from mtrain.run.arrays import npz_bytes, read_arrays
 from mtrain.run.encoding import encoding_as_json, encoding_from_json
 from mtrain.run.files import (
@@ -47,8 +48,6 @@ GROUPS = ("model/", "optimizer/", "counts/")
 
 MOST_PER_PARAMETER = 4 * 5
 """Bytes: the float32 itself, and what the most elaborate optimizer remembers of it."""
-
-MOST_THREADS = 1024
 
 
 @dataclass(frozen=True, eq=False)

@@ -41,7 +41,7 @@ def describe_environment(**facts: Any) -> dict[str, Any]:
         "machine": platform.machine(),
         "processor": processor(),
         "flags": {name: os.environ.get(name) for name in FLAGS},
-        "git_commit": _git_commit(),
+        "git_commit": git_commit(),
         **facts,
     }
 
@@ -80,7 +80,7 @@ def processor() -> str:
     return " ".join([facts.get("model name", platform.processor()), *vector])
 
 
-def _git_commit() -> str | None:
+def git_commit() -> str | None:
     """The commit checked out in the current directory; None outside a checkout."""
     try:
         found = subprocess.run(
