@@ -7,7 +7,7 @@ BENCH := benchmarks/.venv
 RESULTS := benchmarks/results
 # A folder with Fashion-MNIST's four IDX files; without it they are found, or downloaded.
 FASHION_MNIST ?=
-COMPARE = $(BENCH)/bin/python benchmarks/compare.py $(if $(FASHION_MNIST),--data $(FASHION_MNIST))
+COMPARE = $(BENCH)/bin/python benchmarks/compare.py $(if $(FASHION_MNIST),--data "$(FASHION_MNIST)")
 
 .PHONY: help setup demo test lint types docs crashtest bench bench-quick check clean
 
@@ -48,17 +48,18 @@ $(BENCH)/.made: pyproject.toml constraints.txt benchmarks/requirements.txt
 		--constraint constraints.txt --requirement benchmarks/requirements.txt --editable .
 	touch $@
 
-bench: $(BENCH)/.made ## Measure against all peers, which takes two hours; with nothing else running.
+# Only what compares needs the peers: where JAX is installed, TensorFlow imports it, too.
+bench: setup $(BENCH)/.made ## Measure all, against all peers, which takes three hours; with nothing else running.
 	$(COMPARE) $(RESULTS)/compare.json
 	$(BENCH)/bin/python benchmarks/page.py $(RESULTS)/compare.json docs
-	$(BENCH)/bin/python benchmarks/compilation.py
-	$(BENCH)/bin/python benchmarks/threads.py
-	$(BENCH)/bin/python benchmarks/metrics_cost.py
-	$(BENCH)/bin/python benchmarks/scoring.py
-	$(BENCH)/bin/python benchmarks/startup.py 10 $(FASHION_MNIST)
-	$(BENCH)/bin/python benchmarks/saving.py $(FASHION_MNIST)
-	$(BENCH)/bin/python benchmarks/reading.py
-	$(BENCH)/bin/python benchmarks/tables.py
+	$(BIN)/python benchmarks/compilation.py
+	$(BIN)/python benchmarks/threads.py
+	$(BIN)/python benchmarks/metrics_cost.py
+	$(BIN)/python benchmarks/scoring.py
+	$(BIN)/python benchmarks/startup.py 10 $(if $(FASHION_MNIST),"$(FASHION_MNIST)")
+	$(BIN)/python benchmarks/saving.py $(if $(FASHION_MNIST),"$(FASHION_MNIST)")
+	$(BIN)/python benchmarks/reading.py
+	$(BIN)/python benchmarks/tables.py
 
 bench-quick: $(BENCH)/.made ## Measure three workloads, in some minutes; the page is in benchmarks/results.
 	$(COMPARE) $(RESULTS)/quick.json --rounds 1 --workloads W1,W2A,W2B --short

@@ -3,7 +3,7 @@
     python benchmarks/cell.py PEER WORKLOAD EPOCHS SEED FOLDER
 
 PEER is a module of `peers` and a function in it, as in `keras_fit.accuracy`; FOLDER holds the four
-gzipped IDX files of Fashion-MNIST.
+IDX files of Fashion-MNIST.
 """
 
 from __future__ import annotations

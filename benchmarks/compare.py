@@ -22,6 +22,7 @@ from processes import MTRAIN, Cell
 from workloads import WORKLOADS
 
 from mtrain.data.mnist import read_mnist
+from mtrain.run.environment import git_commit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,9 +48,10 @@ WHOLE = ("W1", (1, 5, 20))
 def main() -> None:
     """Measure what RESULTS lacks."""
     arguments = _arguments()
-    folder = arguments.data or read_mnist("fashion_mnist", None, progress=True, download=True).where
+    found = arguments.data or read_mnist("fashion_mnist", None, progress=True, download=True).where
+    folder = str(Path(found).resolve())
     path: Path = arguments.results
-    results: dict[str, Any] = {"machine": machine.describe()}
+    results: dict[str, Any] = {"machine": machine.describe(), "commit": git_commit()}
     if path.exists():
         results = json.loads(path.read_text())
     if results["machine"] != machine.describe():

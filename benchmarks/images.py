@@ -1,4 +1,4 @@
-"""Fashion-MNIST as its peers read it: four gzipped IDX files."""
+"""Fashion-MNIST as its peers read it: four IDX files, gzipped or not."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ class Images:
 
 def read_images(folder: str, split: str) -> Images:
     """`train` or `t10k`."""
-    pixels = _read(Path(folder, f"{split}-images-idx3-ubyte.gz"), header=16).reshape(-1, 784)
-    labels = _read(Path(folder, f"{split}-labels-idx1-ubyte.gz"), header=8)
+    pixels = _read(Path(folder, f"{split}-images-idx3-ubyte"), header=16).reshape(-1, 784)
+    labels = _read(Path(folder, f"{split}-labels-idx1-ubyte"), header=8)
     return Images(pixels / np.float32(255), labels.astype(np.int32))
 
 
 def _read(path: Path, header: int) -> Array:
-    with gzip.open(path) as file:
-        return np.frombuffer(file.read(), np.uint8, offset=header)
+    packed = path.with_name(f"{path.name}.gz")
+    content = gzip.decompress(packed.read_bytes()) if packed.exists() else path.read_bytes()
+    return np.frombuffer(content, np.uint8, offset=header)

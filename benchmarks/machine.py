@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from mtrain.run.environment import package_version, processor
+from mtrain.engine.threads import cpu_count
+from mtrain.run.environment import FLAGS, package_version, processor
 
 PACKAGES = (
     "mtrain",
@@ -29,7 +30,7 @@ PACKAGES = (
 
 SIDE = 4096
 
-SHOWING = ("results.py", "page.py")
+SHOWING = ("results.py", "page.py", "chart.py")
 """What is not measured and does not measure."""
 
 
@@ -37,11 +38,12 @@ def describe() -> dict[str, Any]:
     """Of this machine and environment: all that a figure may depend on."""
     return {
         "processor": processor(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": cpu_count(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
         "system": platform.platform(),
         "python": platform.python_version(),
         "code": _code(),
+        "flags": {name: os.environ[name] for name in FLAGS if name in os.environ},
         "versions": {package: package_version(package) for package in PACKAGES},
     }
 

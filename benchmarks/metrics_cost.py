@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import numpy as np
-from engine import epochs, in_processes, in_turn, load_engine
+from engine import epoch_seconds, in_processes, in_turn, load_engine
 from workloads import WORKLOADS
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ def measure(pairs: int, case: tuple[str, int]) -> str:
     """A row of the table, from so many pairs of epochs."""
     name, classes = case
     load_engine(WORKLOADS[name], classes)
-    counting = epochs(WORKLOADS[name], pairs + 1, classes=classes)
-    times = in_turn([uncounted(name, pairs + 1, classes), counting], pairs)
+    counting = epoch_seconds(WORKLOADS[name], pairs + 1, classes=classes)
+    _, times = in_turn([uncounted(name, pairs + 1, classes), counting], pairs)
     nothing, everything = np.median(times, axis=0)
     low, cost, high = median_interval(times[:, 1] / times[:, 0] - 1)
     return (
@@ -60,14 +60,14 @@ def uncounted(name: str, count: int, classes: int) -> Iterator[float]:
     from mtrain.engine.steps import Carried, CompiledSteps
 
     class Uncounted(CompiledSteps):
-        def nothing_yet(self) -> Carried:
-            loss, _, hits = super().nothing_yet()
+        def initial_sums(self) -> Carried:
+            loss, _, hits = super().initial_sums()
             return loss, tf.zeros((1, 1), tf.int32), hits
 
         def _counted(self, confusion: Any, labels: Any, _outputs: Any) -> Any:
             return confusion + labels.shape[0]
 
-    contestant = epochs(WORKLOADS[name], count, classes=classes, metrics=[])
+    contestant = epoch_seconds(WORKLOADS[name], count, classes=classes, metrics=[])
     with mock.patch.object(training, "CompiledSteps", Uncounted):
         first = next(contestant)  # builds the engine
     yield first

@@ -43,7 +43,8 @@ class Cell:
             return self._measure_mtrain(folder)
         arguments = [self.peer, self.workload, str(self.epochs), str(self.round), folder]
         figures, lines = run([sys.executable, str(HERE / "cell.py"), *arguments], BEGIN)
-        return {**figures, **json.loads(lines[-1])}
+        printed = next(line for line in reversed(lines) if line.startswith("{"))
+        return {**figures, **json.loads(printed)}  # a library's warning may stand behind it
 
     def _measure_mtrain(self, folder: str) -> dict[str, Any]:
         workload = WORKLOADS[self.workload]
@@ -81,7 +82,7 @@ def run(
 
     Raises `SystemExit` where the process's status is not among `exits`.
     """
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"}
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "KERAS_BACKEND": "tensorflow"}
     began = time.perf_counter()
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
@@ -98,4 +99,5 @@ def run(
     process.returncode = os.waitstatus_to_exitcode(status)  # reaped here, for what it used
     if process.returncode not in exits:
         raise SystemExit(f"{' '.join(command)}\n{''.join(lines[-20:])}")
-    return {"startup": startup, "wall": wall, "peak_bytes": usage.ru_maxrss * 1024}, lines
+    unit = 1 if sys.platform == "darwin" else 1024
+    return {"startup": startup, "wall": wall, "peak_bytes": usage.ru_maxrss * unit}, lines

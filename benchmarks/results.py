@@ -36,7 +36,10 @@ class Results:
         self.rounds = min(len(self._cells(name, MTRAIN, EPOCHS)) for name in self.workloads)
 
     def figures(self, key: str, workload: str, peer: str, epochs: int = EPOCHS) -> list[float]:
-        """One figure of each process: a key of `Cell.measure`, `first` or `later` (its median)."""
+        """One figure of each process: a key of `Cell.measure`, or of its epochs one.
+
+        `first`; of those after it `later`, their median, and `fastest`.
+        """
         return [_figure(cell, key) for cell in self._cells(workload, peer, epochs)]
 
     def median(self, key: str, workload: str, peer: str, epochs: int = EPOCHS) -> float | None:
@@ -51,6 +54,11 @@ class Results:
             for p in (peer, MTRAIN)
         )
         return Ratio(tuple(theirs[number] / ours[number] for number in theirs if number in ours))
+
+    def ratio_of_fastest(self, workload: str, peer: str) -> float:
+        """The same of the fastest epoch of each, which other work on the machine slowed least."""
+        theirs, ours = (min(self.figures("fastest", workload, p)) for p in (peer, MTRAIN))
+        return theirs / ours
 
     def fastest(self, workload: str) -> str:
         """The fastest peer at this workload."""
@@ -68,4 +76,6 @@ def _figure(cell: dict[str, Any], key: str) -> float:
         return float(cell["seconds"][0])
     if key == "later":
         return float(statistics.median(cell["seconds"][1:]))
+    if key == "fastest":
+        return float(min(cell["seconds"][1:]))
     return float(cell[key])

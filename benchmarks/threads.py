@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import replace
+from operator import itemgetter
 
 import numpy as np
-from engine import epochs, in_processes
+from engine import epoch_seconds, in_processes
 from workloads import WORKLOADS, Workload
 
 from mtrain.engine.backend import load_tensorflow
-from mtrain.engine.threads import cpu_count
+from mtrain.engine.threads import cpu_count, step_size
 
 EPOCHS = 6
 """The first compiles."""
@@ -35,18 +36,14 @@ def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     print("| | rows x weights | one thread | all threads | all / one |")
     print("|---|---|---|---|---|")
-    for workload in sorted(SMALL, key=step_size):
+    sizes = {workload: step_size(workload.widths, workload.batch_size) for workload in SMALL}
+    for workload, size in sorted(sizes.items(), key=itemgetter(1)):
         turns = [(workload, threads) for threads in (1, cpu_count())] * rounds
         times = np.array(list(in_processes(measure, turns))).reshape(rounds, 2)
         one, every = np.median(times, axis=0)
         ratio = np.median(times[:, 1] / times[:, 0])
-        size = f"{step_size(workload) / 1e6:.1f} million"
-        print(f"| {workload} | {size} | {one:.3f} s | {every:.3f} s | {ratio:.2f} |", flush=True)
-
-
-def step_size(workload: Workload) -> int:
-    """By which `mtrain.engine.threads.choose_threads` decides."""
-    return workload.batch_size * sum(a * b for a, b in workload.kernels)
+        cells = f"{size / 1e6:.1f} million | {one:.3f} s | {every:.3f} s | {ratio:.2f}"
+        print(f"| {workload} | {cells} |", flush=True)
 
 
 def measure(case: tuple[Workload, int]) -> float:
@@ -54,7 +51,7 @@ def measure(case: tuple[Workload, int]) -> float:
     workload, threads = case
     os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
     load_tensorflow()
-    return float(np.median(list(epochs(workload, EPOCHS))[1:]))
+    return float(np.median(list(epoch_seconds(workload, EPOCHS))[1:]))
 
 
 if __name__ == "__main__":

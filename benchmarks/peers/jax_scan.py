@@ -66,9 +66,11 @@ def scan(workload: Workload, train: Images, seed: int) -> Training:
 
 def _weights(workload: Workload, key: Any) -> list[Any]:
     glorot = jax.nn.initializers.glorot_uniform()
-    shapes = list(zip(workload.widths, workload.widths[1:], strict=False))
-    keys = jax.random.split(key, len(shapes))
-    return [(glorot(k, shape), jnp.zeros(shape[1])) for k, shape in zip(keys, shapes, strict=True)]
+    keys = jax.random.split(key, len(workload.kernels))
+    return [
+        (glorot(k, shape), jnp.zeros(shape[1]))
+        for k, shape in zip(keys, workload.kernels, strict=True)
+    ]
 
 
 def _outputs(weights: Any, features: Any) -> Any:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from workloads import CLASSES, PIXELS, Workload
 
 from peers import Training, timed
 
 if TYPE_CHECKING:
     from images import Array, Images
+    from workloads import Workload
 
 
 def loop(workload: Workload, train: Images, seed: int) -> Training:
@@ -49,12 +49,8 @@ def loop(workload: Workload, train: Images, seed: int) -> Training:
 
 
 def _network(workload: Workload) -> nn.Sequential:
-    model = nn.Sequential()
-    inputs = PIXELS
-    for units in workload.hidden:
-        model.extend([nn.Linear(inputs, units), nn.ReLU()])
-        inputs = units
-    model.append(nn.Linear(inputs, CLASSES))
+    layers = [layer for kernel in workload.kernels for layer in (nn.Linear(*kernel), nn.ReLU())]
+    model = nn.Sequential(*layers[:-1])
     for name, parameter in model.named_parameters():
         if name.endswith("weight"):
             nn.init.xavier_uniform_(parameter)

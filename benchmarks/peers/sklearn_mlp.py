@@ -25,7 +25,7 @@ def partial_fit(workload: Workload, train: Images, seed: int) -> Training:
         momentum=0,
         nesterovs_momentum=False,
         epsilon=1e-7,
-        random_state=seed,
+        random_state=np.random.RandomState(seed),  # an int would repeat the same order each epoch
     )
 
     def epoch() -> tuple[float, float]:

@@ -60,7 +60,7 @@ class CompiledSteps:
         """Of the absolute values of all features that it trains on."""
         return float(np.abs(self._features.numpy()).max())
 
-    def nothing_yet(self) -> Carried:
+    def initial_sums(self) -> Carried:
         """What is carried into the first step of an epoch."""
         k = self._network.n_classes
         return tf.zeros((), tf.float64), tf.zeros((k, k), tf.int32), tf.zeros((), tf.int32)

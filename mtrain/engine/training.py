@@ -82,7 +82,7 @@ class Trainer:
         self._chunk = 1
         self._epoch = 0
         self._step = 0
-        self._carried = self._compiled.nothing_yet()
+        self._carried = self._compiled.initial_sums()
 
     @property
     def finished(self) -> bool:
@@ -109,7 +109,7 @@ class Trainer:
             if val is not None and not math.isfinite(val.loss):
                 raise self._diverged(f"epoch {epoch}", f"the validation loss is {val.loss}")
             record = EpochRecord(epoch, self._last_learning_rate(), self._tally(), val)
-            self._epoch, self._step, self._carried = epoch, 0, self._compiled.nothing_yet()
+            self._epoch, self._step, self._carried = epoch, 0, self._compiled.initial_sums()
             yield record
 
     @property
