@@ -20,9 +20,10 @@ from pydantic_core import PydanticUndefined
 from mtrain.cli.commands import app
 from mtrain.config.dataset import DatasetConfig, TestConfig, ValidationConfig
 from mtrain.config.json_schema import config_schema, setting_texts
+from mtrain.config.losses import LOSSES
 from mtrain.config.metrics import MetricConfig
-from mtrain.config.names import ACTIVATIONS, LOSSES, METRICS
-from mtrain.config.optimizers import SGD, Adam, AdamW, RMSprop
+from mtrain.config.names import ACTIVATIONS, ALIASES, METRICS
+from mtrain.config.optimizers import OPTIMIZERS
 from mtrain.config.schedules import SCHEDULES
 from mtrain.config.schema import Config
 from mtrain.config.section import Section
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
-
-OPTIMIZERS: tuple[type[Section], ...] = (SGD, RMSprop, Adam, AdamW)
 
 
 def main() -> None:
@@ -114,8 +113,7 @@ def _configuration() -> Iterator[str]:
         }
         yield from _settings(source, "dataset.", same)
     yield from ("", "## `optimizer`", "", "A name, or a mapping with its `name` and parameters.")
-    for optimizer in OPTIMIZERS:
-        name = optimizer.model_fields["name"].default
+    for name, optimizer in OPTIMIZERS.items():
         yield from ("", f"### `{name}`", "", inspect.cleandoc(optimizer.__doc__ or ""), "")
         yield from _settings(optimizer, "optimizer.", {"name"})
     yield from (
@@ -128,13 +126,17 @@ def _configuration() -> Iterator[str]:
     for name, schedule in SCHEDULES.items():
         yield from ("", f"### `{name}`", "", inspect.cleandoc(schedule.__doc__ or ""), "")
         yield from _settings(schedule, "optimizer.learning_rate.", {"name"})
+    yield from ("", "## `loss`", "", "A name, or a mapping with its `name` and parameters.")
+    for name, loss in LOSSES.items():
+        others = [f"`{alias}`" for alias, meant in ALIASES.items() if meant == name]
+        title = f"### `{name}`" + (f", {', '.join(others)}" if others else "")
+        yield from ("", title, "", inspect.cleandoc(loss.__doc__ or ""), "")
+        yield from _settings(loss, "loss.", {"name"})
     yield from ("", "## `metrics`", "", "A list of names, or of mappings with a `name`:", "")
     yield from _settings(MetricConfig, "metrics[].", set())
     yield from (
         "",
         "## Names",
-        "",
-        f"Losses: {', '.join(f'`{name}`' for name in LOSSES)}; a bare name will do.",
         "",
         f"Metrics: {', '.join(f'`{name}`' for name in METRICS)}.",
         "",
@@ -147,7 +149,7 @@ def _section(section: type[Section], prefix: str) -> Iterator[str]:
         key: annotation
         for key, setting in section.model_fields.items()
         if (annotation := _inner_section(setting.annotation))
-        and key not in {"dataset", "metrics", "optimizer"}
+        and key not in {"dataset", "loss", "metrics", "optimizer"}
     }
     title = f"`{prefix.removesuffix('.')}`" if prefix else "The experiment"
     yield from ("", f"## {title}", "", inspect.cleandoc(section.__doc__ or ""), "")

@@ -13,8 +13,9 @@ from mtrain.records import Layer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mtrain.config.losses import LossConfig
     from mtrain.config.optimizers import OptimizerConfig
-    from mtrain.config.schema import LossConfig, ModelConfig
+    from mtrain.config.schema import ModelConfig
 
 
 def build_model(
@@ -52,13 +53,15 @@ def build_model(
 
 
 def build_loss(config: LossConfig, n_classes: int) -> keras.losses.Loss:
-    """The loss of labels and the model's outputs: labels (N,), or one-hot where it smooths."""
-    if n_classes == 2:
-        return keras.losses.BinaryCrossentropy(label_smoothing=config.label_smoothing)
-    if config.label_smoothing:
-        return keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing)
-    # Of the same labels, the same mathematics as the categorical one, without the one-hot rows.
-    return keras.losses.SparseCategoricalCrossentropy()
+    """Keras' loss of that name with these parameters."""
+    kind, parameters = type(config).__name__, config.model_dump(exclude={"name"})
+    if config.name == "auto":
+        kind = "BinaryCrossentropy" if n_classes == 2 else "CategoricalCrossentropy"
+    if kind == "CategoricalCrossentropy" and not parameters["label_smoothing"]:
+        # The same mathematics without the one-hot rows.
+        return keras.losses.SparseCategoricalCrossentropy()
+    loss: keras.losses.Loss = getattr(keras.losses, kind)(**parameters)
+    return loss
 
 
 def build_optimizer(config: OptimizerConfig) -> keras.optimizers.Optimizer:

@@ -7,8 +7,9 @@ import keras
 import pytest
 
 from mtrain.config.load import config_to_yaml, load_config, parse_overrides, read_settings
+from mtrain.config.losses import LOSSES
 from mtrain.config.names import ACTIVATIONS, canonical
-from mtrain.config.optimizers import SGD, Adam, AdamW, RMSprop
+from mtrain.config.optimizers import OPTIMIZERS, SGD, Adam
 from mtrain.config.reader import parse
 from mtrain.config.schedules import SCHEDULES
 from mtrain.config.schema import Config
@@ -111,8 +112,16 @@ def problems(settings, **overrides):
         ),
         (
             {"loss": {"name": "sparse_categorical_crossentropy", "label_smoothing": 0.1}},
-            "loss.label_smoothing: sparse_categorical_crossentropy takes none; "
-            "categorical_crossentropy does, of the same labels",
+            "loss.label_smoothing: unknown setting; it is of auto, categorical_crossentropy, "
+            "binary_crossentropy, categorical_focal_crossentropy, binary_focal_crossentropy, not of "
+            "sparse_categorical_crossentropy",
+        ),
+        ({"loss": "mes"}, "loss: unknown name 'mes'; did you mean 'mse'?"),
+        ({"loss": {"name": "huber", "delta": 0}}, "loss.delta: must be above 0, got 0"),
+        (
+            {"optimizer": {"name": "muon", "exclude_layers": ["("]}},
+            "optimizer.exclude_layers[0]: is no regular expression: missing ), unterminated "
+            "subpattern at position 0, got '('",
         ),
         (
             {"name": "../x"},
@@ -450,27 +459,95 @@ def test_activations_are_those_of_the_installed_keras():
     assert set(ACTIVATIONS) == functions - {"glu"}
 
 
-@pytest.mark.parametrize("section", [SGD, RMSprop, Adam, AdamW])
-def test_optimizers_have_the_parameters_and_defaults_of_the_installed_keras(section):
-    """All but those that average weights, scale losses or gather gradients."""
-    left_out = {
-        "self",
-        "use_ema",
-        "ema_momentum",
-        "ema_overwrite_frequency",
-        "loss_scale_factor",
-        "gradient_accumulation_steps",
-        "name",
-        "kwargs",
-    }
-    signature = inspect.signature(getattr(keras.optimizers, section.__name__).__init__)
-    theirs = {
+def keras_parameters(kind, left_out):
+    """Of its initialiser, with their defaults."""
+    return {
         name: parameter.default
-        for name, parameter in signature.parameters.items()
-        if name not in left_out
+        for name, parameter in inspect.signature(kind.__init__).parameters.items()
+        if name not in {"self", "name", "kwargs", *left_out}
     }
 
+
+@pytest.mark.parametrize("section", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_optimizers_have_the_parameters_and_defaults_of_the_installed_keras(section):
+    """All but those that average weights, scale losses or gather gradients, and of embeddings."""
+    left_out = {
+        *("use_ema", "ema_momentum", "ema_overwrite_frequency"),
+        *("loss_scale_factor", "gradient_accumulation_steps", "exclude_embeddings"),
+    }
+    theirs = keras_parameters(getattr(keras.optimizers, section.__name__), left_out)
+
     assert section().model_dump(exclude={"name"}) == theirs
+
+
+def test_optimizers_are_those_of_the_installed_keras():
+    """All that can be chosen by themselves."""
+    theirs = {
+        name
+        for name, value in vars(keras.optimizers).items()
+        if isinstance(value, type) and issubclass(value, keras.Optimizer)
+    }
+    ours = {section.__name__ for section in OPTIMIZERS.values()}
+    assert ours == theirs - {"Optimizer", "LossScaleOptimizer"}
+
+
+@pytest.mark.parametrize("section", [s for n, s in LOSSES.items() if n != "auto"])
+def test_losses_have_the_parameters_and_defaults_of_the_installed_keras(section):
+    """All but those of outputs that are no probabilities, and of other shapes."""
+    left_out = {"from_logits", "axis", "reduction", "dtype", "ignore_class"}
+    theirs = keras_parameters(getattr(keras.losses, section.__name__), left_out)
+
+    assert section().model_dump(exclude={"name"}) == theirs
+
+
+def test_losses_are_those_of_the_installed_keras():
+    """But of sequences, of pictures, of embeddings, and one that divides by the labels' zeros."""
+    theirs = {
+        name
+        for name, value in vars(keras.losses).items()
+        if isinstance(value, type) and issubclass(value, keras.Loss)
+    }
+    others = {"Loss", "CTC", "Dice", "Tversky", "Circle", "MeanAbsolutePercentageError"}
+    ours = {section.__name__ for name, section in LOSSES.items() if name != "auto"}
+    assert ours == theirs - others
+
+
+@pytest.mark.parametrize(
+    ("spelling", "name"),
+    [
+        ("MSE", "mean_squared_error"),
+        ("KLDivergence", "kl_divergence"),
+        ("kld", "kl_divergence"),
+        ("Log-Cosh", "log_cosh"),
+        ("CategoricalGeneralizedCrossEntropy", "categorical_generalized_cross_entropy"),
+    ],
+)
+def test_a_loss_goes_by_any_of_its_names(spelling, name):
+    """Keras' class, its function and its short form."""
+    assert load_config({"loss": spelling}, {}).loss == LOSSES[name]()
+    assert load_config({"loss": {"name": spelling}}, {}).loss == LOSSES[name]()
+
+
+@pytest.mark.parametrize(
+    ("loss", "classes", "problem"),
+    [
+        (
+            "binary_focal_crossentropy",
+            "abc",
+            "binary_focal_crossentropy is for two classes, there are 3; "
+            "categorical_focal_crossentropy is for more",
+        ),
+        (
+            "kl_divergence",
+            "ab",
+            "kl_divergence is for more than two classes; two have one output, binary_crossentropy",
+        ),
+    ],
+)
+def test_a_loss_is_for_its_number_of_classes(loss, classes, problem):
+    """Two classes have one output, which some losses cannot make anything of."""
+    config = load_config({"loss": loss}, {})
+    assert list(config.class_conflicts(tuple(classes))) == [(("loss",), problem)]
 
 
 @pytest.mark.parametrize("section", SCHEDULES.values(), ids=SCHEDULES)

@@ -11,6 +11,8 @@ from conftest import dataset_config
 from numpy.testing import assert_array_equal
 
 from mtrain.config.load import load_config
+from mtrain.config.losses import LOSSES
+from mtrain.config.optimizers import OPTIMIZERS
 from mtrain.data import load_dataset
 from mtrain.engine.device import (
     Device,
@@ -20,7 +22,7 @@ from mtrain.engine.device import (
     thread_count,
 )
 from mtrain.engine.dropout import XlaDropout, dropout_layer
-from mtrain.engine.network import make_network
+from mtrain.engine.network import OF_LABELS, make_network
 from mtrain.engine.prediction import ROWS_A_CALL, Predictor
 from mtrain.engine.threads import choose_threads
 from mtrain.engine.training import Trainer
@@ -109,7 +111,7 @@ def keras_weights(split, settings, *, seed=1, epochs=2, classes=CLASSES, **weigh
     model.compile(
         build_optimizer(config.optimizer), build_loss(config.loss, classes), metrics=["accuracy"]
     )
-    one_hot = isinstance(model.loss, keras.losses.CategoricalCrossentropy)
+    one_hot = not isinstance(model.loss, OF_LABELS) and classes > 2
     labels = np.eye(classes, dtype=np.float32)[split.labels] if one_hot else split.labels
     features = as_float(split).features
     history = model.fit(features, labels, epochs=epochs, shuffle=False, verbose=0, **weights)
@@ -124,8 +126,8 @@ def keras_weights(split, settings, *, seed=1, epochs=2, classes=CLASSES, **weigh
         {"optimizer": {"name": "sgd", "momentum": 0.9}},
         {"optimizer": {"name": "sgd", "momentum": 0.9, "nesterov": True}},
         {"optimizer": "rmsprop"},
-        {"optimizer": "adam"},
-        {"optimizer": "adamw"},
+        *({"optimizer": name} for name in OPTIMIZERS if name not in {"sgd", "rmsprop"}),
+        *({"optimizer": "sgd", "loss": n} for n, s in LOSSES.items() if s.most_classes > 2),
         {"optimizer": "adam", "model": {"hidden": "40x2", "dropout": 0.3}},
         {"optimizer": "adam", "model": {"batch_norm": True, "l2": 0.01, "activation": "tanh"}},
         {"optimizer": {"name": "adam", "clipnorm": 0.1}, "model": {"hidden": []}},
@@ -149,11 +151,13 @@ def test_graph_leaves_the_weights_of_stock_keras_to_the_bit(settings, form):
     assert right == pytest.approx(history["accuracy"][-1], abs=1e-6)
 
 
-def test_two_classes_have_one_sigmoid_that_learns_as_keras_does():
-    """Binary cross-entropy of one output; the second class above 0.5."""
+@pytest.mark.parametrize("loss", [n for n, s in LOSSES.items() if s.least_classes == 2])
+def test_two_classes_have_one_sigmoid_that_learns_as_keras_does(loss):
+    """Losses of one output; the second class above 0.5."""
     split = random_split(classes=2, features=20)
-    theirs, history = keras_weights(split, {"optimizer": "sgd"}, classes=2)
-    trainer = make_trainer(split, settings={"optimizer": "sgd"}, classes=2, shuffle=False)
+    settings = {"optimizer": "sgd", "loss": loss}
+    theirs, history = keras_weights(split, settings, classes=2)
+    trainer = make_trainer(split, settings=settings, classes=2, shuffle=False)
     records = train(trainer)
 
     for ours, other in zip(weights(trainer), theirs, strict=True):
@@ -347,6 +351,27 @@ def test_a_state_taken_out_and_put_back_goes_on_to_the_bit(jit_compile, stop_aft
         assert ours.train.loss == theirs.train.loss
         assert_array_equal(ours.train.confusion, theirs.train.confusion)
         assert_array_equal(ours.val.probabilities, theirs.val.probabilities)
+    for name, array in whole.state().arrays.items():
+        assert_array_equal(second.state().arrays[name], array)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_state_holds_all_that_an_optimizer_remembers(optimizer, jit_compile):
+    """Two epochs in two trainers are those in one, to the bit."""
+    split = random_split(rows=300, features=30)
+    settings = {"model": {"hidden": 20}, "optimizer": optimizer}
+    whole = make_trainer(split, settings=settings, jit_compile=jit_compile)
+    train(whole)
+    first, second = (
+        make_trainer(split, settings=settings, jit_compile=jit_compile) for _ in range(2)
+    )
+    for record in first.records():
+        if isinstance(record, EpochRecord):
+            break
+    second.restore(first.state())
+    train(second)
+
     for name, array in whole.state().arrays.items():
         assert_array_equal(second.state().arrays[name], array)
 

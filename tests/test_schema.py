@@ -14,7 +14,9 @@ from jsonschema import Draft7Validator, Draft202012Validator
 from mtrain.cli.main import run
 from mtrain.config.json_schema import config_schema
 from mtrain.config.load import config_to_yaml, load_config
+from mtrain.config.losses import LOSSES
 from mtrain.config.names import ACTIVATIONS, METRIC_ALIASES, METRICS
+from mtrain.config.optimizers import OPTIMIZERS
 from mtrain.config.reader import parse
 from mtrain.config.schema import Config
 from mtrain.errors import UsageError
@@ -57,7 +59,11 @@ EXPERIMENTS = [
     {"dataset": {"name": "images", "path": "x", "size": 28, "color": "gray"}},
     {"dataset": {"name": "images", "path": "x", "size": [28, 32]}},
     {"optimizer": {"beta_1": 0.5}},
-    *({"optimizer": name} for name in ("adam", "SGD", "RMSprop", "adamw")),
+    *({"optimizer": name} for name in (*OPTIMIZERS, "SGD", "RMSprop", "Ada-Delta")),
+    *({"loss": name} for name in (*LOSSES, "MSE", "kullback leibler divergence")),
+    {"loss": {"name": "kld"}},
+    {"loss": {"name": "CategoricalFocalCrossentropy", "gamma": 1, "label_smoothing": 0.1}},
+    {"optimizer": {"name": "muon", "exclude_layers": ["output"], "rms_rate": None}},
     {"optimizer": {"name": "sgd", "momentum": 0.9, "nesterov": True, "clipnorm": 1}},
     *({"optimizer": {"name": "Adam", "learning_rate": schedule}} for schedule in SCHEDULES),
     {"optimizer": {"learning_rate": {**SCHEDULES[-1], "name": "polynomial_decay"}}},
@@ -69,7 +75,7 @@ TAKEN = {
     "optimizer: clipnorm and clipvalue",
     "metrics: f1 is there twice",
     "metrics[0].k: f1 takes none",
-    "loss.label_smoothing: sparse",
+    "optimizer.exclude_layers[0]: is no regular expression",
     "model.dropout: there is no hidden layer",
     "training.early_stopping.monitor: 'val_recal_macro'",
     "training.save_best:",

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonRef
 
-from mtrain.config.names import any_spelling
+from mtrain.config.names import ALIASES, any_spelling
 from mtrain.config.schema import Config
 from mtrain.config.section import LARGEST_FLOAT32, SMALLEST_FLOAT32, Section
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pydantic.json_schema import JsonSchemaValue
     from pydantic_core import core_schema
 
@@ -73,7 +75,7 @@ class _Generator(GenerateJsonSchema):
             if "name" not in section["properties"]:
                 continue  # told apart by its type
             texts = {"description": section["properties"]["name"]["description"]}
-            section["properties"]["name"] = texts | any_spelling([str(name)])
+            section["properties"]["name"] = texts | any_spelling([str(name)], _aliases([name]))
             needed = [key for key in section.get("required", ()) if key != "name"]
             if number:
                 section["required"] = ["name", *needed]
@@ -81,7 +83,8 @@ class _Generator(GenerateJsonSchema):
                 section["properties"]["name"]["default"] = str(name)
             if not needed:
                 bare.append(str(name))
-        return {"anyOf": [any_spelling(bare), *choices] if bare else choices}
+        named = any_spelling(bare, _aliases(bare))
+        return {"anyOf": [named, *choices] if bare else choices}
 
     def float_schema(self, schema: core_schema.FloatSchema) -> JsonSchemaValue:
         """What `Section` takes of floats: those that are finite as a float32, and not 0 there."""
@@ -99,3 +102,7 @@ class _Generator(GenerateJsonSchema):
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 -- pydantic's
         """Not: it would be the setting's name once more."""
         return False
+
+
+def _aliases(names: Iterable[Any]) -> list[str]:
+    return [alias for alias, name in ALIASES.items() if name in names]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, model_serializer, model_validator
@@ -13,17 +12,13 @@ from mtrain.config.names import (
     METRICS,
     RANKING_METRICS,
     RATIO_METRICS,
-    canonical,
 )
 from mtrain.config.section import Count, InvalidSettingError, ListOf, Section, known_name, spelt
 
 
 def _metric_name(name: Any) -> Any:
     """The metric's name here; those of scikit-learn and Keras are taken, too."""
-    if isinstance(name, str):
-        with suppress(ValueError):
-            return METRIC_ALIASES[canonical(name, METRIC_ALIASES)]
-    return known_name(name, METRICS)
+    return known_name(name, METRICS, METRIC_ALIASES)
 
 
 _Spelling = spelt(METRICS, METRIC_ALIASES)

@@ -7,10 +7,11 @@ installed Keras.
 from __future__ import annotations
 
 import difflib
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 ACTIVATIONS = (
     "celu",
@@ -47,13 +48,6 @@ ACTIVATIONS = (
 )
 """All of Keras' but `glu`, which halves the number of units."""
 
-LOSSES = (
-    "auto",
-    "categorical_crossentropy",
-    "sparse_categorical_crossentropy",
-    "binary_crossentropy",
-)
-
 RATIO_METRICS = ("precision", "recall", "f1", "specificity", "fpr")
 """One value a class, from counts alone; averaged macro, micro and weighted."""
 
@@ -78,19 +72,33 @@ METRIC_ALIASES = {
 }
 """scikit-learn's and Keras' names of the same figures."""
 
+ALIASES = {
+    "bce": "binary_crossentropy",
+    "brier": "mean_squared_error",
+    "kld": "kl_divergence",
+    "kullback_leibler_divergence": "kl_divergence",
+    "mae": "mean_absolute_error",
+    "mse": "mean_squared_error",
+    "msle": "mean_squared_logarithmic_error",
+}
+"""Other names of losses."""
+
 AVERAGES = ("macro", "micro", "weighted")
 
 
-def canonical(name: str, known: Iterable[str]) -> str:
+def canonical(
+    name: str, known: Iterable[str], aliases: Mapping[str, str] = MappingProxyType({})
+) -> str:
     """The known name that `name` spells in any case: `ReLU`, `Relu` and `RELU` are `relu`.
 
-    Raises `ValueError` with the nearest known name.
+    `aliases` are other names of some. Raises `ValueError` with the nearest known name.
     """
     known = list(known)
     by_letters = {_letters(candidate): candidate for candidate in known}
+    by_letters |= {_letters(alias): meant for alias, meant in aliases.items()}
     if (found := by_letters.get(_letters(name))) is not None:
         return found
-    raise ValueError(f"unknown name {name!r}; {suggestion(name, known)}")
+    raise ValueError(f"unknown name {name!r}; {suggestion(name, known, aliases)}")
 
 
 def any_spelling(known: Iterable[str], aliases: Iterable[str] = ()) -> dict[str, Any]:
@@ -104,10 +112,10 @@ def any_spelling(known: Iterable[str], aliases: Iterable[str] = ()) -> dict[str,
     }
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """`did you mean 'recall'?`, or all there is where nothing is near."""
+def suggestion(name: str, known: Iterable[str], aliases: Iterable[str] = ()) -> str:
+    """`did you mean 'recall'?`, or all known names where nothing is near."""
     known = list(known)
-    lowered = {candidate.lower(): candidate for candidate in known}
+    lowered = {candidate.lower(): candidate for candidate in (*known, *aliases)}
     near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
     if near:
         return f"did you mean {lowered[near[0]]!r}?"

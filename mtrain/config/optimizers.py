@@ -2,54 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Lt
-from pydantic import BeforeValidator, Field, model_validator
+from annotated_types import Gt, Le, Lt
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from mtrain.config.adam import Adam, Adamax, AdamW, Lamb, Nadam
+from mtrain.config.optimizer import NotNegative, Optimizer, Share
 from mtrain.config.schedules import LearningRate  # noqa: TC001 -- pydantic reads it
-from mtrain.config.section import Positive, Section, named
-
-Share = Annotated[float, Ge(0), Lt(1)]
+from mtrain.config.section import Count, ListOf, Positive, named
 
 
-class _Optimizer(Section):
-    name: str
-    """The optimizer's name."""
-
-    learning_rate: LearningRate = 0.001
-    """Step size, or a schedule that sets it step by step."""
-
-    weight_decay: Annotated[float, Ge(0)] | None = None
-    """Each step takes this times the learning rate off every weight; null: none."""
-
-    clipnorm: Positive | None = None
-    """Largest norm of each variable's gradient; null: no limit."""
-
-    clipvalue: Positive | None = None
-    """Largest absolute value of any gradient; null: no limit."""
-
-    global_clipnorm: Positive | None = None
-    """Largest norm of all gradients together; null: no limit."""
-
-    @property
-    def slots(self) -> int:
-        """How many numbers it remembers of each parameter."""
-        return 0
-
-    @model_validator(mode="after")
-    def _one_clipping(self) -> _Optimizer:
-        chosen = [
-            name
-            for name in ("clipnorm", "clipvalue", "global_clipnorm")
-            if getattr(self, name) is not None
-        ]
-        if len(chosen) > 1:
-            raise ValueError(f"{' and '.join(chosen)} exclude each other; keep one")
-        return self
+def _expression(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error}, got {value!r}") from None
+    return value
 
 
-class SGD(_Optimizer):
+_Expression = Annotated[str, AfterValidator(_expression)]
+
+
+class SGD(Optimizer):
     """Gradient descent, with momentum where it is set."""
 
     name: Literal["sgd"] = "sgd"
@@ -57,7 +33,7 @@ class SGD(_Optimizer):
     learning_rate: LearningRate = 0.01
     """Step size, or a schedule that sets it step by step."""
 
-    momentum: Annotated[float, Ge(0), Lt(1)] = 0.0
+    momentum: Share = 0.0
     """Share of the previous step that is taken again."""
 
     nesterov: bool = False
@@ -75,7 +51,7 @@ class SGD(_Optimizer):
         return self
 
 
-class RMSprop(_Optimizer):
+class RMSprop(Optimizer):
     """Steps divided by a running mean of the gradients' size."""
 
     name: Literal["rmsprop"] = "rmsprop"
@@ -83,7 +59,7 @@ class RMSprop(_Optimizer):
     rho: Share = 0.9
     """Decay of the running mean of squared gradients."""
 
-    momentum: Annotated[float, Ge(0), Lt(1)] = 0.0
+    momentum: Share = 0.0
     """Share of the previous step that is taken again."""
 
     epsilon: Positive = 1e-7
@@ -98,41 +74,174 @@ class RMSprop(_Optimizer):
         return 1 + int(self.momentum > 0) + int(self.centered)
 
 
-class _AdaptiveMoments(_Optimizer):
-    beta_1: Share = 0.9
-    """Decay of the running mean of gradients."""
+class Adagrad(Optimizer):
+    """Steps divided by the root of the sum of all squared gradients so far."""
 
-    beta_2: Share = 0.999
-    """Decay of the running mean of squared gradients."""
+    name: Literal["adagrad"] = "adagrad"
+
+    initial_accumulator_value: NotNegative = 0.1
+    """Where that sum begins."""
 
     epsilon: Positive = 1e-7
     """Added to the denominator, against division by zero."""
 
-    amsgrad: bool = False
-    """Divide by the largest running mean so far."""
+    @property
+    def slots(self) -> int:
+        """The sum."""
+        return 1
+
+
+class Adadelta(Optimizer):
+    """Steps in the proportion of a running mean of steps to one of gradients."""
+
+    name: Literal["adadelta"] = "adadelta"
+
+    rho: Share = 0.95
+    """Decay of the running means."""
+
+    epsilon: Positive = 1e-7
+    """Added to both means."""
 
     @property
     def slots(self) -> int:
-        """Running means of gradients and of their squares, and the largest of these."""
-        return 2 + int(self.amsgrad)
+        """Running means of squared gradients and of squared steps."""
+        return 2
 
 
-class Adam(_AdaptiveMoments):
-    """Adaptive moment estimation."""
+class Adafactor(Optimizer):
+    """Adam that remembers of a kernel's squared gradients only sums of rows and columns."""
 
-    name: Literal["adam"] = "adam"
+    name: Literal["adafactor"] = "adafactor"
+
+    beta_2_decay: Annotated[float, Lt(0)] = -0.8
+    """Power of the step by which the running mean of squares approaches that of all steps."""
+
+    epsilon_1: Positive = 1e-30
+    """Added to squared gradients, against division by zero."""
+
+    epsilon_2: Positive = 1e-3
+    """Least size of the weights in proportion to which steps are."""
+
+    clip_threshold: Positive = 1.0
+    """Largest root mean square of a step, before the learning rate."""
+
+    relative_step: bool = True
+    """The learning rate falls with the root of the step, where that is smaller."""
+
+    @property
+    def slots(self) -> int:
+        """A running mean of squared gradients; those of rows and columns hardly count."""
+        return 1
 
 
-class AdamW(_AdaptiveMoments):
-    """Adam with decoupled weight decay."""
+class Ftrl(Optimizer):
+    """Follow the regularised leader, for sparse linear models."""
 
-    name: Literal["adamw"] = "adamw"
+    name: Literal["ftrl"] = "ftrl"
 
-    weight_decay: Annotated[float, Ge(0)] = 0.004
+    learning_rate_power: Annotated[float, Le(0)] = -0.5
+    """How the learning rate falls with the sum of squared gradients; 0: not at all."""
+
+    initial_accumulator_value: NotNegative = 0.1
+    """Where that sum begins."""
+
+    l1_regularization_strength: NotNegative = 0.0
+    """Weight of the absolute weights' sum."""
+
+    l2_regularization_strength: NotNegative = 0.0
+    """Weight of the squared weights' sum."""
+
+    l2_shrinkage_regularization_strength: NotNegative = 0.0
+    """Weight of the squared weights' sum, in the gradient alone."""
+
+    beta: NotNegative = 0.0
+    """Added to the root of the sum of squared gradients."""
+
+    @property
+    def slots(self) -> int:
+        """The sum of squared gradients, and a linear term."""
+        return 2
+
+
+class Lion(Optimizer):
+    """Steps of one size, in the direction of a running mean's sign."""
+
+    name: Literal["lion"] = "lion"
+
+    beta_1: Annotated[float, Gt(0), Le(1)] = 0.9
+    """Share of the running mean in the direction, beside the gradient."""
+
+    beta_2: Share = 0.99
+    """Decay of the running mean of gradients."""
+
+    @property
+    def slots(self) -> int:
+        """The running mean."""
+        return 1
+
+
+class Muon(Optimizer):
+    """Steps of kernels made orthogonal; of biases and `exclude_layers` AdamW's."""
+
+    name: Literal["muon"] = "muon"
+
+    adam_beta_1: Share = 0.9
+    """AdamW's decay of the running mean of gradients."""
+
+    adam_beta_2: Share = 0.999
+    """AdamW's decay of the running mean of squared gradients."""
+
+    adam_weight_decay: NotNegative = 0.004
+    """Weight decay of what AdamW trains."""
+
+    epsilon: Positive = 1e-7
+    """Added to AdamW's denominator, against division by zero."""
+
+    weight_decay: NotNegative = 0.004
     """Each step takes this times the learning rate off every weight."""
 
+    exclude_layers: Annotated[tuple[_Expression, ...], ListOf] | None = None
+    """Layers that AdamW trains, as `[output]`: regular expressions of their names; null: none."""
 
-OPTIMIZERS = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}
+    muon_a: float = 3.4445
+    """Coefficient of the matrix in an iteration towards an orthogonal one."""
+
+    muon_b: float = -4.7750
+    """Coefficient of its third power."""
+
+    muon_c: float = 2.0315
+    """Coefficient of its fifth power."""
+
+    adam_lr_ratio: Positive = 1
+    """AdamW's learning rate by the other."""
+
+    momentum: Share = 0.95
+    """Share of the previous step that is taken again."""
+
+    ns_steps: Count = 5
+    """Iterations towards an orthogonal matrix."""
+
+    nesterov: bool = True
+    """Nesterov's momentum: the gradient is that of the point ahead."""
+
+    rms_rate: Positive | None = 0.2
+    """Root mean square of a kernel's step by the learning rate, which then may be Adam's; null:
+    as it comes."""
+
+    @property
+    def slots(self) -> int:
+        """A momentum of all, a running mean of squares of what AdamW trains."""
+        return 2
+
+
+_KINDS = (
+    *(SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax),
+    *(Nadam, Adafactor, Ftrl, Lamb, Lion, Muon),
+)
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    optimizer.model_fields["name"].default: optimizer for optimizer in _KINDS
+}
+"""By name."""
 
 
 def _named_optimizer(value: Any) -> Any:
@@ -142,7 +251,19 @@ def _named_optimizer(value: Any) -> Any:
 
 
 OptimizerConfig = Annotated[
-    Adam | AdamW | SGD | RMSprop,  # the first is that of parameters without a name
+    Adam  # the first is that of parameters without a name
+    | AdamW
+    | SGD
+    | RMSprop
+    | Adagrad
+    | Adadelta
+    | Adamax
+    | Nadam
+    | Adafactor
+    | Ftrl
+    | Lamb
+    | Lion
+    | Muon,
     Field(discriminator="name"),
     BeforeValidator(_named_optimizer),
 ]

@@ -10,17 +10,16 @@ from annotated_types import Ge, Le, Lt, MaxLen
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema, model_validator
 
 from mtrain.config.evaluation import DEFAULT_THRESHOLD, EvaluationConfig
+from mtrain.config.losses import Auto, LossConfig
 from mtrain.config.metrics import MetricConfig, Metrics
-from mtrain.config.names import ACTIVATIONS, LOSSES, suggestion
+from mtrain.config.names import ACTIVATIONS, suggestion
 from mtrain.config.optimizers import Adam, OptimizerConfig
 from mtrain.config.section import (
     InvalidSettingError,
     ListOf,
     Section,
     Seed,
-    named,
     one_of,
-    spelt,
 )
 from mtrain.config.sources import DigitsConfig, SourceConfig
 from mtrain.config.training import CheckpointConfig, TrainingConfig
@@ -113,30 +112,6 @@ class ModelConfig(Section):
         return self
 
 
-class LossConfig(Section):
-    """What training minimises."""
-
-    name: Annotated[str, one_of(LOSSES)] = "auto"
-    """auto: binary cross-entropy for two classes, categorical for more."""
-
-    label_smoothing: Annotated[float, Ge(0), Lt(1)] = 0.0
-    """Share of each target spread evenly over all classes."""
-
-    @model_validator(mode="after")
-    def _smoothing_is_used(self) -> LossConfig:
-        if self.label_smoothing and self.name == "sparse_categorical_crossentropy":
-            raise InvalidSettingError(
-                "label_smoothing",
-                "sparse_categorical_crossentropy takes none; categorical_crossentropy does, of "
-                "the same labels",
-            )
-        return self
-
-
-def _named_loss(value: Any) -> Any:
-    return named(value, LOSSES)
-
-
 class Config(Section):
     """An experiment."""
 
@@ -154,10 +129,7 @@ class Config(Section):
     model: ModelConfig = ModelConfig()
     optimizer: OptimizerConfig = Adam()
 
-    loss: Annotated[
-        LossConfig,
-        BeforeValidator(_named_loss, json_schema_input_type=spelt(LOSSES) | LossConfig),
-    ] = LossConfig()
+    loss: LossConfig = Auto()
 
     metrics: Metrics = tuple(
         MetricConfig(name=name) for name in ("accuracy", "precision", "recall", "f1")
@@ -205,10 +177,11 @@ class Config(Section):
     def class_conflicts(self, classes: tuple[str, ...]) -> Iterator[tuple[Keys, str]]:
         """Settings that cannot work with these classes, as `conflicts` gives them."""
         n_classes = len(classes)
-        if self.loss.name == "binary_crossentropy" and n_classes > 2:
-            problem = f"binary_crossentropy is for two classes, there are {n_classes}"
-            yield ("loss",), f"{problem}; categorical_crossentropy is for more"
-        if self.loss.name.endswith("categorical_crossentropy") and n_classes == 2:
+        if n_classes > self.loss.most_classes:
+            problem = f"{self.loss.name} is for two classes, there are {n_classes}"
+            other = self.loss.name.replace("binary", "categorical")
+            yield ("loss",), f"{problem}; {other} is for more"
+        if n_classes < self.loss.least_classes:
             problem = f"{self.loss.name} is for more than two classes"
             yield ("loss",), f"{problem}; two have one output, binary_crossentropy"
         if self.evaluation.threshold != DEFAULT_THRESHOLD and n_classes != 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Ge, Gt, Lt
@@ -18,7 +19,7 @@ from pydantic import (
 from mtrain.config.names import any_spelling, canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 Seed = Annotated[int, Ge(0), Lt(2**32)]
@@ -62,21 +63,25 @@ class InvalidSettingError(ValueError):
         self.key = key
 
 
-def named(value: Any, known: Iterable[str]) -> Any:
+def named(
+    value: Any, known: Iterable[str], aliases: Mapping[str, str] = MappingProxyType({})
+) -> Any:
     """A bare name as `{name: ...}`, the name spelt as in `known`; anything else as it came."""
     if isinstance(value, str):
-        return {"name": canonical(value, known)}
+        return {"name": canonical(value, known, aliases)}
     if isinstance(value, dict) and isinstance(name := value.get("name"), str):
         try:
-            return {**value, "name": canonical(name, known)}
+            return {**value, "name": canonical(name, known, aliases)}
         except ValueError as error:
             raise InvalidSettingError("name", str(error)) from None
     return value
 
 
-def known_name(value: Any, known: Iterable[str]) -> Any:
+def known_name(
+    value: Any, known: Iterable[str], aliases: Mapping[str, str] = MappingProxyType({})
+) -> Any:
     """The name spelt as in `known`; what is no text is left to the type's own check."""
-    return canonical(value, known) if isinstance(value, str) else value
+    return canonical(value, known, aliases) if isinstance(value, str) else value
 
 
 def spelt(known: Iterable[str], aliases: Iterable[str] = ()) -> Any:

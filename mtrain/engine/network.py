@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from mtrain.records import Arrays, Shapes
 
 
+OF_LABELS = (
+    keras.losses.SparseCategoricalCrossentropy,
+    keras.losses.CategoricalGeneralizedCrossEntropy,
+)
+"""Losses of labels (B,); all others are of one-hot rows (B, K)."""
+
+
 @dataclass(frozen=True, eq=False)
 class Network:
     """What it takes to go from a batch of rows to a loss and a predicted class."""
@@ -38,7 +45,7 @@ class Network:
         """
         if self.n_classes == 2:
             labels = labels[:, None]
-        elif isinstance(self.loss_function, keras.losses.CategoricalCrossentropy):
+        elif not isinstance(self.loss_function, OF_LABELS):
             labels = tf.one_hot(labels, self.n_classes)
         loss = self.loss_function(labels, outputs, weights)
         if not self.model.losses:
@@ -83,7 +90,18 @@ def model_variables(model: keras.Model) -> Variables:
 
 def optimizer_variables(optimizer: keras.optimizers.Optimizer) -> Variables:
     """All that a built optimizer remembers, as `optimizer/<variable>`."""
-    return {f"optimizer/{variable.name}": variable for variable in optimizer.variables}
+    found: Variables = {}
+    for variable in optimizer.variables:
+        # Adafactor's rows and columns all have the name of what they are of.
+        same = sum(variable.name == other.name for other in found.values())
+        found[f"optimizer/{variable.name}{f'_{same + 1}' if same else ''}"] = variable
+    # Nadam's product of momenta is none of its `variables`.
+    for name, value in vars(optimizer).items():
+        if isinstance(value, keras.Variable) and not any(
+            value is other for other in found.values()
+        ):
+            found[f"optimizer/{name}"] = value
+    return found
 
 
 def take_arrays(variables: Variables) -> Arrays:

@@ -1,0 +1,70 @@
+"""Adam and those optimizers that keep, as it does, running means of gradients and their size."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from mtrain.config.optimizer import NotNegative, Optimizer, Share
+from mtrain.config.section import Positive  # noqa: TC001 -- pydantic reads it
+
+
+class _Moments(Optimizer):
+    beta_1: Share = 0.9
+    """Decay of the running mean of gradients."""
+
+    beta_2: Share = 0.999
+    """Decay of the running mean of squared gradients."""
+
+    epsilon: Positive = 1e-7
+    """Added to the denominator, against division by zero."""
+
+    @property
+    def slots(self) -> int:
+        """Running means of gradients and of their squares."""
+        return 2
+
+
+class Adamax(_Moments):
+    """Adam with the largest gradient, fading, in place of the mean of squares."""
+
+    name: Literal["adamax"] = "adamax"
+
+    beta_2: Share = 0.999
+    """Decay of the largest gradient."""
+
+
+class Nadam(_Moments):
+    """Adam with Nesterov's momentum."""
+
+    name: Literal["nadam"] = "nadam"
+
+
+class Lamb(_Moments):
+    """Adam with steps in proportion to each layer's weights, for large batches."""
+
+    name: Literal["lamb"] = "lamb"
+
+
+class _AmsgradMoments(_Moments):
+    amsgrad: bool = False
+    """Divide by the largest running mean so far."""
+
+    @property
+    def slots(self) -> int:
+        """Running means of gradients and of their squares, and the largest of these."""
+        return 2 + int(self.amsgrad)
+
+
+class Adam(_AmsgradMoments):
+    """Adaptive moment estimation."""
+
+    name: Literal["adam"] = "adam"
+
+
+class AdamW(_AmsgradMoments):
+    """Adam with decoupled weight decay."""
+
+    name: Literal["adamw"] = "adamw"
+
+    weight_decay: NotNegative = 0.004
+    """Each step takes this times the learning rate off every weight."""

@@ -1,0 +1,214 @@
+"""The losses and their parameters: Keras' names, Keras' defaults."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BeforeValidator, Field
+
+from mtrain.config.names import ALIASES
+from mtrain.config.section import Positive, Section, named
+
+
+class Loss(Section):
+    """What training minimises; subclasses have the names and parameters of Keras'."""
+
+    least_classes: ClassVar[int] = 2
+    most_classes: ClassVar[float] = float("inf")
+
+    name: str
+    """The loss's name."""
+
+
+class _Smoothing(Loss):
+    label_smoothing: Annotated[float, Ge(0), Lt(1)] = 0.0
+    """Share of each target spread evenly over all classes."""
+
+
+class Auto(_Smoothing):
+    """Binary cross-entropy for two classes, categorical for more."""
+
+    name: Literal["auto"] = "auto"
+
+
+class CategoricalCrossentropy(_Smoothing):
+    """Minus the logarithm of the true class's probability."""
+
+    least_classes = 3
+
+    name: Literal["categorical_crossentropy"] = "categorical_crossentropy"
+
+
+class SparseCategoricalCrossentropy(Loss):
+    """The same; Keras has it for labels that are not one-hot, which makes no difference here."""
+
+    least_classes = 3
+
+    name: Literal["sparse_categorical_crossentropy"] = "sparse_categorical_crossentropy"
+
+
+class BinaryCrossentropy(_Smoothing):
+    """Minus the logarithm of the true one of two classes' probability."""
+
+    most_classes = 2
+
+    name: Literal["binary_crossentropy"] = "binary_crossentropy"
+
+
+class CategoricalFocalCrossentropy(_Smoothing):
+    """Cross-entropy in which rows count the less, the better they are learned."""
+
+    least_classes = 3
+
+    name: Literal["categorical_focal_crossentropy"] = "categorical_focal_crossentropy"
+
+    alpha: Positive = 0.25
+    """Weight of all rows."""
+
+    gamma: Annotated[float, Ge(0)] = 2.0
+    """Power of the missing probability by which a row counts less; 0: cross-entropy."""
+
+
+class BinaryFocalCrossentropy(_Smoothing):
+    """The same for two classes."""
+
+    most_classes = 2
+
+    name: Literal["binary_focal_crossentropy"] = "binary_focal_crossentropy"
+
+    apply_class_balancing: bool = False
+    """Rows of the second class count `alpha`, those of the first 1 - `alpha`."""
+
+    alpha: Annotated[float, Gt(0), Lt(1)] = 0.25
+    """Weight of the second class, where classes are balanced."""
+
+    gamma: Annotated[float, Ge(0)] = 2.0
+    """Power of the missing probability by which a row counts less; 0: cross-entropy."""
+
+
+class CategoricalGeneralizedCrossEntropy(Loss):
+    """Between cross-entropy and the absolute error, which wrong labels mislead less."""
+
+    least_classes = 3
+
+    name: Literal["categorical_generalized_cross_entropy"] = "categorical_generalized_cross_entropy"
+
+    q: Annotated[float, Gt(0), Le(1)] = 0.5
+    """Near 0: cross-entropy; 1: absolute error."""
+
+
+class MeanSquaredError(Loss):
+    """Mean squared difference of probabilities and one-hot labels: the Brier score by class."""
+
+    name: Literal["mean_squared_error"] = "mean_squared_error"
+
+
+class MeanAbsoluteError(Loss):
+    """Mean absolute difference of probabilities and one-hot labels."""
+
+    name: Literal["mean_absolute_error"] = "mean_absolute_error"
+
+
+class MeanSquaredLogarithmicError(Loss):
+    """Mean squared difference of the logarithms of 1 + probabilities and 1 + one-hot labels."""
+
+    name: Literal["mean_squared_logarithmic_error"] = "mean_squared_logarithmic_error"
+
+
+class Huber(Loss):
+    """Half the squared error, and beyond `delta` the absolute one."""
+
+    name: Literal["huber"] = "huber"
+
+    delta: Positive = 1.0
+    """Where one becomes the other."""
+
+
+class LogCosh(Loss):
+    """Logarithm of the hyperbolic cosine of the error."""
+
+    name: Literal["log_cosh"] = "log_cosh"
+
+
+class KLDivergence(Loss):
+    """Kullback-Leibler divergence of the probabilities from one-hot labels: cross-entropy again."""
+
+    least_classes = 3
+
+    name: Literal["kl_divergence"] = "kl_divergence"
+
+
+class Poisson(Loss):
+    """Probabilities minus one-hot labels times their logarithm."""
+
+    name: Literal["poisson"] = "poisson"
+
+
+class CosineSimilarity(Loss):
+    """Minus the cosine of the angle between probabilities and one-hot labels."""
+
+    least_classes = 3
+
+    name: Literal["cosine_similarity"] = "cosine_similarity"
+
+
+class Hinge(Loss):
+    """Mean of what each probability lacks of 1 times its label, 1 or -1."""
+
+    name: Literal["hinge"] = "hinge"
+
+
+class SquaredHinge(Loss):
+    """Mean of its square."""
+
+    name: Literal["squared_hinge"] = "squared_hinge"
+
+
+class CategoricalHinge(Loss):
+    """What the true class's probability lacks of 1 more than the largest other one."""
+
+    least_classes = 3
+
+    name: Literal["categorical_hinge"] = "categorical_hinge"
+
+
+_KINDS = (
+    *(Auto, CategoricalCrossentropy, SparseCategoricalCrossentropy, BinaryCrossentropy),
+    *(CategoricalFocalCrossentropy, BinaryFocalCrossentropy, CategoricalGeneralizedCrossEntropy),
+    *(MeanSquaredError, MeanAbsoluteError, MeanSquaredLogarithmicError, Huber, LogCosh),
+    *(KLDivergence, Poisson, CosineSimilarity, Hinge, SquaredHinge, CategoricalHinge),
+)
+LOSSES: dict[str, type[Loss]] = {loss.model_fields["name"].default: loss for loss in _KINDS}
+"""By name."""
+
+
+def _named_loss(value: Any) -> Any:
+    """Parameters without a name are those of `auto`."""
+    value = named(value, LOSSES, ALIASES)
+    return {"name": "auto", **value} if isinstance(value, dict) else value
+
+
+LossConfig = Annotated[
+    Auto  # the first is that of parameters without a name
+    | CategoricalCrossentropy
+    | SparseCategoricalCrossentropy
+    | BinaryCrossentropy
+    | CategoricalFocalCrossentropy
+    | BinaryFocalCrossentropy
+    | CategoricalGeneralizedCrossEntropy
+    | MeanSquaredError
+    | MeanAbsoluteError
+    | MeanSquaredLogarithmicError
+    | Huber
+    | LogCosh
+    | KLDivergence
+    | Poisson
+    | CosineSimilarity
+    | Hinge
+    | SquaredHinge
+    | CategoricalHinge,
+    Field(discriminator="name"),
+    BeforeValidator(_named_loss),
+]
+"""The loss section."""
