@@ -21,8 +21,9 @@ from mtrain.metrics.epoch import epoch_figures, tally
 from mtrain.metrics.history import History
 from mtrain.metrics.intervals import wilson
 from mtrain.metrics.monitor import Improvement, Plateau, higher_is_better
+from mtrain.metrics.probabilities import log_loss
 from mtrain.metrics.report import make_report
-from mtrain.metrics.scores import log_loss, one_against_rest, threshold_counts, top_k_hits
+from mtrain.metrics.scores import one_against_rest, threshold_counts, top_k_hits
 from mtrain.records import EpochRecord, Predictions, Tally
 
 nan = math.nan
@@ -177,6 +178,86 @@ def test_log_loss_equals_scikit_learns():
     assert log_loss(labels, probabilities) == pytest.approx(theirs, rel=1e-6)
     certainly_wrong = np.array([[1, 0]], np.float32)
     assert log_loss(np.array([1]), certainly_wrong) == -math.log(np.finfo(np.float32).eps)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_agreement_equals_scikit_learns(seed):
+    """Balanced accuracy over the classes present; kappa and correlation over all."""
+    predictions = random_predictions(seed)
+    labels, predicted = predictions.labels, predictions.predicted
+    counts = count(labels, predicted, predictions.probabilities.shape[1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        balanced = sklearn_metrics.balanced_accuracy_score(labels, predicted)
+        kappa = sklearn_metrics.cohen_kappa_score(labels, predicted)
+        correlation = sklearn_metrics.matthews_corrcoef(labels, predicted)
+
+    assert counts.balanced_accuracy == pytest.approx(balanced, abs=1e-12)
+    assert counts.cohen_kappa == pytest.approx(kappa, abs=1e-12, nan_ok=True)
+    assert counts.mcc == pytest.approx(correlation, abs=1e-12)
+
+
+def test_agreement_of_a_class_never_learned():
+    """1,000 employees, 10 leave, nobody is predicted to: as good as no model at all."""
+    counts = count([0] * 990 + [1] * 10, [0] * 1000, classes=2)
+
+    assert counts.accuracy == 0.99
+    assert (counts.balanced_accuracy, counts.mcc, counts.cohen_kappa) == (0.5, 0, 0)
+
+
+def test_agreement_where_there_is_but_one_class():
+    """All of it is chance."""
+    counts = count([1, 1], [1, 1], classes=2)
+
+    assert (counts.balanced_accuracy, counts.mcc) == (1, 0)
+    assert math.isnan(counts.cohen_kappa)
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_figures_of_probabilities_equal_keras_and_scikit_learns(classes):
+    """Of two classes Keras sees one output, the second's probability."""
+    generator = np.random.default_rng(classes)
+    labels = generator.integers(0, classes, 300)
+    scores = generator.dirichlet(np.full(classes, 0.5), 300).astype(np.float32)
+    one_hot = np.eye(classes, dtype=np.float32)[labels]
+    outputs = (labels[:, None], scores[:, 1:]) if classes == 2 else (one_hot, scores)
+    metrics = keras.metrics
+    theirs = {
+        "mean_squared_error": (metrics.MeanSquaredError(), (one_hot, scores)),
+        "kl_divergence": (metrics.KLDivergence(), (one_hot, scores)),
+        "cosine_similarity": (metrics.CosineSimilarity(), (one_hot, scores)),
+        "keras_precision": (metrics.Precision(), outputs),
+        "keras_recall": (metrics.Recall(), outputs),
+    }
+    for name, (metric, arguments) in theirs.items():
+        metric.update_state(*arguments)
+        found = getattr(of_probabilities, name)(labels, scores)
+        assert found == pytest.approx(float(metric.result()), rel=1e-5), name
+    predicted = scores[:, 1] if classes == 2 else scores.astype(np.float64)
+    brier = sklearn_metrics.brier_score_loss(labels, predicted, labels=range(classes))
+    assert of_probabilities.brier(labels, scores) == pytest.approx(brier, rel=1e-6)
+
+
+def test_nothing_above_a_half_has_no_keras_precision():
+    """Three classes, the winner at 0.4: an argmax has one."""
+    labels, scores = np.array([0]), np.array([[0.4, 0.3, 0.3]], np.float32)
+
+    assert math.isnan(of_probabilities.keras_precision(labels, scores))
+    assert of_probabilities.keras_recall(labels, scores) == 0
+
+
+def test_values_worked_by_hand_in_a_survey_of_metrics():
+    """Accuracies of 3 in 4, precision 1 and recall 0.5, F1 0.8, squared error 0.03."""
+    assert count([1, 0, 0, 1], [1, 0, 1, 1], 2).accuracy == 0.75
+    binary = count([0, 1, 1, 0], [0, 1, 0, 0], 2)
+    assert (binary.accuracy, binary.precision[1], binary.recall[1]) == (0.75, 1, 0.5)
+    assert np.array([0.2, 0.7, 0.1]).argmax() == 1
+    above = np.array([0.9, 0.4, 0.2, 0.8]) > 0.5
+    assert count([1, 0, 1, 1], above.astype(int), 2).f1[1] == 0.8
+    truths = np.array([0, 1, 0])
+    scores = np.array([[0.8, 0.2], [0.1, 0.9], [0.8, 0.2]], np.float32)
+    error = of_probabilities.mean_squared_error(truths, scores)
+    assert error == pytest.approx(0.03)
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])

@@ -10,6 +10,7 @@ from mtrain.config.names import (
     AVERAGES,
     METRIC_ALIASES,
     METRICS,
+    PROBABILITY_METRICS,
     RANKING_METRICS,
     RATIO_METRICS,
 )
@@ -62,7 +63,7 @@ class MetricConfig(Section):
     @property
     def needs_scores(self) -> bool:
         """Whether it exists for validation and evaluation only."""
-        return self.name in {*RANKING_METRICS, "log_loss"}
+        return self.name in RANKING_METRICS + PROBABILITY_METRICS
 
 
 def _no_metric_twice(metrics: tuple[MetricConfig, ...]) -> tuple[MetricConfig, ...]:

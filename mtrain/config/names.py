@@ -54,14 +54,43 @@ RATIO_METRICS = ("precision", "recall", "f1", "specificity", "fpr")
 RANKING_METRICS = ("roc_auc", "average_precision")
 """One value a class, from scores; averaged macro, micro and weighted."""
 
-METRICS = ("accuracy", *RATIO_METRICS, "top_k", *RANKING_METRICS, "log_loss")
+OVERALL_METRICS = ("accuracy", "balanced_accuracy", "mcc", "cohen_kappa")
+"""One value, from counts alone."""
+
+PROBABILITY_METRICS = (
+    "log_loss",
+    "brier",
+    "mean_squared_error",
+    "kl_divergence",
+    "cosine_similarity",
+    "keras_precision",
+    "keras_recall",
+)
+"""One value, from scores."""
+
+METRICS = (
+    *OVERALL_METRICS,
+    *RATIO_METRICS,
+    "true_positives",
+    "top_k",
+    *RANKING_METRICS,
+    *PROBABILITY_METRICS,
+)
 
 METRIC_ALIASES = {
     "accuracy_score": "accuracy",
     "average_precision_score": "average_precision",
+    "balanced_accuracy_score": "balanced_accuracy",
     "binary_accuracy": "accuracy",
+    "brier_score": "brier",
+    "brier_score_loss": "brier",
     "categorical_accuracy": "accuracy",
+    "cohen_kappa_score": "cohen_kappa",
     "f1_score": "f1",
+    "kld": "kl_divergence",
+    "kullback_leibler_divergence": "kl_divergence",
+    "matthews_corrcoef": "mcc",
+    "mse": "mean_squared_error",
     "precision_score": "precision",
     "recall_score": "recall",
     "roc_auc_score": "roc_auc",

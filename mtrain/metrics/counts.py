@@ -85,9 +85,47 @@ class ClassCounts:
         """Share of all rows whose class was predicted, in [0, 1]; NaN without rows."""
         return float(ratio(self.tp.sum(), self.support.sum()))
 
+    @property
+    def balanced_accuracy(self) -> float:
+        """Mean recall of the classes that are present, in [0, 1]; NaN without rows.
+
+        What guessing one class gets is 1 / K, however many rows it has: Brodersen et al., "The
+        balanced accuracy and its posterior distribution", ICPR 2010.
+        """
+        return _mean(self.recall, np.ones(self.tp.shape))
+
+    @property
+    def mcc(self) -> float:
+        """Matthews correlation coefficient of true and predicted classes, in [-1, 1].
+
+        Gorodkin, "Comparing two K-category assignments by a K-category correlation coefficient",
+        Computational Biology and Chemistry 28 (2004). 0 where only one class is present, or only
+        one predicted, by convention: there is nothing to correlate.
+        """
+        true, predicted, rows = self._margins()
+        right = float(self.tp.sum())
+        spread = np.sqrt(rows**2 - true @ true) * np.sqrt(rows**2 - predicted @ predicted)
+        return float((right * rows - true @ predicted) / spread) if spread else 0.0
+
+    @property
+    def cohen_kappa(self) -> float:
+        """Accuracy beyond that of chance, given how often each class is predicted; in [-1, 1].
+
+        Cohen, "A coefficient of agreement for nominal scales", Educational and Psychological
+        Measurement 20 (1960). NaN where one class is all there is, and all that is predicted.
+        """
+        true, predicted, rows = self._margins()
+        chance = true @ predicted
+        return float(ratio(self.tp.sum() * rows - chance, rows**2 - chance))
+
     def pooled(self) -> ClassCounts:
         """All classes' counts added up, shape (1,): their ratios are the micro averages."""
         return ClassCounts(*(counts.sum(keepdims=True) for counts in self._all))
+
+    def _margins(self) -> tuple[Floats, Floats, float]:
+        """Rows truly of each class, rows predicted, and all: as floats, whose products fit."""
+        true, predicted = self.support.astype(np.float64), self.predicted.astype(np.float64)
+        return true, predicted, float(true.sum())
 
     @property
     def _all(self) -> tuple[Counts, Counts, Counts, Counts]:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.config.names import RANKING_METRICS
+from mtrain.config.names import OVERALL_METRICS, PROBABILITY_METRICS, RANKING_METRICS
+from mtrain.metrics import probabilities
 from mtrain.metrics.counts import (
     ClassCounts,
     averages,
     class_counts,
     confusion_matrix,
 )
-from mtrain.metrics.scores import log_loss, one_against_rest, pooled, top_k_hits
+from mtrain.metrics.scores import one_against_rest, pooled, top_k_hits
 from mtrain.metrics.thresholds import choose_threshold, predict_above
 from mtrain.records import EpochRecord, Floats, Predictions, Tally
 
@@ -129,12 +130,16 @@ def _split_figures(
         name = metric.name
         if metric.needs_scores and predictions is None:
             continue
-        if name == "accuracy":
-            scalars[name] = counts.accuracy
+        if name in OVERALL_METRICS:
+            scalars[name] = getattr(counts, name)
+        elif name == "true_positives":
+            per_class[name] = counts.tp.astype(np.float64)
+            scalars[name] = float(counts.tp.sum())
         elif name == "top_k" and counted.top_k is not None:
             scalars[name] = counted.top_k / int(counts.support.sum())
-        elif name == "log_loss" and predictions is not None:
-            scalars[name] = log_loss(predictions.labels, predictions.probabilities)
+        elif name in PROBABILITY_METRICS and predictions is not None:
+            figure = getattr(probabilities, name)
+            scalars[name] = figure(predictions.labels, predictions.probabilities)
         else:
             if name in ranking:
                 values, micro = ranking[name]

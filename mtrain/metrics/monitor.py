@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from mtrain.metrics.history import History
 
 
+LOWER_IS_BETTER = {"loss", "log_loss", "brier", "mean_squared_error", "kl_divergence"}
+
+
 def higher_is_better(monitor: str) -> bool:
     """Whether the scalar of the history called `monitor` improves as it rises."""
     name = monitor.removeprefix("val_")
-    return name not in {"loss", "log_loss"} and not name.startswith("fpr")
+    return name not in LOWER_IS_BETTER and not name.startswith("fpr")
 
 
 class Improvement:

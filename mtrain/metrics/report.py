@@ -17,7 +17,7 @@ from mtrain.metrics.counts import (
 )
 from mtrain.metrics.epoch import ranking_figures
 from mtrain.metrics.intervals import wilson
-from mtrain.metrics.scores import log_loss
+from mtrain.metrics.probabilities import log_loss
 
 if TYPE_CHECKING:
     from mtrain.records import Counts, Floats, Predictions

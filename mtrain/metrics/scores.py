@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 Scores = NDArray[np.float32]
 Truths = NDArray[np.bool_]
 
-EPSILON = float(np.finfo(np.float32).eps)
-
 
 @dataclass(frozen=True, eq=False)
 class ThresholdCounts:
@@ -118,19 +116,6 @@ def pooled(labels: Ints, probabilities: Scores, weights: Floats | None = None) -
     truths = labels[:, None] == np.arange(n_classes)
     repeated = None if weights is None else np.repeat(weights, n_classes)
     return threshold_counts(truths.ravel(), probabilities.ravel(), repeated)
-
-
-def log_loss(labels: Ints, probabilities: Scores, weights: Floats | None = None) -> float:
-    """Mean of -log(probability of the true class), natural logarithm, at least 0.
-
-    In float64; probabilities are clipped to [eps, 1 - eps], eps float32's, as scikit-learn does.
-    NaN where all `weights`, (N,), are 0.
-    """
-    if weights is not None and not weights.any():
-        return float("nan")
-    true = np.take_along_axis(probabilities.astype(np.float64), labels[:, None], axis=1)
-    losses = -np.log(np.clip(true, EPSILON, 1 - EPSILON))[:, 0]
-    return float(losses.mean() if weights is None else np.average(losses, weights=weights))
 
 
 def top_k_hits(labels: Ints, probabilities: Scores, k: int) -> int:
