@@ -16,6 +16,7 @@ from sklearn import metrics as sklearn_metrics
 
 from mtrain.config.metrics import MetricConfig
 from mtrain.config.training import PlateauConfig
+from mtrain.metrics import probabilities as of_probabilities
 from mtrain.metrics.counts import class_counts, confusion_matrix
 from mtrain.metrics.epoch import epoch_figures, tally
 from mtrain.metrics.history import History
