@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mtrain.config.sources import DigitsConfig, OwnData
+from mtrain.config.sources import DigitsConfig, OwnData, SyntheticConfig
 from mtrain.data import load_dataset
 from mtrain.errors import MtrainError, UsageError
 from mtrain.metrics.report import make_report
@@ -100,8 +100,8 @@ def _load(saved: Checkpoint, data: Path | None, path: Path) -> Dataset:
     is_own = isinstance(config, OwnData)
     changes: dict[str, Any] = {"classes": saved.classes} if is_own else {}
     if data is not None:
-        if isinstance(config, DigitsConfig):
-            raise UsageError("--data: digits comes with scikit-learn and takes no path")
+        if isinstance(config, DigitsConfig | SyntheticConfig):
+            raise UsageError(f"--data: {config.name} comes with scikit-learn and takes no path")
         changes |= {"path": str(data), **({"test_path": None} if is_own else {})}
     dataset = load_dataset(
         config.model_copy(update=changes),

@@ -133,6 +133,22 @@ def problems(settings, **overrides):
             "dataset.name: unknown name 'fashion'; did you mean 'fashion_mnist'?",
         ),
         (
+            {"dataset": {"name": "synthetic", "n_classes": 9, "informative": 3}},
+            "dataset.informative: 9 classes need 4, and there are 20 features, got 3",
+        ),
+        (
+            {"dataset": {"name": "synthetic", "n_classes": 9, "features": 3}},
+            "dataset.features: 9 classes need 4, got 3",
+        ),
+        (
+            {"dataset": {"name": "synthetic", "shares": [0.9, 0.2]}},
+            "dataset.shares: must add up to 1, got 1.1",
+        ),
+        (
+            {"dataset": {"name": "synthetic", "n_classes": 3, "shares": [0.9, 0.1]}},
+            "dataset.shares: must be one a class, 3, got 2",
+        ),
+        (
             {"dataset": {"path": "x"}},
             "dataset.path: unknown setting; it is of mnist, fashion_mnist, csv, parquet, npz, idx, "
             "images, not of digits",

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import dataset_config, write_idx
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, make_classification
 from sklearn.preprocessing import StandardScaler
 
 from mtrain.data import dataset_shape, download, load_dataset, mnist
@@ -29,6 +29,39 @@ def empty_home(tmp_path, monkeypatch):
     monkeypatch.setattr(mnist, "DEBIAN_FOLDER", tmp_path / "debian")
     monkeypatch.setattr(download, "DOWNLOAD_FROM", "http://127.0.0.1:9/")
     return tmp_path
+
+
+def test_synthetic_rows_are_scikit_learns():
+    """Of 1,000 employees 10 leave, in each split in proportion; the same seed draws the same."""
+    settings = {"name": "synthetic", "shares": [0.99, 0.01], "classes": ["stays", "leaves"]}
+    data = dataset(**settings, features=5, scale="none", seed=7)
+    features, labels = make_classification(
+        1000,
+        5,
+        n_informative=1,
+        n_redundant=0,
+        n_clusters_per_class=1,
+        weights=[0.99, 0.01],
+        flip_y=0,
+        random_state=7,
+    )
+
+    assert data.classes == ("stays", "leaves")
+    assert np.bincount(labels).tolist() == [990, 10]
+    for split, leave in (("train", 6), ("val", 2), ("test", 2)):
+        rows = data.splits[split]
+        assert rows.labels.sum() == leave
+        assert_array_equal(rows.features, features[rows.rows].astype(np.float32))
+        assert_array_equal(rows.labels, labels[rows.rows])
+
+
+def test_synthetic_classes_are_as_many_as_wanted():
+    """A hundred of them have a corner each of a hypercube of seven features."""
+    data = dataset(name="synthetic", rows=2000, n_classes=100)
+
+    assert dataset_shape(dataset_config(name="synthetic", n_classes=100)) == (20, 100)
+    assert np.unique(data.train.labels).size == 100
+    assert len(data.classes) == 100
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32", "float32", "float64"])

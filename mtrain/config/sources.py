@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from mtrain.config.dataset import DatasetConfig, TestConfig
-from mtrain.config.section import InvalidSettingError, ListOf, named, shown
+from mtrain.config.section import Count, InvalidSettingError, ListOf, Positive, named, shown
 
 ColumnNames = Annotated[tuple[str, ...], ListOf, Field(json_schema_extra={"uniqueItems": True})]
 
@@ -41,6 +42,61 @@ class DigitsConfig(DatasetConfig):
     """scikit-learn's 1,797 handwritten digits."""
 
     name: Literal["digits"] = "digits"
+
+
+class SyntheticConfig(DatasetConfig):
+    """Points that scikit-learn's `make_classification` draws by `dataset.seed`."""
+
+    name: Literal["synthetic"] = "synthetic"
+
+    rows: Annotated[int, Ge(2), Le(10**8)] = 1000
+    """How many."""
+
+    features: Annotated[int, Ge(1), Le(10**5)] = 20
+    """Numbers a row."""
+
+    informative: Count | None = None
+    """Features that tell classes apart, the others are noise; null: as few as the classes need,
+    2 ** informative corners for them."""
+
+    n_classes: Annotated[int, Ge(2), Le(10_000)] = 2
+    """Classes, each a cluster."""
+
+    shares: Annotated[tuple[Positive, ...], ListOf] | None = None
+    """Share of the rows of each class, adding up to 1; null: all the same."""
+
+    label_noise: Annotated[float, Ge(0), Le(1)] = 0.0
+    """Share of the rows whose class is drawn anew, of all."""
+
+    separation: Positive = 1.0
+    """Half the distance of the clusters, which have a standard deviation of 1 along each axis."""
+
+    @property
+    def informative_features(self) -> int:
+        """`informative`, or its default."""
+        return self.informative or self._fewest
+
+    @property
+    def _fewest(self) -> int:
+        """Features of a hypercube with a corner for each class."""
+        return max(1, math.ceil(math.log2(self.n_classes)))
+
+    @model_validator(mode="after")
+    def _can_be_drawn(self) -> SyntheticConfig:
+        if not self._fewest <= self.informative_features <= self.features:
+            needed = f"{self.n_classes} classes need {self._fewest}"
+            if self.informative is None:
+                raise InvalidSettingError("features", f"{needed}, got {self.features}")
+            problem = f"{needed}, and there are {self.features} features, got {self.informative}"
+            raise InvalidSettingError("informative", problem)
+        if self.shares is None:
+            return self
+        if len(self.shares) != self.n_classes:
+            problem = f"must be one a class, {self.n_classes}, got {len(self.shares)}"
+            raise InvalidSettingError("shares", problem)
+        if not math.isclose(total := math.fsum(self.shares), 1, rel_tol=1e-6):
+            raise InvalidSettingError("shares", f"must add up to 1, got {total:g}")
+        return self
 
 
 class KnownData(DatasetConfig):
@@ -194,6 +250,7 @@ class ParquetConfig(TableConfig):
 
 SOURCES: dict[str, type[DatasetConfig]] = {
     "digits": DigitsConfig,
+    "synthetic": SyntheticConfig,
     "mnist": MnistConfig,
     "fashion_mnist": FashionMnistConfig,
     "csv": CsvConfig,
@@ -215,6 +272,7 @@ def _named_source(value: Any) -> Any:
 
 SourceConfig = Annotated[
     DigitsConfig
+    | SyntheticConfig
     | MnistConfig
     | FashionMnistConfig
     | CsvConfig

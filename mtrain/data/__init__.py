@@ -11,6 +11,7 @@ from mtrain.config.dataset import TestConfig, ValidationConfig
 from mtrain.config.sources import (
     DigitsConfig,
     KnownData,
+    SyntheticConfig,
     TableConfig,
 )
 from mtrain.data.encoding import encode, learn_encoding
@@ -105,6 +106,8 @@ def dataset_shape(config: SourceConfig, *, memory: int = 4_000_000_000) -> tuple
     """
     if isinstance(config, DigitsConfig):
         return 8 * 8, 10 if config.classes is None else len(config.classes)
+    if isinstance(config, SyntheticConfig):
+        return config.features, config.n_classes if config.classes is None else len(config.classes)
     if isinstance(config, KnownData) and config.path is None:
         return 28 * 28, 10 if config.classes is None else len(config.classes)
     dataset = load_dataset(config, memory=memory, progress=False, download=False)

@@ -11,6 +11,7 @@ from mtrain.config.sources import (
     IdxConfig,
     ImagesConfig,
     NpzConfig,
+    SyntheticConfig,
     TableConfig,
 )
 from mtrain.errors import MtrainError, SettingError
@@ -50,6 +51,10 @@ def _read(
         from mtrain.data.digits import read_digits
 
         return read_digits()
+    if isinstance(config, SyntheticConfig):
+        from mtrain.data.synthetic import make_synthetic
+
+        return make_synthetic(config, memory=memory)
     if isinstance(config, TableConfig):
         from mtrain.data.tables import read_table
 

@@ -1,0 +1,34 @@
+"""Points that scikit-learn draws: clusters of each class at the corners of a hypercube."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sklearn.datasets import make_classification
+
+from mtrain.data.files import check_memory
+from mtrain.data.source import Source, checked_rows
+
+if TYPE_CHECKING:
+    from mtrain.config.sources import SyntheticConfig
+
+WHERE = "scikit-learn's make_classification"
+
+
+def make_synthetic(config: SyntheticConfig, *, memory: int) -> Source:
+    """The whole set, drawn by its seed; it has no test split of its own."""
+    check_memory(8 * config.rows * config.features, memory, WHERE)
+    features, labels = make_classification(
+        config.rows,
+        config.features,
+        n_informative=config.informative_features,
+        n_redundant=0,
+        n_classes=config.n_classes,
+        n_clusters_per_class=1,
+        weights=config.shares,
+        flip_y=config.label_noise,
+        class_sep=config.separation,
+        random_state=config.seed,
+    )
+    names = tuple(str(k) for k in range(config.n_classes))
+    return Source(checked_rows(features, labels, WHERE, "training"), None, None, names, None, WHERE)
