@@ -198,6 +198,27 @@ def test_summary_of_a_run_is_that_of_its_config(finished_run, capsys):
     assert "hidden_1  Dense  (None, 64)         4,160" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("ending", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("PDF", b"%PDF")]
+)
+def test_summary_draws_the_network(tmp_path, capsys, ending, start):
+    """Into a new folder, too, in the format of the ending."""
+    graph = tmp_path / "new" / f"network.{ending}"
+    assert run(["summary", str(CONFIGS / "digits.yaml"), "--graph", str(graph)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"graph: {graph}"
+    assert graph.read_bytes().startswith(start)
+
+
+def test_a_graph_has_a_format_that_can_be_drawn(tmp_path, capsys):
+    """Said before the config is read."""
+    for path, problem in (
+        ("x.jpg", "--graph: must end in .png, .svg or .pdf, got 'x.jpg'"),
+        ("x", "--graph: must end in .png, .svg or .pdf, got 'x'"),
+    ):
+        assert run(["summary", "nope.yaml", "--graph", path]) == 2
+        assert capsys.readouterr().err == f"mtrain: {problem}\n"
+
+
 def test_two_classes_end_to_end(idx_folder, tmp_path, capsys):
     """One sigmoid; probabilities of both classes are written; the threshold can be moved."""
     folder, out = idx_folder(classes=2), tmp_path / "run"

@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 import pytest
+from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 from PIL import Image
 from rich.console import Console
@@ -19,6 +20,7 @@ from mtrain.records import Dataset, Encoding, EpochRecord, Predictions, Progress
 from mtrain.report import evaluation_charts, history_charts
 from mtrain.report.console import watch
 from mtrain.report.live import LiveTable
+from mtrain.report.network_chart import draw_network
 from mtrain.report.plain import PlainLines
 from mtrain.report.results import print_report
 from mtrain.report.text import duration, figure, share
@@ -94,6 +96,27 @@ def test_every_chart_is_drawn(names, kind):
     if kind == "png":
         for _, content in charts:
             assert min(Image.open(io.BytesIO(content)).size) >= 400
+
+
+@pytest.mark.parametrize(
+    ("sizes", "nodes", "columns"),
+    [
+        ([4, 3, 2], 9, [0, 1, 2]),
+        ([784, 30, 10], 30 + 6, [0, 1, 2]),
+        ([784, *[500] * 20, 10], 12 * 10 + 11 * 3 + 3, [*range(6), *range(7, 13)]),
+    ],
+)
+def test_a_network_is_drawn_as_columns_of_nodes(sizes, nodes, columns):
+    """Of a large layer ten nodes and three dots, of a deep network twelve columns and three."""
+    layers = [(f"layer {k}", size) for k, size in enumerate(sizes)]
+    (axes,) = draw_network(layers).axes
+
+    drawn = [text for text in axes.texts if text.get_text()]
+    assert [text.get_position()[0] for text in drawn] == columns
+    assert drawn[0].get_text() == f"layer 0\n{sizes[0]}"
+    assert drawn[-1].get_text() == f"layer {len(sizes) - 1}\n{sizes[-1]}"
+    points = [c for c in axes.collections if isinstance(c, PathCollection)]
+    assert sum(len(c.get_offsets()) for c in points) == nodes
 
 
 def test_learning_curves_show_the_history():

@@ -82,17 +82,26 @@ def summary(
         ),
     ],
     overrides: Overrides = None,
+    graph: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw the network, too: a .png, .svg or .pdf file."),
+    ] = None,
 ) -> None:
     """Print a model's layers, output shapes and parameters."""
     from mtrain.config.load import parse_overrides
-    from mtrain.summary import summarize
+    from mtrain.summary import check_graph, draw_graph, summarize
 
-    layers = summarize(model, parse_overrides(overrides or []))
+    if graph is not None:
+        check_graph(graph)
+    found = summarize(model, parse_overrides(overrides or []))
 
     from mtrain.report.results import print_layers
 
     with open_stdout() as stdout:
-        print_layers(layers, stdout)
+        print_layers(found.layers, stdout)
+        if graph is not None:
+            draw_graph(found, graph)
+            print(f"graph: {graph}", file=stdout)
 
 
 def schema() -> None:
