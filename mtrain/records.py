@@ -228,3 +228,27 @@ class Layer:
     parameters: int
     trainable: int
     """How many of the parameters training changes."""
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """What has come of a run so far."""
+
+    name: str
+    started: str
+    """ISO 8601, UTC."""
+
+    dataset: str
+    hidden: tuple[int, ...]
+    """Units per hidden layer."""
+
+    epochs: int
+    epochs_wanted: int
+    best: tuple[str, float] | None
+    """The figure by which the best epoch is chosen, and its value there; None without any."""
+
+    worst_class: tuple[str, float] | None
+    """The class of the lowest F1 in the best epoch, and its F1; None before the first epoch."""
+
+    state: str
+    """`finished`, `stopped by SIGINT`, `diverged`, `running` or `killed`."""

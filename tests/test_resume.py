@@ -514,6 +514,35 @@ def test_no_checkpoint_makes_threads_without_end(whole, threads):
     assert replace(saved, identity={"threads": threads}).threads is None
 
 
+def test_runs_are_listed_with_how_they_ended(config, tmp_path, monkeypatch, capsys):
+    """One stopped, one finished, one damaged; the latest last."""
+    assert said(capsys, "fit", config, "--out", tmp_path / "first", "--quiet")[0] == 0
+    with monkeypatch.context() as patch:
+        stop_at(patch, 2, signal.SIGTERM)
+        assert said(capsys, "fit", config, "--out", tmp_path / "second", "--quiet")[0] == 143
+    shutil.copytree(tmp_path / "first", tmp_path / "third")
+    (tmp_path / "third" / "history.json").write_text("{")
+
+    assert run(["runs", str(tmp_path)]) == 0
+    out, err = capsys.readouterr()
+    heading, first, second = out.splitlines()
+    assert heading.split("  ")[0] == "run"
+    history = json.loads((tmp_path / "first" / "history.json").read_text())
+    losses = history["history"]["val_loss"]
+    best = min(losses)
+    assert first.startswith("first")
+    assert first.endswith("finished")
+    assert " 32 " in first
+    assert f"val_loss {best:.4g}" in first
+    at_best = {k: np.array(v[losses.index(best)]) for k, v in history["counts"]["val"].items()}
+    tp, fp, fn = (at_best[key] for key in ("tp", "fp", "fn"))
+    f1 = 2 * tp / (2 * tp + fp + fn)
+    assert f" {f1.argmin()} {f1.min():.3f}" in first
+    assert second.startswith("second")
+    assert second.endswith("stopped by SIGTERM")
+    assert err.startswith(f"{tmp_path / 'third' / 'history.json'}: not JSON as mtrain writes it")
+
+
 def test_other_data_are_refused(idx_folder, tmp_path, monkeypatch, capsys):
     """By their hash; wherever they lie."""
     folder, out = idx_folder(classes=3), tmp_path / "run"

@@ -8,7 +8,7 @@ import typer
 
 import mtrain
 from mtrain.cli.experiments import check, init, schema, summary
-from mtrain.cli.results import evaluate, plot, predict
+from mtrain.cli.results import evaluate, plot, predict, runs
 from mtrain.cli.training import fit, resume
 
 app = typer.Typer(
@@ -18,7 +18,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (init, check, fit, resume, evaluate, predict, plot, summary, schema):
+for command in (init, check, fit, resume, evaluate, predict, plot, runs, summary, schema):
     app.command()(command)
 
 

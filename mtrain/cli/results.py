@@ -1,4 +1,4 @@
-"""Commands that use what was trained: evaluate, predict, plot."""
+"""Commands that use what was trained: evaluate, predict, plot, runs."""
 
 from __future__ import annotations
 
@@ -67,6 +67,24 @@ def predict(
         print(inert(note), file=sys.stderr)
     with open_stdout() as stdout:
         print(f"predictions: {out}") if text is None else stdout.write(text)
+
+
+def runs(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of runs.")] = Path(
+        "outputs"
+    ),
+) -> None:
+    """List runs: their data, network, best figure, worst class, and how they ended."""
+    from mtrain.runs import list_runs
+
+    found, problems = list_runs(folder)
+
+    from mtrain.report.runs import print_runs
+
+    with open_stdout() as stdout:
+        print_runs(found, stdout)
+    for problem in problems:
+        print(inert(problem), file=sys.stderr)
 
 
 def plot(
