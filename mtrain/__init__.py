@@ -46,6 +46,7 @@ def fit(
             device=device,
             resume=resume,
             allow_differences=allow_differences,
+            code_folder=settings.folder,
         )
     return _or_stopped(run)
 
@@ -55,6 +56,7 @@ def resume(
     *,
     device: str = "auto",
     allow_differences: bool = False,
+    allow_code: bool = False,
     **overrides: Any,
 ) -> Run:
     """Go on with a run, as `mtrain resume` does: `resume("run", **{"training.epochs": 30})`.
@@ -65,7 +67,7 @@ def resume(
 
     from mtrain.resumption import read_run_settings
 
-    settings = read_run_settings(Path(run), overrides)
+    settings = read_run_settings(Path(run), overrides, allow_code=allow_code)
     checked = settings.validate()
 
     from mtrain.train import train
@@ -78,6 +80,7 @@ def resume(
             resume=True,
             allow_differences=allow_differences,
             download=False,
+            code_folder=settings.folder,
         )
     return _or_stopped(done)
 
@@ -88,6 +91,7 @@ def evaluate(
     split: str = "test",
     data: str | PathLike[str] | None = None,
     threshold: float | None = None,
+    allow_code: bool = False,
 ) -> Report:
     """Evaluate a run or a checkpoint, and keep what comes out, as `mtrain evaluate` does.
 
@@ -102,6 +106,7 @@ def evaluate(
         split=split,
         data=None if data is None else Path(data),
         threshold=threshold,
+        allow_code=allow_code,
     )
     return report
 

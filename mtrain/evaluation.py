@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mtrain.config.own_code import refuse_code
 from mtrain.config.sources import DigitsConfig, OwnData, SyntheticConfig
 from mtrain.data import load_dataset
 from mtrain.errors import MtrainError, UsageError
@@ -32,6 +33,7 @@ def evaluate(
     data: Path | None = None,
     threshold: float | None = None,
     dataset: Dataset | None = None,
+    allow_code: bool = False,
 ) -> tuple[Report, Path]:
     """Evaluate a run's best checkpoint, or the one checkpoint named; returns where the files are.
 
@@ -39,7 +41,7 @@ def evaluate(
     are not the data of the training; `threshold`, for two classes, is the probability of class 1
     above which it is predicted, in [0, 1], None: as `evaluation.threshold` of the run says, chosen
     in the checkpoint's last whole epoch if it is to be chosen; `dataset` is the run's own, where it
-    is loaded already. Writes into `evaluation/<split>` of the run, of a checkpoint that is not the
+    is loaded already; `allow_code` lets code of its user's own be imported. Writes into `evaluation/<split>` of the run, of a checkpoint that is not the
     run's own into `evaluation/<split>-<its name>`. Raises `MtrainError` for a checkpoint or data
     that are damaged or do not fit, `UsageError` for a split or a threshold that this run cannot
     have.
@@ -54,13 +56,14 @@ def evaluate(
             f"{place.run.checkpoints / 'best'}: is missing, and {saved.best} is the best; name one"
         )
     check_two_classes(threshold, saved)
+    refuse_code(saved.config.own_code.values(), place.path, allowed=allow_code)
     if dataset is None:
         dataset = _load(saved, data, place.path)
     if (rows := dataset.splits.get(split)) is None:
         if "train" not in dataset.splits:
             raise UsageError(f"--split: {dataset.source} are not the data of the training")
         raise UsageError(f"--split: this run has no split {split!r}: dataset.validation is null")
-    predictions = predict_split(saved, rows, place.path)
+    predictions = predict_split(saved, rows, place)
     how = None
     if threshold is None:
         threshold, how = chosen_threshold(saved, place.path)

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
+from mtrain.config.own_code import OwnLoss, OwnModel
 from mtrain.records import Layer
+from mtrain.user_code import NO_CODE, UserCode
+from mtrain.user_objects import own_loss, own_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,18 +22,21 @@ if TYPE_CHECKING:
 
 
 def build_model(
-    config: ModelConfig,
+    config: ModelConfig | OwnModel,
     n_features: int,
     n_classes: int,
     seed: int,
     dropout: type[keras.layers.Dropout] = keras.layers.Dropout,
+    code: UserCode = NO_CODE,
 ) -> keras.Model:
     """A multilayer perceptron from (N, `n_features`) to class probabilities.
 
     Two classes have one sigmoid output, (N, 1): the probability of class 1; more have a softmax,
     (N, `n_classes`). `seed` draws the initial weights and dropout, layer by layer; `dropout` is the
-    kind of that layer.
+    kind of that layer. Or the user's own model, of `code`.
     """
+    if isinstance(config, OwnModel):
+        return own_model(config, code, n_features, n_classes, seed)
     seeds = _layer_seeds(seed)
     layers: list[keras.layers.Layer] = [keras.Input((n_features,), name="input")]
     for number, units in enumerate(config.hidden, 1):
@@ -52,8 +58,12 @@ def build_model(
     return keras.Sequential(layers, name="mlp")
 
 
-def build_loss(config: LossConfig, n_classes: int) -> keras.losses.Loss:
-    """Keras' loss of that name with these parameters."""
+def build_loss(
+    config: LossConfig | OwnLoss, n_classes: int, code: UserCode = NO_CODE
+) -> keras.losses.Loss:
+    """Keras' loss of that name with these parameters, or the user's own, of `code`."""
+    if isinstance(config, OwnLoss):
+        return own_loss(config, code, n_classes)
     kind, parameters = type(config).__name__, config.model_dump(exclude={"name"})
     if config.name == "auto":
         kind = "BinaryCrossentropy" if n_classes == 2 else "CategoricalCrossentropy"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mtrain.config.evaluation import DEFAULT_THRESHOLD
+from mtrain.config.own_code import OwnMetric, refuse_code
 from mtrain.data.inputs import read_inputs
 from mtrain.errors import MtrainError, UsageError
 from mtrain.metrics.epoch import THRESHOLD
@@ -14,22 +16,29 @@ from mtrain.metrics.thresholds import predict_above
 from mtrain.run.checkpoint import read_checkpoint, read_checkpoint_arrays
 from mtrain.run.predictions import check_ending, predictions_as_csv, write_predictions
 from mtrain.run.selection import find_checkpoint
+from mtrain.user_code import imported
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from mtrain.records import Predictions, Split
     from mtrain.run.checkpoint import Checkpoint
+    from mtrain.run.selection import CheckpointPlace
 
 
 def predict(
-    checkpoint: Path, inputs: Path, *, out: Path | None = None, threshold: float | None = None
+    checkpoint: Path,
+    inputs: Path,
+    *,
+    out: Path | None = None,
+    threshold: float | None = None,
+    allow_code: bool = False,
 ) -> tuple[str | None, tuple[str, ...]]:
     """Predict the rows at `inputs` with a run's best checkpoint, or the one checkpoint named.
 
     Writes row, predicted class and the probability of every class to `out`, CSV or Parquet by its
     ending; without it returns them as CSV text. Also returns what is worth saying of the rows.
-    `threshold` is as for `evaluate`. Raises `MtrainError` for a checkpoint or rows that are damaged
+    `threshold` and `allow_code` are as for `evaluate`. Raises `MtrainError` for a checkpoint or rows that are damaged
     or do not fit each other, `UsageError` for an ending or a threshold that cannot be.
     """
     if out is not None:
@@ -41,8 +50,9 @@ def predict(
     saved = read_checkpoint(place.path)
     check_two_classes(threshold, saved)
     config = saved.config
+    refuse_code(config.own_code.values(), place.path, allowed=allow_code)
     split, notes = read_inputs(inputs, config.dataset, saved.encoding, config.training.memory_bytes)
-    predictions = predict_split(saved, split, place.path)
+    predictions = predict_split(saved, split, place)
     if threshold is None:
         threshold, _ = chosen_threshold(saved, place.path)
     if threshold is not None:
@@ -91,8 +101,8 @@ def chosen_threshold(saved: Checkpoint, path: Path) -> tuple[float | None, dict[
     return threshold, how
 
 
-def predict_split(saved: Checkpoint, rows: Split, path: Path) -> Predictions:
-    """What the checkpoint at `path`, whose state is `saved`, says of every row.
+def predict_split(saved: Checkpoint, rows: Split, place: CheckpointPlace) -> Predictions:
+    """What the checkpoint at `place`, whose state is `saved`, says of every row.
 
     Raises `MtrainError` for arrays that are not its config's, or give what is no probability.
     """
@@ -103,18 +113,25 @@ def predict_split(saved: Checkpoint, rows: Split, path: Path) -> Predictions:
     from mtrain.engine.network import make_network, model_variables, put_arrays, variable_shapes
     from mtrain.engine.prediction import Predictor
     from mtrain.model import build_loss, build_model
+    from mtrain.user_objects import own_metric
 
-    config, n_classes = saved.config, len(saved.classes)
+    config, n_classes, encoding = saved.config, len(saved.classes), saved.encoding
     # Where and with as many threads as it was trained, or the last digits of figures would differ.
-    with choose_device("cpu" if saved.device == "cpu" else "auto", saved.threads).scope():
-        encoding = saved.encoding
-        model = build_model(config.model, encoding.n_features, n_classes, config.seed)
+    device = choose_device("cpu" if saved.device == "cpu" else "auto", saved.threads)
+    codes = config.own_code.values()
+    with device.scope(), imported(codes, place.run.path) as code:
+        model = build_model(config.model, encoding.n_features, n_classes, config.seed, code=code)
         variables = model_variables(model)
-        put_arrays(variables, read_checkpoint_arrays(path, variable_shapes(variables), "model/"))
-        network = make_network(
-            model, build_loss(config.loss, n_classes), n_classes, encoding.divisor
-        )
+        shapes = variable_shapes(variables)
+        put_arrays(variables, read_checkpoint_arrays(place.path, shapes, "model/"))
+        loss = build_loss(config.loss, n_classes, code)
+        network = make_network(model, loss, n_classes, encoding.divisor)
         predictions = Predictor(network, rows.features.dtype).predict(rows)
-    if not np.isfinite(predictions.probabilities).all():
-        raise MtrainError(f"{path}: what its weights give is not finite")
-    return predictions
+        if not np.isfinite(predictions.probabilities).all():
+            raise MtrainError(f"{place.path}: what its weights give is not finite")
+        own = {
+            metric.object: own_metric(metric, code, n_classes).of_split(predictions)
+            for metric in config.metrics
+            if isinstance(metric, OwnMetric)
+        }
+    return replace(predictions, own=own)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mtrain.config.load import config_to_yaml
-from mtrain.errors import MtrainError
+from mtrain.config.own_code import OwnMetric
+from mtrain.errors import MtrainError, SettingError
 from mtrain.metrics.epoch import counted_k
 from mtrain.metrics.history import History
 from mtrain.resumption import Resumption, find_resumption
 from mtrain.run.checkpoint import Checkpoint
 from mtrain.run.directory import OUTPUTS, RunDirectory, choose_directory, make_directory
 from mtrain.run.environment import describe_environment, identity
-from mtrain.run.files import json_text, write_text
+from mtrain.run.files import json_text, write_bytes, write_text
 from mtrain.run.lock import locked, refuse_locked
 from mtrain.run.recorder import Recorder
+from mtrain.user_code import imported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from mtrain.config.schema import Config
     from mtrain.engine.training import Trainer
     from mtrain.records import Dataset
+    from mtrain.user_code import UserCode
+    from mtrain.user_objects import OwnFigure
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,14 +132,24 @@ def prepare(
     environment: dict[str, Any],
     place: Place,
     held: ExitStack,
+    code_folder: Path,
 ) -> Prepared:
     """Make what trains, and put it where the run goes on.
 
-    Raises `MtrainError` for what cannot be written, or restored.
+    Own code is looked for in `code_folder`, and kept in the run. Raises `MtrainError` for what
+    goes wrong in it, for what cannot be written, or restored.
     """
     going_on = place.going_on
-    trainer = _make_trainer(config, dataset, jit_compile=environment["compile"] == "xla")
+    code = held.enter_context(imported(config.own_code.values(), code_folder))
+    if code.files:
+        environment |= {"code": {path: _sha256(file) for path, file in code.files.items()}}
+    if going_on is not None:
+        going_on.compare_environment(environment)
+    trainer = _make_trainer(config, dataset, code, jit_compile=environment["compile"] == "xla")
     run = place.begun or _make_run(config.name, place.out, held)
+    for path, file in code.files.items():
+        (run.code / path).parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(run.code / path, file)
     if going_on is None:
         before = History(run.path.absolute().name, dataset.classes)
         seconds, best = 0.0, None
@@ -190,17 +205,27 @@ def _device_facts(
     }
 
 
-def _make_trainer(config: Config, dataset: Dataset, *, jit_compile: bool) -> Trainer:
+def _make_trainer(
+    config: Config, dataset: Dataset, code: UserCode, *, jit_compile: bool
+) -> Trainer:
     from mtrain.engine.dropout import dropout_layer
     from mtrain.engine.network import make_network
     from mtrain.engine.training import Trainer
     from mtrain.model import build_loss, build_model, build_optimizer, build_schedule
+    from mtrain.user_objects import own_metric
 
     n_classes = len(dataset.classes)
     encoding = dataset.encoding
     dropout = dropout_layer(jit_compile)
-    model = build_model(config.model, encoding.n_features, n_classes, config.seed, dropout)
-    network = make_network(model, build_loss(config.loss, n_classes), n_classes, encoding.divisor)
+    model = build_model(config.model, encoding.n_features, n_classes, config.seed, dropout, code)
+    loss = build_loss(config.loss, n_classes, code)
+    network = make_network(model, loss, n_classes, encoding.divisor)
+    own_figures = tuple(
+        own_metric(metric, code, n_classes, jit_compile=jit_compile)
+        for metric in config.metrics
+        if isinstance(metric, OwnMetric)
+    )
+    _check_monitors(config, own_figures)
     return Trainer(
         network,
         build_optimizer(config.optimizer),
@@ -213,7 +238,24 @@ def _make_trainer(config: Config, dataset: Dataset, *, jit_compile: bool) -> Tra
         seed=config.seed,
         jit_compile=jit_compile,
         top_k=counted_k(config.metrics),
+        own_figures=own_figures,
     )
+
+
+def _check_monitors(config: Config, own_figures: tuple[OwnFigure, ...]) -> None:
+    """Raise `SettingError` where training is steered by a figure that only whole splits have."""
+    of_splits = {figure.name for figure in own_figures if figure.counter is None}
+    problem = "needs a whole split and is no figure of the training; val_{} is one of this run's"
+    if problems := [
+        (keys, f"{monitor!r} {problem.format(monitor)}")
+        for keys, monitor in config.monitored.items()
+        if monitor in of_splits
+    ]:
+        raise SettingError(*problems)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _restore(trainer: Trainer, config: Config, going_on: Resumption) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -145,6 +145,9 @@ class Tally:
     top_k: int | None = None
     """Rows whose true class was among the k likeliest, where the run counts them."""
 
+    own: Mapping[str, float] = field(default_factory=dict)
+    """Metrics of the user's own, by name."""
+
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
@@ -164,6 +167,9 @@ class Predictions:
 
     weights: Floats | None = None
     """What each row counts in the weighted figures, shape (N,), from 0; None: the same."""
+
+    own: Mapping[str, float] = field(default_factory=dict)
+    """Metrics of the user's own, by name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,8 +245,8 @@ class RunOutcome:
     """ISO 8601, UTC."""
 
     dataset: str
-    hidden: tuple[int, ...]
-    """Units per hidden layer."""
+    network: str
+    """Its hidden layers, or the function that makes it."""
 
     epochs: int
     epochs_wanted: int

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mtrain.config.load import read_settings
+from mtrain.config.own_code import refuse_code
 from mtrain.errors import MtrainError, SettingError, UsageError
 from mtrain.metrics.monitor import Course
 from mtrain.records import TrainingState
@@ -136,12 +137,19 @@ class Resumption:
         return TrainingState(arrays, self.checkpoint.cursor)
 
 
-def read_run_settings(path: Path, overrides: Mapping[str, Any]) -> Settings:
-    """The settings of the run directory at `path`, with `overrides` by dotted path."""
+def read_run_settings(
+    path: Path, overrides: Mapping[str, Any], *, allow_code: bool = False
+) -> Settings:
+    """The settings of the run directory at `path`, with `overrides` by dotted path.
+
+    Raises `UsageError` where they name code of the user's own, unless `allow_code`.
+    """
     run = RunDirectory(path)
     run.check_is_run()
     run.refuse_links()
-    return read_settings(run.config, overrides)
+    settings = read_settings(run.config, overrides)
+    refuse_code(settings.validate().own_code.values(), path, allowed=allow_code)
+    return settings
 
 
 def find_resumption(

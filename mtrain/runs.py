@@ -54,7 +54,7 @@ def _outcome(run: RunDirectory) -> RunOutcome:
         name=run.path.name,
         started=history.segments[0]["started"] or "",
         dataset=config.dataset.name,
-        hidden=config.model.hidden,
+        network=str(config.model),
         epochs=len(history.epoch),
         epochs_wanted=config.training.epochs,
         best=best,

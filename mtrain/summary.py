@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mtrain.config.load import load_config
+from mtrain.config.own_code import OwnModel, refuse_code
 from mtrain.errors import UsageError
 from mtrain.run.files import write_bytes
+from mtrain.user_code import imported
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,28 +60,30 @@ def _ending(path: Path) -> str:
     return path.suffix[1:].lower()
 
 
-def summarize(path: Path, overrides: Mapping[str, Any]) -> Summary:
-    """That of the model of a config file (with `overrides`), a run or a checkpoint."""
+def summarize(path: Path, overrides: Mapping[str, Any], *, allow_code: bool = False) -> Summary:
+    """That of the model of a config file (with `overrides`), a run or a checkpoint.
+
+    `allow_code` lets a model of the user's own be made.
+    """
     if path.is_dir():
         from mtrain.run.checkpoint import read_checkpoint
         from mtrain.run.selection import find_checkpoint
 
         if overrides:
             raise UsageError(f"{path}: a checkpoint is as it is; only a config takes KEY=VALUE")
-        saved = read_checkpoint(find_checkpoint(path).path)
-        model, n_features, n_classes = (
-            saved.config.model,
-            saved.encoding.n_features,
-            len(saved.classes),
-        )
+        place = find_checkpoint(path)
+        saved = read_checkpoint(place.path)
+        model, folder = saved.config.model, place.run.path
+        n_features, n_classes = saved.encoding.n_features, len(saved.classes)
     else:
         from mtrain.data import dataset_shape
 
         config = load_config(path, overrides)
-        model, (n_features, n_classes) = (
-            config.model,
-            dataset_shape(config.dataset, memory=config.training.memory_bytes),
-        )
+        model, folder = config.model, path.parent
+        memory = config.training.memory_bytes
+        n_features, n_classes = dataset_shape(config.dataset, memory=memory)
+    own = [model] if isinstance(model, OwnModel) else []
+    refuse_code(own, path, allowed=allow_code)
 
     from mtrain.engine.backend import load_tensorflow
 
@@ -87,6 +91,6 @@ def summarize(path: Path, overrides: Mapping[str, Any]) -> Summary:
     from mtrain.engine.device import choose_device
     from mtrain.model import build_model, list_layers
 
-    with choose_device("cpu").scope():
-        layers = list_layers(build_model(model, n_features, n_classes, seed=0))
+    with choose_device("cpu").scope(), imported(own, folder) as code:
+        layers = list_layers(build_model(model, n_features, n_classes, seed=0, code=code))
     return Summary(n_features, layers)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mtrain.config.own_code import OwnModel
 from mtrain.data import load_dataset
 from mtrain.engine.threads import choose_threads
 from mtrain.errors import DivergedError, MtrainError, SettingError
@@ -23,7 +25,7 @@ from mtrain.weighting import weight_training
 
 if TYPE_CHECKING:
     import signal
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from mtrain.config.schema import Config
     from mtrain.engine.training import Trainer
@@ -58,6 +60,7 @@ def train(
     resume: bool = False,
     allow_differences: bool = False,
     download: bool = True,
+    code_folder: Path | None = None,
     observer: Observer | None = None,
     own_process: bool = False,
 ) -> Run:
@@ -66,7 +69,8 @@ def train(
     `out` is that directory, new or empty; None: a free one of `outputs/<name>`. With `resume`
     training goes on with the run in `out`, or `outputs/<name>`, if there is one; `UsageError` lists
     what keeps it from becoming what an uninterrupted run would be, unless `allow_differences`.
-    `download` lets data be fetched that is not on this machine. `observer` is told of everything as
+    `download` lets data be fetched that is not on this machine. `code_folder` is where the config's
+    own code is looked for before what is installed; None: the current directory. `observer` is told of everything as
     it happens; None: nobody is. In its `own_process`, in which nothing else is computed, a training
     on the CPU has as few threads as serve it; TensorFlow has them for the whole process. Raises
     `MtrainError` for all that is wrong with the data, the device or the disk, and `DivergedError`
@@ -94,8 +98,8 @@ def train(
             environment = choose_environment(
                 config, dataset.classes, data, device, threads, place, held
             )
-            prepared = prepare(config, dataset, environment, place, held)
-            for line in (*place.notes, *(f"{note}." for note in dataset.notes)):
+            prepared = prepare(config, dataset, environment, place, held, code_folder or Path())
+            for line in (*place.notes, *_code_notes(config), *(f"{note}." for note in dataset.notes)):
                 observer.note(line)
             ended = "an error"
             observer.begin(prepared.device, config, dataset, prepared.trainer.parameters)
@@ -112,7 +116,7 @@ def train(
             observer.end(ended)
         history, report = prepared.recorder.history, None
         if stopped_by is None:
-            report, _ = evaluate(prepared.run.path, dataset=dataset)
+            report, _ = evaluate(prepared.run.path, dataset=dataset, allow_code=True)
         if history.epoch:
             draw(history, prepared.run.charts)
         if stopped_by is None:
@@ -121,8 +125,16 @@ def train(
         return Run(prepared.run.path, history, report, metrics, stopped_by)
 
 
-def _choose_threads(config: Config, dataset: Dataset) -> int:
-    widths = (dataset.encoding.n_features, *config.model.hidden, len(dataset.classes))
+def _code_notes(config: Config) -> Iterator[str]:
+    """That a run is its user's own code, too."""
+    if names := [code.name for code in config.own_code.values()]:
+        yield f"Own code: {', '.join(names)}."
+
+
+def _choose_threads(config: Config, dataset: Dataset) -> int | None:
+    if isinstance(config.model, OwnModel):
+        return None
+    widths = config.model.sizes(dataset.encoding.n_features, len(dataset.classes))
     return choose_threads(widths, min(config.training.batch_size, len(dataset.train)))
 
 

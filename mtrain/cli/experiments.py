@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mtrain.cli.options import ConfigFile, Overrides
+from mtrain.cli.options import AllowCode, ConfigFile, Overrides
 from mtrain.cli.output import open_stdout, print_json
 from mtrain.errors import MtrainError
 from mtrain.text import inert
@@ -86,6 +86,7 @@ def summary(
         Path | None,
         typer.Option(metavar="FILE", help="Draw the network, too: a .png, .svg or .pdf file."),
     ] = None,
+    allow_code: AllowCode = False,
 ) -> None:
     """Print a model's layers, output shapes and parameters."""
     from mtrain.config.load import parse_overrides
@@ -93,7 +94,7 @@ def summary(
 
     if graph is not None:
         check_graph(graph)
-    found = summarize(model, parse_overrides(overrides or []))
+    found = summarize(model, parse_overrides(overrides or []), allow_code=allow_code)
 
     from mtrain.report.results import print_layers
 

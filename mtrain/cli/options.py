@@ -60,6 +60,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on s
 
 Device = Annotated[DeviceChoice, typer.Option(help="Where to train.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
+AllowCode = Annotated[
+    bool,
+    typer.Option("--allow-code", help="Import the own code of whoever made it, which then runs."),
+]
 AllowDifferences = Annotated[
     bool,
     typer.Option(

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mtrain.cli.options import (
+    AllowCode,
     CheckpointPath,
     FormatChoice,
     Json,
@@ -27,13 +28,14 @@ def evaluate(
         typer.Option(metavar="PATH", help="Another dataset.path than the run's.", exists=True),
     ] = None,
     threshold: Threshold = None,
+    allow_code: AllowCode = False,
     as_json: Json = False,
 ) -> None:
     """Evaluate a checkpoint on a split, class by class."""
     import mtrain.evaluation as use_case
 
     report, folder = use_case.evaluate(
-        checkpoint, split=split.value, data=data, threshold=threshold
+        checkpoint, split=split.value, data=data, threshold=threshold, allow_code=allow_code
     )
     with open_stdout() as stdout:
         if as_json:
@@ -58,11 +60,14 @@ def predict(
         typer.Option(metavar="FILE", help="A .csv or .parquet file. [CSV on stdout]"),
     ] = None,
     threshold: Threshold = None,
+    allow_code: AllowCode = False,
 ) -> None:
     """Predict rows: their class, and the probability of every class."""
     import mtrain.prediction as use_case
 
-    text, notes = use_case.predict(checkpoint, inputs, out=out, threshold=threshold)
+    text, notes = use_case.predict(
+        checkpoint, inputs, out=out, threshold=threshold, allow_code=allow_code
+    )
     for note in notes:
         print(inert(note), file=sys.stderr)
     with open_stdout() as stdout:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mtrain.cli.options import (
+    AllowCode,
     AllowDifferences,
     ConfigFile,
     Device,
@@ -70,6 +71,7 @@ def resume(
         ),
     ] = None,
     allow_differences: AllowDifferences = False,
+    allow_code: AllowCode = False,
     device: Device = DeviceChoice.auto,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -78,7 +80,7 @@ def resume(
     from mtrain.config.load import parse_overrides
     from mtrain.resumption import read_run_settings
 
-    settings = read_run_settings(run, parse_overrides(overrides or []))
+    settings = read_run_settings(run, parse_overrides(overrides or []), allow_code=allow_code)
     return _train(
         settings,
         quiet=quiet,
@@ -99,7 +101,13 @@ def _train(settings: Settings, *, quiet: bool, as_json: bool, **how: Any) -> int
     from mtrain.train import train
 
     with settings.located():
-        run = train(config, observer=None if quiet else watch(sys.stderr), own_process=True, **how)
+        run = train(
+            config,
+            code_folder=settings.folder,
+            observer=None if quiet else watch(sys.stderr),
+            own_process=True,
+            **how,
+        )
     with open_stdout() as stdout:
         if as_json:
             print_json({"run": str(run.path), "evaluation": run.metrics}, stdout)

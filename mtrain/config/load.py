@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from mtrain.config.own_code import missing_module
 from mtrain.config.problems import describe
 from mtrain.config.reader import MOST_PROBLEMS, dotted, dump, parse, read_document
 from mtrain.config.schema import Config
@@ -39,7 +40,7 @@ def read_settings(source: Path | Mapping[str, Any], overrides: Mapping[str, Any]
         settings = Settings(document.data, str(source), document.lines, source.parent)
         settings.default_name(source.stem)
     else:
-        settings = Settings(copy.deepcopy(dict(source)), "config", {}, Path())
+        settings = Settings(copy.deepcopy(dict(source)), "config", {}, None)
         settings.default_name("run")
     for key, value in overrides.items():
         settings.override(key, value)
@@ -71,8 +72,8 @@ class Settings:
     data: Any
     source: str
     lines: dict[Keys, int]
-    folder: Path
-    """What paths are relative to, but for those of overrides."""
+    folder: Path | None
+    """The file's: what paths are relative to, but for those of overrides, and own code beside."""
 
     overrides: set[Keys] = field(default_factory=set)
 
@@ -125,6 +126,9 @@ class Settings:
                 problems.append(((), f"and {len(found) - MOST_PROBLEMS:,} problems more"))
         else:
             problems = list(config.conflicts())
+            for keys, code in config.own_code.items():
+                if self.folder and (problem := missing_module(code, self.folder)):
+                    problems.append((keys, problem))
         if problems:
             raise self._located(problems)
         return self._with_absolute_paths(config)
@@ -161,7 +165,7 @@ class Settings:
         for key in PATHS:
             if (path := getattr(config.dataset, key, None)) is None:
                 continue
-            folder = Path() if self._overridden(("dataset", key)) else self.folder
+            folder = Path() if self._overridden(("dataset", key)) else self.folder or Path()
             # Not resolve(): a link stays the name that the user gave.
             try:
                 absolute[key] = str((folder / Path(path).expanduser()).absolute())

@@ -14,6 +14,7 @@ from mtrain.config.names import (
     RANKING_METRICS,
     RATIO_METRICS,
 )
+from mtrain.config.own_code import KNOWN, KNOWN_OR_OWN, OWN, BareMetric, OwnMetric
 from mtrain.config.section import Count, InvalidSettingError, ListOf, Section, known_name, spelt
 
 
@@ -66,20 +67,24 @@ class MetricConfig(Section):
         return self.name in RANKING_METRICS + PROBABILITY_METRICS
 
 
-def _no_metric_twice(metrics: tuple[MetricConfig, ...]) -> tuple[MetricConfig, ...]:
-    names = [metric.name for metric in metrics]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"{name} is there twice")
+AnyMetric = MetricConfig | OwnMetric
+
+
+def _no_metric_twice(metrics: tuple[AnyMetric, ...]) -> tuple[AnyMetric, ...]:
+    keys = [key for metric in metrics for key in metric.keys]
+    for metric in metrics:
+        if keys.count(metric.keys[0]) > 1:
+            raise ValueError(f"{metric.name} is there twice")
     return metrics
 
 
+_Known = Annotated[
+    MetricConfig, BeforeValidator(_named_metric, json_schema_input_type=_Spelling | MetricConfig)
+]
+
 Metrics = Annotated[
     tuple[
-        Annotated[
-            MetricConfig,
-            BeforeValidator(_named_metric, json_schema_input_type=_Spelling | MetricConfig),
-        ],
+        Annotated[Annotated[_Known, KNOWN] | Annotated[BareMetric, OWN], KNOWN_OR_OWN],
         ...,
     ],
     ListOf,

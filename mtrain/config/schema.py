@@ -14,6 +14,7 @@ from mtrain.config.losses import Auto, LossConfig
 from mtrain.config.metrics import MetricConfig, Metrics
 from mtrain.config.names import ACTIVATIONS, suggestion
 from mtrain.config.optimizers import Adam, OptimizerConfig
+from mtrain.config.own_code import KNOWN, KNOWN_OR_OWN, OWN, BareLoss, BareModel, OwnCode
 from mtrain.config.section import (
     InvalidSettingError,
     ListOf,
@@ -96,12 +97,21 @@ class ModelConfig(Section):
     l2: Annotated[float, Ge(0)] = 0.0
     """This times the sum of all squared kernel weights is added to the loss."""
 
+    def sizes(self, n_features: int, n_classes: int) -> tuple[int, ...]:
+        """Units of each layer, the inputs first."""
+        return (n_features, *self.hidden, 1 if n_classes == 2 else n_classes)
+
     def parameters(self, n_features: int, n_classes: int) -> int:
         """How many weights a model of this shape has, as Keras counts them."""
-        outputs = 1 if n_classes == 2 else n_classes
-        sizes = (n_features, *self.hidden, outputs)
+        sizes = self.sizes(n_features, n_classes)
         dense = sum((inputs + 1) * units for inputs, units in itertools.pairwise(sizes))
         return dense + (4 * sum(self.hidden) if self.batch_norm else 0)
+
+    def __str__(self) -> str:
+        """The hidden layers as a config may have them: `30`, `500x2`, `500,250`."""
+        if len(self.hidden) > 1 and len(set(self.hidden)) == 1:
+            return f"{self.hidden[0]}x{len(self.hidden)}"
+        return ",".join(map(str, self.hidden)) or "none"
 
     @model_validator(mode="after")
     def _nothing_is_ignored(self) -> ModelConfig:
@@ -126,10 +136,12 @@ class Config(Section):
     """Draws initial weights, the order of the rows and dropout."""
 
     dataset: SourceConfig = DigitsConfig()
-    model: ModelConfig = ModelConfig()
+    model: Annotated[
+        Annotated[ModelConfig, KNOWN] | Annotated[BareModel, OWN], KNOWN_OR_OWN
+    ] = ModelConfig()
     optimizer: OptimizerConfig = Adam()
 
-    loss: LossConfig = Auto()
+    loss: Annotated[Annotated[LossConfig, KNOWN] | Annotated[BareLoss, OWN], KNOWN_OR_OWN] = Auto()
 
     metrics: Metrics = tuple(
         MetricConfig(name=name) for name in ("accuracy", "precision", "recall", "f1")
@@ -148,15 +160,28 @@ class Config(Section):
             return keys
         return (*keys, "val_loss", *(f"val_{key}" for m in self.metrics for key in m.keys))
 
+    @property
+    def own_code(self) -> dict[Keys, OwnCode]:
+        """What of it is the user's own code, by where it stands."""
+        metrics: dict[Keys, Any] = {("metrics", n): m for n, m in enumerate(self.metrics)}
+        settings = {("model",): self.model, ("loss",): self.loss, **metrics}
+        return {keys: code for keys, code in settings.items() if isinstance(code, OwnCode)}
+
+    @property
+    def monitored(self) -> dict[Keys, str]:
+        """The scalars of the history by which training is steered, by where they are named."""
+        stopping, plateau = self.training.early_stopping, self.training.reduce_on_plateau
+        found: dict[Keys, str | None] = {
+            ("training", "early_stopping", "monitor"): getattr(stopping, "monitor", None),
+            ("training", "reduce_on_plateau", "monitor"): getattr(plateau, "monitor", None),
+            ("training", "save_best"): self.save_best,
+        }
+        return {keys: monitor for keys, monitor in found.items() if monitor is not None}
+
     def conflicts(self) -> Iterator[tuple[Keys, str]]:
         """Settings that cannot work together: where each stands, and what is wrong."""
-        stopping, plateau = self.training.early_stopping, self.training.reduce_on_plateau
-        for keys, monitor in (
-            (("training", "early_stopping", "monitor"), getattr(stopping, "monitor", None)),
-            (("training", "reduce_on_plateau", "monitor"), getattr(plateau, "monitor", None)),
-            (("training", "save_best"), self.save_best),
-        ):
-            if monitor is not None and monitor not in self.monitors:
+        for keys, monitor in self.monitored.items():
+            if monitor not in self.monitors:
                 why = suggestion(monitor, self.monitors)
                 if monitor.startswith("val_") and self.dataset.validation is None:
                     why = f"dataset.validation is null; {why}"
@@ -164,7 +189,7 @@ class Config(Section):
         if self.evaluation.rule is not None and self.dataset.validation is None:
             problem = "is chosen on validation, but dataset.validation is null; a number needs none"
             yield ("evaluation", "threshold"), problem
-        if plateau is None:
+        if (plateau := self.training.reduce_on_plateau) is None:
             return
         rate = self.optimizer.learning_rate
         if isinstance(rate, Section):
@@ -187,7 +212,7 @@ class Config(Section):
         if self.evaluation.threshold != DEFAULT_THRESHOLD and n_classes != 2:
             yield ("evaluation", "threshold"), f"is for two classes, there are {n_classes}"
         for number, metric in enumerate(self.metrics):
-            if metric.name == "top_k" and metric.best_k >= n_classes:
+            if isinstance(metric, MetricConfig) and metric.name == "top_k" and metric.best_k >= n_classes:
                 problem = f"must be below the number of classes, {n_classes}, got {metric.best_k}"
                 yield ("metrics", number, "k"), problem
         for name in self.training.weighted_classes:

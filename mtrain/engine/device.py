@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
+from mtrain.config.own_code import OwnModel
 from mtrain.engine.threads import cpu_count, threads_asked
 from mtrain.errors import MtrainError, UsageError
 
@@ -101,9 +102,12 @@ def choose_compilation(config: Config, device: Device) -> str:
     A rule and no race, so that a resumed run computes what the first one did. On a CPU, XLA saves
     what a step costs outside the arithmetic; in large batches that is nothing
     (`benchmarks/compilation.py`), while graph compiles in half the time and computes as Keras does.
+    It also compiles whatever layers a model of one's own has.
     """
     if config.training.compile != "auto":
         return config.training.compile
+    if isinstance(config.model, OwnModel):
+        return "graph"
     large = config.training.batch_size >= LARGE_BATCH
     return "graph" if large and device.kind == "cpu" else "xla"
 

@@ -9,6 +9,8 @@ import keras
 import tensorflow as tf
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mtrain.records import Arrays, Shapes
 
 
@@ -43,14 +45,16 @@ class Network:
         `weights`, shape (B,), multiply the rows' losses; as in Keras, their sum is divided by the
         number of rows, whatever the weights, and penalties are not weighted.
         """
-        if self.n_classes == 2:
-            labels = labels[:, None]
-        elif not isinstance(self.loss_function, OF_LABELS):
-            labels = tf.one_hot(labels, self.n_classes)
+        if self.n_classes == 2 or not isinstance(self.loss_function, OF_LABELS):
+            labels = self.targets(labels)
         loss = self.loss_function(labels, outputs, weights)
         if not self.model.losses:
             return loss
         return keras.ops.sum([loss, *(keras.ops.sum(penalty) for penalty in self.model.losses)])
+
+    def targets(self, labels: tf.Tensor) -> tf.Tensor:
+        """Labels (B,) in the shape of the outputs: of two classes (B, 1), of more one-hot (B, K)."""
+        return labels[:, None] if self.n_classes == 2 else tf.one_hot(labels, self.n_classes)
 
     def probabilities(self, outputs: tf.Tensor) -> tf.Tensor:
         """Outputs as one probability a class, shape (B, K)."""
@@ -81,26 +85,35 @@ was made before."""
 
 def model_variables(model: keras.Model) -> Variables:
     """Weights, moving statistics and generators, as `model/<layer>/<variable>`."""
-    return {
-        f"model/{layer.name}/{variable.name}": variable
-        for layer in model.layers
-        for variable in layer.variables
-    }
+    found: Variables = {}
+    for layer in model.layers:
+        found |= _named(f"model/{layer.name}/", layer.variables)
+    return found
+
+
+def metric_variables(name: str, metric: keras.metrics.Metric) -> Variables:
+    """What a metric has counted, as `counts/<name>/<variable>`."""
+    return _named(f"counts/{name}/", metric.variables)
 
 
 def optimizer_variables(optimizer: keras.optimizers.Optimizer) -> Variables:
     """All that a built optimizer remembers, as `optimizer/<variable>`."""
-    found: Variables = {}
-    for variable in optimizer.variables:
-        # Adafactor's rows and columns all have the name of what they are of.
-        same = sum(variable.name == other.name for other in found.values())
-        found[f"optimizer/{variable.name}{f'_{same + 1}' if same else ''}"] = variable
+    found = _named("optimizer/", optimizer.variables)
     # Nadam's product of momenta is none of its `variables`.
     for name, value in vars(optimizer).items():
         if isinstance(value, keras.Variable) and not any(
             value is other for other in found.values()
         ):
             found[f"optimizer/{name}"] = value
+    return found
+
+
+def _named(prefix: str, variables: Iterable[keras.Variable]) -> Variables:
+    """By name; those of one name, as Adafactor has and a layer of layers, are numbered."""
+    found: Variables = {}
+    for variable in variables:
+        same = sum(variable.name == other.name for other in found.values())
+        found[f"{prefix}{variable.name}{f'_{same + 1}' if same else ''}"] = variable
     return found
 
 

@@ -8,6 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import keras
 
     from mtrain.engine.network import Network
@@ -32,13 +34,18 @@ class CompiledSteps:
         *,
         jit_compile: bool,
         top_k: int | None,
+        counters: Sequence[keras.metrics.Metric] = (),
     ) -> None:
-        """`batch_size` is at most the number of rows; a ragged last step takes what is left."""
+        """`batch_size` is at most the number of rows; a ragged last step takes what is left.
+
+        `counters` are shown every batch.
+        """
         self.full = len(train) // batch_size
         self._network = network
         self._optimizer = optimizer
         self._batch_size = batch_size
         self._top_k = top_k
+        self._counters = counters
         self._features = tf.constant(train.features)
         self._labels = tf.constant(train.labels)
         weights = train.weights
@@ -93,6 +100,8 @@ class CompiledSteps:
         gradients = tape.gradient(loss, model.trainable_variables)
         self._optimizer.apply(gradients, model.trainable_variables)
 
+        for counter in self._counters:
+            counter.update_state(network.targets(labels), outputs)
         loss_sum, confusion, hits = carried
         return (
             loss_sum + tf.cast(loss, tf.float64) * positions.shape[0],

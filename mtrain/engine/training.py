@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
 from mtrain.engine.network import (
+    metric_variables,
     model_variables,
     optimizer_variables,
     put_arrays,
@@ -22,11 +24,12 @@ from mtrain.errors import DivergedError, MtrainError
 from mtrain.records import EpochRecord, Ints, Progress, Shapes, Split, Tally, TrainingState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import keras
 
     from mtrain.engine.network import Network
+    from mtrain.user_objects import OwnFigure
 
 # A chunk is as many steps as take about this long: short enough for a live table and Ctrl-C,
 # long enough that a call costs nothing beside it.
@@ -60,6 +63,7 @@ class Trainer:
         seed: int = 0,
         jit_compile: bool = False,
         top_k: int | None = None,
+        own_figures: Sequence[OwnFigure] = (),
     ) -> None:
         self.epochs = epochs
         self.batch_size = min(batch_size, len(train))
@@ -74,10 +78,25 @@ class Trainer:
         self._seed = seed
         self._top_k = top_k
         optimizer.build(network.model.trainable_variables)
-        self._variables = model_variables(network.model) | optimizer_variables(optimizer)
+        self._own_figures = own_figures
+        self._counters = {
+            figure.name: figure.counter for figure in own_figures if figure.counter is not None
+        }
+        self._weights = model_variables(network.model) | optimizer_variables(optimizer)
+        self._variables = self._weights | {
+            name: variable
+            for key, counter in self._counters.items()
+            for name, variable in metric_variables(key, counter).items()
+        }
         self._predictor = Predictor(network, train.features.dtype)
         self._compiled = CompiledSteps(
-            network, optimizer, train, self.batch_size, jit_compile=jit_compile, top_k=top_k
+            network,
+            optimizer,
+            train,
+            self.batch_size,
+            jit_compile=jit_compile,
+            top_k=top_k,
+            counters=tuple(self._counters.values()),
         )
         self._chunk = 1
         self._epoch = 0
@@ -105,10 +124,16 @@ class Trainer:
                     raise self._diverged(f"epoch {epoch}, step {self._step}", what)
                 yield Progress(epoch, self._step, self.steps, self._rows(self._step), tally)
             self._check_weights(epoch)
+            tally = self._tally()
             val = None if self._val is None else self._predictor.predict(self._val)
             if val is not None and not math.isfinite(val.loss):
                 raise self._diverged(f"epoch {epoch}", f"the validation loss is {val.loss}")
-            record = EpochRecord(epoch, self._last_learning_rate(), self._tally(), val)
+            if val is not None:
+                own = {figure.name: figure.of_split(val) for figure in self._own_figures}
+                val = replace(val, own=own)
+            record = EpochRecord(epoch, self._last_learning_rate(), tally, val)
+            for counter in self._counters.values():
+                counter.reset_state()
             self._epoch, self._step, self._carried = epoch, 0, self._compiled.initial_sums()
             yield record
 
@@ -200,7 +225,8 @@ class Trainer:
         loss_sum, confusion, hits = (value.numpy() for value in self._carried)
         counts: Ints = confusion.astype(np.int64)
         loss = float(loss_sum) / self._rows(self._step)
-        return Tally(loss, counts, None if self._top_k is None else int(hits))
+        own = {name: float(counter.result()) for name, counter in self._counters.items()}
+        return Tally(loss, counts, None if self._top_k is None else int(hits), own)
 
     def _rows(self, steps: int) -> int:
         """How many rows so many steps see."""
@@ -213,7 +239,7 @@ class Trainer:
         return _shortest(self._schedule(self._optimizer.iterations - 1))
 
     def _check_weights(self, epoch: int) -> None:
-        for name, variable in self._variables.items():
+        for name, variable in self._weights.items():
             if not np.isfinite(variable.numpy()).all():
                 raise self._diverged(f"epoch {epoch}", f"{name} is no longer finite")
 

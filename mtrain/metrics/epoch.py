@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mtrain.config.metrics import MetricConfig
 from mtrain.config.names import OVERALL_METRICS, PROBABILITY_METRICS, RANKING_METRICS
+from mtrain.config.own_code import OwnMetric
 from mtrain.metrics import probabilities
 from mtrain.metrics.counts import (
     ClassCounts,
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mtrain.config.evaluation import EvaluationConfig
-    from mtrain.config.metrics import MetricConfig
+    from mtrain.config.metrics import AnyMetric
     from mtrain.metrics.scores import ThresholdCounts
 
 
@@ -50,7 +52,7 @@ class EpochFigures:
 
 def epoch_figures(
     record: EpochRecord,
-    metrics: tuple[MetricConfig, ...],
+    metrics: tuple[AnyMetric, ...],
     evaluation: EvaluationConfig | None = None,
 ) -> EpochFigures:
     """All figures of the configured metrics, `loss` first.
@@ -82,20 +84,19 @@ def _threshold(val: Predictions, evaluation: EvaluationConfig) -> float:
     return choose_threshold(val.labels == 1, val.probabilities[:, 1], *evaluation.rule)
 
 
-def tally(predictions: Predictions, metrics: Iterable[MetricConfig]) -> Tally:
+def tally(predictions: Predictions, metrics: Iterable[AnyMetric]) -> Tally:
     """Predictions as counts, just as training counts while it runs."""
     n_classes = predictions.probabilities.shape[1]
     confusion = confusion_matrix(predictions.labels, predictions.predicted, n_classes)
     k = counted_k(metrics)
-    if k is None:
-        return Tally(predictions.loss, confusion)
-    hits = top_k_hits(predictions.labels, predictions.probabilities, k)
-    return Tally(predictions.loss, confusion, hits)
+    hits = None if k is None else top_k_hits(predictions.labels, predictions.probabilities, k)
+    return Tally(predictions.loss, confusion, hits, predictions.own)
 
 
-def counted_k(metrics: Iterable[MetricConfig]) -> int | None:
+def counted_k(metrics: Iterable[AnyMetric]) -> int | None:
     """The k of `top_k`, or None where the run does not count it."""
-    return next((metric.best_k for metric in metrics if metric.name == "top_k"), None)
+    known = (metric for metric in metrics if isinstance(metric, MetricConfig))
+    return next((metric.best_k for metric in known if metric.name == "top_k"), None)
 
 
 def ranking_figures(
@@ -118,7 +119,7 @@ def _ranking(counts: ThresholdCounts) -> list[float]:
 
 
 def _split_figures(
-    counted: Tally, predictions: Predictions | None, metrics: tuple[MetricConfig, ...]
+    counted: Tally, predictions: Predictions | None, metrics: tuple[AnyMetric, ...]
 ) -> tuple[dict[str, float], ClassCounts, dict[str, Floats]]:
     """Scalars, counts and figures by class; those that need scores only with predictions."""
     counts = class_counts(counted.confusion)
@@ -128,6 +129,10 @@ def _split_figures(
     ranking = ranking_figures(predictions) if ranked and predictions is not None else {}
     for metric in metrics:
         name = metric.name
+        if isinstance(metric, OwnMetric):
+            if metric.object in counted.own:
+                scalars[metric.object] = counted.own[metric.object]
+            continue
         if metric.needs_scores and predictions is None:
             continue
         if name in OVERALL_METRICS:

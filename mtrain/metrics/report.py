@@ -82,6 +82,7 @@ def make_report(
         "loss": _number(predictions.loss),
         "accuracy": _number(counts.accuracy),
         "log_loss": _number(log_loss(predictions.labels, predictions.probabilities)),
+        **({"own": {k: _number(v) for k, v in predictions.own.items()}} if predictions.own else {}),
         "baseline": {
             "class": classes[most_frequent],
             "accuracy": int(counts.support[most_frequent]) / len(predictions.labels),

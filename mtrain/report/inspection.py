@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 from rich.table import Table
 from rich.text import Text
 
+from mtrain.config.own_code import OwnModel
 from mtrain.report.results import make_console
 from mtrain.report.text import shortened
 from mtrain.text import inert
@@ -36,19 +37,22 @@ def print_inspection(inspection: Inspection, config: Config, stream: TextIO) -> 
     totals = (f"{counts.sum():,}" for counts in inspection.counts.values())
     table.add_row("rows", *totals, style="bold")
     console.print(table)
-    n_features, n_classes = inspection.encoding.n_features, len(inspection.classes)
-    sizes = [n_features, *config.model.hidden, 1 if n_classes == 2 else n_classes]
-    parameters = config.model.parameters(n_features, n_classes)
-    arrays = 2 + config.optimizer.slots
-    console.print(
-        Text(
-            f"model {'-'.join(map(str, sizes))}: {parameters:,} parameters, with gradients and "
-            f"optimizer {_bytes(4 * parameters * arrays)}; the data take "
-            f"{_bytes(inspection.n_bytes)}"
-        )
-    )
+    console.print(Text(f"model {_model(inspection, config)}; the data take {_bytes(inspection.n_bytes)}"))
     for warning in inspection.warnings:
         console.print(Text(f"warning: {inert(warning)}"))
+
+
+def _model(inspection: Inspection, config: Config) -> str:
+    """Its shape, and what it takes; one's own model is made by `fit` alone."""
+    if isinstance(config.model, OwnModel):
+        return config.model.name
+    shape = inspection.encoding.n_features, len(inspection.classes)
+    parameters = config.model.parameters(*shape)
+    arrays = 2 + config.optimizer.slots
+    return (
+        f"{'-'.join(map(str, config.model.sizes(*shape)))}: {parameters:,} parameters, with "
+        f"gradients and optimizer {_bytes(4 * parameters * arrays)}"
+    )
 
 
 def _inputs(encoding: Encoding) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
+from mtrain.config.own_code import OwnModel
 from mtrain.observer import Observer
 from mtrain.report.text import SPLITS, duration, figure, share
 from mtrain.text import inert
@@ -72,14 +73,20 @@ def opening_lines(
 ) -> tuple[str, ...]:
     """What every training begins with: the device, then the data and the model."""
     validated = f", {len(dataset.val):,} for validation" if dataset.val is not None else ""
-    outputs = 1 if len(dataset.classes) == 2 else len(dataset.classes)
-    layers = (dataset.train.features.shape[1], *config.model.hidden, outputs)
-    shape = "-".join(str(units) for units in layers)
     return (
         f"Device: {device}.",
         f"Data: {config.dataset.name}, {len(dataset.train):,} rows for training{validated}.",
-        f"Model: {shape if len(shape) <= 40 else f'{len(layers)} layers'}, {parameters:,} parameters.",
+        f"Model: {_shape(config, dataset)}, {parameters:,} parameters.",
     )
+
+
+def _shape(config: Config, dataset: Dataset) -> str:
+    """The units of each layer, if they are not many; of one's own model its name."""
+    if isinstance(config.model, OwnModel):
+        return config.model.name
+    layers = config.model.sizes(dataset.encoding.n_features, len(dataset.classes))
+    shape = "-".join(str(units) for units in layers)
+    return shape if len(shape) <= 40 else f"{len(layers)} layers"
 
 
 def shown_counts(figures: EpochFigures) -> ClassCounts:

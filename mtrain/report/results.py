@@ -109,6 +109,8 @@ def _conclusions(metrics: dict[str, Any]) -> Iterator[str]:
         f"accuracy {share(metrics['accuracy'])} ({metrics['checkpoint']}); "
         f"always {_quoted(baseline['class'])}: accuracy {share(baseline['accuracy'])}"
     )
+    if own := metrics.get("own"):
+        yield ", ".join(f"{name} {'-' if v is None else f'{v:g}'}" for name, v in own.items())
     if (weighted := metrics.get("sample_weighted")) is not None:
         macro = weighted["averages"]["macro avg"]
         yield (

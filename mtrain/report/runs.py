@@ -30,7 +30,7 @@ def print_runs(runs: Sequence[RunOutcome], stream: TextIO) -> None:
             Text(shortened(inert(run.name))),
             Text(inert(run.started[:16].replace("T", " "))),
             run.dataset,
-            _hidden(run.hidden),
+            shortened(run.network),
             f"{run.epochs:,}/{run.epochs_wanted:,}",
             "-" if run.best is None else f"{run.best[0]} {figure(run.best[1])}",
             Text("-" if run.worst_class is None else _worst(*run.worst_class)),
@@ -41,10 +41,3 @@ def print_runs(runs: Sequence[RunOutcome], stream: TextIO) -> None:
 
 def _worst(name: str, f1: float) -> str:
     return f"{shortened(inert(name))} {share(f1)}"
-
-
-def _hidden(units: tuple[int, ...]) -> str:
-    """As a config may have it: `30`, `500x2`, `500,250`."""
-    if len(units) > 1 and len(set(units)) == 1:
-        return f"{units[0]}x{len(units)}"
-    return ",".join(map(str, units)) or "none"

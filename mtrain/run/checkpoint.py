@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtrain.config.dataset import class_names
 from mtrain.config.load import load_config
+from mtrain.config.own_code import OwnModel
 from mtrain.config.sources import TableConfig
 from mtrain.errors import MtrainError, UsageError
 from mtrain.records import MOST_THREADS
@@ -174,6 +175,8 @@ def _sums(path: Path) -> str:
 def _check_size(path: Path, checkpoint: Checkpoint) -> None:
     """Whether the arrays can be those of the config, before anything of either is made."""
     n_features, n_classes = checkpoint.encoding.n_features, len(checkpoint.classes)
+    if isinstance(checkpoint.config.model, OwnModel):
+        return  # its own function alone knows
     parameters = checkpoint.config.model.parameters(n_features, n_classes)
     beyond = 4 * n_classes**2 + 1_000_000
     least, most = 4 * parameters, MOST_PER_PARAMETER * parameters + beyond

@@ -8,6 +8,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from mtrain.config.own_code import CODE
 from mtrain.errors import MtrainError, UsageError
 from mtrain.run.files import flush_directory
 from mtrain.run.foreign import refuse_foreign
@@ -49,6 +50,11 @@ class RunDirectory:
         """Drawn from the history."""
         return self.path / "charts"
 
+    @property
+    def code(self) -> Path:
+        """The user's own modules, as they were imported."""
+        return self.path / CODE
+
     def evaluation(self, name: str) -> Path:
         """What an evaluation leaves: `name` is the split's, and the checkpoint's if another."""
         return self.path / "evaluation" / name
@@ -77,7 +83,7 @@ class RunDirectory:
     def refuse_links(self) -> None:
         """Raise `MtrainError` for a symbolic link: nothing outside is read or written."""
         ours = ("config.yaml", "environment.json", "history.json", "history.csv", LOCK, WRITER)
-        for name in (*ours, "checkpoints", "charts", "evaluation"):
+        for name in (*ours, "checkpoints", "charts", "evaluation", CODE):
             _refuse_link(self.path / name)
             for folder, folders, files in os.walk(self.path / name):
                 for found in (*folders, *files):

@@ -1,0 +1,139 @@
+"""A loss, a metric or a model that is the user's own code: `package.module:object`."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Discriminator, Tag
+from pydantic import WithJsonSchema
+
+from mtrain.config.losses import Loss
+from mtrain.config.names import suggestion
+from mtrain.config.section import Section
+from mtrain.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+CODE = "code"
+"""The folder beside a run's config in which its own code is kept."""
+
+_PATTERN = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
+
+_PlaceSchema = WithJsonSchema({"type": "string", "pattern": _PATTERN})
+
+
+def _place(name: str) -> str:
+    if not re.fullmatch(_PATTERN, name, re.ASCII):
+        raise ValueError(f"own code is package.module:object, got {name!r}")
+    return name
+
+
+class OwnCode(Section):
+    """Where it is; all other keys are the object's own parameters."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: Annotated[str, AfterValidator(_place), _PlaceSchema]
+    """`package.module:object`, beside the config or installed."""
+
+    @property
+    def module(self) -> str:
+        """`package.module`."""
+        return self.name.partition(":")[0]
+
+    @property
+    def object(self) -> str:
+        """What it is called there."""
+        return self.name.partition(":")[2]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What it is called with besides."""
+        return dict(self.model_extra or {})
+
+
+class OwnLoss(OwnCode, Loss):
+    """A loss of one's own: a function of labels and outputs, or a `keras.losses.Loss`."""
+
+
+class OwnMetric(OwnCode):
+    """A metric of one's own: a function of labels and outputs, or a `keras.metrics.Metric`."""
+
+    needs_scores: ClassVar[bool] = False
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Its scalar in the history: the object's name."""
+        return (self.object,)
+
+
+class OwnModel(OwnCode):
+    """A model of one's own: a function of the numbers of features and classes."""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _bare(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _kind(value: Any) -> str:
+    """`own` where a setting, or its name, has the colon of own code."""
+    name = value.get("name") if isinstance(value, dict) else getattr(value, "name", value)
+    return "own" if isinstance(name, str) and ":" in name else "known"
+
+
+KNOWN, OWN, KNOWN_OR_OWN = Tag("known"), Tag("own"), Discriminator(_kind)
+"""What makes a type of one of mtrain's own sections and one of own code, told apart by the name."""
+
+BareLoss = Annotated[
+    OwnLoss, BeforeValidator(_bare, Annotated[str, _PlaceSchema] | OwnLoss)
+]
+BareMetric = Annotated[
+    OwnMetric, BeforeValidator(_bare, Annotated[str, _PlaceSchema] | OwnMetric)
+]
+BareModel = Annotated[
+    OwnModel, BeforeValidator(_bare, Annotated[str, _PlaceSchema] | OwnModel)
+]
+
+
+def missing_module(code: OwnCode, folder: Path) -> str | None:
+    """What is wrong where no module of this name is to be found; nothing is imported."""
+    top = code.module.partition(".")[0]
+    beside = [name for place in code_folders(folder) for name in _modules(place)]
+    if top in beside:
+        return None
+    try:
+        if importlib.util.find_spec(top) is not None:
+            return None
+    except ValueError:  # of a module that has none, such as __main__
+        pass
+    hint = suggestion(top, beside) if beside else "there is no .py file"
+    return f"no module {top!r} is beside the config or installed; {hint}"
+
+
+def code_folders(folder: Path) -> tuple[Path, ...]:
+    """Where own code is looked for first: beside the config, and where a run keeps it."""
+    return folder, folder / CODE
+
+
+def refuse_code(codes: Iterable[OwnCode], where: Path, *, allowed: bool) -> None:
+    """Raise `UsageError` for own code of a run or checkpoint, unless importing it is allowed."""
+    names = ", ".join(code.name for code in codes)
+    if names and not allowed:
+        raise UsageError(
+            f"{where}: has own code, {names}, which runs as it is imported; --allow-code allows that"
+        )
+
+
+def _modules(folder: Path) -> Iterator[str]:
+    """Names of modules and packages in a folder."""
+    for path in sorted(folder.glob("*.py")):
+        yield path.stem
+    for path in sorted(folder.glob("*/__init__.py")):
+        yield path.parent.name

@@ -1,0 +1,333 @@
+"""Losses, metrics and models of the user's own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import CONFIGS
+from sklearn.metrics import matthews_corrcoef
+
+import mtrain
+from mtrain.cli.main import run
+from mtrain.config.load import load_config
+from mtrain.preparation import _make_trainer
+from mtrain.user_code import imported
+
+MODULE = '''
+import keras
+import numpy as np
+from keras import ops
+
+
+def right(y_true, y_pred):
+    return ops.cast(ops.argmax(y_true, -1) == ops.argmax(y_pred, -1), "float32")
+
+
+def mcc(y_true, y_pred, scale=1):
+    from sklearn.metrics import matthews_corrcoef
+    return scale * matthews_corrcoef(y_true.argmax(axis=1), y_pred.argmax(axis=1))
+
+
+def numpy_right(y_true, y_pred):
+    return np.equal(np.argmax(y_true, axis=1), np.argmax(y_pred, axis=1))
+
+
+def build(n_features, n_classes, units=16):
+    return keras.Sequential([
+        keras.Input((n_features,)),
+        keras.layers.Dense(units, "relu"),
+        keras.layers.Dropout(0.2),
+        keras.layers.Dense(n_classes, "softmax"),
+    ])
+
+
+def one_argument(y_true):
+    return y_true
+
+
+def is_nan(y_true, y_pred):
+    return ops.sum(y_pred, axis=1) * np.nan
+
+
+def by_output(y_true, y_pred):
+    return ops.square(y_true - y_pred)
+
+
+def constant(y_true, y_pred):
+    return ops.sum(y_true, axis=1)
+
+
+def no_model(n_features, n_classes):
+    return "a model"
+
+
+def too_narrow(n_features, n_classes):
+    return keras.Sequential([keras.Input((n_features,)), keras.layers.Dense(3, "softmax")])
+
+
+def logits(n_features, n_classes):
+    return keras.Sequential([keras.Input((n_features,)), keras.layers.Dense(n_classes)])
+
+
+class Counts(keras.metrics.Metric):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        pass
+
+    def result(self):
+        return ops.zeros(3)
+
+
+A_NUMBER = 3
+'''
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """One with the module `own` and the guide's."""
+    (tmp_path / "own.py").write_text(MODULE)
+    shutil.copy(CONFIGS / "tutorials" / "guide.py", tmp_path)
+    return tmp_path
+
+
+def experiment(folder, **settings):
+    """A config of two epochs of digits."""
+    path = folder / "experiment.yaml"
+    lines = {"training": "{epochs: 2}", **settings}
+    path.write_text("".join(f"{key}: {value}\n" for key, value in lines.items()))
+    return path
+
+
+def history(path):
+    """The scalars of a run."""
+    return json.loads((path / "history.json").read_text())["history"]
+
+
+def said(capsys, *arguments):
+    """Exit status and what stderr says."""
+    status = run(list(map(str, arguments)))
+    return status, capsys.readouterr().err.removeprefix("mtrain: ").removesuffix("\n")
+
+
+def test_a_loss_that_keras_has_too_trains_as_it_does(folder):
+    own = mtrain.fit(experiment(folder, loss="guide:mean_difference"), out=folder / "own")
+    keras = mtrain.fit(experiment(folder, loss="mean_absolute_error"), out=folder / "keras")
+
+    assert history(own.path) == history(keras.path)
+
+
+def test_a_loss_has_its_parameters(folder):
+    """Of two rows and three classes, by hand."""
+    config = load_config(
+        experiment(
+            folder,
+            loss='{name: "guide:WeightedBinaryCrossentropy", pos_weight: 0.5, weight: 2}',
+        ),
+        {},
+    )
+    from mtrain.model import build_loss
+
+    labels = np.array([[1, 0, 0], [0, 0, 1]], np.float32)
+    outputs = np.array([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]], np.float32)
+    rows = [
+        0.5 * np.log(0.5) + np.log(0.7) + np.log(0.8),
+        np.log(0.9) + np.log(0.9) + 0.5 * np.log(0.8),
+    ]
+    with imported(config.own_code.values(), folder) as code:
+        loss = build_loss(config.loss, 3, code)
+        assert float(loss(labels, outputs)) == pytest.approx(-2 * np.mean(rows) / 3, rel=1e-6)
+
+
+@pytest.mark.parametrize("compilation", ["graph", "xla"])
+def test_metrics_are_counted_in_training_and_on_validation(folder, compilation):
+    """By row, with state, and of whole splits: each is a figure that mtrain has, too."""
+    metrics = (
+        "[accuracy, true_positives, guide:CategoricalTruePositives, own:right, "
+        'own:numpy_right, {name: "own:mcc", scale: 2}]'
+    )
+    training = f"{{epochs: 2, compile: {compilation}}}"
+    config = experiment(folder, metrics=metrics, training=training)
+    done = mtrain.fit(config, out=folder / "run")
+
+    found = history(done.path)
+    assert found["CategoricalTruePositives"] == found["true_positives"]
+    assert found["val_CategoricalTruePositives"] == found["val_true_positives"]
+    np.testing.assert_allclose(found["right"], found["accuracy"], rtol=1e-12)
+    np.testing.assert_allclose(found["val_right"], found["val_accuracy"], rtol=1e-12)
+    assert "numpy_right" not in found
+    assert "mcc" not in found
+    np.testing.assert_allclose(found["val_numpy_right"], found["val_accuracy"], rtol=1e-12)
+    own = done.metrics["own"]
+    with np.load(done.path / "evaluation" / "test" / "predictions.npz") as arrays:
+        truth = matthews_corrcoef(arrays["y_true"], arrays["y_pred"])
+    assert own["mcc"] == pytest.approx(2 * truth, rel=1e-12)
+    assert own["right"] == pytest.approx(done.metrics["accuracy"], rel=1e-12)
+
+
+def test_two_classes_have_one_column(folder):
+    """As Keras has them: what is right is what is on the same side of 0.5."""
+    (folder / "own.py").write_text(
+        "from keras import ops\n"
+        "def right(y_true, y_pred):\n"
+        "    return ops.cast((y_true > 0.5) == (y_pred > 0.5), 'float32')[:, 0]\n"
+    )
+    config = experiment(
+        folder,
+        dataset="{name: synthetic, rows: 300, features: 4, informative: 2, classes: [a, b]}",
+        metrics='[accuracy, "own:right"]',
+    )
+    found = history(mtrain.fit(config, out=folder / "run").path)
+
+    np.testing.assert_allclose(found["right"], found["accuracy"], rtol=1e-12)
+    np.testing.assert_allclose(found["val_right"], found["val_accuracy"], rtol=1e-12)
+
+
+def test_what_a_metric_has_counted_goes_on_within_an_epoch(folder):
+    config = load_config(experiment(folder, metrics="[guide:CategoricalTruePositives]"), {})
+    from mtrain.data import load_dataset
+
+    dataset = load_dataset(config.dataset, memory=config.training.memory_bytes)
+    with imported(config.own_code.values(), folder) as code:
+
+        def trainer():
+            made = _make_trainer(config, dataset, code, jit_compile=False)
+            made._chunk = 7
+            return made
+
+        first, second, whole = trainer(), trainer(), trainer()
+        records = first.records()
+        next(records)
+        second.restore(first.state())
+        going_on, in_one = list(second.records()), list(whole.records())
+
+    key = "CategoricalTruePositives"
+    assert 0 < next(r for r in in_one if hasattr(r, "tally")).tally.own[key]
+    ends = [[r.train.own[key] for r in some if hasattr(r, "train")] for some in (going_on, in_one)]
+    assert ends[0] == ends[1]
+
+
+def test_a_run_keeps_its_code_and_is_only_read_with_leave(folder, capsys):
+    """What lies beside the config may change, or go."""
+    config = experiment(folder, model="{name: own:build, units: 8}", metrics='[accuracy, "own:mcc"]')
+    out = folder / "run"
+    status, lines = said(capsys, "fit", config, "--out", out)
+    assert status == 0
+    assert "Own code: own:build, own:mcc." in lines
+    assert "Model: own:build, 610 parameters." in lines
+    assert (out / "code" / "own.py").read_text() == MODULE
+    assert not list(out.rglob("__pycache__"))
+    (folder / "own.py").write_text("raise RuntimeError\n")
+
+    for command in (
+        ["evaluate", out],
+        ["predict", out, folder / "rows.npz"],
+        ["resume", out, "training.epochs=3"],
+        ["summary", out],
+    ):
+        status, message = said(capsys, *command)
+        assert status == 2
+        assert "own:build" in message
+        assert message.endswith("which runs as it is imported; --allow-code allows that")
+    assert said(capsys, "resume", out, "training.epochs=3", "--allow-code", "--quiet") == (0, "")
+    assert said(capsys, "summary", out, "--allow-code") == (0, "")
+    assert said(capsys, "evaluate", out, "--split", "val", "--allow-code") == (0, "")
+    figures = json.loads((out / "evaluation" / "val" / "metrics.json").read_text())
+    best = int(np.argmin(history(out)["val_loss"]))
+    assert figures["own"]["mcc"] == history(out)["val_mcc"][best]
+    again = folder / "again"
+    assert said(capsys, "fit", out / "config.yaml", "training.epochs=3", "--out", again)[0] == 0
+    assert history(again) == history(out)
+
+
+def test_a_run_does_not_go_on_with_other_code(folder, capsys):
+    config = experiment(folder, metrics='[accuracy, "own:mcc"]')
+    out = folder / "run"
+    assert said(capsys, "fit", config, "--out", out, "--quiet")[0] == 0
+    (folder / "own.py").write_text(f"{MODULE}\n# another\n")
+
+    status, message = said(capsys, "fit", config, "training.epochs=3", "--out", out, "--resume")
+    assert status == 2
+    assert "code.own.py: was " in message
+
+
+def test_modules_of_two_folders_may_have_one_name(folder, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    (other / "own.py").write_text("def mcc(y_true, y_pred):\n    return 7.0\n")
+    settings = {"metrics": "[accuracy, own:mcc]"}
+    mtrain.fit(experiment(folder, **settings), out=folder / "run")
+    second = mtrain.fit(experiment(other, **settings), out=other / "run")
+
+    assert history(second.path)["val_mcc"] == [7.0, 7.0]
+    assert "own" not in sys.modules
+    assert str(folder) not in sys.path
+
+
+def test_a_figure_of_whole_splits_steers_no_training(folder, capsys):
+    config = experiment(
+        folder, metrics="[own:mcc]", training="{epochs: 2, early_stopping: {monitor: mcc}}"
+    )
+    status, message = said(capsys, "fit", config, "--out", folder / "run")
+    assert status == 2
+    assert message.endswith(
+        "training.early_stopping.monitor: 'mcc' needs a whole split and is no figure of the "
+        "training; val_mcc is one of this run's"
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "name", "message"),
+    [
+        ("loss", "owm:right", "loss: no module 'owm' is beside the config or installed; did you mean 'own'?"),
+        ("loss", "own:rihgt", "own:rihgt: no 'rihgt' is there; did you mean 'right'?"),
+        ("loss", "own.py:right", "loss: own code is"),
+        ("loss", "own:one_argument", "TypeError: one_argument() takes 1 positional argument"),
+        ("loss", "own:is_nan", "own:is_nan: is nan for rows of ordinary probabilities"),
+        ("loss", "own:constant", "own:constant: has no gradient"),
+        ("loss", "own:by_output", "own:by_output: must be one loss a row, shape (20,) for 20 rows, got (20, 10)"),
+        ("loss", "own:A_NUMBER", "own:A_NUMBER: is neither a function nor"),
+        ("loss", "own:Counts", "own:Counts: is a class, but no Loss of Keras"),
+        ("loss", "broken:loss", "broken.py:3: SyntaxError: invalid syntax"),
+        ("loss", "failing:loss", "failing.py:4: ZeroDivisionError: division by zero"),
+        ("loss", "exiting:loss", "exiting.py:2: SystemExit: 3"),
+        ("loss", "json5:loss", "loss: no module 'json5' is beside"),
+        ("loss", "guide:WeightedBinaryCrossentropy", "TypeError: "),
+        ("metrics", "own:is_nan", "own:is_nan: is nan for rows of ordinary probabilities"),
+        ("metrics", "own:by_output", "own:by_output: must be a number, or one a row"),
+        ("metrics", "own:Counts", "own:Counts: its result must be a number, got shape (3,)"),
+        ("model", "own:no_model", "own:no_model: must return a sequential or functional keras.Model, got str"),
+        ("model", "own:too_narrow", "own:too_narrow: must give (20, 10) for (20, 64), got (20, 3)"),
+        ("model", "own:logits", "own:logits: must give probabilities, as a softmax does"),
+        ("model", "own:one_argument", "TypeError: one_argument() takes 1 positional argument"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_it_is_one_line(folder, capsys, setting, name, message):
+    (folder / "broken.py").write_text("def loss(y_true, y_pred):\n    pass\n)(\n")
+    (folder / "failing.py").write_text("import keras\n\ndef f():\n    return 1 / 0\n\nloss = f()\n")
+    (folder / "exiting.py").write_text("import sys\nsys.exit(3)\n")
+    value = f"[{name}]" if setting == "metrics" else name
+    out = folder / "run"
+    status, error = said(capsys, "fit", experiment(folder, **{setting: value}), "--out", out, "--quiet")
+
+    assert status in {1, 2}
+    assert message in error
+    assert "\n" not in error
+    assert not out.exists()
+
+
+def test_an_error_while_training_names_the_users_line(folder, capsys):
+    (folder / "late.py").write_text(
+        "def late(y_true, y_pred):\n"
+        "    if len(y_true) > 20:\n"
+        "        raise ValueError('too many\\nrows')\n"
+        "    return 0.0\n"
+    )
+    config = experiment(folder, metrics="[late:late]")
+    status, error = said(capsys, "fit", config, "--out", folder / "run", "--quiet")
+
+    assert status == 1
+    assert error.endswith("late.py:3: ValueError: too many")
+    assert Path(error.split(":")[0]).name == "late.py"
