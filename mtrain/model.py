@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -39,17 +39,21 @@ def build_model(
         return own_model(config, code, n_features, n_classes, seed)
     seeds = _layer_seeds(seed)
     layers: list[keras.layers.Layer] = [keras.Input((n_features,), name="input")]
+    activity = _SumOfOutputs(config.activity) if config.activity else None
     for number, units in enumerate(config.hidden, 1):
         if config.batch_norm:
             # Normalised between the sum and the activation, as Ioffe and Szegedy (2015) have it.
             layers += [
                 _dense(units, None, config.l2, next(seeds), f"hidden_{number}"),
                 keras.layers.BatchNormalization(name=f"batch_norm_{number}"),
-                keras.layers.Activation(config.activation, name=f"activation_{number}"),
+                keras.layers.Activation(
+                    config.activation, activity_regularizer=activity, name=f"activation_{number}"
+                ),
             ]
         else:
+            name = f"hidden_{number}"
             layers.append(
-                _dense(units, config.activation, config.l2, next(seeds), f"hidden_{number}")
+                _dense(units, config.activation, config.l2, next(seeds), name, activity)
             )
         if config.dropout:
             layers.append(dropout(config.dropout, seed=next(seeds), name=f"dropout_{number}"))
@@ -108,14 +112,30 @@ def list_layers(model: keras.Model) -> list[Layer]:
     ]
 
 
+class _SumOfOutputs(keras.regularizers.Regularizer):
+    """A penalty on a layer's outputs; Keras divides it by the number of rows."""
+
+    def __init__(self, factor: float) -> None:
+        self._factor = factor
+
+    def __call__(self, x: Any) -> Any:
+        return self._factor * keras.ops.sum(x)
+
+
 def _dense(
-    units: int, activation: str | None, l2: float, seed: int, name: str
+    units: int,
+    activation: str | None,
+    l2: float,
+    seed: int,
+    name: str,
+    activity: keras.regularizers.Regularizer | None = None,
 ) -> keras.layers.Dense:
     return keras.layers.Dense(
         units,
         activation=activation,
         kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
         kernel_regularizer=keras.regularizers.L2(l2) if l2 else None,
+        activity_regularizer=activity,
         name=name,
     )
 

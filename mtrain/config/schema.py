@@ -97,6 +97,10 @@ class ModelConfig(Section):
     l2: Annotated[float, Ge(0)] = 0.0
     """This times the sum of all squared kernel weights is added to the loss."""
 
+    activity: Annotated[float, Ge(0)] = 0.0
+    """This times the sum of a row's hidden outputs, on average over a batch, is added to the loss,
+    as Keras' activity regularizers have it."""
+
     def sizes(self, n_features: int, n_classes: int) -> tuple[int, ...]:
         """Units of each layer, the inputs first."""
         return (n_features, *self.hidden, 1 if n_classes == 2 else n_classes)
@@ -116,7 +120,7 @@ class ModelConfig(Section):
     @model_validator(mode="after")
     def _nothing_is_ignored(self) -> ModelConfig:
         if not self.hidden:
-            for key in ("activation", "dropout", "batch_norm"):
+            for key in ("activation", "dropout", "batch_norm", "activity"):
                 if getattr(self, key) != type(self).model_fields[key].default:
                     raise InvalidSettingError(key, "there is no hidden layer that it could be for")
         return self
