@@ -239,6 +239,7 @@ def _make_trainer(
         jit_compile=jit_compile,
         top_k=counted_k(config.metrics),
         own_figures=own_figures,
+        tracked=config.track,
     )
 
 

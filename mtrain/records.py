@@ -145,8 +145,8 @@ class Tally:
     top_k: int | None = None
     """Rows whose true class was among the k likeliest, where the run counts them."""
 
-    own: Mapping[str, float] = field(default_factory=dict)
-    """Metrics of the user's own, by name."""
+    scalars: Mapping[str, float] = field(default_factory=dict)
+    """Other figures by their names in the history: the user's own, and what is tracked."""
 
 
 @dataclass(frozen=True, eq=False)

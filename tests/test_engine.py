@@ -131,6 +131,7 @@ def keras_weights(split, settings, *, seed=1, epochs=2, classes=CLASSES, **weigh
         {"optimizer": "adam", "model": {"hidden": "40x2", "dropout": 0.3}},
         {"optimizer": "adam", "model": {"batch_norm": True, "l2": 0.01, "activation": "tanh"}},
         {"optimizer": {"name": "adam", "clipnorm": 0.1}, "model": {"hidden": []}},
+        {"optimizer": "sgd", "model": {"activity": 0.01}},
         {"optimizer": "sgd", "loss": {"name": "auto", "label_smoothing": 0.1}},
         *({"optimizer": {"learning_rate": schedule}} for schedule in SCHEDULES),
     ],
@@ -688,3 +689,68 @@ def test_a_gpu_that_is_not_there_is_an_error():
         choose_device("gpu")
     assert "GPU" in choose_device("auto").reason
     assert choose_device("auto").kind == "cpu"
+
+
+TRACKED = ("activations", "gradients", "weights")
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_what_is_tracked_is_what_keras_gives(jit_compile):
+    """Of two steps in which the weights stay where they are, the rows as they come."""
+    split = as_float(random_split(rows=100))
+    settings = {
+        "model": {"hidden": [30, 6]},
+        "optimizer": {"name": "sgd", "learning_rate": 1e-30},
+    }
+    trainer = make_trainer(
+        split,
+        settings=settings,
+        divisor=None,
+        epochs=1,
+        batch_size=50,
+        shuffle=False,
+        jit_compile=jit_compile,
+        tracked=TRACKED,
+    )
+    (record,) = train(trainer)
+
+    model = trainer._network.model
+    inside = keras.Model(model.inputs, [layer.output for layer in model.layers[:-1]])
+    wanted = {}
+    for name, outputs in zip(("hidden_1", "hidden_2"), inside(split.features), strict=True):
+        found = outputs.numpy().astype(np.float64)
+        wanted[f"{name}_mean"] = found.mean()
+        wanted[f"{name}_std"] = found.std()
+        wanted[f"{name}_dead"] = (found == 0).all(axis=0).mean()
+    norms = []
+    for rows in (slice(50), slice(50, 100)):
+        with tf.GradientTape() as tape:
+            outputs = model(split.features[rows], training=True)
+            loss = trainer._network.loss(tf.constant(split.labels[rows]), outputs)
+        norms.append(tf.linalg.global_norm(tape.gradient(loss, model.trainable_variables)))
+    wanted["gradient_norm"] = np.mean(norms)
+    wanted["weight_norm"] = float(tf.linalg.global_norm(model.trainable_variables))
+    assert record.train.scalars == pytest.approx(wanted, rel=1e-5)
+
+
+def test_tracking_changes_no_weight_and_goes_on_within_an_epoch():
+    split = random_split(rows=400)
+    settings = {
+        "model": {"hidden": [8, 8], "dropout": 0.3, "batch_norm": True, "activity": 0.01, "l2": 0.01}
+    }
+
+    def trainer(**options):
+        made = make_trainer(split, settings=settings, epochs=1, **options)
+        made._chunk = 3
+        return made
+
+    plain, first, second, whole = trainer(), *(trainer(tracked=TRACKED) for _ in range(3))
+    train(plain)
+    next(first.records())
+    second.restore(first.state())
+    (going_on,), (in_one,) = train(second), train(whole)
+
+    assert going_on.train.scalars == in_one.train.scalars
+    assert {"activation_1_mean", "activation_2_dead"} < set(in_one.train.scalars)
+    for ours, theirs in zip(weights(whole), weights(plain), strict=True):
+        assert_array_equal(ours, theirs)

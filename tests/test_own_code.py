@@ -205,8 +205,8 @@ def test_what_a_metric_has_counted_goes_on_within_an_epoch(folder):
         going_on, in_one = list(second.records()), list(whole.records())
 
     key = "CategoricalTruePositives"
-    assert 0 < next(r for r in in_one if hasattr(r, "tally")).tally.own[key]
-    ends = [[r.train.own[key] for r in some if hasattr(r, "train")] for some in (going_on, in_one)]
+    assert 0 < next(r for r in in_one if hasattr(r, "tally")).tally.scalars[key]
+    ends = [[r.train.scalars[key] for r in some if hasattr(r, "train")] for some in (going_on, in_one)]
     assert ends[0] == ends[1]
 
 

@@ -23,7 +23,7 @@ from mtrain.config.section import (
     one_of,
 )
 from mtrain.config.sources import DigitsConfig, SourceConfig
-from mtrain.config.training import CheckpointConfig, TrainingConfig
+from mtrain.config.training import CheckpointConfig, Tracked, TrainingConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,6 +151,10 @@ class Config(Section):
         MetricConfig(name=name) for name in ("accuracy", "precision", "recall", "f1")
     )
     """Figures of each epoch in the history."""
+
+    track: Tracked = ()
+    """What of the network's inside is in the history of each epoch: `activations` (mean, standard
+    deviation and share of dead units of each layer), `gradients` and `weights` (their norms)."""
 
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Lt, MinLen
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
-from mtrain.config.section import Count, FitsFloat32, Section, shown
+from mtrain.config.section import Count, FitsFloat32, ListOf, Section, one_of, shown
 
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
@@ -96,6 +96,13 @@ ClassWeight = Annotated[
 ]
 
 
+def _none_twice(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{name} is there twice")
+    return names
+
+
 class TrainingConfig(Section):
     """How long and in which steps the model is trained."""
 
@@ -142,6 +149,14 @@ class TrainingConfig(Section):
     def weighted_classes(self) -> tuple[str, ...]:
         """The class names that `class_weight` has weights for."""
         return tuple(self.class_weight) if isinstance(self.class_weight, dict) else ()
+
+
+TRACKED = ("activations", "gradients", "weights")
+"""What can be tracked inside a network."""
+
+Tracked = Annotated[
+    tuple[Annotated[str, one_of(TRACKED)], ...], ListOf, AfterValidator(_none_twice)
+]
 
 
 class CheckpointConfig(Section):

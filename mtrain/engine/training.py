@@ -20,11 +20,12 @@ from mtrain.engine.network import (
 )
 from mtrain.engine.prediction import Predictor
 from mtrain.engine.steps import CompiledSteps
+from mtrain.engine.tracking import Tracker
 from mtrain.errors import DivergedError, MtrainError
 from mtrain.records import EpochRecord, Ints, Progress, Shapes, Split, Tally, TrainingState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     import keras
 
@@ -64,6 +65,7 @@ class Trainer:
         jit_compile: bool = False,
         top_k: int | None = None,
         own_figures: Sequence[OwnFigure] = (),
+        tracked: Collection[str] = (),
     ) -> None:
         self.epochs = epochs
         self.batch_size = min(batch_size, len(train))
@@ -83,11 +85,12 @@ class Trainer:
             figure.name: figure.counter for figure in own_figures if figure.counter is not None
         }
         self._weights = model_variables(network.model) | optimizer_variables(optimizer)
-        self._variables = self._weights | {
-            name: variable
-            for key, counter in self._counters.items()
-            for name, variable in metric_variables(key, counter).items()
-        }
+        self._tracker = Tracker(network.model, tracked) if tracked else None
+        self._variables = dict(self._weights)
+        for name, counter in self._counters.items():
+            self._variables |= metric_variables(name, counter)
+        if self._tracker is not None:
+            self._variables |= self._tracker.variables
         self._predictor = Predictor(network, train.features.dtype)
         self._compiled = CompiledSteps(
             network,
@@ -97,6 +100,7 @@ class Trainer:
             jit_compile=jit_compile,
             top_k=top_k,
             counters=tuple(self._counters.values()),
+            tracker=self._tracker,
         )
         self._chunk = 1
         self._epoch = 0
@@ -134,6 +138,8 @@ class Trainer:
             record = EpochRecord(epoch, self._last_learning_rate(), tally, val)
             for counter in self._counters.values():
                 counter.reset_state()
+            if self._tracker is not None:
+                self._tracker.reset()
             self._epoch, self._step, self._carried = epoch, 0, self._compiled.initial_sums()
             yield record
 
@@ -225,8 +231,10 @@ class Trainer:
         loss_sum, confusion, hits = (value.numpy() for value in self._carried)
         counts: Ints = confusion.astype(np.int64)
         loss = float(loss_sum) / self._rows(self._step)
-        own = {name: float(counter.result()) for name, counter in self._counters.items()}
-        return Tally(loss, counts, None if self._top_k is None else int(hits), own)
+        scalars = {name: float(counter.result()) for name, counter in self._counters.items()}
+        if self._tracker is not None:
+            scalars |= self._tracker.figures(self._rows(self._step), self._step)
+        return Tally(loss, counts, None if self._top_k is None else int(hits), scalars)
 
     def _rows(self, steps: int) -> int:
         """How many rows so many steps see."""

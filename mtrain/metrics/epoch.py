@@ -129,11 +129,7 @@ def _split_figures(
     ranking = ranking_figures(predictions) if ranked and predictions is not None else {}
     for metric in metrics:
         name = metric.name
-        if isinstance(metric, OwnMetric):
-            if metric.object in counted.own:
-                scalars[metric.object] = counted.own[metric.object]
-            continue
-        if metric.needs_scores and predictions is None:
+        if isinstance(metric, OwnMetric) or (metric.needs_scores and predictions is None):
             continue
         if name in OVERALL_METRICS:
             scalars[name] = getattr(counts, name)
@@ -153,4 +149,4 @@ def _split_figures(
             per_class[name] = values
             means = averages(values, counts.support, micro)
             scalars |= {f"{name}_{kind}": mean for kind, mean in means.items()}
-    return scalars, counts, per_class
+    return scalars | counted.scalars, counts, per_class

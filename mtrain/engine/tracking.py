@@ -1,0 +1,84 @@
+"""What goes on inside a network while it trains: its activations, its gradients, its weights."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from mtrain.engine.network import Variables
+
+
+class Tracker:
+    """Counts it in the compiled loop, and sums it up for an epoch.
+
+    Activations are the outputs of each layer that has an activation, but for the last.
+    """
+
+    def __init__(self, model: keras.Model, tracked: Collection[str]) -> None:
+        """`tracked` is some of `config.training.TRACKED`."""
+        self._layers = _with_activation(model) if "activations" in tracked else []
+        self._weights = model.trainable_variables if "weights" in tracked else []
+        outputs = [layer.output for layer in self._layers]
+        self.model = keras.Model(model.inputs, [*outputs, model.output])
+        """The same layers, which gives their activations and then the model's own outputs."""
+
+        zeros = np.zeros(2)
+        self._sums = [keras.Variable(zeros, dtype="float64") for _ in self._layers]
+        self._peaks = [keras.Variable(np.zeros(o.shape[1:]), dtype="float32") for o in outputs]
+        wanted = range("gradients" in tracked)
+        self._norms = [keras.Variable(0.0, dtype="float64") for _ in wanted]
+
+    @property
+    def variables(self) -> Variables:
+        """What has been counted in the epoch so far."""
+        found = {"counts/track/gradient_norms": norms for norms in self._norms}
+        for layer, sums, peaks in zip(self._layers, self._sums, self._peaks, strict=True):
+            found[f"counts/track/{layer.name}_sums"] = sums
+            found[f"counts/track/{layer.name}_peaks"] = peaks
+        return found
+
+    def count(self, activations: Sequence[tf.Tensor], gradients: Sequence[tf.Tensor]) -> None:
+        """Take a batch's activations, (B, units) of each layer, and the gradients of its loss."""
+        for outputs, sums, peaks in zip(activations, self._sums, self._peaks, strict=True):
+            exact = tf.cast(outputs, tf.float64)
+            sums.assign_add(tf.stack([tf.reduce_sum(exact), tf.reduce_sum(exact**2)]))
+            peaks.assign(tf.maximum(peaks.value, tf.reduce_max(tf.abs(outputs), axis=0)))
+        for norms in self._norms:
+            norms.assign_add(tf.cast(tf.linalg.global_norm(gradients), tf.float64))
+
+    def figures(self, rows: int, steps: int) -> dict[str, float]:
+        """By their names in the history, of what was counted in so many rows and steps.
+
+        Mean, standard deviation and share of dead units of each layer's activations, over rows and
+        units: dead is a unit that gave 0 for every row. The norm of a step's gradients, of all
+        weights together and before any clipping, on average; and the norm of the weights now.
+        """
+        found: dict[str, float] = {}
+        for layer, sums, peaks in zip(self._layers, self._sums, self._peaks, strict=True):
+            mean, square = sums.numpy() / (rows * math.prod(peaks.shape))
+            found[f"{layer.name}_mean"] = float(mean)
+            found[f"{layer.name}_std"] = math.sqrt(max(0.0, square - mean**2))
+            found[f"{layer.name}_dead"] = float((peaks.numpy() == 0).mean())
+        for norms in self._norms:
+            found["gradient_norm"] = float(norms.numpy()) / steps
+        if self._weights:
+            squares = [np.square(w.numpy(), dtype=np.float64).sum() for w in self._weights]
+            found["weight_norm"] = math.sqrt(sum(squares))
+        return found
+
+    def reset(self) -> None:
+        """Begin to count anew."""
+        for variable in self.variables.values():
+            variable.assign(tf.zeros_like(variable.value))
+
+
+def _with_activation(model: keras.Model) -> list[keras.layers.Layer]:
+    activations = ((layer, getattr(layer, "activation", None)) for layer in model.layers[:-1])
+    return [layer for layer, found in activations if found not in {None, keras.activations.linear}]
