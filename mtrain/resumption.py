@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mtrain.records import Shapes
 
 FREE = (
-    *("name", "checkpoint.", "dataset.path", "dataset.test_path", "training.epochs"),
+    *("name", "checkpoint.", "dataset.path", "dataset.test_path", "tracking.", "training.epochs"),
     "training.memory",
 )
 """Settings, or sections, that change no figure of an epoch. That the data are the same, wherever

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mtrain.engine.training import Trainer
     from mtrain.metrics.history import History
     from mtrain.metrics.report import Report
-    from mtrain.preparation import Place
+    from mtrain.preparation import Place, Prepared
     from mtrain.records import Dataset
     from mtrain.run.recorder import Recorder
 
@@ -78,6 +78,10 @@ def train(
     """
     watched, observer = observer is not None, observer or Observer()
     with ExitStack() as held:
+        if config.tracking.tensorboard:
+            from mtrain.report.tensorboard import check_tensorboard
+
+            check_tensorboard()
         place = find_place(config, out, held, resume=resume, allow_differences=allow_differences)
         if (finished := _finished(place, config, observer)) is not None:
             return finished
@@ -90,6 +94,7 @@ def train(
         if conflicts := list(config.class_conflicts(dataset.classes)):
             raise SettingError(*conflicts)
         dataset = weight_training(dataset, config.training.class_weight)
+        watchers = (observer,)
         ended: str | None = None
         try:
             observer.prepare()
@@ -103,9 +108,10 @@ def train(
                 observer.note(line)
             ended = "an error"
             observer.begin(prepared.device, config, dataset, prepared.trainer.parameters)
+            watchers += _boards(config, dataset, prepared)
             # The device has the training rows now; here they would be there twice.
             dataset = replace(dataset, splits={"test": dataset.test})
-            ended, stopped_by = _train(config, prepared.trainer, prepared.recorder, observer)
+            ended, stopped_by = _train(config, prepared.trainer, prepared.recorder, watchers)
         except DivergedError:
             ended = "it diverged"
             raise
@@ -113,7 +119,8 @@ def train(
             ended = "stopped at once"
             raise
         finally:
-            observer.end(ended)
+            for watcher in watchers:
+                watcher.end(ended)
         history, report = prepared.recorder.history, None
         if stopped_by is None:
             report, _ = evaluate(prepared.run.path, dataset=dataset, allow_code=True)
@@ -138,8 +145,26 @@ def _choose_threads(config: Config, dataset: Dataset) -> int | None:
     return choose_threads(widths, min(config.training.batch_size, len(dataset.train)))
 
 
+def _boards(config: Config, dataset: Dataset, prepared: Prepared) -> tuple[Observer, ...]:
+    """The TensorBoard that is to be written, if one is."""
+    if not config.tracking.tensorboard:
+        return ()
+    from mtrain.report.tensorboard import TensorBoard
+
+    trainer = prepared.trainer
+    board = TensorBoard(
+        prepared.run.tensorboard,
+        done=len(prepared.recorder.history.epoch),
+        classes=dataset.classes,
+        image=dataset.encoding.shape,
+        graph=trainer.graph(),
+        weights=lambda: trainer.state().arrays,
+    )
+    return (board,)
+
+
 def _train(
-    config: Config, trainer: Trainer, recorder: Recorder, observer: Observer
+    config: Config, trainer: Trainer, recorder: Recorder, watchers: tuple[Observer, ...]
 ) -> tuple[str | None, signal.Signals | None]:
     """Train until it is done or to be stopped, and save.
 
@@ -147,7 +172,7 @@ def _train(
     """
     with stop_signals() as signals:
         try:
-            early = _consume(config, trainer, recorder, observer, signals)
+            early = _consume(config, trainer, recorder, watchers, signals)
             recorder.finish(trainer.state())
         except DivergedError as error:
             recorder.finish()
@@ -165,7 +190,7 @@ def _consume(
     config: Config,
     trainer: Trainer,
     recorder: Recorder,
-    observer: Observer,
+    watchers: tuple[Observer, ...],
     signals: list[signal.Signals],
 ) -> str | None:
     """Hand on each record until `signals` has one; returns why it ended early, if it did."""
@@ -174,7 +199,8 @@ def _consume(
         return course.early_stop
     for record in trainer.records():
         if isinstance(record, Progress):
-            observer.progress(record)
+            for watcher in watchers:
+                watcher.progress(record)
             recorder.progress(trainer.state)
         else:
             figures = epoch_figures(record, config.metrics, config.evaluation)
@@ -182,7 +208,8 @@ def _consume(
             if (plateau := course.add()) is not None:
                 trainer.learning_rate = plateau.reduced(trainer.learning_rate)
             recorder.epoch(trainer.state())
-            observer.epoch(figures, seconds)
+            for watcher in watchers:
+                watcher.epoch(figures, seconds)
             if course.early_stop is not None:
                 return course.early_stop
         if signals:

@@ -23,7 +23,7 @@ from mtrain.config.section import (
     one_of,
 )
 from mtrain.config.sources import DigitsConfig, SourceConfig
-from mtrain.config.training import CheckpointConfig, Tracked, TrainingConfig
+from mtrain.config.training import CheckpointConfig, Tracked, TrackingConfig, TrainingConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,6 +159,7 @@ class Config(Section):
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
+    tracking: TrackingConfig = TrackingConfig()
 
     @property
     def monitors(self) -> tuple[str, ...]:

@@ -159,6 +159,14 @@ Tracked = Annotated[
 ]
 
 
+class TrackingConfig(Section):
+    """What other programs are told of a training."""
+
+    tensorboard: bool = False
+    """Write what TensorBoard shows into the run's folder `tensorboard`: every scalar of the
+    history, every class's figures, the graph, the weights. Needs `mtrain[tensorboard]`."""
+
+
 class CheckpointConfig(Section):
     """How often the state of training is saved, and how many of the saved ones are kept."""
 

@@ -70,6 +70,12 @@ class Predictor:
             weights=split.weights,
         )
 
+    def graph(self) -> bytes:
+        """The serialised GraphDef of what `predict` runs."""
+        definition = self._forward.get_concrete_function().graph.as_graph_def()
+        serialized: bytes = definition.SerializeToString()
+        return serialized
+
     def _compiled(
         self, signature: tuple[tf.TensorSpec, ...]
     ) -> tf.types.experimental.GenericFunction:

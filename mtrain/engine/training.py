@@ -157,6 +157,10 @@ class Trainer:
     def learning_rate(self, rate: float) -> None:
         self._optimizer.learning_rate = rate
 
+    def graph(self) -> bytes:
+        """The serialised GraphDef of the network that predicts."""
+        return self._predictor.graph()
+
     @property
     def shapes(self) -> Shapes:
         """What the arrays of a state must be."""

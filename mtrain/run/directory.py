@@ -51,6 +51,11 @@ class RunDirectory:
         return self.path / "charts"
 
     @property
+    def tensorboard(self) -> Path:
+        """TensorBoard's event files, where they are asked for."""
+        return self.path / "tensorboard"
+
+    @property
     def code(self) -> Path:
         """The user's own modules, as they were imported."""
         return self.path / CODE
@@ -83,7 +88,7 @@ class RunDirectory:
     def refuse_links(self) -> None:
         """Raise `MtrainError` for a symbolic link: nothing outside is read or written."""
         ours = ("config.yaml", "environment.json", "history.json", "history.csv", LOCK, WRITER)
-        for name in (*ours, "checkpoints", "charts", "evaluation", CODE):
+        for name in (*ours, "checkpoints", "charts", "evaluation", "tensorboard", CODE):
             _refuse_link(self.path / name)
             for folder, folders, files in os.walk(self.path / name):
                 for found in (*folders, *files):

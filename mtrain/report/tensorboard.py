@@ -1,0 +1,153 @@
+"""A run for TensorBoard: scalars, the graph, weight histograms and first-layer weight images."""
+
+from __future__ import annotations
+
+import io
+import math
+import time
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from mtrain.errors import SettingError
+from mtrain.observer import Observer
+from mtrain.text import inert
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from mtrain.metrics.epoch import EpochFigures
+    from mtrain.records import Arrays, Floats
+
+MOST_UNITS = 64
+"""Of a first layer's units only so many are shown as images."""
+
+WEIGHTS = "model/"
+
+
+def check_tensorboard() -> None:
+    """Raise `SettingError` where TensorBoard is not installed."""
+    if find_spec("tensorboard") is None:
+        problem = "TensorBoard is not installed; `pip install 'mtrain[tensorboard]'` installs it"
+        raise SettingError((("tracking", "tensorboard"), problem))
+
+
+class TensorBoard(Observer):
+    """Observes a training and writes event files."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        done: int,
+        classes: tuple[str, ...],
+        image: tuple[int, ...],
+        graph: bytes,
+        weights: Callable[[], Arrays],
+    ) -> None:
+        """`done` epochs are in the history already; what was written beyond them is forgotten.
+
+        `image` is the shape of a row, which is an image if it has two or three dimensions; `graph` a
+        serialised GraphDef; `weights` gives arrays, the model's as `model/<layer>/<variable>`.
+        """
+        from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+        self._event = Event
+        self._writer = EventFileWriter(str(folder))
+        self._classes = [inert(name).replace("/", "_") for name in classes]
+        self._image = image if len(image) in {2, 3} else ()
+        self._weights = weights
+        start = SessionLog(status=SessionLog.START)
+        self._add(done + 1, session_log=start)
+        self._add(done, graph_def=graph)
+        self._chart_classes = True
+
+    def epoch(self, figures: EpochFigures, seconds: float) -> None:
+        """Write what there is to know of an epoch; its number is TensorBoard's step."""
+        from tensorboard.plugins.histogram.summary_v2 import histogram_pb
+        from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+
+        if self._chart_classes:
+            self._add(figures.epoch, summary=_class_charts(figures))
+            self._chart_classes = False
+        for tag, value in self._scalars(figures, seconds):
+            if math.isfinite(value):
+                self._add(figures.epoch, summary=scalar_pb(tag, np.float32(value)))
+        weights = {
+            name.removeprefix(WEIGHTS): array
+            for name, array in self._weights().items()
+            if name.startswith(WEIGHTS) and array.dtype.kind == "f"
+        }
+        for name, array in weights.items():
+            self._add(figures.epoch, summary=histogram_pb(name, array))
+        first = next((array for array in weights.values() if array.ndim == 2), None)
+        if first is not None and self._image and len(first) == math.prod(self._image):
+            self._add(figures.epoch, summary=_images("first_layer", first.T, self._image))
+        self._writer.flush()
+
+    def end(self, why: str | None) -> None:  # noqa: ARG002 -- why is in the history
+        """Write what is left."""
+        self._writer.close()
+
+    def _scalars(self, figures: EpochFigures, seconds: float) -> Iterator[tuple[str, float]]:
+        yield from figures.scalars.items()
+        yield "seconds", seconds
+        for split, by_metric in figures.per_class.items():
+            for metric, values in by_metric.items():
+                for name, value in zip(self._classes, values, strict=True):
+                    yield f"{_tag(split, metric)}/{name}", float(value)
+
+    def _add(self, epoch: int, **what: object) -> None:
+        self._writer.add_event(self._event(wall_time=time.time(), step=epoch, **what))
+
+
+def _tag(split: str, metric: str) -> str:
+    return f"val_{metric}" if split == "val" else metric
+
+
+def _class_charts(figures: EpochFigures) -> object:
+    """A chart a metric in which each class is a line, for the dashboard of custom scalars."""
+    from tensorboard.plugins.custom_scalar import layout_pb2
+    from tensorboard.plugins.custom_scalar.summary import pb
+
+    charts = [
+        layout_pb2.Chart(
+            title=f"{metric} by class",
+            multiline=layout_pb2.MultilineChartContent(tag=[f"^{_tag(split, metric)}/"]),
+        )
+        for split, by_metric in figures.per_class.items()
+        for metric in by_metric
+    ]
+    return pb(layout_pb2.Layout(category=[layout_pb2.Category(title="classes", chart=charts)]))
+
+
+def _images(tag: str, units: Floats, shape: tuple[int, ...]) -> object:
+    """Each unit's weights (units, pixels) as an image of `shape`, all in one picture.
+
+    Zero is grey, the largest weight of a unit, whichever its sign, black or white.
+    """
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    shown = units[:MOST_UNITS].reshape(-1, *shape)
+    height, width, *channels = shape
+    columns = math.ceil(math.sqrt(len(shown)))
+    rows = math.ceil(len(shown) / columns)
+    # A pixel apart.
+    picture = np.full((rows * (height + 1), columns * (width + 1), *channels), 128, np.uint8)
+    for k, weights in enumerate(shown):
+        top, left = k // columns * (height + 1), k % columns * (width + 1)
+        largest = np.abs(weights).max() or 1.0
+        picture[top : top + height, left : left + width] = np.rint(127.5 + 127.5 * weights / largest)
+    content = io.BytesIO()
+    Image.fromarray(picture.squeeze()).save(content, format="png")
+    image = Summary.Image(
+        height=picture.shape[0],
+        width=picture.shape[1],
+        colorspace=channels[0] if channels else 1,
+        encoded_image_string=content.getvalue(),
+    )
+    return Summary(value=[Summary.Value(tag=tag, image=image)])

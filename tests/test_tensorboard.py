@@ -1,0 +1,102 @@
+"""What TensorBoard's own reader finds in a run."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import mtrain
+from mtrain.cli.main import run
+from mtrain.report import tensorboard
+
+event_accumulator = pytest.importorskip(
+    "tensorboard.backend.event_processing.event_accumulator",
+    reason="the extra mtrain[tensorboard] is not installed",
+)
+
+METRICS = {"metrics": ["accuracy", "precision", "recall"], "tracking.tensorboard": True}
+
+
+def read(folder):
+    """Everything that is written, no event left out."""
+    everything = dict.fromkeys(event_accumulator.DEFAULT_SIZE_GUIDANCE, 0)
+    found = event_accumulator.EventAccumulator(str(folder / "tensorboard"), everything)
+    return found.Reload()
+
+
+def scalars(found, tag):
+    """Value by epoch."""
+    return {event.step: event.value for event in found.Scalars(tag)}
+
+
+@pytest.fixture(scope="module")
+def board_run(tmp_path_factory):
+    out = tmp_path_factory.mktemp("board") / "run"
+    settings = {"dataset": {"name": "digits"}, "model": {"hidden": 20}}
+    return mtrain.fit(settings, out=out, **METRICS, **{"training.epochs": 3})
+
+
+def test_its_scalars_are_those_of_the_history(board_run):
+    found = read(board_run.path)
+    history = json.loads((board_run.path / "history.json").read_text())
+
+    for key, values in history["history"].items():
+        written = {
+            epoch: value
+            for epoch, value in zip(history["epoch"], values, strict=True)
+            if value is not None
+        }
+        assert scalars(found, key) == pytest.approx(written, rel=1e-6)
+    for split, prefix in (("train", ""), ("val", "val_")):
+        for metric in ("precision", "recall"):
+            values = history["per_class"][split][metric]
+            for k, name in enumerate(history["classes"]):
+                written = {
+                    epoch: value[k]
+                    for epoch, value in zip(history["epoch"], values, strict=True)
+                    if value[k] is not None
+                }
+                assert scalars(found, f"{prefix}{metric}/{name}") == pytest.approx(written, rel=1e-6)
+
+
+def test_it_has_the_graph_and_the_weights(board_run):
+    found = read(board_run.path)
+
+    assert "MatMul" in {node.op for node in found.Graph().node}
+    histograms = found.Tags()["histograms"] or found.Tags()["tensors"]
+    assert {"hidden_1/kernel", "output/bias"} <= set(histograms)
+    (image, *_) = found.Images("first_layer")
+    assert (image.height, image.width) == (4 * 9, 5 * 9)  # 20 units of 8 x 8, a pixel apart
+    picture = np.asarray(Image.open(io.BytesIO(image.encoded_image_string)))
+    assert picture.shape == (36, 45)
+    assert picture.min() == 0 or picture.max() == 255
+
+
+def test_what_a_resumed_run_writes_takes_the_place_of_what_was_lost(board_run, tmp_path):
+    """Epochs beyond the checkpoint from which it goes on are there once."""
+    out = tmp_path / "run"
+    settings = {"dataset": {"name": "digits"}, "model": {"hidden": 20}}
+    mtrain.fit(settings, out=out, **METRICS, **{"training.epochs": 2})
+    board = tensorboard.TensorBoard(
+        out / "tensorboard", done=0, classes=("a",), image=(8, 8), graph=b"", weights=dict
+    )
+    board.end(None)
+    mtrain.resume(out, **{"training.epochs": 3})
+
+    assert scalars(read(out), "loss").keys() == {3}
+
+
+def test_without_tensorboard_it_is_said_before_training(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(tensorboard, "find_spec", lambda name: None)
+    config = tmp_path / "board.yaml"
+    config.write_text("tracking: {tensorboard: true}\n")
+
+    assert run(["fit", str(config), "--out", str(tmp_path / "run")]) == 2
+    assert capsys.readouterr().err == (
+        f"mtrain: {config}:1: tracking.tensorboard: TensorBoard is not installed; "
+        "`pip install 'mtrain[tensorboard]'` installs it\n"
+    )
