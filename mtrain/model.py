@@ -14,9 +14,10 @@ from mtrain.user_code import NO_CODE, UserCode
 from mtrain.user_objects import own_loss, own_model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from mtrain.config.losses import LossConfig
+    from mtrain.config.metrics import AnyMetric
     from mtrain.config.optimizers import OptimizerConfig
     from mtrain.config.schema import ModelConfig
 
@@ -76,6 +77,13 @@ def build_loss(
         return keras.losses.SparseCategoricalCrossentropy()
     loss: keras.losses.Loss = getattr(keras.losses, kind)(**parameters)
     return loss
+
+
+def build_counters(metrics: Iterable[AnyMetric]) -> dict[str, keras.metrics.Metric]:
+    """What counts, batch by batch, those metrics that are Keras' own; in float64, hence exactly."""
+    kinds = {"keras_precision": keras.metrics.Precision, "keras_recall": keras.metrics.Recall}
+    names = (metric.name for metric in metrics)
+    return {name: kinds[name](name=name, dtype="float64") for name in names if name in kinds}
 
 
 def build_optimizer(config: OptimizerConfig) -> keras.optimizers.Optimizer:

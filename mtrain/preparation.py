@@ -211,7 +211,13 @@ def _make_trainer(
     from mtrain.engine.dropout import dropout_layer
     from mtrain.engine.network import make_network
     from mtrain.engine.training import Trainer
-    from mtrain.model import build_loss, build_model, build_optimizer, build_schedule
+    from mtrain.model import (
+        build_counters,
+        build_loss,
+        build_model,
+        build_optimizer,
+        build_schedule,
+    )
     from mtrain.user_objects import own_metric
 
     n_classes = len(dataset.classes)
@@ -226,6 +232,7 @@ def _make_trainer(
         if isinstance(metric, OwnMetric)
     )
     _check_monitors(config, own_figures)
+    own_counters = {figure.name: figure.counter for figure in own_figures if figure.counter}
     return Trainer(
         network,
         build_optimizer(config.optimizer),
@@ -238,7 +245,8 @@ def _make_trainer(
         seed=config.seed,
         jit_compile=jit_compile,
         top_k=counted_k(config.metrics),
-        own_figures=own_figures,
+        counters=build_counters(config.metrics) | own_counters,
+        of_split={figure.name: figure.of_split for figure in own_figures},
         tracked=config.track,
     )
 

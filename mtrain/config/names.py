@@ -63,10 +63,11 @@ PROBABILITY_METRICS = (
     "mean_squared_error",
     "kl_divergence",
     "cosine_similarity",
-    "keras_precision",
-    "keras_recall",
 )
 """One value, from scores."""
+
+KERAS_METRICS = ("keras_precision", "keras_recall")
+"""One value, of all classes pooled, from outputs above 0.5."""
 
 METRICS = (
     *OVERALL_METRICS,
@@ -75,6 +76,7 @@ METRICS = (
     "top_k",
     *RANKING_METRICS,
     *PROBABILITY_METRICS,
+    *KERAS_METRICS,
 )
 
 METRIC_ALIASES = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,15 +23,14 @@ from mtrain.engine.prediction import Predictor
 from mtrain.engine.steps import CompiledSteps
 from mtrain.engine.tracking import Tracker
 from mtrain.errors import DivergedError, MtrainError
-from mtrain.records import EpochRecord, Ints, Progress, Shapes, Split, Tally, TrainingState
+from mtrain.records import EpochRecord, Ints, Predictions, Progress, Shapes, Split, Tally, TrainingState
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     import keras
 
     from mtrain.engine.network import Network
-    from mtrain.user_objects import OwnFigure
 
 # A chunk is as many steps as take about this long: short enough for a live table and Ctrl-C,
 # long enough that a call costs nothing beside it.
@@ -64,9 +64,13 @@ class Trainer:
         seed: int = 0,
         jit_compile: bool = False,
         top_k: int | None = None,
-        own_figures: Sequence[OwnFigure] = (),
+        counters: Mapping[str, keras.metrics.Metric] = MappingProxyType({}),
+        of_split: Mapping[str, Callable[[Predictions], float]] = MappingProxyType({}),
         tracked: Collection[str] = (),
     ) -> None:
+        """`counters` see every batch of the training, `of_split` each validation; by their names in
+        the history. `tracked` is as `config.training.TRACKED` has it.
+        """
         self.epochs = epochs
         self.batch_size = min(batch_size, len(train))
         self.steps = math.ceil(len(train) / batch_size)
@@ -80,10 +84,8 @@ class Trainer:
         self._seed = seed
         self._top_k = top_k
         optimizer.build(network.model.trainable_variables)
-        self._own_figures = own_figures
-        self._counters = {
-            figure.name: figure.counter for figure in own_figures if figure.counter is not None
-        }
+        self._counters = counters
+        self._of_split = of_split
         self._weights = model_variables(network.model) | optimizer_variables(optimizer)
         self._tracker = Tracker(network.model, tracked) if tracked else None
         self._variables = dict(self._weights)
@@ -133,7 +135,7 @@ class Trainer:
             if val is not None and not math.isfinite(val.loss):
                 raise self._diverged(f"epoch {epoch}", f"the validation loss is {val.loss}")
             if val is not None:
-                own = {figure.name: figure.of_split(val) for figure in self._own_figures}
+                own = {name: figure(val) for name, figure in self._of_split.items()}
                 val = replace(val, own=own)
             record = EpochRecord(epoch, self._last_learning_rate(), tally, val)
             for counter in self._counters.values():

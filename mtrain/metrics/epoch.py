@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtrain.config.metrics import MetricConfig
-from mtrain.config.names import OVERALL_METRICS, PROBABILITY_METRICS, RANKING_METRICS
+from mtrain.config.names import (
+    KERAS_METRICS,
+    OVERALL_METRICS,
+    PROBABILITY_METRICS,
+    RANKING_METRICS,
+)
 from mtrain.config.own_code import OwnMetric
 from mtrain.metrics import probabilities
 from mtrain.metrics.counts import (
@@ -129,7 +134,9 @@ def _split_figures(
     ranking = ranking_figures(predictions) if ranked and predictions is not None else {}
     for metric in metrics:
         name = metric.name
-        if isinstance(metric, OwnMetric) or (metric.needs_scores and predictions is None):
+        if isinstance(metric, OwnMetric) or name in counted.scalars:
+            continue
+        if metric.needs_scores and predictions is None:
             continue
         if name in OVERALL_METRICS:
             scalars[name] = getattr(counts, name)
@@ -138,7 +145,7 @@ def _split_figures(
             scalars[name] = float(counts.tp.sum())
         elif name == "top_k" and counted.top_k is not None:
             scalars[name] = counted.top_k / int(counts.support.sum())
-        elif name in PROBABILITY_METRICS and predictions is not None:
+        elif name in PROBABILITY_METRICS + KERAS_METRICS and predictions is not None:
             figure = getattr(probabilities, name)
             scalars[name] = figure(predictions.labels, predictions.probabilities)
         else:
