@@ -81,7 +81,7 @@ def build_loss(
 
 def build_counters(metrics: Iterable[AnyMetric]) -> dict[str, keras.metrics.Metric]:
     """What counts, batch by batch, those metrics that are Keras' own; in float64, hence exactly."""
-    kinds = {"keras_precision": keras.metrics.Precision, "keras_recall": keras.metrics.Recall}
+    kinds = {"keras_precision": _Precision, "keras_recall": _Recall}
     names = (metric.name for metric in metrics)
     return {name: kinds[name](name=name, dtype="float64") for name in names if name in kinds}
 
@@ -118,6 +118,20 @@ def list_layers(model: keras.Model) -> list[Layer]:
         )
         for layer in model.layers
     ]
+
+
+class _Precision(keras.metrics.Precision):
+    """Keras' own; where nothing is above 0.5 it is undefined, not 0."""
+
+    def result(self) -> Any:
+        return (self.true_positives / (self.true_positives + self.false_positives))[0]
+
+
+class _Recall(keras.metrics.Recall):
+    """Likewise."""
+
+    def result(self) -> Any:
+        return (self.true_positives / (self.true_positives + self.false_negatives))[0]
 
 
 class _SumOfOutputs(keras.regularizers.Regularizer):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 
@@ -29,6 +30,7 @@ from mtrain.engine.training import Trainer
 from mtrain.errors import DivergedError, MtrainError, UsageError
 from mtrain.metrics.scores import top_k_hits
 from mtrain.model import (
+    build_counters,
     build_loss,
     build_model,
     build_optimizer,
@@ -754,3 +756,26 @@ def test_tracking_changes_no_weight_and_goes_on_within_an_epoch():
     assert {"activation_1_mean", "activation_2_dead"} < set(in_one.train.scalars)
     for ours, theirs in zip(weights(whole), weights(plain), strict=True):
         assert_array_equal(ours, theirs)
+
+
+def test_keras_precision_and_recall_are_counted_while_training():
+    """Against Keras' own, of the same steps; undefined while no output is above 0.5."""
+    split = random_split(rows=300)
+    settings = {"metrics": ["keras_precision", "keras_recall"], "optimizer": "sgd"}
+    config = load_config(settings, {})
+    trainer = make_trainer(
+        split, settings=settings, shuffle=False, counters=build_counters(config.metrics)
+    )
+    records = train(trainer)
+
+    model = build_model(config.model, 784, CLASSES, 1)
+    metrics = [keras.metrics.Precision(name="keras_precision"), keras.metrics.Recall(name="keras_recall")]
+    model.compile(build_optimizer(config.optimizer), "categorical_crossentropy", metrics=metrics)
+    one_hot = np.eye(CLASSES, dtype=np.float32)[split.labels]
+    history = model.fit(
+        as_float(split).features, one_hot, epochs=2, shuffle=False, verbose=0
+    ).history
+    for epoch, record in enumerate(records):
+        for name, value in record.train.scalars.items():
+            assert value == pytest.approx(history[name][epoch], abs=1e-6)
+    assert math.isnan(float(build_counters(config.metrics)["keras_recall"].result()))

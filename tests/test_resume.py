@@ -805,3 +805,30 @@ def test_a_finished_run_with_a_damaged_best_has_nothing_to_do(whole, tmp_path, c
     (out / "checkpoints" / best / "arrays.npz").write_bytes(b"")
 
     assert said(capsys, "resume", out, "--quiet") == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("epochs", "by_command"), [(20, False), pytest.param(20, True, marks=pytest.mark.slow)]
+)
+def test_trainings_of_one_epoch_carried_on_are_one_training(tmp_path, epochs, by_command):
+    config = tmp_path / "tiny.yaml"
+    config.write_text(
+        "dataset: {name: digits, samples: 200}\nmodel: {hidden: 2}\nmetrics: [accuracy]\n"
+        "training: {batch_size: 10}\n"
+    )
+    whole = mtrain.fit(config, out=tmp_path / "whole", **{"training.epochs": epochs})
+    out = tmp_path / "carried"
+    mtrain.fit(config, out=out, **{"training.epochs": 1})
+    for epoch in range(2, epochs + 1):
+        setting = {"training.epochs": epoch}
+        if by_command:
+            subprocess.run(
+                [COMMAND, "resume", out, f"training.epochs={epoch}", "--quiet"], check=True
+            )
+        else:
+            mtrain.resume(out, **setting)
+
+    ours, theirs = (json.loads((path / "history.json").read_text()) for path in (out, whole.path))
+    for key in ("epoch", "history", "counts", "per_class"):
+        assert ours[key] == theirs[key]
+    assert len(ours["segments"]) == epochs
