@@ -61,6 +61,7 @@ def epoch_seconds(
     jit_compile: bool = True,
     metrics: list[str] | None = None,
     dropout: tuple[float, Any] | None = None,
+    tracked: tuple[str, ...] = (),
 ) -> Iterator[float]:
     """Seconds of one epoch of random images after the other, with its figures: those of `metrics`.
 
@@ -81,6 +82,7 @@ def epoch_seconds(
         epochs=count,
         batch_size=workload.batch_size,
         jit_compile=jit_compile,
+        tracked=tracked,
     )
     records = trainer.records()
     for _ in range(count):
