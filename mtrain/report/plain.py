@@ -73,9 +73,10 @@ def opening_lines(
 ) -> tuple[str, ...]:
     """What every training begins with: the device, then the data and the model."""
     validated = f", {len(dataset.val):,} for validation" if dataset.val is not None else ""
+    rows = f"{len(dataset.train):,} row{'s' if len(dataset.train) > 1 else ''}"
     return (
         f"Device: {device}.",
-        f"Data: {config.dataset.name}, {len(dataset.train):,} rows for training{validated}.",
+        f"Data: {config.dataset.name}, {rows} for training{validated}.",
         f"Model: {_shape(config, dataset)}, {parameters:,} parameters.",
     )
 
