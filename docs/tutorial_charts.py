@@ -37,8 +37,8 @@ def write_pictures(runs: Path, config: Path, pictures: Path) -> None:
     pictures.mkdir(parents=True, exist_ok=True)
     for name, source in COPIED.items():
         shutil.copyfile(runs / source, pictures / name)
-    mtrain = Path(sys.executable).with_name("mtrain")
-    command = [mtrain, "summary", config, "--graph", pictures / "t3_network.png"]
+    mtrain = str(Path(sys.executable).with_name("mtrain"))
+    command = (mtrain, "summary", str(config), "--graph", str(pictures / "t3_network.png"))
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     with np.load(runs / "t1_mnist-0" / "evaluation" / "test" / "predictions.npz") as arrays:
         draw = partial(draw_batch_averages, arrays["y_true"], arrays["y_pred"])
@@ -46,9 +46,7 @@ def write_pictures(runs: Path, config: Path, pictures: Path) -> None:
         (pictures / name).write_bytes(content)
 
 
-def batch_averages(
-    labels: Ints, predicted: Ints, n_classes: int
-) -> tuple[Floats, Floats]:
+def batch_averages(labels: Ints, predicted: Ints, n_classes: int) -> tuple[Floats, Floats]:
     """Precision and recall of each class as means over batches, in which 0/0 counts 0.
 
     So the functions that users wrote for Keras have them, which divide by a denominator plus an

@@ -23,6 +23,7 @@ from scipy.stats import t
 from tutorial_charts import batch_averages, write_pictures
 
 from mtrain.config.load import load_config
+from mtrain.config.schema import ModelConfig
 from mtrain.metrics.counts import class_counts, confusion_matrix
 from mtrain.metrics.probabilities import keras_recall
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs" / "tutorials"
 TEMPLATE = Path(__file__).with_name("tutorials.template.md")
+
+MTRAIN = str(Path(sys.executable).with_name("mtrain"))
 
 SEEDS = range(10)
 CONFIDENCE = 0.99
@@ -65,7 +68,8 @@ class Run:
     @cached_property
     def test(self) -> dict[str, Any]:
         """The evaluation's figures."""
-        metrics = json.loads((self.path / "evaluation" / "test" / "metrics.json").read_text())
+        found = (self.path / "evaluation" / "test" / "metrics.json").read_text()
+        metrics: dict[str, Any] = json.loads(found)
         with np.load(self.path / "evaluation" / "test" / "predictions.npz") as arrays:
             metrics["keras_recall"] = keras_recall(arrays["y_true"], arrays["probabilities"])
         return metrics
@@ -201,9 +205,7 @@ def main() -> None:
         )
     }
     find_run(arguments, "t3_hundred_classes", 0)
-    outcomes = [
-        Outcome(claim, [claim.ours(run) for run in runs[claim.config]]) for claim in CLAIMS
-    ]
+    outcomes = [Outcome(claim, [claim.ours(run) for run in runs[claim.config]]) for claim in CLAIMS]
     page = TEMPLATE.read_text(encoding="utf-8").format(
         **{config: table(outcomes, config) for config in {claim.config for claim in CLAIMS}},
         **{key: str(value) for key, value in sentences(runs).items()},
@@ -213,7 +215,9 @@ def main() -> None:
     )
     (ROOT / "docs" / "tutorials.md").write_text(page, encoding="utf-8")
     write_pictures(
-        arguments.runs, CONFIGS / "t3_500x2_batch_1200.yaml", ROOT / "docs" / "pictures" / "tutorials"
+        arguments.runs,
+        CONFIGS / "t3_500x2_batch_1200.yaml",
+        ROOT / "docs" / "pictures" / "tutorials",
     )
 
 
@@ -249,7 +253,9 @@ def sentences(runs: dict[str, list[Run]]) -> dict[str, str]:
 
 def parameters(config: str) -> int:
     """Of the network, on images of 28 x 28 and ten classes."""
-    return load_config(CONFIGS / f"{config}.yaml", {}).model.parameters(784, 10)
+    model = load_config(CONFIGS / f"{config}.yaml", {}).model
+    assert isinstance(model, ModelConfig)
+    return model.parameters(784, 10)
 
 
 def network(outcomes: list[Outcome], config: str, authors: int) -> str:
@@ -280,24 +286,25 @@ def batches(run: Run) -> str:
 
 def employees(run: Run) -> str:
     """The lesson's two ways to name those who leave, and what a training learned of them."""
-    staff = {"nobody": [[990, 0], [10, 0]], "a hundred, all ten among them": [[900, 90], [0, 10]]}
     labels, predicted = run.predictions
-    learned = confusion_matrix(labels, predicted, 2)
+    named = {
+        "nobody": np.array([[990, 0], [10, 0]]),
+        "a hundred, all ten among them": np.array([[900, 90], [0, 10]]),
+        f"whom a training names, of {len(labels)}": confusion_matrix(labels, predicted, 2),
+    }
     rows = []
-    for name, confusion in {**staff, f"whom a training names, of {len(labels)}": learned}.items():
-        counts = class_counts(np.array(confusion))
-        names = ("recall", "precision", "f1", "specificity", "fpr")
-        shares = [counts.accuracy, *(getattr(counts, figure)[1] for figure in names)]
-        rows.append(" | ".join("-" if np.isnan(value) else f"{value:.3f}" for value in shares))
-    return "\n".join(
-        f"| {name} | {row} |"
-        for name, row in zip((*staff, f"whom a training names, of {len(labels)}"), rows, strict=True)
-    )
+    for name, confusion in named.items():
+        counts = class_counts(confusion)
+        figures = ("recall", "precision", "f1", "specificity", "fpr")
+        shares = [counts.accuracy, *(getattr(counts, figure)[1] for figure in figures)]
+        shown = ("-" if np.isnan(value) else f"{value:.3f}" for value in shares)
+        rows.append(f"| {' | '.join([name, *shown])} |")
+    return "\n".join(rows)
 
 
 def conclusion(run: Run) -> str:
     """What the evaluation says after its table."""
-    command = [Path(sys.executable).with_name("mtrain"), "evaluate", run.path]
+    command = (MTRAIN, "evaluate", str(run.path))
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     start = next(k for k, line in enumerate(lines) if line.startswith("accuracy "))
     return "\n".join(line for line in lines[start:] if not line.startswith("evaluation: "))
@@ -317,9 +324,9 @@ def misses(outcomes: list[Outcome]) -> str:
 def find_run(arguments: Any, config: str, seed: int) -> Run:
     """Train it, where it is not finished yet."""
     out = arguments.runs / f"{config}-{seed}"
-    command = [Path(sys.executable).with_name("mtrain"), "fit", CONFIGS / f"{config}.yaml"]
     settings = [f"seed={seed}", *_place(arguments, config)]
-    subprocess.run([*command, *settings, "--out", out, "--resume", "--quiet"], check=True)
+    command = (MTRAIN, "fit", str(CONFIGS / f"{config}.yaml"), *settings)
+    subprocess.run([*command, "--out", str(out), "--resume", "--quiet"], check=True)
     return Run(out)
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mtrain.metrics.report import Report
     from mtrain.records import Dataset
     from mtrain.run.checkpoint import Checkpoint
+    from mtrain.user_code import UserCode
 
 SPLITS = ("test", "val", "train")
 
@@ -33,6 +34,7 @@ def evaluate(
     data: Path | None = None,
     threshold: float | None = None,
     dataset: Dataset | None = None,
+    code: UserCode | None = None,
     allow_code: bool = False,
 ) -> tuple[Report, Path]:
     """Evaluate a run's best checkpoint, or the one checkpoint named; returns where the files are.
@@ -41,7 +43,7 @@ def evaluate(
     are not the data of the training; `threshold`, for two classes, is the probability of class 1
     above which it is predicted, in [0, 1], None: as `evaluation.threshold` of the run says, chosen
     in the checkpoint's last whole epoch if it is to be chosen; `dataset` is the run's own, where it
-    is loaded already; `allow_code` lets code of its user's own be imported. Writes into `evaluation/<split>` of the run, of a checkpoint that is not the
+    is loaded already, and `code` its own code, where it is imported; `allow_code` lets it be. Writes into `evaluation/<split>` of the run, of a checkpoint that is not the
     run's own into `evaluation/<split>-<its name>`. Raises `MtrainError` for a checkpoint or data
     that are damaged or do not fit, `UsageError` for a split or a threshold that this run cannot
     have.
@@ -56,14 +58,15 @@ def evaluate(
             f"{place.run.checkpoints / 'best'}: is missing, and {saved.best} is the best; name one"
         )
     check_two_classes(threshold, saved)
-    refuse_code(saved.config.own_code.values(), place.path, allowed=allow_code)
+    allowed = allow_code or code is not None
+    refuse_code(saved.config.own_code.values(), place.path, allowed=allowed)
     if dataset is None:
         dataset = _load(saved, data, place.path)
     if (rows := dataset.splits.get(split)) is None:
         if "train" not in dataset.splits:
             raise UsageError(f"--split: {dataset.source} are not the data of the training")
         raise UsageError(f"--split: this run has no split {split!r}: dataset.validation is null")
-    predictions = predict_split(saved, rows, place)
+    predictions = predict_split(saved, rows, place, code)
     how = None
     if threshold is None:
         threshold, how = chosen_threshold(saved, place.path)

@@ -53,9 +53,7 @@ def build_model(
             ]
         else:
             name = f"hidden_{number}"
-            layers.append(
-                _dense(units, config.activation, config.l2, next(seeds), name, activity)
-            )
+            layers.append(_dense(units, config.activation, config.l2, next(seeds), name, activity))
         if config.dropout:
             layers.append(dropout(config.dropout, seed=next(seeds), name=f"dropout_{number}"))
     units, activation = (1, "sigmoid") if n_classes == 2 else (n_classes, "softmax")
@@ -120,21 +118,21 @@ def list_layers(model: keras.Model) -> list[Layer]:
     ]
 
 
-class _Precision(keras.metrics.Precision):
+class _Precision(keras.metrics.Precision):  # type: ignore[misc]  # Keras has no types
     """Keras' own; where nothing is above 0.5 it is undefined, not 0."""
 
     def result(self) -> Any:
         return (self.true_positives / (self.true_positives + self.false_positives))[0]
 
 
-class _Recall(keras.metrics.Recall):
+class _Recall(keras.metrics.Recall):  # type: ignore[misc]  # Keras has no types
     """Likewise."""
 
     def result(self) -> Any:
         return (self.true_positives / (self.true_positives + self.false_negatives))[0]
 
 
-class _SumOfOutputs(keras.regularizers.Regularizer):
+class _SumOfOutputs(keras.regularizers.Regularizer):  # type: ignore[misc]  # Keras has no types
     """A penalty on a layer's outputs; Keras divides it by the number of rows."""
 
     def __init__(self, factor: float) -> None:

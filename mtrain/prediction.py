@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mtrain.records import Predictions, Split
     from mtrain.run.checkpoint import Checkpoint
     from mtrain.run.selection import CheckpointPlace
+    from mtrain.user_code import UserCode
 
 
 def predict(
@@ -101,8 +103,12 @@ def chosen_threshold(saved: Checkpoint, path: Path) -> tuple[float | None, dict[
     return threshold, how
 
 
-def predict_split(saved: Checkpoint, rows: Split, place: CheckpointPlace) -> Predictions:
+def predict_split(
+    saved: Checkpoint, rows: Split, place: CheckpointPlace, code: UserCode | None = None
+) -> Predictions:
     """What the checkpoint at `place`, whose state is `saved`, says of every row.
+
+    `code` is the run's own, where it is imported already.
 
     Raises `MtrainError` for arrays that are not its config's, or give what is no probability.
     """
@@ -119,18 +125,19 @@ def predict_split(saved: Checkpoint, rows: Split, place: CheckpointPlace) -> Pre
     # Where and with as many threads as it was trained, or the last digits of figures would differ.
     device = choose_device("cpu" if saved.device == "cpu" else "auto", saved.threads)
     codes = config.own_code.values()
-    with device.scope(), imported(codes, place.run.path) as code:
-        model = build_model(config.model, encoding.n_features, n_classes, config.seed, code=code)
+    there = imported(codes, place.run.path) if code is None else nullcontext(code)
+    with device.scope(), there as found:
+        model = build_model(config.model, encoding.n_features, n_classes, config.seed, code=found)
         variables = model_variables(model)
         shapes = variable_shapes(variables)
         put_arrays(variables, read_checkpoint_arrays(place.path, shapes, "model/"))
-        loss = build_loss(config.loss, n_classes, code)
+        loss = build_loss(config.loss, n_classes, found)
         network = make_network(model, loss, n_classes, encoding.divisor)
         predictions = Predictor(network, rows.features.dtype).predict(rows)
         if not np.isfinite(predictions.probabilities).all():
             raise MtrainError(f"{place.path}: what its weights give is not finite")
         own = {
-            metric.object: own_metric(metric, code, n_classes).of_split(predictions)
+            metric.object: own_metric(metric, found, n_classes).of_split(predictions)
             for metric in config.metrics
             if isinstance(metric, OwnMetric)
         }

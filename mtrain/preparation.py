@@ -63,6 +63,9 @@ class Prepared:
     run: RunDirectory
     trainer: Trainer
     recorder: Recorder
+    code: UserCode
+    """The user's own, imported."""
+
     device: str
     """What it runs on, why, and how it is compiled."""
 
@@ -174,7 +177,7 @@ def prepare(
     write_text(run.config, config_to_yaml(config))
     recorder.begin()
     where = "{device} ({device_reason}), compiled as {compile}".format(**environment)
-    return Prepared(run, trainer, recorder, where)
+    return Prepared(run, trainer, recorder, code, where)
 
 
 def _make_run(name: str, out: Path | None, held: ExitStack) -> RunDirectory:

@@ -18,6 +18,7 @@ from mtrain.observer import Observer
 from mtrain.plot import draw
 from mtrain.preparation import choose_environment, find_place, prepare
 from mtrain.records import Progress
+from mtrain.report.tensorboard import TensorBoard, check_tensorboard
 from mtrain.run.evaluation import METRICS
 from mtrain.run.files import read_json
 from mtrain.signals import stop_signals
@@ -70,18 +71,16 @@ def train(
     training goes on with the run in `out`, or `outputs/<name>`, if there is one; `UsageError` lists
     what keeps it from becoming what an uninterrupted run would be, unless `allow_differences`.
     `download` lets data be fetched that is not on this machine. `code_folder` is where the config's
-    own code is looked for before what is installed; None: the current directory. `observer` is told of everything as
-    it happens; None: nobody is. In its `own_process`, in which nothing else is computed, a training
-    on the CPU has as few threads as serve it; TensorFlow has them for the whole process. Raises
-    `MtrainError` for all that is wrong with the data, the device or the disk, and `DivergedError`
-    when the loss or a weight is no longer finite; what was learned until then is saved.
+    own code is looked for before what is installed; None: the current directory. `observer` is told
+    of everything as it happens; None: nobody is. In its `own_process`, in which nothing else is
+    computed, a training on the CPU has as few threads as serve it; TensorFlow has them for the whole
+    process. Raises `MtrainError` for all that is wrong with the data, the device, the disk or own
+    code, and `DivergedError` when the loss or a weight is no longer finite; what was learned until
+    then is saved.
     """
     watched, observer = observer is not None, observer or Observer()
     with ExitStack() as held:
-        if config.tracking.tensorboard:
-            from mtrain.report.tensorboard import check_tensorboard
-
-            check_tensorboard()
+        check_tensorboard(config)
         place = find_place(config, out, held, resume=resume, allow_differences=allow_differences)
         if (finished := _finished(place, config, observer)) is not None:
             return finished
@@ -94,7 +93,7 @@ def train(
         if conflicts := list(config.class_conflicts(dataset.classes)):
             raise SettingError(*conflicts)
         dataset = weight_training(dataset, config.training.class_weight)
-        watchers = (observer,)
+        watchers: tuple[Observer, ...] = (observer,)
         ended: str | None = None
         try:
             observer.prepare()
@@ -104,7 +103,7 @@ def train(
                 config, dataset.classes, data, device, threads, place, held
             )
             prepared = prepare(config, dataset, environment, place, held, code_folder or Path())
-            for line in (*place.notes, *_code_notes(config), *(f"{note}." for note in dataset.notes)):
+            for line in _notes(config, dataset, place):
                 observer.note(line)
             ended = "an error"
             observer.begin(prepared.device, config, dataset, prepared.trainer.parameters)
@@ -123,7 +122,7 @@ def train(
                 watcher.end(ended)
         history, report = prepared.recorder.history, None
         if stopped_by is None:
-            report, _ = evaluate(prepared.run.path, dataset=dataset, allow_code=True)
+            report, _ = evaluate(prepared.run.path, dataset=dataset, code=prepared.code)
         if history.epoch:
             draw(history, prepared.run.charts)
         if stopped_by is None:
@@ -132,10 +131,12 @@ def train(
         return Run(prepared.run.path, history, report, metrics, stopped_by)
 
 
-def _code_notes(config: Config) -> Iterator[str]:
-    """That a run is its user's own code, too."""
+def _notes(config: Config, dataset: Dataset, place: Place) -> Iterator[str]:
+    """What is worth a line before training starts."""
+    yield from place.notes
     if names := [code.name for code in config.own_code.values()]:
         yield f"Own code: {', '.join(names)}."
+    yield from (f"{note}." for note in dataset.notes)
 
 
 def _choose_threads(config: Config, dataset: Dataset) -> int | None:
@@ -149,8 +150,6 @@ def _boards(config: Config, dataset: Dataset, prepared: Prepared) -> tuple[Obser
     """The TensorBoard that is to be written, if one is."""
     if not config.tracking.tensorboard:
         return ()
-    from mtrain.report.tensorboard import TensorBoard
-
     trainer = prepared.trainer
     board = TensorBoard(
         prepared.run.tensorboard,

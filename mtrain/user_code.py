@@ -42,7 +42,8 @@ class UserCode:
         except MtrainError:
             raise
         except (Exception, SystemExit) as error:
-            kind, lines = type(error).__name__, str(error).strip().splitlines()
+            text = error.msg if isinstance(error, SyntaxError) else str(error)
+            kind, lines = type(error).__name__, text.strip().splitlines()
             what = f"{kind}: {lines[0]}" if lines else kind
             raise MtrainError(f"{self._place(config, error)}: {what}") from error
 
@@ -84,7 +85,9 @@ def imported(codes: Iterable[OwnCode], folder: Path) -> Iterator[UserCode]:
         nothing = UserCode({}, {}, folders)
         objects = {code.name: _import(code, nothing) for code in codes}
         new = [sys.modules[name] for name in set(sys.modules) - before]
-        files = {found.as_posix(): file for file in map(_file, new) if (found := _below(file, folders))}
+        files = {
+            found.as_posix(): file for file in map(_file, new) if (found := _below(file, folders))
+        }
         yield UserCode(objects, {name: file.read_bytes() for name, file in files.items()}, folders)
     finally:
         sys.dont_write_bytecode = dont_write
@@ -100,12 +103,21 @@ def _import(code: OwnCode, nothing: UserCode) -> Any:
     with nothing.blaming(code):
         module = importlib.import_module(code.module)
     top = code.module.partition(".")[0]
-    beside = [file for place in nothing.folders for file in (place / f"{top}.py", place / top / "__init__.py") if file.is_file()]
+    beside = [
+        file
+        for place in nothing.folders
+        for file in (place / f"{top}.py", place / top / "__init__.py")
+        if file.is_file()
+    ]
     if beside and not _below(_file(module), nothing.folders):
-        raise MtrainError(f"{_shown(beside[0])}: Python has a module {top!r} of its own; rename this")
+        raise MtrainError(
+            f"{_shown(beside[0])}: Python has a module {top!r} of its own; rename this"
+        )
     if not hasattr(module, code.object):
         there = [name for name in vars(module) if not name.startswith("_")]
-        raise MtrainError(f"{code.name}: no {code.object!r} is there; {suggestion(code.object, there)}")
+        raise MtrainError(
+            f"{code.name}: no {code.object!r} is there; {suggestion(code.object, there)}"
+        )
     return getattr(module, code.object)
 
 

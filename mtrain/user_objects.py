@@ -19,8 +19,10 @@ from mtrain.errors import MtrainError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
     from mtrain.config.own_code import OwnCode, OwnLoss, OwnMetric, OwnModel
-    from mtrain.records import Floats, Ints, Predictions
+    from mtrain.records import Ints, Predictions
     from mtrain.user_code import UserCode
 
 FEW = 20
@@ -89,13 +91,15 @@ class OwnFigure:
     counter: keras.metrics.Metric | None
     """What counts it in the compiled loop, batch by batch; None where it needs a whole split."""
 
-    _of_rows: Callable[[Floats, Floats], float]
+    _of_rows: Callable[[NDArray[np.float32], NDArray[np.float32]], float]
 
     def of_split(self, predictions: Predictions) -> float:
         """Its value for all rows of a split; what `counter` has counted is forgotten."""
         labels, outputs = predictions.labels, predictions.probabilities
         n_classes = outputs.shape[1]
-        return self._of_rows(_targets(labels, n_classes), outputs[:, 1:] if n_classes == 2 else outputs)
+        return self._of_rows(
+            _targets(labels, n_classes), outputs[:, 1:] if n_classes == 2 else outputs
+        )
 
 
 def own_metric(
@@ -116,11 +120,16 @@ def own_metric(
         with code.blaming(config):
             shape = np.shape(metric(*rows))
         if shape not in {(), (FEW,)}:
-            raise _wrong(config, f"must be a number, or one a row, shape ({FEW},) for {FEW} rows, got {shape}")
+            raise _wrong(
+                config,
+                f"must be a number, or one a row, shape ({FEW},) for {FEW} rows, got {shape}",
+            )
         # In float64, as everything that is added up over an epoch.
-        counter = keras.metrics.MeanMetricWrapper(metric, config.object, "float64") if shape else None
+        counter = (
+            keras.metrics.MeanMetricWrapper(metric, config.object, "float64") if shape else None
+        )
 
-    def of_split(labels: Floats, outputs: Floats) -> float:
+    def of_split(labels: NDArray[np.float32], outputs: NDArray[np.float32]) -> float:
         with code.blaming(config):
             value = np.asarray(of_rows(labels, outputs))
         if counts and value.shape != ():
@@ -143,7 +152,7 @@ def own_metric(
     return OwnFigure(config.object, counter, of_split)
 
 
-class _FunctionLoss(keras.losses.Loss):
+class _FunctionLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
     """Of a function of labels and outputs: its mean over the rows."""
 
     def __init__(self, function: Callable[[Any, Any], Any], name: str) -> None:
@@ -156,23 +165,25 @@ class _FunctionLoss(keras.losses.Loss):
 
 def _made(config: OwnCode, code: UserCode, kind: type) -> Any:
     """An object of the class, or the function with its parameters."""
-    found, parameters = code.objects[config.name], config.parameters
+    found, arguments = code.objects[config.name], config.arguments
     called = f"keras.{kind.__module__.rpartition('.')[2]}.{kind.__name__}"
     if isinstance(found, type):
         if not issubclass(found, kind):
             raise _wrong(config, f"is a class, but no {kind.__name__} of Keras")
         with code.blaming(config):
-            return found(**parameters)
+            return found(**arguments)
     if isinstance(found, kind):
-        if parameters:
-            raise _wrong(config, f"is made already and takes no {', '.join(parameters)}")
+        if arguments:
+            raise _wrong(config, f"is made already and takes no {', '.join(arguments)}")
         return found
     if not callable(found):
         raise _wrong(config, f"is neither a function nor a {called}, but {type(found).__name__}")
-    return partial(found, **parameters)
+    return partial(found, **arguments)
 
 
-def _counted(metric: keras.metrics.Metric, labels: Floats, outputs: Floats) -> Any:
+def _counted(
+    metric: keras.metrics.Metric, labels: NDArray[np.float32], outputs: NDArray[np.float32]
+) -> Any:
     metric.reset_state()
     metric.update_state(tf.constant(labels), tf.constant(outputs))
     value = np.asarray(metric.result())
@@ -180,7 +191,7 @@ def _counted(metric: keras.metrics.Metric, labels: Floats, outputs: Floats) -> A
     return value
 
 
-def _few_rows(n_classes: int) -> tuple[Floats, Floats]:
+def _few_rows(n_classes: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Labels of every class in turn and ordinary probabilities, in which about half are right."""
     labels = np.arange(FEW) % n_classes
     draws = np.random.default_rng(0).uniform(0.1, 1, size=(FEW, n_classes))
@@ -189,14 +200,14 @@ def _few_rows(n_classes: int) -> tuple[Floats, Floats]:
     return _targets(labels, n_classes), probabilities[:, 1:] if n_classes == 2 else probabilities
 
 
-def _targets(labels: Ints, n_classes: int) -> Floats:
+def _targets(labels: Ints, n_classes: int) -> NDArray[np.float32]:
     """One-hot labels, or of two classes whether it is the second."""
     if n_classes == 2:
         return labels[:, None].astype(np.float32)
     return np.eye(n_classes, dtype=np.float32)[labels]
 
 
-def _check_finite(config: OwnCode, what: str, values: Floats) -> None:
+def _check_finite(config: OwnCode, what: str, values: NDArray[np.float32]) -> None:
     if not np.isfinite(values).all():
         wrong = values[~np.isfinite(values)].flat[0]
         raise _wrong(config, f"{what} {wrong} for rows of ordinary probabilities")

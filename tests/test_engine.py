@@ -738,7 +738,13 @@ def test_what_is_tracked_is_what_keras_gives(jit_compile):
 def test_tracking_changes_no_weight_and_goes_on_within_an_epoch():
     split = random_split(rows=400)
     settings = {
-        "model": {"hidden": [8, 8], "dropout": 0.3, "batch_norm": True, "activity": 0.01, "l2": 0.01}
+        "model": {
+            "hidden": [8, 8],
+            "dropout": 0.3,
+            "batch_norm": True,
+            "activity": 0.01,
+            "l2": 0.01,
+        }
     }
 
     def trainer(**options):
@@ -769,7 +775,10 @@ def test_keras_precision_and_recall_are_counted_while_training():
     records = train(trainer)
 
     model = build_model(config.model, 784, CLASSES, 1)
-    metrics = [keras.metrics.Precision(name="keras_precision"), keras.metrics.Recall(name="keras_recall")]
+    metrics = [
+        keras.metrics.Precision(name="keras_precision"),
+        keras.metrics.Recall(name="keras_recall"),
+    ]
     model.compile(build_optimizer(config.optimizer), "categorical_crossentropy", metrics=metrics)
     one_hot = np.eye(CLASSES, dtype=np.float32)[split.labels]
     history = model.fit(

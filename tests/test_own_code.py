@@ -18,7 +18,7 @@ from mtrain.config.load import load_config
 from mtrain.preparation import _make_trainer
 from mtrain.user_code import imported
 
-MODULE = '''
+MODULE = """
 import keras
 import numpy as np
 from keras import ops
@@ -83,7 +83,7 @@ class Counts(keras.metrics.Metric):
 
 
 A_NUMBER = 3
-'''
+"""
 
 
 @pytest.fixture
@@ -205,14 +205,18 @@ def test_what_a_metric_has_counted_goes_on_within_an_epoch(folder):
         going_on, in_one = list(second.records()), list(whole.records())
 
     key = "CategoricalTruePositives"
-    assert 0 < next(r for r in in_one if hasattr(r, "tally")).tally.scalars[key]
-    ends = [[r.train.scalars[key] for r in some if hasattr(r, "train")] for some in (going_on, in_one)]
+    assert next(r for r in in_one if hasattr(r, "tally")).tally.scalars[key] > 0
+    ends = [
+        [r.train.scalars[key] for r in some if hasattr(r, "train")] for some in (going_on, in_one)
+    ]
     assert ends[0] == ends[1]
 
 
 def test_a_run_keeps_its_code_and_is_only_read_with_leave(folder, capsys):
     """What lies beside the config may change, or go."""
-    config = experiment(folder, model="{name: own:build, units: 8}", metrics='[accuracy, "own:mcc"]')
+    config = experiment(
+        folder, model="{name: own:build, units: 8}", metrics='[accuracy, "own:mcc"]'
+    )
     out = folder / "run"
     status, lines = said(capsys, "fit", config, "--out", out)
     assert status == 0
@@ -290,7 +294,7 @@ def test_a_figure_of_whole_splits_steers_no_training(folder, capsys):
         ("loss", "own:by_output", "own:by_output: must be one loss a row, shape (20,) for 20 rows, got (20, 10)"),
         ("loss", "own:A_NUMBER", "own:A_NUMBER: is neither a function nor"),
         ("loss", "own:Counts", "own:Counts: is a class, but no Loss of Keras"),
-        ("loss", "broken:loss", "broken.py:3: SyntaxError: invalid syntax"),
+        ("loss", "broken:loss", "broken.py:3: SyntaxError: unmatched ')'"),
         ("loss", "failing:loss", "failing.py:4: ZeroDivisionError: division by zero"),
         ("loss", "exiting:loss", "exiting.py:2: SystemExit: 3"),
         ("loss", "json5:loss", "loss: no module 'json5' is beside"),
@@ -310,7 +314,9 @@ def test_what_is_wrong_with_it_is_one_line(folder, capsys, setting, name, messag
     (folder / "exiting.py").write_text("import sys\nsys.exit(3)\n")
     value = f"[{name}]" if setting == "metrics" else name
     out = folder / "run"
-    status, error = said(capsys, "fit", experiment(folder, **{setting: value}), "--out", out, "--quiet")
+    status, error = said(
+        capsys, "fit", experiment(folder, **{setting: value}), "--out", out, "--quiet"
+    )
 
     assert status in {1, 2}
     assert message in error

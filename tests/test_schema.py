@@ -99,7 +99,8 @@ TAKEN = {
 
 DECIDED_BY_OTHERS = {
     *("dataset.categorical", "dataset.features", "dataset.test", "dataset.test_path"),
-    *("model.batch_norm", "model.dropout", "model.hidden"),
+    *(f"dataset.{key}" for key in ("n_classes", "informative", "shares")),
+    *("model.activity", "model.batch_norm", "model.dropout", "model.hidden"),
     *("optimizer.clipvalue", "optimizer.global_clipnorm"),
     *("optimizer.momentum", "optimizer.nesterov"),
     *(f"optimizer.learning_rate.{key}" for key in ("boundaries", "values")),

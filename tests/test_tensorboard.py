@@ -18,6 +18,8 @@ event_accumulator = pytest.importorskip(
     reason="the extra mtrain[tensorboard] is not installed",
 )
 
+make_ndarray = pytest.importorskip("tensorboard.util.tensor_util").make_ndarray
+
 METRICS = {"metrics": ["accuracy", "precision", "recall"], "tracking.tensorboard": True}
 
 
@@ -30,7 +32,7 @@ def read(folder):
 
 def scalars(found, tag):
     """Value by epoch."""
-    return {event.step: event.value for event in found.Scalars(tag)}
+    return {event.step: float(make_ndarray(event.tensor_proto)) for event in found.Tensors(tag)}
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +62,9 @@ def test_its_scalars_are_those_of_the_history(board_run):
                     for epoch, value in zip(history["epoch"], values, strict=True)
                     if value[k] is not None
                 }
-                assert scalars(found, f"{prefix}{metric}/{name}") == pytest.approx(written, rel=1e-6)
+                assert scalars(found, f"{prefix}{metric}/{name}") == pytest.approx(
+                    written, rel=1e-6
+                )
 
 
 def test_it_has_the_graph_and_the_weights(board_run):

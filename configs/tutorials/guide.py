@@ -33,7 +33,7 @@ class CategoricalTruePositives(keras.metrics.Metric):
         super().__init__(name=name)
         self.true_positives = self.add_weight(name="true_positives", initializer="zeros")
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true, y_pred, sample_weight=None):  # noqa: ARG002 -- as Keras has it
         right = ops.equal(ops.argmax(y_true, axis=-1), ops.argmax(y_pred, axis=-1))
         self.true_positives.assign_add(ops.sum(ops.cast(right, self.dtype)))
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import re
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Discriminator, Tag
-from pydantic import WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Discriminator, Tag, WithJsonSchema
 
-from mtrain.config.losses import Loss
 from mtrain.config.names import suggestion
 from mtrain.config.section import Section
 from mtrain.errors import UsageError
@@ -27,8 +26,8 @@ _PlaceSchema = WithJsonSchema({"type": "string", "pattern": _PATTERN})
 
 
 def _place(name: str) -> str:
-    if not re.fullmatch(_PATTERN, name, re.ASCII):
-        raise ValueError(f"own code is package.module:object, got {name!r}")
+    if not re.fullmatch(_PATTERN, name, re.ASCII) or ".py:" in name:
+        raise ValueError(f"own code is package.module:object, without .py, got {name!r}")
     return name
 
 
@@ -51,13 +50,16 @@ class OwnCode(Section):
         return self.name.partition(":")[2]
 
     @property
-    def parameters(self) -> dict[str, Any]:
+    def arguments(self) -> dict[str, Any]:
         """What it is called with besides."""
         return dict(self.model_extra or {})
 
 
-class OwnLoss(OwnCode, Loss):
+class OwnLoss(OwnCode):
     """A loss of one's own: a function of labels and outputs, or a `keras.losses.Loss`."""
+
+    least_classes: ClassVar[int] = 2
+    most_classes: ClassVar[float] = math.inf
 
 
 class OwnMetric(OwnCode):
@@ -91,15 +93,9 @@ def _kind(value: Any) -> str:
 KNOWN, OWN, KNOWN_OR_OWN = Tag("known"), Tag("own"), Discriminator(_kind)
 """What makes a type of one of mtrain's own sections and one of own code, told apart by the name."""
 
-BareLoss = Annotated[
-    OwnLoss, BeforeValidator(_bare, Annotated[str, _PlaceSchema] | OwnLoss)
-]
-BareMetric = Annotated[
-    OwnMetric, BeforeValidator(_bare, Annotated[str, _PlaceSchema] | OwnMetric)
-]
-BareModel = Annotated[
-    OwnModel, BeforeValidator(_bare, Annotated[str, _PlaceSchema] | OwnModel)
-]
+BareLoss = Annotated[OwnLoss, BeforeValidator(_bare, Annotated[str, _PlaceSchema] | OwnLoss)]
+BareMetric = Annotated[OwnMetric, BeforeValidator(_bare, Annotated[str, _PlaceSchema] | OwnMetric)]
+BareModel = Annotated[OwnModel, BeforeValidator(_bare, Annotated[str, _PlaceSchema] | OwnModel)]
 
 
 def missing_module(code: OwnCode, folder: Path) -> str | None:

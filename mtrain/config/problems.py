@@ -7,6 +7,7 @@ import typing
 from typing import TYPE_CHECKING, Any
 
 from mtrain.config.names import suggestion
+from mtrain.config.own_code import OwnCode
 from mtrain.config.reader import dotted
 from mtrain.config.schema import Config
 from mtrain.config.section import InvalidSettingError, Section, shown
@@ -91,7 +92,8 @@ def _nearest_setting(keys: Keys, data: Any) -> str:
     for parent in parents:
         data = data[parent]
         if isinstance(parent, str):
-            choices = list(_sections_in(section.model_fields[parent].annotation))
+            inner = _sections_in(section.model_fields[parent].annotation)
+            choices = [choice for choice in inner if not issubclass(choice, OwnCode)]
             section = _chosen(choices, data)
     if having := [_name_of(choice) for choice in choices if key in choice.model_fields]:
         return f"it is of {', '.join(having)}, not of {_name_of(section)}"

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 from annotated_types import Ge, Le, Lt, MaxLen
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema, model_validator
 
+from mtrain.config.adam import Adam
 from mtrain.config.evaluation import DEFAULT_THRESHOLD, EvaluationConfig
 from mtrain.config.losses import Auto, LossConfig
 from mtrain.config.metrics import MetricConfig, Metrics
 from mtrain.config.names import ACTIVATIONS, suggestion
-from mtrain.config.optimizers import Adam, OptimizerConfig
+from mtrain.config.optimizers import OptimizerConfig  # noqa: TC001 -- pydantic reads it
 from mtrain.config.own_code import KNOWN, KNOWN_OR_OWN, OWN, BareLoss, BareModel, OwnCode
 from mtrain.config.section import (
     InvalidSettingError,
@@ -140,9 +141,9 @@ class Config(Section):
     """Draws initial weights, the order of the rows and dropout."""
 
     dataset: SourceConfig = DigitsConfig()
-    model: Annotated[
-        Annotated[ModelConfig, KNOWN] | Annotated[BareModel, OWN], KNOWN_OR_OWN
-    ] = ModelConfig()
+    model: Annotated[Annotated[ModelConfig, KNOWN] | Annotated[BareModel, OWN], KNOWN_OR_OWN] = (
+        ModelConfig()
+    )
     optimizer: OptimizerConfig = Adam()
 
     loss: Annotated[Annotated[LossConfig, KNOWN] | Annotated[BareLoss, OWN], KNOWN_OR_OWN] = Auto()
@@ -221,7 +222,11 @@ class Config(Section):
         if self.evaluation.threshold != DEFAULT_THRESHOLD and n_classes != 2:
             yield ("evaluation", "threshold"), f"is for two classes, there are {n_classes}"
         for number, metric in enumerate(self.metrics):
-            if isinstance(metric, MetricConfig) and metric.name == "top_k" and metric.best_k >= n_classes:
+            if (
+                isinstance(metric, MetricConfig)
+                and metric.name == "top_k"
+                and metric.best_k >= n_classes
+            ):
                 problem = f"must be below the number of classes, {n_classes}, got {metric.best_k}"
                 yield ("metrics", number, "k"), problem
         for name in self.training.weighted_classes:

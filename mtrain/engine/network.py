@@ -53,8 +53,10 @@ class Network:
         return keras.ops.sum([loss, *(keras.ops.sum(penalty) for penalty in self.model.losses)])
 
     def targets(self, labels: tf.Tensor) -> tf.Tensor:
-        """Labels (B,) in the shape of the outputs: of two classes (B, 1), of more one-hot (B, K)."""
-        return labels[:, None] if self.n_classes == 2 else tf.one_hot(labels, self.n_classes)
+        """Labels (B,) as outputs should be, float32: of two classes (B, 1), of more one-hot (B, K)."""
+        if self.n_classes == 2:
+            return tf.cast(labels[:, None], tf.float32)
+        return tf.one_hot(labels, self.n_classes)
 
     def probabilities(self, outputs: tf.Tensor) -> tf.Tensor:
         """Outputs as one probability a class, shape (B, K)."""

@@ -38,7 +38,7 @@ class Tracker:
     @property
     def variables(self) -> Variables:
         """What has been counted in the epoch so far."""
-        found = {"counts/track/gradient_norms": norms for norms in self._norms}
+        found = dict(zip(("counts/track/gradient_norms",), self._norms, strict=False))
         for layer, sums, peaks in zip(self._layers, self._sums, self._peaks, strict=True):
             found[f"counts/track/{layer.name}_sums"] = sums
             found[f"counts/track/{layer.name}_peaks"] = peaks

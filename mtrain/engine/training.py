@@ -23,7 +23,16 @@ from mtrain.engine.prediction import Predictor
 from mtrain.engine.steps import CompiledSteps
 from mtrain.engine.tracking import Tracker
 from mtrain.errors import DivergedError, MtrainError
-from mtrain.records import EpochRecord, Ints, Predictions, Progress, Shapes, Split, Tally, TrainingState
+from mtrain.records import (
+    EpochRecord,
+    Ints,
+    Predictions,
+    Progress,
+    Shapes,
+    Split,
+    Tally,
+    TrainingState,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -47,7 +56,9 @@ class Trainer:
     """Trains a network on rows that stay on the device, and yields what happened.
 
     Iterate `records()`; between any two of them `state()` is all there is to know, and a new
-    `Trainer` of the same arguments goes on from it bit for bit after `restore`.
+    `Trainer` of the same arguments goes on from it bit for bit after `restore`. `counters` see every
+    batch of the training, `of_split` each validation, by their names in the history; `tracked` is
+    some of `config.training.TRACKED`.
     """
 
     def __init__(
@@ -68,9 +79,6 @@ class Trainer:
         of_split: Mapping[str, Callable[[Predictions], float]] = MappingProxyType({}),
         tracked: Collection[str] = (),
     ) -> None:
-        """`counters` see every batch of the training, `of_split` each validation; by their names in
-        the history. `tracked` is as `config.training.TRACKED` has it.
-        """
         self.epochs = epochs
         self.batch_size = min(batch_size, len(train))
         self.steps = math.ceil(len(train) / batch_size)

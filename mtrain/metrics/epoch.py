@@ -156,4 +156,4 @@ def _split_figures(
             per_class[name] = values
             means = averages(values, counts.support, micro)
             scalars |= {f"{name}_{kind}": mean for kind, mean in means.items()}
-    return scalars | counted.scalars, counts, per_class
+    return {**scalars, **counted.scalars}, counts, per_class

@@ -97,4 +97,5 @@ def _above_half(labels: Ints, probabilities: Scores) -> tuple[int, int, int]:
 
 
 def _one_hot(labels: Ints, probabilities: Scores) -> Floats:
-    return (labels[:, None] == np.arange(probabilities.shape[1])).astype(np.float64)
+    one_hot: Floats = (labels[:, None] == np.arange(probabilities.shape[1])).astype(np.float64)
+    return one_hot

@@ -37,7 +37,9 @@ def print_inspection(inspection: Inspection, config: Config, stream: TextIO) -> 
     totals = (f"{counts.sum():,}" for counts in inspection.counts.values())
     table.add_row("rows", *totals, style="bold")
     console.print(table)
-    console.print(Text(f"model {_model(inspection, config)}; the data take {_bytes(inspection.n_bytes)}"))
+    console.print(
+        Text(f"model {_model(inspection, config)}; the data take {_bytes(inspection.n_bytes)}")
+    )
     for warning in inspection.warnings:
         console.print(Text(f"warning: {inert(warning)}"))
 

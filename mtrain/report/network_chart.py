@@ -71,7 +71,7 @@ def draw_network(layers: Sequence[tuple[str, int]]) -> Figure:
 def _heights(nodes: int) -> Floats:
     """Where the nodes that are drawn stand, around 0, a unit apart but for a gap for dots."""
     if nodes <= MOST_NODES:
-        return np.arange(nodes) - (nodes - 1) / 2
+        return np.arange(nodes, dtype=float) - (nodes - 1) / 2
     half = np.arange(MOST_NODES // 2) + 1.0
     return np.concatenate([-half[::-1], half])
 

@@ -81,6 +81,8 @@ def print_report(report: Report, stream: TextIO) -> None:
     note = ", with 95 % Wilson intervals" if intervals else ""
     console.print(f"{SPLITS[metrics['split']]} split{note}", style="dim")
     console.print(table)
+    for name, value in metrics.get("own", {}).items():
+        console.print(Text(f"{name} {'undefined' if value is None else f'{value:g}'}"))
     for line in _conclusions(metrics):
         console.print(Text(line))
 
@@ -109,8 +111,6 @@ def _conclusions(metrics: dict[str, Any]) -> Iterator[str]:
         f"accuracy {share(metrics['accuracy'])} ({metrics['checkpoint']}); "
         f"always {_quoted(baseline['class'])}: accuracy {share(baseline['accuracy'])}"
     )
-    if own := metrics.get("own"):
-        yield ", ".join(f"{name} {'-' if v is None else f'{v:g}'}" for name, v in own.items())
     if (weighted := metrics.get("sample_weighted")) is not None:
         macro = weighted["averages"]["macro avg"]
         yield (

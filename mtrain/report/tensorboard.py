@@ -9,7 +9,6 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from mtrain.errors import SettingError
 from mtrain.observer import Observer
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from mtrain.config.schema import Config
     from mtrain.metrics.epoch import EpochFigures
     from mtrain.records import Arrays, Floats
 
@@ -28,9 +28,9 @@ MOST_UNITS = 64
 WEIGHTS = "model/"
 
 
-def check_tensorboard() -> None:
-    """Raise `SettingError` where TensorBoard is not installed."""
-    if find_spec("tensorboard") is None:
+def check_tensorboard(config: Config) -> None:
+    """Raise `SettingError` where TensorBoard is wanted and not installed."""
+    if config.tracking.tensorboard and find_spec("tensorboard") is None:
         problem = "TensorBoard is not installed; `pip install 'mtrain[tensorboard]'` installs it"
         raise SettingError((("tracking", "tensorboard"), problem))
 
@@ -111,6 +111,7 @@ def _tag(split: str, metric: str) -> str:
 
 def _class_charts(figures: EpochFigures) -> object:
     """A chart a metric in which each class is a line, for the dashboard of custom scalars."""
+    from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.plugins.custom_scalar import layout_pb2
     from tensorboard.plugins.custom_scalar.summary import pb
 
@@ -122,7 +123,9 @@ def _class_charts(figures: EpochFigures) -> object:
         for split, by_metric in figures.per_class.items()
         for metric in by_metric
     ]
-    return pb(layout_pb2.Layout(category=[layout_pb2.Category(title="classes", chart=charts)]))
+    layout = layout_pb2.Layout(category=[layout_pb2.Category(title="classes", chart=charts)])
+    # Where TensorFlow is, this is a message of TensorFlow's.
+    return Summary.FromString(pb(layout).SerializeToString())
 
 
 def _images(tag: str, units: Floats, shape: tuple[int, ...]) -> object:
@@ -141,7 +144,11 @@ def _images(tag: str, units: Floats, shape: tuple[int, ...]) -> object:
     for k, weights in enumerate(shown):
         top, left = k // columns * (height + 1), k % columns * (width + 1)
         largest = np.abs(weights).max() or 1.0
-        picture[top : top + height, left : left + width] = np.rint(127.5 + 127.5 * weights / largest)
+        picture[top : top + height, left : left + width] = np.rint(
+            127.5 + 127.5 * weights / largest
+        )
+    from PIL import Image
+
     content = io.BytesIO()
     Image.fromarray(picture.squeeze()).save(content, format="png")
     image = Summary.Image(

@@ -24,7 +24,17 @@ FLAGS = (
 
 VECTOR = ("avx", "fma", "amx")
 
-IDENTITY = ("versions", "machine", "processor", "flags", "device", "threads", "compile", "data", "code")
+IDENTITY = (
+    "versions",
+    "machine",
+    "processor",
+    "flags",
+    "device",
+    "threads",
+    "compile",
+    "data",
+    "code",
+)
 """What must be the same for a run to be the same to the last bit."""
 
 
