@@ -234,7 +234,8 @@ def test_figures_of_probabilities_equal_keras_and_scikit_learns(classes):
         metric.update_state(*arguments)
         found = getattr(of_probabilities, name)(labels, scores)
         assert found == pytest.approx(float(metric.result()), rel=1e-5), name
-    predicted = scores[:, 1] if classes == 2 else scores.astype(np.float64)
+    exact = scores.astype(np.float64)
+    predicted = exact[:, 1] if classes == 2 else exact / exact.sum(axis=1, keepdims=True)
     brier = sklearn_metrics.brier_score_loss(labels, predicted, labels=range(classes))
     assert of_probabilities.brier(labels, scores) == pytest.approx(brier, rel=1e-6)
 

@@ -25,7 +25,7 @@ def make_synthetic(config: SyntheticConfig, *, memory: int) -> Source:
         n_redundant=0,
         n_classes=config.n_classes,
         n_clusters_per_class=1,
-        weights=config.shares,
+        weights=None if config.shares is None else list(config.shares),
         flip_y=config.label_noise,
         class_sep=config.separation,
         random_state=config.seed,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -100,22 +102,18 @@ def metric_variables(name: str, metric: keras.metrics.Metric) -> Variables:
 
 def optimizer_variables(optimizer: keras.optimizers.Optimizer) -> Variables:
     """All that a built optimizer remembers, as `optimizer/<variable>`."""
-    found = _named("optimizer/", optimizer.variables)
-    # Nadam's product of momenta is none of its `variables`.
-    for name, value in vars(optimizer).items():
-        if isinstance(value, keras.Variable) and not any(
-            value is other for other in found.values()
-        ):
-            found[f"optimizer/{name}"] = value
-    return found
+    return _named("optimizer/", optimizer.variables)
 
 
 def _named(prefix: str, variables: Iterable[keras.Variable]) -> Variables:
-    """By name; those of one name, as Adafactor has and a layer of layers, are numbered."""
+    """By name; of one name are Adafactor's and those of layers in layers, which are numbered."""
     found: Variables = {}
+    numbers: Counter[str] = Counter()
     for variable in variables:
-        same = sum(variable.name == other.name for other in found.values())
-        found[f"{prefix}{variable.name}{f'_{same + 1}' if same else ''}"] = variable
+        # Keras numbers those without a name by what was made before, as Nadam's.
+        name = re.sub(r"^variable_\d+$", "variable", variable.name)
+        numbers[name] += 1
+        found[prefix + name + (f"_{numbers[name]}" if numbers[name] > 1 else "")] = variable
     return found
 
 

@@ -26,7 +26,7 @@ class Tracker:
         self._layers = _with_activation(model) if "activations" in tracked else []
         self._weights = model.trainable_variables if "weights" in tracked else []
         outputs = [layer.output for layer in self._layers]
-        self.model = keras.Model(model.inputs, [*outputs, model.output])
+        self.model = keras.Model(model.inputs, [*outputs, *model.outputs])
         """The same layers, which gives their activations and then the model's own outputs."""
 
         zeros = np.zeros(2)
