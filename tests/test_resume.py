@@ -532,7 +532,7 @@ def test_runs_are_listed_with_how_they_ended(config, tmp_path, monkeypatch, caps
     losses = history["history"]["val_loss"]
     best = min(losses)
     assert first.startswith("first")
-    assert first.endswith("finished")
+    assert first.rstrip().endswith("finished")
     assert " 32 " in first
     assert f"val_loss {best:.4g}" in first
     at_best = {k: np.array(v[losses.index(best)]) for k, v in history["counts"]["val"].items()}

@@ -1,0 +1,28 @@
+"""The experiments of five tutorials."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from conftest import CONFIGS
+
+from mtrain.cli.main import run
+from mtrain.config.load import load_config
+
+TUTORIALS = sorted((CONFIGS / "tutorials").glob("*.yaml"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", TUTORIALS, ids=lambda path: path.stem)
+def test_every_config_trains_an_epoch(config, tmp_path, mnist_folder, fashion_folder):
+    name = load_config(config, {}).dataset.name
+    folder = {"mnist": mnist_folder, "fashion_mnist": fashion_folder}.get(name)
+    place = [] if folder is None else [f"dataset.path={folder}"]
+    out = tmp_path / "run"
+
+    assert run(["fit", str(config), "training.epochs=1", *place, "--out", str(out), "--quiet"]) == 0
+    history = json.loads((out / "history.json").read_text())["history"]
+    assert all(np.isfinite(history["loss"]))
+    assert (out / "evaluation" / "test" / "metrics.json").is_file()
