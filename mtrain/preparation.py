@@ -243,6 +243,7 @@ def _make_trainer(
         dataset.val,
         epochs=config.training.epochs,
         batch_size=config.training.batch_size,
+        steps_per_epoch=config.training.steps_per_epoch,
         schedule=build_schedule(config.optimizer),
         shuffle=config.training.shuffle,
         seed=config.seed,

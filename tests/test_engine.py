@@ -788,3 +788,19 @@ def test_keras_precision_and_recall_are_counted_while_training():
         for name, value in record.train.scalars.items():
             assert np.nan_to_num(value) == pytest.approx(history[name][epoch], abs=1e-6)
     assert math.isnan(float(build_counters(config.metrics)["keras_recall"].result()))
+
+
+@pytest.mark.parametrize("steps", [3, 4, 5])
+def test_an_epoch_of_some_steps_is_one_of_the_first_rows(steps):
+    """Of 100 rows in batches of 32: three full steps, a ragged one, and no fifth."""
+    split = random_split(rows=100)
+    first = slice(0, steps * 32)
+    rows = Split(split.features[first], split.labels[first], split.rows[first])
+    some = make_trainer(split, shuffle=False, steps_per_epoch=steps)
+    all_of_them = make_trainer(rows, shuffle=False)
+
+    for limited, whole in zip(train(some), train(all_of_them), strict=True):
+        assert limited.train.loss == whole.train.loss
+        assert_array_equal(limited.train.confusion, whole.train.confusion)
+    for ours, theirs in zip(weights(some), weights(all_of_them), strict=True):
+        assert_array_equal(ours, theirs)

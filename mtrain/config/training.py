@@ -112,6 +112,9 @@ class TrainingConfig(Section):
     batch_size: Count = 32
     """Rows a step; the last step of an epoch takes what is left."""
 
+    steps_per_epoch: Count | None = None
+    """At most so many steps an epoch, each time the first ones of that epoch's order; null: all."""
+
     shuffle: bool = True
     """A new order of the rows each epoch; else the data's own order."""
 

@@ -70,6 +70,7 @@ class Trainer:
         *,
         epochs: int,
         batch_size: int,
+        steps_per_epoch: int | None = None,
         schedule: keras.optimizers.schedules.LearningRateSchedule | None = None,
         shuffle: bool = True,
         seed: int = 0,
@@ -82,6 +83,8 @@ class Trainer:
         self.epochs = epochs
         self.batch_size = min(batch_size, len(train))
         self.steps = math.ceil(len(train) / batch_size)
+        if steps_per_epoch is not None:
+            self.steps = min(steps_per_epoch, self.steps)
         self.parameters = network.model.count_params()
         self._network = network
         self._optimizer = optimizer
@@ -228,7 +231,7 @@ class Trainer:
         return generator.permutation(self._rows_an_epoch).astype(np.int32)
 
     def _run_chunk(self, order: tf.Tensor) -> None:
-        start, full = self._step, self._compiled.full
+        start, full = self._step, min(self._compiled.full, self.steps)
         stop = self.steps if start == full else min(start + self._chunk, full)
         began = time.perf_counter()
         self._carried = self._compiled.run(order, start, stop, self._carried)

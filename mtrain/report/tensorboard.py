@@ -12,6 +12,7 @@ import numpy as np
 
 from mtrain.errors import SettingError
 from mtrain.observer import Observer
+from mtrain.report.text import SPLITS
 from mtrain.text import inert
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def _class_charts(figures: EpochFigures) -> object:
 
     charts = [
         layout_pb2.Chart(
-            title=f"{metric} by class",
+            title=f"{SPLITS[split]}: {metric} by class",
             multiline=layout_pb2.MultilineChartContent(tag=[f"^{_tag(split, metric)}/"]),
         )
         for split, by_metric in figures.per_class.items()
