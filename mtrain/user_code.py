@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 import traceback
 from contextlib import contextmanager
@@ -42,13 +43,11 @@ class UserCode:
         except MtrainError:
             raise
         except (Exception, SystemExit) as error:
-            text = error.msg if isinstance(error, SyntaxError) else str(error)
-            kind, lines = type(error).__name__, text.strip().splitlines()
-            what = f"{kind}: {lines[0]}" if lines else kind
+            what = ": ".join(filter(None, (type(error).__name__, _first_line(error))))
             raise MtrainError(f"{self._place(config, error)}: {what}") from error
 
     def _place(self, config: OwnCode, error: BaseException) -> str:
-        """The last line of the traceback that is the user's."""
+        """The last line of the traceback that is the user's; where none is, their object's first."""
         if isinstance(error, SyntaxError) and error.filename is not None:
             return f"{_shown(error.filename)}:{error.lineno}"
         frames = [
@@ -56,7 +55,13 @@ class UserCode:
             for frame in traceback.extract_tb(error.__traceback__)
             if self._is_theirs(config, Path(frame.filename))
         ]
-        return f"{_shown(frames[-1].filename)}:{frames[-1].lineno}" if frames else config.name
+        if frames:
+            return f"{_shown(frames[-1].filename)}:{frames[-1].lineno}"
+        found = self.objects.get(config.name)
+        function = getattr(found, "__init__", None) if isinstance(found, type) else found
+        if (code := getattr(function, "__code__", None)) is None:
+            return config.name
+        return f"{_shown(code.co_filename)}:{code.co_firstlineno}"
 
     def _is_theirs(self, config: OwnCode, file: Path) -> bool:
         if any(file.is_relative_to(folder) for folder in self.folders):
@@ -114,11 +119,23 @@ def _import(code: OwnCode, nothing: UserCode) -> Any:
             f"{_shown(beside[0])}: Python has a module {top!r} of its own; rename this"
         )
     if not hasattr(module, code.object):
-        there = [name for name in vars(module) if not name.startswith("_")]
+        there = [
+            name
+            for name, value in vars(module).items()
+            if getattr(value, "__module__", None) == module.__name__
+        ]
         raise MtrainError(
             f"{code.name}: no {code.object!r} is there; {suggestion(code.object, there)}"
         )
     return getattr(module, code.object)
+
+
+def _first_line(error: BaseException) -> str:
+    """What an error says, without what Keras says before it and how."""
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    lines = re.sub(r"\x1b\[\d*m", "", text).splitlines()
+    said = (line.strip() for line in lines if not line.startswith("Exception encountered when"))
+    return next(filter(None, said), "")
 
 
 def _file(module: ModuleType) -> Path:

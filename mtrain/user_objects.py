@@ -41,7 +41,7 @@ def own_loss(config: OwnLoss, code: UserCode, n_classes: int) -> keras.losses.Lo
     labels, outputs = (tf.constant(rows) for rows in _few_rows(n_classes))
     with code.blaming(config), tf.GradientTape() as tape:
         tape.watch(outputs)
-        by_row = np.shape(loss.call(labels, outputs))
+        by_row = _numbers(config, loss.call(labels, outputs)).shape
         value = loss(labels, outputs)
     if by_row not in {(), (FEW,)}:
         raise _wrong(config, f"must be one loss a row, shape ({FEW},) for {FEW} rows, got {by_row}")
@@ -67,9 +67,10 @@ def own_model(
     build = _made(config, code, keras.Model)
     with code.blaming(config):
         model = build(n_features, n_classes)
-    if not isinstance(model, keras.Model) or getattr(model, "inputs", None) is None:
-        kind = type(model).__name__
-        raise _wrong(config, f"must return a sequential or functional keras.Model, got {kind}")
+    if not isinstance(model, keras.Model):
+        raise _wrong(config, f"must return a keras.Model, got {type(model).__name__}")
+    if getattr(model, "inputs", None) is None:
+        raise _wrong(config, "must return a sequential or functional model that has a keras.Input")
     rows = np.random.default_rng(0).uniform(size=(FEW, n_features)).astype(np.float32)
     with code.blaming(config):
         outputs = np.asarray(model(rows))
@@ -118,7 +119,7 @@ def own_metric(
         of_rows, counter = partial(_counted, metric), metric
     else:
         with code.blaming(config):
-            shape = np.shape(metric(*rows))
+            shape = _numbers(config, metric(*rows)).shape
         if shape not in {(), (FEW,)}:
             raise _wrong(
                 config,
@@ -131,7 +132,7 @@ def own_metric(
 
     def of_split(labels: NDArray[np.float32], outputs: NDArray[np.float32]) -> float:
         with code.blaming(config):
-            value = np.asarray(of_rows(labels, outputs))
+            value = _numbers(config, of_rows(labels, outputs))
         if counts and value.shape != ():
             raise _wrong(config, f"its result must be a number, got shape {value.shape}")
         return float(value.mean(dtype=np.float64))
@@ -166,7 +167,8 @@ class _FunctionLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no ty
 def _made(config: OwnCode, code: UserCode, kind: type) -> Any:
     """An object of the class, or the function with its parameters."""
     found, arguments = code.objects[config.name], config.arguments
-    called = f"keras.{kind.__module__.rpartition('.')[2]}.{kind.__name__}"
+    if isinstance(found, type) and kind is keras.Model:
+        raise _wrong(config, "is a class; a function that returns a model is wanted")
     if isinstance(found, type):
         if not issubclass(found, kind):
             raise _wrong(config, f"is a class, but no {kind.__name__} of Keras")
@@ -177,8 +179,17 @@ def _made(config: OwnCode, code: UserCode, kind: type) -> Any:
             raise _wrong(config, f"is made already and takes no {', '.join(arguments)}")
         return found
     if not callable(found):
-        raise _wrong(config, f"is neither a function nor a {called}, but {type(found).__name__}")
+        what = f"is neither a function nor a {kind.__name__} of Keras"
+        raise _wrong(config, f"{what}, but {type(found).__name__}")
     return partial(found, **arguments)
+
+
+def _numbers(config: OwnCode, value: Any) -> NDArray[Any]:
+    """What own code gave, as an array of numbers."""
+    found = np.asarray(value)
+    if found.dtype.kind not in "biuf":
+        raise _wrong(config, f"must give numbers, got {type(value).__name__}")
+    return found
 
 
 def _counted(

@@ -82,6 +82,26 @@ class Counts(keras.metrics.Metric):
         return ops.zeros(3)
 
 
+def nothing(y_true, y_pred):
+    pass
+
+
+def text(y_true, y_pred):
+    return "text"
+
+
+def unbuilt(n_features, n_classes):
+    return keras.Sequential([keras.layers.Dense(n_classes, "softmax")])
+
+
+def of_five(n_features, n_classes):
+    return keras.Sequential([keras.Input((5,)), keras.layers.Dense(n_classes, "softmax")])
+
+
+class Subclassed(keras.Model):
+    pass
+
+
 A_NUMBER = 3
 """
 
@@ -288,7 +308,13 @@ def test_a_figure_of_whole_splits_steers_no_training(folder, capsys):
         ("loss", "owm:right", "loss: no module 'owm' is beside the config or installed; did you mean 'own'?"),
         ("loss", "own:rihgt", "own:rihgt: no 'rihgt' is there; did you mean 'right'?"),
         ("loss", "own.py:right", "loss: own code is"),
-        ("loss", "own:one_argument", "TypeError: one_argument() takes 1 positional argument"),
+        ("loss", "own:one_argument", "own.py:29: TypeError: one_argument() takes 1 positional argument"),
+        ("loss", "own:nothing", "own:nothing: must give numbers, got NoneType"),
+        ("metrics", "own:nothing", "own:nothing: must give numbers, got NoneType"),
+        ("metrics", "own:text", "own:text: must give numbers, got str"),
+        ("model", "own:unbuilt", "own:unbuilt: must return a sequential or functional model that has a keras.Input"),
+        ("model", "own:of_five", "expected shape=(None, 5), found shape=(20, 64)"),
+        ("model", "own:Subclassed", "own:Subclassed: is a class; a function that returns a model is wanted"),
         ("loss", "own:is_nan", "own:is_nan: is nan for rows of ordinary probabilities"),
         ("loss", "own:constant", "own:constant: has no gradient"),
         ("loss", "own:by_output", "own:by_output: must be one loss a row, shape (20,) for 20 rows, got (20, 10)"),
@@ -302,7 +328,7 @@ def test_a_figure_of_whole_splits_steers_no_training(folder, capsys):
         ("metrics", "own:is_nan", "own:is_nan: is nan for rows of ordinary probabilities"),
         ("metrics", "own:by_output", "own:by_output: must be a number, or one a row"),
         ("metrics", "own:Counts", "own:Counts: its result must be a number, got shape (3,)"),
-        ("model", "own:no_model", "own:no_model: must return a sequential or functional keras.Model, got str"),
+        ("model", "own:no_model", "own:no_model: must return a keras.Model, got str"),
         ("model", "own:too_narrow", "own:too_narrow: must give (20, 10) for (20, 64), got (20, 3)"),
         ("model", "own:logits", "own:logits: must give probabilities, as a softmax does"),
         ("model", "own:one_argument", "TypeError: one_argument() takes 1 positional argument"),
