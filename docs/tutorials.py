@@ -338,16 +338,16 @@ def table(outcomes: list[Outcome], config: str) -> str:
 def summary(outcomes: list[Outcome]) -> str:
     """How many are met, and how many would not be by chance."""
     missed = [outcome for outcome in outcomes if outcome.verdict == "missed"]
-    expected = len(outcomes) * (1 - CONFIDENCE)
+    expected = len(outcomes) * (1 - CONFIDENCE) / 2  # a better figure is none that is missed
     return (
         f"Of {len(outcomes)} figures {len(outcomes) - len(missed)} are met, {len(missed)} missed; "
-        f"by chance alone {expected:.1f} would lie outside of such intervals."
+        f"by chance alone {expected:.1f} would be."
     )
 
 
 def _place(arguments: Any, config: str) -> list[str]:
-    text = (CONFIGS / f"{config}.yaml").read_text()
-    folder = arguments.fashion_mnist if "fashion_mnist" in text else arguments.mnist
+    name = load_config(CONFIGS / f"{config}.yaml", {}).dataset.name
+    folder = {"mnist": arguments.mnist, "fashion_mnist": arguments.fashion_mnist}.get(name)
     return [] if folder is None else [f"dataset.path={folder}"]
 
 

@@ -58,8 +58,10 @@ def evaluate(
             f"{place.run.checkpoints / 'best'}: is missing, and {saved.best} is the best; name one"
         )
     check_two_classes(threshold, saved)
-    allowed = allow_code or code is not None
-    refuse_code(saved.config.own_code.values(), place.path, allowed=allowed)
+    codes = saved.config.own_code.values()
+    if code is None or any(own.name not in code.objects for own in codes):
+        code = None  # it has changed since this checkpoint
+        refuse_code(codes, place.path, allowed=allow_code)
     if dataset is None:
         dataset = _load(saved, data, place.path)
     if (rows := dataset.splits.get(split)) is None:

@@ -29,15 +29,17 @@ def build_model(
     seed: int,
     dropout: type[keras.layers.Dropout] = keras.layers.Dropout,
     code: UserCode = NO_CODE,
+    *,
+    jit_compile: bool = False,
 ) -> keras.Model:
     """A multilayer perceptron from (N, `n_features`) to class probabilities.
 
     Two classes have one sigmoid output, (N, 1): the probability of class 1; more have a softmax,
     (N, `n_classes`). `seed` draws the initial weights and dropout, layer by layer; `dropout` is the
-    kind of that layer. Or the user's own model, of `code`.
+    kind of that layer. Or the user's own model, of `code`, tried as `jit_compile` says.
     """
     if isinstance(config, OwnModel):
-        return own_model(config, code, n_features, n_classes, seed)
+        return own_model(config, code, n_features, n_classes, seed, jit_compile=jit_compile)
     seeds = _layer_seeds(seed)
     layers: list[keras.layers.Layer] = [keras.Input((n_features,), name="input")]
     activity = _SumOfOutputs(config.activity) if config.activity else None
@@ -62,11 +64,15 @@ def build_model(
 
 
 def build_loss(
-    config: LossConfig | OwnLoss, n_classes: int, code: UserCode = NO_CODE
+    config: LossConfig | OwnLoss,
+    n_classes: int,
+    code: UserCode = NO_CODE,
+    *,
+    jit_compile: bool = False,
 ) -> keras.losses.Loss:
     """Keras' loss of that name with these parameters, or the user's own, of `code`."""
     if isinstance(config, OwnLoss):
-        return own_loss(config, code, n_classes)
+        return own_loss(config, code, n_classes, jit_compile=jit_compile)
     kind, parameters = type(config).__name__, config.model_dump(exclude={"name"})
     if config.name == "auto":
         kind = "BinaryCrossentropy" if n_classes == 2 else "CategoricalCrossentropy"

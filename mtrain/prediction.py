@@ -54,7 +54,7 @@ def predict(
     config = saved.config
     refuse_code(config.own_code.values(), place.path, allowed=allow_code)
     split, notes = read_inputs(inputs, config.dataset, saved.encoding, config.training.memory_bytes)
-    predictions = predict_split(saved, split, place)
+    predictions = predict_split(saved, split, place, labelled=False)
     if threshold is None:
         threshold, _ = chosen_threshold(saved, place.path)
     if threshold is not None:
@@ -104,11 +104,17 @@ def chosen_threshold(saved: Checkpoint, path: Path) -> tuple[float | None, dict[
 
 
 def predict_split(
-    saved: Checkpoint, rows: Split, place: CheckpointPlace, code: UserCode | None = None
+    saved: Checkpoint,
+    rows: Split,
+    place: CheckpointPlace,
+    code: UserCode | None = None,
+    *,
+    labelled: bool = True,
 ) -> Predictions:
     """What the checkpoint at `place`, whose state is `saved`, says of every row.
 
-    `code` is the run's own, where it is imported already.
+    `code` is the run's own, where it is imported already; metrics of one's own are only worked out
+    of rows that are `labelled`.
 
     Raises `MtrainError` for arrays that are not its config's, or give what is no probability.
     """
@@ -139,6 +145,6 @@ def predict_split(
         own = {
             metric.object: own_metric(metric, found, n_classes).of_split(predictions)
             for metric in config.metrics
-            if isinstance(metric, OwnMetric)
+            if labelled and isinstance(metric, OwnMetric)
         }
     return replace(predictions, own=own)

@@ -144,13 +144,14 @@ def prepare(
     """
     going_on = place.going_on
     code = held.enter_context(imported(config.own_code.values(), code_folder))
-    if code.files:
-        environment |= {"code": {path: _sha256(file) for path, file in code.files.items()}}
-    if going_on is not None:
-        going_on.compare_environment(environment)
     trainer = _make_trainer(config, dataset, code, jit_compile=environment["compile"] == "xla")
+    files = code.files()  # now that all of it has run once
+    hashes = {path: _sha256(file) for path, file in (files | code.installed()).items()}
+    environment |= {"code": hashes} if hashes else {}
+    if going_on is not None:
+        going_on.compare_code(hashes)
     run = place.begun or _make_run(config.name, place.out, held)
-    for path, file in code.files.items():
+    for path, file in files.items():
         (run.code / path).parent.mkdir(parents=True, exist_ok=True)
         write_bytes(run.code / path, file)
     if going_on is None:
@@ -226,8 +227,16 @@ def _make_trainer(
     n_classes = len(dataset.classes)
     encoding = dataset.encoding
     dropout = dropout_layer(jit_compile)
-    model = build_model(config.model, encoding.n_features, n_classes, config.seed, dropout, code)
-    loss = build_loss(config.loss, n_classes, code)
+    model = build_model(
+        config.model,
+        encoding.n_features,
+        n_classes,
+        config.seed,
+        dropout,
+        code,
+        jit_compile=jit_compile,
+    )
+    loss = build_loss(config.loss, n_classes, code, jit_compile=jit_compile)
     network = make_network(model, loss, n_classes, encoding.divisor)
     own_figures = tuple(
         own_metric(metric, code, n_classes, jit_compile=jit_compile)

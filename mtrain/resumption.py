@@ -73,6 +73,12 @@ class Resumption:
         now = identity(environment)
         self.compare({key: self.checkpoint.identity.get(key) for key in now}, now)
 
+    def compare_code(self, hashes: Mapping[str, str]) -> None:
+        """The same for the user's own code, by the SHA-256 of its files."""
+        before = self.checkpoint.identity.items()
+        was = {key: value for key, value in before if key.startswith("code.")}
+        self.compare(was, {f"code.{path}": sha256 for path, sha256 in hashes.items()})
+
     def check_classes(self, classes: tuple[str, ...]) -> None:
         """Raise `UsageError` where the data have other classes: what was learned is not theirs."""
         if classes != self.checkpoint.classes:
@@ -175,7 +181,7 @@ def find_resumption(
         found.differences["training.epochs"] = was, now
     if checkpoint.history.epoch and _figures(checkpoint.config) != _figures(config):
         raise UsageError(
-            f"{run.path}: its history has other figures than metrics, dataset.validation and "
+            f"{run.path}: its history has other figures than metrics, track, dataset.validation and "
             "evaluation.threshold ask for"
         )
     return found
@@ -201,7 +207,8 @@ def _check_epochs(checkpoint: Checkpoint, config: Config) -> None:
 
 def _figures(config: Config) -> tuple[Any, ...]:
     """What decides which columns a history has."""
-    return config.metrics, config.dataset.validation is None, config.evaluation.rule is None
+    validated = config.dataset.validation is not None
+    return config.metrics, config.track, validated, config.evaluation.rule is None
 
 
 def _settings(config: Config) -> dict[str, Any]:

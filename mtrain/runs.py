@@ -35,6 +35,8 @@ def list_runs(folder: Path) -> tuple[list[RunOutcome], list[str]]:
             outcomes.append(_outcome(RunDirectory(path)))
         except MtrainError as error:
             problems.append(str(error))
+        except (LookupError, ValueError) as error:
+            problems.append(f"{path}: its history and its config do not fit: {error!r:.80}")
     return sorted(outcomes, key=lambda outcome: outcome.started), problems
 
 

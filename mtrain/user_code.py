@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib
 import re
 import sys
+import sysconfig
 import traceback
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +30,35 @@ class UserCode:
     objects: Mapping[str, Any]
     """By `package.module:object`."""
 
-    files: Mapping[str, bytes]
-    """The modules beside the config, by their path below its folder, or below its `code`."""
-
     folders: tuple[Path, ...] = ()
     """Where modules were looked for before the installed ones."""
+
+    loaded_before: frozenset[str] = frozenset()
+    """Names of the modules that were there already."""
+
+    def modules(self) -> dict[str, ModuleType]:
+        """Those imported until now that lie in `folders`, by name."""
+        return {
+            name: module
+            for name, module in list(sys.modules.items())
+            if name.partition(".")[0] not in self.loaded_before
+            and _below(_file(module), self.folders)
+        }
+
+    def files(self) -> dict[str, bytes]:
+        """The content of these modules, by their path below the folder they were found in."""
+        found = map(_file, self.modules().values())
+        return {str(_below(file, self.folders)): file.read_bytes() for file in found}
+
+    def installed(self) -> dict[str, bytes]:
+        """The content of named modules that are installed, by name."""
+        names = {name.partition(":")[0] for name in self.objects}
+        files = {name: _file(sys.modules[name]) for name in sorted(names)}
+        return {
+            name: file.read_bytes()
+            for name, file in files.items()
+            if file.is_file() and not _below(file, self.folders)
+        }
 
     @contextmanager
     def blaming(self, config: OwnCode) -> Iterator[None]:
@@ -53,7 +78,7 @@ class UserCode:
         frames = [
             frame
             for frame in traceback.extract_tb(error.__traceback__)
-            if self._is_theirs(config, Path(frame.filename))
+            if self._is_theirs(config, frame.filename)
         ]
         if frames:
             return f"{_shown(frames[-1].filename)}:{frames[-1].lineno}"
@@ -63,14 +88,14 @@ class UserCode:
             return config.name
         return f"{_shown(code.co_filename)}:{code.co_firstlineno}"
 
-    def _is_theirs(self, config: OwnCode, file: Path) -> bool:
-        if any(file.is_relative_to(folder) for folder in self.folders):
-            return "site-packages" not in file.parts  # an environment may lie beside the config
+    def _is_theirs(self, config: OwnCode, file: str) -> bool:
+        if _below(Path(file), self.folders):
+            return True
         module = sys.modules.get(config.module)
-        return module is not None and str(file) == getattr(module, "__file__", None)
+        return module is not None and file == getattr(module, "__file__", None)
 
 
-NO_CODE = UserCode({}, {})
+NO_CODE = UserCode({})
 """Of an experiment that has none."""
 
 
@@ -78,30 +103,36 @@ NO_CODE = UserCode({}, {})
 def imported(codes: Iterable[OwnCode], folder: Path) -> Iterator[UserCode]:
     """Own code by its name, importable as long as the context lasts.
 
-    Modules in `folder`, or its `code`, come before installed ones. Raises `MtrainError` with the
-    user's file and line for what goes wrong in it.
+    Modules in `folder`, or its `code`, come before installed ones; where there is no own code
+    nothing there can be imported. Raises `MtrainError` with the user's file and line for what goes
+    wrong.
     """
+    if not (codes := tuple(codes)):
+        yield NO_CODE
+        return
     folders = tuple(place.absolute() for place in code_folders(folder) if place.is_dir())
-    before, dont_write = set(sys.modules), sys.dont_write_bytecode
-    sys.path[:0] = map(str, folders)
+    # Another run's, or the program's, may have the same names.
+    tops = {code.module.partition(".")[0] for code in codes}
+    aside = {
+        name: sys.modules.pop(name)
+        for name in list(sys.modules)
+        if name.partition(".")[0] in tops and not _is_installed(_file(sys.modules[name]))
+    }
+    code = UserCode({}, folders, frozenset(sys.modules))
+    searched, dont_write = [str(place) for place in folders], sys.dont_write_bytecode
+    sys.path[:0] = searched
     sys.dont_write_bytecode = True  # a run's folder is no place for caches
     importlib.invalidate_caches()
     try:
-        nothing = UserCode({}, {}, folders)
-        objects = {code.name: _import(code, nothing) for code in codes}
-        new = [sys.modules[name] for name in set(sys.modules) - before]
-        files = {
-            found.as_posix(): file for file in map(_file, new) if (found := _below(file, folders))
-        }
-        yield UserCode(objects, {name: file.read_bytes() for name, file in files.items()}, folders)
+        yield replace(code, objects={own.name: _import(own, code) for own in codes})
     finally:
         sys.dont_write_bytecode = dont_write
-        for place in folders:
-            sys.path.remove(str(place))
-        # Another run's modules may have the same names.
-        for name in set(sys.modules) - before:
-            if _below(_file(sys.modules[name]), folders):
-                del sys.modules[name]
+        for place in searched:
+            if place in sys.path:
+                sys.path.remove(place)
+        for name in code.modules():
+            del sys.modules[name]
+        sys.modules.update(aside)
 
 
 def _import(code: OwnCode, nothing: UserCode) -> Any:
@@ -115,9 +146,7 @@ def _import(code: OwnCode, nothing: UserCode) -> Any:
         if file.is_file()
     ]
     if beside and not _below(_file(module), nothing.folders):
-        raise MtrainError(
-            f"{_shown(beside[0])}: Python has a module {top!r} of its own; rename this"
-        )
+        raise MtrainError(f"{_shown(beside[0])}: an installed module is {top!r}, too; rename this")
     if not hasattr(module, code.object):
         there = [
             name
@@ -142,11 +171,18 @@ def _file(module: ModuleType) -> Path:
     return Path(getattr(module, "__file__", None) or "")
 
 
-def _below(file: Path, folders: tuple[Path, ...]) -> Path | None:
+def _is_installed(file: Path) -> bool:
+    """Whether it comes with Python or was installed into it."""
+    standard = file.is_relative_to(sysconfig.get_path("stdlib")) or not file.is_absolute()
+    return standard or bool({"site-packages", "dist-packages"} & set(file.parts))
+
+
+def _below(file: Path, folders: tuple[Path, ...]) -> str | None:
     """The path of a file below the innermost of `folders`; None elsewhere."""
     for place in reversed(folders):
-        if file.is_relative_to(place) and "site-packages" not in file.parts:
-            return file.relative_to(place)
+        # An environment may lie beside the config.
+        if file.is_relative_to(place) and not _is_installed(file):
+            return file.relative_to(place).as_posix()
     return None
 
 

@@ -25,42 +25,62 @@ if TYPE_CHECKING:
     from mtrain.records import Ints, Predictions
     from mtrain.user_code import UserCode
 
-FEW = 20
-"""Rows on which own code is tried before anything is trained."""
+MOST_ROWS = 2003
+"""On which own code is tried before anything is trained; fewer of few classes."""
 
 
-def own_loss(config: OwnLoss, code: UserCode, n_classes: int) -> keras.losses.Loss:
+def own_loss(
+    config: OwnLoss, code: UserCode, n_classes: int, *, jit_compile: bool = False
+) -> keras.losses.Loss:
     """A function, or a `keras.losses.Loss`, as a loss.
 
-    Raises `MtrainError` where it fails on a few rows, gives what is not finite, no loss a row, or
-    no gradient.
+    Raises `MtrainError` where it fails on a few rows, cannot be compiled, keeps a state, gives what
+    is not finite, no loss a row, or no gradient.
     """
     loss = _made(config, code, keras.losses.Loss)
     if not isinstance(loss, keras.losses.Loss):
         loss = _FunctionLoss(loss, config.object)
+    if any(isinstance(value, tf.Variable | keras.Variable) for value in vars(loss).values()):
+        raise _wrong(config, "has a variable, which no checkpoint would keep")
     labels, outputs = (tf.constant(rows) for rows in _few_rows(n_classes))
-    with code.blaming(config), tf.GradientTape() as tape:
-        tape.watch(outputs)
+
+    def differentiated(labels: tf.Tensor, outputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch(outputs)
+            value = loss(labels, outputs)
+        return value, tape.gradient(value, outputs)
+
+    with code.blaming(config):
         by_row = _numbers(config, loss.call(labels, outputs)).shape
-        value = loss(labels, outputs)
-    if by_row not in {(), (FEW,)}:
-        raise _wrong(config, f"must be one loss a row, shape ({FEW},) for {FEW} rows, got {by_row}")
+        value, gradient = differentiated(labels, outputs)
+    rows = len(labels)
+    if by_row != (rows,):
+        raise _wrong(
+            config, f"must be one loss a row, shape ({rows},) for {rows} rows, got {by_row}"
+        )
     if value.shape != ():
         raise _wrong(config, f"must be reduced to a number, got shape {tuple(value.shape)}")
-    if (gradient := tape.gradient(value, outputs)) is None:
+    if gradient is None:
         raise _wrong(config, "has no gradient: the outputs do not decide it, or not smoothly")
     _check_finite(config, "is", value.numpy())
     _check_finite(config, "has a gradient that is", gradient.numpy())
+    _compile(config, code, differentiated, (labels, outputs), jit_compile=jit_compile)
     return loss
 
 
 def own_model(
-    config: OwnModel, code: UserCode, n_features: int, n_classes: int, seed: int
+    config: OwnModel,
+    code: UserCode,
+    n_features: int,
+    n_classes: int,
+    seed: int,
+    *,
+    jit_compile: bool = False,
 ) -> keras.Model:
     """The `keras.Model` that the function makes of the numbers of features and classes.
 
     `seed` draws what the function leaves to chance. Raises `MtrainError` for anything else than a
-    model from (N, `n_features`) to the probabilities of the classes.
+    model from (N, `n_features`) to the probabilities of the classes that can be compiled.
     """
     keras.utils.clear_session()  # Keras numbers a process's layers; checkpoints have their names
     keras.utils.set_random_seed(seed)
@@ -71,16 +91,31 @@ def own_model(
         raise _wrong(config, f"must return a keras.Model, got {type(model).__name__}")
     if getattr(model, "inputs", None) is None:
         raise _wrong(config, "must return a sequential or functional model that has a keras.Input")
-    rows = np.random.default_rng(0).uniform(size=(FEW, n_features)).astype(np.float32)
+    if sum(len(layer.variables) for layer in model.layers) != len(model.variables):
+        raise _wrong(
+            config, "has a variable of its own or shares a layer; layers alone may have some"
+        )
+    rows = np.random.default_rng(0).uniform(size=(20, n_features)).astype(np.float32)
     with code.blaming(config):
         outputs = np.asarray(model(rows))
-    wanted = (FEW, 1 if n_classes == 2 else n_classes)
+    wanted = (len(rows), 1 if n_classes == 2 else n_classes)
     if outputs.shape != wanted:
         raise _wrong(config, f"must give {wanted} for {rows.shape}, got {outputs.shape}")
     sums = outputs.sum(axis=1) if n_classes > 2 else 1.0
     if not ((outputs >= 0) & (outputs <= 1)).all() or not np.allclose(sums, 1, atol=1e-3):
         last = "a sigmoid" if n_classes == 2 else "a softmax"
         raise _wrong(config, f"must give probabilities, as {last} does")
+
+    def differentiated(rows: tf.Tensor) -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            value = tf.reduce_sum(model(rows, training=True))
+        gradients: list[tf.Tensor] = tape.gradient(value, model.trainable_variables)
+        return gradients
+
+    before = [variable.numpy() for variable in model.variables]
+    _compile(config, code, differentiated, (tf.constant(rows),), jit_compile=jit_compile)
+    for variable, value in zip(model.variables, before, strict=True):
+        variable.assign(value)
     return model
 
 
@@ -114,43 +149,71 @@ def own_metric(
     """
     metric = _made(config, code, keras.metrics.Metric)
     rows = _few_rows(n_classes)
-    of_rows = metric
-    if counts := isinstance(metric, keras.metrics.Metric):
-        of_rows, counter = partial(_counted, metric), metric
-    else:
-        with code.blaming(config):
-            shape = _numbers(config, metric(*rows)).shape
-        if shape not in {(), (FEW,)}:
-            raise _wrong(
-                config,
-                f"must be a number, or one a row, shape ({FEW},) for {FEW} rows, got {shape}",
-            )
-        # In float64, as everything that is added up over an epoch.
-        counter = (
-            keras.metrics.MeanMetricWrapper(metric, config.object, "float64") if shape else None
-        )
+    counts = isinstance(metric, keras.metrics.Metric)
+    of_rows = partial(_counted, metric) if counts else metric
 
     def of_split(labels: NDArray[np.float32], outputs: NDArray[np.float32]) -> float:
         with code.blaming(config):
             value = _numbers(config, of_rows(labels, outputs))
-        if counts and value.shape != ():
-            raise _wrong(config, f"its result must be a number, got shape {value.shape}")
+        if value.shape != () and (counts or value.shape != labels.shape[:1]):
+            or_rows = "" if counts else f", or one a row, shape {labels.shape[:1]}"
+            raise _wrong(config, f"must be a number{or_rows}, got shape {value.shape}")
         return float(value.mean(dtype=np.float64))
 
     _check_finite(config, "is", np.asarray(of_split(*rows)))
-    if counter is not None:
-        try:
-            with code.blaming(config):
-                tf.function(counter.update_state, jit_compile=jit_compile, autograph=False)(
-                    *(tf.constant(array) for array in rows)
-                )
-            counter.reset_state()
-        except MtrainError as error:
-            if counts:
-                remedy = "; training.compile: graph may" if jit_compile else ""
-                raise MtrainError(f"{error}: cannot be compiled{remedy}") from error
-            counter = None  # a function of NumPy's: of whole splits alone
+    if counts:
+        _check_counter(config, code, metric, of_split(*rows), rows, jit_compile=jit_compile)
+        return OwnFigure(config.object, metric, of_split)
+    with code.blaming(config):
+        by_row = np.shape(metric(*rows)) != ()
+    if not by_row:
+        return OwnFigure(config.object, None, of_split)
+    # In float64, as everything that is added up over an epoch.
+    counter = keras.metrics.MeanMetricWrapper(metric, config.object, "float64")
+    try:
+        _compile(config, code, counter.update_state, rows, jit_compile=jit_compile)
+    except MtrainError:
+        counter = None  # a function of NumPy's: of whole splits alone
+    else:
+        counter.reset_state()
     return OwnFigure(config.object, counter, of_split)
+
+
+def _check_counter(
+    config: OwnMetric,
+    code: UserCode,
+    metric: keras.metrics.Metric,
+    value: float,
+    rows: tuple[NDArray[np.float32], NDArray[np.float32]],
+    *,
+    jit_compile: bool,
+) -> None:
+    """Raise `MtrainError` for one that counts otherwise when it is compiled."""
+    _compile(config, code, metric.update_state, rows, jit_compile=jit_compile)
+    with code.blaming(config):
+        compiled = float(metric.result())
+    metric.reset_state()
+    if not np.isclose(compiled, value, rtol=1e-4):
+        problem = f"counts {value:g}, and {compiled:g} when it is compiled"
+        raise _wrong(config, f"{problem}; `add_weight` makes what it remembers")
+
+
+def _compile(
+    config: OwnCode,
+    code: UserCode,
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    *,
+    jit_compile: bool,
+) -> None:
+    """Run `function` as the compiled loop would; raises `MtrainError` where it cannot be."""
+    compiled = tf.function(function, jit_compile=jit_compile, autograph=False)
+    try:
+        with code.blaming(config):
+            compiled(*map(tf.constant, arguments))
+    except MtrainError as error:
+        remedy = "; `training.compile: graph` may" if jit_compile else ""
+        raise MtrainError(f"{error}: cannot be compiled{remedy}") from error
 
 
 class _FunctionLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
@@ -204,9 +267,10 @@ def _counted(
 
 def _few_rows(n_classes: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Labels of every class in turn and ordinary probabilities, in which about half are right."""
-    labels = np.arange(FEW) % n_classes
-    draws = np.random.default_rng(0).uniform(0.1, 1, size=(FEW, n_classes))
-    draws[np.arange(FEW), labels] += np.arange(FEW) % 2
+    rows = np.arange(min(2 * n_classes + 3, MOST_ROWS))
+    labels = rows % n_classes
+    draws = np.random.default_rng(0).uniform(0.1, 1, size=(len(rows), n_classes))
+    draws[rows, labels] += rows // n_classes % 2 * n_classes
     probabilities = (draws / draws.sum(axis=1, keepdims=True)).astype(np.float32)
     return _targets(labels, n_classes), probabilities[:, 1:] if n_classes == 2 else probabilities
 

@@ -1,4 +1,4 @@
-"""What the guide to training and evaluating writes by hand: two losses and a metric.
+"""What the guide to training and evaluating writes by hand: two losses, a metric, a layer.
 
 Labels are one-hot, (B, 10); outputs are probabilities, (B, 10).
 """
@@ -39,3 +39,28 @@ class CategoricalTruePositives(keras.metrics.Metric):
 
     def result(self):
         return self.true_positives
+
+
+class ActivityRegularization(keras.layers.Layer):
+    """Adds this times the sum of what it is given to the loss of a batch."""
+
+    def __init__(self, rate, **options):
+        super().__init__(**options)
+        self.rate = rate
+
+    def call(self, inputs):
+        self.add_loss(self.rate * ops.sum(inputs))
+        return inputs
+
+
+def with_activity(n_features, n_classes, rate):
+    """64 units, their outputs penalised, then 64 more."""
+    return keras.Sequential(
+        [
+            keras.Input((n_features,)),
+            keras.layers.Dense(64, activation="relu"),
+            ActivityRegularization(rate),
+            keras.layers.Dense(64, activation="relu"),
+            keras.layers.Dense(n_classes, activation="softmax"),
+        ]
+    )

@@ -71,10 +71,13 @@ AnyMetric = MetricConfig | OwnMetric
 
 
 def _no_metric_twice(metrics: tuple[AnyMetric, ...]) -> tuple[AnyMetric, ...]:
-    keys = [key for metric in metrics for key in metric.keys]
+    by_key: dict[str, str] = {}
     for metric in metrics:
-        if keys.count(metric.keys[0]) > 1:
+        if (other := by_key.get(metric.keys[0])) == metric.name:
             raise ValueError(f"{metric.name} is there twice")
+        if other is not None:
+            raise ValueError(f"{other} and {metric.name} would both be {metric.keys[0]}")
+        by_key[metric.keys[0]] = metric.name
     return metrics
 
 

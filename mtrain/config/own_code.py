@@ -7,9 +7,17 @@ import math
 import re
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Discriminator, Tag, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Tag,
+    WithJsonSchema,
+    field_validator,
+)
 
-from mtrain.config.names import suggestion
+from mtrain.config.names import AVERAGES, METRICS, suggestion
 from mtrain.config.section import Section
 from mtrain.errors import UsageError
 
@@ -21,6 +29,12 @@ CODE = "code"
 """The folder beside a run's config in which its own code is kept."""
 
 _PATTERN = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
+
+_FIGURES = (
+    rf"({'|'.join(METRICS)})(_{'|_'.join(AVERAGES)})?|loss|learning_rate|val_.*|threshold|"
+    r"(hidden|activation)_\d+_(mean|std|dead)|(gradient|weight)_norm"
+)
+"""Names that scalars of the history have without own code."""
 
 _PlaceSchema = WithJsonSchema({"type": "string", "pattern": _PATTERN})
 
@@ -64,6 +78,15 @@ class OwnLoss(OwnCode):
 
 class OwnMetric(OwnCode):
     """A metric of one's own: a function of labels and outputs, or a `keras.metrics.Metric`."""
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_free(cls, name: str) -> str:
+        """In the history it is the object's name alone."""
+        figure = name.partition(":")[2]
+        if re.fullmatch(_FIGURES, figure):
+            raise ValueError(f"{figure!r} is a figure of mtrain's; give the object another name")
+        return name
 
     needs_scores: ClassVar[bool] = False
 

@@ -100,7 +100,7 @@ def _nearest_setting(keys: Keys, data: Any) -> str:
     elsewhere = [
         path
         for path in _settings(Config)
-        if path.rpartition(".")[2] == key and path != dotted(keys)
+        if path.rpartition(".")[2] == key != "name" and path != dotted(keys)
     ]
     if elsewhere:
         return f"did you mean {elsewhere[0]!r}?"

@@ -134,10 +134,10 @@ def _split_figures(
     ranking = ranking_figures(predictions) if ranked and predictions is not None else {}
     for metric in metrics:
         name = metric.name
-        if isinstance(metric, OwnMetric) or name in counted.scalars:
+        if isinstance(metric, OwnMetric):
             continue
-        if metric.needs_scores and predictions is None:
-            continue
+        if predictions is None and (metric.needs_scores or name in KERAS_METRICS):
+            continue  # the training counts Keras' own itself
         if name in OVERALL_METRICS:
             scalars[name] = getattr(counts, name)
         elif name == "true_positives":

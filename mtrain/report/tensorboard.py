@@ -51,8 +51,9 @@ class TensorBoard(Observer):
     ) -> None:
         """`done` epochs are in the history already; what was written beyond them is forgotten.
 
-        `image` is the shape of a row, which is an image if it has two or three dimensions; `graph` a
-        serialised GraphDef; `weights` gives arrays, the model's as `model/<layer>/<variable>`.
+        `image` is the shape of a row, which is an image if it has height and width alone, or one,
+        three or four channels; `graph` a serialised GraphDef; `weights` gives arrays, the model's as
+        `model/<layer>/<variable>`.
         """
         from tensorboard.compat.proto.event_pb2 import Event, SessionLog
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
@@ -60,7 +61,8 @@ class TensorBoard(Observer):
         self._event = Event
         self._writer = EventFileWriter(str(folder))
         self._classes = [inert(name).replace("/", "_") for name in classes]
-        self._image = image if len(image) in {2, 3} else ()
+        is_image = len(image) == 2 or image[2:] in {(1,), (3,), (4,)}
+        self._image = image if is_image else ()
         self._weights = weights
         start = SessionLog(status=SessionLog.START)
         self._add(done + 1, session_log=start)
