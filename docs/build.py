@@ -22,7 +22,7 @@ from mtrain.config.dataset import DatasetConfig, TestConfig, ValidationConfig
 from mtrain.config.json_schema import config_schema, setting_texts
 from mtrain.config.losses import LOSSES
 from mtrain.config.metrics import MetricConfig
-from mtrain.config.names import ACTIVATIONS, ALIASES, METRICS
+from mtrain.config.names import ACTIVATIONS, LOSS_ALIASES, METRICS
 from mtrain.config.optimizers import OPTIMIZERS
 from mtrain.config.schedules import SCHEDULES
 from mtrain.config.schema import Config
@@ -129,7 +129,7 @@ def _configuration() -> Iterator[str]:
         yield from _settings(schedule, "optimizer.learning_rate.", {"name"})
     yield from ("", "## `loss`", "", "A name, or a mapping with its `name` and parameters.")
     for name, loss in LOSSES.items():
-        others = [f"`{alias}`" for alias, meant in ALIASES.items() if meant == name]
+        others = [f"`{alias}`" for alias, meant in LOSS_ALIASES.items() if meant == name]
         title = f"### `{name}`" + (f", {', '.join(others)}" if others else "")
         yield from ("", title, "", inspect.cleandoc(loss.__doc__ or ""), "")
         yield from _settings(loss, "loss.", {"name"})

@@ -238,9 +238,8 @@ def sentences(runs: dict[str, list[Run]]) -> dict[str, str]:
         "t1_batches": batches(runs["t1_mnist"][0]),
         "t2_seconds": f"in {statistics.median(run.seconds for run in tiny):.1f} s",
         "t2_turn": (
-            f"validation loss is lowest after epoch {statistics.median(lowest):.0f} (from "
-            f"{min(lowest)} to {max(lowest)}), and ends {statistics.median(last):.2f} times as high, "
-            "while training loss goes on falling."
+            f"Validation loss is lowest after epoch {statistics.median(lowest):.0f} (from "
+            f"{min(lowest)} to {max(lowest)}), and ends {statistics.median(last):.2f} times as high."
         ),
         "t3_employees": employees(runs["t3_employees"][0]),
         "t3_conclusion": conclusion(runs["t3_employees"][0]),

@@ -30,7 +30,7 @@ def build_model(
     dropout: type[keras.layers.Dropout] = keras.layers.Dropout,
     code: UserCode = NO_CODE,
     *,
-    jit_compile: bool = False,
+    jit_compile: bool | None = None,
 ) -> keras.Model:
     """A multilayer perceptron from (N, `n_features`) to class probabilities.
 
@@ -68,7 +68,7 @@ def build_loss(
     n_classes: int,
     code: UserCode = NO_CODE,
     *,
-    jit_compile: bool = False,
+    jit_compile: bool | None = None,
 ) -> keras.losses.Loss:
     """Keras' loss of that name with these parameters, or the user's own, of `code`."""
     if isinstance(config, OwnLoss):

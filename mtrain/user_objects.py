@@ -30,16 +30,18 @@ MOST_ROWS = 2003
 
 
 def own_loss(
-    config: OwnLoss, code: UserCode, n_classes: int, *, jit_compile: bool = False
+    config: OwnLoss, code: UserCode, n_classes: int, *, jit_compile: bool | None = None
 ) -> keras.losses.Loss:
     """A function, or a `keras.losses.Loss`, as a loss.
 
-    Raises `MtrainError` where it fails on a few rows, cannot be compiled, keeps a state, gives what
+    It is tried as a loop that is compiled by XLA, or is not; None: not at all. Raises `MtrainError` where it fails on a few rows, cannot be compiled, keeps a state, gives what
     is not finite, no loss a row, or no gradient.
     """
     loss = _made(config, code, keras.losses.Loss)
     if not isinstance(loss, keras.losses.Loss):
         loss = _FunctionLoss(loss, config.object)
+    if jit_compile is None:
+        return loss
     if any(isinstance(value, tf.Variable | keras.Variable) for value in vars(loss).values()):
         raise _wrong(config, "has a variable, which no checkpoint would keep")
     labels, outputs = (tf.constant(rows) for rows in _few_rows(n_classes))
@@ -75,11 +77,11 @@ def own_model(
     n_classes: int,
     seed: int,
     *,
-    jit_compile: bool = False,
+    jit_compile: bool | None = None,
 ) -> keras.Model:
     """The `keras.Model` that the function makes of the numbers of features and classes.
 
-    `seed` draws what the function leaves to chance. Raises `MtrainError` for anything else than a
+    `seed` draws what the function leaves to chance; it is tried as `own_loss` is. Raises `MtrainError` for anything else than a
     model from (N, `n_features`) to the probabilities of the classes that can be compiled.
     """
     keras.utils.clear_session()  # Keras numbers a process's layers; checkpoints have their names
@@ -91,6 +93,8 @@ def own_model(
         raise _wrong(config, f"must return a keras.Model, got {type(model).__name__}")
     if getattr(model, "inputs", None) is None:
         raise _wrong(config, "must return a sequential or functional model that has a keras.Input")
+    if any(not hasattr(layer.output, "shape") for layer in model.layers):
+        raise _wrong(config, "has a layer of several outputs")
     if sum(len(layer.variables) for layer in model.layers) != len(model.variables):
         raise _wrong(
             config, "has a variable of its own or shares a layer; layers alone may have some"
@@ -105,6 +109,8 @@ def own_model(
     if not ((outputs >= 0) & (outputs <= 1)).all() or not np.allclose(sums, 1, atol=1e-3):
         last = "a sigmoid" if n_classes == 2 else "a softmax"
         raise _wrong(config, f"must give probabilities, as {last} does")
+    if jit_compile is None:
+        return model
 
     def differentiated(rows: tf.Tensor) -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
@@ -139,11 +145,11 @@ class OwnFigure:
 
 
 def own_metric(
-    config: OwnMetric, code: UserCode, n_classes: int, *, jit_compile: bool = False
+    config: OwnMetric, code: UserCode, n_classes: int, *, jit_compile: bool | None = None
 ) -> OwnFigure:
     """A `keras.metrics.Metric`, or a function, as a figure.
 
-    A function of one value a row is averaged over the rows, in the compiled loop where it can be
+    It is tried as `own_loss` is; what was not counts in no loop. A function of one value a row is averaged over the rows, in the compiled loop where it can be
     compiled; one of a single value is given all rows of a split as NumPy arrays. Raises
     `MtrainError` where it fails on a few rows, or gives what is no such value or not finite.
     """
@@ -152,7 +158,7 @@ def own_metric(
     counts = isinstance(metric, keras.metrics.Metric)
     of_rows = partial(_counted, metric) if counts else metric
 
-    def of_split(labels: NDArray[np.float32], outputs: NDArray[np.float32]) -> float:
+    def value_of(labels: NDArray[np.float32], outputs: NDArray[np.float32]) -> float:
         with code.blaming(config):
             value = _numbers(config, of_rows(labels, outputs))
         if value.shape != () and (counts or value.shape != labels.shape[:1]):
@@ -160,14 +166,16 @@ def own_metric(
             raise _wrong(config, f"must be a number{or_rows}, got shape {value.shape}")
         return float(value.mean(dtype=np.float64))
 
-    _check_finite(config, "is", np.asarray(of_split(*rows)))
+    if jit_compile is None:
+        return OwnFigure(config.object, None, value_of)
+    _check_finite(config, "is", np.asarray(value_of(*rows)))
     if counts:
-        _check_counter(config, code, metric, of_split(*rows), rows, jit_compile=jit_compile)
-        return OwnFigure(config.object, metric, of_split)
+        _check_counter(config, code, metric, rows, jit_compile=jit_compile)
+        return OwnFigure(config.object, metric, value_of)
     with code.blaming(config):
         by_row = np.shape(metric(*rows)) != ()
     if not by_row:
-        return OwnFigure(config.object, None, of_split)
+        return OwnFigure(config.object, None, value_of)
     # In float64, as everything that is added up over an epoch.
     counter = keras.metrics.MeanMetricWrapper(metric, config.object, "float64")
     try:
@@ -176,25 +184,30 @@ def own_metric(
         counter = None  # a function of NumPy's: of whole splits alone
     else:
         counter.reset_state()
-    return OwnFigure(config.object, counter, of_split)
+    return OwnFigure(config.object, counter, value_of)
 
 
 def _check_counter(
     config: OwnMetric,
     code: UserCode,
     metric: keras.metrics.Metric,
-    value: float,
     rows: tuple[NDArray[np.float32], NDArray[np.float32]],
     *,
     jit_compile: bool,
 ) -> None:
     """Raise `MtrainError` for one that counts otherwise when it is compiled."""
-    _compile(config, code, metric.update_state, rows, jit_compile=jit_compile)
-    with code.blaming(config):
-        compiled = float(metric.result())
+    compiled = tf.function(metric.update_state, jit_compile=jit_compile, autograph=False)
+    _compile(config, code, compiled, rows, jit_compile=jit_compile)
+    values = []
+    for update in (metric.update_state, compiled):
+        metric.reset_state()
+        with code.blaming(config):
+            for _ in range(2):  # what is done in Python alone is done but once when it is compiled
+                update(*map(tf.constant, rows))
+            values.append(float(metric.result()))
     metric.reset_state()
-    if not np.isclose(compiled, value, rtol=1e-4):
-        problem = f"counts {value:g}, and {compiled:g} when it is compiled"
+    if not np.isclose(*values, rtol=1e-4):
+        problem = "counts {:g}, and {:g} when it is compiled".format(*values)
         raise _wrong(config, f"{problem}; `add_weight` makes what it remembers")
 
 

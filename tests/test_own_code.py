@@ -271,7 +271,6 @@ def test_what_a_metric_has_counted_goes_on_within_an_epoch(folder):
         going_on, in_one = list(second.records()), list(whole.records())
 
     key = "CategoricalTruePositives"
-    assert next(r for r in in_one if hasattr(r, "tally")).tally.scalars[key] > 0
     ends = [
         [r.train.scalars[key] for r in some if hasattr(r, "train")] for some in (going_on, in_one)
     ]

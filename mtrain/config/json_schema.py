@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonRef
 
-from mtrain.config.names import ALIASES, any_spelling
+from mtrain.config.names import LOSS_ALIASES, any_spelling
 from mtrain.config.schema import Config
 from mtrain.config.section import LARGEST_FLOAT32, SMALLEST_FLOAT32, Section
 
@@ -105,4 +105,4 @@ class _Generator(GenerateJsonSchema):
 
 
 def _aliases(names: Iterable[Any]) -> list[str]:
-    return [alias for alias, name in ALIASES.items() if name in names]
+    return [alias for alias, name in LOSS_ALIASES.items() if name in names]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BeforeValidator, Field
 
-from mtrain.config.names import ALIASES
+from mtrain.config.names import LOSS_ALIASES
 from mtrain.config.section import Positive, Section, named
 
 
@@ -140,7 +140,7 @@ class KLDivergence(Loss):
 
 
 class Poisson(Loss):
-    """Probabilities minus one-hot labels times their logarithm."""
+    """Mean of p - y log p, of probabilities p and one-hot labels y."""
 
     name: Literal["poisson"] = "poisson"
 
@@ -185,7 +185,7 @@ LOSSES: dict[str, type[Loss]] = {loss.model_fields["name"].default: loss for los
 
 def _named_loss(value: Any) -> Any:
     """Parameters without a name are those of `auto`."""
-    value = named(value, LOSSES, ALIASES)
+    value = named(value, LOSSES, LOSS_ALIASES)
     return {"name": "auto", **value} if isinstance(value, dict) else value
 
 

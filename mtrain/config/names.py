@@ -103,7 +103,7 @@ METRIC_ALIASES = {
 }
 """scikit-learn's and Keras' names of the same figures."""
 
-ALIASES = {
+LOSS_ALIASES = {
     "bce": "binary_crossentropy",
     "brier": "mean_squared_error",
     "kld": "kl_divergence",

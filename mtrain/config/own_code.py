@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import math
 import re
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -15,6 +16,7 @@ from pydantic import (
     Tag,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
 
 from mtrain.config.names import AVERAGES, METRICS, suggestion
@@ -67,6 +69,15 @@ class OwnCode(Section):
     def arguments(self) -> dict[str, Any]:
         """What it is called with besides."""
         return dict(self.model_extra or {})
+
+    @model_validator(mode="after")
+    def _arguments_are_finite(self) -> OwnCode:
+        """As all numbers of a config; one that is not would not equal itself."""
+        try:
+            json.dumps(self.arguments, allow_nan=False)
+        except ValueError as error:
+            raise ValueError("its parameters must be finite numbers") from error
+        return self
 
 
 class OwnLoss(OwnCode):

@@ -100,7 +100,7 @@ class ModelConfig(Section):
 
     activity: Annotated[float, Ge(0)] = 0.0
     """This times the sum of a row's hidden outputs, on average over a batch, is added to the loss,
-    as Keras' activity regularizers have it."""
+    as Keras' activity regularizers have it; for activations that are never negative."""
 
     def sizes(self, n_features: int, n_classes: int) -> tuple[int, ...]:
         """Units of each layer, the inputs first."""

@@ -47,7 +47,7 @@ class Network:
         `weights`, shape (B,), multiply the rows' losses; as in Keras, their sum is divided by the
         number of rows, whatever the weights, and penalties are not weighted.
         """
-        if self.n_classes == 2 or not isinstance(self.loss_function, OF_LABELS):
+        if not isinstance(self.loss_function, OF_LABELS):
             labels = self.targets(labels)
         loss = self.loss_function(labels, outputs, weights)
         if not self.model.losses:

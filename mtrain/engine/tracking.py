@@ -32,13 +32,13 @@ class Tracker:
         zeros = np.zeros(2)
         self._sums = [keras.Variable(zeros, dtype="float64") for _ in self._layers]
         self._peaks = [keras.Variable(np.zeros(o.shape[1:]), dtype="float32") for o in outputs]
-        wanted = range("gradients" in tracked)
-        self._norms = [keras.Variable(0.0, dtype="float64") for _ in wanted]
+        wanted = "gradients" in tracked
+        self._norms = keras.Variable(0.0, dtype="float64") if wanted else None
 
     @property
     def variables(self) -> Variables:
         """What has been counted in the epoch so far."""
-        found = dict(zip(("counts/track/gradient_norms",), self._norms, strict=False))
+        found = {} if self._norms is None else {"counts/track/gradient_norms": self._norms}
         for layer, sums, peaks in zip(self._layers, self._sums, self._peaks, strict=True):
             found[f"counts/track/{layer.name}_sums"] = sums
             found[f"counts/track/{layer.name}_peaks"] = peaks
@@ -50,8 +50,8 @@ class Tracker:
             exact = tf.cast(outputs, tf.float64)
             sums.assign_add(tf.stack([tf.reduce_sum(exact), tf.reduce_sum(exact**2)]))
             peaks.assign(tf.maximum(peaks.value, tf.reduce_max(tf.abs(outputs), axis=0)))
-        for norms in self._norms:
-            norms.assign_add(tf.cast(tf.linalg.global_norm(gradients), tf.float64))
+        if self._norms is not None:
+            self._norms.assign_add(tf.cast(tf.linalg.global_norm(gradients), tf.float64))
 
     def figures(self, rows: int, steps: int) -> dict[str, float]:
         """By their names in the history, of what was counted in so many rows and steps.
@@ -66,8 +66,8 @@ class Tracker:
             found[f"{layer.name}_mean"] = float(mean)
             found[f"{layer.name}_std"] = math.sqrt(max(0.0, square - mean**2))
             found[f"{layer.name}_dead"] = float((peaks.numpy() == 0).mean())
-        for norms in self._norms:
-            found["gradient_norm"] = float(norms.numpy()) / steps
+        if self._norms is not None:
+            found["gradient_norm"] = float(self._norms.numpy()) / steps
         if self._weights:
             squares = [np.square(w.numpy(), dtype=np.float64).sum() for w in self._weights]
             found["weight_norm"] = math.sqrt(sum(squares))

@@ -141,7 +141,7 @@ class Trainer:
                     raise self._diverged(f"epoch {epoch}, step {self._step}", what)
                 yield Progress(epoch, self._step, self.steps, self._rows(self._step), tally)
             self._check_weights(epoch)
-            tally = self._tally()
+            tally = replace(self._tally(), scalars=self._scalars())
             val = None if self._val is None else self._predictor.predict(self._val)
             if val is not None and not math.isfinite(val.loss):
                 raise self._diverged(f"epoch {epoch}", f"the validation loss is {val.loss}")
@@ -248,10 +248,14 @@ class Trainer:
         loss_sum, confusion, hits = (value.numpy() for value in self._carried)
         counts: Ints = confusion.astype(np.int64)
         loss = float(loss_sum) / self._rows(self._step)
-        scalars = {name: float(counter.result()) for name, counter in self._counters.items()}
+        return Tally(loss, counts, None if self._top_k is None else int(hits))
+
+    def _scalars(self) -> dict[str, float]:
+        """What has been counted besides in the epoch that is done."""
+        found = {name: float(counter.result()) for name, counter in self._counters.items()}
         if self._tracker is not None:
-            scalars |= self._tracker.figures(self._rows(self._step), self._step)
-        return Tally(loss, counts, None if self._top_k is None else int(hits), scalars)
+            found |= self._tracker.figures(self._rows(self._step), self._step)
+        return found
 
     def _rows(self, steps: int) -> int:
         """How many rows so many steps see."""
