@@ -6,6 +6,7 @@ categorical loss; two classes have one column of each, (B, 1), for the second.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -93,6 +94,8 @@ def own_model(
         raise _wrong(config, f"must return a keras.Model, got {type(model).__name__}")
     if getattr(model, "inputs", None) is None:
         raise _wrong(config, "must return a sequential or functional model that has a keras.Input")
+    if len(model.inputs) > 1 or len(model.outputs) > 1:
+        raise _wrong(config, "has several inputs or outputs; one of each is wanted")
     if any(not hasattr(layer.output, "shape") for layer in model.layers):
         raise _wrong(config, "has a layer of several outputs")
     if sum(len(layer.variables) for layer in model.layers) != len(model.variables):
@@ -206,7 +209,7 @@ def _check_counter(
                 update(*map(tf.constant, rows))
             values.append(float(metric.result()))
     metric.reset_state()
-    if not np.isclose(*values, rtol=1e-4):
+    if not math.isclose(*values, rel_tol=1e-4):
         problem = "counts {:g}, and {:g} when it is compiled".format(*values)
         raise _wrong(config, f"{problem}; `add_weight` makes what it remembers")
 

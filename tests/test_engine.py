@@ -804,3 +804,12 @@ def test_an_epoch_of_some_steps_is_one_of_the_first_rows(steps):
         assert_array_equal(limited.train.confusion, whole.train.confusion)
     for ours, theirs in zip(weights(some), weights(all_of_them), strict=True):
         assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("model", [{"hidden": []}, {"hidden": 4, "activation": "linear"}])
+def test_a_network_without_an_activation_has_norms_alone(model):
+    trainer = make_trainer(
+        random_split(rows=100), settings={"model": model}, epochs=1, tracked=TRACKED
+    )
+    (record,) = train(trainer)
+    assert set(record.train.scalars) == {"gradient_norm", "weight_norm"}

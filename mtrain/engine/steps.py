@@ -101,7 +101,7 @@ class CompiledSteps:
             if self._tracker is None:
                 outputs = model(inputs, training=True)
             else:
-                *activations, outputs = self._tracker.model(inputs, training=True)
+                activations, outputs = self._tracker.forward(inputs)
             loss = network.loss(labels, outputs, weights)
         gradients = tape.gradient(loss, model.trainable_variables)
         self._optimizer.apply(gradients, model.trainable_variables)

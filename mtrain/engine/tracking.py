@@ -26,14 +26,18 @@ class Tracker:
         self._layers = _with_activation(model) if "activations" in tracked else []
         self._weights = model.trainable_variables if "weights" in tracked else []
         outputs = [layer.output for layer in self._layers]
-        self.model = keras.Model(model.inputs, [*outputs, *model.outputs])
-        """The same layers, which gives their activations and then the model's own outputs."""
-
+        self._model = keras.Model(model.inputs, [*outputs, *model.outputs])
         zeros = np.zeros(2)
         self._sums = [keras.Variable(zeros, dtype="float64") for _ in self._layers]
         self._peaks = [keras.Variable(np.zeros(o.shape[1:]), dtype="float32") for o in outputs]
         wanted = "gradients" in tracked
         self._norms = keras.Variable(0.0, dtype="float64") if wanted else None
+
+    def forward(self, inputs: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
+        """The activations, (B, units) of each layer, and the model's own outputs, in training."""
+        found = self._model(inputs, training=True)
+        *activations, outputs = found if isinstance(found, list) else [found]
+        return activations, outputs
 
     @property
     def variables(self) -> Variables:
@@ -45,7 +49,7 @@ class Tracker:
         return found
 
     def count(self, activations: Sequence[tf.Tensor], gradients: Sequence[tf.Tensor]) -> None:
-        """Take a batch's activations, (B, units) of each layer, and the gradients of its loss."""
+        """Take a batch's activations and the gradients of its loss."""
         for outputs, sums, peaks in zip(activations, self._sums, self._peaks, strict=True):
             exact = tf.cast(outputs, tf.float64)
             sums.assign_add(tf.stack([tf.reduce_sum(exact), tf.reduce_sum(exact**2)]))
