@@ -89,19 +89,9 @@ def own_model(
     keras.utils.set_random_seed(seed)
     build = _made(config, code, keras.Model)
     with code.blaming(config):
-        model = build(n_features, n_classes)
-    if not isinstance(model, keras.Model):
-        raise _wrong(config, f"must return a keras.Model, got {type(model).__name__}")
-    if getattr(model, "inputs", None) is None:
-        raise _wrong(config, "must return a sequential or functional model that has a keras.Input")
-    if len(model.inputs) > 1 or len(model.outputs) > 1:
-        raise _wrong(config, "has several inputs or outputs; one of each is wanted")
-    if any(not hasattr(layer.output, "shape") for layer in model.layers):
-        raise _wrong(config, "has a layer of several outputs")
-    if sum(len(layer.variables) for layer in model.layers) != len(model.variables):
-        raise _wrong(
-            config, "has a variable of its own or shares a layer; layers alone may have some"
-        )
+        model: keras.Model = build(n_features, n_classes)
+    if (wrong := _wrong_structure(model)) is not None:
+        raise _wrong(config, wrong)
     rows = np.random.default_rng(0).uniform(size=(20, n_features)).astype(np.float32)
     with code.blaming(config):
         outputs = np.asarray(model(rows))
@@ -112,20 +102,46 @@ def own_model(
     if not ((outputs >= 0) & (outputs <= 1)).all() or not np.allclose(sums, 1, atol=1e-3):
         last = "a sigmoid" if n_classes == 2 else "a softmax"
         raise _wrong(config, f"must give probabilities, as {last} does")
-    if jit_compile is None:
-        return model
+    if jit_compile is not None:
+        _try_training(config, code, model, rows, jit_compile=jit_compile)
+    return model
 
-    def differentiated(rows: tf.Tensor) -> list[tf.Tensor]:
+
+def _wrong_structure(model: Any) -> str | None:
+    """What is wrong with a model before anything is computed."""
+    if not isinstance(model, keras.Model):
+        return f"must return a keras.Model, got {type(model).__name__}"
+    if getattr(model, "inputs", None) is None:
+        return "must return a sequential or functional model that has a keras.Input"
+    if len(model.inputs) > 1 or len(model.outputs) > 1:
+        return "has several inputs or outputs; one of each is wanted"
+    if any(not hasattr(layer.output, "shape") for layer in model.layers):
+        return "has a layer of several outputs"
+    if sum(len(layer.variables) for layer in model.layers) != len(model.variables):
+        return "has a variable of its own; layers alone may have some"
+    return None
+
+
+def _try_training(
+    config: OwnModel,
+    code: UserCode,
+    model: keras.Model,
+    rows: NDArray[np.float32],
+    *,
+    jit_compile: bool,
+) -> None:
+    """Compile its gradients as the loop will; the model stays as it was."""
+
+    def gradients(rows: tf.Tensor) -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
             value = tf.reduce_sum(model(rows, training=True))
-        gradients: list[tf.Tensor] = tape.gradient(value, model.trainable_variables)
-        return gradients
+        found: list[tf.Tensor] = tape.gradient(value, model.trainable_variables)
+        return found
 
     before = [variable.numpy() for variable in model.variables]
-    _compile(config, code, differentiated, (tf.constant(rows),), jit_compile=jit_compile)
+    _compile(config, code, gradients, (rows,), jit_compile=jit_compile)
     for variable, value in zip(model.variables, before, strict=True):
         variable.assign(value)
-    return model
 
 
 @dataclass(frozen=True, eq=False)
