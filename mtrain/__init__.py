@@ -22,11 +22,13 @@ def fit(
     device: str = "auto",
     resume: bool = False,
     allow_differences: bool = False,
+    report: bool = True,
     **overrides: Any,
 ) -> Run:
     """Train the experiment of a YAML file, or of a mapping like one, as `mtrain fit` does.
 
     `overrides` are settings by dotted path: `fit("digits.yaml", **{"training.epochs": 3})`.
+    Without `report` nothing is evaluated and no chart drawn, as between many short trainings.
     Nothing is printed. Raises `mtrain.errors.MtrainError` for everything a user can mend.
     """
     from pathlib import Path
@@ -47,6 +49,7 @@ def fit(
             resume=resume,
             allow_differences=allow_differences,
             code_folder=settings.folder,
+            report=report,
         )
     return _or_stopped(run)
 
@@ -57,11 +60,12 @@ def resume(
     device: str = "auto",
     allow_differences: bool = False,
     allow_code: bool = False,
+    report: bool = True,
     **overrides: Any,
 ) -> Run:
     """Go on with a run, as `mtrain resume` does: `resume("run", **{"training.epochs": 30})`.
 
-    Raises `mtrain.errors.MtrainError` for everything a user can mend.
+    `report` is as for `fit`. Raises `mtrain.errors.MtrainError` for everything a user can mend.
     """
     from pathlib import Path
 
@@ -81,6 +85,7 @@ def resume(
             allow_differences=allow_differences,
             download=False,
             code_folder=settings.folder,
+            report=report,
         )
     return _or_stopped(done)
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mtrain.metrics.report import Report
+    from mtrain.own.code import UserCode
     from mtrain.records import Dataset
     from mtrain.run.checkpoint import Checkpoint
-    from mtrain.user_code import UserCode
 
 SPLITS = ("test", "val", "train")
 

@@ -9,9 +9,10 @@ import keras
 import numpy as np
 
 from mtrain.config.own_code import OwnLoss, OwnModel
+from mtrain.own.code import NO_CODE, UserCode
+from mtrain.own.loss import own_loss
+from mtrain.own.model import own_model
 from mtrain.records import Layer
-from mtrain.user_code import NO_CODE, UserCode
-from mtrain.user_objects import own_loss, own_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

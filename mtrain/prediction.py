@@ -14,18 +14,18 @@ from mtrain.data.inputs import read_inputs
 from mtrain.errors import MtrainError, UsageError
 from mtrain.metrics.epoch import THRESHOLD
 from mtrain.metrics.thresholds import predict_above
+from mtrain.own.code import imported
 from mtrain.run.checkpoint import read_checkpoint, read_checkpoint_arrays
 from mtrain.run.predictions import check_ending, predictions_as_csv, write_predictions
 from mtrain.run.selection import find_checkpoint
-from mtrain.user_code import imported
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mtrain.own.code import UserCode
     from mtrain.records import Predictions, Split
     from mtrain.run.checkpoint import Checkpoint
     from mtrain.run.selection import CheckpointPlace
-    from mtrain.user_code import UserCode
 
 
 def predict(
@@ -125,7 +125,7 @@ def predict_split(
     from mtrain.engine.network import make_network, model_variables, put_arrays, variable_shapes
     from mtrain.engine.prediction import Predictor
     from mtrain.model import build_loss, build_model
-    from mtrain.user_objects import own_metric
+    from mtrain.own.metric import own_metric
 
     config, n_classes, encoding = saved.config, len(saved.classes), saved.encoding
     # Where and with as many threads as it was trained, or the last digits of figures would differ.

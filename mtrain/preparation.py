@@ -13,6 +13,7 @@ from mtrain.config.own_code import OwnMetric
 from mtrain.errors import MtrainError, SettingError
 from mtrain.metrics.epoch import counted_k
 from mtrain.metrics.history import History
+from mtrain.own.code import imported
 from mtrain.resumption import Resumption, find_resumption
 from mtrain.run.checkpoint import Checkpoint
 from mtrain.run.directory import OUTPUTS, RunDirectory, choose_directory, make_directory
@@ -20,7 +21,6 @@ from mtrain.run.environment import describe_environment, identity
 from mtrain.run.files import json_text, write_bytes, write_text
 from mtrain.run.lock import locked, refuse_locked
 from mtrain.run.recorder import Recorder
-from mtrain.user_code import imported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
     from mtrain.config.schema import Config
     from mtrain.engine.training import Trainer
+    from mtrain.own.code import UserCode
+    from mtrain.own.metric import OwnFigure
     from mtrain.records import Dataset
-    from mtrain.user_code import UserCode
-    from mtrain.user_objects import OwnFigure
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,7 +222,7 @@ def _make_trainer(
         build_optimizer,
         build_schedule,
     )
-    from mtrain.user_objects import own_metric
+    from mtrain.own.metric import own_metric
 
     n_classes = len(dataset.classes)
     encoding = dataset.encoding

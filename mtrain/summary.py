@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from mtrain.config.load import load_config
 from mtrain.config.own_code import OwnModel, refuse_code
 from mtrain.errors import UsageError
+from mtrain.own.code import imported
 from mtrain.run.files import write_bytes
-from mtrain.user_code import imported
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

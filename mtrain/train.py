@@ -62,6 +62,7 @@ def train(
     allow_differences: bool = False,
     download: bool = True,
     code_folder: Path | None = None,
+    report: bool = True,
     observer: Observer | None = None,
     own_process: bool = False,
 ) -> Run:
@@ -71,7 +72,8 @@ def train(
     training goes on with the run in `out`, or `outputs/<name>`, if there is one; `UsageError` lists
     what keeps it from becoming what an uninterrupted run would be, unless `allow_differences`.
     `download` lets data be fetched that is not on this machine. `code_folder` is where the config's
-    own code is looked for before what is installed; None: the current directory. `observer` is told
+    own code is looked for before what is installed; None: the current directory. Without `report`
+    nothing is evaluated and no chart drawn, for those that are trained on at once. `observer` is told
     of everything as it happens; None: nobody is. In its `own_process`, in which nothing else is
     computed, a training on the CPU has as few threads as serve it; TensorFlow has them for the whole
     process. Raises `MtrainError` for all that is wrong with the data, the device, the disk or own
@@ -120,15 +122,14 @@ def train(
         finally:
             for watcher in watchers:
                 watcher.end(ended)
-        history, report = prepared.recorder.history, None
-        if stopped_by is None:
-            report, _ = evaluate(prepared.run.path, dataset=dataset, code=prepared.code)
-        if history.epoch:
-            draw(history, prepared.run.charts)
+        history = prepared.recorder.history
+        found = None
+        if report:
+            found = _report(prepared, dataset, is_done=stopped_by is None)
         if stopped_by is None:
             prepared.recorder.end("finished")
-        metrics = None if report is None else report.metrics
-        return Run(prepared.run.path, history, report, metrics, stopped_by)
+        metrics = None if found is None else found.metrics
+        return Run(prepared.run.path, history, found, metrics, stopped_by)
 
 
 def _notes(config: Config, dataset: Dataset, place: Place) -> Iterator[str]:
@@ -137,6 +138,16 @@ def _notes(config: Config, dataset: Dataset, place: Place) -> Iterator[str]:
     if names := [code.name for code in config.own_code.values()]:
         yield f"Own code: {', '.join(names)}."
     yield from (f"{note}." for note in dataset.notes)
+
+
+def _report(prepared: Prepared, dataset: Dataset, *, is_done: bool) -> Report | None:
+    """Draw the charts of the history, and evaluate what is done."""
+    report = None
+    if is_done:
+        report, _ = evaluate(prepared.run.path, dataset=dataset, code=prepared.code)
+    if (history := prepared.recorder.history).epoch:
+        draw(history, prepared.run.charts)
+    return report
 
 
 def _choose_threads(config: Config, dataset: Dataset) -> int | None:

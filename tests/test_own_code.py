@@ -15,8 +15,8 @@ from sklearn.metrics import matthews_corrcoef
 import mtrain
 from mtrain.cli.main import run
 from mtrain.config.load import load_config
+from mtrain.own.code import imported
 from mtrain.preparation import _make_trainer
-from mtrain.user_code import imported
 
 MODULE = """
 import keras

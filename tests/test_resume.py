@@ -818,7 +818,8 @@ def test_trainings_of_one_epoch_carried_on_are_one_training(tmp_path, epochs, by
     )
     whole = mtrain.fit(config, out=tmp_path / "whole", **{"training.epochs": epochs})
     out = tmp_path / "carried"
-    mtrain.fit(config, out=out, **{"training.epochs": 1})
+    mtrain.fit(config, out=out, report=False, **{"training.epochs": 1})
+    assert not (out / "evaluation").exists()
     for epoch in range(2, epochs + 1):
         setting = {"training.epochs": epoch}
         if by_command:
@@ -826,9 +827,10 @@ def test_trainings_of_one_epoch_carried_on_are_one_training(tmp_path, epochs, by
                 [COMMAND, "resume", out, f"training.epochs={epoch}", "--quiet"], check=True
             )
         else:
-            mtrain.resume(out, **setting)
+            mtrain.resume(out, report=epoch == epochs, **setting)
 
     ours, theirs = (json.loads((path / "history.json").read_text()) for path in (out, whole.path))
     for key in ("epoch", "history", "counts", "per_class"):
         assert ours[key] == theirs[key]
     assert len(ours["segments"]) == epochs
+    assert (out / "evaluation" / "test" / "metrics.json").is_file()

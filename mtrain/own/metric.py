@@ -1,0 +1,128 @@
+"""A metric of the user's own."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mtrain.errors import MtrainError
+from mtrain.own.trial import (
+    as_numbers,
+    check_finite,
+    few_rows,
+    made,
+    targets,
+    try_compiled,
+    wrong,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from mtrain.config.own_code import OwnMetric
+    from mtrain.own.code import UserCode
+    from mtrain.records import Predictions
+
+
+@dataclass(frozen=True, eq=False)
+class OwnFigure:
+    """A metric of one's own."""
+
+    name: str
+    counter: keras.metrics.Metric | None
+    """What counts it in the compiled loop, batch by batch; None where it needs a whole split."""
+
+    _of_rows: Callable[[NDArray[np.float32], NDArray[np.float32]], float]
+
+    def of_split(self, predictions: Predictions) -> float:
+        """Its value for all rows of a split; what `counter` has counted is forgotten."""
+        labels, outputs = predictions.labels, predictions.probabilities
+        n_classes = outputs.shape[1]
+        return self._of_rows(
+            targets(labels, n_classes), outputs[:, 1:] if n_classes == 2 else outputs
+        )
+
+
+def own_metric(
+    config: OwnMetric, code: UserCode, n_classes: int, *, jit_compile: bool | None = None
+) -> OwnFigure:
+    """A `keras.metrics.Metric`, or a function, as a figure.
+
+    It is tried as `own_loss` is; what was not counts in no loop. A function of one value a row is averaged over the rows, in the compiled loop where it can be
+    compiled; one of a single value is given all rows of a split as NumPy arrays. Raises
+    `MtrainError` where it fails on a few rows, or gives what is no such value or not finite.
+    """
+    metric = made(config, code, keras.metrics.Metric)
+    rows = few_rows(n_classes)
+    counts = isinstance(metric, keras.metrics.Metric)
+    of_rows = partial(_counted, metric) if counts else metric
+
+    def value_of(labels: NDArray[np.float32], outputs: NDArray[np.float32]) -> float:
+        with code.blaming(config):
+            value = as_numbers(config, of_rows(labels, outputs))
+        if value.shape != () and (counts or value.shape != labels.shape[:1]):
+            or_rows = "" if counts else f", or one a row, shape {labels.shape[:1]}"
+            raise wrong(config, f"must be a number{or_rows}, got shape {value.shape}")
+        return float(value.mean(dtype=np.float64))
+
+    if jit_compile is None:
+        return OwnFigure(config.object, None, value_of)
+    check_finite(config, "is", np.asarray(value_of(*rows)))
+    if counts:
+        _check_counter(config, code, metric, rows, jit_compile=jit_compile)
+        return OwnFigure(config.object, metric, value_of)
+    with code.blaming(config):
+        by_row = np.shape(metric(*rows)) != ()
+    if not by_row:
+        return OwnFigure(config.object, None, value_of)
+    # In float64, as everything that is added up over an epoch.
+    counter = keras.metrics.MeanMetricWrapper(metric, config.object, "float64")
+    try:
+        try_compiled(config, code, counter.update_state, rows, jit_compile=jit_compile)
+    except MtrainError:
+        counter = None  # a function of NumPy's: of whole splits alone
+    else:
+        counter.reset_state()
+    return OwnFigure(config.object, counter, value_of)
+
+
+def _check_counter(
+    config: OwnMetric,
+    code: UserCode,
+    metric: keras.metrics.Metric,
+    rows: tuple[NDArray[np.float32], NDArray[np.float32]],
+    *,
+    jit_compile: bool,
+) -> None:
+    """Raise `MtrainError` for one that counts otherwise when it is compiled."""
+    compiled = tf.function(metric.update_state, jit_compile=jit_compile, autograph=False)
+    try_compiled(config, code, compiled, rows, jit_compile=jit_compile)
+    values = []
+    for update in (metric.update_state, compiled):
+        metric.reset_state()
+        with code.blaming(config):
+            for _ in range(2):  # what is done in Python alone is done but once when it is compiled
+                update(*map(tf.constant, rows))
+            values.append(float(metric.result()))
+    metric.reset_state()
+    if not math.isclose(*values, rel_tol=1e-4):
+        problem = "counts {:g}, and {:g} when it is compiled".format(*values)
+        raise wrong(config, f"{problem}; `add_weight` makes what it remembers")
+
+
+def _counted(
+    metric: keras.metrics.Metric, labels: NDArray[np.float32], outputs: NDArray[np.float32]
+) -> Any:
+    metric.reset_state()
+    metric.update_state(tf.constant(labels), tf.constant(outputs))
+    value = np.asarray(metric.result())
+    metric.reset_state()
+    return value

@@ -1,0 +1,90 @@
+"""A model of the user's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mtrain.own.trial import made, try_compiled, wrong
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mtrain.config.own_code import OwnModel
+    from mtrain.own.code import UserCode
+
+
+def own_model(
+    config: OwnModel,
+    code: UserCode,
+    n_features: int,
+    n_classes: int,
+    seed: int,
+    *,
+    jit_compile: bool | None = None,
+) -> keras.Model:
+    """The `keras.Model` that the function makes of the numbers of features and classes.
+
+    `seed` draws what the function leaves to chance; it is tried as `own_loss` is. Raises `MtrainError` for anything else than a
+    model from (N, `n_features`) to the probabilities of the classes that can be compiled.
+    """
+    keras.utils.clear_session()  # Keras numbers a process's layers; checkpoints have their names
+    keras.utils.set_random_seed(seed)
+    build = made(config, code, keras.Model)
+    with code.blaming(config):
+        model: keras.Model = build(n_features, n_classes)
+    if (problem := _structural_problem(model)) is not None:
+        raise wrong(config, problem)
+    rows = np.random.default_rng(0).uniform(size=(20, n_features)).astype(np.float32)
+    with code.blaming(config):
+        outputs = np.asarray(model(rows))
+    wanted = (len(rows), 1 if n_classes == 2 else n_classes)
+    if outputs.shape != wanted:
+        raise wrong(config, f"must give {wanted} for {rows.shape}, got {outputs.shape}")
+    sums = outputs.sum(axis=1) if n_classes > 2 else 1.0
+    if not ((outputs >= 0) & (outputs <= 1)).all() or not np.allclose(sums, 1, atol=1e-3):
+        last = "a sigmoid" if n_classes == 2 else "a softmax"
+        raise wrong(config, f"must give probabilities, as {last} does")
+    if jit_compile is not None:
+        _try_training(config, code, model, rows, jit_compile=jit_compile)
+    return model
+
+
+def _structural_problem(model: Any) -> str | None:
+    """What is wrong with a model before anything is computed."""
+    if not isinstance(model, keras.Model):
+        return f"must return a keras.Model, got {type(model).__name__}"
+    if getattr(model, "inputs", None) is None:
+        return "must return a sequential or functional model that has a keras.Input"
+    if len(model.inputs) > 1 or len(model.outputs) > 1:
+        return "has several inputs or outputs; one of each is wanted"
+    if any(not hasattr(layer.output, "shape") for layer in model.layers):
+        return "has a layer of several outputs"
+    if sum(len(layer.variables) for layer in model.layers) != len(model.variables):
+        return "has a variable of its own; layers alone may have some"
+    return None
+
+
+def _try_training(
+    config: OwnModel,
+    code: UserCode,
+    model: keras.Model,
+    rows: NDArray[np.float32],
+    *,
+    jit_compile: bool,
+) -> None:
+    """Compile its gradients as the loop will; the model stays as it was."""
+
+    def gradients(rows: tf.Tensor) -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            value = tf.reduce_sum(model(rows, training=True))
+        found: list[tf.Tensor] = tape.gradient(value, model.trainable_variables)
+        return found
+
+    before = [variable.numpy() for variable in model.variables]
+    try_compiled(config, code, gradients, (rows,), jit_compile=jit_compile)
+    for variable, value in zip(model.variables, before, strict=True):
+        variable.assign(value)

@@ -1,0 +1,103 @@
+"""How own code is tried: on a few rows, before anything is trained.
+
+Labels are one-hot, (B, K) float32, and outputs the probabilities, (B, K), as Keras has them for a
+categorical loss; two classes have one column of each, (B, 1), for the second.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mtrain.errors import MtrainError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from mtrain.config.own_code import OwnCode
+    from mtrain.own.code import UserCode
+    from mtrain.records import Ints
+
+MOST_ROWS = 2003
+"""On which own code is tried before anything is trained; fewer of few classes."""
+
+
+def made(config: OwnCode, code: UserCode, kind: type) -> Any:
+    """An object of the class, or the function with its parameters."""
+    found, arguments = code.objects[config.name], config.arguments
+    if isinstance(found, type) and kind is keras.Model:
+        raise wrong(config, "is a class; a function that returns a model is wanted")
+    if isinstance(found, type):
+        if not issubclass(found, kind):
+            raise wrong(config, f"is a class, but no {kind.__name__} of Keras")
+        with code.blaming(config):
+            return found(**arguments)
+    if isinstance(found, kind):
+        if arguments:
+            raise wrong(config, f"is made already and takes no {', '.join(arguments)}")
+        return found
+    if not callable(found):
+        what = f"is neither a function nor a {kind.__name__} of Keras"
+        raise wrong(config, f"{what}, but {type(found).__name__}")
+    return partial(found, **arguments)
+
+
+def try_compiled(
+    config: OwnCode,
+    code: UserCode,
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    *,
+    jit_compile: bool,
+) -> None:
+    """Run `function` as the compiled loop would; raises `MtrainError` where it cannot be."""
+    compiled = tf.function(function, jit_compile=jit_compile, autograph=False)
+    try:
+        with code.blaming(config):
+            compiled(*map(tf.constant, arguments))
+    except MtrainError as error:
+        remedy = "; `training.compile: graph` may" if jit_compile else ""
+        raise MtrainError(f"{error}: cannot be compiled{remedy}") from error
+
+
+def few_rows(n_classes: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Labels of every class in turn and ordinary probabilities, in which about half are right."""
+    rows = np.arange(min(2 * n_classes + 3, MOST_ROWS))
+    labels = rows % n_classes
+    draws = np.random.default_rng(0).uniform(0.1, 1, size=(len(rows), n_classes))
+    draws[rows, labels] += rows // n_classes % 2 * n_classes
+    probabilities = (draws / draws.sum(axis=1, keepdims=True)).astype(np.float32)
+    return targets(labels, n_classes), probabilities[:, 1:] if n_classes == 2 else probabilities
+
+
+def targets(labels: Ints, n_classes: int) -> NDArray[np.float32]:
+    """One-hot labels, or of two classes whether it is the second."""
+    if n_classes == 2:
+        return labels[:, None].astype(np.float32)
+    return np.eye(n_classes, dtype=np.float32)[labels]
+
+
+def as_numbers(config: OwnCode, value: Any) -> NDArray[Any]:
+    """What own code gave, as an array of numbers; raises `MtrainError` for anything else."""
+    found = np.asarray(value)
+    if found.dtype.kind not in "biuf":
+        raise wrong(config, f"must give numbers, got {type(value).__name__}")
+    return found
+
+
+def check_finite(config: OwnCode, what: str, values: NDArray[np.float32]) -> None:
+    """Raise `MtrainError` where some of the `values` are not."""
+    if not np.isfinite(values).all():
+        found = values[~np.isfinite(values)].flat[0]
+        raise wrong(config, f"{what} {found} for rows of ordinary probabilities")
+
+
+def wrong(config: OwnCode, what: str) -> MtrainError:
+    """What is wrong with own code, by its name."""
+    return MtrainError(f"{config.name}: {what}")
