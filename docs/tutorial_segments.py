@@ -27,13 +27,16 @@ def main() -> None:
     parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument("--mnist", type=Path, metavar="FOLDER")
     arguments = parser.parse_args()
-    place = {} if arguments.mnist is None else {"dataset.path": str(arguments.mnist)}
+    settings: dict[str, Any] = {"training.epochs": 1}
+    if arguments.mnist is not None:
+        settings["dataset.path"] = str(arguments.mnist)
     whole = history(arguments.whole)
     epochs = len(whole["epoch"])
     began = time.perf_counter()
-    mtrain.fit(CONFIG, out=arguments.out, report=False, **place, **{"training.epochs": 1})
+    mtrain.fit(CONFIG, out=arguments.out, report=False, **settings)
     for epoch in range(2, epochs + 1):
-        mtrain.resume(arguments.out, report=False, **{"training.epochs": epoch})
+        longer: dict[str, Any] = {"training.epochs": epoch}
+        mtrain.resume(arguments.out, report=False, **longer)
     carried = history(arguments.out)
     keys = ("epoch", "history", "counts", "per_class")
     same = all(carried[key] == whole[key] for key in keys)
