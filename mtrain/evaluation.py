@@ -8,6 +8,7 @@ from mtrain.config.own_code import refuse_code
 from mtrain.config.sources import DigitsConfig, OwnData, SyntheticConfig
 from mtrain.data import load_dataset
 from mtrain.errors import MtrainError, UsageError
+from mtrain.metrics.epoch import single_figures
 from mtrain.metrics.report import make_report
 from mtrain.metrics.thresholds import predict_above
 from mtrain.prediction import check_threshold, check_two_classes, chosen_threshold, predict_split
@@ -43,10 +44,10 @@ def evaluate(
     are not the data of the training; `threshold`, for two classes, is the probability of class 1
     above which it is predicted, in [0, 1], None: as `evaluation.threshold` of the run says, chosen
     in the checkpoint's last whole epoch if it is to be chosen; `dataset` is the run's own, where it
-    is loaded already, and `code` its own code, where it is imported; `allow_code` lets it be. Writes into `evaluation/<split>` of the run, of a checkpoint that is not the
-    run's own into `evaluation/<split>-<its name>`. Raises `MtrainError` for a checkpoint or data
-    that are damaged or do not fit, `UsageError` for a split or a threshold that this run cannot
-    have.
+    is loaded already, and `code` its own code, where it is imported; `allow_code` lets it be. Writes
+    into `evaluation/<split>` of the run, of a checkpoint that is not the run's own into
+    `evaluation/<split>-<its name>`. Raises `MtrainError` for a checkpoint or data that are damaged or
+    do not fit, `UsageError` for a split or a threshold that this run cannot have.
     """
     if split not in SPLITS:
         raise UsageError(f"--split: must be test, val or train, got {split!r}")
@@ -84,6 +85,7 @@ def evaluate(
         selected=split == "val" and data is None and chosen_by_validation,
         threshold=threshold,
         threshold_chosen=how,
+        figures=single_figures(predictions, saved.config.metrics),
         data={
             "source": dataset.source,
             "sha256": dataset.sha256,

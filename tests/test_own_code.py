@@ -227,7 +227,7 @@ def test_metrics_are_counted_in_training_and_on_validation(folder, compilation):
     assert "numpy_right" not in found
     assert "phi" not in found
     np.testing.assert_allclose(found["val_numpy_right"], found["val_accuracy"], rtol=1e-12)
-    own = done.metrics["own"]
+    own = done.metrics["figures"]
     with np.load(done.path / "evaluation" / "test" / "predictions.npz") as arrays:
         truth = matthews_corrcoef(arrays["y_true"], arrays["y_pred"])
     assert own["phi"] == pytest.approx(2 * truth, rel=1e-12)
@@ -306,7 +306,7 @@ def test_a_run_keeps_its_code_and_is_only_read_with_leave(folder, capsys):
     assert said(capsys, "evaluate", out, "--split", "val", "--allow-code") == (0, "")
     figures = json.loads((out / "evaluation" / "val" / "metrics.json").read_text())
     best = int(np.argmin(history(out)["val_loss"]))
-    assert figures["own"]["phi"] == history(out)["val_phi"][best]
+    assert figures["figures"]["phi"] == history(out)["val_phi"][best]
     again = folder / "again"
     assert said(capsys, "fit", out / "config.yaml", "training.epochs=3", "--out", again)[0] == 0
     assert history(again) == history(out)
@@ -358,7 +358,7 @@ def test_a_module_that_the_program_has_itself_is_imported_anew(folder, monkeypat
 
     done = mtrain.fit(experiment(folder, metrics="[own:phi]"), out=folder / "run")
     assert (done.path / "code" / "own.py").is_file()
-    assert mtrain.evaluate(done.path, allow_code=True).metrics["own"]
+    assert mtrain.evaluate(done.path, allow_code=True).metrics["figures"]
     assert sys.modules["own"] is own
     del sys.modules["own"]
 

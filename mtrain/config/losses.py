@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Lt
 from pydantic import BeforeValidator, Field
 
 from mtrain.config.names import LOSS_ALIASES
@@ -94,8 +94,8 @@ class CategoricalGeneralizedCrossEntropy(Loss):
 
     name: Literal["categorical_generalized_cross_entropy"] = "categorical_generalized_cross_entropy"
 
-    q: Annotated[float, Gt(0), Le(1)] = 0.5
-    """Near 0: cross-entropy; 1: absolute error."""
+    q: Annotated[float, Gt(0), Lt(1)] = 0.5
+    """Near 0: cross-entropy; near 1: absolute error."""
 
 
 class MeanSquaredError(Loss):

@@ -88,7 +88,10 @@ METRIC_ALIASES = {
     "brier_score_loss": "brier",
     "categorical_accuracy": "accuracy",
     "cohen_kappa_score": "cohen_kappa",
+    "cosine": "cosine_similarity",
     "f1_score": "f1",
+    "kappa": "cohen_kappa",
+    "kl": "kl_divergence",
     "kld": "kl_divergence",
     "kullback_leibler_divergence": "kl_divergence",
     "matthews_corrcoef": "mcc",
@@ -106,11 +109,19 @@ METRIC_ALIASES = {
 LOSS_ALIASES = {
     "bce": "binary_crossentropy",
     "brier": "mean_squared_error",
+    "cce": "categorical_crossentropy",
+    "cosine": "cosine_similarity",
+    "cross_entropy": "auto",
+    "kl": "kl_divergence",
     "kld": "kl_divergence",
     "kullback_leibler_divergence": "kl_divergence",
+    "l1": "mean_absolute_error",
+    "l2": "mean_squared_error",
+    "log_loss": "auto",
     "mae": "mean_absolute_error",
     "mse": "mean_squared_error",
     "msle": "mean_squared_logarithmic_error",
+    "scce": "sparse_categorical_crossentropy",
 }
 """Other names of losses."""
 

@@ -6,7 +6,7 @@ import re
 import typing
 from typing import TYPE_CHECKING, Any
 
-from mtrain.config.names import suggestion
+from mtrain.config.names import LOSS_ALIASES, canonical, suggestion
 from mtrain.config.own_code import OwnCode
 from mtrain.config.reader import dotted
 from mtrain.config.schema import Config
@@ -109,10 +109,12 @@ def _nearest_setting(keys: Keys, data: Any) -> str:
 
 def _chosen(choices: list[type[Section]], data: Any) -> type[Section]:
     """Of several sections (the optimizers) that which `data` names."""
-    for choice in choices[1:]:
-        if isinstance(data, dict) and _name_of(choice) == data.get("name"):
-            return choice
-    return choices[0]
+    known = {_name_of(choice): choice for choice in choices if "name" in choice.model_fields}
+    name = data.get("name") if isinstance(data, dict) else None
+    try:
+        return known[canonical(str(name), known, LOSS_ALIASES)]
+    except (KeyError, ValueError):
+        return choices[0]
 
 
 def _name_of(section: type[Section]) -> str:

@@ -98,6 +98,13 @@ def tally(predictions: Predictions, metrics: Iterable[AnyMetric]) -> Tally:
     return Tally(predictions.loss, confusion, hits, predictions.own)
 
 
+def single_figures(predictions: Predictions, metrics: Iterable[AnyMetric]) -> dict[str, float]:
+    """Those of the metrics that are one number, by name; every report has the others."""
+    single = tuple(m for m in metrics if m.keys == (m.name,) or isinstance(m, OwnMetric))
+    figures, _, _ = _split_figures(tally(predictions, single), predictions, single)
+    return {key: value for key, value in figures.items() if key not in {"loss", "accuracy"}}
+
+
 def counted_k(metrics: Iterable[AnyMetric]) -> int | None:
     """The k of `top_k`, or None where the run does not count it."""
     known = (metric for metric in metrics if isinstance(metric, MetricConfig))

@@ -58,17 +58,18 @@ def make_report(
     threshold: float | None = None,
     threshold_chosen: dict[str, Any] | None = None,
     data: dict[str, Any] | None = None,
+    figures: dict[str, float] | None = None,
 ) -> Report:
     """Work out every figure of `predictions` on the split called `split`.
 
     `selected` says that the checkpoint or the threshold was chosen for its figures on this split,
     so that they, and their intervals, are optimistic; `threshold`, of two classes, that it is not
     simply 0.5 above which the second was predicted; `threshold_chosen` and `data` are kept as they
-    are, to say how it was chosen and what was evaluated.
+    are, to say how it was chosen and what was evaluated; `figures` are others that the run has.
     """
     confusion = confusion_matrix(predictions.labels, predictions.predicted, len(classes))
     counts = class_counts(confusion)
-    figures, micro = _figures(predictions, counts)
+    by_class, micro = _figures(predictions, counts)
     most_frequent = int(counts.support.argmax())
     metrics = {
         "schema": SCHEMA,
@@ -82,17 +83,17 @@ def make_report(
         "loss": _number(predictions.loss),
         "accuracy": _number(counts.accuracy),
         "log_loss": _number(log_loss(predictions.labels, predictions.probabilities)),
-        **({"own": {k: _number(v) for k, v in predictions.own.items()}} if predictions.own else {}),
+        **({"figures": {key: _number(value) for key, value in figures.items()}} if figures else {}),
         "baseline": {
             "class": classes[most_frequent],
             "accuracy": int(counts.support[most_frequent]) / len(predictions.labels),
         },
         "confusion_matrix": confusion.tolist(),
-        "classes": _class_entries(classes, counts, figures, confusion),
-        "averages": _averages(figures, micro, counts),
+        "classes": _class_entries(classes, counts, by_class, confusion),
+        "averages": _averages(by_class, micro, counts),
         "undefined": [
             {"class": classes[k], "metric": name, "reason": _reason(name, counts, k)}
-            for name, values in figures.items()
+            for name, values in by_class.items()
             for k in np.flatnonzero(np.isnan(values))
         ],
         **(

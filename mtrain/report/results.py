@@ -81,7 +81,7 @@ def print_report(report: Report, stream: TextIO) -> None:
     note = ", with 95 % Wilson intervals" if intervals else ""
     console.print(f"{SPLITS[metrics['split']]} split{note}", style="dim")
     console.print(table)
-    for name, value in metrics.get("own", {}).items():
+    for name, value in metrics.get("figures", {}).items():
         console.print(Text(f"{name} {'undefined' if value is None else f'{value:g}'}"))
     for line in _conclusions(metrics):
         console.print(Text(line))
