@@ -120,22 +120,29 @@ def keras_weights(split, settings, *, seed=1, epochs=2, classes=CLASSES, **weigh
     return [variable.numpy() for variable in model.variables], history.history
 
 
-@pytest.mark.parametrize("form", ["uint8", "float"])
+SETTINGS = [
+    {"optimizer": "sgd"},
+    {"optimizer": {"name": "sgd", "momentum": 0.9}},
+    {"optimizer": {"name": "sgd", "momentum": 0.9, "nesterov": True}},
+    {"optimizer": "rmsprop"},
+    {"optimizer": "adam", "model": {"hidden": "40x2", "dropout": 0.3}},
+    {"optimizer": "adam", "model": {"batch_norm": True, "l2": 0.01, "activation": "tanh"}},
+    {"optimizer": {"name": "adam", "clipnorm": 0.1}, "model": {"hidden": []}},
+    {"optimizer": "sgd", "model": {"activity": 0.01}},
+    {"optimizer": "sgd", "loss": {"name": "auto", "label_smoothing": 0.1}},
+]
+OTHER_SETTINGS = [
+    *({"optimizer": name} for name in OPTIMIZERS if name not in {"sgd", "rmsprop"}),
+    *({"optimizer": "sgd", "loss": n} for n, s in LOSSES.items() if s.most_classes > 2),
+    *({"optimizer": {"learning_rate": schedule}} for schedule in SCHEDULES),
+]
+
+
 @pytest.mark.parametrize(
-    "settings",
+    ("settings", "form"),
     [
-        {"optimizer": "sgd"},
-        {"optimizer": {"name": "sgd", "momentum": 0.9}},
-        {"optimizer": {"name": "sgd", "momentum": 0.9, "nesterov": True}},
-        {"optimizer": "rmsprop"},
-        *({"optimizer": name} for name in OPTIMIZERS if name not in {"sgd", "rmsprop"}),
-        *({"optimizer": "sgd", "loss": n} for n, s in LOSSES.items() if s.most_classes > 2),
-        {"optimizer": "adam", "model": {"hidden": "40x2", "dropout": 0.3}},
-        {"optimizer": "adam", "model": {"batch_norm": True, "l2": 0.01, "activation": "tanh"}},
-        {"optimizer": {"name": "adam", "clipnorm": 0.1}, "model": {"hidden": []}},
-        {"optimizer": "sgd", "model": {"activity": 0.01}},
-        {"optimizer": "sgd", "loss": {"name": "auto", "label_smoothing": 0.1}},
-        *({"optimizer": {"learning_rate": schedule}} for schedule in SCHEDULES),
+        *((settings, form) for settings in SETTINGS for form in ("uint8", "float")),
+        *((settings, "uint8") for settings in OTHER_SETTINGS),
     ],
     ids=str,
 )

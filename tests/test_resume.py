@@ -808,7 +808,7 @@ def test_a_finished_run_with_a_damaged_best_has_nothing_to_do(whole, tmp_path, c
 
 
 @pytest.mark.parametrize(
-    ("epochs", "by_command"), [(20, False), pytest.param(20, True, marks=pytest.mark.slow)]
+    ("epochs", "by_command"), [(10, False), pytest.param(3, True, marks=pytest.mark.slow)]
 )
 def test_trainings_of_one_epoch_carried_on_are_one_training(tmp_path, epochs, by_command):
     config = tmp_path / "tiny.yaml"
