@@ -111,6 +111,15 @@ def build_schedule(
     return kind(**config.learning_rate.model_dump(exclude={"name"}))
 
 
+def is_perceptron(model: keras.Model) -> bool:
+    """Whether it is a chain of fully connected layers."""
+    kinds = keras.layers
+    others = kinds.BatchNormalization | kinds.Activation | kinds.Dropout
+    return isinstance(model, keras.Sequential) and all(
+        isinstance(layer, kinds.Dense | others) for layer in model.layers
+    )
+
+
 def list_layers(model: keras.Model) -> list[Layer]:
     """What there is to say of each layer, input side first."""
     return [

@@ -37,6 +37,8 @@ def list_runs(folder: Path) -> tuple[list[RunOutcome], list[str]]:
             problems.append(str(error))
         except (LookupError, ValueError) as error:
             problems.append(f"{path}: its history and its config do not fit: {error!r:.80}")
+    if not outcomes and not problems:
+        problems.append(f"no run is in {folder}")
     return sorted(outcomes, key=lambda outcome: outcome.started), problems
 
 

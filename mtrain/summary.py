@@ -28,6 +28,8 @@ class Summary:
 
     n_features: int
     layers: list[Layer]
+    is_perceptron: bool
+    """Whether it is a chain of fully connected layers, which can be drawn."""
 
     @property
     def sizes(self) -> list[tuple[str, int]]:
@@ -41,7 +43,12 @@ class Summary:
 
 
 def draw_graph(summary: Summary, path: Path) -> None:
-    """Draw the network as the file's ending says, which `check_graph` has checked."""
+    """Draw the network as the file's ending says, which `check_graph` has checked.
+
+    Raises `UsageError` for a network that is no chain of fully connected layers.
+    """
+    if not summary.is_perceptron:
+        raise UsageError("--graph: draws chains of fully connected layers; this model is another")
     from mtrain.report.network_chart import network_chart
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,8 +96,8 @@ def summarize(path: Path, overrides: Mapping[str, Any], *, allow_code: bool = Fa
 
     load_tensorflow()
     from mtrain.engine.device import choose_device
-    from mtrain.model import build_model, list_layers
+    from mtrain.model import build_model, is_perceptron, list_layers
 
     with choose_device("cpu").scope(), imported(own, folder) as code:
-        layers = list_layers(build_model(model, n_features, n_classes, seed=0, code=code))
-    return Summary(n_features, layers)
+        built = build_model(model, n_features, n_classes, seed=0, code=code)
+    return Summary(n_features, list_layers(built), is_perceptron(built))

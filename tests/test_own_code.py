@@ -312,6 +312,25 @@ def test_a_run_keeps_its_code_and_is_only_read_with_leave(folder, capsys):
     assert history(again) == history(out)
 
 
+def test_only_a_perceptron_is_drawn(folder, capsys):
+    (folder / "own.py").write_text(
+        "import keras\n"
+        "def branches(n_features, n_classes):\n"
+        "    inputs = keras.Input((n_features,))\n"
+        "    both = [keras.layers.Dense(3)(inputs), keras.layers.Dense(4)(inputs)]\n"
+        "    outputs = keras.layers.Dense(n_classes, 'softmax')(keras.layers.Concatenate()(both))\n"
+        "    return keras.Model(inputs, outputs)\n"
+    )
+    config = experiment(folder, model="own:branches")
+    status, error = said(
+        capsys, "summary", config, "--allow-code", "--graph", folder / "network.png"
+    )
+    assert (status, error) == (
+        2,
+        "--graph: draws chains of fully connected layers; this model is another",
+    )
+
+
 def test_a_run_does_not_go_on_with_other_code(folder, capsys):
     config = experiment(folder, metrics='[accuracy, "own:phi"]')
     out = folder / "run"
