@@ -118,6 +118,8 @@ class Outcome:
     def __str__(self) -> str:
         """As a row of a table."""
         low, high = self.interval
+        if not self.claim.lower_is_better:
+            low, high = max(low, 0), min(high, 1)  # a share, whatever Student's t says
         mean, spread = statistics.fmean(self.values), statistics.stdev(self.values)
         return (
             f"| {self.claim.what} | {self.claim.author:g} | {mean:.3f} ± {spread:.3f} "
