@@ -192,9 +192,6 @@ TABLE = """\
 |---|---|---|---|---|
 """
 
-WHY = json.loads((Path(__file__).with_name("tutorial_misses.json")).read_text())
-"""Of figures that miss the author's, by config and figure: what was found when it was looked into."""
-
 
 def main() -> None:
     """Train what is missing, and write the page and its pictures."""
@@ -213,7 +210,6 @@ def main() -> None:
         **{key: str(value) for key, value in sentences(runs).items()},
         summary=summary(outcomes),
         t3="\n\n".join(network(outcomes, config, n) for config, n in T3),
-        misses=misses(outcomes),
     )
     (ROOT / "docs" / "tutorials.md").write_text(page, encoding="utf-8")
     write_pictures(
@@ -311,17 +307,6 @@ def conclusion(run: Run) -> str:
     return "\n".join(line for line in lines[start:] if not line.startswith("evaluation: "))
 
 
-def misses(outcomes: list[Outcome]) -> str:
-    """Each figure that is missed, and why."""
-    missed = [outcome.claim for outcome in outcomes if outcome.verdict == "missed"]
-    if not missed:
-        return "Nowhere."
-    return "\n".join(
-        f"- `{claim.config}`, {claim.what}: {WHY.get(claim.config, {}).get(claim.what, 'not known.')}"
-        for claim in missed
-    )
-
-
 def find_run(arguments: Any, config: str, seed: int) -> Run:
     """Train it, where it is not finished yet."""
     out = arguments.runs / f"{config}-{seed}"
@@ -342,7 +327,7 @@ def summary(outcomes: list[Outcome]) -> str:
     expected = len(outcomes) * (1 - CONFIDENCE) / 2  # a better figure is none that is missed
     return (
         f"Of {len(outcomes)} figures {len(outcomes) - len(missed)} are met, {len(missed)} missed; "
-        f"by chance alone {expected:.1f} would be."
+        f"by chance alone {expected:.1f} would be missed."
     )
 
 
