@@ -80,4 +80,5 @@ def test_examples_run(page, checkout):
                     run(shlex.split(line))
         elif language == "yaml":
             (checkout / "example.yaml").write_text(block)
-            run(["mtrain", "summary", "example.yaml"])
+            shutil.copy(checkout / "configs" / "tutorials" / "guide.py", checkout)
+            run(["mtrain", "summary", "example.yaml", "--allow-code"])
