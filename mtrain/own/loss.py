@@ -21,8 +21,9 @@ def own_loss(
 ) -> keras.losses.Loss:
     """A function, or a `keras.losses.Loss`, as a loss.
 
-    It is tried as a loop that is compiled by XLA, or is not; None: not at all. Raises `MtrainError` where it fails on a few rows, cannot be compiled, keeps a state, gives what
-    is not finite, no loss a row, or no gradient.
+    It is tried as a loop that is compiled by XLA, or is not; None: not at all. Raises `MtrainError`
+    where it fails on a few rows, cannot be compiled, keeps a state, gives what is not finite, no loss
+    a row, or no gradient.
     """
     loss = made(config, code, keras.losses.Loss)
     if not isinstance(loss, keras.losses.Loss):

@@ -56,9 +56,10 @@ def own_metric(
 ) -> OwnFigure:
     """A `keras.metrics.Metric`, or a function, as a figure.
 
-    It is tried as `own_loss` is; what was not counts in no loop. A function of one value a row is averaged over the rows, in the compiled loop where it can be
-    compiled; one of a single value is given all rows of a split as NumPy arrays. Raises
-    `MtrainError` where it fails on a few rows, or gives what is no such value or not finite.
+    It is tried as `own_loss` is; what was not counts in no loop. A function of one value a row is
+    averaged over the rows, in the compiled loop where it can be compiled; one of a single value is
+    given all rows of a split as NumPy arrays. Raises `MtrainError` where it fails on a few rows, or
+    gives what is no such value or not finite.
     """
     metric = made(config, code, keras.metrics.Metric)
     rows = few_rows(n_classes)
@@ -103,8 +104,7 @@ def _check_counter(
     jit_compile: bool,
 ) -> None:
     """Raise `MtrainError` for one that counts otherwise when it is compiled."""
-    compiled = tf.function(metric.update_state, jit_compile=jit_compile, autograph=False)
-    try_compiled(config, code, compiled, rows, jit_compile=jit_compile)
+    compiled = try_compiled(config, code, metric.update_state, rows, jit_compile=jit_compile)
     values = []
     for update in (metric.update_state, compiled):
         metric.reset_state()

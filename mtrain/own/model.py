@@ -28,8 +28,9 @@ def own_model(
 ) -> keras.Model:
     """The `keras.Model` that the function makes of the numbers of features and classes.
 
-    `seed` draws what the function leaves to chance; it is tried as `own_loss` is. Raises `MtrainError` for anything else than a
-    model from (N, `n_features`) to the probabilities of the classes that can be compiled.
+    `seed` draws what the function leaves to chance; it is tried as `own_loss` is. Raises
+    `MtrainError` for anything else than a model from (N, `n_features`) to the probabilities of the
+    classes that can be compiled.
     """
     keras.utils.clear_session()  # Keras numbers a process's layers; checkpoints have their names
     keras.utils.set_random_seed(seed)

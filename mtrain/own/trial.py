@@ -55,15 +55,19 @@ def try_compiled(
     arguments: tuple[Any, ...],
     *,
     jit_compile: bool,
-) -> None:
-    """Run `function` as the compiled loop would; raises `MtrainError` where it cannot be."""
-    compiled = tf.function(function, jit_compile=jit_compile, autograph=False)
+) -> Callable[..., Any]:
+    """`function` as the compiled loop would have it, run once.
+
+    Raises `MtrainError` where it cannot be compiled.
+    """
+    compiled: Callable[..., Any] = tf.function(function, jit_compile=jit_compile, autograph=False)
     try:
         with code.blaming(config):
             compiled(*map(tf.constant, arguments))
     except MtrainError as error:
         remedy = "; `training.compile: graph` may" if jit_compile else ""
         raise MtrainError(f"{error}: cannot be compiled{remedy}") from error
+    return compiled
 
 
 def few_rows(n_classes: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
