@@ -168,7 +168,7 @@ def _boards(config: Config, dataset: Dataset, prepared: Prepared) -> tuple[Obser
         classes=dataset.classes,
         image=dataset.encoding.shape,
         graph=trainer.graph(),
-        weights=lambda: trainer.state().arrays,
+        weights=trainer.weights,
     )
     return (board,)
 

@@ -24,6 +24,7 @@ from mtrain.engine.steps import CompiledSteps
 from mtrain.engine.tracking import Tracker
 from mtrain.errors import DivergedError, MtrainError
 from mtrain.records import (
+    Arrays,
     EpochRecord,
     Ints,
     Predictions,
@@ -169,6 +170,10 @@ class Trainer:
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
         self._optimizer.learning_rate = rate
+
+    def weights(self) -> Arrays:
+        """Copies of the model's variables, as `model/<layer>/<variable>`."""
+        return take_arrays(model_variables(self._network.model))
 
     def graph(self) -> bytes:
         """The serialised GraphDef of the network that predicts."""

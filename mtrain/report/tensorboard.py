@@ -52,7 +52,7 @@ class TensorBoard(Observer):
         """`done` epochs are in the history already; what was written beyond them is forgotten.
 
         `image` is the shape of a row, which is an image if it has height and width alone, or one,
-        three or four channels; `graph` a serialised GraphDef; `weights` gives arrays, the model's as
+        three or four channels; `graph` a serialised GraphDef; `weights` gives the model's, as
         `model/<layer>/<variable>`.
         """
         from tensorboard.compat.proto.event_pb2 import Event, SessionLog
@@ -83,7 +83,7 @@ class TensorBoard(Observer):
         weights = {
             name.removeprefix(WEIGHTS): array
             for name, array in self._weights().items()
-            if name.startswith(WEIGHTS) and array.dtype.kind == "f"
+            if array.dtype.kind == "f"
         }
         for name, array in weights.items():
             self._add(figures.epoch, summary=histogram_pb(name, array))
