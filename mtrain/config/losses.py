@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from annotated_types import Ge, Gt, Lt
 from pydantic import BeforeValidator, Field
@@ -173,23 +173,7 @@ class CategoricalHinge(Loss):
     name: Literal["categorical_hinge"] = "categorical_hinge"
 
 
-_KINDS = (
-    *(Auto, CategoricalCrossentropy, SparseCategoricalCrossentropy, BinaryCrossentropy),
-    *(CategoricalFocalCrossentropy, BinaryFocalCrossentropy, CategoricalGeneralizedCrossEntropy),
-    *(MeanSquaredError, MeanAbsoluteError, MeanSquaredLogarithmicError, Huber, LogCosh),
-    *(KLDivergence, Poisson, CosineSimilarity, Hinge, SquaredHinge, CategoricalHinge),
-)
-LOSSES: dict[str, type[Loss]] = {loss.model_fields["name"].default: loss for loss in _KINDS}
-"""By name."""
-
-
-def _named_loss(value: Any) -> Any:
-    """Parameters without a name are those of `auto`."""
-    value = named(value, LOSSES, LOSS_ALIASES)
-    return {"name": "auto", **value} if isinstance(value, dict) else value
-
-
-LossConfig = Annotated[
+_Known = (
     Auto  # the first is that of parameters without a name
     | CategoricalCrossentropy
     | SparseCategoricalCrossentropy
@@ -207,8 +191,20 @@ LossConfig = Annotated[
     | CosineSimilarity
     | Hinge
     | SquaredHinge
-    | CategoricalHinge,
-    Field(discriminator="name"),
-    BeforeValidator(_named_loss),
-]
+    | CategoricalHinge
+)
+
+LOSSES: dict[str, type[Loss]] = {
+    loss.model_fields["name"].default: loss for loss in get_args(_Known)
+}
+"""By name."""
+
+
+def _named_loss(value: Any) -> Any:
+    """Parameters without a name are those of `auto`."""
+    value = named(value, LOSSES, LOSS_ALIASES)
+    return {"name": "auto", **value} if isinstance(value, dict) else value
+
+
+LossConfig = Annotated[_Known, Field(discriminator="name"), BeforeValidator(_named_loss)]
 """The loss section."""

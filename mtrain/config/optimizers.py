@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from annotated_types import Gt, Le, Lt
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -234,23 +234,7 @@ class Muon(Optimizer):
         return 2
 
 
-_KINDS = (
-    *(SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax),
-    *(Nadam, Adafactor, Ftrl, Lamb, Lion, Muon),
-)
-OPTIMIZERS: dict[str, type[Optimizer]] = {
-    optimizer.model_fields["name"].default: optimizer for optimizer in _KINDS
-}
-"""By name."""
-
-
-def _named_optimizer(value: Any) -> Any:
-    """Parameters without a name are those of the default optimizer."""
-    value = named(value, OPTIMIZERS)
-    return {"name": "adam", **value} if isinstance(value, dict) else value
-
-
-OptimizerConfig = Annotated[
+_Known = (
     Adam  # the first is that of parameters without a name
     | AdamW
     | SGD
@@ -263,7 +247,19 @@ OptimizerConfig = Annotated[
     | Ftrl
     | Lamb
     | Lion
-    | Muon,
-    Field(discriminator="name"),
-    BeforeValidator(_named_optimizer),
-]
+    | Muon
+)
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    optimizer.model_fields["name"].default: optimizer for optimizer in get_args(_Known)
+}
+"""By name."""
+
+
+def _named_optimizer(value: Any) -> Any:
+    """Parameters without a name are those of the default optimizer."""
+    value = named(value, OPTIMIZERS)
+    return {"name": "adam", **value} if isinstance(value, dict) else value
+
+
+OptimizerConfig = Annotated[_Known, Field(discriminator="name"), BeforeValidator(_named_optimizer)]
