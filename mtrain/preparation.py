@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from mtrain.building import make_trainer
 from mtrain.config.load import config_to_yaml
-from mtrain.config.own_code import OwnMetric
-from mtrain.errors import MtrainError, SettingError
-from mtrain.metrics.epoch import counted_k
+from mtrain.errors import MtrainError
 from mtrain.metrics.history import History
 from mtrain.own.code import imported
 from mtrain.resumption import Resumption, find_resumption
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from mtrain.config.schema import Config
     from mtrain.engine.training import Trainer
     from mtrain.own.code import UserCode
-    from mtrain.own.metric import OwnFigure
     from mtrain.records import Dataset
 
 
@@ -144,7 +142,7 @@ def prepare(
     """
     going_on = place.going_on
     code = held.enter_context(imported(config.own_code.values(), code_folder))
-    trainer = _make_trainer(config, dataset, code, jit_compile=environment["compile"] == "xla")
+    trainer = make_trainer(config, dataset, code, jit_compile=environment["compile"] == "xla")
     files = code.files()  # now that all of it has run once
     hashes = {path: _sha256(file) for path, file in (files | code.installed()).items()}
     environment |= {"code": hashes} if hashes else {}
@@ -207,73 +205,6 @@ def _device_facts(
         "threads": thread_count(),
         "compile": choose_compilation(config, chosen),
     }
-
-
-def _make_trainer(
-    config: Config, dataset: Dataset, code: UserCode, *, jit_compile: bool
-) -> Trainer:
-    from mtrain.engine.dropout import dropout_layer
-    from mtrain.engine.network import make_network
-    from mtrain.engine.training import Trainer
-    from mtrain.model import (
-        build_counters,
-        build_loss,
-        build_model,
-        build_optimizer,
-        build_schedule,
-    )
-    from mtrain.own.metric import own_metric
-
-    n_classes = len(dataset.classes)
-    encoding = dataset.encoding
-    dropout = dropout_layer(jit_compile)
-    model = build_model(
-        config.model,
-        encoding.n_features,
-        n_classes,
-        config.seed,
-        dropout,
-        code,
-        jit_compile=jit_compile,
-    )
-    loss = build_loss(config.loss, n_classes, code, jit_compile=jit_compile)
-    network = make_network(model, loss, n_classes, encoding.divisor)
-    own_figures = tuple(
-        own_metric(metric, code, n_classes, jit_compile=jit_compile)
-        for metric in config.metrics
-        if isinstance(metric, OwnMetric)
-    )
-    _check_monitors(config, own_figures)
-    own_counters = {figure.name: figure.counter for figure in own_figures if figure.counter}
-    return Trainer(
-        network,
-        build_optimizer(config.optimizer),
-        dataset.train,
-        dataset.val,
-        epochs=config.training.epochs,
-        batch_size=config.training.batch_size,
-        steps_per_epoch=config.training.steps_per_epoch,
-        schedule=build_schedule(config.optimizer),
-        shuffle=config.training.shuffle,
-        seed=config.seed,
-        jit_compile=jit_compile,
-        top_k=counted_k(config.metrics),
-        counters=build_counters(config.metrics) | own_counters,
-        of_split={figure.name: figure.of_split for figure in own_figures},
-        tracked=config.track,
-    )
-
-
-def _check_monitors(config: Config, own_figures: tuple[OwnFigure, ...]) -> None:
-    """Raise `SettingError` where training is steered by a figure that only whole splits have."""
-    of_splits = {figure.name for figure in own_figures if figure.counter is None}
-    problem = "needs a whole split and is no figure of the training; val_{} is one of this run's"
-    if problems := [
-        (keys, f"{monitor!r} {problem.format(monitor)}")
-        for keys, monitor in config.monitored.items()
-        if monitor in of_splits
-    ]:
-        raise SettingError(*problems)
 
 
 def _sha256(content: bytes) -> str:

@@ -13,10 +13,10 @@ from conftest import CONFIGS
 from sklearn.metrics import matthews_corrcoef
 
 import mtrain
+from mtrain.building import make_trainer
 from mtrain.cli.main import run
 from mtrain.config.load import load_config
 from mtrain.own.code import imported
-from mtrain.preparation import _make_trainer
 
 MODULE = """
 import keras
@@ -260,7 +260,7 @@ def test_what_a_metric_has_counted_goes_on_within_an_epoch(folder):
     with imported(config.own_code.values(), folder) as code:
 
         def trainer():
-            made = _make_trainer(config, dataset, code, jit_compile=False)
+            made = make_trainer(config, dataset, code, jit_compile=False)
             made._chunk = 7
             return made
 
