@@ -1,4 +1,4 @@
-"""From a config and its data to what trains."""
+"""From a config to its network, and with its data to what trains."""
 
 from __future__ import annotations
 
@@ -10,10 +10,41 @@ from mtrain.metrics.epoch import counted_k
 
 if TYPE_CHECKING:
     from mtrain.config.schema import Config
+    from mtrain.engine.network import Network
     from mtrain.engine.training import Trainer
     from mtrain.own.code import UserCode
     from mtrain.own.metric import OwnFigure
-    from mtrain.records import Dataset
+    from mtrain.records import Dataset, Encoding
+
+
+def build_network(
+    config: Config,
+    encoding: Encoding,
+    n_classes: int,
+    code: UserCode,
+    *,
+    jit_compile: bool | None = None,
+) -> Network:
+    """The config's network of `n_classes`, as before the first step.
+
+    `code` is the user's own, tried as a loop that is compiled by XLA, or is not; None: not at all, for
+    a network that only predicts. Raises `MtrainError` for what is wrong with it.
+    """
+    from mtrain.engine.dropout import dropout_layer
+    from mtrain.engine.network import make_network
+    from mtrain.model import build_loss, build_model
+
+    model = build_model(
+        config.model,
+        encoding.n_features,
+        n_classes,
+        config.seed,
+        dropout_layer(bool(jit_compile)),
+        code,
+        jit_compile=jit_compile,
+    )
+    loss = build_loss(config.loss, n_classes, code, jit_compile=jit_compile)
+    return make_network(model, loss, n_classes, encoding.divisor)
 
 
 def make_trainer(config: Config, dataset: Dataset, code: UserCode, *, jit_compile: bool) -> Trainer:
@@ -22,32 +53,12 @@ def make_trainer(config: Config, dataset: Dataset, code: UserCode, *, jit_compil
     `code` is the user's own; raises `MtrainError` for what is wrong with it, `SettingError` where
     training is steered by a figure that it has not.
     """
-    from mtrain.engine.dropout import dropout_layer
-    from mtrain.engine.network import make_network
     from mtrain.engine.training import Trainer
-    from mtrain.model import (
-        build_counters,
-        build_loss,
-        build_model,
-        build_optimizer,
-        build_schedule,
-    )
+    from mtrain.model import build_counters, build_optimizer, build_schedule
     from mtrain.own.metric import own_metric
 
     n_classes = len(dataset.classes)
-    encoding = dataset.encoding
-    dropout = dropout_layer(jit_compile)
-    model = build_model(
-        config.model,
-        encoding.n_features,
-        n_classes,
-        config.seed,
-        dropout,
-        code,
-        jit_compile=jit_compile,
-    )
-    loss = build_loss(config.loss, n_classes, code, jit_compile=jit_compile)
-    network = make_network(model, loss, n_classes, encoding.divisor)
+    network = build_network(config, dataset.encoding, n_classes, code, jit_compile=jit_compile)
     own_figures = tuple(
         own_metric(metric, code, n_classes, jit_compile=jit_compile)
         for metric in config.metrics

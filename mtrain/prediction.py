@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mtrain.building import build_network
 from mtrain.config.evaluation import DEFAULT_THRESHOLD
 from mtrain.config.own_code import OwnMetric, refuse_code
 from mtrain.data.inputs import read_inputs
@@ -122,23 +123,20 @@ def predict_split(
 
     load_tensorflow()
     from mtrain.engine.device import choose_device
-    from mtrain.engine.network import make_network, model_variables, put_arrays, variable_shapes
+    from mtrain.engine.network import model_variables, put_arrays, variable_shapes
     from mtrain.engine.prediction import Predictor
-    from mtrain.model import build_loss, build_model
     from mtrain.own.metric import own_metric
 
-    config, n_classes, encoding = saved.config, len(saved.classes), saved.encoding
+    config, n_classes = saved.config, len(saved.classes)
     # Where and with as many threads as it was trained, or the last digits of figures would differ.
     device = choose_device("cpu" if saved.device == "cpu" else "auto", saved.threads)
     codes = config.own_code.values()
     there = imported(codes, place.run.path) if code is None else nullcontext(code)
     with device.scope(), there as found:
-        model = build_model(config.model, encoding.n_features, n_classes, config.seed, code=found)
-        variables = model_variables(model)
+        network = build_network(config, saved.encoding, n_classes, found)
+        variables = model_variables(network.model)
         shapes = variable_shapes(variables)
         put_arrays(variables, read_checkpoint_arrays(place.path, shapes, "model/"))
-        loss = build_loss(config.loss, n_classes, found)
-        network = make_network(model, loss, n_classes, encoding.divisor)
         predictions = Predictor(network, rows.features.dtype).predict(rows)
         if not np.isfinite(predictions.probabilities).all():
             raise MtrainError(f"{place.path}: what its weights give is not finite")
