@@ -258,4 +258,4 @@ class RunOutcome:
     """The class of the lowest F1 in the best epoch, and its F1; None before the first epoch."""
 
     state: str
-    """`finished`, `stopped by SIGINT`, `diverged`, `running` or `killed`."""
+    """`finished`, `stopped by SIGINT`, `diverged`, `failed`, `running` or `killed`."""

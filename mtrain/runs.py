@@ -79,7 +79,7 @@ def _worst_class(history: History, index: int) -> tuple[str, float]:
 def _state(run: RunDirectory, history: History) -> str:
     ended = history.segments[-1]["ended"]
     if ended is not None:
-        return ended if ended in {"finished", "diverged"} else f"stopped by {ended}"
+        return ended if ended in {"finished", "diverged", "failed"} else f"stopped by {ended}"
     try:
         refuse_locked(run.path)
     except MtrainError:

@@ -184,11 +184,12 @@ def _train(
         try:
             early = _consume(config, trainer, recorder, watchers, signals)
             recorder.finish(trainer.state())
-        except DivergedError as error:
+        except MtrainError as error:  # diverged, or own code failed late
             recorder.finish()
-            recorder.end("diverged")
+            diverged = isinstance(error, DivergedError)
+            recorder.end("diverged" if diverged else "failed")
             kept = f"checkpoint {recorder.last_name} is the last good one"
-            raise DivergedError(f"{error}; {kept}") from error
+            raise (DivergedError if diverged else MtrainError)(f"{error}; {kept}") from error
     if signals and not (early or trainer.finished):
         name = signals[0].name
         recorder.end(name)
