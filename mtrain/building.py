@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mtrain.config.own_code import OwnMetric
+from mtrain.config.own_code import OwnLoss, OwnMetric
 from mtrain.errors import SettingError
 from mtrain.metrics.epoch import counted_k
 
@@ -33,6 +33,7 @@ def build_network(
     from mtrain.engine.dropout import dropout_layer
     from mtrain.engine.network import make_network
     from mtrain.model import build_loss, build_model
+    from mtrain.own.loss import loss_variables
 
     model = build_model(
         config.model,
@@ -44,7 +45,10 @@ def build_network(
         jit_compile=jit_compile,
     )
     loss = build_loss(config.loss, n_classes, code, jit_compile=jit_compile)
-    return make_network(model, loss, n_classes, encoding.divisor)
+    variables = []
+    if isinstance(config.loss, OwnLoss):
+        variables = loss_variables(config.loss, code, loss, n_classes)
+    return make_network(model, loss, n_classes, encoding.divisor, variables)
 
 
 def make_trainer(config: Config, dataset: Dataset, code: UserCode, *, jit_compile: bool) -> Trainer:

@@ -134,9 +134,9 @@ def predict_split(
     there = imported(codes, place.run.path) if code is None else nullcontext(code)
     with device.scope(), there as found:
         network = build_network(config, saved.encoding, n_classes, found)
-        variables = model_variables(network.model)
+        variables = model_variables(network.model) | network.loss_state
         shapes = variable_shapes(variables)
-        put_arrays(variables, read_checkpoint_arrays(place.path, shapes, "model/"))
+        put_arrays(variables, read_checkpoint_arrays(place.path, shapes, "model/", "loss/"))
         predictions = Predictor(network, rows.features.dtype).predict(rows)
         if not np.isfinite(predictions.probabilities).all():
             raise MtrainError(f"{place.path}: what its weights give is not finite")

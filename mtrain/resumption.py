@@ -10,7 +10,7 @@ from mtrain.config.own_code import refuse_code
 from mtrain.errors import MtrainError, SettingError, UsageError
 from mtrain.metrics.monitor import Course
 from mtrain.records import TrainingState
-from mtrain.run.checkpoint import Checkpoint, read_checkpoint_arrays
+from mtrain.run.checkpoint import GROUPS, Checkpoint, read_checkpoint_arrays
 from mtrain.run.directory import RunDirectory
 from mtrain.run.environment import identity
 from mtrain.run.history import read_history
@@ -138,8 +138,7 @@ class Resumption:
 
     def state(self, shapes: Shapes) -> TrainingState:
         """What to put back; raises `MtrainError` for arrays that are not of `shapes`."""
-        groups = ("model/", "optimizer/", "counts/")
-        arrays = read_checkpoint_arrays(self.path, shapes, *groups)
+        arrays = read_checkpoint_arrays(self.path, shapes, *GROUPS)
         return TrainingState(arrays, self.checkpoint.cursor)
 
 

@@ -17,6 +17,7 @@ from mtrain.building import make_trainer
 from mtrain.cli.main import run
 from mtrain.config.load import load_config
 from mtrain.own.code import imported
+from mtrain.runs import list_runs
 
 MODULE = """
 import keras
@@ -113,13 +114,33 @@ def branching(y_true, y_pred):
     return -loss
 
 
-class Remembers(keras.losses.Loss):
+class Steps(keras.losses.Loss):
+    # How often it was asked; the outputs do not matter, but have a gradient.
     def __init__(self):
         super().__init__()
-        self.total = keras.Variable(0.0)
+        self.inner = {"steps": [keras.Variable(0.0)]}
 
     def call(self, y_true, y_pred):
-        return ops.mean(ops.square(y_true - y_pred), axis=1)
+        self.inner["steps"][0].assign_add(1.0)
+        return self.inner["steps"][0] + 0 * ops.sum(y_pred, axis=1)
+
+
+ASKED = keras.Variable(0, dtype="int64")
+
+
+def steps(y_true, y_pred):
+    ASKED.assign_add(1)
+    return ops.cast(ASKED, "float32") + 0 * ops.sum(y_pred, axis=1)
+
+
+class Lazily(keras.losses.Loss):
+    steps = None
+
+    def call(self, y_true, y_pred):
+        if self.steps is None:
+            self.steps = keras.Variable(0.0)
+        self.steps.assign_add(1.0)
+        return self.steps + 0 * ops.sum(y_pred, axis=1)
 
 
 class InPython(keras.metrics.Metric):
@@ -234,6 +255,24 @@ def test_metrics_are_counted_in_training_and_on_validation(folder, compilation):
     assert own["right"] == pytest.approx(done.metrics["accuracy"], rel=1e-12)
 
 
+@pytest.mark.parametrize("compilation", ["graph", "xla"])
+@pytest.mark.parametrize("name", ["own:Steps", "own:steps", "own:Lazily"])
+def test_a_loss_remembers(folder, name, compilation):
+    """Within an object, a module, or made late; validation is told, but leaves no trace."""
+    training = f"{{epochs: 2, batch_size: 100, shuffle: false, compile: {compilation}}}"
+    config = experiment(folder, loss=name, training=training)
+    done = mtrain.fit(config, out=folder / "run")
+
+    rows = np.array([100.0] * 11 + [50])  # of 1,150
+    epochs = [rows @ (np.arange(12) + first) / 1150 for first in (1, 13)]
+    np.testing.assert_allclose(history(done.path)["loss"], epochs, rtol=1e-12)
+    assert history(done.path)["val_loss"] == [13.0, 25.0]
+    assert done.metrics["loss"] == 13.0  # the best epoch is the first
+    resumed = mtrain.fit(config, out=folder / "resumed", **{"training.epochs": 1})
+    mtrain.resume(resumed.path, allow_code=True, **{"training.epochs": 2})
+    assert history(resumed.path) == history(done.path)
+
+
 def test_two_classes_have_one_column(folder):
     """As Keras has them: what is right is what is on the same side of 0.5."""
     (folder / "own.py").write_text(
@@ -252,8 +291,11 @@ def test_two_classes_have_one_column(folder):
     np.testing.assert_allclose(found["val_right"], found["val_accuracy"], rtol=1e-12)
 
 
-def test_what_a_metric_has_counted_goes_on_within_an_epoch(folder):
-    config = load_config(experiment(folder, metrics="[guide:CategoricalTruePositives]"), {})
+@pytest.mark.parametrize(
+    "settings", [{"metrics": "[guide:CategoricalTruePositives]"}, {"loss": "own:Steps"}]
+)
+def test_what_it_remembers_goes_on_within_an_epoch(folder, settings):
+    config = load_config(experiment(folder, **settings), {})
     from mtrain.data import load_dataset
 
     dataset = load_dataset(config.dataset, memory=config.training.memory_bytes)
@@ -270,9 +312,9 @@ def test_what_a_metric_has_counted_goes_on_within_an_epoch(folder):
         second.restore(first.state())
         going_on, in_one = list(second.records()), list(whole.records())
 
-    key = "CategoricalTruePositives"
     ends = [
-        [r.train.scalars[key] for r in some if hasattr(r, "train")] for some in (going_on, in_one)
+        [(record.train.loss, record.train.scalars) for record in some if hasattr(record, "train")]
+        for some in (going_on, in_one)
     ]
     assert ends[0] == ends[1]
 
@@ -415,7 +457,6 @@ def test_a_figure_of_whole_splits_steers_no_training(folder, capsys):
         ("loss", "own:one_argument", "own.py:29: TypeError: one_argument() takes 1 positional argument"),
         ("loss", "own:batch_mean", "own:batch_mean: must be one loss a row, shape (23,) for 23 rows, got ()"),
         ("loss", "own:branching", "cannot be compiled; `training.compile: graph` may"),
-        ("loss", "own:Remembers", "own:Remembers: has a variable, which no checkpoint would keep"),
         ("metrics", "own:InPython", "`add_weight` makes what it remembers"),
         ("metrics", "own:loss", "metrics[0]: 'loss' is a figure of mtrain's; give the object another name"),
         ("metrics", "own:phi, other:phi", "metrics: own:phi and other:phi would both be phi"),
@@ -464,7 +505,7 @@ def test_what_is_wrong_with_it_is_one_line(folder, capsys, setting, name, messag
 def test_an_error_while_training_names_the_users_line(folder, capsys):
     (folder / "late.py").write_text(
         "def late(y_true, y_pred):\n"
-        "    if len(y_true) > 20:\n"
+        "    if len(y_true) > 100:\n"
         "        raise ValueError('too many\\nrows')\n"
         "    return 0.0\n"
     )
@@ -472,5 +513,8 @@ def test_an_error_while_training_names_the_users_line(folder, capsys):
     status, error = said(capsys, "fit", config, "--out", folder / "run", "--quiet")
 
     assert status == 1
-    assert error.endswith("late.py:3: ValueError: too many")
-    assert Path(error.split(":")[0]).name == "late.py"
+    line, kept = error.split("; ")
+    assert line.endswith("late.py:3: ValueError: too many")
+    assert Path(line.split(":")[0]).name == "late.py"
+    assert kept == "checkpoint epoch-0000 is the last good one"
+    assert [outcome.state for outcome in list_runs(folder)[0]] == ["failed"]

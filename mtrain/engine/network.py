@@ -11,10 +11,14 @@ import keras
 import tensorflow as tf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from mtrain.records import Arrays, Shapes
 
+
+Variables = dict[str, keras.Variable | tf.Variable]
+"""By names that are the same in every process, which Keras' own paths are not: they number what
+was made before."""
 
 OF_LABELS = (
     keras.losses.SparseCategoricalCrossentropy,
@@ -33,6 +37,10 @@ class Network:
     divisor: tf.Variable | None
     """Divides every input. A variable: XLA turns division by a constant 255 into multiplication,
     and the weights drift from Keras' by up to 0.07."""
+
+    loss_state: Variables
+    """What a loss of the user's own remembers from batch to batch, as `loss/<number>`: Keras may
+    have numbered its names."""
 
     def inputs(self, features: tf.Tensor) -> tf.Tensor:
         """Features (B, D) of any type as the model's input, float32."""
@@ -76,15 +84,15 @@ def make_network(
     loss_function: keras.losses.Loss,
     n_classes: int,
     divisor: float | None,
+    loss_variables: Sequence[tf.Variable] = (),
 ) -> Network:
-    """A network whose inputs are divided by `divisor`; None: by nothing."""
+    """A network whose inputs are divided by `divisor`; None: by nothing.
+
+    `loss_variables` is what the loss remembers from batch to batch.
+    """
     variable = None if divisor is None else tf.Variable(divisor, trainable=False, name="divisor")
-    return Network(model, loss_function, n_classes, variable)
-
-
-Variables = dict[str, keras.Variable]
-"""By names that are the same in every process, which Keras' own paths are not: they number what
-was made before."""
+    state: Variables = {f"loss/{n}": variable for n, variable in enumerate(loss_variables, 1)}
+    return Network(model, loss_function, n_classes, variable, state)
 
 
 def model_variables(model: keras.Model) -> Variables:
@@ -124,7 +132,10 @@ def take_arrays(variables: Variables) -> Arrays:
 
 def variable_shapes(variables: Variables) -> Shapes:
     """What `put_arrays` wants."""
-    return {name: (variable.dtype, tuple(variable.shape)) for name, variable in variables.items()}
+    return {
+        name: (keras.backend.standardize_dtype(variable.dtype), tuple(variable.shape))
+        for name, variable in variables.items()
+    }
 
 
 def put_arrays(variables: Variables, arrays: Arrays) -> None:

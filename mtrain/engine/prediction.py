@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from mtrain.engine.device import leaves_cpus_idle
+from mtrain.engine.network import put_arrays, take_arrays
 from mtrain.engine.threads import cpu_count
 from mtrain.records import Floats, Predictions, Split
 
@@ -56,11 +57,14 @@ class Predictor:
             return float(loss) * len(probabilities), probabilities.numpy()
 
         starts = range(0, len(split), ROWS_A_CALL)
-        if leaves_cpus_idle():
+        remembered = take_arrays(self._network.loss_state)
+        # A loss that remembers something is told of the pieces one after the other.
+        if leaves_cpus_idle() and not remembered:
             with ThreadPoolExecutor(PIECES_A_CPU * cpu_count()) as pool:
                 pieces = list(pool.map(piece, starts))
         else:
             pieces = [piece(start) for start in starts]
+        put_arrays(self._network.loss_state, remembered)
         probabilities = np.concatenate([some for _, some in pieces])
         return Predictions(
             labels=split.labels.astype(np.int64),

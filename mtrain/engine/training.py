@@ -100,7 +100,7 @@ class Trainer:
         self._of_split = of_split
         self._weights = model_variables(network.model) | optimizer_variables(optimizer)
         self._tracker = Tracker(network.model, tracked) if tracked else None
-        self._variables = dict(self._weights)
+        self._variables = self._weights | network.loss_state
         for name, counter in self._counters.items():
             self._variables |= metric_variables(name, counter)
         if self._tracker is not None:

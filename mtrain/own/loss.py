@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
-from mtrain.own.trial import as_numbers, check_finite, few_rows, made, try_compiled, wrong
+from mtrain.errors import MtrainError
+from mtrain.own.trial import (
+    as_numbers,
+    check_finite,
+    few_rows,
+    made,
+    try_compiled,
+    unchanged,
+    wrong,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,16 +31,36 @@ def own_loss(
     """A function, or a `keras.losses.Loss`, as a loss.
 
     It is tried as a loop that is compiled by XLA, or is not; None: not at all. Raises `MtrainError`
-    where it fails on a few rows, cannot be compiled, keeps a state, gives what is not finite, no loss
-    a row, or no gradient.
+    where it fails on a few rows, cannot be compiled, gives what is not finite, no loss a row, or no
+    gradient.
     """
     loss = made(config, code, keras.losses.Loss)
     if not isinstance(loss, keras.losses.Loss):
         loss = _FunctionLoss(loss, config.object)
     if jit_compile is None:
         return loss
-    if any(isinstance(value, tf.Variable | keras.Variable) for value in vars(loss).values()):
-        raise wrong(config, "has a variable, which no checkpoint would keep")
+    try:
+        variables = loss_variables(config, code, loss, n_classes)
+    except MtrainError:
+        variables = []  # it cannot be compiled, and trying it says why
+    with unchanged(variables):
+        _try(config, code, loss, n_classes, jit_compile=jit_compile)
+    return loss
+
+
+def loss_variables(
+    config: OwnLoss, code: UserCode, loss: keras.losses.Loss, n_classes: int
+) -> list[tf.Variable]:
+    """What a loss remembers from batch to batch, in the order in which it reads it."""
+    traced = tf.function(loss, autograph=False)
+    rows = map(tf.constant, few_rows(n_classes))
+    with code.blaming(config):
+        return list(traced.get_concrete_function(*rows).graph.variables)
+
+
+def _try(
+    config: OwnLoss, code: UserCode, loss: keras.losses.Loss, n_classes: int, *, jit_compile: bool
+) -> None:
     labels, outputs = (tf.constant(rows) for rows in few_rows(n_classes))
 
     def differentiated(labels: tf.Tensor, outputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -55,7 +84,6 @@ def own_loss(
     check_finite(config, "is", value.numpy())
     check_finite(config, "has a gradient that is", gradient.numpy())
     try_compiled(config, code, differentiated, (labels, outputs), jit_compile=jit_compile)
-    return loss
 
 
 class _FunctionLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mtrain.own.trial import made, try_compiled, wrong
+from mtrain.own.trial import made, try_compiled, unchanged, wrong
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,7 +85,5 @@ def _try_training(
         found: list[tf.Tensor] = tape.gradient(value, model.trainable_variables)
         return found
 
-    before = [variable.numpy() for variable in model.variables]
-    try_compiled(config, code, gradients, (rows,), jit_compile=jit_compile)
-    for variable, value in zip(model.variables, before, strict=True):
-        variable.assign(value)
+    with unchanged(model.variables):
+        try_compiled(config, code, gradients, (rows,), jit_compile=jit_compile)

@@ -6,6 +6,7 @@ categorical loss; two classes have one column of each, (B, 1), for the second.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import tensorflow as tf
 from mtrain.errors import MtrainError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -68,6 +69,17 @@ def try_compiled(
         remedy = "; `training.compile: graph` may" if jit_compile else ""
         raise MtrainError(f"{error}: cannot be compiled{remedy}") from error
     return compiled
+
+
+@contextmanager
+def unchanged(variables: Sequence[tf.Variable]) -> Iterator[None]:
+    """Put back, in the end, what the variables were."""
+    before = [variable.numpy() for variable in variables]
+    try:
+        yield
+    finally:
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(value)
 
 
 def few_rows(n_classes: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

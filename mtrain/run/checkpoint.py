@@ -44,7 +44,7 @@ SUMS = "SHA256SUMS"
 
 NAME = re.compile(r"epoch-(\d{4,10})(?:-step-(\d{6,12}))?")
 
-GROUPS = ("model/", "optimizer/", "counts/")
+GROUPS = ("model/", "loss/", "optimizer/", "counts/")
 """What the names of arrays begin with."""
 
 MOST_PER_PARAMETER = 4 * 5
@@ -175,9 +175,10 @@ def _sums(path: Path) -> str:
 def _check_size(path: Path, checkpoint: Checkpoint) -> None:
     """Whether the arrays can be those of the config, before anything of either is made."""
     n_features, n_classes = checkpoint.encoding.n_features, len(checkpoint.classes)
-    if isinstance(checkpoint.config.model, OwnModel):
-        return  # its own function alone knows
-    parameters = checkpoint.config.model.parameters(n_features, n_classes)
+    model = checkpoint.config.model
+    if isinstance(model, OwnModel) or checkpoint.config.own_code:
+        return  # it alone knows
+    parameters = model.parameters(n_features, n_classes)
     beyond = 4 * n_classes**2 + 1_000_000
     least, most = 4 * parameters, MOST_PER_PARAMETER * parameters + beyond
     try:
