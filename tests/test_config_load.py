@@ -497,19 +497,14 @@ def test_optimizers_have_the_parameters_and_defaults_of_the_installed_keras(sect
 
 
 def test_optimizers_are_those_of_the_installed_keras():
-    """All that can be chosen by themselves, and leave what is evaluated in the model's weights."""
+    """All that can be chosen by themselves."""
     theirs = {
         name
         for name, value in vars(keras.optimizers).items()
         if isinstance(value, type) and issubclass(value, keras.Optimizer)
     }
     ours = {section.__name__ for section in OPTIMIZERS.values()}
-    assert ours == theirs - {
-        "Optimizer",
-        "LossScaleOptimizer",
-        "MultiOptimizer",
-        "ScheduleFreeAdamW",
-    }
+    assert ours == theirs - {"Optimizer", "LossScaleOptimizer", "MultiOptimizer"}
 
 
 @pytest.mark.parametrize("section", [s for n, s in LOSSES.items() if n != "auto"])

@@ -113,6 +113,8 @@ def keras_weights(split, settings, *, seed=1, epochs=2, classes=CLASSES, **weigh
     model.compile(
         build_optimizer(config.optimizer), build_loss(config.loss, classes), metrics=["accuracy"]
     )
+    # Built within `fit`, ScheduleFreeAdamW forgets to begin with the weights.
+    model.optimizer.build(model.trainable_variables)
     one_hot = not isinstance(model.loss, OF_LABELS) and classes > 2
     labels = np.eye(classes, dtype=np.float32)[split.labels] if one_hot else split.labels
     features = as_float(split).features

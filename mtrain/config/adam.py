@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Lt
 
 from mtrain.config.optimizer import NotNegative, Optimizer, Share
+from mtrain.config.schedules import LearningRate  # noqa: TC001 -- pydantic reads it
 from mtrain.config.section import Positive  # noqa: TC001 -- pydantic reads it
 
 
@@ -68,3 +71,21 @@ class AdamW(_AmsgradMoments):
 
     weight_decay: NotNegative = 0.004
     """Each step takes this times the learning rate off every weight."""
+
+
+class ScheduleFreeAdamW(_Moments):
+    """AdamW drawn to the average of its weights; as in Keras, not that average is what is kept."""
+
+    name: Literal["schedule_free_adamw"] = "schedule_free_adamw"
+
+    learning_rate: LearningRate = 0.0025
+    """Step size, or a schedule that sets it step by step."""
+
+    beta_1: Annotated[float, Gt(0), Lt(1)] = 0.9
+    """Share of the averaged weights in those that are trained."""
+
+    epsilon: Positive = 1e-8
+    """Added to the denominator, against division by zero."""
+
+    warmup_steps: Annotated[int, Ge(0)] = 0
+    """Steps in which the learning rate grows from 0."""

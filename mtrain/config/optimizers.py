@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 from annotated_types import Gt, Le, Lt
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from mtrain.config.adam import Adam, Adamax, AdamW, Lamb, Nadam
+from mtrain.config.adam import Adam, Adamax, AdamW, Lamb, Nadam, ScheduleFreeAdamW
 from mtrain.config.optimizer import NotNegative, Optimizer, Share
 from mtrain.config.schedules import LearningRate  # noqa: TC001 -- pydantic reads it
 from mtrain.config.section import Count, ListOf, Positive, named
@@ -248,6 +248,7 @@ _Known = (
     | Lamb
     | Lion
     | Muon
+    | ScheduleFreeAdamW
 )
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
