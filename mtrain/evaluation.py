@@ -15,7 +15,7 @@ from mtrain.prediction import check_threshold, check_two_classes, chosen_thresho
 from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.evaluation import write_evaluation
 from mtrain.run.files import write_bytes
-from mtrain.run.selection import find_checkpoint
+from mtrain.run.selection import changed_code, find_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,7 +90,7 @@ def evaluate(
             "source": dataset.source,
             "sha256": dataset.sha256,
             "as_trained_on": dataset.sha256 == saved.identity.get("data.sha256"),
-            "notes": list(dataset.notes),
+            "notes": [*dataset.notes, *changed_code(place, saved)],
         },
     )
     folder = place.run.evaluation(split if place.is_own else f"{split}-{place.path.name}")

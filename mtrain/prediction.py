@@ -18,7 +18,7 @@ from mtrain.metrics.thresholds import predict_above
 from mtrain.own.code import imported
 from mtrain.run.checkpoint import read_checkpoint, read_checkpoint_arrays
 from mtrain.run.predictions import check_ending, predictions_as_csv, write_predictions
-from mtrain.run.selection import find_checkpoint
+from mtrain.run.selection import changed_code, find_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +55,7 @@ def predict(
     config = saved.config
     refuse_code(config.own_code.values(), place.path, allowed=allow_code)
     split, notes = read_inputs(inputs, config.dataset, saved.encoding, config.training.memory_bytes)
+    notes = (*notes, *changed_code(place, saved))
     predictions = predict_split(saved, split, place, labelled=False)
     if threshold is None:
         threshold, _ = chosen_threshold(saved, place.path)

@@ -373,6 +373,22 @@ def test_only_a_perceptron_is_drawn(folder, capsys):
     )
 
 
+def test_code_that_was_changed_in_a_run_is_said(folder, capsys):
+    done = mtrain.fit(experiment(folder, metrics="[accuracy, own:phi]"), out=folder / "run")
+    assert done.metrics["data"]["notes"] == []
+    with (done.path / "code" / "own.py").open("a") as file:
+        file.write("# changed\n")
+    np.savez(folder / "rows.npz", x=np.zeros((2, 8, 8), np.float32))
+
+    note = f"{done.path}/code/own.py is not what epoch-0002 was trained with"
+    status, _ = said(capsys, "evaluate", done.path, "--allow-code")
+    metrics = json.loads((done.path / "evaluation" / "test" / "metrics.json").read_text())
+    assert (status, metrics["data"]["notes"]) == (0, [note])
+    status, lines = said(capsys, "predict", done.path, folder / "rows.npz", "--allow-code")
+    assert status == 0
+    assert note in lines
+
+
 def test_a_run_does_not_go_on_with_other_code(folder, capsys):
     config = experiment(folder, metrics='[accuracy, "own:phi"]')
     out = folder / "run"

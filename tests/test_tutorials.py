@@ -16,10 +16,12 @@ TUTORIALS = sorted((CONFIGS / "tutorials").glob("*.yaml"))
 
 @pytest.mark.slow
 @pytest.mark.parametrize("config", TUTORIALS, ids=lambda path: path.stem)
-def test_every_config_trains_an_epoch(config, tmp_path, mnist_folder, fashion_folder):
+def test_every_config_trains_an_epoch(config, tmp_path, request):
+    folders = {"mnist": "mnist_folder", "fashion_mnist": "fashion_folder"}
     name = load_config(config, {}).dataset.name
-    folder = {"mnist": mnist_folder, "fashion_mnist": fashion_folder}.get(name)
-    place = [] if folder is None else [f"dataset.path={folder}"]
+    place = []
+    if name in folders:
+        place = [f"dataset.path={request.getfixturevalue(folders[name])}"]
     out = tmp_path / "run"
 
     assert run(["fit", str(config), "training.epochs=1", *place, "--out", str(out), "--quiet"]) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from mtrain.errors import MtrainError
@@ -51,6 +52,17 @@ def find_checkpoint(path: Path) -> CheckpointPlace:
     return CheckpointPlace(
         run, run.checkpoints / name, is_best=name == best, is_own=name == (best or last)
     )
+
+
+def changed_code(place: CheckpointPlace, saved: Checkpoint) -> list[str]:
+    """What is worth saying of own code in the run that the checkpoint was not trained with."""
+    found = {path: path.read_bytes() for path in sorted(place.run.code.rglob("*.py"))}
+    return [
+        f"{path} is not what {saved.name} was trained with"
+        for path, content in found.items()
+        if saved.identity.get(f"code.{path.relative_to(place.run.code).as_posix()}")
+        not in {None, sha256(content).hexdigest()}
+    ]
 
 
 def point_to(run: RunDirectory, best: str | None, last: str) -> None:
