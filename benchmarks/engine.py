@@ -69,7 +69,7 @@ def epoch_seconds(
     """
     from mtrain.engine.training import Trainer
     from mtrain.metrics.epoch import epoch_figures
-    from mtrain.model import build_optimizer
+    from mtrain.model import build_counters, build_optimizer
     from mtrain.records import EpochRecord
 
     settings: dict[str, Any] = {"optimizer": workload.optimizer}
@@ -82,6 +82,7 @@ def epoch_seconds(
         epochs=count,
         batch_size=workload.batch_size,
         jit_compile=jit_compile,
+        counters=build_counters(config.metrics),
         tracked=tracked,
     )
     records = trainer.records()

@@ -27,8 +27,9 @@ def build_network(
 ) -> Network:
     """The config's network of `n_classes`, as before the first step.
 
-    `code` is the user's own, tried as a loop that is compiled by XLA, or is not; None: not at all, for
-    a network that only predicts. Raises `MtrainError` for what is wrong with it.
+    `code` is the user's own, tried as a loop that is compiled by XLA, or is not, as `jit_compile`
+    says; None: not at all, for a network that only predicts. Raises `MtrainError` for what is wrong
+    with it.
     """
     from mtrain.engine.dropout import dropout_layer
     from mtrain.engine.network import make_network

@@ -41,8 +41,9 @@ def predict(
 
     Writes row, predicted class and the probability of every class to `out`, CSV or Parquet by its
     ending; without it returns them as CSV text. Also returns what is worth saying of the rows.
-    `threshold` and `allow_code` are as for `evaluate`. Raises `MtrainError` for a checkpoint or rows that are damaged
-    or do not fit each other, `UsageError` for an ending or a threshold that cannot be.
+    `threshold` and `allow_code` are as for `evaluate`. Raises `MtrainError` for a checkpoint or rows
+    that are damaged or do not fit each other, `UsageError` for an ending or a threshold that cannot
+    be.
     """
     if out is not None:
         check_ending(out)
@@ -116,9 +117,7 @@ def predict_split(
     """What the checkpoint at `place`, whose state is `saved`, says of every row.
 
     `code` is the run's own, where it is imported already; metrics of one's own are only worked out
-    of rows that are `labelled`.
-
-    Raises `MtrainError` for arrays that are not its config's, or give what is no probability.
+    of rows that are `labelled`. Raises `MtrainError` for arrays that are not its config's, or give what is no probability.
     """
     from mtrain.engine.backend import load_tensorflow
 
