@@ -117,7 +117,8 @@ def predict_split(
     """What the checkpoint at `place`, whose state is `saved`, says of every row.
 
     `code` is the run's own, where it is imported already; metrics of one's own are only worked out
-    of rows that are `labelled`. Raises `MtrainError` for arrays that are not its config's, or give what is no probability.
+    of rows that are `labelled`. Raises `MtrainError` for arrays that are not its config's, or give
+    what is no probability.
     """
     from mtrain.engine.backend import load_tensorflow
 
