@@ -133,6 +133,15 @@ def steps(y_true, y_pred):
     return ops.cast(ASKED, "float32") + 0 * ops.sum(y_pred, axis=1)
 
 
+class Many(keras.losses.Loss):
+    def __init__(self):
+        super().__init__()
+        self.all = [keras.Variable(float(n)) for n in range(20)]
+
+    def call(self, y_true, y_pred):
+        return sum(self.all) + ops.sum(y_pred, axis=1)
+
+
 class Lazily(keras.losses.Loss):
     steps = None
 
@@ -289,6 +298,19 @@ def test_two_classes_have_one_column(folder):
 
     np.testing.assert_allclose(found["right"], found["accuracy"], rtol=1e-12)
     np.testing.assert_allclose(found["val_right"], found["val_accuracy"], rtol=1e-12)
+
+
+def test_what_a_loss_remembers_has_its_order(folder):
+    """Another process would put back what is in a checkpoint by it."""
+    from mtrain.model import build_loss
+    from mtrain.own.loss import loss_variables
+
+    config = load_config(experiment(folder, loss="own:Many"), {})
+    with imported(config.own_code.values(), folder) as code:
+        loss = build_loss(config.loss, 3, code)
+        found = loss_variables(config.loss, code, loss, 3)
+
+    assert [variable.numpy() for variable in found] == list(range(20))
 
 
 @pytest.mark.parametrize(

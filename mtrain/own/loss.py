@@ -55,7 +55,10 @@ def loss_variables(
     traced = tf.function(loss, autograph=False)
     rows = map(tf.constant, few_rows(n_classes))
     with code.blaming(config):
-        return list(traced.get_concrete_function(*rows).graph.variables)
+        graph = traced.get_concrete_function(*rows).graph
+    # The graph has its variables as a set, but what it captures in order.
+    by_handle = {id(variable.handle): variable for variable in graph.variables}
+    return [by_handle[id(handle)] for handle, _ in graph.captures if id(handle) in by_handle]
 
 
 def _try(
