@@ -145,13 +145,11 @@ def prepare(
     trainer = make_trainer(config, dataset, code, jit_compile=environment["compile"] == "xla")
     files = code.files()  # now that all of it has run once
     hashes = {path: _sha256(file) for path, file in (files | code.installed()).items()}
-    environment |= {"code": hashes} if hashes else {}
+    if hashes:
+        environment = environment | {"code": hashes}
     if going_on is not None:
         going_on.compare_code(hashes)
     run = place.begun or _make_run(config.name, place.out, held)
-    for path, file in files.items():
-        (run.code / path).parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(run.code / path, file)
     if going_on is None:
         before = History(run.path.absolute().name, dataset.classes)
         seconds, best = 0.0, None
@@ -159,6 +157,9 @@ def prepare(
         _restore(trainer, config, going_on)
         before = going_on.history
         seconds, best = going_on.checkpoint.seconds, going_on.checkpoint.best
+    for path, file in files.items():
+        (run.code / path).parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(run.code / path, file)
     state = trainer.state()
     start = Checkpoint(
         config=config,

@@ -112,7 +112,7 @@ def train(
             watchers += _boards(config, dataset, prepared)
             # The device has the training rows now; here they would be there twice.
             dataset = replace(dataset, splits={"test": dataset.test})
-            ended, stopped_by = _train(config, prepared.trainer, prepared.recorder, watchers)
+            ended, stopped_by = _train(config, prepared, watchers)
         except DivergedError:
             ended = "it diverged"
             raise
@@ -174,17 +174,19 @@ def _boards(config: Config, dataset: Dataset, prepared: Prepared) -> tuple[Obser
 
 
 def _train(
-    config: Config, trainer: Trainer, recorder: Recorder, watchers: tuple[Observer, ...]
+    config: Config, prepared: Prepared, watchers: tuple[Observer, ...]
 ) -> tuple[str | None, signal.Signals | None]:
     """Train until it is done or to be stopped, and save.
 
     Returns why it ended before the last epoch, and the signal where it was one.
     """
+    trainer, recorder = prepared.trainer, prepared.recorder
     with stop_signals() as signals:
         try:
-            early = _consume(config, trainer, recorder, watchers, signals)
+            with prepared.code.blaming():
+                early = _consume(config, trainer, recorder, watchers, signals)
             recorder.finish(trainer.state())
-        except MtrainError as error:  # diverged, or own code failed late
+        except MtrainError as error:
             recorder.finish()
             diverged = isinstance(error, DivergedError)
             recorder.end("diverged" if diverged else "failed")

@@ -83,6 +83,34 @@ class Counts(keras.metrics.Metric):
         return ops.zeros(3)
 
 
+def in_place(y_true, y_pred):
+    y_pred[:] = y_true
+    return float(y_pred.sum())
+
+
+class Sums(keras.losses.MeanSquaredError):
+    def __init__(self):
+        super().__init__(reduction="sum")
+
+
+class Pythons(keras.losses.Loss):
+    steps = 0
+
+    def call(self, y_true, y_pred):
+        self.steps += 1
+        return self.steps * ops.mean(ops.square(y_true - y_pred), axis=1)
+
+
+def of_known_rows(y_true, y_pred):
+    return ops.sum(ops.reshape(y_pred, (y_pred.shape[0] * 2, -1)), axis=1)[::2]
+
+
+def dreaming(n_features, n_classes):
+    inputs = keras.Input((n_features,))
+    outputs = keras.layers.Dense(n_classes, "softmax")(keras.layers.Dropout(0.5)(inputs, training=True))
+    return keras.Model(inputs, outputs)
+
+
 def nothing(y_true, y_pred):
     pass
 
@@ -494,16 +522,20 @@ def test_a_figure_of_whole_splits_steers_no_training(folder, capsys):
         ("loss", "own.py:right", "loss: own code is"),
         ("loss", "own:one_argument", "own.py:29: TypeError: one_argument() takes 1 positional argument"),
         ("loss", "own:batch_mean", "own:batch_mean: must be one loss a row, shape (23,) for 23 rows, got ()"),
-        ("loss", "own:branching", "cannot be compiled; `training.compile: graph` may"),
+        ("loss", "own:branching", "OperatorNotAllowedInGraphError: Using a symbolic `tf.Tensor` as a Python `bool` is not allowed"),
         ("metrics", "own:InPython", "`add_weight` makes what it remembers"),
         ("metrics", "own:loss", "metrics[0]: 'loss' is a figure of mtrain's; give the object another name"),
         ("metrics", "own:phi, other:phi", "metrics: own:phi and other:phi would both be phi"),
         ("model", "own:shared", "own:shared: has a variable of its own"),
+        ("loss", "own:Sums", "own:Sums: must be reduced to the mean over rows, 'sum_over_batch_size', got 'sum'"),
+        ("loss", "own:Pythons", "but not when it is compiled; a `keras.Variable` makes what it remembers"),
+        ("loss", "own:of_known_rows", "TypeError: unsupported operand type(s) for *: 'NoneType' and 'int'"),
+        ("model", "own:dreaming", "own:dreaming: changes a variable when it only predicts"),
         ("loss", "own:nothing", "own:nothing: must give numbers, got NoneType"),
         ("metrics", "own:nothing", "own:nothing: must give numbers, got NoneType"),
         ("metrics", "own:text", "own:text: must give numbers, got str"),
         ("model", "own:unbuilt", "own:unbuilt: must return a sequential or functional model that has a keras.Input"),
-        ("model", "own:of_five", "own.py:77: ValueError: Input 0"),
+        ("model", "own:of_five", "ValueError: Input 0 "),
         ("model", "own:Subclassed", "own:Subclassed: is a class; a function that returns a model is wanted"),
         ("loss", "own:is_nan", "own:is_nan: is nan for rows of ordinary probabilities"),
         ("loss", "own:constant", "own:constant: has no gradient"),
@@ -538,6 +570,33 @@ def test_what_is_wrong_with_it_is_one_line(folder, capsys, setting, name, messag
     assert message in error
     assert "\n" not in error
     assert not out.exists()
+
+
+def test_a_metric_may_work_in_place(folder):
+    done = mtrain.fit(experiment(folder, metrics='[accuracy, "own:in_place"]'), out=folder / "run")
+
+    with np.load(done.path / "evaluation" / "test" / "predictions.npz") as arrays:
+        assert (arrays["probabilities"].argmax(axis=1) == arrays["y_pred"]).all()
+        assert done.metrics["figures"]["in_place"] == len(arrays["y_pred"])
+
+
+@pytest.mark.parametrize("compilation", ["graph", "xla"])
+def test_a_loss_that_fails_of_the_last_batch_names_its_line(folder, capsys, compilation):
+    """Which is traced when the others are done."""
+    (folder / "late.py").write_text(
+        "from keras import ops\n"
+        "def late(y_true, y_pred):\n"
+        "    if y_true.shape[0] == 50:\n"
+        "        raise ValueError('a ragged batch')\n"
+        "    return ops.mean(ops.square(y_true - y_pred), axis=1)\n"
+    )
+    training = f"{{epochs: 2, batch_size: 100, compile: {compilation}}}"  # of 1,150 rows
+    config = experiment(folder, loss="late:late", training=training)
+    status, error = said(capsys, "fit", config, "--out", folder / "run", "--quiet")
+
+    assert status == 1
+    kept = "checkpoint epoch-0000 is the last good one"
+    assert error.endswith(f"late.py:4: ValueError: a ragged batch; {kept}")
 
 
 def test_an_error_while_training_names_the_users_line(folder, capsys):

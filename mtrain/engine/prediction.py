@@ -58,7 +58,7 @@ class Predictor:
 
         starts = range(0, len(split), ROWS_A_CALL)
         remembered = take_arrays(self._network.loss_state)
-        # A loss that remembers something is told of the pieces one after the other.
+        # A loss that remembers something is told of the pieces one after the other, and forgets them.
         if leaves_cpus_idle() and not remembered:
             with ThreadPoolExecutor(PIECES_A_CPU * cpu_count()) as pool:
                 pieces = list(pool.map(piece, starts))

@@ -61,38 +61,42 @@ class UserCode:
         }
 
     @contextmanager
-    def blaming(self, config: OwnCode) -> Iterator[None]:
-        """Turn what goes wrong into a `MtrainError` that names the user's file and line."""
+    def blaming(self, config: OwnCode | None = None) -> Iterator[None]:
+        """Turn what goes wrong into a `MtrainError` that names the user's file and line.
+
+        Without `config`, which of it is at work, only what has a line of theirs in its traceback.
+        """
         try:
             yield
         except MtrainError:
             raise
         except (Exception, SystemExit) as error:
+            if (place := self._place(config, error)) is None:
+                raise
             what = ": ".join(filter(None, (type(error).__name__, _first_line(error))))
-            raise MtrainError(f"{self._place(config, error)}: {what}") from error
+            raise MtrainError(f"{place}: {what}") from error
 
-    def _place(self, config: OwnCode, error: BaseException) -> str:
-        """The last line of the traceback that is the user's; where none is, their object's first."""
+    def _place(self, config: OwnCode | None, error: BaseException) -> str | None:
+        """The last line of the traceback that is the user's; else their object's first."""
         if isinstance(error, SyntaxError) and error.filename is not None:
             return f"{_shown(error.filename)}:{error.lineno}"
+        names = {name.partition(":")[0] for name in self.objects}
+        names |= set() if config is None else {config.module}
+        modules = {str(_file(sys.modules[name])) for name in names if name in sys.modules}
         frames = [
             frame
             for frame in traceback.extract_tb(error.__traceback__)
-            if self._is_theirs(config, frame.filename)
+            if frame.filename in modules or _below(Path(frame.filename), self.folders)
         ]
         if frames:
             return f"{_shown(frames[-1].filename)}:{frames[-1].lineno}"
+        if config is None:
+            return None
         found = self.objects.get(config.name)
         function = getattr(found, "__init__", None) if isinstance(found, type) else found
         if (code := getattr(function, "__code__", None)) is None:
             return config.name
         return f"{_shown(code.co_filename)}:{code.co_firstlineno}"
-
-    def _is_theirs(self, config: OwnCode, file: str) -> bool:
-        if _below(Path(file), self.folders):
-            return True
-        module = sys.modules.get(config.module)
-        return module is not None and file == getattr(module, "__file__", None)
 
 
 NO_CODE = UserCode({})

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
 
-from mtrain.errors import MtrainError
 from mtrain.own.trial import (
     as_numbers,
     check_finite,
@@ -25,25 +25,23 @@ if TYPE_CHECKING:
     from mtrain.own.code import UserCode
 
 
+MEANS = ("sum_over_batch_size", "mean")
+"""Keras' names of the one reduction by which batches add up to an epoch's mean."""
+
+
 def own_loss(
     config: OwnLoss, code: UserCode, n_classes: int, *, jit_compile: bool | None = None
 ) -> keras.losses.Loss:
     """A function, or a `keras.losses.Loss`, as a loss.
 
     It is tried as a loop that is compiled by XLA, or is not; None: not at all. Raises `MtrainError`
-    where it fails on a few rows, cannot be compiled, gives what is not finite, no loss a row, or no
-    gradient.
+    where it fails on a few rows, cannot be compiled or counts in Python, gives what is not finite, no
+    loss a row, no mean of them, or no gradient.
     """
     loss = made(config, code, keras.losses.Loss)
     if not isinstance(loss, keras.losses.Loss):
         loss = _FunctionLoss(loss, config.object)
-    if jit_compile is None:
-        return loss
-    try:
-        variables = loss_variables(config, code, loss, n_classes)
-    except MtrainError:
-        variables = []  # it cannot be compiled, and trying it says why
-    with unchanged(variables):
+    if jit_compile is not None:
         _try(config, code, loss, n_classes, jit_compile=jit_compile)
     return loss
 
@@ -51,11 +49,13 @@ def own_loss(
 def loss_variables(
     config: OwnLoss, code: UserCode, loss: keras.losses.Loss, n_classes: int
 ) -> list[tf.Variable]:
-    """What a loss remembers from batch to batch, in the order in which it reads it."""
-    traced = tf.function(loss, autograph=False)
-    rows = map(tf.constant, few_rows(n_classes))
+    """What a loss remembers from batch to batch, in the order in which it reads it.
+
+    Raises `MtrainError` where it cannot be traced for a number of rows that is not known yet.
+    """
+    rows = [tf.TensorSpec((None, *some.shape[1:]), tf.float32) for some in few_rows(n_classes)]
     with code.blaming(config):
-        graph = traced.get_concrete_function(*rows).graph
+        graph = tf.function(loss.call, autograph=False).get_concrete_function(*rows).graph
     # The graph has its variables as a set, but what it captures in order.
     by_handle = {id(variable.handle): variable for variable in graph.variables}
     return [by_handle[id(handle)] for handle, _ in graph.captures if id(handle) in by_handle]
@@ -64,6 +64,11 @@ def loss_variables(
 def _try(
     config: OwnLoss, code: UserCode, loss: keras.losses.Loss, n_classes: int, *, jit_compile: bool
 ) -> None:
+    """Compute it on a few rows, as it is and compiled; what it remembers stays as it was."""
+    if loss.reduction not in MEANS:
+        problem = f"must be reduced to the mean over rows, {MEANS[0]!r}, got {loss.reduction!r}"
+        raise wrong(config, problem)
+    variables = loss_variables(config, code, loss, n_classes)
     labels, outputs = (tf.constant(rows) for rows in few_rows(n_classes))
 
     def differentiated(labels: tf.Tensor, outputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -72,21 +77,32 @@ def _try(
             value = loss(labels, outputs)
         return value, tape.gradient(value, outputs)
 
-    with code.blaming(config):
+    with unchanged(variables), code.blaming(config):
         by_row = as_numbers(config, loss.call(labels, outputs)).shape
+    if by_row != (len(labels),):
+        wanted = f"shape ({len(labels)},) for {len(labels)} rows"
+        raise wrong(config, f"must be one loss a row, {wanted}, got {by_row}")
+    with unchanged(variables), code.blaming(config):
         value, gradient = differentiated(labels, outputs)
-    rows = len(labels)
-    if by_row != (rows,):
-        raise wrong(
-            config, f"must be one loss a row, shape ({rows},) for {rows} rows, got {by_row}"
-        )
-    if value.shape != ():
-        raise wrong(config, f"must be reduced to a number, got shape {tuple(value.shape)}")
     if gradient is None:
         raise wrong(config, "has no gradient: the outputs do not decide it, or not smoothly")
     check_finite(config, "is", value.numpy())
     check_finite(config, "has a gradient that is", gradient.numpy())
-    try_compiled(config, code, differentiated, (labels, outputs), jit_compile=jit_compile)
+    with unchanged(variables):
+        compiled = try_compiled(
+            config, code, differentiated, (labels, outputs), jit_compile=jit_compile
+        )
+
+    def is_same(function: Callable[..., Any]) -> bool:
+        values = []
+        for _ in range(2):
+            with unchanged(variables), code.blaming(config):
+                values.append(float(function(labels, outputs)[0]))
+        return math.isclose(*values, rel_tol=1e-4)
+
+    if is_same(compiled) and not is_same(differentiated):
+        problem = "gives other values each time, but not when it is compiled"
+        raise wrong(config, f"{problem}; a `keras.Variable` makes what it remembers")
 
 
 class _FunctionLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types

@@ -66,32 +66,36 @@ def own_metric(
     counts = isinstance(metric, keras.metrics.Metric)
     of_rows = partial(_counted, metric) if counts else metric
 
-    def value_of(labels: NDArray[np.float32], outputs: NDArray[np.float32]) -> float:
+    def values_of(
+        labels: NDArray[np.float32], outputs: NDArray[np.float32]
+    ) -> NDArray[np.floating[Any]]:
         with code.blaming(config):
-            value = as_numbers(config, of_rows(labels, outputs))
-        if value.shape != () and (counts or value.shape != labels.shape[:1]):
+            # Copies: it may work in place, and others read these.
+            values = as_numbers(config, of_rows(labels.copy(), outputs.copy()))
+        if values.shape != () and (counts or values.shape != labels.shape[:1]):
             or_rows = "" if counts else f", or one a row, shape {labels.shape[:1]}"
-            raise wrong(config, f"must be a number{or_rows}, got shape {value.shape}")
-        return float(value.mean(dtype=np.float64))
+            raise wrong(config, f"must be a number{or_rows}, got shape {values.shape}")
+        return values
+
+    def value_of(labels: NDArray[np.float32], outputs: NDArray[np.float32]) -> float:
+        return float(values_of(labels, outputs).mean(dtype=np.float64))
 
     if jit_compile is None:
         return OwnFigure(config.object, None, value_of)
-    check_finite(config, "is", np.asarray(value_of(*rows)))
-    if counts:
-        _check_counter(config, code, metric, rows, jit_compile=jit_compile)
-        return OwnFigure(config.object, metric, value_of)
-    with code.blaming(config):
-        by_row = np.shape(metric(*rows)) != ()
-    if not by_row:
-        return OwnFigure(config.object, None, value_of)
-    # In float64, as everything that is added up over an epoch.
-    counter = keras.metrics.MeanMetricWrapper(metric, config.object, "float64")
+    found = values_of(*rows)
+    check_finite(config, "is", found)
+    counter = metric
+    if not counts:
+        if found.shape == ():
+            return OwnFigure(config.object, None, value_of)
+        # In float64, as everything that is added up over an epoch.
+        counter = keras.metrics.MeanMetricWrapper(metric, config.object, "float64")
     try:
-        try_compiled(config, code, counter.update_state, rows, jit_compile=jit_compile)
+        _check_counter(config, code, counter, rows, jit_compile=jit_compile)
     except MtrainError:
+        if counts:
+            raise
         counter = None  # a function of NumPy's: of whole splits alone
-    else:
-        counter.reset_state()
     return OwnFigure(config.object, counter, value_of)
 
 
@@ -113,7 +117,7 @@ def _check_counter(
                 update(*map(tf.constant, rows))
             values.append(float(metric.result()))
     metric.reset_state()
-    if not math.isclose(*values, rel_tol=1e-4):
+    if not math.isclose(*values, rel_tol=1e-4, abs_tol=1e-6):
         problem = "counts {:g}, and {:g} when it is compiled".format(*values)
         raise wrong(config, f"{problem}; `add_weight` makes what it remembers")
 

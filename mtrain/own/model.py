@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -11,6 +13,8 @@ import tensorflow as tf
 from mtrain.own.trial import made, try_compiled, unchanged, wrong
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from mtrain.config.own_code import OwnModel
@@ -32,16 +36,17 @@ def own_model(
     `MtrainError` for anything else than a model from (N, `n_features`) to the probabilities of the
     classes that can be compiled.
     """
-    keras.utils.clear_session()  # Keras numbers a process's layers; checkpoints have their names
-    keras.utils.set_random_seed(seed)
     build = made(config, code, keras.Model)
-    with code.blaming(config):
+    with _seeded(seed), code.blaming(config):
         model: keras.Model = build(n_features, n_classes)
     if (problem := _structural_problem(model)) is not None:
         raise wrong(config, problem)
     rows = np.random.default_rng(0).uniform(size=(20, n_features)).astype(np.float32)
+    before = [variable.numpy() for variable in model.variables]
     with code.blaming(config):
         outputs = np.asarray(model(rows))
+    if any(map(_differ, before, model.variables)):
+        raise wrong(config, "changes a variable when it only predicts, as one that draws then")
     wanted = (len(rows), 1 if n_classes == 2 else n_classes)
     if outputs.shape != wanted:
         raise wrong(config, f"must give {wanted} for {rows.shape}, got {outputs.shape}")
@@ -52,6 +57,23 @@ def own_model(
     if jit_compile is not None:
         _try_training(config, code, model, rows, jit_compile=jit_compile)
     return model
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Draw by `seed`; Python's and NumPy's own generators are put back, TensorFlow's cannot be."""
+    keras.utils.clear_session()  # Keras numbers a process's layers; checkpoints have their names
+    of_python, of_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 -- the user's
+    keras.utils.set_random_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(of_python)
+        np.random.set_state(of_numpy)  # noqa: NPY002
+
+
+def _differ(before: NDArray[Any], variable: keras.Variable) -> bool:
+    return not np.array_equal(before, variable.numpy())
 
 
 def _structural_problem(model: Any) -> str | None:

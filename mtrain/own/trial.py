@@ -32,8 +32,9 @@ MOST_ROWS = 2003
 def made(config: OwnCode, code: UserCode, kind: type) -> Any:
     """An object of the class, or the function with its parameters."""
     found, arguments = code.objects[config.name], config.arguments
-    if isinstance(found, type) and kind is keras.Model:
-        raise wrong(config, "is a class; a function that returns a model is wanted")
+    if kind is keras.Model and isinstance(found, type | keras.Model):
+        what = "class" if isinstance(found, type) else "model"
+        raise wrong(config, f"is a {what}; a function that returns a model is wanted")
     if isinstance(found, type):
         if not issubclass(found, kind):
             raise wrong(config, f"is a class, but no {kind.__name__} of Keras")
