@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from mtrain.records import Floats, Ints
 
+MTRAIN = str(Path(sys.executable).with_name("mtrain"))
+
 BATCH = 32
 
 COPIED = {
@@ -37,8 +39,7 @@ def write_pictures(runs: Path, config: Path, pictures: Path) -> None:
     pictures.mkdir(parents=True, exist_ok=True)
     for name, source in COPIED.items():
         shutil.copyfile(runs / source, pictures / name)
-    mtrain = str(Path(sys.executable).with_name("mtrain"))
-    command = (mtrain, "summary", str(config), "--graph", str(pictures / "t3_network.png"))
+    command = (MTRAIN, "summary", str(config), "--graph", str(pictures / "t3_network.png"))
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     with np.load(runs / "t1_mnist-0" / "evaluation" / "test" / "predictions.npz") as arrays:
         draw = partial(draw_batch_averages, arrays["y_true"], arrays["y_pred"])

@@ -12,7 +12,6 @@ import argparse
 import json
 import statistics
 import subprocess
-import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,12 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.stats import t
-from tutorial_charts import batch_averages, write_pictures
+from tutorial_charts import MTRAIN, batch_averages, write_pictures
 
 from mtrain.config.load import load_config
 from mtrain.config.schema import ModelConfig
-from mtrain.metrics.counts import class_counts, confusion_matrix
-from mtrain.metrics.probabilities import keras_recall
+from mtrain.metrics.counts import ClassCounts, class_counts, confusion_matrix
+from mtrain.metrics.probabilities import mean_squared_error
+from mtrain.metrics.scores import top_k_hits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs" / "tutorials"
 TEMPLATE = Path(__file__).with_name("tutorials.template.md")
-
-MTRAIN = str(Path(sys.executable).with_name("mtrain"))
 
 SEEDS = range(10)
 CONFIDENCE = 0.99
@@ -47,17 +45,21 @@ class Run:
     path: Path
 
     @cached_property
+    def record(self) -> dict[str, Any]:
+        """The content of history.json."""
+        found: dict[str, Any] = json.loads((self.path / "history.json").read_text())
+        return found
+
+    @property
     def history(self) -> dict[str, list[float]]:
         """The scalars, epoch by epoch."""
-        scalars: dict[str, list[float]] = json.loads((self.path / "history.json").read_text())[
-            "history"
-        ]
+        scalars: dict[str, list[float]] = self.record["history"]
         return scalars
 
     @property
     def seconds(self) -> float:
         """Of all epochs."""
-        return float(sum(json.loads((self.path / "history.json").read_text())["seconds"]))
+        return float(sum(self.record["seconds"]))
 
     @cached_property
     def predictions(self) -> tuple[Any, Any]:
@@ -70,8 +72,6 @@ class Run:
         """The evaluation's figures."""
         found = (self.path / "evaluation" / "test" / "metrics.json").read_text()
         metrics: dict[str, Any] = json.loads(found)
-        with np.load(self.path / "evaluation" / "test" / "predictions.npz") as arrays:
-            metrics["keras_recall"] = keras_recall(arrays["y_true"], arrays["probabilities"])
         return metrics
 
 
@@ -134,7 +134,7 @@ def after(epoch: int, key: str) -> Callable[[Run], float]:
 
 def on_test(key: str) -> Callable[[Run], float]:
     """A figure of the test."""
-    return lambda run: float(run.test[key])
+    return lambda run: float((run.test | run.test["figures"])[key])
 
 
 def trained(config: str, epochs: int, loss: float, accuracy: float) -> list[Claim]:
@@ -245,6 +245,7 @@ def sentences(runs: dict[str, list[Run]]) -> dict[str, str]:
         "t4_loss": f"{mean('t4_guide', 'loss', 1):.2f}",
         "t4_activity": f"{mean('t4_activity', 'loss', 1):.2f}",
         "t4_std": f"{mean('t4_own_metric', 'hidden_1_std', 1):.2f}",
+        "t5": survey(),
     }
 
 
@@ -297,6 +298,37 @@ def employees(run: Run) -> str:
         shown = ("-" if np.isnan(value) else f"{value:.3f}" for value in shares)
         rows.append(f"| {' | '.join([name, *shown])} |")
     return "\n".join(rows)
+
+
+def survey() -> str:
+    """What the last tutorial works out by hand, and the same by mtrain."""
+
+    def counts(true: list[int], predicted: list[int]) -> ClassCounts:
+        return class_counts(confusion_matrix(np.array(true), np.array(predicted), 2))
+
+    binary = counts([0, 1, 1, 0], [0, 1, 0, 0])
+    above = (np.array([0.9, 0.4, 0.2, 0.8]) > 0.5).astype(int).tolist()
+    scores = np.array([[0.2, 0.7, 0.1]], np.float32)
+    # Of the probabilities of two classes the same differences: 0.2, 0.1 and 0.2.
+    differing = np.array([[0.8, 0.2], [0.1, 0.9], [0.8, 0.2]], np.float32)
+    figures = {
+        ("accuracy of (1, 0, 1, 1), truth (1, 0, 0, 1)", 0.75): (
+            counts([1, 0, 0, 1], [1, 0, 1, 1]).accuracy
+        ),
+        ("binary accuracy of (0, 1, 0, 0), truth (0, 1, 1, 0)", 0.75): binary.accuracy,
+        ("its precision", 1): binary.precision[1],
+        ("its recall", 0.5): binary.recall[1],
+        ("categorical accuracy of (0.2, 0.7, 0.1), class 1", 1): (
+            top_k_hits(np.array([1]), scores, 1)
+        ),
+        ("F1 of (0.9, 0.4, 0.2, 0.8) above 0.5, truth (1, 0, 1, 1)", 0.8): (
+            counts([1, 0, 1, 1], above).f1[1]
+        ),
+        ("mean squared error of differences 0.2, 0.1, 0.2", 0.03): (
+            mean_squared_error(np.array([0, 1, 0]), differing)
+        ),
+    }
+    return "\n".join(f"| {what} | {hand:g} | {ours:g} |" for (what, hand), ours in figures.items())
 
 
 def conclusion(run: Run) -> str:

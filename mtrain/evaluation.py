@@ -61,7 +61,7 @@ def evaluate(
     check_two_classes(threshold, saved)
     codes = saved.config.own_code.values()
     if code is None or any(own.name not in code.objects for own in codes):
-        code = None  # it has changed since this checkpoint
+        code = None  # this checkpoint is of a config that named other code
         refuse_code(codes, place.path, allowed=allow_code)
     if dataset is None:
         dataset = _load(saved, data, place.path)

@@ -25,6 +25,7 @@ from mtrain.metrics.monitor import Improvement, Plateau, higher_is_better
 from mtrain.metrics.probabilities import log_loss
 from mtrain.metrics.report import make_report
 from mtrain.metrics.scores import one_against_rest, threshold_counts, top_k_hits
+from mtrain.metrics.thresholds import predict_above
 from mtrain.records import EpochRecord, Predictions, Tally
 
 nan = math.nan
@@ -253,9 +254,11 @@ def test_values_worked_by_hand_in_a_survey_of_metrics():
     assert count([1, 0, 0, 1], [1, 0, 1, 1], 2).accuracy == 0.75
     binary = count([0, 1, 1, 0], [0, 1, 0, 0], 2)
     assert (binary.accuracy, binary.precision[1], binary.recall[1]) == (0.75, 1, 0.5)
-    assert np.array([0.2, 0.7, 0.1]).argmax() == 1
-    above = np.array([0.9, 0.4, 0.2, 0.8]) > 0.5
-    assert count([1, 0, 1, 1], above.astype(int), 2).f1[1] == 0.8
+    assert top_k_hits(np.array([1]), np.array([[0.2, 0.7, 0.1]], np.float32), 1) == 1
+    of_second = np.array([0.9, 0.4, 0.2, 0.8], np.float32)
+    scores = np.stack([1 - of_second, of_second], axis=1)
+    everything_first = Predictions(np.array([1, 0, 1, 1]), np.zeros(4, int), scores, 0.0)
+    assert count([1, 0, 1, 1], predict_above(everything_first, 0.5).predicted, 2).f1[1] == 0.8
     truths = np.array([0, 1, 0])
     scores = np.array([[0.8, 0.2], [0.1, 0.9], [0.8, 0.2]], np.float32)
     error = of_probabilities.mean_squared_error(truths, scores)

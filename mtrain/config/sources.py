@@ -69,7 +69,7 @@ class SyntheticConfig(DatasetConfig):
     """Share of the rows whose class is drawn anew, of all."""
 
     separation: Positive = 1.0
-    """Half the distance of the clusters, which have a standard deviation of 1 along each axis."""
+    """Half the distance of the clusters."""
 
     @property
     def informative_features(self) -> int:
