@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from PIL import Image
 
 import mtrain
 from mtrain.cli.main import run
+from mtrain.errors import MtrainError
 from mtrain.report import tensorboard
 
 event_accumulator = pytest.importorskip(
@@ -77,22 +80,56 @@ def test_it_has_the_graph_and_the_weights(board_run):
     image = make_ndarray(found.Tensors("first_layer")[-1].tensor_proto)
     assert list(image[:2]) == [b"45", b"36"]  # 20 units of 8 x 8, a pixel apart
     picture = np.asarray(Image.open(io.BytesIO(image[2])))
-    assert picture.shape == (36, 45)
-    assert picture.min() == 0 or picture.max() == 255
+    with np.load(board_run.path / "checkpoints" / "epoch-0003" / "arrays.npz") as arrays:
+        kernel = arrays["model/hidden_1/kernel"]
+    for unit, corner in ((0, (0, 0)), (6, (9, 9))):  # five in a row
+        weights = kernel[:, unit].reshape(8, 8)
+        top, left = corner
+        tile = picture[top : top + 8, left : left + 8]
+        np.testing.assert_array_equal(tile, np.rint(127.5 + 127.5 * weights / abs(weights).max()))
 
 
-def test_what_a_resumed_run_writes_takes_the_place_of_what_was_lost(board_run, tmp_path):
-    """Epochs beyond the checkpoint from which it goes on are there once."""
+def test_each_class_is_a_line_in_the_chart_of_a_metric(board_run):
+    from tensorboard.plugins.custom_scalar import layout_pb2
+
+    found = read(board_run.path)
+    written = found.Tensors("custom_scalars__config__")[0].tensor_proto
+    charts = layout_pb2.Layout.FromString(make_ndarray(written).item()).category[0].chart
+    lines = {
+        chart.title: {
+            tag
+            for tag in found.PluginTagToContent("scalars")
+            if re.match(chart.multiline.tag[0], tag)
+        }
+        for chart in charts
+    }
+    assert lines["validation: recall by class"] == {f"val_recall/{k}" for k in range(10)}
+    assert lines["training: precision by class"] == {f"precision/{k}" for k in range(10)}
+    assert len(lines) == 4
+
+
+def test_what_a_resumed_run_writes_takes_the_place_of_what_was_lost(tmp_path):
+    """Killed after a second epoch that no checkpoint has, it writes that epoch again."""
     out = tmp_path / "run"
     settings = {"dataset": {"name": "digits"}, "model": {"hidden": 20}}
-    mtrain.fit(settings, out=out, **METRICS, **{"training.epochs": 2})
-    board = tensorboard.TensorBoard(
-        out / "tensorboard", done=1, classes=("a",), image=(8, 8), graph=b"", weights=dict
-    )
-    board.end(None)
+    options = {"checkpoint.every_seconds": 0, "checkpoint.keep": 2, "training.save_best": None}
+    mtrain.fit(settings, out=out, **METRICS, **options, **{"training.epochs": 2})
+    shutil.rmtree(out / "checkpoints" / "epoch-0002")
     mtrain.resume(out, **{"training.epochs": 3})
 
-    assert scalars(read(out), "loss").keys() == {1, 3}
+    everything = read(out).Tensors("loss")
+    assert [event.step for event in everything] == [1, 2, 3]
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+    out = tmp_path / "run"
+    settings = {"dataset": {"name": "digits"}, "model": {"hidden": 20}}
+    mtrain.fit(settings, out=out, **METRICS, **{"training.epochs": 1})
+    shutil.rmtree(out / "tensorboard")
+    (out / "tensorboard").touch()
+
+    with pytest.raises(MtrainError, match="tensorboard: cannot be written: "):
+        mtrain.resume(out, **{"training.epochs": 2})
 
 
 def test_without_tensorboard_it_is_said_before_training(tmp_path, monkeypatch, capsys):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import math
 import time
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.errors import SettingError
+from mtrain.errors import MtrainError, SettingError
 from mtrain.observer import Observer
 from mtrain.report.text import SPLITS
 from mtrain.text import inert
@@ -59,8 +60,10 @@ class TensorBoard(Observer):
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
         self._event = Event
-        self._writer = EventFileWriter(str(folder))
-        self._classes = [inert(name).replace("/", "_") for name in classes]
+        self._folder = folder
+        with self._writing():
+            self._writer = EventFileWriter(str(folder))
+        self._classes = [inert(name) for name in classes]
         is_image = len(image) == 2 or image[2:] in {(1,), (3,), (4,)}
         self._image = image if is_image else ()
         self._weights = weights
@@ -70,7 +73,29 @@ class TensorBoard(Observer):
         self._chart_classes = True
 
     def epoch(self, figures: EpochFigures, seconds: float) -> None:
-        """Write what there is to know of an epoch; its number is TensorBoard's step."""
+        """Write what there is to know of an epoch; its number is TensorBoard's step.
+
+        Raises `MtrainError` where it cannot be written.
+        """
+        with self._writing():
+            self._write(figures, seconds)
+            self._writer.flush()
+
+    def end(self, why: str | None) -> None:  # noqa: ARG002 -- why is in the history
+        """Write what is left."""
+        with self._writing():
+            self._writer.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        from tensorboard.compat import tf  # TensorFlow's file system, or its stand-in
+
+        try:
+            yield
+        except (OSError, tf.errors.OpError) as error:
+            raise MtrainError(f"{self._folder}: cannot be written: {error}") from error
+
+    def _write(self, figures: EpochFigures, seconds: float) -> None:
         from tensorboard.plugins.histogram.summary_v2 import histogram_pb
         from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
@@ -90,11 +115,6 @@ class TensorBoard(Observer):
         first = next((array for array in weights.values() if array.ndim == 2), None)
         if first is not None and self._image and len(first) == math.prod(self._image):
             self._add(figures.epoch, summary=_images("first_layer", first.T, self._image))
-        self._writer.flush()
-
-    def end(self, why: str | None) -> None:  # noqa: ARG002 -- why is in the history
-        """Write what is left."""
-        self._writer.close()
 
     def _scalars(self, figures: EpochFigures, seconds: float) -> Iterator[tuple[str, float]]:
         yield from figures.scalars.items()
