@@ -88,6 +88,18 @@ def in_place(y_true, y_pred):
     return float(y_pred.sum())
 
 
+class Unwritten(keras.losses.Loss):
+    pass
+
+
+class OfTwo(keras.metrics.Metric):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        pass
+
+    def result(self):
+        return {"one": 1.0, "two": 2.0}
+
+
 class Sums(keras.losses.MeanSquaredError):
     def __init__(self):
         super().__init__(reduction="sum")
@@ -527,6 +539,8 @@ def test_a_figure_of_whole_splits_steers_no_training(folder, capsys):
         ("metrics", "own:loss", "metrics[0]: 'loss' is a figure of mtrain's; give the object another name"),
         ("metrics", "own:phi, other:phi", "metrics: own:phi and other:phi would both be phi"),
         ("model", "own:shared", "own:shared: has a variable of its own"),
+        ("loss", "own:Unwritten", "own.py:70: NotImplementedError"),
+        ("metrics", "own:OfTwo", "own:OfTwo: must give numbers, got dict"),
         ("loss", "own:Sums", "own:Sums: must be reduced to the mean over rows, 'sum_over_batch_size', got 'sum'"),
         ("loss", "own:Pythons", "but not when it is compiled; a `keras.Variable` makes what it remembers"),
         ("loss", "own:of_known_rows", "TypeError: unsupported operand type(s) for *: 'NoneType' and 'int'"),

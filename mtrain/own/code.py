@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
 import sys
 import sysconfig
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from mtrain.config.own_code import OwnCode
+
+
+LONG = 200
+"""Characters of an error's line of which the first sentence is enough."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,11 +97,11 @@ class UserCode:
             return f"{_shown(frames[-1].filename)}:{frames[-1].lineno}"
         if config is None:
             return None
-        found = self.objects.get(config.name)
-        function = getattr(found, "__init__", None) if isinstance(found, type) else found
-        if (code := getattr(function, "__code__", None)) is None:
+        try:
+            found = self.objects[config.name]
+            return f"{_shown(inspect.getfile(found))}:{inspect.getsourcelines(found)[1]}"
+        except (KeyError, OSError, TypeError):  # made by code, or no function
             return config.name
-        return f"{_shown(code.co_filename)}:{code.co_firstlineno}"
 
 
 NO_CODE = UserCode({})
@@ -168,7 +173,9 @@ def _first_line(error: BaseException) -> str:
     text = error.msg if isinstance(error, SyntaxError) else str(error)
     lines = re.sub(r"\x1b\[\d*m", "", text).splitlines()
     said = (line.strip() for line in lines if not line.startswith("Exception encountered when"))
-    return next(filter(None, said), "")
+    line = next(filter(None, said), "")
+    # TensorFlow goes on with advice that is none here.
+    return line if len(line) <= LONG else re.split(r"(?<=\.) (?=[A-Z])", line)[0]
 
 
 def _file(module: ModuleType) -> Path:

@@ -127,6 +127,6 @@ def _counted(
 ) -> Any:
     metric.reset_state()
     metric.update_state(tf.constant(labels), tf.constant(outputs))
-    value = np.asarray(metric.result())
+    value = keras.tree.map_structure(np.asarray, metric.result())
     metric.reset_state()
     return value
