@@ -133,7 +133,7 @@ def predict_split(
     device = choose_device("cpu" if saved.device == "cpu" else "auto", saved.threads)
     codes = config.own_code.values()
     there = imported(codes, place.run.path) if code is None else nullcontext(code)
-    with device.scope(), there as found:
+    with device.scope(), there as found, found.blaming():
         network = build_network(config, saved.encoding, n_classes, found)
         variables = model_variables(network.model) | network.loss_state
         shapes = variable_shapes(variables)
