@@ -448,6 +448,11 @@ def test_problems_found_later_get_their_line_too(tmp_path):
         ("top_k_accuracy_score", "top_k"),
         ("Top-K Accuracy Score", "top_k"),
         ("roc_auc_score", "roc_auc"),
+        ("acc", "accuracy"),
+        ("sensitivity", "recall"),
+        ("TPR", "recall"),
+        ("AUC", "roc_auc"),
+        ("BinaryCrossentropy", "log_loss"),
     ],
 )
 def test_metrics_have_the_names_of_scikit_learn_and_keras(name, metric):

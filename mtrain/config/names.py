@@ -80,31 +80,44 @@ METRICS = (
 )
 
 METRIC_ALIASES = {
+    "acc": "accuracy",
     "accuracy_score": "accuracy",
+    "auc": "roc_auc",
     "average_precision_score": "average_precision",
     "balanced_accuracy_score": "balanced_accuracy",
     "binary_accuracy": "accuracy",
+    "binary_crossentropy": "log_loss",
     "brier_score": "brier",
     "brier_score_loss": "brier",
     "categorical_accuracy": "accuracy",
+    "categorical_crossentropy": "log_loss",
     "cohen_kappa_score": "cohen_kappa",
     "cosine": "cosine_similarity",
+    "cross_entropy": "log_loss",
     "f1_score": "f1",
+    "false_positive_rate": "fpr",
     "kappa": "cohen_kappa",
     "kl": "kl_divergence",
     "kld": "kl_divergence",
     "kullback_leibler_divergence": "kl_divergence",
     "matthews_corrcoef": "mcc",
     "mse": "mean_squared_error",
+    "ppv": "precision",
     "precision_score": "precision",
     "recall_score": "recall",
     "roc_auc_score": "roc_auc",
+    "sensitivity": "recall",
     "sparse_categorical_accuracy": "accuracy",
+    "sparse_categorical_crossentropy": "log_loss",
     "sparse_top_k_categorical_accuracy": "top_k",
+    "tnr": "specificity",
     "top_k_accuracy_score": "top_k",
     "top_k_categorical_accuracy": "top_k",
+    "tpr": "recall",
+    "true_negative_rate": "specificity",
+    "true_positive_rate": "recall",
 }
-"""scikit-learn's and Keras' names of the same figures."""
+"""Other names of the same figures: scikit-learn's, Keras', and those of tests of two classes."""
 
 LOSS_ALIASES = {
     "bce": "binary_crossentropy",
