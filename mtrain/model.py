@@ -112,11 +112,11 @@ def build_schedule(
 
 
 def is_perceptron(model: keras.Model) -> bool:
-    """Whether it is a chain of fully connected layers."""
-    kinds = keras.layers
-    others = kinds.BatchNormalization | kinds.Activation | kinds.Dropout
+    """Whether it is a chain of fully connected layers, and others that leave the units what they are."""
+    kinds = keras.layers.Dense | keras.layers.BatchNormalization
     return isinstance(model, keras.Sequential) and all(
-        isinstance(layer, kinds.Dense | others) for layer in model.layers
+        isinstance(layer, kinds) or (not layer.weights and layer.output.shape == layer.input.shape)
+        for layer in model.layers
     )
 
 

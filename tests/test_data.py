@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from mtrain.data import dataset_shape, download, load_dataset, mnist
 from mtrain.data.idx import FILES, read_idx
-from mtrain.errors import MtrainError, SettingError
+from mtrain.errors import MtrainError, SettingError, UsageError
 
 
 def dataset(**settings):
@@ -53,6 +53,14 @@ def test_synthetic_rows_are_scikit_learns():
         assert rows.labels.sum() == leave
         assert_array_equal(rows.features, features[rows.rows].astype(np.float32))
         assert_array_equal(rows.labels, labels[rows.rows])
+
+
+def test_shares_that_leave_one_class_are_refused():
+    with pytest.raises(UsageError) as error:
+        dataset(name="synthetic", rows=100, shares=[0.999, 0.001])
+    assert str(error.value) == (
+        "dataset.shares: leaves 100 rows of one class alone; a classifier needs two"
+    )
 
 
 def test_synthetic_classes_are_as_many_as_wanted():

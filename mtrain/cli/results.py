@@ -86,8 +86,9 @@ def runs(
 
     from mtrain.report.runs import print_runs
 
-    with open_stdout() as stdout:
-        print_runs(found, stdout)
+    if found:
+        with open_stdout() as stdout:
+            print_runs(found, stdout)
     for problem in problems:
         print(inert(problem), file=sys.stderr)
 

@@ -8,6 +8,7 @@ from sklearn.datasets import make_classification
 
 from mtrain.data.files import check_memory
 from mtrain.data.source import Source, checked_rows
+from mtrain.errors import SettingError
 
 if TYPE_CHECKING:
     from mtrain.config.sources import SyntheticConfig
@@ -30,5 +31,8 @@ def make_synthetic(config: SyntheticConfig, *, memory: int) -> Source:
         class_sep=config.separation,
         random_state=config.seed,
     )
+    if (labels == labels[0]).all():
+        problem = f"leaves {config.rows:,} rows of one class alone; a classifier needs two"
+        raise SettingError((("dataset", "shares"), problem))
     names = tuple(str(k) for k in range(config.n_classes))
     return Source(checked_rows(features, labels, WHERE, "training"), None, None, names, None, WHERE)
