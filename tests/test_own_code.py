@@ -451,6 +451,13 @@ def test_code_that_was_changed_in_a_run_is_said(folder, capsys):
     assert note in lines
 
 
+def test_a_chain_with_a_layer_that_leaves_its_units_is_drawn(folder, capsys):
+    config = experiment(folder, model='{name: "guide:with_activity", rate: 0.1}')
+    picture = folder / "network.svg"
+    assert said(capsys, "summary", config, "--allow-code", "--graph", picture)[0] == 0
+    assert "<svg" in picture.read_text()
+
+
 def test_a_run_does_not_go_on_with_other_code(folder, capsys):
     config = experiment(folder, metrics='[accuracy, "own:phi"]')
     out = folder / "run"
