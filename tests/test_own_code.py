@@ -22,6 +22,7 @@ from mtrain.runs import list_runs
 MODULE = """
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 
@@ -121,6 +122,12 @@ def dreaming(n_features, n_classes):
     inputs = keras.Input((n_features,))
     outputs = keras.layers.Dense(n_classes, "softmax")(keras.layers.Dropout(0.5)(inputs, training=True))
     return keras.Model(inputs, outputs)
+
+
+class InPythonAlone(keras.metrics.Mean):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        scores = tf.py_function(lambda scores: scores.numpy(), [y_pred], "float32")
+        super().update_state(tf.ensure_shape(scores, y_pred.shape))
 
 
 def nothing(y_true, y_pred):
@@ -231,9 +238,9 @@ def folder(tmp_path):
 
 
 def experiment(folder, **settings):
-    """A config of two epochs of digits."""
+    """A config of two epochs of digits; compiled as graph, which is done sooner."""
     path = folder / "experiment.yaml"
-    lines = {"training": "{epochs: 2}", **settings}
+    lines = {"training": "{epochs: 2, compile: graph}", **settings}
     path.write_text("".join(f"{key}: {value}\n" for key, value in lines.items()))
     return path
 
@@ -250,8 +257,10 @@ def said(capsys, *arguments):
 
 
 def test_a_loss_that_keras_has_too_trains_as_it_does(folder):
-    own = mtrain.fit(experiment(folder, loss="guide:mean_difference"), out=folder / "own")
-    keras = mtrain.fit(experiment(folder, loss="mean_absolute_error"), out=folder / "keras")
+    own, keras = (
+        mtrain.fit(experiment(folder, loss=loss), out=folder / out, report=False)
+        for loss, out in (("guide:mean_difference", "own"), ("mean_absolute_error", "keras"))
+    )
 
     assert history(own.path) == history(keras.path)
 
@@ -304,8 +313,10 @@ def test_metrics_are_counted_in_training_and_on_validation(folder, compilation):
     assert own["right"] == pytest.approx(done.metrics["accuracy"], rel=1e-12)
 
 
-@pytest.mark.parametrize("compilation", ["graph", "xla"])
-@pytest.mark.parametrize("name", ["own:Steps", "own:steps", "own:Lazily"])
+@pytest.mark.parametrize(
+    ("name", "compilation"),
+    [("own:Steps", "graph"), ("own:Steps", "xla"), ("own:steps", "graph"), ("own:Lazily", "graph")],
+)
 def test_a_loss_remembers(folder, name, compilation):
     """Within an object, a module, or made late; validation is told, but leaves no trace."""
     training = f"{{epochs: 2, batch_size: 100, shuffle: false, compile: {compilation}}}"
@@ -317,9 +328,20 @@ def test_a_loss_remembers(folder, name, compilation):
     np.testing.assert_allclose(history(done.path)["loss"], epochs, rtol=1e-12)
     assert history(done.path)["val_loss"] == [13.0, 25.0]
     assert done.metrics["loss"] == 13.0  # the best epoch is the first
-    resumed = mtrain.fit(config, out=folder / "resumed", **{"training.epochs": 1})
-    mtrain.resume(resumed.path, allow_code=True, **{"training.epochs": 2})
+    resumed = mtrain.fit(config, out=folder / "resumed", report=False, **{"training.epochs": 1})
+    mtrain.resume(resumed.path, allow_code=True, report=False, **{"training.epochs": 2})
     assert history(resumed.path) == history(done.path)
+
+
+@pytest.mark.parametrize("compilation", ["graph", "xla"])
+def test_what_xla_cannot_compile_may_be_compiled_as_graph(folder, capsys, compilation):
+    training = f"{{epochs: 1, compile: {compilation}}}"
+    config = experiment(folder, metrics="[own:InPythonAlone]", training=training)
+    status, error = said(capsys, "fit", config, "--out", folder / "run", "--quiet")
+
+    assert (status, error == "") == ((0, True) if compilation == "graph" else (1, False))
+    if error:
+        assert error.endswith("cannot be compiled; `training.compile: graph` may")
 
 
 def test_two_classes_have_one_column(folder):
@@ -539,14 +561,14 @@ def test_a_figure_of_whole_splits_steers_no_training(folder, capsys):
         ("loss", "owm:right", "loss: no module 'owm' is beside the config or installed; did you mean 'own'?"),
         ("loss", "own:rihgt", "own:rihgt: no 'rihgt' is there; did you mean 'right'?"),
         ("loss", "own.py:right", "loss: own code is"),
-        ("loss", "own:one_argument", "own.py:29: TypeError: one_argument() takes 1 positional argument"),
+        ("loss", "own:one_argument", "own.py:30: TypeError: one_argument() takes 1 positional argument"),
         ("loss", "own:batch_mean", "own:batch_mean: must be one loss a row, shape (23,) for 23 rows, got ()"),
         ("loss", "own:branching", "OperatorNotAllowedInGraphError: Using a symbolic `tf.Tensor` as a Python `bool` is not allowed"),
         ("metrics", "own:InPython", "`add_weight` makes what it remembers"),
         ("metrics", "own:loss", "metrics[0]: 'loss' is a figure of mtrain's; give the object another name"),
         ("metrics", "own:phi, other:phi", "metrics: own:phi and other:phi would both be phi"),
         ("model", "own:shared", "own:shared: has a variable of its own"),
-        ("loss", "own:Unwritten", "own.py:70: NotImplementedError"),
+        ("loss", "own:Unwritten", "own.py:71: NotImplementedError"),
         ("metrics", "own:OfTwo", "own:OfTwo: must give numbers, got dict"),
         ("loss", "own:Sums", "own:Sums: must be reduced to the mean over rows, 'sum_over_batch_size', got 'sum'"),
         ("loss", "own:Pythons", "but not when it is compiled; a `keras.Variable` makes what it remembers"),

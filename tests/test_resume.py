@@ -37,7 +37,8 @@ model: {hidden: 32, dropout: 0.2, batch_norm: true}
 optimizer:
   learning_rate: {name: ExponentialDecay, initial_learning_rate: 0.002, decay_steps: 100,
                   decay_rate: 0.7}
-training: {epochs: 6, batch_size: 8, early_stopping: {patience: 3}, class_weight: {0: 2, 3: 0.5}}
+training: {epochs: 6, batch_size: 8, compile: graph, early_stopping: {patience: 3},
+           class_weight: {0: 2, 3: 0.5}}
 checkpoint: {every_seconds: 0, keep: 3}
 """
 
