@@ -4,7 +4,7 @@
 
 OUT is a folder to be made. A quarter of an hour. Compiled as graph: what XLA compiles stays as long
 as the process, and some 900 of its programs are as many as Linux lets a process map. By command each
-training is a process of its own, which XLA may compile, and takes some seconds: --epochs 20.
+training is a process of its own, which XLA compiles, and takes some seconds: --epochs 20.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tutorial_charts import MTRAIN
+
 import mtrain
 
 CONFIG = Path(__file__).parents[1] / "configs" / "tutorials" / "t2_watching.yaml"
-
-COMMAND = str(Path(sys.executable).with_name("mtrain"))
 
 
 def main() -> None:
@@ -35,27 +35,35 @@ def main() -> None:
     parser.add_argument("--mnist", type=Path, metavar="FOLDER")
     arguments = parser.parse_args()
     epochs, carried_on = arguments.epochs, arguments.out / "carried"
-    settings: dict[str, Any] = {"training.epochs": epochs}
-    if not arguments.by_command:
-        settings["training.compile"] = "graph"
+    settings = {} if arguments.by_command else {"training.compile": "graph"}
     if arguments.mnist is not None:
         settings["dataset.path"] = str(arguments.mnist)
-    mtrain.fit(CONFIG, out=arguments.out / "whole", report=False, **settings)
+    train = train_by_command if arguments.by_command else train_here
+    train(arguments.out / "whole", settings | {"training.epochs": epochs})
     began = time.perf_counter()
-    mtrain.fit(CONFIG, out=carried_on, report=False, **settings | {"training.epochs": 1})
-    for epoch in range(2, epochs + 1):
-        if arguments.by_command:
-            command = (COMMAND, "resume", str(carried_on), f"training.epochs={epoch}", "--quiet")
-            subprocess.run(command, check=True)
-        else:
-            longer: dict[str, Any] = {"training.epochs": epoch}
-            mtrain.resume(carried_on, report=False, **longer)
+    for epoch in range(1, epochs + 1):
+        train(carried_on, settings | {"training.epochs": epoch})
     whole, carried = history(arguments.out / "whole"), history(carried_on)
     keys = ("epoch", "history", "counts", "per_class")
     same = all(carried[key] == whole[key] for key in keys)
     print(f"{epochs:,} trainings in {time.perf_counter() - began:.0f} s:", end=" ")
     print("the same history to the last bit" if same else "another history")
     sys.exit(not same)
+
+
+def train_here(run: Path, settings: dict[str, Any]) -> None:
+    """Begin the run, or go on with it, in this process."""
+    if run.exists():
+        mtrain.resume(run, report=False, **settings)
+    else:
+        mtrain.fit(CONFIG, out=run, report=False, **settings)
+
+
+def train_by_command(run: Path, settings: dict[str, Any]) -> None:
+    """The same, in a process of its own."""
+    where = ("resume", run) if run.exists() else ("fit", CONFIG, "--out", run)
+    changes = (f"{key}={value}" for key, value in settings.items())
+    subprocess.run([MTRAIN, *map(str, where), *changes, "--quiet"], check=True)
 
 
 def history(run: Path) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def build_model(
         return own_model(config, code, n_features, n_classes, seed, jit_compile=jit_compile)
     seeds = _layer_seeds(seed)
     layers: list[keras.layers.Layer] = [keras.Input((n_features,), name="input")]
-    activity = _SumOfOutputs(config.activity) if config.activity else None
+    activity = keras.regularizers.L1(config.activity) if config.activity else None
     for number, units in enumerate(config.hidden, 1):
         if config.batch_norm:
             # Normalised between the sum and the activation, as Ioffe and Szegedy (2015) have it.
@@ -146,16 +146,6 @@ class _Recall(keras.metrics.Recall):  # type: ignore[misc]  # Keras has no types
 
     def result(self) -> Any:
         return (self.true_positives / (self.true_positives + self.false_negatives))[0]
-
-
-class _SumOfOutputs(keras.regularizers.Regularizer):  # type: ignore[misc]  # Keras has no types
-    """A penalty on a layer's outputs; Keras divides it by the number of rows."""
-
-    def __init__(self, factor: float) -> None:
-        self._factor = factor
-
-    def __call__(self, x: Any) -> Any:
-        return self._factor * keras.ops.sum(x)
 
 
 def _dense(

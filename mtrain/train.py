@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,10 +109,11 @@ def train(
                 observer.note(line)
             ended = "an error"
             observer.begin(prepared.device, config, dataset, prepared.trainer.parameters)
-            watchers += _boards(config, dataset, prepared)
-            # The device has the training rows now; here they would be there twice.
-            dataset = replace(dataset, splits={"test": dataset.test})
-            ended, stopped_by = _train(config, prepared, watchers)
+            with _failing(prepared.recorder):
+                watchers += _boards(config, dataset, prepared)
+                # The device has the training rows now; here they would be there twice.
+                dataset = replace(dataset, splits={"test": dataset.test})
+                ended, stopped_by = _train(config, prepared, watchers)
         except DivergedError:
             ended = "it diverged"
             raise
@@ -125,7 +126,8 @@ def train(
         history = prepared.recorder.history
         found = None
         if report:
-            found = _report(prepared, dataset, is_done=stopped_by is None)
+            with _failing(prepared.recorder):
+                found = _report(prepared, dataset, is_done=stopped_by is None)
         if stopped_by is None:
             prepared.recorder.end("finished")
         metrics = None if found is None else found.metrics
@@ -188,15 +190,24 @@ def _train(
             recorder.finish(trainer.state())
         except MtrainError as error:
             recorder.finish()
-            diverged = isinstance(error, DivergedError)
-            recorder.end("diverged" if diverged else "failed")
+            kind = DivergedError if isinstance(error, DivergedError) else MtrainError
             kept = f"checkpoint {recorder.last_name} is the last good one"
-            raise (DivergedError if diverged else MtrainError)(f"{error}; {kept}") from error
+            raise kind(f"{error}; {kept}") from error
     if signals and not (early or trainer.finished):
         name = signals[0].name
         recorder.end(name)
         return f"stopped by {name}, saved; `mtrain resume` goes on", signals[0]
     return early, None
+
+
+@contextmanager
+def _failing(recorder: Recorder) -> Iterator[None]:
+    """Say in the history how it ended where something goes wrong."""
+    try:
+        yield
+    except Exception as error:
+        recorder.end("diverged" if isinstance(error, DivergedError) else "failed")
+        raise
 
 
 def _consume(

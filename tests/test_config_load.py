@@ -133,10 +133,6 @@ def problems(settings, **overrides):
             "dataset.name: unknown name 'fashion'; did you mean 'fashion_mnist'?",
         ),
         (
-            {"model": {"activity": 0.1, "activation": "tanh"}},
-            "model.activity: is for activations that are never negative; tanh may be",
-        ),
-        (
             {"dataset": {"name": "synthetic", "seed": 2**32}},
             "dataset.seed: must be below 4,294,967,296, got 4294967296",
         ),

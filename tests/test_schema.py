@@ -82,7 +82,6 @@ TAKEN = {
     "dataset.shares: must",
     "optimizer.exclude_layers[0]: is no regular expression",
     "model.dropout: there is no hidden layer",
-    "model.activity: is for activations",
     "training.early_stopping.monitor: 'val_recal_macro'",
     "training.save_best:",
     "training.reduce_on_plateau.monitor:",

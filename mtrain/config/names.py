@@ -48,21 +48,6 @@ ACTIVATIONS = (
 )
 """All of Keras' but `glu`, which halves the number of units."""
 
-NEVER_NEGATIVE = (
-    "exponential",
-    "hard_sigmoid",
-    "relu",
-    "relu6",
-    "sigmoid",
-    "softmax",
-    "softplus",
-    "sparse_plus",
-    "sparse_sigmoid",
-    "sparsemax",
-    "squareplus",
-)
-"""Activations of which the sum is that of absolute values."""
-
 RATIO_METRICS = ("precision", "recall", "f1", "specificity", "fpr")
 """One value a class, from counts alone; averaged macro, micro and weighted."""
 

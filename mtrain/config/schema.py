@@ -13,7 +13,7 @@ from mtrain.config.adam import Adam
 from mtrain.config.evaluation import DEFAULT_THRESHOLD, EvaluationConfig
 from mtrain.config.losses import Auto, LossConfig
 from mtrain.config.metrics import MetricConfig, Metrics
-from mtrain.config.names import ACTIVATIONS, NEVER_NEGATIVE, suggestion
+from mtrain.config.names import ACTIVATIONS, suggestion
 from mtrain.config.optimizers import OptimizerConfig  # noqa: TC001 -- pydantic reads it
 from mtrain.config.own_code import KNOWN, KNOWN_OR_OWN, OWN, BareLoss, BareModel, OwnCode
 from mtrain.config.section import (
@@ -99,8 +99,8 @@ class ModelConfig(Section):
     """This times the sum of all squared kernel weights is added to the loss."""
 
     activity: Annotated[float, Ge(0)] = 0.0
-    """This times the sum of a row's hidden outputs, on average over a batch, is added to the loss,
-    as Keras' activity regularizers have it; for activations that are never negative."""
+    """This times the sum of a row's absolute hidden outputs, on average over a batch, is added to
+    the loss: Keras' activity regularizer L1 of every hidden layer."""
 
     def sizes(self, n_features: int, n_classes: int) -> tuple[int, ...]:
         """Units of each layer, the inputs first."""
@@ -119,14 +119,11 @@ class ModelConfig(Section):
         return ",".join(map(str, self.hidden)) or "none"
 
     @model_validator(mode="after")
-    def _settings_fit(self) -> ModelConfig:
+    def _nothing_is_ignored(self) -> ModelConfig:
         if not self.hidden:
             for key in ("activation", "dropout", "batch_norm", "activity"):
                 if getattr(self, key) != type(self).model_fields[key].default:
                     raise InvalidSettingError(key, "there is no hidden layer that it could be for")
-        if self.activity and self.activation not in NEVER_NEGATIVE:
-            problem = f"is for activations that are never negative; {self.activation} may be"
-            raise InvalidSettingError("activity", problem)
         return self
 
 

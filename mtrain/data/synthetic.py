@@ -33,6 +33,6 @@ def make_synthetic(config: SyntheticConfig, *, memory: int) -> Source:
     )
     if (labels == labels[0]).all():
         problem = f"leaves {config.rows:,} rows of one class alone; a classifier needs two"
-        raise SettingError((("dataset", "shares"), problem))
+        raise SettingError((("dataset", "shares" if config.shares else "label_noise"), problem))
     names = tuple(str(k) for k in range(config.n_classes))
     return Source(checked_rows(features, labels, WHERE, "training"), None, None, names, None, WHERE)

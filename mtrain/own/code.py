@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 LONG = 200
-"""Characters of an error's line of which the first sentence is enough."""
+"""An error's line of more characters is cut to its first sentence."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,13 +88,12 @@ class UserCode:
         names = {name.partition(":")[0] for name in self.objects}
         names |= set() if config is None else {config.module}
         modules = {str(_file(sys.modules[name])) for name in names if name in sys.modules}
-        frames = [
-            frame
-            for frame in traceback.extract_tb(error.__traceback__)
-            if frame.filename in modules or _below(Path(frame.filename), self.folders)
-        ]
-        if frames:
-            return f"{_shown(frames[-1].filename)}:{frames[-1].lineno}"
+        lines = [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
+        # What fails while the loop runs has no frame, but TensorFlow's word on where it was traced.
+        lines = [*re.findall(r'File "(.+)", line (\d+)', str(error)), *lines]
+        theirs = [f for f in lines if f[0] in modules or _below(Path(f[0]), self.folders)]
+        if theirs:
+            return f"{_shown(theirs[-1][0])}:{theirs[-1][1]}"
         if config is None:
             return None
         try:

@@ -45,7 +45,7 @@ def own_model(
     before = [variable.numpy() for variable in model.variables]
     with code.blaming(config):
         outputs = np.asarray(model(rows))
-    if any(map(_differ, before, model.variables)):
+    if not all(map(np.array_equal, before, [variable.numpy() for variable in model.variables])):
         raise wrong(config, "changes a variable when it only predicts, as one that draws then")
     wanted = (len(rows), 1 if n_classes == 2 else n_classes)
     if outputs.shape != wanted:
@@ -62,7 +62,9 @@ def own_model(
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
     """Draw by `seed`; Python's and NumPy's own generators are put back, TensorFlow's cannot be."""
+    policy = keras.config.dtype_policy()
     keras.utils.clear_session()  # Keras numbers a process's layers; checkpoints have their names
+    keras.config.set_dtype_policy(policy)
     of_python, of_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 -- the user's
     keras.utils.set_random_seed(seed)
     try:
@@ -70,10 +72,6 @@ def _seeded(seed: int) -> Iterator[None]:
     finally:
         random.setstate(of_python)
         np.random.set_state(of_numpy)  # noqa: NPY002
-
-
-def _differ(before: NDArray[Any], variable: keras.Variable) -> bool:
-    return not np.array_equal(before, variable.numpy())
 
 
 def _structural_problem(model: Any) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -61,16 +61,15 @@ class TensorBoard(Observer):
 
         self._event = Event
         self._folder = folder
-        with self._writing():
-            self._writer = EventFileWriter(str(folder))
         self._classes = [inert(name) for name in classes]
         is_image = len(image) == 2 or image[2:] in {(1,), (3,), (4,)}
         self._image = image if is_image else ()
         self._weights = weights
-        start = SessionLog(status=SessionLog.START)
-        self._add(done + 1, session_log=start)
-        self._add(done, graph_def=graph)
         self._chart_classes = True
+        with self._writing():
+            self._writer = EventFileWriter(str(folder))
+            self._add(done + 1, session_log=SessionLog(status=SessionLog.START))
+            self._add(done, graph_def=graph)
 
     def epoch(self, figures: EpochFigures, seconds: float) -> None:
         """Write what there is to know of an epoch; its number is TensorBoard's step.
@@ -82,8 +81,8 @@ class TensorBoard(Observer):
             self._writer.flush()
 
     def end(self, why: str | None) -> None:  # noqa: ARG002 -- why is in the history
-        """Write what is left."""
-        with self._writing():
+        """Close the file, of which each epoch is flushed; why it ended must not be hidden."""
+        with suppress(MtrainError), self._writing():
             self._writer.close()
 
     @contextmanager

@@ -176,11 +176,14 @@ def _check_size(path: Path, checkpoint: Checkpoint) -> None:
     """Whether the arrays can be those of the config, before anything of either is made."""
     n_features, n_classes = checkpoint.encoding.n_features, len(checkpoint.classes)
     model = checkpoint.config.model
-    if isinstance(model, OwnModel) or checkpoint.config.own_code:
-        return  # it alone knows
+    if isinstance(model, OwnModel):
+        return  # its own function alone knows
     parameters = model.parameters(n_features, n_classes)
     beyond = 4 * n_classes**2 + 1_000_000
-    least, most = 4 * parameters, MOST_PER_PARAMETER * parameters + beyond
+    least = 4 * parameters
+    most: float = MOST_PER_PARAMETER * parameters + beyond
+    if checkpoint.config.own_code:
+        most = math.inf  # it alone knows how much it remembers
     try:
         size = path.stat().st_size
     except OSError as error:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+LARGEST_MODULE = 10**8
+"""Bytes of code that are read to be compared."""
+
+
 @dataclass(frozen=True)
 class CheckpointPlace:
     """Where a checkpoint is, and what it is to its run."""
@@ -55,13 +59,16 @@ def find_checkpoint(path: Path) -> CheckpointPlace:
 
 
 def changed_code(place: CheckpointPlace, saved: Checkpoint) -> list[str]:
-    """What is worth saying of own code in the run that the checkpoint was not trained with."""
-    found = {path: path.read_bytes() for path in sorted(place.run.code.rglob("*.py"))}
+    """What is worth saying of own code in the run that is not what the checkpoint was trained with."""
+    trained = {
+        place.run.code / key.removeprefix("code."): value
+        for key, value in saved.identity.items()
+        if key.startswith("code.") and key.endswith(".py")
+    }
     return [
         f"{path} is not what {saved.name} was trained with"
-        for path, content in found.items()
-        if saved.identity.get(f"code.{path.relative_to(place.run.code).as_posix()}")
-        not in {None, sha256(content).hexdigest()}
+        for path, expected in trained.items()
+        if not path.is_file() or sha256(read_bytes(path, LARGEST_MODULE)).hexdigest() != expected
     ]
 
 
