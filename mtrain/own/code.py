@@ -43,6 +43,8 @@ class UserCode:
 
     def modules(self) -> dict[str, ModuleType]:
         """Those imported until now that lie in `folders`, by name."""
+        if not self.folders:
+            return {}  # TensorFlow has thousands to be looked through
         return {
             name: module
             for name, module in list(sys.modules.items())
