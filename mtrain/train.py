@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -206,7 +206,8 @@ def _failing(recorder: Recorder) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        recorder.end("diverged" if isinstance(error, DivergedError) else "failed")
+        with suppress(MtrainError):  # the disk may be what failed, and that is being said
+            recorder.end("diverged" if isinstance(error, DivergedError) else "failed")
         raise
 
 
