@@ -63,7 +63,8 @@ def train_by_command(run: Path, settings: dict[str, Any]) -> None:
     """The same, in a process of its own."""
     where = ("resume", run) if run.exists() else ("fit", CONFIG, "--out", run)
     changes = (f"{key}={value}" for key, value in settings.items())
-    subprocess.run([MTRAIN, *map(str, where), *changes, "--quiet"], check=True)
+    command = [MTRAIN, *map(str, where), *changes, "--quiet"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 def history(run: Path) -> dict[str, Any]:
