@@ -70,7 +70,7 @@ def _outcome(run: RunDirectory) -> RunOutcome:
 def _worst_class(history: History, index: int) -> tuple[str, float]:
     """That of the lowest F1 in an epoch's validation, or its training where there is none."""
     counts = history.counts.get("val", history.counts["train"])
-    tp, fp, fn = (np.array(counts[key][index]) for key in ("tp", "fp", "fn"))
+    tp, fp, fn = (counts[key][index] for key in ("tp", "fp", "fn"))
     f1 = ratio(2 * tp, 2 * tp + fp + fn)
     k = int(np.nan_to_num(f1, nan=math.inf).argmin())  # undefined: neither there nor predicted
     return history.classes[k], float(f1[k])

@@ -337,7 +337,7 @@ ARRAYS = {
         "is compressed",
     ),
     "two_gigabytes_of_zeros": Archive(
-        lambda members, name, _: bomb(name), "is compressed", hidden=1000
+        lambda members, name, _: bomb(name), "history/seconds is missing", hidden=1000
     ),
     "100000_members": Archive(
         lambda members, _, __: zipped(*((f"x{number}", b"") for number in range(100_000))),
@@ -360,7 +360,7 @@ ARRAYS = {
     ),
     "member_in_the_place_of_another": Archive(
         lambda members, name, _: placed(zipped(*members.items(), ("x", b"")), name, 0),
-        "not arrays as mtrain writes them",
+        "'x' is not of it",
     ),
     "nothing": Archive(lambda *_: b"", "0 bytes cannot be the arrays of its config's"),
 }
@@ -375,15 +375,11 @@ def replace_arrays(run: Path, outside: Path, archive: Archive, name: str) -> Non
 # --- What state.json says
 
 
-def of_classes(names: list[str]) -> Callable[[Any], None]:
-    return put(classes=names, history__classes=names)
-
-
 STATES = {
     "nan": (as_text('"seconds": 0.0', '"seconds": NaN'), "NaN is no number in JSON"),
     "infinity": (as_text('"seconds": 0.0', '"seconds": 1e999'), "seconds must be a number from 0"),
     "seconds_beyond_any_float": (put(seconds=10**400), "state.json: not "),
-    "a_key_twice": (as_text('"schema": 3', '"schema": 3, "schema": 3'), "'schema' stands twice"),
+    "a_key_twice": (as_text('"schema": 4', '"schema": 4, "schema": 4'), "'schema' stands twice"),
     "the_last_of_50000_keys_twice": (
         lambda _: "{" + "".join(f'"{n}": 0, ' for n in range(50_000)) + '"49999": 0}',
         "'49999' stands twice",
@@ -400,8 +396,8 @@ STATES = {
     "a_pickle": (lambda _: pickle.dumps(Payload()), "not JSON as mtrain writes it"),
     "not_a_mapping": (lambda _: "[]", "not a checkpoint's"),
     "a_number": (lambda _: "2", "not a checkpoint's"),
-    "another_schema": (put(schema=9), "its schema is 9, this mtrain reads 3"),
-    "nothing_but_a_schema": (lambda _: '{"schema": 3}', "no 'config'"),
+    "another_schema": (put(schema=9), "its schema is 9, this mtrain reads 4; train it again"),
+    "nothing_but_a_schema": (lambda _: '{"schema": 4}', "no 'config'"),
     "a_huge_model": (
         put(config__model__hidden=[100_000] * 100),
         "bytes cannot be the arrays of its config's 990,",
@@ -465,29 +461,35 @@ STATES = {
     "classes_that_are_text": (put(classes="0123456789"), "classes must be names"),
     "classes_that_are_nested": (put(classes=[["a"]] * 10), "classes must be names"),
     "one_class": (put(classes=["a"]), "classes: must be at least 2 names, got 1"),
-    "a_class_of_half_a_character": (of_classes(["\ud800", *"123456789"]), "not JSON"),
-    "classes_of_one_name": (of_classes(10 * ["a"]), "classes"),
-    "classes_named_as_averages": (of_classes(["accuracy", "macro avg", *"23456789"]), "classes"),
-    "a_history_of_other_classes": (put(history__classes=list("abcdefghij")), "classes"),
-    "a_history_cut_short": (
-        put(history__history__loss=[1.0] * 3),
-        "loss must have the shape (4,), got (3,)",
+    "a_class_of_half_a_character": (put(classes=["\ud800", *"123456789"]), "not JSON"),
+    "classes_of_one_name": (put(classes=10 * ["a"]), "classes"),
+    "classes_named_as_averages": (put(classes=["accuracy", "macro avg", *"23456789"]), "classes"),
+    "a_history_of_a_column_more": (
+        lambda state: state["history"]["scalars"].append("x"),
+        "history/scalars/x is missing",
     ),
-    "a_history_of_fewer_classes": (
-        put(history__classes=[*"012345678"]),
-        "tp must have the shape (4, 9), got (4, 10)",
+    "a_history_of_a_column_less": (
+        lambda state: state["history"]["scalars"].remove("loss"),
+        "'history/scalars/loss' is not of it",
     ),
-    "a_history_of_text": (put(history__history__loss=[*"abcd"]), "loss must be numbers, got str"),
-    "a_history_of_fractions": (
-        lambda state: state["history"]["counts"]["val"].update(tp=[10 * [0.5]] * 4),
-        "tp must be whole numbers",
+    "a_history_of_other_splits": (
+        put(history__counts=["train"], history__per_class={}),
+        "is not of it",
     ),
-    "a_history_of_negative_counts": (
-        lambda state: state["history"]["counts"]["val"].update(tp=[10 * [-5]] * 4),
-        "tp",
+    "a_history_of_columns_that_are_numbers": (put(history__scalars=[1]), "names must be text"),
+    "a_history_of_no_list": (put(history__per_class=[]), "not a checkpoint's"),
+    "no_history": (put(history=None), "history must be a mapping"),
+    "an_identity_of_lists": (put(identity={"threads": [1]}), "'threads' must be one value"),
+    "code_outside_of_the_run": (
+        lambda state: state["identity"].update({"code.../secret.py": "0"}),
+        "'../secret.py' cannot be a file of the run",
     ),
-    "a_history_beyond_any_float": (put(history__seconds=[10**400] * 4), "state.json: not "),
-    "no_history": (put(history=None), "not a history as mtrain writes it"),
+    "code_at_an_absolute_path": (
+        lambda state: state["identity"].update({"code./etc/hostname.py": "0"}),
+        "'/etc/hostname.py' cannot be a file of the run",
+    ),
+    "utf_16": (lambda state: json.dumps(state).encode("utf-16"), "not JSON as mtrain writes it"),
+    "utf_32": (lambda state: json.dumps(state).encode("utf-32"), "not JSON as mtrain writes it"),
     "a_cursor_of_another_epoch": (put(cursor__epoch=3), "it is epoch-0003"),
     "a_cursor_within_an_epoch": (put(cursor__step=7), "it is epoch-0005-step-000007"),
     "a_cursor_below_zero": (put(cursor__epoch=-1), "epoch must be a number from 0, got -1"),
@@ -497,6 +499,32 @@ STATES = {
     "best_that_is_no_name": (put(best=["epoch-0004"]), "not a checkpoint's"),
     "best_of_an_epoch_to_come": (put(best="epoch-0099"), "best must name"),
 }
+
+
+# --- What the columns of its history say
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "says"),
+    [
+        ("counts/val/tp", np.full((4, 10), -5), "tp must not be negative"),
+        ("counts/val/tp", np.full((4, 10), 0.5), "must be int64 (4, 10), got <f8"),
+        ("counts/val/tp", np.zeros((4, 9), np.int64), "must be int64 (4, 10), got <i8 (4, 9)"),
+        ("scalars/loss", np.ones(3), "must be float64 (4,), got <f8 (3,)"),
+        ("scalars/loss", np.full(4, 1e300), "loss holds a number too large to be a figure"),
+        ("per_class/val/recall", np.full((4, 10), 1e300), "recall holds a number too large"),
+    ],
+)
+def test_a_history_that_no_training_has_is_refused(small_run, tmp_path, capsys, name, values, says):
+    """Its columns are arrays of the checkpoint."""
+    run = Path(shutil.copytree(small_run, tmp_path / "run"))
+    path = checkpoint_of(run) / "arrays.npz"
+    members = {**members_of(path), f"history/{name}.npy": npy(values)}
+    path.write_bytes(zipped(*members.items()))
+    sign(path.parent)
+
+    assert mtrain(["evaluate", str(run)]) == 1
+    assert says in capsys.readouterr().err
 
 
 # --- Links and FIFOs
@@ -981,14 +1009,14 @@ def test_a_model_of_other_classes_than_the_data_is_refused(small_run, tmp_path, 
         "model/output/kernel.npy": npy(np.zeros((64, outputs), np.float32)),
         "model/output/bias.npy": npy(np.zeros(outputs, np.float32)),
     }
-    path.write_bytes(zipped(*{**members_of(path), **output}.items()))
-
-    def change(state):
-        columns = {key: [n_classes * [1]] * 4 for key in ("tp", "fp", "fn")}
-        of_classes([f"c{k}" for k in range(n_classes)])(state)
-        put(history__counts={"train": columns, "val": columns}, history__per_class={})(state)
-
-    change_state(run, change)
+    for split in ("train", "val"):
+        for count in ("tp", "fp", "fn"):
+            ones = npy(np.ones((4, n_classes), np.int64))
+            output[f"history/counts/{split}/{count}.npy"] = ones
+    members = {k: v for k, v in members_of(path).items() if not k.startswith("history/per_class")}
+    path.write_bytes(zipped(*{**members, **output}.items()))
+    names = [f"c{k}" for k in range(n_classes)]
+    change_state(run, put(classes=names, history__per_class={}))
     status, message = mtrain(["evaluate", str(run)]), capsys.readouterr().err
     assert status in {1, 2}
     assert "classes" in message
@@ -1009,17 +1037,9 @@ def test_weights_whose_outputs_are_not_finite_are_refused(small_run, tmp_path, c
     assert "finite" in capsys.readouterr().err
 
 
-def without_validation(state: Any) -> None:
-    """A history without validation, where the best epoch is chosen by it."""
-    for figures in ("counts", "per_class"):
-        del state["history"][figures]["val"]
-    state["config"]["training"]["save_best"] = "val_precision_macro"
-
-
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param(without_validation, id="no_counts_of_validation"),
         pytest.param(
             lambda state: state["history"]["segments"][0].update(x=10**30),
             id="a_number_of_31_digits",
@@ -1035,11 +1055,6 @@ def test_resume_goes_on_or_says_why_not(small_run, tmp_path, capsys, change):
     """A history that can be read can be written again, an epoch later."""
     run = Path(shutil.copytree(small_run, tmp_path / "run"))
     change_state(run, change)
-    monitor = json.loads((checkpoint_of(run) / "state.json").read_text())["config"]["training"]
-    config = (run / "config.yaml").read_text()
-    (run / "config.yaml").write_text(
-        config.replace("save_best: auto", f"save_best: {monitor['save_best']}")
-    )
     status = mtrain(["resume", str(run), "training.epochs=5", "--quiet"])
 
     said = capsys.readouterr()

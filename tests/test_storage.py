@@ -155,7 +155,11 @@ def test_a_disk_that_fails_is_reported_and_the_old_state_stays(
 def load(path):
     """Everything of a checkpoint, as a resumed training reads it."""
     checkpoint = read_checkpoint(path)
-    shapes = {name: (array.dtype.name, array.shape) for name, array in arrays_of(path).items()}
+    shapes = {
+        name: (array.dtype.name, array.shape)
+        for name, array in arrays_of(path).items()
+        if name.startswith(GROUPS)
+    }
     return checkpoint, read_checkpoint_arrays(path, shapes, *GROUPS)
 
 

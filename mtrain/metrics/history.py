@@ -26,11 +26,11 @@ class History:
     """Wall time from record to record: training, validation and saving."""
 
     scalars: dict[str, list[float]] = field(default_factory=dict)
-    counts: dict[str, dict[str, list[list[int]]]] = field(default_factory=dict)
-    """By split and count (tp, fp, fn): each epoch's, of every class."""
+    counts: dict[str, dict[str, list[Ints]]] = field(default_factory=dict)
+    """By split and count (tp, fp, fn): each epoch's, of shape (K,)."""
 
-    per_class: dict[str, dict[str, list[list[float]]]] = field(default_factory=dict)
-    """By split and metric: each epoch's, of every class."""
+    per_class: dict[str, dict[str, list[Floats]]] = field(default_factory=dict)
+    """By split and metric: each epoch's, of shape (K,)."""
 
     segments: list[dict[str, Any]] = field(default_factory=list)
 
@@ -45,11 +45,11 @@ class History:
         for split, counts in figures.counts.items():
             columns = self.counts.setdefault(split, {"tp": [], "fp": [], "fn": []})
             for key in columns:
-                columns[key].append(getattr(counts, key).tolist())
+                columns[key].append(getattr(counts, key))
         for split, metrics in figures.per_class.items():
             for key, values in metrics.items():
                 column = self.per_class.setdefault(split, {}).setdefault(key, [])
-                column.append(values.tolist())
+                column.append(values)
 
     def until(self, epochs: int) -> History:
         """The history as it was after so many epochs of its last segment."""
@@ -79,7 +79,7 @@ class History:
         """
         if monitor.removeprefix("val_") in {"precision_macro", "precision_weighted"}:
             counts = self.counts["val" if monitor.startswith("val_") else "train"]
-            tp, fp, fn = (np.array(counts[key][index]) for key in ("tp", "fp", "fn"))
+            tp, fp, fn = (counts[key][index] for key in ("tp", "fp", "fn"))
             if ((tp + fn > 0) & (tp + fp == 0)).any():
                 return math.nan
         return self.scalars[monitor][index]

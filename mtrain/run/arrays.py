@@ -47,12 +47,14 @@ def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     return buffer.getvalue()
 
 
-def read_arrays(path: Path, shapes: Shapes, ignored: tuple[str, ...] = ()) -> Arrays:
+def read_arrays(
+    path: Path, shapes: Shapes, ignored: tuple[str, ...] = (), *, is_finite: bool = True
+) -> Arrays:
     """The arrays of the `.npz` at `path`, which must be just those of `shapes`.
 
     Those whose names begin with one of `ignored` are left alone. Names, types, shapes and sizes
-    are compared before any value is read, and no pickle is ever loaded. Raises `MtrainError` for
-    whatever is not as it must be.
+    are compared before any value is read, and no pickle is ever loaded. Every value must be finite,
+    unless not `is_finite`. Raises `MtrainError` for whatever is not as it must be.
     """
     if not path.is_file():
         raise MtrainError(f"{path}: not a file")
@@ -71,7 +73,7 @@ def read_arrays(path: Path, shapes: Shapes, ignored: tuple[str, ...] = ()) -> Ar
                 problems = [
                     f"{name} holds a value that is not finite"
                     for name, array in arrays.items()
-                    if not np.isfinite(array).all()
+                    if is_finite and not np.isfinite(array).all()
                 ]
             if not problems:
                 return arrays

@@ -6,7 +6,8 @@ import hashlib
 import math
 import re
 import shutil
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mtrain.config.dataset import class_names
@@ -14,11 +15,11 @@ from mtrain.config.load import load_config
 from mtrain.config.own_code import OwnModel
 from mtrain.config.sources import TableConfig
 from mtrain.errors import MtrainError, UsageError
+from mtrain.metrics.history import History
 from mtrain.records import MOST_THREADS
 from mtrain.run.arrays import npz_bytes, read_arrays
 from mtrain.run.encoding import encoding_as_json, encoding_from_json
 from mtrain.run.files import (
-    LARGEST_JSON,
     flush_directory,
     json_bytes,
     parse_json,
@@ -26,18 +27,23 @@ from mtrain.run.files import (
     write_bytes,
     write_text,
 )
-from mtrain.run.history import history_as_json, history_from_json
+from mtrain.run.history_arrays import (
+    GROUP,
+    history_arrays,
+    history_from_arrays,
+    history_head,
+    history_shapes,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from mtrain.config.schema import Config
-    from mtrain.metrics.history import History
     from mtrain.records import Arrays, Encoding, Shapes
     from mtrain.run.directory import RunDirectory
 
-SCHEMA = 3
+SCHEMA = 4
 ARRAYS = "arrays.npz"
 STATE = "state.json"
 SUMS = "SHA256SUMS"
@@ -45,7 +51,16 @@ SUMS = "SHA256SUMS"
 NAME = re.compile(r"epoch-(\d{4,10})(?:-step-(\d{6,12}))?")
 
 GROUPS = ("model/", "loss/", "optimizer/", "counts/")
-"""What the names of arrays begin with."""
+"""What the names of a training's arrays begin with; those of the history have a group of theirs."""
+
+LARGEST_STATE = 100_000_000
+"""Bytes of `state.json`: the config, the encoding, and a line each time the run went on."""
+
+LARGEST_HEADER = 1000
+"""Bytes that an array takes in the file beside its values."""
+
+OUTSIDE = ("", ".", "..")
+"""Parts of a path by which it would lead out of a folder, or not be plain."""
 
 MOST_PER_PARAMETER = 4 * 5
 """Bytes: the float32 itself, and what the most elaborate optimizer remembers of it."""
@@ -106,14 +121,14 @@ def save_checkpoint(run: RunDirectory, checkpoint: Checkpoint, arrays: Arrays) -
         "cursor": checkpoint.cursor,
         "seconds": checkpoint.seconds,
         "best": checkpoint.best,
-        "history": history_as_json(checkpoint.history),
+        "history": history_head(checkpoint.history),
     }
     try:
         if not run.checkpoints.exists():
             run.checkpoints.mkdir()
             flush_directory(run.path)
         beside.mkdir()
-        write_bytes(beside / ARRAYS, npz_bytes(arrays))
+        write_bytes(beside / ARRAYS, npz_bytes(arrays | history_arrays(checkpoint.history)))
         write_bytes(beside / STATE, json_bytes(state))
         write_text(beside / SUMS, _sums(beside))
         remove_checkpoint(path)
@@ -139,18 +154,29 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
     Raises `MtrainError` where a file is missing, is not as its hash says, or is not a checkpoint's.
     """
-    content = read_bytes(path / STATE, LARGEST_JSON)
+    content = read_bytes(path / STATE, LARGEST_STATE)
     listed = read_bytes(path / SUMS, at_most=1000)
     if hashlib.sha256(content).hexdigest().encode() not in listed:
         raise MtrainError(f"{path / STATE}: damaged: its hash is not that in {SUMS}")
-    checkpoint = _from_json(parse_json(content, path / STATE), path / STATE)
-    _check_size(path / ARRAYS, checkpoint)
+    with _worded(path / STATE):
+        state = _state(parse_json(content, path / STATE))
+        checkpoint = _without_history(state)
+        epochs, _ = (_whole(checkpoint.cursor, key, 0) for key in ("epoch", "step"))
+        if checkpoint.name != path.name:
+            raise ValueError(f"it is {checkpoint.name}")
+        shapes = history_shapes(state["history"], epochs, len(checkpoint.classes))
+    _check_size(path / ARRAYS, checkpoint, shapes)
     try:
         damaged = _sums(path).encode() != listed
     except OSError as error:
         raise MtrainError(f"{path}: cannot be read: {error.strerror}") from error
     if damaged:
         raise MtrainError(f"{path / ARRAYS}: damaged: its hash is not that in {SUMS}")
+    columns = read_arrays(path / ARRAYS, shapes, GROUPS, is_finite=False)
+    with _worded(path / STATE):
+        history = history_from_arrays(state["history"], checkpoint.classes, epochs, columns)
+        checkpoint = replace(checkpoint, history=history)
+        _check_state(checkpoint)
     return checkpoint
 
 
@@ -159,7 +185,7 @@ def read_checkpoint_arrays(path: Path, shapes: Shapes, *groups: str) -> Arrays:
 
     Raises `MtrainError` for others, before any value is read.
     """
-    ignored = tuple(group for group in GROUPS if group not in groups)
+    ignored = tuple(group for group in (*GROUPS, GROUP) if group not in groups)
     return read_arrays(path / ARRAYS, shapes, ignored)
 
 
@@ -172,14 +198,15 @@ def _sums(path: Path) -> str:
     return "".join(lines)
 
 
-def _check_size(path: Path, checkpoint: Checkpoint) -> None:
+def _check_size(path: Path, checkpoint: Checkpoint, of_history: Shapes) -> None:
     """Whether the arrays can be those of the config, before anything of either is made."""
     n_features, n_classes = checkpoint.encoding.n_features, len(checkpoint.classes)
     model = checkpoint.config.model
     if isinstance(model, OwnModel):
         return  # its own function alone knows
     parameters = model.parameters(n_features, n_classes)
-    beyond = 4 * n_classes**2 + 1_000_000
+    columns = sum(8 * math.prod(shape) + LARGEST_HEADER for _, shape in of_history.values())
+    beyond = 4 * n_classes**2 + 1_000_000 + columns
     least = 4 * parameters
     most: float = MOST_PER_PARAMETER * parameters + beyond
     if checkpoint.config.own_code:
@@ -194,58 +221,69 @@ def _check_size(path: Path, checkpoint: Checkpoint) -> None:
         )
 
 
-def _from_json(state: Any, path: Path) -> Checkpoint:
+@contextmanager
+def _worded(path: Path) -> Iterator[None]:
+    """Say of the state at `path` what is wrong with it, as `MtrainError`."""
     try:
-        checkpoint = _read_state(state, path)
-        _check_state(checkpoint, path)
+        yield
     except UsageError as error:
         raise MtrainError(
             "\n".join(f"{path}: {line}" for line in str(error).splitlines())
         ) from error
-    except (ArithmeticError, KeyError, RecursionError, TypeError, ValueError) as error:
-        problem = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise MtrainError(f"{path}: not a checkpoint's, as mtrain writes it: {problem}") from error
-    return checkpoint
+    except (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError) as e:
+        problem = f"no {e}" if isinstance(e, KeyError) else str(e)
+        raise MtrainError(f"{path}: not a checkpoint's, as mtrain writes it: {problem}") from e
 
 
-def _read_state(state: Any, path: Path) -> Checkpoint:
-    if state["schema"] != SCHEMA:
-        raise ValueError(f"its schema is {state['schema']!r:.40}, this mtrain reads {SCHEMA}")
-    if not isinstance(state["config"], dict):
-        raise TypeError("config must be a mapping")
+def _state(state: Any) -> dict[str, Any]:
+    if not isinstance(state, dict):
+        raise TypeError("not a mapping")
+    if (schema := state["schema"]) != SCHEMA:
+        remedy = "train it again: `mtrain fit` takes the run's config.yaml"
+        raise ValueError(f"its schema is {schema!r:.40}, this mtrain reads {SCHEMA}; {remedy}")
+    for key in ("config", "identity", "cursor", "history"):
+        if not isinstance(state[key], dict):
+            raise TypeError(f"{key} must be a mapping")
+    return state
+
+
+def _without_history(state: dict[str, Any]) -> Checkpoint:
+    classes = _names(state["classes"])
     return Checkpoint(
         config=load_config(state["config"], {}),
-        classes=_names(state["classes"]),
+        classes=classes,
         encoding=encoding_from_json(state["encoding"]),
         device=str(state["device"]),
-        identity=dict(state["identity"]),
-        cursor=dict(state["cursor"]),
+        identity=_identity(state["identity"]),
+        cursor=state["cursor"],
         seconds=float(state["seconds"]),
         best=state["best"],
-        history=history_from_json(state["history"], path),
+        history=History("", classes),
     )
 
 
-def _check_state(checkpoint: Checkpoint, path: Path) -> None:
-    """Raise `TypeError`, `ValueError` or `KeyError` for what no checkpoint says."""
-    for key in ("epoch", "step"):
-        _whole(checkpoint.cursor, key, 0)
+def _identity(identity: dict[str, Any]) -> dict[str, Any]:
+    """Plain values, and of own code no file outside of the run: both are used as they are."""
+    for key, value in identity.items():
+        if not (value is None or isinstance(value, str | int | float | bool)):
+            raise TypeError(f"identity: {key!r:.60} must be one value, got {value!r:.40}")
+        kind, _, name = key.partition(".")
+        if kind == "code" and ("\\" in name or not set(name.split("/")).isdisjoint(OUTSIDE)):
+            raise ValueError(f"identity: {name!r:.60} cannot be a file of the run")
+    return identity
+
+
+def _check_state(checkpoint: Checkpoint) -> None:
+    """Raise `TypeError` or `ValueError` for what no checkpoint says."""
     if not (math.isfinite(checkpoint.seconds) and checkpoint.seconds >= 0):
         raise ValueError(f"seconds must be a number from 0, got {checkpoint.seconds}")
     epochs = {f"epoch-{epoch:04}" for epoch in checkpoint.history.epoch}
     if checkpoint.best is not None and checkpoint.best not in epochs:
         raise ValueError(f"best must name one of its epochs, got {checkpoint.best!r:.40}")
-    if checkpoint.name != path.parent.name:
-        raise ValueError(f"it is {checkpoint.name}")
-    history = checkpoint.history
-    if len(history.epoch) != checkpoint.cursor["epoch"]:
-        raise ValueError("its history is of other epochs")
-    if history.classes != checkpoint.classes:
-        raise ValueError("its history is of other classes")
     if isinstance(checkpoint.config.dataset, TableConfig) != bool(checkpoint.encoding.columns):
         raise ValueError("its encoding is of another source")
     validated = checkpoint.config.dataset.validation is not None
-    if history.epoch and ("val" in history.counts) != validated:
+    if checkpoint.history.epoch and ("val" in checkpoint.history.counts) != validated:
         raise ValueError("its history is of another config")
 
 

@@ -109,13 +109,16 @@ def read_json(path: Path) -> Any:
     return parse_json(read_bytes(path, LARGEST_JSON), path)
 
 
-def parse_json(content: bytes, path: Path) -> Any:
-    """`content` of the file at `path`; raises `MtrainError` as `read_json` does."""
+def parse_json(content: bytes, path: Path, most_brackets: int = MOST_BRACKETS) -> Any:
+    """`content` of the file at `path`; raises `MtrainError` as `read_json` does.
+
+    `most_brackets` limits its lists and mappings together.
+    """
     try:
-        if content.count(b"[") + content.count(b"{") > MOST_BRACKETS:
+        if content.count(b"[") + content.count(b"{") > most_brackets:
             raise ValueError("too many lists and mappings")  # noqa: TRY301 -- as the parser would
         data = json.loads(
-            content,
+            content.decode(),  # bytes would be read as UTF-16 or UTF-32 where they look like it
             parse_constant=_refuse_constant,
             parse_int=_int64,
             object_pairs_hook=_without_duplicates,

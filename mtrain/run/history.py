@@ -10,13 +10,27 @@ import orjson
 from mtrain.config.dataset import LONGEST_NAME
 from mtrain.errors import MtrainError
 from mtrain.metrics.history import History
-from mtrain.run.files import json_bytes, read_json, write_bytes, write_csv
+from mtrain.run.files import (
+    MOST_BRACKETS,
+    json_bytes,
+    parse_json,
+    read_bytes,
+    write_bytes,
+    write_csv,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 SCHEMA = 1
+
+LARGEST_FILE = 2_000_000_000
+"""Bytes; a thousand epochs of ten thousand classes take a half of it."""
+
+BYTES_PER_LIST = 6
+"""The least that a list of an epoch's classes takes, `[0,0],`: a file has no more lists than that
+allows, however many epochs it is of."""
 
 LARGEST = 1e100
 """What no figure of a training reaches, and a chart's axis still can."""
@@ -90,11 +104,12 @@ def read_history(path: Path) -> History:
                 f"{path}: not a run directory (no history.json); `mtrain fit` makes one"
             )
         path = file
-    return history_from_json(read_json(path), path)
+    content = read_bytes(path, LARGEST_FILE)
+    most_lists = max(MOST_BRACKETS, len(content) // BYTES_PER_LIST)
+    return _history_from_json(parse_json(content, path, most_lists), path)
 
 
-def history_from_json(data: Any, path: Path) -> History:
-    """The history that `data`, read from the file at `path`, says; raises as `read_history`."""
+def _history_from_json(data: Any, path: Path) -> History:
     try:
         return _from_json(data)
     except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
@@ -107,7 +122,7 @@ def _from_json(data: Any) -> History:
         raise TypeError("not a mapping")
     if data["schema"] != SCHEMA:
         raise ValueError(f"its schema is {data['schema']!r}, this mtrain reads {SCHEMA}")
-    run, *classes = _names([data["run"], *data["classes"]])
+    run, *classes = read_names([data["run"], *data["classes"]])
     epochs = len(data["epoch"])
     history = History(
         run=run,
@@ -118,14 +133,8 @@ def _from_json(data: Any) -> History:
             key: _numbers(values, (epochs,), key, np.float64)
             for key, values in data["history"].items()
         },
-        segments=_segments(data["segments"], epochs),
+        segments=read_segments(data["segments"], epochs),
     )
-    splits = ["train", "val"] if "val" in data["counts"] else ["train"] if epochs else []
-    if list(data["counts"]) != splits:
-        raise ValueError(f"counts must be of train and val, got {', '.join(data['counts'])}")
-    for loss in ("loss", "val_loss")[: len(splits)]:
-        if loss not in history.scalars:
-            raise KeyError(loss)
     if history.epoch != list(range(1, epochs + 1)):
         raise ValueError("epoch must count 1, 2, 3, ...")
     shape = (epochs, len(classes))
@@ -137,18 +146,45 @@ def _from_json(data: Any) -> History:
         history.per_class[split] = {
             key: _numbers(values, shape, key, np.float64) for key, values in columns.items()
         }
+    check_history(history)
     return history
 
 
-def _names(names: list[Any]) -> list[str]:
+def check_history(history: History) -> None:
+    """Raise `KeyError` or `ValueError` for columns that no history has."""
+    some = ["train"] if history.epoch else []
+    splits = ["train", "val"] if "val" in history.counts else some
+    if list(history.counts) != splits:
+        raise ValueError(f"counts must be of train and val, got {', '.join(history.counts)}")
+    for loss in ("loss", "val_loss")[: len(splits)]:
+        if loss not in history.scalars:
+            raise KeyError(loss)
+    for columns in history.counts.values():
+        for name, column in columns.items():
+            if any((values < 0).any() for values in column):
+                raise ValueError(f"{name} must not be negative")
+    of_classes = [c for columns in history.per_class.values() for c in columns.items()]
+    for name, values in [("seconds", history.seconds), *history.scalars.items(), *of_classes]:
+        numbers = np.array(values, np.float64)
+        if (np.abs(numbers[np.isfinite(numbers)]) > LARGEST).any():
+            raise ValueError(f"{name} holds a number too large to be a figure")
+
+
+def read_names(names: Any) -> list[str]:
+    """The names of a run, of classes or of columns; raises `TypeError` for what is no such list."""
+    if not isinstance(names, list):
+        raise TypeError(f"names must be a list, got {names!r:.40}")
     for name in names:
         if not isinstance(name, str) or len(name) > LONGEST_NAME:
             raise TypeError(f"names must be text of at most {LONGEST_NAME} characters")
     return names
 
 
-def _segments(segments: Any, epochs: int) -> list[dict[str, Any]]:
-    """Each with the keys that mtrain gives them, and no others."""
+def read_segments(segments: Any, epochs: int) -> list[dict[str, Any]]:
+    """Each with the keys that mtrain gives them, and no others.
+
+    Raises `KeyError`, `TypeError` or `ValueError` for what are no segments of so many epochs.
+    """
     if not isinstance(segments, list) or not (segments or epochs == 0):
         raise TypeError("segments must be a list of what was trained in one go")
     return [_segment(segment, epochs) for segment in segments]
@@ -171,7 +207,7 @@ def _segment(segment: Any, epochs: int) -> dict[str, Any]:
 
 
 def _numbers(values: Any, shape: tuple[int, ...], key: str, dtype: type[np.generic]) -> list[Any]:
-    """The numbers as plain lists of that shape and type; null is NaN."""
+    """The numbers as a list, of arrays where they are of classes; null is NaN."""
     array = np.array(values, dtype=object)
     kinds = {float, int, type(None)} if dtype is np.float64 else {int}
     if array.shape != shape and not (array.size == 0 and 0 in shape):
@@ -180,9 +216,4 @@ def _numbers(values: Any, shape: tuple[int, ...], key: str, dtype: type[np.gener
         whole = "whole " if dtype is np.int64 else ""
         raise TypeError(f"{key} must be {whole}numbers, got {wrong.pop().__name__}")
     numbers = np.where(array == None, np.nan, array).astype(dtype)  # noqa: E711 -- elementwise
-    if (np.abs(numbers[np.isfinite(numbers)]) > LARGEST).any():
-        raise ValueError(f"{key} holds a number too large to be a figure")
-    if dtype is np.int64 and (numbers < 0).any():
-        raise ValueError(f"{key} must not be negative")
-    plain: list[Any] = numbers.tolist()
-    return plain
+    return list(numbers.reshape(shape)) if len(shape) > 1 else list(numbers.tolist())

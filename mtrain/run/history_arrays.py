@@ -1,0 +1,92 @@
+"""A history within a checkpoint: its columns among the arrays, the rest in the state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mtrain.metrics.history import History
+from mtrain.run.history import check_history, read_names, read_segments
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mtrain.records import Arrays, Shapes
+
+GROUP = "history/"
+"""What the names of its arrays begin with."""
+
+COUNTS = ("tp", "fp", "fn")
+
+
+def history_head(history: History) -> dict[str, Any]:
+    """What of a history is no column, and which columns it has."""
+    return {
+        "run": history.run,
+        "segments": history.segments,
+        "scalars": list(history.scalars),
+        "counts": list(history.counts),
+        "per_class": {split: list(columns) for split, columns in history.per_class.items()},
+    }
+
+
+def history_arrays(history: History) -> Arrays:
+    """The columns by name: `history/<scalar>` (E,), `history/<split>/<column>` (E, K)."""
+    shape = len(history.epoch), len(history.classes)
+    arrays: Arrays = {"history/seconds": np.array(history.seconds, np.float64)}
+    for name, column in history.scalars.items():
+        arrays[f"history/scalars/{name}"] = np.array(column, np.float64)
+    for kind, splits, dtype in (
+        ("counts", history.counts, np.int64),
+        ("per_class", history.per_class, np.float64),
+    ):
+        for split, columns in splits.items():
+            for name, rows in columns.items():
+                arrays[f"history/{kind}/{split}/{name}"] = np.array(rows, dtype).reshape(shape)
+    return arrays
+
+
+def history_shapes(head: Mapping[str, Any], epochs: int, n_classes: int) -> Shapes:
+    """Type and shape of each array of a history of so many epochs, by the head of its state.
+
+    Raises `KeyError`, `TypeError` or `ValueError` for what is no head.
+    """
+    shapes: Shapes = {"history/seconds": ("float64", (epochs,))}
+    for name in read_names(head["scalars"]):
+        shapes[f"history/scalars/{name}"] = "float64", (epochs,)
+    for split in read_names(head["counts"]):
+        for name in COUNTS:
+            shapes[f"history/counts/{split}/{name}"] = "int64", (epochs, n_classes)
+    for split, names in head["per_class"].items():
+        for name in read_names(names):
+            shapes[f"history/per_class/{split}/{name}"] = "float64", (epochs, n_classes)
+    return shapes
+
+
+def history_from_arrays(
+    head: Mapping[str, Any], classes: tuple[str, ...], epochs: int, arrays: Arrays
+) -> History:
+    """The history of `head` and `arrays`, which are those of `history_shapes`.
+
+    Raises `KeyError`, `TypeError` or `ValueError` for values that no history has.
+    """
+    (run,) = read_names([head["run"]])
+    history = History(
+        run=run,
+        classes=classes,
+        epoch=list(range(1, epochs + 1)),
+        seconds=arrays["history/seconds"].tolist(),
+        scalars={name: arrays[f"history/scalars/{name}"].tolist() for name in head["scalars"]},
+        counts={
+            split: {name: list(arrays[f"history/counts/{split}/{name}"]) for name in COUNTS}
+            for split in head["counts"]
+        },
+        per_class={
+            split: {name: list(arrays[f"history/per_class/{split}/{name}"]) for name in names}
+            for split, names in head["per_class"].items()
+        },
+        segments=read_segments(head["segments"], epochs),
+    )
+    check_history(history)
+    return history
