@@ -96,24 +96,26 @@ def evaluate(
     split: str = "test",
     data: str | PathLike[str] | None = None,
     threshold: float | None = None,
+    out: str | PathLike[str] | None = None,
     allow_code: bool = False,
 ) -> Report:
     """Evaluate a run or a checkpoint, and keep what comes out, as `mtrain evaluate` does.
 
-    Raises `mtrain.errors.MtrainError` for everything a user can mend.
+    In a run that cannot be written nothing is kept, unless `out` names a new folder for it. Raises `mtrain.errors.MtrainError` for everything a user can mend.
     """
     from pathlib import Path
 
     import mtrain.evaluation as use_case
 
-    report, _ = use_case.evaluate(
+    evaluation = use_case.evaluate(
         Path(checkpoint),
         split=split,
         data=None if data is None else Path(data),
         threshold=threshold,
+        out=None if out is None else Path(out),
         allow_code=allow_code,
     )
-    return report
+    return evaluation.report
 
 
 def _or_stopped(run: Run) -> Run:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mtrain.config.evaluation import DEFAULT_THRESHOLD
 from mtrain.config.own_code import refuse_code
 from mtrain.config.sources import DigitsConfig, OwnData, SyntheticConfig
 from mtrain.data import load_dataset
@@ -12,20 +16,30 @@ from mtrain.metrics.epoch import single_figures
 from mtrain.metrics.report import make_report
 from mtrain.metrics.thresholds import predict_above
 from mtrain.prediction import check_threshold, check_two_classes, chosen_threshold, predict_split
-from mtrain.run.checkpoint import read_checkpoint
-from mtrain.run.evaluation import write_evaluation
-from mtrain.run.files import write_bytes
-from mtrain.run.selection import changed_code, find_checkpoint
+from mtrain.run.directory import choose_directory
+from mtrain.run.evaluation import keep_evaluation, write_evaluation
+from mtrain.run.files import is_denied
+from mtrain.run.selection import changed_code, with_checkpoint
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from mtrain.metrics.report import Report
     from mtrain.own.code import UserCode
-    from mtrain.records import Dataset
+    from mtrain.records import Dataset, Split
     from mtrain.run.checkpoint import Checkpoint
+    from mtrain.run.directory import RunDirectory
+    from mtrain.run.selection import CheckpointPlace
 
 SPLITS = ("test", "val", "train")
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What a checkpoint is worth on a split, and where its files are."""
+
+    report: Report
+    folder: Path
+    problem: str | None = None
+    """Why nothing is in the folder: this user may not write there. None: the files are."""
 
 
 def evaluate(
@@ -34,74 +48,126 @@ def evaluate(
     split: str = "test",
     data: Path | None = None,
     threshold: float | None = None,
+    out: Path | None = None,
     dataset: Dataset | None = None,
     code: UserCode | None = None,
     allow_code: bool = False,
-) -> tuple[Report, Path]:
-    """Evaluate a run's best checkpoint, or the one checkpoint named; returns where the files are.
+) -> Evaluation:
+    """Evaluate a run's best checkpoint, or the one checkpoint named.
 
     `data` is another `dataset.path`, of whose rows all are the test split where they bring none and
     are not the data of the training; `threshold`, for two classes, is the probability of class 1
     above which it is predicted, in [0, 1], None: as `evaluation.threshold` of the run says, chosen
     in the checkpoint's last whole epoch if it is to be chosen; `dataset` is the run's own, where it
     is loaded already, and `code` its own code, where it is imported; `allow_code` lets it be. Writes
-    into `evaluation/<split>` of the run, of a checkpoint that is not the run's own into
-    `evaluation/<split>-<its name>`. Raises `MtrainError` for a checkpoint or data that are damaged or
-    do not fit, `UsageError` for a split or a threshold that this run cannot have.
+    into `out`, a new folder, or else the run's `evaluation/<split>`; with another checkpoint, data
+    or threshold than the run's own into a folder whose name says which. Raises `MtrainError` for a
+    checkpoint or data that are damaged or do not fit, `UsageError` for a split or a threshold that
+    this run cannot have.
     """
     if split not in SPLITS:
         raise UsageError(f"--split: must be test, val or train, got {split!r}")
     check_threshold(threshold)
-    place = find_checkpoint(checkpoint)
-    saved = read_checkpoint(place.path)
-    if place.is_own and not place.is_best and saved.best not in {None, saved.name}:
-        raise MtrainError(
-            f"{place.run.checkpoints / 'best'}: is missing, and {saved.best} is the best; name one"
+    if out is not None:
+        choose_directory("", out)
+    question = _Question(split, data, threshold, allow_code, dataset, code)
+    report, rows, run, name = with_checkpoint(checkpoint, question.answer)
+
+    from mtrain.report.evaluation_charts import evaluation_charts
+
+    charts = evaluation_charts(report)
+    if out is not None:
+        write_evaluation(out, report, rows, charts)
+        return Evaluation(report, out)
+    folder = run.evaluations / name
+    try:
+        keep_evaluation(run, name, report, rows, charts)
+    except MtrainError as error:
+        if not is_denied(error):
+            raise
+        problem = f"{run.path}: you may not write there, so the evaluation is not kept"
+        return Evaluation(report, folder, problem)
+    return Evaluation(report, folder)
+
+
+@dataclass(eq=False)
+class _Question:
+    """What is asked of a checkpoint, as `evaluate` takes it; the data are read only once."""
+
+    split: str
+    data: Path | None
+    threshold: float | None
+    allow_code: bool
+    dataset: Dataset | None
+    code: UserCode | None
+
+    def answer(
+        self, place: CheckpointPlace, saved: Checkpoint
+    ) -> tuple[Report, Split, RunDirectory, str]:
+        """The report on the checkpoint, the rows it is of, its run, and the evaluation's name there."""
+        if place.is_own and not place.is_best and saved.best not in {None, saved.name}:
+            raise MtrainError(
+                f"{place.run.checkpoints / 'best'}: is missing, and {saved.best} is the best; "
+                "name one"
+            )
+        check_two_classes(self.threshold, saved)
+        codes = saved.config.own_code.values()
+        code = self.code
+        if code is None or any(own.name not in code.objects for own in codes):
+            code = None  # this checkpoint is of a config that named other code
+            refuse_code(codes, place.path, allowed=self.allow_code)
+        if self.dataset is None:
+            self.dataset = _load(saved, self.data, place.path)
+        dataset = self.dataset
+        rows = _rows(dataset, self.split)
+        predictions = predict_split(saved, rows, place, code)
+        threshold, how = chosen_threshold(saved, place.path)
+        is_own_threshold = self.threshold in {
+            None,
+            DEFAULT_THRESHOLD if threshold is None else threshold,
+        }
+        if not is_own_threshold:
+            threshold, how = self.threshold, None
+        if threshold is not None:
+            predictions = predict_above(predictions, threshold)
+        is_own_data = dataset.sha256 == saved.identity.get("data.sha256")
+        best_by_validation = place.is_best and (saved.config.save_best or "").startswith("val_")
+        chosen_by_validation = best_by_validation or (how is not None and "failed" not in how)
+        report = make_report(
+            predictions,
+            saved.classes,
+            split=self.split,
+            checkpoint=place.path.name,
+            selected=self.split == "val" and is_own_data and chosen_by_validation,
+            threshold=threshold,
+            threshold_chosen=how,
+            figures=single_figures(predictions, saved.config.metrics),
+            data={
+                "source": dataset.source,
+                "sha256": dataset.sha256,
+                "as_trained_on": is_own_data,
+                "notes": [*dataset.notes, *changed_code(place, saved)],
+            },
         )
-    check_two_classes(threshold, saved)
-    codes = saved.config.own_code.values()
-    if code is None or any(own.name not in code.objects for own in codes):
-        code = None  # this checkpoint is of a config that named other code
-        refuse_code(codes, place.path, allowed=allow_code)
-    if dataset is None:
-        dataset = _load(saved, data, place.path)
+        what = [] if place.is_own else [place.path.name]
+        if not is_own_data:
+            what.append(f"{_plain(Path(dataset.source).stem)}-{dataset.sha256[:8]}")
+        if not is_own_threshold:
+            what.append(f"threshold-{threshold}")
+        return report, rows, place.run, "-".join([self.split, *what])
+
+
+def _plain(name: str) -> str:
+    """A name as a part of one of a folder."""
+    return re.sub(r"[^\w.]+", "_", name, flags=re.ASCII)[:40]
+
+
+def _rows(dataset: Dataset, split: str) -> Split:
     if (rows := dataset.splits.get(split)) is None:
         if "train" not in dataset.splits:
             raise UsageError(f"--split: {dataset.source} are not the data of the training")
         raise UsageError(f"--split: this run has no split {split!r}: dataset.validation is null")
-    predictions = predict_split(saved, rows, place, code)
-    how = None
-    if threshold is None:
-        threshold, how = chosen_threshold(saved, place.path)
-    if threshold is not None:
-        predictions = predict_above(predictions, threshold)
-    best_by_validation = place.is_best and (saved.config.save_best or "").startswith("val_")
-    chosen_by_validation = best_by_validation or (how is not None and "failed" not in how)
-    report = make_report(
-        predictions,
-        saved.classes,
-        split=split,
-        checkpoint=place.path.name,
-        selected=split == "val" and data is None and chosen_by_validation,
-        threshold=threshold,
-        threshold_chosen=how,
-        figures=single_figures(predictions, saved.config.metrics),
-        data={
-            "source": dataset.source,
-            "sha256": dataset.sha256,
-            "as_trained_on": dataset.sha256 == saved.identity.get("data.sha256"),
-            "notes": [*dataset.notes, *changed_code(place, saved)],
-        },
-    )
-    folder = place.run.evaluation(split if place.is_own else f"{split}-{place.path.name}")
-    folder.mkdir(parents=True, exist_ok=True)
-    write_evaluation(folder, report, rows)
-
-    from mtrain.report.evaluation_charts import evaluation_charts
-
-    for name, content in evaluation_charts(report):
-        write_bytes(folder / name, content)
-    return report, folder
+    return rows
 
 
 def _load(saved: Checkpoint, data: Path | None, path: Path) -> Dataset:
@@ -122,6 +188,14 @@ def _load(saved: Checkpoint, data: Path | None, path: Path) -> Dataset:
         # A stranger's run must not send this machine to the network.
         download=False,
     )
+    for name, rows in dataset.splits.items():
+        was = saved.identity.get(f"splits.{name}")
+        if dataset.sha256 == saved.identity.get("data.sha256") and rows.rows_sha256 != was:
+            raise MtrainError(
+                f"{dataset.source}: the {name} split holds other rows than in the training of {path}, "
+                "so rows that were trained on may be among them; take the versions of libraries that "
+                "the run's environment.json names"
+            )
     if dataset.classes != saved.classes:
         raise MtrainError(
             f"{dataset.source}: {_named(dataset.classes)}; {path} was trained on "

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mtrain.config.schema import Config
     from mtrain.metrics.epoch import EpochFigures
     from mtrain.records import Dataset, Progress
@@ -30,3 +32,46 @@ class Observer:
 
     def end(self, why: str | None) -> None:
         """It is over; `why` is None after the last epoch, and where it never began."""
+
+
+class Observers(Observer):
+    """Tells several observers; one that fails is told nothing more, and the others are told that."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self._observers = list(observers)
+
+    def add(self, *observers: Observer) -> None:
+        """Tell these, too, from now on."""
+        self._observers += observers
+
+    def note(self, text: str) -> None:
+        """As each observer's own."""
+        self._tell(lambda observer: observer.note(text))
+
+    def prepare(self) -> None:
+        """As each observer's own."""
+        self._tell(lambda observer: observer.prepare())
+
+    def begin(self, device: str, config: Config, dataset: Dataset, parameters: int) -> None:
+        """As each observer's own."""
+        self._tell(lambda observer: observer.begin(device, config, dataset, parameters))
+
+    def progress(self, progress: Progress) -> None:
+        """As each observer's own."""
+        self._tell(lambda observer: observer.progress(progress))
+
+    def epoch(self, figures: EpochFigures, seconds: float) -> None:
+        """As each observer's own."""
+        self._tell(lambda observer: observer.epoch(figures, seconds))
+
+    def end(self, why: str | None) -> None:
+        """As each observer's own."""
+        self._tell(lambda observer: observer.end(why))
+
+    def _tell(self, tell: Callable[[Observer], None]) -> None:
+        for observer in list(self._observers):
+            try:
+                tell(observer)
+            except Exception as error:  # noqa: BLE001 -- whatever it is, training goes on
+                self._observers.remove(observer)
+                self.note(f"{type(observer).__name__} has failed and is told no more: {error}")

@@ -15,7 +15,14 @@ from mtrain.metrics.history import History
 from mtrain.own.code import imported
 from mtrain.resumption import Resumption, find_resumption
 from mtrain.run.checkpoint import Checkpoint
-from mtrain.run.directory import OUTPUTS, RunDirectory, choose_directory, make_directory
+from mtrain.run.directory import (
+    OUTPUTS,
+    RunDirectory,
+    check_creatable,
+    check_empty,
+    choose_directory,
+    make_directory,
+)
 from mtrain.run.environment import describe_environment, identity
 from mtrain.run.files import json_text, write_bytes, write_text
 from mtrain.run.lock import locked, refuse_locked
@@ -38,6 +45,9 @@ class Place:
 
     out: Path | None
     """The run directory to be made where none has begun; None: a free one of `outputs/<name>`."""
+
+    may_be_begun: bool
+    """Whether a run in `out` would be resumed."""
 
     begun: RunDirectory | None
     """The run that is there already, locked."""
@@ -82,19 +92,20 @@ def find_place(
             begun.check_is_run()
             begun.refuse_links()
             held.enter_context(locked(begun.path))
-            return Place(
-                out, begun, find_resumption(begun, config, differences_allowed=allow_differences)
-            )
-    if out is not None:
-        refuse_locked(out)  # who is at work there is worth more than that it is not empty
-    choose_directory(config.name, out)
-    return Place(out, None, None)
+            going_on = find_resumption(begun, config, differences_allowed=allow_differences)
+            return Place(out, resume, begun, going_on)
+        check_creatable(out)
+    else:
+        if out is not None:
+            refuse_locked(out)  # who is at work there is worth more than that it is not empty
+        choose_directory(config.name, out)
+    return Place(out, resume, None, None)
 
 
 def choose_environment(
     config: Config,
     classes: tuple[str, ...],
-    data: dict[str, str],
+    facts: dict[str, dict[str, str]],
     device: str,
     threads: int | None,
     place: Place,
@@ -102,7 +113,8 @@ def choose_environment(
 ) -> dict[str, Any]:
     """Load TensorFlow, and choose where and how to compute: the content of `environment.json`.
 
-    `data` is what that says of the data: `sha256` and `source`; `threads` are those of an operation
+    `facts` is what that says of the data: its `data`, `sha256` and `source`, and its `splits`, the
+    SHA-256 of the rows of each; `threads` are those of an operation
     on the CPU, None: all, but a run that goes on has those that it began with. Raises `MtrainError`
     for what cannot be had on this machine, `UsageError` for a run that goes on under other
     circumstances, unless that is allowed.
@@ -110,7 +122,7 @@ def choose_environment(
     # The data set itself is not to be seen from here: what TensorFlow tries in vain to import keeps
     # this frame, and all that it names, for as long as the process lives.
     going_on = place.going_on
-    environment = describe_environment(seed=config.seed, data=data)
+    environment = describe_environment(seed=config.seed, **facts)
     if going_on is not None:
         going_on.check_classes(classes)
         going_on.compare_best()
@@ -149,7 +161,7 @@ def prepare(
         environment = environment | {"code": hashes}
     if going_on is not None:
         going_on.compare_code(hashes)
-    run = place.begun or _make_run(config.name, place.out, held)
+    run = place.begun or _make_run(config.name, place, held)
     if going_on is None:
         before = History(run.path.absolute().name, dataset.classes)
         seconds, best = 0.0, None
@@ -157,6 +169,8 @@ def prepare(
         _restore(trainer, config, going_on)
         before = going_on.history
         seconds, best = going_on.checkpoint.seconds, going_on.checkpoint.best
+    # First of all, as it is by this file that a run is known as one.
+    write_text(run.environment, json_text(environment))
     for path, file in files.items():
         (run.code / path).parent.mkdir(parents=True, exist_ok=True)
         write_bytes(run.code / path, file)
@@ -173,17 +187,19 @@ def prepare(
         history=replace(before, segments=[*before.segments, _segment(before, going_on)]),
     )
     recorder = Recorder(run, start, state, is_written=going_on is not None)
-    write_text(run.environment, json_text(environment))
     write_text(run.config, config_to_yaml(config))
     recorder.begin()
     where = "{device} ({device_reason}), compiled as {compile}".format(**environment)
     return Prepared(run, trainer, recorder, code, where)
 
 
-def _make_run(name: str, out: Path | None, held: ExitStack) -> RunDirectory:
-    run = make_directory(name, out)
+def _make_run(name: str, place: Place, held: ExitStack) -> RunDirectory:
+    run = make_directory(name, place.out)
     held.enter_context(locked(run.path))
-    choose_directory(name, run.path)  # another process may have come and gone meanwhile
+    # Another process may have come and gone while the data were read.
+    if place.may_be_begun and run.is_begun:
+        raise MtrainError(f"{run.path}: another process has trained there meanwhile; start again")
+    check_empty(run)
     run.remove_leftovers()
     return run
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,11 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def rows_sha256(self) -> str:
+        """SHA-256 of `rows`, by which a split that is drawn again is known to be the same."""
+        return hashlib.sha256(np.ascontiguousarray(self.rows, "<i8").data).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -242,10 +248,14 @@ class RunOutcome:
     """What has come of a run so far."""
 
     name: str
+    """Its path below the folder that was listed."""
+
     started: str
     """ISO 8601, UTC."""
 
     dataset: str
+    """The name of the data set, or of the file or folder of the user's own."""
+
     network: str
     """Its hidden layers, or the function that makes it."""
 
@@ -254,8 +264,13 @@ class RunOutcome:
     best: tuple[str, float] | None
     """The figure by which the best epoch is chosen, and its value there; None without any."""
 
-    worst_class: tuple[str, float] | None
-    """The class of the lowest F1 in the best epoch, and its F1; None before the first epoch."""
+    worst_class: tuple[str, float, str] | None
+    """The class of the lowest F1 in the best epoch, its F1, and of which split, `val` or `train`;
+    None before the first epoch."""
 
     state: str
-    """`finished`, `stopped by SIGINT`, `diverged`, `failed`, `running` or `killed`."""
+    """`finished`, `finished, not reported`, `stopped by SIGINT`, `diverged`, `failed`, `running` or
+    `killed`."""
+
+    settings: Mapping[str, Any]
+    """All of its config by dotted key."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from mtrain.config.load import read_settings
+from mtrain.config.load import flat_settings, read_settings
 from mtrain.config.own_code import refuse_code
 from mtrain.errors import MtrainError, SettingError, UsageError
 from mtrain.metrics.monitor import Course
@@ -187,13 +188,18 @@ def find_resumption(
 
 
 def _check_unfinished(run: RunDirectory) -> None:
-    """Where there is a result, and nothing to go on from, nothing is to be overwritten."""
-    try:
+    """Where there is a result, and nothing to go on from, nothing is to be overwritten.
+
+    A run that was killed, or failed as where the disk was full, before its first checkpoint has none.
+    """
+    saved = (run.checkpoints / "last").exists()
+    with suppress(MtrainError):  # no history: it was killed before there was anything to lose
         segments = read_history(run.path).segments
-    except MtrainError:
-        return  # it was killed before there was anything to lose
-    if segments and segments[-1]["ended"] is not None:
-        raise MtrainError(f"{run.path}: was trained, but its checkpoints are gone; it cannot go on")
+        saved |= bool(segments) and segments[-1]["ended"] not in {None, "failed"}
+    if saved:
+        raise MtrainError(
+            f"{run.path}: was trained, but its checkpoints are gone; train into another folder"
+        )
 
 
 def _check_epochs(checkpoint: Checkpoint, config: Config) -> None:
@@ -212,18 +218,8 @@ def _figures(config: Config) -> tuple[Any, ...]:
 
 def _settings(config: Config) -> dict[str, Any]:
     """Those that make a run another, by dotted key."""
-    flat = _flat(config.model_dump(mode="json"))
+    flat = flat_settings(config)
     return {key: value for key, value in flat.items() if not key.startswith(FREE)}
-
-
-def _flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in section.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 def _shown(value: Any) -> str:

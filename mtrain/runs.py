@@ -3,46 +3,115 @@
 from __future__ import annotations
 
 import math
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.config.load import load_config
-from mtrain.errors import MtrainError
-from mtrain.metrics.counts import ratio
-from mtrain.metrics.monitor import Improvement
+from mtrain.config.load import flat_settings, load_config
+from mtrain.config.sources import OwnData
+from mtrain.errors import MtrainError, UsageError
+from mtrain.metrics.monitor import Course, Improvement, higher_is_better
 from mtrain.records import RunOutcome
 from mtrain.run.directory import RunDirectory
 from mtrain.run.history import read_history
-from mtrain.run.lock import refuse_locked
+from mtrain.run.lock import is_locked
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
+    from mtrain.config.schema import Config
     from mtrain.metrics.history import History
 
+SHOWN_ANYWAY = (
+    *("name", "dataset.name", "dataset.path", "model.hidden", "training.epochs"),
+    *("checkpoint.", "tracking.", "training.memory"),
+)
+"""Settings, or sections, that no column of differences needs: others say them, or no figure does."""
 
-def list_runs(folder: Path) -> tuple[list[RunOutcome], list[str]]:
-    """Those in `folder`, the latest last, and what is wrong with others that cannot be read.
+SORTED_BY = ("started", "run", "data", "epochs", "best", "worst", "state")
+"""Columns by which runs are sorted, besides the settings in which they differ."""
 
-    Raises `MtrainError` where there is no such folder.
+
+def list_runs(folder: Path, sort: str = "started") -> tuple[list[RunOutcome], list[str]]:
+    """Those in `folder` and its subfolders, and what is wrong with others that cannot be read.
+
+    Sorted by a column: the latest last, `best` and `worst` the best first, all else upwards. Raises
+    `MtrainError` where there is no such folder, `UsageError` for a column that is not there.
     """
     if not folder.is_dir():
         raise MtrainError(f"{folder}: no such folder")
     outcomes, problems = [], []
-    for path in sorted(path for path in folder.iterdir() if (path / "config.yaml").is_file()):
+    for path in _find(folder):
         try:
-            outcomes.append(_outcome(RunDirectory(path)))
+            outcomes.append(_outcome(RunDirectory(path), str(path.relative_to(folder))))
         except MtrainError as error:
             problems.append(str(error))
         except (LookupError, ValueError) as error:
             problems.append(f"{path}: its history and its config do not fit: {error!r:.80}")
     if not outcomes and not problems:
         problems.append(f"no run is in {folder}")
-    return sorted(outcomes, key=lambda outcome: outcome.started), problems
+    return _sorted(outcomes, sort), problems
 
 
-def _outcome(run: RunDirectory) -> RunOutcome:
+def differing_settings(outcomes: Sequence[RunOutcome]) -> list[str]:
+    """The settings by dotted key that all of these runs have and in which some differ.
+
+    Without those that every run shows anyway.
+    """
+    if not outcomes:
+        return []
+    first, *others = outcomes
+    return [
+        key
+        for key, value in first.settings.items()
+        if not key.startswith(SHOWN_ANYWAY)
+        and all(key in other.settings for other in others)
+        and any(other.settings[key] != value for other in others)
+    ]
+
+
+def _find(folder: Path) -> Iterator[Path]:
+    """Every folder with a run's config; what is within a run is no other."""
+    for place, folders, files in os.walk(folder):
+        if "config.yaml" in files and ("environment.json" in files or "history.json" in files):
+            folders.clear()
+            yield Path(place)
+        else:
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+
+
+def _sorted(outcomes: list[RunOutcome], sort: str) -> list[RunOutcome]:
+    differing = differing_settings(outcomes)
+    keys = {key.rpartition(".")[2]: key for key in differing} | {key: key for key in differing}
+
+    def value(outcome: RunOutcome) -> float | str | None:
+        if sort in keys:
+            setting = outcome.settings[keys[sort]]
+            return setting if isinstance(setting, int | float) else str(setting)
+        if sort == "best":
+            monitor, best = outcome.best or ("", math.nan)
+            return None if math.isnan(best) else best * (-1 if higher_is_better(monitor) else 1)
+        if sort == "worst":
+            return None if outcome.worst_class is None else -outcome.worst_class[1]
+        found: float | str = getattr(outcome, {"run": "name", "data": "dataset"}.get(sort, sort))
+        return found
+
+    def place(outcome: RunOutcome) -> tuple[bool, bool, float, str]:
+        """Numbers before text before what is undefined."""
+        found = value(outcome)
+        if isinstance(found, str):
+            return False, True, 0.0, found
+        return found is None, False, found or 0.0, ""
+
+    if sort not in (*SORTED_BY, *keys):
+        known = ", ".join([*SORTED_BY, *differing])
+        raise UsageError(f"--sort: no column {sort!r}; choose one of {known}")
+    return sorted(sorted(outcomes, key=lambda outcome: outcome.started), key=place)
+
+
+def _outcome(run: RunDirectory, name: str) -> RunOutcome:
     run.refuse_links()
     config = load_config(run.config, {})
     history = read_history(run.path)
@@ -55,33 +124,42 @@ def _outcome(run: RunDirectory) -> RunOutcome:
                 index = k
         best = config.save_best, history.scalars[config.save_best][index]
     return RunOutcome(
-        name=run.path.name,
+        name=run.path.name if name == "." else name,
         started=history.segments[0]["started"] or "",
-        dataset=config.dataset.name,
+        dataset=_data(config),
         network=str(config.model),
         epochs=len(history.epoch),
         epochs_wanted=config.training.epochs,
         best=best,
         worst_class=_worst_class(history, index) if history.epoch else None,
-        state=_state(run, history),
+        state=_state(run, config, history),
+        settings=flat_settings(config),
     )
 
 
-def _worst_class(history: History, index: int) -> tuple[str, float]:
+def _data(config: Config) -> str:
+    """The data set's name; of data of the user's own that of the file or folder."""
+    dataset = config.dataset
+    return Path(dataset.path).name if isinstance(dataset, OwnData) else dataset.name
+
+
+def _worst_class(history: History, index: int) -> tuple[str, float, str]:
     """That of the lowest F1 in an epoch's validation, or its training where there is none."""
-    counts = history.counts.get("val", history.counts["train"])
-    tp, fp, fn = (counts[key][index] for key in ("tp", "fp", "fn"))
-    f1 = ratio(2 * tp, 2 * tp + fp + fn)
+    split = "val" if "val" in history.counts else "train"
+    f1 = history.class_counts(split, index).f1
     k = int(np.nan_to_num(f1, nan=math.inf).argmin())  # undefined: neither there nor predicted
-    return history.classes[k], float(f1[k])
+    return history.classes[k], float(f1[k]), split
 
 
-def _state(run: RunDirectory, history: History) -> str:
-    ended = history.segments[-1]["ended"]
-    if ended is not None:
-        return ended if ended in {"finished", "diverged", "failed"} else f"stopped by {ended}"
-    try:
-        refuse_locked(run.path)
-    except MtrainError:
+def _state(run: RunDirectory, config: Config, history: History) -> str:
+    if is_locked(run.path):
         return "running"
-    return "killed"
+    ended = history.segments[-1]["ended"]
+    if ended in {"finished", "diverged"}:
+        return str(ended)
+    is_trained = len(history.epoch) >= config.training.epochs
+    if is_trained or Course(config.training, history).early_stop is not None:
+        return "finished, not reported"
+    if ended in {None, "failed"}:
+        return ended or "killed"
+    return f"stopped by {ended}"

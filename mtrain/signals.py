@@ -1,14 +1,36 @@
-"""Signals that ask a training to save and stop."""
+"""Signals that ask a training to save and stop, or to leave out its report."""
 
 from __future__ import annotations
 
 import signal
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class InterruptedBySignal(BaseException):
+    """A signal asked this process to stop, and nothing is left to be saved."""
+
+    def __init__(self, signal_: signal.Signals) -> None:
+        self.signal = signal_
+        super().__init__(signal_.name)
+
+
+@contextmanager
+def interrupting_signals() -> Iterator[None]:
+    """SIGINT, SIGTERM and SIGHUP raise `InterruptedBySignal`; one that is ignored stays ignored."""
+
+    def interrupt(number: int, _frame: object) -> None:
+        raise InterruptedBySignal(signal.Signals(number))
+
+    with _handled(interrupt):
+        yield
 
 
 @contextmanager
@@ -20,23 +42,29 @@ def stop_signals() -> Iterator[list[signal.Signals]]:
     `nohup` has it, stays ignored.
     """
     received: list[signal.Signals] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield received  # only the main thread may handle signals
-        return
 
     def receive(number: int, _frame: object) -> None:
         received.append(signal.Signals(number))
         signal.signal(signal.SIGINT, before.get(signal.SIGINT, signal.SIG_IGN))
 
-    before = {
-        number: handler
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        if (handler := signal.getsignal(number)) not in {None, signal.SIG_IGN}
-    }
-    for number in before:
-        signal.signal(number, receive)
-    try:
+    with _handled(receive) as before:
         yield received
+
+
+@contextmanager
+def _handled(handler: Callable[[int, object], None]) -> Iterator[dict[signal.Signals, Any]]:
+    """Handle the signals that are not ignored; yields what handled them before."""
+    before: dict[signal.Signals, Any] = {}
+    if threading.current_thread() is threading.main_thread():  # only it may handle signals
+        before = {
+            number: former
+            for number in STOPPING
+            if (former := signal.getsignal(number)) not in {None, signal.SIG_IGN}
+        }
+    for number in before:
+        signal.signal(number, handler)
+    try:
+        yield before
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, former in before.items():
+            signal.signal(number, former)

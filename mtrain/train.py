@@ -13,15 +13,15 @@ from mtrain.engine.threads import choose_threads
 from mtrain.errors import DivergedError, MtrainError, SettingError
 from mtrain.evaluation import evaluate
 from mtrain.metrics.epoch import epoch_figures
-from mtrain.metrics.monitor import Course
-from mtrain.observer import Observer
+from mtrain.metrics.monitor import Course, always_undefined
+from mtrain.observer import Observer, Observers
 from mtrain.plot import draw
 from mtrain.preparation import choose_environment, find_place, prepare
 from mtrain.records import Progress
 from mtrain.report.tensorboard import TensorBoard, check_tensorboard
 from mtrain.run.evaluation import METRICS
 from mtrain.run.files import read_json
-from mtrain.signals import stop_signals
+from mtrain.signals import InterruptedBySignal, interrupting_signals, stop_signals
 from mtrain.weighting import weight_training
 
 if TYPE_CHECKING:
@@ -80,11 +80,11 @@ def train(
     code, and `DivergedError` when the loss or a weight is no longer finite; what was learned until
     then is saved.
     """
-    watched, observer = observer is not None, observer or Observer()
+    watched, observers = observer is not None, Observers(observer or Observer())
     with ExitStack() as held:
         check_tensorboard(config)
         place = find_place(config, out, held, resume=resume, allow_differences=allow_differences)
-        if (finished := _finished(place, config, observer)) is not None:
+        if (finished := _finished(place, config, observers)) is not None:
             return finished
         dataset = load_dataset(
             config.dataset,
@@ -95,25 +95,32 @@ def train(
         if conflicts := list(config.class_conflicts(dataset.classes)):
             raise SettingError(*conflicts)
         dataset = weight_training(dataset, config.training.class_weight)
-        watchers: tuple[Observer, ...] = (observer,)
         ended: str | None = None
         try:
-            observer.prepare()
-            data = {"sha256": dataset.sha256, "source": dataset.source}
+            observers.prepare()
+            facts = {
+                "data": {"sha256": dataset.sha256, "source": dataset.source},
+                "splits": {name: rows.rows_sha256 for name, rows in dataset.splits.items()},
+            }
             threads = _choose_threads(config, dataset) if own_process else None
             environment = choose_environment(
-                config, dataset.classes, data, device, threads, place, held
+                config, dataset.classes, facts, device, threads, place, held
             )
             prepared = prepare(config, dataset, environment, place, held, code_folder or Path())
             for line in _notes(config, dataset, place):
-                observer.note(line)
+                observers.note(line)
+            if (first := prepared.trainer.first_idle_step()) is not None:
+                observers.note(
+                    f"The learning rate is 0 from step {first:,} of {prepared.trainer.all_steps:,} on: "
+                    "the schedule of optimizer.learning_rate is shorter than the training."
+                )
             ended = "an error"
-            observer.begin(prepared.device, config, dataset, prepared.trainer.parameters)
+            observers.begin(prepared.device, config, dataset, prepared.trainer.parameters)
             with _failing(prepared.recorder):
-                watchers += _boards(config, dataset, prepared)
+                observers.add(*_boards(config, dataset, prepared))
                 # The device has the training rows now; here they would be there twice.
                 dataset = replace(dataset, splits={"test": dataset.test})
-                ended, stopped_by = _train(config, prepared, watchers)
+                ended, stopped_by = _train(config, prepared, observers)
         except DivergedError:
             ended = "it diverged"
             raise
@@ -121,13 +128,20 @@ def train(
             ended = "stopped at once"
             raise
         finally:
-            for watcher in watchers:
-                watcher.end(ended)
+            observers.end(ended)
         history = prepared.recorder.history
         found = None
-        if report:
-            with _failing(prepared.recorder):
-                found = _report(prepared, dataset, is_done=stopped_by is None)
+        try:
+            if report:
+                with interrupting_signals(), _failing(prepared.recorder):
+                    found = _report(prepared, dataset, is_done=stopped_by is None)
+        except InterruptedBySignal as interruption:
+            done = "finished" if stopped_by is None else "stopped"
+            observers.note(
+                f"Training is {done} and saved; the report is missing; "
+                f"`mtrain resume {prepared.run.path}` makes it."
+            )
+            stopped_by = stopped_by or interruption.signal
         if stopped_by is None:
             prepared.recorder.end("finished")
         metrics = None if found is None else found.metrics
@@ -146,7 +160,10 @@ def _report(prepared: Prepared, dataset: Dataset, *, is_done: bool) -> Report | 
     """Draw the charts of the history, and evaluate what is done."""
     report = None
     if is_done:
-        report, _ = evaluate(prepared.run.path, dataset=dataset, code=prepared.code)
+        evaluation = evaluate(prepared.run.path, dataset=dataset, code=prepared.code)
+        report = evaluation.report
+        if evaluation.problem is not None:
+            raise MtrainError(evaluation.problem)
     if (history := prepared.recorder.history).epoch:
         draw(history, prepared.run.charts)
     return report
@@ -176,7 +193,7 @@ def _boards(config: Config, dataset: Dataset, prepared: Prepared) -> tuple[Obser
 
 
 def _train(
-    config: Config, prepared: Prepared, watchers: tuple[Observer, ...]
+    config: Config, prepared: Prepared, observer: Observer
 ) -> tuple[str | None, signal.Signals | None]:
     """Train until it is done or to be stopped, and save.
 
@@ -186,18 +203,25 @@ def _train(
     with stop_signals() as signals:
         try:
             with prepared.code.blaming():
-                early = _consume(config, trainer, recorder, watchers, signals)
+                early = _consume(config, trainer, recorder, observer, signals)
             recorder.finish(trainer.state())
         except MtrainError as error:
             recorder.finish()
             kind = DivergedError if isinstance(error, DivergedError) else MtrainError
             kept = f"checkpoint {recorder.last_name} is the last good one"
             raise kind(f"{error}; {kept}") from error
-    if signals and not (early or trainer.finished):
-        name = signals[0].name
-        recorder.end(name)
-        return f"stopped by {name}, saved; `mtrain resume` goes on", signals[0]
-    return early, None
+    monitor = config.save_best
+    if monitor is not None and (why := always_undefined(recorder.history, monitor)) is not None:
+        observer.note(f"{why}; so no epoch is the best, and the last is kept.")
+    if not signals:
+        return early, None
+    name = signals[0].name
+    recorder.end(name)
+    if early or trainer.finished:
+        why = f"{early}; then " if early else ""
+        saved = "training is finished and saved; the report is missing; `mtrain resume` makes it"
+        return f"{why}stopped by {name}: {saved}", signals[0]
+    return f"stopped by {name}, saved; `mtrain resume` goes on", signals[0]
 
 
 @contextmanager
@@ -215,7 +239,7 @@ def _consume(
     config: Config,
     trainer: Trainer,
     recorder: Recorder,
-    watchers: tuple[Observer, ...],
+    observer: Observer,
     signals: list[signal.Signals],
 ) -> str | None:
     """Hand on each record until `signals` has one; returns why it ended early, if it did."""
@@ -224,8 +248,7 @@ def _consume(
         return course.early_stop
     for record in trainer.records():
         if isinstance(record, Progress):
-            for watcher in watchers:
-                watcher.progress(record)
+            observer.progress(record)
             recorder.progress(trainer.state)
         else:
             figures = epoch_figures(record, config.metrics, config.evaluation)
@@ -233,8 +256,7 @@ def _consume(
             if (plateau := course.add()) is not None:
                 trainer.learning_rate = plateau.reduced(trainer.learning_rate)
             recorder.epoch(trainer.state())
-            for watcher in watchers:
-                watcher.epoch(figures, seconds)
+            observer.epoch(figures, seconds)
             if course.early_stop is not None:
                 return course.early_stop
         if signals:
@@ -249,9 +271,11 @@ def _finished(place: Place, config: Config, observer: Observer) -> Run | None:
         return None
     run = going_on.run
     try:
-        metrics = read_json(run.evaluation("test") / METRICS)
-    except MtrainError:
-        return None  # somebody removed it; it is made again
+        metrics = read_json(run.evaluations / "test" / METRICS)
+        if metrics["checkpoint"] != (going_on.checkpoint.best or going_on.checkpoint.name):
+            return None  # a kill came between the last evaluation and this one
+    except (MtrainError, LookupError, TypeError):
+        return None  # somebody removed or changed it; it is made again
     for problem in going_on.damaged:
         observer.note(f"{problem}.")
     why = going_on.early_stop(config)

@@ -337,7 +337,7 @@ ARRAYS = {
         "is compressed",
     ),
     "two_gigabytes_of_zeros": Archive(
-        lambda members, name, _: bomb(name), "history/seconds is missing", hidden=1000
+        lambda members, name, _: bomb(name), "history/scalars/loss is missing", hidden=1000
     ),
     "100000_members": Archive(
         lambda members, _, __: zipped(*((f"x{number}", b"") for number in range(100_000))),
@@ -477,6 +477,12 @@ STATES = {
         "is not of it",
     ),
     "a_history_of_columns_that_are_numbers": (put(history__scalars=[1]), "names must be text"),
+    "a_history_of_fewer_seconds": (
+        put(history__seconds=[1.0] * 3),
+        "seconds must have the shape (4,), got (3,)",
+    ),
+    "a_history_of_text": (put(history__seconds=[*"abcd"]), "seconds must be numbers, got str"),
+    "a_history_beyond_any_float": (put(history__seconds=[10**400] * 4), "state.json: not "),
     "a_history_of_no_list": (put(history__per_class=[]), "not a checkpoint's"),
     "no_history": (put(history=None), "history must be a mapping"),
     "an_identity_of_lists": (put(identity={"threads": [1]}), "'threads' must be one value"),

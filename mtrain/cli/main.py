@@ -6,6 +6,7 @@ import gc
 import io
 import os
 import sys
+import traceback
 from contextlib import suppress
 from pathlib import Path
 
@@ -45,25 +46,29 @@ def run(arguments: list[str]) -> int:
         status = app(arguments, prog_name="mtrain", standalone_mode=False) or 0
         with open_stdout():  # flushed, where a full disk can still be told
             return status
-    except (MtrainError, typer.TyperException, OSError) as error:
+    except (MtrainError, typer.TyperException, OSError, ImportError, MemoryError) as error:
         if debug:
-            raise
+            traceback.print_exc()
         return _complain(error)
     except (KeyboardInterrupt, typer.Abort):  # the latter at a question
         return 130
 
 
-def _complain(error: MtrainError | typer.TyperException | OSError) -> int:
+def _complain(error: Exception) -> int:
+    status = MtrainError.exit_status
     if isinstance(error, typer.TyperException):
         problems, status = _usage(error), UsageError.exit_status
+    elif isinstance(error, MtrainError):
+        problems, status = str(error), error.exit_status
     elif isinstance(error, OSError):
         # A path too long or not to be entered, wherever it was first looked at.
-        problems, status = (
-            f"{error.filename or 'standard output'}: {error.strerror}",
-            MtrainError.exit_status,
-        )
+        where = "" if error.filename is None else f"{error.filename}: "
+        problems = f"{where}{error.strerror or error or type(error).__name__}"
+    elif isinstance(error, ImportError):
+        # Installed, for pip saw to that, and yet not to be loaded: a memory limit, a broken file.
+        problems = f"a library cannot be loaded: {error}".replace("\n", " ")
     else:
-        problems, status = str(error), error.exit_status
+        problems = "out of memory"
     for problem in problems.splitlines():
         print(f"mtrain: {inert(problem)}", file=sys.stderr)
     return status

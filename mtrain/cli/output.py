@@ -8,6 +8,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
+from mtrain.errors import MtrainError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -23,7 +25,9 @@ def open_stdout() -> Iterator[TextIO]:
     except OSError as error:
         gone = error.errno == errno.EIO  # the terminal is
         if not (gone or isinstance(error, BrokenPipeError)):
-            raise
+            if error.filename is not None:
+                raise  # it is about a file that was read or written meanwhile
+            raise MtrainError(f"standard output: {error.strerror}") from error
         # What is still buffered goes nowhere, or the interpreter would complain as it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -28,21 +28,33 @@ def evaluate(
         typer.Option(metavar="PATH", help="Another dataset.path than the run's.", exists=True),
     ] = None,
     threshold: Threshold = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="A new folder for the files. [evaluation/ in the run]"),
+    ] = None,
     allow_code: AllowCode = False,
     as_json: Json = False,
 ) -> None:
     """Evaluate a checkpoint on a split, class by class."""
     import mtrain.evaluation as use_case
 
-    report, folder = use_case.evaluate(
-        checkpoint, split=split.value, data=data, threshold=threshold, allow_code=allow_code
+    found = use_case.evaluate(
+        checkpoint,
+        split=split.value,
+        data=data,
+        threshold=threshold,
+        out=out,
+        allow_code=allow_code,
     )
     with open_stdout() as stdout:
         if as_json:
-            print_json(report.metrics, stdout)
+            print_json(found.report.metrics, stdout)
         else:
-            print_evaluation(report, stdout)
-            print(f"evaluation: {folder}", file=stdout)
+            print_evaluation(found.report, stdout)
+            if found.problem is None:
+                print(f"evaluation: {found.folder}", file=stdout)
+    if found.problem is not None:
+        print(f"{inert(found.problem)}; --out DIR keeps the evaluation elsewhere", file=sys.stderr)
 
 
 def predict(
@@ -78,17 +90,27 @@ def runs(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of runs.")] = Path(
         "outputs"
     ),
+    sort: Annotated[
+        str,
+        typer.Option(
+            metavar="COLUMN",
+            help="started, run, data, epochs, best, worst, state, or a setting that differs.",
+        ),
+    ] = "started",
+    as_json: Json = False,
 ) -> None:
-    """List runs: their data, network, best figure, worst class, and how they ended."""
-    from mtrain.runs import list_runs
+    """List runs: their data, the settings that differ, best value, worst class and state."""
+    from mtrain.runs import differing_settings, list_runs
 
-    found, problems = list_runs(folder)
+    found, problems = list_runs(folder, sort)
 
-    from mtrain.report.runs import print_runs
+    from mtrain.report.runs import print_runs, runs_as_json
 
-    if found:
-        with open_stdout() as stdout:
-            print_runs(found, stdout)
+    with open_stdout() as stdout:
+        if as_json:
+            print_json(runs_as_json(found, str(folder)), stdout)
+        elif found:
+            print_runs(found, differing_settings(found), stdout)
     for problem in problems:
         print(inert(problem), file=sys.stderr)
 

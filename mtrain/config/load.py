@@ -173,3 +173,18 @@ class Settings:
                 raise self._located([(("dataset", key), str(error))]) from error
         dataset = config.dataset.model_copy(update=absolute)
         return config.model_copy(update={"dataset": dataset})
+
+
+def flat_settings(config: Config) -> dict[str, Any]:
+    """Every setting by its dotted key, as plain data."""
+    return _flat(config.model_dump(mode="json"))
+
+
+def _flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in section.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

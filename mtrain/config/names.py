@@ -44,7 +44,6 @@ ACTIVATIONS = (
     "swish",
     "tanh",
     "tanh_shrink",
-    "threshold",
 )
 """All of Keras' but `glu`, which halves the number of units."""
 

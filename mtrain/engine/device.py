@@ -62,10 +62,10 @@ def choose_device(wanted: str, threads: int | None = None) -> Device:
     threads_asked()  # before TensorFlow looks
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
-        # On the CPU, too: TensorFlow would take all the memory of a GPU that it does not use. And
-        # once only, for it refuses even the same setting again once the device is in use.
+        # On the CPU, too: TensorFlow would take all the memory of a GPU that it does not use.
         if not tf.config.experimental.get_memory_growth(gpu):
-            tf.config.experimental.set_memory_growth(gpu, enable=True)
+            with suppress(RuntimeError, ValueError):  # this process has used it, and decided
+                tf.config.experimental.set_memory_growth(gpu, enable=True)
     if wanted == "cpu":
         return _cpu("as asked", threads)
     if not gpus:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from bisect import bisect_left
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -156,6 +157,19 @@ class Trainer:
                 self._tracker.reset()
             self._epoch, self._step, self._carried = epoch, 0, self._compiled.initial_sums()
             yield record
+
+    @property
+    def all_steps(self) -> int:
+        """Of all epochs."""
+        return self.epochs * self.steps
+
+    def first_idle_step(self) -> int | None:
+        """The step, from 0, from which on a schedule has the learning rate 0; None: there is none."""
+        schedule, last = self._schedule, self.all_steps - 1
+        if schedule is None or float(schedule(last)) > 0:
+            return None
+        # A schedule that warms up begins at 0, too.
+        return bisect_left(range(last), x=True, lo=1, key=lambda step: float(schedule(step)) == 0)
 
     @property
     def is_within_epoch(self) -> bool:

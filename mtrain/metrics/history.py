@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtrain.metrics.counts import ratio
+from mtrain.metrics.counts import ClassCounts, ratio
 
 if TYPE_CHECKING:
     from mtrain.metrics.epoch import EpochFigures
@@ -78,11 +78,15 @@ class History:
         epoch in which a class that is present never was.
         """
         if monitor.removeprefix("val_") in {"precision_macro", "precision_weighted"}:
-            counts = self.counts["val" if monitor.startswith("val_") else "train"]
-            tp, fp, fn = (counts[key][index] for key in ("tp", "fp", "fn"))
-            if ((tp + fn > 0) & (tp + fp == 0)).any():
+            counts = self.class_counts("val" if monitor.startswith("val_") else "train", index)
+            if ((counts.support > 0) & (counts.predicted == 0)).any():
                 return math.nan
         return self.scalars[monitor][index]
+
+    def class_counts(self, split: str, index: int) -> ClassCounts:
+        """What was counted of every class of `train` or `val` in one epoch."""
+        tp, fp, fn = (self.counts[split][key][index] for key in ("tp", "fp", "fn"))
+        return ClassCounts(tp, fp, fn, tn=(tp + fn).sum() - tp - fp - fn)
 
     def accuracy(self, split: str) -> Floats:
         """Share of the rows of `train` or `val` that were predicted right; shape (epochs,)."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from mtrain.config.training import PlateauConfig, TrainingConfig
     from mtrain.metrics.history import History
@@ -102,4 +104,20 @@ class Course:
         """Why training is to stop before its last epoch; None if it is not."""
         if (stopping := self._stopping) is None or self._improvement.waited < stopping.patience:
             return None
+        if (undefined := always_undefined(self._history, stopping.monitor)) is not None:
+            return undefined
         return f"{stopping.monitor} has not improved for {stopping.patience} epochs"
+
+
+def always_undefined(history: History, monitor: str) -> str | None:
+    """That the scalar `monitor` was undefined in every epoch, and why; None where it was not."""
+    epochs = range(len(history.epoch))
+    if not epochs or any(math.isfinite(history.monitored(monitor, k)) for k in epochs):
+        return None
+    split = "val" if monitor.startswith("val_") else "train"
+    why = "no class has a value of it"
+    if all(math.isfinite(value) for value in history.scalars[monitor]):
+        last = history.class_counts(split, -1)
+        never = np.flatnonzero((last.support > 0) & (last.predicted == 0))
+        why = f"class {history.classes[never[0]]!r} was never predicted" if len(never) else why
+    return f"{monitor} was undefined in every epoch: {why}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from mtrain.run.files import (
     json_bytes,
     parse_json,
     read_bytes,
+    whole_folder,
     write_bytes,
     write_text,
 )
@@ -110,7 +110,6 @@ def save_checkpoint(run: RunDirectory, checkpoint: Checkpoint, arrays: Arrays) -
     """Write a checkpoint, in place of any of its name; returns its name."""
     name = checkpoint.name
     path = run.checkpoints / name
-    beside = run.checkpoints / f".{name}.tmp"
     state = {
         "schema": SCHEMA,
         "config": checkpoint.config.model_dump(mode="json"),
@@ -127,26 +126,13 @@ def save_checkpoint(run: RunDirectory, checkpoint: Checkpoint, arrays: Arrays) -
         if not run.checkpoints.exists():
             run.checkpoints.mkdir()
             flush_directory(run.path)
-        beside.mkdir()
+    except OSError as error:
+        raise MtrainError(f"{path}: cannot be written: {error.strerror}") from error
+    with whole_folder(path) as beside:
         write_bytes(beside / ARRAYS, npz_bytes(arrays | history_arrays(checkpoint.history)))
         write_bytes(beside / STATE, json_bytes(state))
         write_text(beside / SUMS, _sums(beside))
-        remove_checkpoint(path)
-        beside.rename(path)
-        flush_directory(run.checkpoints)
-    except OSError as error:
-        raise MtrainError(f"{path}: cannot be written: {error.strerror}") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     return name
-
-
-def remove_checkpoint(path: Path) -> None:
-    """Remove the checkpoint at `path`, if there is one; raises `OSError`."""
-    # Renamed first: what is half removed must not look like a checkpoint.
-    old = path.with_name(f".{path.name}.old")
-    if path.exists():
-        shutil.rmtree(path.rename(old))
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from mtrain.config.own_code import CODE
 from mtrain.errors import MtrainError, UsageError
-from mtrain.run.files import flush_directory
+from mtrain.run.files import flush_directory, remove_leftovers
 from mtrain.run.foreign import refuse_foreign
 
 OUTPUTS = Path("outputs")
 
 LOCK = ".lock"
 WRITER = ".writer"
+EVALUATING = ".evaluating"
+"""The lock of those who write evaluations, as one may while a training holds the other."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class RunDirectory:
 
     @property
     def history(self) -> Path:
-        """Every epoch's figures; `history.csv` beside it has its scalars."""
+        """Every epoch's figures; `history.csv` beside it has its scalars, `by_class.csv` its classes."""
         return self.path / "history.json"
 
     @property
@@ -60,9 +61,10 @@ class RunDirectory:
         """The user's own modules, as they were imported."""
         return self.path / CODE
 
-    def evaluation(self, name: str) -> Path:
-        """What an evaluation leaves: `name` is the split's, and the checkpoint's if another."""
-        return self.path / "evaluation" / name
+    @property
+    def evaluations(self) -> Path:
+        """A folder an evaluation: named by its split, and what else it is of if not the run's own."""
+        return self.path / "evaluation"
 
     @property
     def is_begun(self) -> bool:
@@ -87,8 +89,11 @@ class RunDirectory:
 
     def refuse_links(self) -> None:
         """Raise `MtrainError` for a symbolic link: nothing outside is read or written."""
-        ours = ("config.yaml", "environment.json", "history.json", "history.csv", LOCK, WRITER)
-        for name in (*ours, "checkpoints", "charts", "evaluation", "tensorboard", CODE):
+        tables = ("history.json", "history.csv", "by_class.csv")
+        ours = ("config.yaml", "environment.json", *tables, LOCK, WRITER, EVALUATING)
+        rooms = ("checkpoints", "charts", "evaluation", "tensorboard", CODE)
+        temporary = [path.name for kind in (".*.tmp", ".*.old") for path in self.path.glob(kind)]
+        for name in (*ours, *rooms, *temporary):
             _refuse_link(self.path / name)
             for folder, folders, files in os.walk(self.path / name):
                 for found in (*folders, *files):
@@ -96,12 +101,8 @@ class RunDirectory:
 
     def remove_leftovers(self) -> None:
         """Remove what a killed process had half written, or half removed."""
-        for folder in (self.path, self.checkpoints, self.charts, *self.path.glob("evaluation/*")):
-            for path in (*folder.glob(".*.tmp"), *folder.glob(".*.old")):
-                if path.is_dir():
-                    shutil.rmtree(path)
-                else:
-                    path.unlink()
+        for folder in (self.path, self.checkpoints, self.charts, self.evaluations):
+            remove_leftovers(folder)
 
 
 def _refuse_link(path: Path) -> None:
@@ -112,20 +113,27 @@ def _refuse_link(path: Path) -> None:
 def choose_directory(name: str, out: Path | None) -> RunDirectory:
     """`out` itself, or the first free one of `outputs/<name>`, `outputs/<name>-2`, ...
 
-    Makes nothing yet. Raises `MtrainError` if `out` holds anything, or if what is to be made
-    cannot be written.
+    Makes nothing yet. Raises `MtrainError` if what is to be made cannot be written, `UsageError` if
+    `out` holds anything.
     """
-    if out is None:
-        names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-        path = next(p for n in names if not os.path.lexists(p := OUTPUTS / n))
-    else:
-        path = out
-        if path.exists() and not path.is_dir():
-            raise MtrainError(f"{path}: not a folder; --out takes a new or an empty one")
-        if RunDirectory(path).is_begun:
-            raise UsageError(
-                f"{path}: is not empty; --out takes a new or an empty folder, or --resume goes on"
-            )
+    run = RunDirectory(out or _free(name))
+    check_creatable(run.path)
+    check_empty(run)
+    return run
+
+
+def check_empty(run: RunDirectory) -> None:
+    """Raise `UsageError` if a run has begun there, or the folder holds anything else."""
+    if run.is_begun:
+        raise UsageError(
+            f"{run.path}: is not empty; --out takes a new or an empty folder, or --resume goes on"
+        )
+
+
+def check_creatable(path: Path) -> None:
+    """Raise `MtrainError` if there can be no folder at `path` that can be written."""
+    if path.exists() and not path.is_dir():
+        raise MtrainError(f"{path}: not a folder; --out takes a new or an empty one")
     above = (path, *path.absolute().parents)
     for place in above:
         if place.is_symlink() and not place.exists():
@@ -135,13 +143,16 @@ def choose_directory(name: str, out: Path | None) -> RunDirectory:
         raise MtrainError(f"{path}: cannot be made: {ancestor} is not a folder")
     if not os.access(ancestor, os.W_OK | os.X_OK):
         raise MtrainError(f"{path}: cannot be written: no permission in {ancestor}")
-    return RunDirectory(path)
 
 
 def make_directory(name: str, out: Path | None) -> RunDirectory:
-    """Make what `choose_directory` chooses; of two runs that start at once each gets its own."""
+    """Make `out`, or a free one of `outputs/<name>`: of two runs that start at once each its own.
+
+    Raises `MtrainError` if it cannot be made.
+    """
     while True:
-        run = choose_directory(name, out)
+        run = RunDirectory(out or _free(name))
+        check_creatable(run.path)
         try:
             run.path.mkdir(parents=True, exist_ok=out is not None)
             flush_directory(run.path.parent)
@@ -150,3 +161,8 @@ def make_directory(name: str, out: Path | None) -> RunDirectory:
         except OSError as error:
             raise MtrainError(f"{run.path}: cannot be made: {error.strerror}") from error
         return run
+
+
+def _free(name: str) -> Path:
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(path for n in names if not os.path.lexists(path := OUTPUTS / n))

@@ -33,6 +33,7 @@ IDENTITY = (
     "threads",
     "compile",
     "data",
+    "splits",
     "code",
 )
 """What must be the same for a run to be the same to the last bit."""

@@ -1,4 +1,4 @@
-"""What an evaluation leaves behind, but for its charts."""
+"""What an evaluation leaves behind: a folder, written whole."""
 
 from __future__ import annotations
 
@@ -6,24 +6,69 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mtrain.errors import MtrainError
 from mtrain.run.arrays import npz_bytes
-from mtrain.run.files import json_text, write_bytes, write_csv, write_text
+from mtrain.run.directory import EVALUATING
+from mtrain.run.files import (
+    json_text,
+    remove_leftovers,
+    whole_folder,
+    write_bytes,
+    write_csv,
+    write_text,
+)
+from mtrain.run.lock import one_at_a_time
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from mtrain.metrics.report import Report
     from mtrain.records import Arrays, Split
+    from mtrain.run.directory import RunDirectory
 
 METRICS = "metrics.json"
 
 
-def write_evaluation(folder: Path, report: Report, split: Split) -> None:
-    """Write the report, the predictions and the mistakes among the rows of `split`."""
+def keep_evaluation(
+    run: RunDirectory,
+    name: str,
+    report: Report,
+    split: Split,
+    charts: Iterable[tuple[str, bytes]],
+) -> None:
+    """Write an evaluation into the run, in place of any of this name.
+
+    Raises `MtrainError` where it cannot be written.
+    """
+    with one_at_a_time(run.path / EVALUATING):
+        remove_leftovers(run.evaluations)
+        write_evaluation(run.evaluations / name, report, split, charts)
+
+
+def write_evaluation(
+    folder: Path, report: Report, split: Split, charts: Iterable[tuple[str, bytes]]
+) -> None:
+    """Write the report, predictions and mistakes on the rows of `split`, and charts by file name.
+
+    The folder takes the place of any of its name. Raises `MtrainError` where it cannot be written.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MtrainError(f"{folder}: cannot be written: {error.strerror}") from error
+    with whole_folder(folder) as beside:
+        _write_numbers(beside, report, split)
+        for name, content in charts:
+            write_bytes(beside / name, content)
+
+
+def _write_numbers(folder: Path, report: Report, split: Split) -> None:
     predictions = report.predictions
     write_text(folder / METRICS, json_text(report.metrics))
     write_text(folder / "classification_report.json", json_text(report.classification_report))
     arrays: Arrays = {
+        "rows": split.rows,
         "y_true": predictions.labels,
         "y_pred": predictions.predicted,
         "probabilities": predictions.probabilities,

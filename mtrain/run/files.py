@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import math
 import os
+import shutil
 import stat
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -16,7 +19,7 @@ from mtrain.errors import MtrainError
 from mtrain.text import inert
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 LARGEST_JSON = 300_000_000
@@ -48,6 +51,49 @@ def write_bytes(path: Path, content: bytes, *, flush: bool = True) -> None:
             flush_directory(path.parent)
     except OSError as error:
         raise MtrainError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yields a new folder beside `path` to be filled, which then takes the place of any at `path`.
+
+    Raises `MtrainError` where the disk does not take it; what was there before then stays.
+    """
+    beside = path.with_name(f".{path.name}.tmp")
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir()
+        yield beside
+        remove_folder(path)
+        beside.rename(path)
+        flush_directory(path.parent)
+    except OSError as error:
+        raise MtrainError(f"{path}: cannot be written: {error.strerror}") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove the folder at `path`, if there is one; raises `OSError`."""
+    # Renamed first: what is half removed must not look like a whole one.
+    old = path.with_name(f".{path.name}.old")
+    if path.exists():
+        shutil.rmtree(path.rename(old))
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a killed process had half written into `folder`, or half removed from it."""
+    for path in (*folder.glob(".*.tmp"), *folder.glob(".*.old")):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def is_denied(error: MtrainError) -> bool:
+    """Whether what could not be written is not this user's to write."""
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno in {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def flush_directory(directory: Path) -> None:

@@ -20,7 +20,7 @@ from mtrain.run.files import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 SCHEMA = 1
@@ -90,6 +90,21 @@ def write_scalars(history: History, path: Path) -> None:
     write_csv(path, header, zip(*columns, strict=True))
 
 
+def write_by_class(history: History, path: Path) -> None:
+    """Write precision, recall, F1 and support of every class, epoch and split as CSV at `path`."""
+    header = ["epoch", "split", "class", "precision", "recall", "f1", "support"]
+    write_csv(path, header, _by_class(history))
+
+
+def _by_class(history: History) -> Iterator[tuple[Any, ...]]:
+    for index, epoch in enumerate(history.epoch):
+        for split in history.counts:
+            counts = history.class_counts(split, index)
+            values = counts.precision, counts.recall, counts.f1, counts.support
+            for name, *row in zip(history.classes, *map(np.ndarray.tolist, values), strict=True):
+                yield epoch, split, name, *row
+
+
 def read_history(path: Path) -> History:
     """Read the `history.json` at `path`, or that of the run directory at `path`.
 
@@ -127,10 +142,10 @@ def _from_json(data: Any) -> History:
     history = History(
         run=run,
         classes=tuple(classes),
-        epoch=_numbers(data["epoch"], (epochs,), "epoch", np.int64),
-        seconds=_numbers(data["seconds"], (epochs,), "seconds", np.float64),
+        epoch=read_numbers(data["epoch"], (epochs,), "epoch", np.int64),
+        seconds=read_numbers(data["seconds"], (epochs,), "seconds", np.float64),
         scalars={
-            key: _numbers(values, (epochs,), key, np.float64)
+            key: read_numbers(values, (epochs,), key, np.float64)
             for key, values in data["history"].items()
         },
         segments=read_segments(data["segments"], epochs),
@@ -140,11 +155,11 @@ def _from_json(data: Any) -> History:
     shape = (epochs, len(classes))
     for split, columns in data["counts"].items():
         history.counts[split] = {
-            key: _numbers(columns[key], shape, key, np.int64) for key in ("tp", "fp", "fn")
+            key: read_numbers(columns[key], shape, key, np.int64) for key in ("tp", "fp", "fn")
         }
     for split, columns in data["per_class"].items():
         history.per_class[split] = {
-            key: _numbers(values, shape, key, np.float64) for key, values in columns.items()
+            key: read_numbers(values, shape, key, np.float64) for key, values in columns.items()
         }
     check_history(history)
     return history
@@ -206,8 +221,13 @@ def _segment(segment: Any, epochs: int) -> dict[str, Any]:
     return known
 
 
-def _numbers(values: Any, shape: tuple[int, ...], key: str, dtype: type[np.generic]) -> list[Any]:
-    """The numbers as a list, of arrays where they are of classes; null is NaN."""
+def read_numbers(
+    values: Any, shape: tuple[int, ...], key: str, dtype: type[np.generic]
+) -> list[Any]:
+    """The numbers of JSON as a list, of arrays where they are of classes; null is NaN.
+
+    Raises `TypeError` or `ValueError` where they are not of that shape and type.
+    """
     array = np.array(values, dtype=object)
     kinds = {float, int, type(None)} if dtype is np.float64 else {int}
     if array.shape != shape and not (array.size == 0 and 0 in shape):

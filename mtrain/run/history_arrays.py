@@ -1,4 +1,7 @@
-"""A history within a checkpoint: its columns among the arrays, the rest in the state."""
+"""A history within a checkpoint: its columns among the arrays, the rest in the state.
+
+Times are of the rest, so that the arrays of two equal trainings are the same to the last bit.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtrain.metrics.history import History
-from mtrain.run.history import check_history, read_names, read_segments
+from mtrain.run.history import check_history, read_names, read_numbers, read_segments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +28,7 @@ def history_head(history: History) -> dict[str, Any]:
     return {
         "run": history.run,
         "segments": history.segments,
+        "seconds": history.seconds,
         "scalars": list(history.scalars),
         "counts": list(history.counts),
         "per_class": {split: list(columns) for split, columns in history.per_class.items()},
@@ -32,11 +36,16 @@ def history_head(history: History) -> dict[str, Any]:
 
 
 def history_arrays(history: History) -> Arrays:
-    """The columns by name: `history/<scalar>` (E,), `history/<split>/<column>` (E, K)."""
+    """The columns of E epochs and K classes by name.
+
+    `history/scalars/<name>` of shape (E,), `history/counts/<split>/<count>` and
+    `history/per_class/<split>/<metric>` of shape (E, K).
+    """
     shape = len(history.epoch), len(history.classes)
-    arrays: Arrays = {"history/seconds": np.array(history.seconds, np.float64)}
-    for name, column in history.scalars.items():
-        arrays[f"history/scalars/{name}"] = np.array(column, np.float64)
+    arrays: Arrays = {
+        f"history/scalars/{name}": np.array(column, np.float64)
+        for name, column in history.scalars.items()
+    }
     for kind, splits, dtype in (
         ("counts", history.counts, np.int64),
         ("per_class", history.per_class, np.float64),
@@ -52,9 +61,9 @@ def history_shapes(head: Mapping[str, Any], epochs: int, n_classes: int) -> Shap
 
     Raises `KeyError`, `TypeError` or `ValueError` for what is no head.
     """
-    shapes: Shapes = {"history/seconds": ("float64", (epochs,))}
-    for name in read_names(head["scalars"]):
-        shapes[f"history/scalars/{name}"] = "float64", (epochs,)
+    shapes: Shapes = {
+        f"history/scalars/{name}": ("float64", (epochs,)) for name in read_names(head["scalars"])
+    }
     for split in read_names(head["counts"]):
         for name in COUNTS:
             shapes[f"history/counts/{split}/{name}"] = "int64", (epochs, n_classes)
@@ -76,7 +85,7 @@ def history_from_arrays(
         run=run,
         classes=classes,
         epoch=list(range(1, epochs + 1)),
-        seconds=arrays["history/seconds"].tolist(),
+        seconds=read_numbers(head["seconds"], (epochs,), "seconds", np.float64),
         scalars={name: arrays[f"history/scalars/{name}"].tolist() for name in head["scalars"]},
         counts={
             split: {name: list(arrays[f"history/counts/{split}/{name}"]) for name in COUNTS}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import platform
 from contextlib import contextmanager
@@ -14,8 +16,11 @@ from mtrain.run.directory import LOCK, WRITER
 from mtrain.run.files import read_bytes, write_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+LOOKING_SECONDS = 0.5
+"""Longer than anybody takes to look whether a lock is held."""
 
 
 @contextmanager
@@ -24,7 +29,7 @@ def locked(folder: Path) -> Iterator[None]:
 
     Raises `MtrainError` naming the process that holds it.
     """
-    with _acquired(folder):
+    with _acquired(folder / LOCK, LOOKING_SECONDS, lambda: _in_use(folder)):
         try:
             # A file of its own: what the lock's own file holds is filelock's business.
             write_bytes(folder / WRITER, f"process {os.getpid()} on {platform.node()}".encode())
@@ -33,33 +38,62 @@ def locked(folder: Path) -> Iterator[None]:
             (folder / WRITER).unlink(missing_ok=True)
 
 
+def is_locked(folder: Path) -> bool:
+    """Whether a process holds the lock of `folder`; needs no permission to write there.
+
+    Whoever wants the lock at this very moment waits for an instant, and has it.
+    """
+    try:
+        # Without O_NONBLOCK, opening a FIFO waits until somebody writes.
+        descriptor = os.open(folder / LOCK, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in {errno.EAGAIN, errno.EACCES}
+    finally:
+        os.close(descriptor)  # which gives it back
+    return False
+
+
 def refuse_locked(folder: Path) -> None:
     """Raise `MtrainError` naming the process that holds the lock of `folder`, if one does."""
-    lock = folder / LOCK
-    if lock.is_file() and not lock.is_symlink() and os.access(lock, os.W_OK):
-        with _acquired(folder):
-            pass
+    if is_locked(folder):
+        raise MtrainError(_in_use(folder))
 
 
 @contextmanager
-def _acquired(folder: Path) -> Iterator[None]:
-    lock = filelock.FileLock(folder / LOCK, timeout=0)
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Wait until no other process holds the lock file at `path`; for what takes a moment.
+
+    Raises `MtrainError` where one does for a minute.
+    """
+    with _acquired(path, 60, lambda: f"{path}: is held by another process"):
+        yield
+
+
+@contextmanager
+def _acquired(path: Path, seconds: float, problem: Callable[[], str]) -> Iterator[None]:
+    """Hold the lock file at `path`; `problem` is said where another process holds it for longer."""
+    lock = filelock.FileLock(path, timeout=seconds)
     try:
         lock.acquire()
     except filelock.Timeout as error:
-        raise MtrainError(f"{folder}: is in use: {_writer(folder)} writes into it") from error
+        raise MtrainError(problem()) from error
     except OSError as error:
-        raise MtrainError(f"{folder / LOCK}: cannot be locked: {error.strerror}") from error
+        raise MtrainError(f"{path}: cannot be locked: {error.strerror}") from error
     except NotImplementedError as error:
-        raise MtrainError(f"{folder / LOCK}: cannot be locked: {error}") from error
+        raise MtrainError(f"{path}: cannot be locked: {error}") from error
     try:
         yield
     finally:
         lock.release()
 
 
-def _writer(folder: Path) -> str:
+def _in_use(folder: Path) -> str:
     try:
-        return read_bytes(folder / WRITER, at_most=1000).decode(errors="replace")
+        writer = read_bytes(folder / WRITER, at_most=1000).decode(errors="replace")
     except MtrainError:  # it has the lock and has not said yet who it is
-        return "another process"
+        writer = "another process"
+    return f"{folder}: is in use: {writer} writes into it"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mtrain.metrics.monitor import Improvement
 from mtrain.run.checkpoint import Checkpoint, save_checkpoint
-from mtrain.run.history import HistoryFile, write_scalars
+from mtrain.run.history import HistoryFile, write_by_class, write_scalars
 from mtrain.run.selection import point_to, remove_all_but
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ class Recorder:
         """Write everything; `state` is the last if it is not that of the last epoch's end."""
         self._last = state or self._last
         self._write_checkpoints()
+        write_by_class(self.history, self._run.path / "by_class.csv")
         self._write_history()
 
     def end(self, how: str) -> None:

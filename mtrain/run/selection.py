@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mtrain.errors import MtrainError
-from mtrain.run.checkpoint import NAME, STATE, Checkpoint, read_checkpoint, remove_checkpoint
+from mtrain.run.checkpoint import NAME, STATE, Checkpoint, read_checkpoint
 from mtrain.run.directory import RunDirectory
-from mtrain.run.files import read_bytes, write_text
+from mtrain.run.files import read_bytes, remove_folder, write_text
 from mtrain.run.foreign import refuse_foreign
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
+Found = TypeVar("Found")
 
 LARGEST_MODULE = 10**8
 """Bytes of code that are read to be compared."""
@@ -58,6 +59,21 @@ def find_checkpoint(path: Path) -> CheckpointPlace:
     )
 
 
+def with_checkpoint(path: Path, use: Callable[[CheckpointPlace, Checkpoint], Found]) -> Found:
+    """What `use` makes of the checkpoint that `path` means, and of its state.
+
+    A run in training may replace its best checkpoint at any moment: `use` is then called again, with
+    the new one. Raises `MtrainError` as `find_checkpoint` and `read_checkpoint` do.
+    """
+    while True:
+        place = find_checkpoint(path)
+        try:
+            return use(place, read_checkpoint(place.path))
+        except MtrainError:
+            if place.path.exists():
+                raise
+
+
 def changed_code(place: CheckpointPlace, saved: Checkpoint) -> list[str]:
     """What is worth saying of own code in the run that is not what the checkpoint was trained with."""
     trained = {
@@ -86,7 +102,7 @@ def remove_all_but(run: RunDirectory, kept: Collection[str]) -> None:
     for path in list_checkpoints(run):
         if path.name not in kept:
             try:
-                remove_checkpoint(path)
+                remove_folder(path)
             except OSError as error:
                 raise MtrainError(f"{path}: cannot be removed: {error.strerror}") from error
 

@@ -1,0 +1,195 @@
+"""Where an evaluation is kept: the run's own question in one place, every other in another."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mtrain
+from mtrain.cli.main import run as command
+from mtrain.run.checkpoint import read_checkpoint
+from mtrain.run.selection import with_checkpoint
+
+COMMAND = str(Path(sys.executable).with_name("mtrain"))
+
+
+def table(path, rows=120, seed=0, shift=0.0):
+    """A CSV of two numbers and whether their sum is above 0."""
+    draws = np.random.default_rng(seed).normal(shift, 1, (rows, 2))
+    lines = [f"{a:.4f},{b:.4f},{'yes' if a + b > 0 else 'no'}" for a, b in draws]
+    path.write_text("a,b,label\n" + "\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a table and a run of two classes on it."""
+    folder = tmp_path_factory.mktemp("table")
+    config = {
+        "name": "two",
+        "dataset": {"name": "csv", "path": str(table(folder / "rows.csv")), "target": "label"},
+        "model": {"hidden": 8},
+        "training": {"epochs": 2, "compile": "graph"},
+        "checkpoint": {"every_seconds": 0},
+    }
+    mtrain.fit(config, out=folder / "run")
+    return folder
+
+
+@pytest.fixture
+def folder(trained, tmp_path):
+    """A copy that a test may change; its config still names the first table."""
+    return Path(shutil.copytree(trained, tmp_path / "copy"))
+
+
+def content(path):
+    return {file.name: file.read_bytes() for file in path.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        (["--threshold", "0.9"], "test-threshold-0.9"),
+        (["--data", "OTHER"], "test-other_lab-"),
+        (["--data", "OTHER", "--threshold", "0.25"], "test-other_lab-"),
+        (["--split", "val", "--threshold", "0.9"], "val-threshold-0.9"),
+        (["--split", "train"], "train"),
+    ],
+)
+def test_another_question_leaves_the_runs_own_answer(folder, capsys, options, name):
+    """`fit` wrote `evaluation/test`; what else is asked has a folder whose name says what."""
+    run = folder / "run"
+    other = table(folder / "other lab.csv", rows=50, seed=1)
+    before = content(run / "evaluation" / "test")
+    options = [str(other) if option == "OTHER" else option for option in options]
+    assert command(["evaluate", str(run), *options]) == 0
+
+    assert content(run / "evaluation" / "test") == before
+    (made,) = {path.name for path in (run / "evaluation").iterdir()} - {"test"}
+    assert made.startswith(name)
+    assert made.endswith("threshold-0.25") == ("0.25" in options)
+    assert f"evaluation: {run}/evaluation/{made}" in capsys.readouterr().out
+    assert {"metrics.json", "predictions.npz", "roc.png"} <= set(content(run / "evaluation" / made))
+
+
+def test_fit_resume_reports_the_runs_own_figures(folder, capsys):
+    """Whatever was evaluated meanwhile."""
+    run = folder / "run"
+    own = json.loads((run / "evaluation" / "test" / "metrics.json").read_text())
+    other = table(folder / "lab.csv", rows=50, seed=1, shift=2)
+    assert command(["evaluate", str(run), "--data", str(other), "--threshold", "0.99"]) == 0
+    capsys.readouterr()
+    assert command(["resume", str(run), "--json", "--quiet"]) == 0
+
+    assert json.loads(capsys.readouterr().out)["evaluation"] == own
+
+
+def test_the_runs_own_threshold_and_data_are_its_own_question(folder):
+    """0.5 is the threshold in force, and the same rows at another place are the same data."""
+    run = folder / "run"
+    moved = Path(shutil.copy(folder / "rows.csv", folder / "moved.csv"))
+    assert command(["evaluate", str(run), "--threshold", "0.5", "--data", str(moved)]) == 0
+
+    assert {path.name for path in (run / "evaluation").iterdir()} == {"test"}
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_the_figures_of_the_validation_that_chose_the_checkpoint_are_optimistic(folder, moved):
+    """By the data's hash: the same rows at another path chose it as well."""
+    data = shutil.copy(folder / "rows.csv", folder / "moved.csv") if moved else None
+    report = mtrain.evaluate(folder / "run", split="val", data=data)
+
+    assert report.metrics["selected"]
+
+
+def test_rows_say_where_each_prediction_stands_in_the_data(folder):
+    """The labels of the table at `rows` are `y_true`."""
+    labels = [line.rsplit(",", 1)[1] for line in (folder / "rows.csv").read_text().splitlines()[1:]]
+    with np.load(folder / "run" / "evaluation" / "test" / "predictions.npz") as arrays:
+        assert arrays["rows"].dtype == np.int64
+        assert [labels[row] for row in arrays["rows"]] == [
+            ["no", "yes"][k] for k in arrays["y_true"]
+        ]
+
+
+def test_what_a_killed_evaluation_left_is_removed_by_the_next(folder):
+    """A half-written folder, and one half removed."""
+    evaluations = folder / "run" / "evaluation"
+    for name in (".test.tmp", ".val.old"):
+        (evaluations / name).mkdir()
+        (evaluations / name / "metrics.json").write_text("{")
+    assert command(["evaluate", str(folder / "run")]) == 0
+
+    assert {path.name for path in evaluations.iterdir()} == {"test"}
+
+
+def test_out_names_a_new_folder_for_the_evaluation(folder, capsys):
+    """The run is left as it was; a folder that holds something is refused."""
+    before = content(folder / "run" / "evaluation" / "test")
+    out = folder / "elsewhere"
+    assert command(["evaluate", str(folder / "run"), "--threshold", "0.9", "--out", str(out)]) == 0
+    assert set(content(out)) == {*before, "threshold.png"}
+    assert [path.name for path in (folder / "run" / "evaluation").iterdir()] == ["test"]
+    capsys.readouterr()
+
+    assert command(["evaluate", str(folder / "run"), "--out", str(out)]) == 2
+    assert f"mtrain: {out}: is not empty" in capsys.readouterr().err
+
+
+def without_roots_rights():
+    """Let root, too, write only where a folder's mode says so."""
+    capability_bounding_set_drop, dac_override = 24, 1
+    ctypes.CDLL(None).prctl(capability_bounding_set_drop, dac_override, 0, 0, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux' capabilities")
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_run_that_cannot_be_written_gives_its_figures(folder, as_json):
+    """Every figure on stdout; that nothing is kept, and what helps, on stderr."""
+    run = folder / "run"
+    for path in (run, *run.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    done = subprocess.run(
+        [COMMAND, "evaluate", str(run), *(["--json"] if as_json else [])],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=without_roots_rights,
+    )
+    for path in (run, *run.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == (
+        f"{run}: you may not write there, so the evaluation is not kept; "
+        "--out DIR keeps the evaluation elsewhere\n"
+    )
+    if as_json:
+        assert json.loads(done.stdout)["n"] == 24
+    else:
+        assert "macro average" in done.stdout
+
+
+def test_a_checkpoint_that_training_replaces_is_followed(folder):
+    """A better epoch comes while the one that was the best is read."""
+    checkpoints = folder / "run" / "checkpoints"
+    (checkpoints / "best").write_text("epoch-0001\n")
+    seen = []
+
+    def use(place, saved):
+        seen.append(saved.name)
+        if len(seen) == 1:
+            (checkpoints / "best").write_text("epoch-0002\n")
+            shutil.rmtree(place.path)
+        return read_checkpoint(place.path).name
+
+    assert with_checkpoint(folder / "run", use) == "epoch-0002"
+    assert seen == ["epoch-0001", "epoch-0002"]
