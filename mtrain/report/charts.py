@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import math
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
+import numpy as np
 
 from mtrain.report.text import lowest, share
 from mtrain.text import inert
@@ -74,8 +76,7 @@ def draw_class_lines(
     """
     shown = list(range(len(classes)))
     if len(classes) > MOST_LINES:
-        # An undefined value is the worst: the class was never predicted.
-        shown = lowest(values, WORST_LINES)
+        shown = [k for k in lowest(values, WORST_LINES) if not math.isnan(values[k])]
     for k in sorted(set(range(len(classes))) - set(shown)):
         axes.plot(*points(k), color=GREY, linewidth=0.6, zorder=1, drawstyle=drawstyle)
     for number, k in enumerate(shown):
@@ -90,7 +91,8 @@ def draw_class_lines(
         )
     if len(shown) < len(classes):
         rest = len(classes) - len(shown)
-        axes.plot([], [], color=GREY, linewidth=0.6, label=f"the {rest} better classes")
+        which = "other" if np.isnan(values).any() else "better"
+        axes.plot([], [], color=GREY, linewidth=0.6, label=f"the {rest} {which} classes")
 
 
 def add_legend(figure: Figure, axes: Axes, title: str) -> None:

@@ -67,7 +67,7 @@ def print_report(report: Report, stream: TextIO) -> None:
             f"{entry['support']:,}",
         )
     if more := len(metrics["classes"]) - len(entries):
-        table.add_row(Text(f"and {more:,} classes of no lower F1", style="dim"))
+        table.add_row(Text(_left_out(metrics["classes"], more), style="dim"))
     macro = metrics["averages"]["macro avg"]
     table.add_section()
     table.add_row(
@@ -82,7 +82,7 @@ def print_report(report: Report, stream: TextIO) -> None:
     console.print(f"{SPLITS[metrics['split']]} split{note}", style="dim")
     console.print(table)
     for name, value in metrics.get("figures", {}).items():
-        console.print(Text(f"{name} {'undefined' if value is None else f'{value:g}'}"))
+        console.print(Text(f"{name} {'undefined' if value is None else f'{value:zg}'}"))
     for line in _conclusions(metrics):
         console.print(Text(line))
 
@@ -101,6 +101,16 @@ def print_layers(layers: Sequence[Layer], stream: TextIO) -> None:
     console = make_console(stream)
     console.print(table)
     console.print(f"{total:,} parameters, {trainable:,} of them trainable")
+
+
+def _left_out(entries: Sequence[dict[str, Any]], n: int) -> str:
+    """What the `n` classes are that the table has no room for."""
+    unknown = sum(entry["f1-score"] is None for entry in entries)
+    parts = [
+        f"{n - unknown:,} classes of no lower F1" if n > unknown else "",
+        f"{unknown:,} classes neither present nor predicted" if unknown else "",
+    ]
+    return f"and {', '.join(filter(None, parts))}"
 
 
 def _conclusions(metrics: dict[str, Any]) -> Iterator[str]:

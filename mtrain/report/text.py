@@ -26,27 +26,35 @@ def shortened(name: str) -> str:
 
 def share(value: float | None) -> str:
     """A number in [0, 1] with three decimals; a dash where it is undefined."""
-    return "-" if value is None or math.isnan(value) else f"{value:.3f}"
+    # The z turns a -0.000 into 0.000.
+    return "-" if value is None or math.isnan(value) else f"{value:z.3f}"
+
+
+def change(value: float) -> str:
+    """A difference of two shares with its sign and three decimals; a dash where it is undefined."""
+    return "-" if math.isnan(value) else f"{value:+z.3f}"
 
 
 def figure(value: float | None) -> str:
     """Any number with four significant digits; a dash where it is undefined."""
-    return "-" if value is None or math.isnan(value) else f"{value:.4g}"
+    return "-" if value is None or math.isnan(value) else f"{value:z.4g}"
 
 
 def lowest(values: Floats, most: int) -> list[int]:
     """Of classes those with the lowest values, shape (K,), at most so many, in class order.
 
-    An undefined value is lower than any other.
+    Undefined values (NaN) come last: nothing is known of these classes.
     """
-    order = np.argsort(np.nan_to_num(values, nan=-1.0), kind="stable")
+    order = np.argsort(values, kind="stable")  # which puts NaN last
     return sorted(order[:most].tolist())
 
 
 def lowest_f1(entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Of an evaluation's `classes` at most `MOST_CLASSES`, those of the lowest F1."""
+    """An evaluation's `classes`; of more than `MOST_CLASSES` those of the lowest defined F1."""
+    if len(entries) <= MOST_CLASSES:
+        return list(entries)
     values = np.array([entry["f1-score"] for entry in entries], np.float64)
-    return [entries[k] for k in lowest(values, MOST_CLASSES)]
+    return [entries[k] for k in lowest(values, MOST_CLASSES) if not np.isnan(values[k])]
 
 
 def duration(seconds: float) -> str:
