@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,24 +13,30 @@ from mtrain.data import load_dataset
 from mtrain.engine.threads import choose_threads
 from mtrain.errors import DivergedError, MtrainError, SettingError
 from mtrain.evaluation import evaluate
+from mtrain.keywords import naming_keywords
+from mtrain.metrics.as_html import metrics_as_html
 from mtrain.metrics.epoch import epoch_figures
 from mtrain.metrics.monitor import Course
 from mtrain.observer import Observer
-from mtrain.plot import draw
+from mtrain.plotting import draw
 from mtrain.preparation import choose_environment, find_place, prepare
 from mtrain.records import Progress
 from mtrain.report.tensorboard import TensorBoard, check_tensorboard
 from mtrain.run.evaluation import METRICS
 from mtrain.run.files import read_json
 from mtrain.signals import stop_signals
+from mtrain.text import inert
 from mtrain.weighting import weight_training
 
 if TYPE_CHECKING:
     import signal
     from collections.abc import Iterator
 
+    import keras
+
     from mtrain.config.schema import Config
     from mtrain.engine.training import Trainer
+    from mtrain.from_python import Predicted
     from mtrain.metrics.history import History
     from mtrain.metrics.report import Report
     from mtrain.preparation import Place, Prepared
@@ -51,6 +58,47 @@ class Run:
 
     stopped_by: signal.Signals | None
     """The signal that stopped it."""
+
+    def __fspath__(self) -> str:
+        """Its directory: a run is accepted wherever a path is."""
+        return str(self.path)
+
+    def __repr__(self) -> str:
+        parts = [f"{len(self.history.epoch):,} epochs"]
+        if self.stopped_by is not None:
+            parts.append(f"stopped by {self.stopped_by.name}")
+        if self.metrics is not None and self.metrics["accuracy"] is not None:
+            parts.append(f"{self.metrics['split']} accuracy {self.metrics['accuracy']:z.3f}")
+        return f"<mtrain.Run {self.path}: {', '.join(parts)}>"
+
+    def _repr_html_(self) -> str:
+        heading = f"<p>{html.escape(inert(repr(self)))}</p>"
+        return heading if self.metrics is None else heading + metrics_as_html(self.metrics)
+
+    def model(self, *, allow_code: bool = False) -> keras.Model:
+        """The Keras model with the weights of the best checkpoint, or of the last without a best.
+
+        Its inputs are of shape (N, D), encoded as in the training and divided by the largest value
+        (255 for images); `predict` does that by itself. `allow_code` is as for `mtrain.evaluate`.
+        """
+        from mtrain.from_python import load_model
+
+        with naming_keywords():
+            return load_model(self.path, allow_code=allow_code)
+
+    def predict(
+        self, rows: Any, *, threshold: float | None = None, allow_code: bool = False
+    ) -> Predicted:
+        """The class and the probabilities of every row, by the checkpoint that `model` takes.
+
+        `rows` are as the training read its own, without labels: an array of shape (N, ...); of a
+        table a mapping from column to values, such as a pandas DataFrame; or a path, as for
+        `mtrain.predict`, which has the other options.
+        """
+        from mtrain.from_python import predict
+
+        with naming_keywords():
+            return predict(self.path, rows, threshold=threshold, allow_code=allow_code)
 
 
 def train(

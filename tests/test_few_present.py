@@ -11,13 +11,13 @@ from rich.console import Console
 from mtrain.config.load import load_config
 from mtrain.metrics.epoch import epoch_figures
 from mtrain.metrics.history import History
+from mtrain.metrics.lowest import lowest
 from mtrain.metrics.report import make_report
 from mtrain.records import Dataset, Encoding, EpochRecord, Predictions, Progress, Split, Tally
 from mtrain.report import evaluation_charts, history_charts
 from mtrain.report.live import LiveTable
 from mtrain.report.plain import PlainLines
 from mtrain.report.results import print_report
-from mtrain.report.text import lowest
 
 K = 150
 PRESENT = tuple(range(7, K, 40))

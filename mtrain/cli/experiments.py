@@ -53,7 +53,7 @@ def check(
     strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors.")] = False,
 ) -> None:
     """Look at an experiment's settings and data before it is trained."""
-    from mtrain.check import check as use_case
+    from mtrain.checking import check as use_case
     from mtrain.config.load import parse_overrides, read_settings
 
     settings = read_settings(config_file, parse_overrides(overrides or []))

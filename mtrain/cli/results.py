@@ -109,7 +109,7 @@ def plot(
     ] = FormatChoice.png,
 ) -> None:
     """Draw learning curves, and precision and recall by class."""
-    import mtrain.plot as use_case
+    import mtrain.plotting as use_case
 
     charts = use_case.plot(history, out, file_format.value)
     with open_stdout() as stdout:

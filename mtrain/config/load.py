@@ -24,16 +24,27 @@ if TYPE_CHECKING:
 
 COMMAND_LINE = "command line"
 
+WHOLE = {"evaluation.threshold", "training.class_weight"}
+"""Settings that are one value each, though a mapping."""
+
 
 def load_config(source: Path | Mapping[str, Any], overrides: Mapping[str, Any]) -> Config:
     """The validated experiment of `read_settings`."""
     return read_settings(source, overrides).validate()
 
 
-def read_settings(source: Path | Mapping[str, Any], overrides: Mapping[str, Any]) -> Settings:
+def read_settings(
+    source: Path | Mapping[str, Any],
+    overrides: Mapping[str, Any],
+    *,
+    function: str | None = None,
+) -> Settings:
     """The settings of a file (or of a mapping) with `overrides` by dotted path.
 
-    Raises `UsageError` with one line a problem.
+    `function` names the Python function whose keywords the overrides are: a section among them is
+    merged into that of the file. None: they are those of the command line, where a mapping replaces
+    what was there, as at a dotted path it does in Python, too. Raises `UsageError` with one line a
+    problem.
     """
     if isinstance(source, Path):
         document = read_document(source)
@@ -42,8 +53,13 @@ def read_settings(source: Path | Mapping[str, Any], overrides: Mapping[str, Any]
     else:
         settings = Settings(copy.deepcopy(dict(source)), "config", {}, None)
         settings.default_name("run")
+    if function is not None:
+        settings.caller = function
     for key, value in overrides.items():
-        settings.override(key, value)
+        if function is None or "." in key:
+            settings.override(key, value)
+        else:
+            settings.merge(key, value)
     return settings
 
 
@@ -77,6 +93,9 @@ class Settings:
 
     overrides: set[Keys] = field(default_factory=set)
 
+    caller: str = COMMAND_LINE
+    """Where the overrides are from: the command line, or a Python function."""
+
     def __post_init__(self) -> None:
         if self.data is None:
             raise UsageError(f"{self.source}: is empty; an experiment has at least a dataset")
@@ -91,9 +110,11 @@ class Settings:
     def override(self, key: str, value: Any) -> None:
         """Set one setting; a bare name on the way (`optimizer: adam`) is the mapping it means."""
         *parents, last = keys = tuple(key.split("."))
+        if keys in self.overrides:
+            raise UsageError(f"{self.caller}: {key}: set twice")
         if longer := [other for other in self.overrides if other[: len(keys)] == keys]:
             raise UsageError(
-                f"{COMMAND_LINE}: {key}: would undo {dotted(longer[0])}; set it first, or once"
+                f"{self.caller}: {key}: would undo {dotted(longer[0])}; set it first, or once"
             )
         section = self.data
         for depth, parent in enumerate(parents, 1):
@@ -102,18 +123,39 @@ class Settings:
                 inner = {"name": inner}
             elif inner is None:
                 if keys[:depth] in self.overrides:
-                    raise UsageError(
-                        f"{COMMAND_LINE}: {key}: {dotted(keys[:depth])} is set to null"
-                    )
+                    raise UsageError(f"{self.caller}: {key}: {dotted(keys[:depth])} is set to null")
                 inner = {}
             elif not isinstance(inner, dict):
                 raise UsageError(
-                    f"{COMMAND_LINE}: {key}: {dotted(keys[:depth])} is no section here, but {inner}"
+                    f"{self.caller}: {key}: {dotted(keys[:depth])} is no section here, but {inner}"
                 )
             section[parent] = inner
             section = inner
         section[last] = value
         self.overrides.add(keys)
+
+    def merge(self, key: str, value: Any) -> None:
+        """Set what a mapping names, and leave the rest of its section; set anything else as it is.
+
+        A mapping with another `name` than the section has, such as that of another optimizer,
+        replaces the section: the parameters of one mean nothing to the other.
+        """
+        section = self._section(key)
+        is_section = isinstance(value, dict) and section is not None and key not in WHOLE
+        if is_section and _name_of(value) in {None, _name_of(section) or _default_name(key)}:
+            for inner, setting in value.items():
+                self.merge(f"{key}.{inner}", setting)
+        else:
+            self.override(key, value)
+
+    def _section(self, key: str) -> dict[str, Any] | None:
+        """The mapping at `key`, that of a bare name included; None where there is none."""
+        found: Any = self.data
+        for part in key.split("."):
+            found = found.get(part) if isinstance(found, dict) else None
+        if isinstance(found, str):
+            return {"name": found}
+        return found if isinstance(found, dict) else None
 
     def validate(self) -> Config:
         """The config; paths are absolute. Raises `UsageError` with one line a problem."""
@@ -147,7 +189,7 @@ class Settings:
 
     def _where(self, keys: Keys) -> str:
         if self._overridden(keys):
-            return f"{COMMAND_LINE}: {dotted(keys)}"
+            return f"{self.caller}: {dotted(keys)}"
         line = self._line(keys)
         return f"{self.source}:{line}: {dotted(keys)}" if line else f"{self.source}: {dotted(keys)}"
 
@@ -173,3 +215,16 @@ class Settings:
                 raise self._located([(("dataset", key), str(error))]) from error
         dataset = config.dataset.model_copy(update=absolute)
         return config.model_copy(update={"dataset": dataset})
+
+
+def _name_of(section: Any) -> str | None:
+    """What it is called, in lower case: an optimizer's name, or a data set's."""
+    name = section.get("name")
+    return None if name is None else str(name).lower()
+
+
+def _default_name(key: str) -> str | None:
+    """What the section at `key` is called where it does not say."""
+    setting = Config.model_fields.get(key)
+    name: str | None = getattr(setting.default, "name", None) if setting else None
+    return name

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtrain.config.names import RATIO_METRICS
+from mtrain.metrics.as_html import metrics_as_html
 from mtrain.metrics.counts import (
     ClassCounts,
     averages,
@@ -46,6 +47,21 @@ class Report:
 
     classification_report: dict[str, Any]
     """As scikit-learn's, with None for NaN."""
+
+    def __repr__(self) -> str:
+        metrics = self.metrics
+        f1 = metrics["averages"]["macro avg"]["f1-score"]
+        shares = [
+            f"{name} {'undefined' if value is None else f'{value:z.3f}'}"
+            for name, value in (("accuracy", metrics["accuracy"]), ("macro F1", f1))
+        ]
+        return (
+            f"<mtrain.Report of {metrics['checkpoint']} on {metrics['split']}: "
+            f"{metrics['n']:,} rows, {', '.join(shares)}>"
+        )
+
+    def _repr_html_(self) -> str:
+        return metrics_as_html(self.metrics)
 
 
 def make_report(

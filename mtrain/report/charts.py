@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 import numpy as np
 
-from mtrain.report.text import lowest, share
+from mtrain.metrics.lowest import lowest
+from mtrain.report.text import share
 from mtrain.text import inert
 
 if TYPE_CHECKING:

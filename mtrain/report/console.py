@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 import os
+import sys
 from contextlib import suppress
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from mtrain.report.plain import PlainLines
@@ -36,6 +39,27 @@ class Unbroken:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def watch_from_python(progress: bool | None) -> Observer | None:
+    """What shows a training to whoever called a Python function; None: nothing does.
+
+    `progress` says whether it is shown; None: on a terminal and in a notebook alone.
+    """
+    if progress is False:
+        return None
+    if hasattr(builtins, "get_ipython"):
+        from rich.console import Console
+
+        from mtrain.report.live import LiveTable
+
+        if (notebook := Console(highlight=False)).is_jupyter:
+            # rich draws the same place again by a widget alone.
+            drawable = find_spec("ipywidgets") is not None
+            return LiveTable(notebook) if drawable else PlainLines(sys.stdout)
+    if sys.stderr is None:  # as under pythonw
+        return None
+    return watch(sys.stderr) if progress or sys.stderr.isatty() else None
 
 
 def watch(stream: TextIO) -> Observer:

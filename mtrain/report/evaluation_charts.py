@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from mtrain.config.evaluation import DEFAULT_THRESHOLD
 from mtrain.metrics.counts import ratio
+from mtrain.metrics.lowest import MOST_CLASSES, lowest_f1
 from mtrain.metrics.scores import threshold_counts
 from mtrain.report.charts import (
     COLOURS,
@@ -20,7 +21,7 @@ from mtrain.report.charts import (
     class_label,
     draw_class_lines,
 )
-from mtrain.report.text import MOST_CLASSES, SPLITS, lowest_f1, share
+from mtrain.report.text import SPLITS, share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

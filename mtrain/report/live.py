@@ -13,10 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from mtrain.metrics.counts import class_counts
+from mtrain.metrics.lowest import lowest
 from mtrain.observer import Observer
 from mtrain.report.pace import Pace
 from mtrain.report.plain import opening_lines, shown_counts
-from mtrain.report.text import change, figure, lowest, share
+from mtrain.report.text import change, figure, share
 from mtrain.text import inert
 
 if TYPE_CHECKING:
@@ -63,11 +64,12 @@ class LiveTable(Observer):
 
     def prepare(self) -> None:
         """Say what takes so long, in a line that goes away."""
-        self._console.print(Text(PREPARING, style="dim"), end="\r")
+        if not self._console.is_jupyter:  # where no line goes away
+            self._console.print(Text(PREPARING, style="dim"), end="\r")
 
     def begin(self, device: str, config: Config, dataset: Dataset, parameters: int) -> None:
         """Say where and what is trained, and start the display."""
-        self._console.print(" " * len(PREPARING), end="\r")
+        self._forget_preparing()
         for line in opening_lines(device, config, dataset, parameters):
             self._console.print(Text(line))
         self._classes = tuple(inert(name) for name in dataset.classes)
@@ -98,12 +100,16 @@ class LiveTable(Observer):
     def end(self, why: str | None) -> None:
         """Leave the last state on the screen."""
         if not self._live.is_started:
-            self._console.print(" " * len(PREPARING), end="\r")
+            self._forget_preparing()
             return
         self._draw()
         self._live.stop()
         if why is not None:
             self._console.print(Text(f"Training ended: {why}."))
+
+    def _forget_preparing(self) -> None:
+        if not self._console.is_jupyter:
+            self._console.print(" " * len(PREPARING), end="\r")
 
     def _draw(self) -> None:
         self._drawn_at = time.monotonic()

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mtrain.report.text import SPLITS, lowest_f1, share
+from mtrain.metrics.lowest import lowest_f1
+from mtrain.report.text import SPLITS, share
 from mtrain.text import inert
 
 if TYPE_CHECKING:

@@ -3,20 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from mtrain.records import Floats
 
 SPLITS = {"train": "training", "val": "validation", "test": "test"}
 """The splits in words."""
-
-MOST_CLASSES = 100
-"""Of more, tables and bars show only the worst."""
 
 
 def shortened(name: str) -> str:
@@ -38,23 +27,6 @@ def change(value: float) -> str:
 def figure(value: float | None) -> str:
     """Any number with four significant digits; a dash where it is undefined."""
     return "-" if value is None or math.isnan(value) else f"{value:z.4g}"
-
-
-def lowest(values: Floats, most: int) -> list[int]:
-    """Of classes those with the lowest values, shape (K,), at most so many, in class order.
-
-    Undefined values (NaN) come last: nothing is known of these classes.
-    """
-    order = np.argsort(values, kind="stable")  # which puts NaN last
-    return sorted(order[:most].tolist())
-
-
-def lowest_f1(entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """An evaluation's `classes`; of more than `MOST_CLASSES` those of the lowest defined F1."""
-    if len(entries) <= MOST_CLASSES:
-        return list(entries)
-    values = np.array([entry["f1-score"] for entry in entries], np.float64)
-    return [entries[k] for k in lowest(values, MOST_CLASSES) if not np.isnan(values[k])]
 
 
 def duration(seconds: float) -> str:
