@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from mtrain.metrics.report import Report
 
@@ -28,11 +29,12 @@ def open_stdout() -> Iterator[TextIO]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def print_evaluation(report: Report, stdout: TextIO) -> None:
-    """Every class with its intervals, and what to make of it; rich is imported only now."""
-    from mtrain.report.results import print_report
+def print_evaluation(report: Report, folder: Path, stdout: TextIO) -> None:
+    """Every class with its intervals, what to make of it, and which files of `folder` to open."""
+    from mtrain.report.results import print_files, print_report
 
     print_report(report, stdout)
+    print_files(report, folder, stdout)
 
 
 def print_json(data: Any, stdout: TextIO) -> None:

@@ -41,7 +41,7 @@ def evaluate(
         if as_json:
             print_json(report.metrics, stdout)
         else:
-            print_evaluation(report, stdout)
+            print_evaluation(report, folder, stdout)
             print(f"evaluation: {folder}", file=stdout)
 
 

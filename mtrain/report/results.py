@@ -15,6 +15,7 @@ from mtrain.text import inert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from mtrain.metrics.report import Report
     from mtrain.records import Layer
@@ -88,6 +89,21 @@ def print_report(report: Report, stream: TextIO) -> None:
         console.print(Text(line))
 
 
+def print_files(report: Report, folder: Path, stream: TextIO) -> None:
+    """Which files of an evaluation to open first: one a line, so that a terminal can open it."""
+    files = {
+        "precision_recall.png": "precision and recall of every class",
+        "confusion_matrix.png": "what each class is taken for",
+        "errors.csv": "the mistakes, the most confident first",
+    }
+    if report.metrics["accuracy"] == 1:
+        del files["errors.csv"]
+    console = make_console(stream)
+    console.print("Open first:")
+    for name, content in files.items():
+        console.print(Text(f"  {inert(str(folder / name))}  {content}"), soft_wrap=True)
+
+
 def print_layers(layers: Sequence[Layer], stream: TextIO) -> None:
     """Name, kind, output shape and parameters of every layer, and their sums."""
     table = Table(box=None, pad_edge=False)
@@ -149,6 +165,23 @@ def _conclusions(metrics: dict[str, Any]) -> Iterator[str]:
         chosen = metrics.get("threshold_chosen", {"failed": "by no rule"})
         what = "checkpoint" if "failed" in chosen else "threshold"
         yield f"The {what} was chosen on this split: its figures are optimistic."
+    yield from _least_learned(metrics["classes"])
+
+
+def _least_learned(entries: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Of the classes that are present that of the lowest F1, and what becomes of its rows."""
+    least = min((e for e in entries if e["support"]), key=lambda entry: entry["f1-score"])
+    if least["f1-score"] == 1:
+        return
+    line = f"Least learned: {inert(least['name'])} (F1 {least['f1-score']:.2f})"
+    if confused := least["confused_with"]:
+        yield (
+            f"{line}, most often taken for {inert(confused[0]['name'])} "
+            f"({confused[0]['n']:,} of {least['support']:,})"
+        )
+    else:
+        others = "row of another class is" if least["fp"] == 1 else "rows of other classes are"
+        yield f"{line}: all of its rows are found, but {least['fp']:,} {others} taken for it"
 
 
 def _threshold(metrics: dict[str, Any]) -> str:
