@@ -304,5 +304,12 @@ def _finished(place: Place, config: Config, observer: Observer) -> Run | None:
         observer.note(f"{problem}.")
     why = going_on.early_stop(config)
     because = "" if why is None else f" ({why})"
-    observer.note(f"{run.path} is finished{because}; there is nothing to do.")
+    epochs = config.training.epochs
+    more = f"training.epochs={2 * epochs}"
+    if why is not None:  # more epochs alone would stop at once
+        more = f"training.epochs={epochs} training.early_stopping=null --allow-differences"
+    observer.note(
+        f"{run.path} is finished{because}; there is nothing to do. To train on: "
+        f"`mtrain resume {run.path} {more}`"
+    )
     return Run(run.path, going_on.history, None, metrics, None)

@@ -47,6 +47,7 @@ def read_settings(
     problem.
     """
     if isinstance(source, Path):
+        _refuse_run(source)
         document = read_document(source)
         settings = Settings(document.data, str(source), document.lines, source.parent)
         settings.default_name(source.stem)
@@ -61,6 +62,19 @@ def read_settings(
         else:
             settings.merge(key, value)
     return settings
+
+
+def _refuse_run(path: Path) -> None:
+    """Raise `UsageError` for a run directory, or one of its checkpoints, in place of a config."""
+    if not path.is_dir():
+        return
+    run = path.parent.parent if (path / "state.json").is_file() else path
+    config = run / "config.yaml"
+    if config.is_file() and (run / "checkpoints").is_dir():
+        raise UsageError(
+            f"{path}: is a run, not a config; `mtrain resume {run}` resumes it, and {config} has its "
+            "settings"
+        )
 
 
 def parse_overrides(arguments: Iterable[str]) -> dict[str, Any]:
