@@ -209,7 +209,9 @@ def plot(
     from mtrain.keywords import naming_keywords
 
     with naming_keywords():
-        return use_case.plot(Path(history), None if out is None else Path(out), file_format)
+        folder = None if out is None else Path(out)
+        files, _ = use_case.plot(Path(history), folder, file_format)
+    return files
 
 
 def __getattr__(name: str) -> Any:

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 FORMATS = ("png", "svg", "pdf")
 
 
-def plot(path: Path, out: Path | None = None, file_format: str = "png") -> list[Path]:
-    """Draw the charts of a run directory or a `history.json`; returns the files written.
+def plot(
+    path: Path, out: Path | None = None, file_format: str = "png"
+) -> tuple[list[Path], tuple[str, ...]]:
+    """Draw the charts of a run directory or a `history.json`; returns the files written, and notes.
 
     They go to `out`, by default `charts` beside the history. Raises `MtrainError` for what is no
     history, `UsageError` for another format than png, svg or pdf.
@@ -30,7 +32,12 @@ def plot(path: Path, out: Path | None = None, file_format: str = "png") -> list[
     history = read_history(path)  # before matplotlib: a wrong path fails at once
     if not history.epoch:
         raise MtrainError(f"{path}: holds no epoch yet, there is nothing to draw")
-    return draw(history, out or run.charts, file_format)
+    files = draw(history, out or run.charts, file_format)
+
+    from mtrain.report.fonts import missing_letters
+
+    missing = missing_letters((history.run, *history.classes))
+    return files, () if missing is None else (missing,)
 
 
 def draw(history: History, folder: Path, file_format: str = "png") -> list[Path]:

@@ -111,7 +111,9 @@ def plot(
     """Draw learning curves, and precision and recall by class."""
     import mtrain.plotting as use_case
 
-    charts = use_case.plot(history, out, file_format.value)
+    charts, notes = use_case.plot(history, out, file_format.value)
+    for note in notes:
+        print(note, file=sys.stderr)
     with open_stdout() as stdout:
         for path in charts:
             print(path, file=stdout)

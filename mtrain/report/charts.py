@@ -12,11 +12,12 @@ import matplotlib as mpl
 import numpy as np
 
 from mtrain.metrics.lowest import lowest
+from mtrain.report.fonts import font_families
 from mtrain.report.text import share
 from mtrain.text import inert
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -52,12 +53,16 @@ STYLE: dict[str, Any] = {
 
 
 def chart_files(
-    charts: dict[str, Callable[[], Figure]], file_format: str
+    charts: dict[str, Callable[[], Figure]], file_format: str, names: Iterable[str] = ()
 ) -> Iterator[tuple[str, bytes]]:
-    """Draw each chart; yields its file's name and content."""
+    """Draw each chart; yields its file's name and content.
+
+    `names` are those of data in the charts, whose letters some font must have.
+    """
+    families = font_families(names)
     for name, draw in charts.items():
         content = io.BytesIO()
-        with _style():
+        with _style(families):
             draw().savefig(content, format=file_format, bbox_inches="tight")
         yield f"{name}.{file_format}", content.getvalue()
 
@@ -111,11 +116,12 @@ def class_label(name: str) -> str:
 
 
 @contextmanager
-def _style() -> Iterator[None]:
-    """Our look whatever the user's matplotlibrc says."""
+def _style(families: list[str]) -> Iterator[None]:
+    """Our look whatever the user's matplotlibrc says; letters are looked for in these fonts."""
     with mpl.rc_context(), warnings.catch_warnings():
-        # A class name in a script that the font lacks is drawn as boxes, and no reason to stop.
+        # A class name in a script that no font has is drawn as boxes, and no reason to stop.
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)  # type: ignore[arg-type]  # its stub wants literal keys
+        mpl.rcParams["font.family"] = families
         yield

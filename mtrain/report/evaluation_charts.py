@@ -49,7 +49,8 @@ def evaluation_charts(report: Report, file_format: str = "png") -> Iterator[tupl
     }
     if len(report.metrics["classes"]) == 2:
         charts["threshold"] = partial(draw_threshold, report)
-    yield from chart_files(charts, file_format)
+    names = (entry["name"] for entry in report.metrics["classes"])
+    yield from chart_files(charts, file_format, names)
 
 
 def draw_precision_recall(report: Report) -> Figure:

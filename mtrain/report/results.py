@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mtrain.metrics.lowest import lowest_f1
+from mtrain.report.fonts import missing_letters
 from mtrain.report.text import SPLITS, share
 from mtrain.text import inert
 
@@ -85,7 +86,7 @@ def print_report(report: Report, stream: TextIO) -> None:
     console.print(table)
     for name, value in metrics.get("figures", {}).items():
         console.print(Text(f"{name} {'undefined' if value is None else f'{value:zg}'}"))
-    for line in _conclusions(metrics):
+    for line in (*_conclusions(metrics), *_last_lines(metrics["classes"])):
         console.print(Text(line))
 
 
@@ -165,11 +166,12 @@ def _conclusions(metrics: dict[str, Any]) -> Iterator[str]:
         chosen = metrics.get("threshold_chosen", {"failed": "by no rule"})
         what = "checkpoint" if "failed" in chosen else "threshold"
         yield f"The {what} was chosen on this split: its figures are optimistic."
-    yield from _least_learned(metrics["classes"])
 
 
-def _least_learned(entries: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Of the classes that are present that of the lowest F1, and what becomes of its rows."""
+def _last_lines(entries: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Names that charts cannot show; the class of the lowest F1, and what becomes of its rows."""
+    if (missing := missing_letters(entry["name"] for entry in entries)) is not None:
+        yield missing
     least = min((e for e in entries if e["support"]), key=lambda entry: entry["f1-score"])
     if least["f1-score"] == 1:
         return
