@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtrain.config.own_code import OwnModel
+from mtrain.config.sources import PATHS
 from mtrain.data import load_dataset
+from mtrain.data.files import large_files
 from mtrain.engine.threads import choose_threads
 from mtrain.errors import DivergedError, MtrainError, SettingError
 from mtrain.evaluation import evaluate
@@ -134,6 +136,11 @@ def train(
         place = find_place(config, out, held, resume=resume, allow_differences=allow_differences)
         if (finished := _finished(place, config, observer)) is not None:
             return finished
+        paths = (getattr(config.dataset, key, None) for key in PATHS)
+        if (large := large_files(paths)) is not None:
+            observer.note(f"Reading {large}.")
+        held.callback(observer.stage, "")  # wherever it ends
+        observer.stage("reading the data")
         dataset = load_dataset(
             config.dataset,
             memory=config.training.memory_bytes,
@@ -146,7 +153,7 @@ def train(
         watchers: tuple[Observer, ...] = (observer,)
         ended: str | None = None
         try:
-            observer.prepare()
+            observer.stage("loading TensorFlow")
             data = {"sha256": dataset.sha256, "source": dataset.source}
             threads = _choose_threads(config, dataset) if own_process else None
             environment = choose_environment(
@@ -174,6 +181,7 @@ def train(
         history = prepared.recorder.history
         found = None
         if report:
+            observer.stage("evaluating, and drawing charts")
             with _failing(prepared.recorder):
                 found = _report(prepared, dataset, is_done=stopped_by is None)
         if stopped_by is None:

@@ -12,6 +12,7 @@ import typer
 from mtrain.cli.options import AllowCode, ConfigFile, Overrides
 from mtrain.cli.output import open_stdout, print_json
 from mtrain.errors import MtrainError
+from mtrain.report.terminal import waiting
 from mtrain.text import inert
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def check(
 
     settings = read_settings(config_file, parse_overrides(overrides or []))
     config = settings.validate()
-    with settings.located():
+    with settings.located(), waiting("reading the data", sys.stderr):
         inspection = use_case(config)
     errors: tuple[str, ...] = ()
     if strict:
@@ -94,7 +95,8 @@ def summary(
 
     if graph is not None:
         check_graph(graph)
-    found = summarize(model, parse_overrides(overrides or []), allow_code=allow_code)
+    with waiting("making the model", sys.stderr):
+        found = summarize(model, parse_overrides(overrides or []), allow_code=allow_code)
 
     from mtrain.report.results import print_layers
 

@@ -17,6 +17,7 @@ from mtrain.cli.options import (
     Threshold,
 )
 from mtrain.cli.output import open_stdout, print_evaluation, print_json
+from mtrain.report.terminal import waiting
 from mtrain.text import inert
 
 
@@ -34,9 +35,10 @@ def evaluate(
     """Evaluate a checkpoint on a split, class by class."""
     import mtrain.evaluation as use_case
 
-    report, folder = use_case.evaluate(
-        checkpoint, split=split.value, data=data, threshold=threshold, allow_code=allow_code
-    )
+    with waiting("evaluating", sys.stderr):
+        report, folder = use_case.evaluate(
+            checkpoint, split=split.value, data=data, threshold=threshold, allow_code=allow_code
+        )
     with open_stdout() as stdout:
         if as_json:
             print_json(report.metrics, stdout)
@@ -65,9 +67,10 @@ def predict(
     """Predict rows: their class, and the probability of every class."""
     import mtrain.prediction as use_case
 
-    text, notes = use_case.predict(
-        checkpoint, inputs, out=out, threshold=threshold, allow_code=allow_code
-    )
+    with waiting("predicting", sys.stderr):
+        text, notes = use_case.predict(
+            checkpoint, inputs, out=out, threshold=threshold, allow_code=allow_code
+        )
     for note in notes:
         print(inert(note), file=sys.stderr)
     with open_stdout() as stdout:
@@ -111,7 +114,8 @@ def plot(
     """Draw learning curves, and precision and recall by class."""
     import mtrain.plotting as use_case
 
-    charts, notes = use_case.plot(history, out, file_format.value)
+    with waiting("drawing", sys.stderr):
+        charts, notes = use_case.plot(history, out, file_format.value)
     for note in notes:
         print(note, file=sys.stderr)
     with open_stdout() as stdout:

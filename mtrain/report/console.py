@@ -3,42 +3,15 @@
 from __future__ import annotations
 
 import builtins
-import os
 import sys
-from contextlib import suppress
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import TYPE_CHECKING, TextIO, cast
 
 from mtrain.report.plain import PlainLines
+from mtrain.report.terminal import Unbroken, draws
 
 if TYPE_CHECKING:
     from mtrain.observer import Observer
-
-
-class Unbroken:
-    """A stream to write to that loses what nobody reads any longer.
-
-    Whoever read may have had enough, as after `2>&1 | head`, or the terminal is gone; that is no
-    reason to stop training.
-    """
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        """As the stream's own."""
-        try:
-            return self._stream.write(text)
-        except OSError:
-            return len(text)
-
-    def flush(self) -> None:
-        """As the stream's own."""
-        with suppress(OSError):
-            self._stream.flush()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
 
 
 def watch_from_python(progress: bool | None) -> Observer | None:
@@ -65,8 +38,7 @@ def watch_from_python(progress: bool | None) -> Observer | None:
 def watch(stream: TextIO) -> Observer:
     """What shows a training on `stream`: a live table on a terminal that can, else plain lines."""
     lasting = cast("TextIO", Unbroken(stream))
-    capable = stream.isatty() and os.environ.get("TERM", "dumb") not in {"dumb", "unknown"}
-    if capable and not os.environ.get("CI"):
+    if draws(stream):
         from rich.console import Console
 
         from mtrain.report.live import LiveTable

@@ -35,9 +35,6 @@ REFRESH_SECONDS = 0.1
 OTHER_LINES = 5
 """Of the display that are no class: bar, training, validation, header, and one left free."""
 
-
-PREPARING = "loading TensorFlow ..."
-
 WIDTH_OF_EVERYTHING = 60
 """Below this many columns support and change are left out."""
 
@@ -49,6 +46,7 @@ class LiveTable(Observer):
         self._console = console
         self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
         self._drawn_at = 0.0
+        self._stage = ""
         self._pace = Pace(0, 0)
         self._classes: tuple[str, ...] = ()
         self._epochs = 0
@@ -60,16 +58,23 @@ class LiveTable(Observer):
 
     def note(self, text: str) -> None:
         """A line above the display."""
-        self._console.print(Text(inert(text)))
+        stage, self._stage = self._stage, ""
+        self._console.print(Text(inert(text).ljust(len(stage))))
+        self.stage(stage.removesuffix(" ..."))
 
-    def prepare(self) -> None:
+    def stage(self, what: str) -> None:
         """Say what takes so long, in a line that goes away."""
-        if not self._console.is_jupyter:  # where no line goes away
-            self._console.print(Text(PREPARING, style="dim"), end="\r")
+        if self._console.is_jupyter:  # where no line goes away
+            return
+        if self._stage:
+            self._console.print(" " * len(self._stage), end="\r")
+        self._stage = f"{what} ..."[: self._console.width - 1] if what else ""
+        if self._stage:
+            self._console.print(Text(self._stage, style="dim"), end="\r")
 
     def begin(self, device: str, config: Config, dataset: Dataset, parameters: int) -> None:
         """Say where and what is trained, and start the display."""
-        self._forget_preparing()
+        self.stage("")
         for line in opening_lines(device, config, dataset, parameters):
             self._console.print(Text(line))
         self._classes = tuple(inert(name) for name in dataset.classes)
@@ -100,16 +105,12 @@ class LiveTable(Observer):
     def end(self, why: str | None) -> None:
         """Leave the last state on the screen."""
         if not self._live.is_started:
-            self._forget_preparing()
+            self.stage("")
             return
         self._draw()
         self._live.stop()
         if why is not None:
             self._console.print(Text(f"Training ended: {why}."))
-
-    def _forget_preparing(self) -> None:
-        if not self._console.is_jupyter:
-            self._console.print(" " * len(PREPARING), end="\r")
 
     def _draw(self) -> None:
         self._drawn_at = time.monotonic()
