@@ -95,7 +95,8 @@ def evaluate(
     )
     folder = place.run.evaluation(split if place.is_own else f"{split}-{place.path.name}")
     folder.mkdir(parents=True, exist_ok=True)
-    write_evaluation(folder, report, rows)
+    keeps_predictions = saved.config.evaluation.predictions
+    write_evaluation(folder, report, rows, keeps_predictions=keeps_predictions)
 
     from mtrain.report.evaluation_charts import evaluation_charts
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FREE = (
     *("name", "checkpoint.", "dataset.path", "dataset.test_path", "tracking.", "training.epochs"),
-    "training.memory",
+    *("training.memory", "evaluation.predictions"),
 )
 """Settings, or sections, that change no figure of an epoch. That the data are the same, wherever
 they lie, is for their hash to say."""

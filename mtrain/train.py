@@ -24,6 +24,7 @@ from mtrain.plotting import draw
 from mtrain.preparation import choose_environment, find_place, prepare
 from mtrain.records import Progress
 from mtrain.report.tensorboard import TensorBoard, check_tensorboard
+from mtrain.report.text import first_few
 from mtrain.run.evaluation import METRICS
 from mtrain.run.files import read_json
 from mtrain.signals import stop_signals
@@ -195,7 +196,7 @@ def _notes(config: Config, dataset: Dataset, place: Place) -> Iterator[str]:
     yield from place.notes
     if names := [code.name for code in config.own_code.values()]:
         yield f"Own code: {', '.join(names)}."
-    yield from (f"{note}." for note in dataset.notes)
+    yield from first_few([f"{note}." for note in dataset.notes])
 
 
 def _report(prepared: Prepared, dataset: Dataset, *, is_done: bool) -> Report | None:

@@ -66,11 +66,12 @@ def check(
         inspection, errors = replace(inspection, warnings=()), inspection.warnings
 
     from mtrain.report.inspection import print_inspection
+    from mtrain.report.text import first_few
 
     with open_stdout() as stdout:
         print_inspection(inspection, config, stdout)
     if errors:
-        raise MtrainError("\n".join(errors))
+        raise MtrainError("\n".join(first_few(errors)))
 
 
 def summary(

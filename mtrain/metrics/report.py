@@ -21,7 +21,7 @@ from mtrain.metrics.intervals import wilson
 from mtrain.metrics.probabilities import log_loss
 
 if TYPE_CHECKING:
-    from mtrain.records import Counts, Floats, Predictions
+    from mtrain.records import Counts, Floats, Ints, Predictions
 
 SCHEMA = 1
 
@@ -190,13 +190,18 @@ def _class_entries(
             "recall_ci": _interval(recall_ci[k]),
             "confused_with": [
                 {"id": int(j), "name": classes[j], "n": int(confusion[k, j])}
-                # Of four at least three are other classes.
-                for j in np.argsort(-confusion[k], kind="stable")[:4]
-                if j != k and confusion[k, j] > 0
-            ][:3],
+                for j in _confused_with(confusion[k], k)
+            ],
         }
         for k, name in enumerate(classes)
     ]
+
+
+def _confused_with(row: Counts, k: int) -> Ints:
+    """The up to three other classes that class k is most often taken for, most often first."""
+    others = np.flatnonzero(row)
+    others = others[others != k]
+    return others[np.argsort(-row[others], kind="stable")[:3]]
 
 
 def _number_of_classes(figures: dict[str, Floats], kind: str) -> dict[str, Any]:

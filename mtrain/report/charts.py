@@ -35,6 +35,9 @@ MOST_LINES = len(COLOURS) * len(STYLES) - 1
 
 WORST_LINES = 7
 
+MOST_GREY = 200
+"""Lines behind them; more take minutes to draw, and are a grey area all the same."""
+
 STYLE: dict[str, Any] = {
     "figure.dpi": 120,
     "figure.constrained_layout.use": True,
@@ -83,7 +86,9 @@ def draw_class_lines(
     shown = list(range(len(classes)))
     if len(classes) > MOST_LINES:
         shown = [k for k in lowest(values, WORST_LINES) if not math.isnan(values[k])]
-    for k in sorted(set(range(len(classes))) - set(shown)):
+    others = sorted(set(range(len(classes))) - set(shown))
+    grey = others[:: -(-len(others) // MOST_GREY) or 1]
+    for k in grey:
         axes.plot(*points(k), color=GREY, linewidth=0.6, zorder=1, drawstyle=drawstyle)
     for number, k in enumerate(shown):
         # The value first: a label that begins with an underscore would be left out.
@@ -96,9 +101,10 @@ def draw_class_lines(
             **options,
         )
     if len(shown) < len(classes):
-        rest = len(classes) - len(shown)
         which = "other" if np.isnan(values).any() else "better"
-        axes.plot([], [], color=GREY, linewidth=0.6, label=f"the {rest} {which} classes")
+        some = "" if len(grey) == len(others) else f"{len(grey)} of "
+        label = f"{some}the {len(others):,} {which} classes"
+        axes.plot([], [], color=GREY, linewidth=0.6, label=label)
 
 
 def add_legend(figure: Figure, axes: Axes, title: str) -> None:

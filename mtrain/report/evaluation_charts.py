@@ -100,12 +100,12 @@ def draw_precision_recall(report: Report) -> Figure:
 
 def draw_confusion_matrix(report: Report) -> Figure:
     """Rows of each true class by predicted class; the colour is the share of the row."""
-    confusion = np.array(report.metrics["confusion_matrix"])
+    confusion = np.array(report.metrics["confusion_matrix"], np.int32)
     names = [class_label(entry["name"]) for entry in report.metrics["classes"]]
     size = min(max(5.0, 1.6 + 0.55 * len(names)), 20.0)
     figure = Figure(figsize=(size + 0.8, size))
     axes = figure.subplots()
-    shares = ratio(confusion, confusion.sum(axis=1, keepdims=True))
+    shares = ratio(confusion, confusion.sum(axis=1, keepdims=True)).astype(np.float32)
     # Sharp cells, as long as there are pixels for them.
     interpolation = "nearest" if len(names) <= CELLS else "auto"
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation=interpolation)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from mtrain.metrics.lowest import lowest_f1
 from mtrain.report.fonts import missing_letters
-from mtrain.report.text import SPLITS, share
+from mtrain.report.text import SPLITS, first_few, share
 from mtrain.text import inert
 
 if TYPE_CHECKING:
@@ -158,8 +158,7 @@ def _conclusions(metrics: dict[str, Any]) -> Iterator[str]:
     for (metric, reason), names in undefined.items():
         yield f"Undefined: {metric} of {_listed(names)}, {reason}"
     data = metrics.get("data", {"as_trained_on": True, "notes": []})
-    for note in data["notes"]:
-        yield inert(note)
+    yield from map(inert, first_few(data["notes"]))
     if not data["as_trained_on"]:
         yield f"These are not the data of the training: {inert(data['source'])}"
     if metrics["selected"]:

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SPLITS = {"train": "training", "val": "validation", "test": "test"}
 """The splits in words."""
+
+MOST_ALIKE = 30
+"""Notes or warnings that are shown; of thousands of classes there may be thousands."""
 
 
 def shortened(name: str) -> str:
     """At most 60 characters of a name."""
     return name if len(name) <= 60 else f"{name[:57]}..."
+
+
+def first_few(lines: Sequence[str]) -> list[str]:
+    """At most `MOST_ALIKE` of them, and a line that says how many more there are."""
+    if len(lines) <= MOST_ALIKE:
+        return list(lines)
+    return [*lines[: MOST_ALIKE - 1], f"and {len(lines) - MOST_ALIKE + 1:,} more lines like these"]
 
 
 def share(value: float | None) -> str:

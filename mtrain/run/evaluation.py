@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 METRICS = "metrics.json"
 
 
-def write_evaluation(folder: Path, report: Report, split: Split) -> None:
+def write_evaluation(
+    folder: Path, report: Report, split: Split, *, keeps_predictions: bool = True
+) -> None:
     """Write the report, the predictions and the mistakes among the rows of `split`."""
     predictions = report.predictions
     write_text(folder / METRICS, json_text(report.metrics))
@@ -30,7 +32,8 @@ def write_evaluation(folder: Path, report: Report, split: Split) -> None:
     }
     if predictions.weights is not None:
         arrays["weights"] = predictions.weights
-    write_bytes(folder / "predictions.npz", npz_bytes(arrays))
+    if keeps_predictions:
+        write_bytes(folder / "predictions.npz", npz_bytes(arrays))
     write_csv(
         folder / "errors.csv",
         [
