@@ -17,8 +17,9 @@ help: ## Show the targets.
 setup: $(VENV)/.made ## Make a virtual environment with mtrain and what its development needs.
 
 $(VENV)/.made: pyproject.toml constraints.txt
+	@echo "Making $(VENV) with mtrain and TensorFlow: some 700 MB, which takes minutes."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	$(BIN)/python -m pip install --disable-pip-version-check \
 		--constraint constraints.txt --editable '.[dev]'
 	touch $@
 
@@ -44,7 +45,7 @@ crashtest: setup ## Kill 50 trainings at random moments, resume them, compare; s
 
 $(BENCH)/.made: pyproject.toml constraints.txt benchmarks/requirements.txt
 	$(PYTHON) -m venv $(BENCH)
-	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check \
+	$(BENCH)/bin/python -m pip install --disable-pip-version-check \
 		--constraint constraints.txt --requirement benchmarks/requirements.txt --editable .
 	touch $@
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 import yaml
 from pydantic_core import PydanticUndefined
 
-from mtrain.cli.commands import app
+from mtrain.cli.commands import command_names
 from mtrain.config.dataset import DatasetConfig, TestConfig, ValidationConfig
 from mtrain.config.json_schema import config_schema, setting_texts
 from mtrain.config.losses import LOSSES
@@ -53,7 +53,7 @@ def pages() -> dict[str, str]:
 
 def _commands() -> Iterator[str]:
     yield from ("# Commands", "", "What `--help` says of each; written by `make docs`.")
-    for command in ((), *((name,) for name in _command_names())):
+    for command in ((), *((name,) for name in command_names())):
         yield from ("", f"## `{' '.join(('mtrain', *command))}`", "", "```text")
         done = subprocess.run(
             [Path(sys.executable).with_name("mtrain"), *command, "--help"],
@@ -64,10 +64,6 @@ def _commands() -> Iterator[str]:
         )
         yield from (line.rstrip() for line in done.stdout.strip().splitlines())
         yield "```"
-
-
-def _command_names() -> list[str]:
-    return [command.callback.__name__ for command in app.registered_commands if command.callback]
 
 
 def _configuration() -> Iterator[str]:

@@ -7,12 +7,43 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from os import PathLike
+    from pathlib import Path
 
+    from mtrain.config.load import Settings
+    from mtrain.data.inspection import Inspection
+    from mtrain.errors import DivergedError, MtrainError, UsageError
+    from mtrain.from_python import Predicted
     from mtrain.metrics.report import Report
+    from mtrain.observer import Observer
     from mtrain.train import Run
 
-__all__ = ["evaluate", "fit", "resume"]
+__all__ = [
+    "DivergedError",
+    "MtrainError",
+    "Observer",
+    "Predicted",
+    "Report",
+    "Run",
+    "UsageError",
+    "check",
+    "evaluate",
+    "fit",
+    "plot",
+    "predict",
+    "resume",
+]
 __version__ = "0.1.0"
+
+_TYPES = {
+    "DivergedError": "mtrain.errors",
+    "MtrainError": "mtrain.errors",
+    "Observer": "mtrain.observer",
+    "Predicted": "mtrain.from_python",
+    "Report": "mtrain.metrics.report",
+    "Run": "mtrain.train",
+    "UsageError": "mtrain.errors",
+}
+"""Types that are imported when they are asked for, and the module of each."""
 
 
 def fit(
@@ -23,35 +54,36 @@ def fit(
     resume: bool = False,
     allow_differences: bool = False,
     report: bool = True,
+    progress: bool | None = None,
+    observer: Observer | None = None,
     **overrides: Any,
 ) -> Run:
     """Train the experiment of a YAML file, or of a mapping like one, as `mtrain fit` does.
 
-    `overrides` are settings by dotted path: `fit("digits.yaml", **{"training.epochs": 3})`.
-    Without `report` nothing is evaluated and no chart drawn, as between many short trainings.
-    Nothing is printed. Raises `mtrain.errors.MtrainError` for everything a user can mend.
+    `overrides` are settings: a section is merged into that of the config, as in
+    `fit("digits.yaml", training={"epochs": 3})`, and a dotted path sets one setting, as in
+    `**{"training.epochs": 3}`. Without `report` nothing is evaluated and no chart drawn, as between
+    many short trainings. `progress` shows the training, by default on a terminal and in a notebook
+    alone; an `observer` is told of it instead. Raises `mtrain.MtrainError` for everything a user can
+    mend, and `KeyboardInterrupt` after Ctrl-C, when the run is saved.
     """
     from pathlib import Path
 
     from mtrain.config.load import read_settings
+    from mtrain.keywords import naming_keywords
 
     source = Path(config) if isinstance(config, str) or hasattr(config, "__fspath__") else config
-    settings = read_settings(source, overrides)
-    checked = settings.validate()
-
-    from mtrain.train import train
-
-    with settings.located():
-        run = train(
-            checked,
+    with naming_keywords():
+        return _train(
+            read_settings(source, overrides, function="mtrain.fit"),
+            progress,
+            observer,
             out=None if out is None else Path(out),
             device=device,
             resume=resume,
             allow_differences=allow_differences,
-            code_folder=settings.folder,
             report=report,
         )
-    return _or_stopped(run)
 
 
 def resume(
@@ -61,33 +93,33 @@ def resume(
     allow_differences: bool = False,
     allow_code: bool = False,
     report: bool = True,
+    progress: bool | None = None,
+    observer: Observer | None = None,
     **overrides: Any,
 ) -> Run:
-    """Go on with a run, as `mtrain resume` does: `resume("run", **{"training.epochs": 30})`.
+    """Resume a run, as `mtrain resume` does: `resume("run", training={"epochs": 30})`.
 
-    `report` is as for `fit`. Raises `mtrain.errors.MtrainError` for everything a user can mend.
+    `run` is a `Run` or its directory; everything else is as for `fit`.
     """
     from pathlib import Path
 
+    from mtrain.keywords import naming_keywords
     from mtrain.resumption import read_run_settings
 
-    settings = read_run_settings(Path(run), overrides, allow_code=allow_code)
-    checked = settings.validate()
-
-    from mtrain.train import train
-
-    with settings.located():
-        done = train(
-            checked,
+    with naming_keywords():
+        return _train(
+            read_run_settings(
+                Path(run), overrides, allow_code=allow_code, function="mtrain.resume"
+            ),
+            progress,
+            observer,
             out=Path(run),
             device=device,
             resume=True,
             allow_differences=allow_differences,
             download=False,
-            code_folder=settings.folder,
             report=report,
         )
-    return _or_stopped(done)
 
 
 def evaluate(
@@ -101,27 +133,123 @@ def evaluate(
 ) -> Report:
     """Evaluate a run or a checkpoint, and keep what comes out, as `mtrain evaluate` does.
 
-    In a run that cannot be written nothing is kept, unless `out` names a new folder for it. Raises `mtrain.errors.MtrainError` for everything a user can mend.
+    `checkpoint` is a `Run`, its directory or that of one checkpoint. In a run that cannot be written
+    nothing is kept, unless `out` names a new folder for it. Raises `mtrain.MtrainError` for everything
+    a user can mend.
     """
     from pathlib import Path
 
     import mtrain.evaluation as use_case
+    from mtrain.keywords import naming_keywords
 
-    evaluation = use_case.evaluate(
-        Path(checkpoint),
-        split=split,
-        data=None if data is None else Path(data),
-        threshold=threshold,
-        out=None if out is None else Path(out),
-        allow_code=allow_code,
-    )
+    with naming_keywords():
+        evaluation = use_case.evaluate(
+            Path(checkpoint),
+            split=split,
+            data=None if data is None else Path(data),
+            threshold=threshold,
+            out=None if out is None else Path(out),
+            allow_code=allow_code,
+        )
     return evaluation.report
+
+
+def predict(
+    checkpoint: str | PathLike[str],
+    inputs: Any,
+    *,
+    threshold: float | None = None,
+    allow_code: bool = False,
+) -> Predicted:
+    """Predict rows without labels with a run or a checkpoint, as `mtrain predict` does.
+
+    `inputs` are a path; or an array of shape (N, ...); or, of a table, a mapping from column to
+    values, such as a pandas DataFrame. Raises `mtrain.MtrainError` for everything a user can mend.
+    """
+    from pathlib import Path
+
+    from mtrain.from_python import predict as use_case
+    from mtrain.keywords import naming_keywords
+
+    with naming_keywords():
+        return use_case(Path(checkpoint), inputs, threshold=threshold, allow_code=allow_code)
+
+
+def check(config: str | PathLike[str] | Mapping[str, Any], **overrides: Any) -> Inspection:
+    """Look at an experiment's settings and data before it is trained, as `mtrain check` does.
+
+    `config` and `overrides` are as for `fit`. Raises `mtrain.MtrainError` for everything a user can
+    mend.
+    """
+    from pathlib import Path
+
+    from mtrain.checking import check as use_case
+    from mtrain.config.load import read_settings
+    from mtrain.keywords import naming_keywords
+
+    source = Path(config) if isinstance(config, str) or hasattr(config, "__fspath__") else config
+    with naming_keywords():
+        settings = read_settings(source, overrides, function="mtrain.check")
+        checked = settings.validate()
+        with settings.located():
+            return use_case(checked)
+
+
+def plot(
+    history: str | PathLike[str],
+    *,
+    out: str | PathLike[str] | None = None,
+    file_format: str = "png",
+) -> list[Path]:
+    """Draw the learning curves of a run or a `history.json`, as `mtrain plot` does.
+
+    Returns the files, which go to `out`, by default `charts` beside the history. `file_format` is
+    png, svg or pdf. Raises `mtrain.MtrainError` for everything a user can mend.
+    """
+    from pathlib import Path
+
+    import mtrain.plotting as use_case
+    from mtrain.keywords import naming_keywords
+
+    with naming_keywords():
+        folder = None if out is None else Path(out)
+        files, _ = use_case.plot(Path(history), folder, file_format)
+    return files
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _TYPES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_TYPES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
+def _train(settings: Settings, progress: bool | None, observer: Observer | None, **how: Any) -> Run:
+    checked = settings.validate()
+
+    from mtrain.report.console import watch_from_python
+    from mtrain.train import train
+
+    watcher = watch_from_python(progress) if observer is None else observer
+    with settings.located():
+        run = train(checked, code_folder=settings.folder, observer=watcher, **how)
+    return _or_stopped(run)
 
 
 def _or_stopped(run: Run) -> Run:
     """The run; a signal that stopped it, saved, now does what it does to any program."""
-    if run.stopped_by is not None:
-        import signal
+    if run.stopped_by is None:
+        return run
+    import signal
 
-        signal.raise_signal(run.stopped_by)
+    is_default = signal.getsignal(run.stopped_by) is signal.default_int_handler
+    if run.stopped_by is signal.SIGINT and is_default:
+        path = str(run.path)
+        raise KeyboardInterrupt(f"{path}: stopped and saved; mtrain.resume({path!r}) resumes it")
+    signal.raise_signal(run.stopped_by)
     return run

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from mtrain.own.code import UserCode
     from mtrain.records import Dataset, Split
     from mtrain.run.checkpoint import Checkpoint
-    from mtrain.run.directory import RunDirectory
     from mtrain.run.selection import CheckpointPlace
 
 SPLITS = ("test", "val", "train")
@@ -71,23 +70,38 @@ def evaluate(
     if out is not None:
         choose_directory("", out)
     question = _Question(split, data, threshold, allow_code, dataset, code)
-    report, rows, run, name = with_checkpoint(checkpoint, question.answer)
+    found = with_checkpoint(checkpoint, question.answer)
 
     from mtrain.report.evaluation_charts import evaluation_charts
 
+    report, run = found.report, found.place.run
+    keep = {"keeps_predictions": found.keeps_predictions}
     charts = evaluation_charts(report)
     if out is not None:
-        write_evaluation(out, report, rows, charts)
+        write_evaluation(out, report, found.rows, charts, **keep)
         return Evaluation(report, out)
-    folder = run.evaluations / name
+    folder = run.evaluations / found.name
     try:
-        keep_evaluation(run, name, report, rows, charts)
+        keep_evaluation(run, found.name, report, found.rows, charts, **keep)
     except MtrainError as error:
         if not is_denied(error):
             raise
         problem = f"{run.path}: you may not write there, so the evaluation is not kept"
         return Evaluation(report, folder, problem)
     return Evaluation(report, folder)
+
+
+@dataclass(frozen=True, eq=False)
+class _Answer:
+    """A report, and what it takes to keep it."""
+
+    report: Report
+    rows: Split
+    place: CheckpointPlace
+    name: str
+    """Of the evaluation in its run."""
+
+    keeps_predictions: bool
 
 
 @dataclass(eq=False)
@@ -101,10 +115,8 @@ class _Question:
     dataset: Dataset | None
     code: UserCode | None
 
-    def answer(
-        self, place: CheckpointPlace, saved: Checkpoint
-    ) -> tuple[Report, Split, RunDirectory, str]:
-        """The report on the checkpoint, the rows it is of, its run, and the evaluation's name there."""
+    def answer(self, place: CheckpointPlace, saved: Checkpoint) -> _Answer:
+        """The report on the checkpoint, and what it takes to keep it."""
         if place.is_own and not place.is_best and saved.best not in {None, saved.name}:
             raise MtrainError(
                 f"{place.run.checkpoints / 'best'}: is missing, and {saved.best} is the best; "
@@ -154,7 +166,8 @@ class _Question:
             what.append(f"{_plain(Path(dataset.source).stem)}-{dataset.sha256[:8]}")
         if not is_own_threshold:
             what.append(f"threshold-{threshold}")
-        return report, rows, place.run, "-".join([self.split, *what])
+        keeps_predictions = saved.config.evaluation.predictions
+        return _Answer(report, rows, place, "-".join([self.split, *what]), keeps_predictions)
 
 
 def _plain(name: str) -> str:

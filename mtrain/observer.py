@@ -18,8 +18,8 @@ class Observer:
     def note(self, text: str) -> None:
         """Something that is worth a line of its own happened before training started."""
 
-    def prepare(self) -> None:
-        """TensorFlow is about to be loaded, which takes seconds."""
+    def stage(self, what: str) -> None:
+        """Something begins that takes a second or more: `reading the data`; empty: it is over."""
 
     def begin(self, device: str, config: Config, dataset: Dataset, parameters: int) -> None:
         """Training of a model of so many parameters is about to start on `device`."""
@@ -48,9 +48,9 @@ class Observers(Observer):
         """As each observer's own."""
         self._tell(lambda observer: observer.note(text))
 
-    def prepare(self) -> None:
+    def stage(self, what: str) -> None:
         """As each observer's own."""
-        self._tell(lambda observer: observer.prepare())
+        self._tell(lambda observer: observer.stage(what))
 
     def begin(self, device: str, config: Config, dataset: Dataset, parameters: int) -> None:
         """As each observer's own."""

@@ -233,7 +233,7 @@ def _restore(trainer: Trainer, config: Config, going_on: Resumption) -> None:
     changed = ", ".join(going_on.differences)
     why = f"; not everything can differ in a run that goes on: {changed}" if changed else ""
     try:
-        state = going_on.state(trainer.shapes)
+        state = going_on.state(trainer.shapes_at(going_on.checkpoint.cursor["step"]))
     except MtrainError as error:
         raise MtrainError(f"{error}{why}") from error
     try:

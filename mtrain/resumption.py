@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FREE = (
     *("name", "checkpoint.", "dataset.path", "dataset.test_path", "tracking.", "training.epochs"),
-    "training.memory",
+    *("training.memory", "evaluation.predictions"),
 )
 """Settings, or sections, that change no figure of an epoch. That the data are the same, wherever
 they lie, is for their hash to say."""
@@ -144,16 +144,20 @@ class Resumption:
 
 
 def read_run_settings(
-    path: Path, overrides: Mapping[str, Any], *, allow_code: bool = False
+    path: Path,
+    overrides: Mapping[str, Any],
+    *,
+    allow_code: bool = False,
+    function: str | None = None,
 ) -> Settings:
     """The settings of the run directory at `path`, with `overrides` by dotted path.
 
-    Raises `UsageError` where they name code of the user's own, unless `allow_code`.
+    `function` is as for `read_settings`. Raises `UsageError` where they name code of the user's own, unless `allow_code`.
     """
     run = RunDirectory(path)
     run.check_is_run()
     run.refuse_links()
-    settings = read_settings(run.config, overrides)
+    settings = read_settings(run.config, overrides, function=function)
     refuse_code(settings.validate().own_code.values(), path, allowed=allow_code)
     return settings
 

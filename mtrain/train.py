@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
+import html
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtrain.config.own_code import OwnModel
+from mtrain.config.sources import PATHS
 from mtrain.data import load_dataset
+from mtrain.data.files import large_files
 from mtrain.engine.threads import choose_threads
 from mtrain.errors import DivergedError, MtrainError, SettingError
 from mtrain.evaluation import evaluate
+from mtrain.keywords import naming_keywords
+from mtrain.metrics.as_html import metrics_as_html
 from mtrain.metrics.epoch import epoch_figures
 from mtrain.metrics.monitor import Course, always_undefined
 from mtrain.observer import Observer, Observers
-from mtrain.plot import draw
+from mtrain.plotting import draw
 from mtrain.preparation import choose_environment, find_place, prepare
 from mtrain.records import Progress
 from mtrain.report.tensorboard import TensorBoard, check_tensorboard
+from mtrain.report.text import first_few
 from mtrain.run.evaluation import METRICS
 from mtrain.run.files import read_json
 from mtrain.signals import InterruptedBySignal, interrupting_signals, stop_signals
+from mtrain.text import inert
 from mtrain.weighting import weight_training
 
 if TYPE_CHECKING:
     import signal
     from collections.abc import Iterator
 
+    import keras
+
     from mtrain.config.schema import Config
     from mtrain.engine.training import Trainer
+    from mtrain.from_python import Predicted
     from mtrain.metrics.history import History
     from mtrain.metrics.report import Report
     from mtrain.preparation import Place, Prepared
@@ -51,6 +61,47 @@ class Run:
 
     stopped_by: signal.Signals | None
     """The signal that stopped it."""
+
+    def __fspath__(self) -> str:
+        """Its directory: a run is accepted wherever a path is."""
+        return str(self.path)
+
+    def __repr__(self) -> str:
+        parts = [f"{len(self.history.epoch):,} epochs"]
+        if self.stopped_by is not None:
+            parts.append(f"stopped by {self.stopped_by.name}")
+        if self.metrics is not None and self.metrics["accuracy"] is not None:
+            parts.append(f"{self.metrics['split']} accuracy {self.metrics['accuracy']:z.3f}")
+        return f"<mtrain.Run {self.path}: {', '.join(parts)}>"
+
+    def _repr_html_(self) -> str:
+        heading = f"<p>{html.escape(inert(repr(self)))}</p>"
+        return heading if self.metrics is None else heading + metrics_as_html(self.metrics)
+
+    def model(self, *, allow_code: bool = False) -> keras.Model:
+        """The Keras model with the weights of the best checkpoint, or of the last without a best.
+
+        Its inputs are of shape (N, D), encoded as in the training and divided by the largest value
+        (255 for images); `predict` does that by itself. `allow_code` is as for `mtrain.evaluate`.
+        """
+        from mtrain.from_python import load_model
+
+        with naming_keywords():
+            return load_model(self.path, allow_code=allow_code)
+
+    def predict(
+        self, rows: Any, *, threshold: float | None = None, allow_code: bool = False
+    ) -> Predicted:
+        """The class and the probabilities of every row, by the checkpoint that `model` takes.
+
+        `rows` are as the training read its own, without labels: an array of shape (N, ...); of a
+        table a mapping from column to values, such as a pandas DataFrame; or a path, as for
+        `mtrain.predict`, which has the other options.
+        """
+        from mtrain.from_python import predict
+
+        with naming_keywords():
+            return predict(self.path, rows, threshold=threshold, allow_code=allow_code)
 
 
 def train(
@@ -86,6 +137,11 @@ def train(
         place = find_place(config, out, held, resume=resume, allow_differences=allow_differences)
         if (finished := _finished(place, config, observers)) is not None:
             return finished
+        paths = (getattr(config.dataset, key, None) for key in PATHS)
+        if (large := large_files(paths)) is not None:
+            observers.note(f"Reading {large}.")
+        held.callback(observers.stage, "")  # wherever it ends
+        observers.stage("reading the data")
         dataset = load_dataset(
             config.dataset,
             memory=config.training.memory_bytes,
@@ -97,7 +153,7 @@ def train(
         dataset = weight_training(dataset, config.training.class_weight)
         ended: str | None = None
         try:
-            observers.prepare()
+            observers.stage("loading TensorFlow")
             facts = {
                 "data": {"sha256": dataset.sha256, "source": dataset.source},
                 "splits": {name: rows.rows_sha256 for name, rows in dataset.splits.items()},
@@ -133,6 +189,7 @@ def train(
         found = None
         try:
             if report:
+                observers.stage("evaluating, and drawing charts")
                 with interrupting_signals(), _failing(prepared.recorder):
                     found = _report(prepared, dataset, is_done=stopped_by is None)
         except InterruptedBySignal as interruption:
@@ -153,7 +210,7 @@ def _notes(config: Config, dataset: Dataset, place: Place) -> Iterator[str]:
     yield from place.notes
     if names := [code.name for code in config.own_code.values()]:
         yield f"Own code: {', '.join(names)}."
-    yield from (f"{note}." for note in dataset.notes)
+    yield from first_few([f"{note}." for note in dataset.notes])
 
 
 def _report(prepared: Prepared, dataset: Dataset, *, is_done: bool) -> Report | None:
@@ -280,5 +337,12 @@ def _finished(place: Place, config: Config, observer: Observer) -> Run | None:
         observer.note(f"{problem}.")
     why = going_on.early_stop(config)
     because = "" if why is None else f" ({why})"
-    observer.note(f"{run.path} is finished{because}; there is nothing to do.")
+    epochs = config.training.epochs
+    more = f"training.epochs={2 * epochs}"
+    if why is not None:  # more epochs alone would stop at once
+        more = f"training.epochs={epochs} training.early_stopping=null --allow-differences"
+    observer.note(
+        f"{run.path} is finished{because}; there is nothing to do. To train on: "
+        f"`mtrain resume {run.path} {more}`"
+    )
     return Run(run.path, going_on.history, None, metrics, None)

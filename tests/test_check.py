@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import CONFIGS
 
-from mtrain.check import check
+from mtrain.checking import check
 from mtrain.cli.main import run
 from mtrain.config.load import load_config
 from mtrain.errors import MtrainError

@@ -611,9 +611,9 @@ def test_from_python_as_from_the_command_line(tmp_path):
     assert done.history.epoch == [1, 2]
     assert report.metrics == done.report.metrics
     assert report.predictions.probabilities.shape == (359, 10)
-    with pytest.raises(UsageError, match="--split: must be test, val or train"):
+    with pytest.raises(UsageError, match=r"^split: must be test, val or train"):
         mtrain.evaluate(done.path, split="validation")
-    with pytest.raises(UsageError, match="--device: must be auto, cpu or gpu"):
+    with pytest.raises(UsageError, match=r"^device: must be auto, cpu or gpu"):
         mtrain.fit(config, out=tmp_path / "other", device="cuda")
 
 

@@ -555,11 +555,13 @@ def test_a_state_that_no_training_has_is_refused(change, message):
 def test_a_state_says_what_its_arrays_are():
     """Names, types and shapes: what a checkpoint is compared with before it is read."""
     trainer = make_trainer(random_split(rows=64, features=5), settings={"model": {"hidden": 3}})
-    arrays = trainer.state().arrays
-
-    assert trainer.shapes == {name: (a.dtype.name, a.shape) for name, a in arrays.items()}
-    assert trainer.shapes["model/hidden_1/kernel"] == ("float32", (5, 3))
-    assert trainer.shapes["counts/confusion"] == ("int32", (10, 10))
+    for step, counted in ((0, (0,)), (1, (10, 10))):
+        if step:
+            next(trainer.records())
+        arrays, shapes = trainer.state().arrays, trainer.shapes_at(step)
+        assert shapes == {name: (a.dtype.name, a.shape) for name, a in arrays.items()}
+        assert shapes["model/hidden_1/kernel"] == ("float32", (5, 3))
+        assert shapes["counts/confusion"] == ("int32", counted)
 
 
 def test_a_weight_that_is_not_finite_is_not_saved():

@@ -372,6 +372,7 @@ def test_a_class_that_is_never_right_is_told_from_one_never_predicted():
     assert lines[1:] == [
         "Accuracy is worse than that of always answering 'a'.",
         "Never rightly predicted: 'a' and 'b', though 3 rows are of them",
+        "Least learned: a (F1 0.00), most often taken for b (2 of 2)",
     ]
 
 
@@ -383,7 +384,8 @@ def test_of_many_classes_that_are_not_learned_the_first_are_named():
     named = ", ".join(f"'class {k}'" for k in range(1, 9))
     assert lines[2] == f"Never predicted: {named} and 3 more, though 11 rows are of them"
     assert lines[3] == f"Undefined: precision of {named} and 3 more, never predicted"
-    assert len(lines) == 4
+    assert lines[4] == "Least learned: class 1 (F1 0.00), most often taken for class 0 (1 of 1)"
+    assert len(lines) == 5
 
 
 def test_good_results_say_nothing_more():

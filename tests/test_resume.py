@@ -220,6 +220,14 @@ def test_fit_resume_starts_a_run_and_goes_on_with_it(config, whole, tmp_path, mo
     assert again["evaluation"] == json.loads((whole / "evaluation/test/metrics.json").read_text())
 
 
+def finished(path, epochs):
+    """What is said of a run in which all epochs are done."""
+    return (
+        f"{path} is finished; there is nothing to do. To train on: "
+        f"`mtrain resume {path} training.epochs={2 * epochs}`\n"
+    )
+
+
 def test_fit_resume_without_out_means_the_run_of_that_name(tmp_path, monkeypatch, capsys):
     """`outputs/<name>`, never `<name>-2`."""
     monkeypatch.chdir(tmp_path)
@@ -227,7 +235,7 @@ def test_fit_resume_without_out_means_the_run_of_that_name(tmp_path, monkeypatch
     assert said(capsys, *arguments)[0] == 0
     status, text = said(capsys, *arguments)
 
-    assert (status, text) == (0, "outputs/smoke is finished; there is nothing to do.\n")
+    assert (status, text) == (0, finished("outputs/smoke", 3))
     assert [path.name for path in Path("outputs").iterdir()] == ["smoke"]
 
 
@@ -242,7 +250,7 @@ def test_nothing_is_written_into_a_finished_run(whole, tmp_path, capsys):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0
-    assert done.stderr == f"{out} is finished; there is nothing to do.\n"
+    assert done.stderr == finished(out, 6)
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
@@ -251,7 +259,7 @@ def test_more_epochs_give_what_so_many_would_have_given(config, tmp_path, capsys
     short, long = tmp_path / "short", tmp_path / "long"
     assert said(capsys, "fit", config, "training.epochs=3", "--out", short, "--quiet")[0] == 0
     assert said(capsys, "fit", config, "training.epochs=5", "--out", long, "--quiet")[0] == 0
-    assert said(capsys, "resume", short)[1] == f"{short} is finished; there is nothing to do.\n"
+    assert said(capsys, "resume", short)[1] == finished(short, 3)
     status, text = said(capsys, "resume", short, "training.epochs=5")
 
     assert status == 0
@@ -261,7 +269,7 @@ def test_more_epochs_give_what_so_many_would_have_given(config, tmp_path, capsys
     assert segments(short)[1]["differences"] == {"training.epochs": [3, 5]}
     assert [segment["ended"] for segment in segments(short)] == ["finished", "finished"]
     assert (short / "config.yaml").read_text() == (long / "config.yaml").read_text()
-    assert said(capsys, "resume", short)[1] == f"{short} is finished; there is nothing to do.\n"
+    assert said(capsys, "resume", short)[1] == finished(short, 5)
 
 
 def test_fewer_epochs_than_have_begun_are_refused(run_to_resume, capsys):
@@ -282,7 +290,14 @@ def test_early_stopping_is_not_undone_by_more_epochs(tmp_path, capsys):
     status, text = said(capsys, "resume", out, "training.epochs=12")
 
     why = "(val_loss has not improved for 1 epochs)"
-    assert (status, text) == (0, f"{out} is finished {why}; there is nothing to do.\n")
+    settings = "training.epochs=12 training.early_stopping=null"
+    how = f"`mtrain resume {out} {settings} --allow-differences`"
+    said_then = f"{out} is finished {why}; there is nothing to do. To train on: {how}\n"
+    assert (status, text) == (0, said_then)
+    command = how.strip("`").split()[1:]
+    status, text = said(capsys, *command)
+    assert status == 0
+    assert "epoch 12/12" in text
 
 
 def test_a_run_without_a_checkpoint_starts_anew_and_says_so(config, whole, run_to_resume, capsys):

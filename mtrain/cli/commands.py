@@ -12,14 +12,19 @@ from mtrain.cli.results import evaluate, plot, predict, runs
 from mtrain.cli.training import fit, resume
 
 app = typer.Typer(
-    add_completion=False,
     rich_markup_mode=None,  # halves the time of --help
     pretty_exceptions_enable=False,
+    suggest_commands=False,  # `cli/mistakes.py` knows other programs' names, too
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 for command in (init, check, fit, resume, evaluate, predict, plot, runs, summary, schema):
     app.command()(command)
+
+
+def command_names() -> list[str]:
+    """All commands, in the order of `--help`."""
+    return [found.callback.__name__ for found in app.registered_commands if found.callback]
 
 
 @app.callback(invoke_without_command=True)

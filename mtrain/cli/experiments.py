@@ -12,6 +12,7 @@ import typer
 from mtrain.cli.options import AllowCode, ConfigFile, Overrides
 from mtrain.cli.output import open_stdout, print_json
 from mtrain.errors import MtrainError
+from mtrain.report.terminal import waiting
 from mtrain.text import inert
 
 if TYPE_CHECKING:
@@ -53,23 +54,24 @@ def check(
     strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors.")] = False,
 ) -> None:
     """Look at an experiment's settings and data before it is trained."""
-    from mtrain.check import check as use_case
+    from mtrain.checking import check as use_case
     from mtrain.config.load import parse_overrides, read_settings
 
     settings = read_settings(config_file, parse_overrides(overrides or []))
     config = settings.validate()
-    with settings.located():
+    with settings.located(), waiting("reading the data", sys.stderr):
         inspection = use_case(config)
     errors: tuple[str, ...] = ()
     if strict:
         inspection, errors = replace(inspection, warnings=()), inspection.warnings
 
     from mtrain.report.inspection import print_inspection
+    from mtrain.report.text import first_few
 
     with open_stdout() as stdout:
         print_inspection(inspection, config, stdout)
     if errors:
-        raise MtrainError("\n".join(errors))
+        raise MtrainError("\n".join(first_few(errors)))
 
 
 def summary(
@@ -94,7 +96,8 @@ def summary(
 
     if graph is not None:
         check_graph(graph)
-    found = summarize(model, parse_overrides(overrides or []), allow_code=allow_code)
+    with waiting("making the model", sys.stderr):
+        found = summarize(model, parse_overrides(overrides or []), allow_code=allow_code)
 
     from mtrain.report.results import print_layers
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import typer
 
-from mtrain.cli.commands import app
+from mtrain.cli.commands import app, command_names
+from mtrain.cli.mistakes import explain
 from mtrain.cli.output import open_stdout
 from mtrain.errors import MtrainError, UsageError
 from mtrain.text import inert
@@ -52,12 +53,15 @@ def run(arguments: list[str]) -> int:
         return _complain(error)
     except (KeyboardInterrupt, typer.Abort):  # the latter at a question
         return 130
+    except SystemExit as done:  # Typer's, after what completes commands in a shell
+        with open_stdout():
+            return int(done.code or 0)
 
 
 def _complain(error: Exception) -> int:
     status = MtrainError.exit_status
     if isinstance(error, typer.TyperException):
-        problems, status = _usage(error), UsageError.exit_status
+        problems, status = explain(error, command_names()), UsageError.exit_status
     elif isinstance(error, MtrainError):
         problems, status = str(error), error.exit_status
     elif isinstance(error, OSError):
@@ -72,8 +76,3 @@ def _complain(error: Exception) -> int:
     for problem in problems.splitlines():
         print(f"mtrain: {inert(problem)}", file=sys.stderr)
     return status
-
-
-def _usage(error: typer.TyperException) -> str:
-    # Typer passes pydantic's prefix on.
-    return f"command line: {error.format_message().replace('Value error, ', '')}"

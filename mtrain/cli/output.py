@@ -12,6 +12,7 @@ from mtrain.errors import MtrainError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from mtrain.metrics.report import Report
 
@@ -32,11 +33,13 @@ def open_stdout() -> Iterator[TextIO]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def print_evaluation(report: Report, stdout: TextIO) -> None:
-    """Every class with its intervals, and what to make of it; rich is imported only now."""
-    from mtrain.report.results import print_report
+def print_evaluation(report: Report, folder: Path | None, stdout: TextIO) -> None:
+    """Every class with its intervals, what to make of it, and which files of `folder` to open."""
+    from mtrain.report.results import print_files, print_report
 
     print_report(report, stdout)
+    if folder is not None:
+        print_files(report, folder, stdout)
 
 
 def print_json(data: Any, stdout: TextIO) -> None:

@@ -17,6 +17,7 @@ from mtrain.cli.options import (
     Threshold,
 )
 from mtrain.cli.output import open_stdout, print_evaluation, print_json
+from mtrain.report.terminal import waiting
 from mtrain.text import inert
 
 
@@ -38,19 +39,20 @@ def evaluate(
     """Evaluate a checkpoint on a split, class by class."""
     import mtrain.evaluation as use_case
 
-    found = use_case.evaluate(
-        checkpoint,
-        split=split.value,
-        data=data,
-        threshold=threshold,
-        out=out,
-        allow_code=allow_code,
-    )
+    with waiting("evaluating", sys.stderr):
+        found = use_case.evaluate(
+            checkpoint,
+            split=split.value,
+            data=data,
+            threshold=threshold,
+            out=out,
+            allow_code=allow_code,
+        )
     with open_stdout() as stdout:
         if as_json:
             print_json(found.report.metrics, stdout)
         else:
-            print_evaluation(found.report, stdout)
+            print_evaluation(found.report, None if found.problem else found.folder, stdout)
             if found.problem is None:
                 print(f"evaluation: {found.folder}", file=stdout)
     if found.problem is not None:
@@ -77,9 +79,10 @@ def predict(
     """Predict rows: their class, and the probability of every class."""
     import mtrain.prediction as use_case
 
-    text, notes = use_case.predict(
-        checkpoint, inputs, out=out, threshold=threshold, allow_code=allow_code
-    )
+    with waiting("predicting", sys.stderr):
+        text, notes = use_case.predict(
+            checkpoint, inputs, out=out, threshold=threshold, allow_code=allow_code
+        )
     for note in notes:
         print(inert(note), file=sys.stderr)
     with open_stdout() as stdout:
@@ -131,9 +134,12 @@ def plot(
     ] = FormatChoice.png,
 ) -> None:
     """Draw learning curves, and precision and recall by class."""
-    import mtrain.plot as use_case
+    import mtrain.plotting as use_case
 
-    charts = use_case.plot(history, out, file_format.value)
+    with waiting("drawing", sys.stderr):
+        charts, notes = use_case.plot(history, out, file_format.value)
+    for note in notes:
+        print(note, file=sys.stderr)
     with open_stdout() as stdout:
         for path in charts:
             print(path, file=stdout)

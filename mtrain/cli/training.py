@@ -98,6 +98,7 @@ def _train(settings: Settings, *, quiet: bool, as_json: bool, **how: Any) -> int
     config = settings.validate()
 
     from mtrain.report.console import watch
+    from mtrain.run.directory import RunDirectory
     from mtrain.train import train
 
     with settings.located():
@@ -113,6 +114,7 @@ def _train(settings: Settings, *, quiet: bool, as_json: bool, **how: Any) -> int
             print_json({"run": str(run.path), "evaluation": run.metrics}, stdout)
         else:
             if run.report is not None:
-                print_evaluation(run.report, stdout)
+                folder = RunDirectory(run.path).evaluations / run.report.metrics["split"]
+                print_evaluation(run.report, folder, stdout)
             print(f"run: {run.path}", file=stdout)
     return 0 if run.stopped_by is None else 128 + run.stopped_by

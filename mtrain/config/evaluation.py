@@ -65,6 +65,10 @@ class EvaluationConfig(Section):
     and test: a number; or, chosen on validation after each epoch, `f1`, the threshold of the best
     F1, or the first to reach `{recall: 0.9}` or `{precision: 0.9}`; 0.5 where none does."""
 
+    predictions: bool = True
+    """Keep the class and the probabilities of every row in `predictions.npz`; of many rows and
+    classes that is most of a run."""
+
     @property
     def number(self) -> float:
         """The threshold; where it is to be chosen, that in force until then."""

@@ -24,27 +24,57 @@ if TYPE_CHECKING:
 
 COMMAND_LINE = "command line"
 
+WHOLE = {"evaluation.threshold", "training.class_weight"}
+"""Settings that are one value each, though a mapping."""
+
 
 def load_config(source: Path | Mapping[str, Any], overrides: Mapping[str, Any]) -> Config:
     """The validated experiment of `read_settings`."""
     return read_settings(source, overrides).validate()
 
 
-def read_settings(source: Path | Mapping[str, Any], overrides: Mapping[str, Any]) -> Settings:
+def read_settings(
+    source: Path | Mapping[str, Any],
+    overrides: Mapping[str, Any],
+    *,
+    function: str | None = None,
+) -> Settings:
     """The settings of a file (or of a mapping) with `overrides` by dotted path.
 
-    Raises `UsageError` with one line a problem.
+    `function` names the Python function whose keywords the overrides are: a section among them is
+    merged into that of the file. None: they are those of the command line, where a mapping replaces
+    what was there, as at a dotted path it does in Python, too. Raises `UsageError` with one line a
+    problem.
     """
     if isinstance(source, Path):
+        _refuse_run(source)
         document = read_document(source)
         settings = Settings(document.data, str(source), document.lines, source.parent)
         settings.default_name(source.stem)
     else:
         settings = Settings(copy.deepcopy(dict(source)), "config", {}, None)
         settings.default_name("run")
+    if function is not None:
+        settings.caller = function
     for key, value in overrides.items():
-        settings.override(key, value)
+        if function is None or "." in key:
+            settings.override(key, value)
+        else:
+            settings.merge(key, value)
     return settings
+
+
+def _refuse_run(path: Path) -> None:
+    """Raise `UsageError` for a run directory, or one of its checkpoints, in place of a config."""
+    if not path.is_dir():
+        return
+    run = path.parent.parent if (path / "state.json").is_file() else path
+    config = run / "config.yaml"
+    if config.is_file() and (run / "checkpoints").is_dir():
+        raise UsageError(
+            f"{path}: is a run, not a config; `mtrain resume {run}` resumes it, and {config} has its "
+            "settings"
+        )
 
 
 def parse_overrides(arguments: Iterable[str]) -> dict[str, Any]:
@@ -77,6 +107,9 @@ class Settings:
 
     overrides: set[Keys] = field(default_factory=set)
 
+    caller: str = COMMAND_LINE
+    """Where the overrides are from: the command line, or a Python function."""
+
     def __post_init__(self) -> None:
         if self.data is None:
             raise UsageError(f"{self.source}: is empty; an experiment has at least a dataset")
@@ -91,9 +124,11 @@ class Settings:
     def override(self, key: str, value: Any) -> None:
         """Set one setting; a bare name on the way (`optimizer: adam`) is the mapping it means."""
         *parents, last = keys = tuple(key.split("."))
+        if keys in self.overrides:
+            raise UsageError(f"{self.caller}: {key}: set twice")
         if longer := [other for other in self.overrides if other[: len(keys)] == keys]:
             raise UsageError(
-                f"{COMMAND_LINE}: {key}: would undo {dotted(longer[0])}; set it first, or once"
+                f"{self.caller}: {key}: would undo {dotted(longer[0])}; set it first, or once"
             )
         section = self.data
         for depth, parent in enumerate(parents, 1):
@@ -102,18 +137,39 @@ class Settings:
                 inner = {"name": inner}
             elif inner is None:
                 if keys[:depth] in self.overrides:
-                    raise UsageError(
-                        f"{COMMAND_LINE}: {key}: {dotted(keys[:depth])} is set to null"
-                    )
+                    raise UsageError(f"{self.caller}: {key}: {dotted(keys[:depth])} is set to null")
                 inner = {}
             elif not isinstance(inner, dict):
                 raise UsageError(
-                    f"{COMMAND_LINE}: {key}: {dotted(keys[:depth])} is no section here, but {inner}"
+                    f"{self.caller}: {key}: {dotted(keys[:depth])} is no section here, but {inner}"
                 )
             section[parent] = inner
             section = inner
         section[last] = value
         self.overrides.add(keys)
+
+    def merge(self, key: str, value: Any) -> None:
+        """Set what a mapping names, and leave the rest of its section; set anything else as it is.
+
+        A mapping with another `name` than the section has, such as that of another optimizer,
+        replaces the section: the parameters of one mean nothing to the other.
+        """
+        section = self._section(key)
+        is_section = isinstance(value, dict) and section is not None and key not in WHOLE
+        if is_section and _name_of(value) in {None, _name_of(section) or _default_name(key)}:
+            for inner, setting in value.items():
+                self.merge(f"{key}.{inner}", setting)
+        else:
+            self.override(key, value)
+
+    def _section(self, key: str) -> dict[str, Any] | None:
+        """The mapping at `key`, that of a bare name included; None where there is none."""
+        found: Any = self.data
+        for part in key.split("."):
+            found = found.get(part) if isinstance(found, dict) else None
+        if isinstance(found, str):
+            return {"name": found}
+        return found if isinstance(found, dict) else None
 
     def validate(self) -> Config:
         """The config; paths are absolute. Raises `UsageError` with one line a problem."""
@@ -147,7 +203,7 @@ class Settings:
 
     def _where(self, keys: Keys) -> str:
         if self._overridden(keys):
-            return f"{COMMAND_LINE}: {dotted(keys)}"
+            return f"{self.caller}: {dotted(keys)}"
         line = self._line(keys)
         return f"{self.source}:{line}: {dotted(keys)}" if line else f"{self.source}: {dotted(keys)}"
 
@@ -188,3 +244,16 @@ def _flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
+
+
+def _name_of(section: Any) -> str | None:
+    """What it is called, in lower case: an optimizer's name, or a data set's."""
+    name = section.get("name")
+    return None if name is None else str(name).lower()
+
+
+def _default_name(key: str) -> str | None:
+    """What the section at `key` is called where it does not say."""
+    setting = Config.model_fields.get(key)
+    name: str | None = getattr(setting.default, "name", None) if setting else None
+    return name

@@ -148,6 +148,12 @@ class TrainingConfig(Section):
         """`memory` as a number."""
         return read_bytes(self.memory)
 
+    def rows_an_epoch(self, n_rows: int) -> int:
+        """How many of `n_rows` training rows an epoch sees."""
+        if self.steps_per_epoch is None:
+            return n_rows
+        return min(n_rows, self.steps_per_epoch * self.batch_size)
+
     @property
     def weighted_classes(self) -> tuple[str, ...]:
         """The class names that `class_weight` has weights for."""

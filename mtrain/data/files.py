@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import glob
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mtrain.errors import MtrainError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LARGE = 50_000_000
+"""Bytes of files whose reading takes seconds."""
 
 
 def find_files(path: str, endings: tuple[str, ...]) -> list[Path]:
@@ -41,6 +49,31 @@ def find_files(path: str, endings: tuple[str, ...]) -> list[Path]:
 def _is_data(file: Path, endings: tuple[str, ...]) -> bool:
     """MacOS leaves hidden files of the same ending beside those it copies."""
     return file.suffix.lower() in endings and not file.name.startswith(".")
+
+
+def large_files(paths: Iterable[str | None]) -> str | None:
+    """`big.csv, 212 MB`: the files at `paths`, where reading them takes more than a second or two."""
+    places = [place for path in paths if path is not None for place in _places(path)]
+    n_bytes = sum(_bytes_at(place) for place in places)
+    if n_bytes < LARGE:
+        return None
+    more = f" and {len(places) - 1:,} more" if len(places) > 1 else ""
+    return f"{places[0]}{more}, {_size(n_bytes)}"
+
+
+def _places(path: str) -> list[Path]:
+    """What a path names; nothing where nothing is there, which is told when it is read."""
+    if Path(path).exists():
+        return [Path(path)]
+    return sorted(Path(name) for name in glob.glob(path))  # noqa: PTH207 -- the pattern may be absolute
+
+
+def _bytes_at(place: Path) -> int:
+    """Of a file, or of all files in a folder."""
+    files = [place]
+    if place.is_dir():
+        files = [Path(folder, name) for folder, _, names in os.walk(place) for name in names]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def check_memory(n_bytes: int, memory: float, where: str) -> None:

@@ -44,6 +44,13 @@ class Inspection:
 
     warnings: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        rows = sum(int(counts.sum()) for counts in self.counts.values())
+        return (
+            f"<Inspection of {self.source}: {rows:,} rows, {len(self.classes):,} classes, "
+            f"{len(self.warnings):,} warnings>"
+        )
+
 
 def inspect(source: Source, dataset: Dataset) -> Inspection:
     """Look at the rows as they were read, and at the splits that were made of them."""

@@ -134,8 +134,12 @@ class ClassCounts:
 
 def class_counts(confusion: Counts) -> ClassCounts:
     """One class against the rest, from rows of true class i predicted as j, shape (K, K)."""
-    # Sums of what is meant alone: taken off a total, what floats round would be left over.
     each = np.arange(len(confusion))
+    if confusion.dtype.kind == "i":
+        right = confusion.diagonal()
+        fp, fn = confusion.sum(axis=0) - right, confusion.sum(axis=1) - right
+        return ClassCounts(confusion[each, each], fp, fn, _elsewhere(confusion))
+    # Sums of what is meant alone: taken off a total, what floats round would be left over.
     mistakes = confusion.copy()
     np.fill_diagonal(mistakes, 0)
     return ClassCounts(

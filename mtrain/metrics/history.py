@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mtrain.errors import MtrainError
 from mtrain.metrics.counts import ClassCounts, ratio
 
 if TYPE_CHECKING:
@@ -33,6 +35,24 @@ class History:
     """By split and metric: each epoch's, of shape (K,)."""
 
     segments: list[dict[str, Any]] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return (
+            f"<History of {self.run!r}: {len(self.epoch):,} epochs, {len(self.classes):,} classes, "
+            f"scalars {', '.join(self.scalars) or 'none'}>"
+        )
+
+    def to_frame(self) -> Any:
+        """The scalars as a `pandas.DataFrame`: a row an epoch, with `epoch` as the index.
+
+        Raises `MtrainError` where pandas is not installed.
+        """
+        try:
+            pandas = importlib.import_module("pandas")
+        except ImportError as error:
+            problem = "pandas is not installed; `pip install pandas` installs it"
+            raise MtrainError(f"{problem}, and `history.scalars` has the same figures") from error
+        return pandas.DataFrame(self.scalars, index=pandas.Index(self.epoch, name="epoch"))
 
     def append(self, figures: EpochFigures, seconds: float) -> None:
         """Add an epoch to the history and to its last segment."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtrain.config.names import RATIO_METRICS
+from mtrain.metrics.as_html import metrics_as_html
 from mtrain.metrics.counts import (
     ClassCounts,
     averages,
@@ -20,7 +21,7 @@ from mtrain.metrics.intervals import wilson
 from mtrain.metrics.probabilities import log_loss
 
 if TYPE_CHECKING:
-    from mtrain.records import Counts, Floats, Predictions
+    from mtrain.records import Counts, Floats, Ints, Predictions
 
 SCHEMA = 1
 
@@ -46,6 +47,21 @@ class Report:
 
     classification_report: dict[str, Any]
     """As scikit-learn's, with None for NaN."""
+
+    def __repr__(self) -> str:
+        metrics = self.metrics
+        f1 = metrics["averages"]["macro avg"]["f1-score"]
+        shares = [
+            f"{name} {'undefined' if value is None else f'{value:z.3f}'}"
+            for name, value in (("accuracy", metrics["accuracy"]), ("macro F1", f1))
+        ]
+        return (
+            f"<mtrain.Report of {metrics['checkpoint']} on {metrics['split']}: "
+            f"{metrics['n']:,} rows, {', '.join(shares)}>"
+        )
+
+    def _repr_html_(self) -> str:
+        return metrics_as_html(self.metrics)
 
 
 def make_report(
@@ -174,13 +190,19 @@ def _class_entries(
             "recall_ci": _interval(recall_ci[k]),
             "confused_with": [
                 {"id": int(j), "name": classes[j], "n": int(confusion[k, j])}
-                # Of four at least three are other classes.
-                for j in np.argsort(-confusion[k], kind="stable")[:4]
-                if j != k and confusion[k, j] > 0
-            ][:3],
+                for j in _confused_with(confusion[k], k)
+            ],
         }
         for k, name in enumerate(classes)
     ]
+
+
+def _confused_with(row: Counts, k: int) -> Ints:
+    """The up to three other classes that class k is most often taken for, most often first."""
+    others = np.flatnonzero(row)
+    others = others[others != k]
+    found: Ints = others[np.argsort(-row[others], kind="stable")[:3]]
+    return found
 
 
 def _number_of_classes(figures: dict[str, Floats], kind: str) -> dict[str, Any]:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from mtrain.records import Counts, Floats, Ints
 
+MANY_CLASSES = 100
+"""Of more, the true ones are less than a hundredth of all (row, class) pairs."""
+
 Scores = NDArray[np.float32]
 Truths = NDArray[np.bool_]
 
@@ -111,11 +114,44 @@ def one_against_rest(
 
 
 def pooled(labels: Ints, probabilities: Scores, weights: Floats | None = None) -> ThresholdCounts:
-    """All (row, class) pairs as one problem of N * K rows: of the micro averages."""
+    """All (row, class) pairs as one problem of N * K rows: of the micro averages.
+
+    Of very many classes, thresholds at which no true pair is won or lost are left out: they change
+    neither the area under a curve nor the average precision.
+    """
     n_classes = probabilities.shape[1]
+    if n_classes > MANY_CLASSES:
+        return _pooled_by_class(labels, probabilities, weights)
     truths = labels[:, None] == np.arange(n_classes)
     repeated = None if weights is None else np.repeat(weights, n_classes)
     return threshold_counts(truths.ravel(), probabilities.ravel(), repeated)
+
+
+def _pooled_by_class(
+    labels: Ints, probabilities: Scores, weights: Floats | None
+) -> ThresholdCounts:
+    """The same, a class at a time: sorted at once, N * K pairs take hundreds of bytes each.
+
+    Pairs are counted at each score of a true pair, and between two of them.
+    """
+    rows = np.arange(len(labels)) if weights is None else np.flatnonzero(weights > 0)
+    true = probabilities[rows, labels[rows]]
+    steps = np.unique(true)
+    size = 2 * len(steps) + 1  # below the first, at it, between it and the second, ...
+    each = None if weights is None else weights[rows]
+    tp: Counts = np.bincount(2 * np.searchsorted(steps, true) + 1, each, size)
+    fp: Counts = np.zeros_like(tp)
+    for k in range(probabilities.shape[1]):
+        others = rows[labels[rows] != k]
+        scores = probabilities[others, k]
+        places = np.searchsorted(steps, scores, "left") + np.searchsorted(steps, scores, "right")
+        fp = fp + np.bincount(places, None if weights is None else weights[others], size)
+    lowest = np.zeros(size, np.float32)
+    lowest[1::2] = steps
+    lowest[2::2] = np.nextafter(steps, np.float32(np.inf))
+    filled = np.flatnonzero(tp + fp > 0)[::-1]
+    tp, fp = tp[filled].cumsum(), fp[filled].cumsum()
+    return ThresholdCounts(_from_0(tp), _from_0(fp), lowest[filled])
 
 
 def top_k_hits(labels: Ints, probabilities: Scores, k: int) -> int:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import io
+import math
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
+import numpy as np
 
-from mtrain.report.text import lowest, share
+from mtrain.metrics.lowest import lowest
+from mtrain.report.fonts import font_families
+from mtrain.report.text import share
 from mtrain.text import inert
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -30,6 +34,9 @@ MOST_LINES = len(COLOURS) * len(STYLES) - 1
 """Of more classes than this only the worst are told apart."""
 
 WORST_LINES = 7
+
+MOST_GREY = 200
+"""Lines behind them; more take minutes to draw, and are a grey area all the same."""
 
 STYLE: dict[str, Any] = {
     "figure.dpi": 120,
@@ -49,12 +56,16 @@ STYLE: dict[str, Any] = {
 
 
 def chart_files(
-    charts: dict[str, Callable[[], Figure]], file_format: str
+    charts: dict[str, Callable[[], Figure]], file_format: str, names: Iterable[str] = ()
 ) -> Iterator[tuple[str, bytes]]:
-    """Draw each chart; yields its file's name and content."""
+    """Draw each chart; yields its file's name and content.
+
+    `names` are those of data in the charts, whose letters some font must have.
+    """
+    families = font_families(names)
     for name, draw in charts.items():
         content = io.BytesIO()
-        with _style():
+        with _style(families):
             draw().savefig(content, format=file_format, bbox_inches="tight")
         yield f"{name}.{file_format}", content.getvalue()
 
@@ -74,9 +85,10 @@ def draw_class_lines(
     """
     shown = list(range(len(classes)))
     if len(classes) > MOST_LINES:
-        # An undefined value is the worst: the class was never predicted.
-        shown = lowest(values, WORST_LINES)
-    for k in sorted(set(range(len(classes))) - set(shown)):
+        shown = [k for k in lowest(values, WORST_LINES) if not math.isnan(values[k])]
+    others = sorted(set(range(len(classes))) - set(shown))
+    grey = others[:: -(-len(others) // MOST_GREY) or 1]
+    for k in grey:
         axes.plot(*points(k), color=GREY, linewidth=0.6, zorder=1, drawstyle=drawstyle)
     for number, k in enumerate(shown):
         # The value first: a label that begins with an underscore would be left out.
@@ -89,8 +101,10 @@ def draw_class_lines(
             **options,
         )
     if len(shown) < len(classes):
-        rest = len(classes) - len(shown)
-        axes.plot([], [], color=GREY, linewidth=0.6, label=f"the {rest} better classes")
+        which = "other" if np.isnan(values).any() else "better"
+        some = "" if len(grey) == len(others) else f"{len(grey)} of "
+        label = f"{some}the {len(others):,} {which} classes"
+        axes.plot([], [], color=GREY, linewidth=0.6, label=label)
 
 
 def add_legend(figure: Figure, axes: Axes, title: str) -> None:
@@ -108,11 +122,12 @@ def class_label(name: str) -> str:
 
 
 @contextmanager
-def _style() -> Iterator[None]:
-    """Our look whatever the user's matplotlibrc says."""
+def _style(families: list[str]) -> Iterator[None]:
+    """Our look whatever the user's matplotlibrc says; letters are looked for in these fonts."""
     with mpl.rc_context(), warnings.catch_warnings():
-        # A class name in a script that the font lacks is drawn as boxes, and no reason to stop.
+        # A class name in a script that no font has is drawn as boxes, and no reason to stop.
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)  # type: ignore[arg-type]  # its stub wants literal keys
+        mpl.rcParams["font.family"] = families
         yield

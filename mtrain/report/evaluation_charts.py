@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from mtrain.config.evaluation import DEFAULT_THRESHOLD
 from mtrain.metrics.counts import ratio
+from mtrain.metrics.lowest import MOST_CLASSES, lowest_f1
 from mtrain.metrics.scores import threshold_counts
 from mtrain.report.charts import (
     COLOURS,
@@ -20,7 +21,7 @@ from mtrain.report.charts import (
     class_label,
     draw_class_lines,
 )
-from mtrain.report.text import MOST_CLASSES, SPLITS, lowest_f1, share
+from mtrain.report.text import SPLITS, share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,7 +49,8 @@ def evaluation_charts(report: Report, file_format: str = "png") -> Iterator[tupl
     }
     if len(report.metrics["classes"]) == 2:
         charts["threshold"] = partial(draw_threshold, report)
-    yield from chart_files(charts, file_format)
+    names = (entry["name"] for entry in report.metrics["classes"])
+    yield from chart_files(charts, file_format, names)
 
 
 def draw_precision_recall(report: Report) -> Figure:
@@ -98,12 +100,12 @@ def draw_precision_recall(report: Report) -> Figure:
 
 def draw_confusion_matrix(report: Report) -> Figure:
     """Rows of each true class by predicted class; the colour is the share of the row."""
-    confusion = np.array(report.metrics["confusion_matrix"])
+    confusion = np.array(report.metrics["confusion_matrix"], np.int32)
     names = [class_label(entry["name"]) for entry in report.metrics["classes"]]
     size = min(max(5.0, 1.6 + 0.55 * len(names)), 20.0)
     figure = Figure(figsize=(size + 0.8, size))
     axes = figure.subplots()
-    shares = ratio(confusion, confusion.sum(axis=1, keepdims=True))
+    shares = ratio(confusion, confusion.sum(axis=1, keepdims=True)).astype(np.float32)
     # Sharp cells, as long as there are pixels for them.
     interpolation = "nearest" if len(names) <= CELLS else "auto"
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation=interpolation)

@@ -31,6 +31,7 @@ def history_charts(history: History, file_format: str = "png") -> Iterator[tuple
             "recall_by_class": partial(draw_by_class, history, "recall"),
         },
         file_format,
+        (history.run, *history.classes),
     )
 
 

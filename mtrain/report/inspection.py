@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TextIO
 
+import numpy as np
 from rich.table import Table
 from rich.text import Text
 
 from mtrain.config.own_code import OwnModel
+from mtrain.metrics.lowest import MOST_CLASSES, lowest
 from mtrain.report.results import make_console
-from mtrain.report.text import shortened
+from mtrain.report.text import first_few, shortened
 from mtrain.text import inert
 
 if TYPE_CHECKING:
@@ -30,9 +32,12 @@ def print_inspection(inspection: Inspection, config: Config, stream: TextIO) -> 
     table.add_column("class", no_wrap=True, overflow="ellipsis")
     for split in inspection.counts:
         table.add_column(split, justify="right", no_wrap=True)
-    for k, name in enumerate(inspection.classes):
+    shown = _fewest(inspection)
+    for k in shown:
         counts = (f"{counts[k]:,}" for counts in inspection.counts.values())
-        table.add_row(Text(inert(name)), *counts)
+        table.add_row(Text(inert(inspection.classes[k])), *counts)
+    if more := len(inspection.classes) - len(shown):
+        table.add_row(Text(f"and {more:,} classes with no fewer rows to train on", style="dim"))
     table.add_section()
     totals = (f"{counts.sum():,}" for counts in inspection.counts.values())
     table.add_row("rows", *totals, style="bold")
@@ -40,8 +45,16 @@ def print_inspection(inspection: Inspection, config: Config, stream: TextIO) -> 
     console.print(
         Text(f"model {_model(inspection, config)}; the data take {_bytes(inspection.n_bytes)}")
     )
-    for warning in inspection.warnings:
-        console.print(Text(f"warning: {inert(warning)}"))
+    for warning in first_few([f"warning: {inert(warning)}" for warning in inspection.warnings]):
+        console.print(Text(warning))
+
+
+def _fewest(inspection: Inspection) -> list[int]:
+    """Every class, or of more than a table has room for those with the fewest training rows."""
+    counts = next(iter(inspection.counts.values()))
+    if len(counts) <= MOST_CLASSES:
+        return list(range(len(counts)))
+    return lowest(counts.astype(np.float64), MOST_CLASSES)
 
 
 def _model(inspection: Inspection, config: Config) -> str:

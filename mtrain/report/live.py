@@ -6,7 +6,6 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-import numpy as np
 from rich.console import Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -14,9 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from mtrain.metrics.counts import class_counts
+from mtrain.metrics.lowest import lowest
 from mtrain.observer import Observer
+from mtrain.report.pace import Pace
 from mtrain.report.plain import opening_lines, shown_counts
-from mtrain.report.text import duration, figure, share
+from mtrain.report.text import change, figure, share
 from mtrain.text import inert
 
 if TYPE_CHECKING:
@@ -34,9 +35,6 @@ REFRESH_SECONDS = 0.1
 OTHER_LINES = 5
 """Of the display that are no class: bar, training, validation, header, and one left free."""
 
-
-PREPARING = "loading TensorFlow ..."
-
 WIDTH_OF_EVERYTHING = 60
 """Below this many columns support and change are left out."""
 
@@ -48,10 +46,10 @@ class LiveTable(Observer):
         self._console = console
         self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
         self._drawn_at = 0.0
-        self._timed_from: tuple[float, int] | None = None
+        self._stage = ""
+        self._pace = Pace(0, 0)
         self._classes: tuple[str, ...] = ()
         self._epochs = 0
-        self._rows_an_epoch = 0
         self._validates = False
         self._progress: Progress | None = None
         self._last: EpochFigures | None = None
@@ -60,48 +58,54 @@ class LiveTable(Observer):
 
     def note(self, text: str) -> None:
         """A line above the display."""
-        self._console.print(Text(inert(text)))
+        stage, self._stage = self._stage, ""
+        self._console.print(Text(inert(text).ljust(len(stage))))
+        self.stage(stage.removesuffix(" ..."))
 
-    def prepare(self) -> None:
+    def stage(self, what: str) -> None:
         """Say what takes so long, in a line that goes away."""
-        self._console.print(Text(PREPARING, style="dim"), end="\r")
+        if self._console.is_jupyter:  # where no line goes away
+            return
+        if self._stage:
+            self._console.print(" " * len(self._stage), end="\r")
+        self._stage = f"{what} ..."[: self._console.width - 1] if what else ""
+        if self._stage:
+            self._console.print(Text(self._stage, style="dim"), end="\r")
 
     def begin(self, device: str, config: Config, dataset: Dataset, parameters: int) -> None:
         """Say where and what is trained, and start the display."""
-        self._console.print(" " * len(PREPARING), end="\r")
+        self.stage("")
         for line in opening_lines(device, config, dataset, parameters):
             self._console.print(Text(line))
         self._classes = tuple(inert(name) for name in dataset.classes)
         self._epochs = config.training.epochs
-        self._rows_an_epoch = len(dataset.train)
         self._validates = dataset.val is not None
+        self._pace = Pace(config.training.rows_an_epoch(len(dataset.train)), self._epochs)
         self._live.start()
         self._draw()
 
     def progress(self, progress: Progress) -> None:
-        """Move the bar; without validation the table moves with it."""
+        """Move the bar; as long as the table is of the training, it moves, too."""
         self._progress = progress
-        if self._timed_from is None:
-            # From the end of the first chunk on: before it the loop was compiled.
-            self._timed_from = time.monotonic(), self._rows_seen()
-        if not self._validates:
+        self._pace.progress(progress)
+        if not self._shows_validation:
             self._counts = class_counts(progress.tally.confusion)
+            self._compared_with = None if self._last is None else shown_counts(self._last)
         if time.monotonic() - self._drawn_at >= REFRESH_SECONDS:
             self._draw()
 
     def epoch(self, figures: EpochFigures, seconds: float) -> None:  # noqa: ARG002 -- Observer's
         """Show the figures of every class, and what changed since the epoch before."""
+        self._pace.epoch(figures.epoch)
         before, self._last = self._last, figures
         self._counts = shown_counts(figures)
         self._compared_with = None if before is None else shown_counts(before)
         self._draw()
-        if not self._validates:
-            self._compared_with = self._counts
 
     def end(self, why: str | None) -> None:
         """Leave the last state on the screen."""
         if not self._live.is_started:
-            self._console.print(" " * len(PREPARING), end="\r")
+            self.stage("")
             return
         self._draw()
         self._live.stop()
@@ -118,15 +122,14 @@ class LiveTable(Observer):
 
     def _bar(self) -> Table:
         epoch = self._progress.epoch if self._progress else 1
-        total = self._rows_an_epoch * self._epochs
         line = Table.grid(padding=(0, 1), expand=True)
         line.add_column()
         line.add_column(ratio=1)
         line.add_column(justify="right")
         line.add_row(
             Text(f"epoch {epoch}/{self._epochs}", style="bold"),
-            ProgressBar(total=total, completed=self._rows_seen()),
-            Text(self._pace(total)),
+            ProgressBar(total=self._pace.total, completed=self._pace.rows_seen),
+            Text(str(self._pace)),
         )
         return line
 
@@ -138,12 +141,7 @@ class LiveTable(Observer):
         return Text(f"training: loss {figure(tally.loss)}, accuracy {right}", no_wrap=True)
 
     def _by_class(self) -> Iterator[Text | Table]:
-        words = "validation" if self._validates else "training"
-        if self._validates and self._last is not None:
-            loss = figure(self._last.scalars["val_loss"])
-            right = share(self._last.counts["val"].accuracy)
-            words = f"{words}: loss {loss}, accuracy {right}, after epoch {self._last.epoch}"
-        yield Text(words, no_wrap=True)
+        yield Text(self._heading(), no_wrap=True)
         shown = self._shown_classes()
         table = Table(box=None)
         table.add_column("class", no_wrap=True, overflow="ellipsis", max_width=34)
@@ -156,13 +154,29 @@ class LiveTable(Observer):
             table.add_row(Text(self._classes[k]), *self._cells(k)[: len(headings)])
         yield table
         if (hidden := len(self._classes) - len(shown)) > 0:
-            yield Text(f" and {hidden} classes of higher recall", style="dim")
+            known = self._counts is not None and self._counts.support.all()
+            which = "classes of higher recall" if known else "other classes"
+            yield Text(f" and {hidden} {which}", style="dim")
+
+    def _heading(self) -> str:
+        """Which split the table is of."""
+        if not self._validates:
+            return "training"
+        if self._last is None:
+            return "training, until validation has figures"
+        loss = figure(self._last.scalars["val_loss"])
+        right = share(self._last.counts["val"].accuracy)
+        return f"validation: loss {loss}, accuracy {right}, after epoch {self._last.epoch}"
+
+    @property
+    def _shows_validation(self) -> bool:
+        return self._validates and self._last is not None
 
     def _cells(self, k: int) -> list[Text]:
         if self._counts is None:
             return [Text(share(None))] * 5
         counts, before = self._counts, self._compared_with
-        change = math.nan if before is None else counts.f1[k] - before.f1[k]
+        gained = math.nan if before is None else counts.f1[k] - before.f1[k]
         # Present and not once predicted right: what one accuracy would hide.
         style = "red" if counts.recall[k] == 0 else ""
         return [
@@ -170,7 +184,7 @@ class LiveTable(Observer):
             Text(share(counts.recall[k]), style=style),
             Text(share(counts.f1[k]), style=style),
             Text(f"{counts.support[k]:,}"),
-            Text(share(None) if math.isnan(change) else f"{change:+.3f}"),
+            Text(change(gained)),
         ]
 
     def _shown_classes(self) -> list[int]:
@@ -182,20 +196,4 @@ class LiveTable(Observer):
         room = max(1, room - 1)  # a line says how many are hidden
         if self._counts is None:
             return everything[:room]
-        return sorted(np.argsort(self._counts.recall, kind="stable")[:room].tolist())
-
-    def _rows_seen(self) -> int:
-        if self._progress is None:
-            return 0
-        return (self._progress.epoch - 1) * self._rows_an_epoch + self._progress.rows
-
-    def _pace(self, total: int) -> str:
-        """Samples a second and time left, validation and saving included."""
-        if self._timed_from is None:
-            return ""
-        since, from_row = self._timed_from
-        if (rows := self._rows_seen() - from_row) == 0:
-            return ""
-        speed = rows / (time.monotonic() - since)
-        left = duration((total - self._rows_seen()) / speed)
-        return f"{speed:,.0f} samples/s, {left} left"
+        return lowest(self._counts.recall, room)

@@ -48,7 +48,8 @@ class PlainLines(Observer):
             loss = figures.scalars["val_loss" if split == "val" else "loss"]
             right = share(counted.accuracy)
             parts.append(f"{SPLITS[split]}: loss {figure(loss)}, accuracy {right}")
-        worst = np.argsort(counts.recall, kind="stable")[:WORST_NAMED]  # NaN, absent, comes last
+        order = np.argsort(counts.recall, kind="stable")[:WORST_NAMED]
+        worst = [k for k in order if counts.support[k]]  # of an absent class recall is undefined
         named = [f"{self._classes[k]} {share(counts.recall[k])}" for k in worst]
         parts.append(f"lowest recall: {', '.join(named)}")
         never = np.flatnonzero((counts.predicted == 0) & (counts.support > 0))

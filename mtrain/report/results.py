@@ -9,11 +9,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mtrain.report.text import SPLITS, lowest_f1, share
+from mtrain.metrics.lowest import lowest_f1
+from mtrain.report.fonts import missing_letters
+from mtrain.report.text import SPLITS, first_few, share
 from mtrain.text import inert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from mtrain.metrics.report import Report
     from mtrain.records import Layer
@@ -67,7 +70,7 @@ def print_report(report: Report, stream: TextIO) -> None:
             f"{entry['support']:,}",
         )
     if more := len(metrics["classes"]) - len(entries):
-        table.add_row(Text(f"and {more:,} classes of no lower F1", style="dim"))
+        table.add_row(Text(_left_out(metrics["classes"], more), style="dim"))
     macro = metrics["averages"]["macro avg"]
     table.add_section()
     table.add_row(
@@ -82,9 +85,24 @@ def print_report(report: Report, stream: TextIO) -> None:
     console.print(f"{SPLITS[metrics['split']]} split{note}", style="dim")
     console.print(table)
     for name, value in metrics.get("figures", {}).items():
-        console.print(Text(f"{name} {'undefined' if value is None else f'{value:g}'}"))
-    for line in _conclusions(metrics):
+        console.print(Text(f"{name} {'undefined' if value is None else f'{value:zg}'}"))
+    for line in (*_conclusions(metrics), *_last_lines(metrics["classes"])):
         console.print(Text(line))
+
+
+def print_files(report: Report, folder: Path, stream: TextIO) -> None:
+    """Which files of an evaluation to open first: one a line, so that a terminal can open it."""
+    files = {
+        "precision_recall.png": "precision and recall of every class",
+        "confusion_matrix.png": "what each class is taken for",
+        "errors.csv": "the mistakes, the most confident first",
+    }
+    if report.metrics["accuracy"] == 1:
+        del files["errors.csv"]
+    console = make_console(stream)
+    console.print("Open first:")
+    for name, content in files.items():
+        console.print(Text(f"  {inert(str(folder / name))}  {content}"), soft_wrap=True)
 
 
 def print_layers(layers: Sequence[Layer], stream: TextIO) -> None:
@@ -101,6 +119,16 @@ def print_layers(layers: Sequence[Layer], stream: TextIO) -> None:
     console = make_console(stream)
     console.print(table)
     console.print(f"{total:,} parameters, {trainable:,} of them trainable")
+
+
+def _left_out(entries: Sequence[dict[str, Any]], n: int) -> str:
+    """What the `n` classes are that the table has no room for."""
+    unknown = sum(entry["f1-score"] is None for entry in entries)
+    parts = [
+        f"{n - unknown:,} classes of no lower F1" if n > unknown else "",
+        f"{unknown:,} classes neither present nor predicted" if unknown else "",
+    ]
+    return f"and {', '.join(filter(None, parts))}"
 
 
 def _conclusions(metrics: dict[str, Any]) -> Iterator[str]:
@@ -130,14 +158,31 @@ def _conclusions(metrics: dict[str, Any]) -> Iterator[str]:
     for (metric, reason), names in undefined.items():
         yield f"Undefined: {metric} of {_listed(names)}, {reason}"
     data = metrics.get("data", {"as_trained_on": True, "notes": []})
-    for note in data["notes"]:
-        yield inert(note)
+    yield from map(inert, first_few(data["notes"]))
     if not data["as_trained_on"]:
         yield f"These are not the data of the training: {inert(data['source'])}"
     if metrics["selected"]:
         chosen = metrics.get("threshold_chosen", {"failed": "by no rule"})
         what = "checkpoint" if "failed" in chosen else "threshold"
         yield f"The {what} was chosen on this split: its figures are optimistic."
+
+
+def _last_lines(entries: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Names that charts cannot show; the class of the lowest F1, and what becomes of its rows."""
+    if (missing := missing_letters(entry["name"] for entry in entries)) is not None:
+        yield missing
+    least = min((e for e in entries if e["support"]), key=lambda entry: entry["f1-score"])
+    if least["f1-score"] == 1:
+        return
+    line = f"Least learned: {inert(least['name'])} (F1 {least['f1-score']:.2f})"
+    if confused := least["confused_with"]:
+        yield (
+            f"{line}, most often taken for {inert(confused[0]['name'])} "
+            f"({confused[0]['n']:,} of {least['support']:,})"
+        )
+    else:
+        others = "row of another class is" if least["fp"] == 1 else "rows of other classes are"
+        yield f"{line}: all of its rows are found, but {least['fp']:,} {others} taken for it"
 
 
 def _threshold(metrics: dict[str, Any]) -> str:

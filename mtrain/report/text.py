@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mtrain.records import Floats
-
 SPLITS = {"train": "training", "val": "validation", "test": "test"}
 """The splits in words."""
 
-MOST_CLASSES = 100
-"""Of more, tables and bars show only the worst."""
+MOST_ALIKE = 30
+"""Notes or warnings that are shown; of thousands of classes there may be thousands."""
 
 
 def shortened(name: str) -> str:
@@ -24,29 +20,27 @@ def shortened(name: str) -> str:
     return name if len(name) <= 60 else f"{name[:57]}..."
 
 
+def first_few(lines: Sequence[str]) -> list[str]:
+    """At most `MOST_ALIKE` of them, and a line that says how many more there are."""
+    if len(lines) <= MOST_ALIKE:
+        return list(lines)
+    return [*lines[: MOST_ALIKE - 1], f"and {len(lines) - MOST_ALIKE + 1:,} more lines like these"]
+
+
 def share(value: float | None) -> str:
     """A number in [0, 1] with three decimals; a dash where it is undefined."""
-    return "-" if value is None or math.isnan(value) else f"{value:.3f}"
+    # The z turns a -0.000 into 0.000.
+    return "-" if value is None or math.isnan(value) else f"{value:z.3f}"
+
+
+def change(value: float) -> str:
+    """A difference of two shares with its sign and three decimals; a dash where it is undefined."""
+    return "-" if math.isnan(value) else f"{value:+z.3f}"
 
 
 def figure(value: float | None) -> str:
     """Any number with four significant digits; a dash where it is undefined."""
-    return "-" if value is None or math.isnan(value) else f"{value:.4g}"
-
-
-def lowest(values: Floats, most: int) -> list[int]:
-    """Of classes those with the lowest values, shape (K,), at most so many, in class order.
-
-    An undefined value is lower than any other.
-    """
-    order = np.argsort(np.nan_to_num(values, nan=-1.0), kind="stable")
-    return sorted(order[:most].tolist())
-
-
-def lowest_f1(entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Of an evaluation's `classes` at most `MOST_CLASSES`, those of the lowest F1."""
-    values = np.array([entry["f1-score"] for entry in entries], np.float64)
-    return [entries[k] for k in lowest(values, MOST_CLASSES)]
+    return "-" if value is None or math.isnan(value) else f"{value:z.4g}"
 
 
 def duration(seconds: float) -> str:

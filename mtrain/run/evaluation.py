@@ -36,18 +36,26 @@ def keep_evaluation(
     report: Report,
     split: Split,
     charts: Iterable[tuple[str, bytes]],
+    *,
+    keeps_predictions: bool = True,
 ) -> None:
     """Write an evaluation into the run, in place of any of this name.
 
-    Raises `MtrainError` where it cannot be written.
+    Everything is as for `write_evaluation`.
     """
     with one_at_a_time(run.path / EVALUATING):
         remove_leftovers(run.evaluations)
-        write_evaluation(run.evaluations / name, report, split, charts)
+        folder = run.evaluations / name
+        write_evaluation(folder, report, split, charts, keeps_predictions=keeps_predictions)
 
 
 def write_evaluation(
-    folder: Path, report: Report, split: Split, charts: Iterable[tuple[str, bytes]]
+    folder: Path,
+    report: Report,
+    split: Split,
+    charts: Iterable[tuple[str, bytes]],
+    *,
+    keeps_predictions: bool = True,
 ) -> None:
     """Write the report, predictions and mistakes on the rows of `split`, and charts by file name.
 
@@ -58,12 +66,12 @@ def write_evaluation(
     except OSError as error:
         raise MtrainError(f"{folder}: cannot be written: {error.strerror}") from error
     with whole_folder(folder) as beside:
-        _write_numbers(beside, report, split)
+        _write_numbers(beside, report, split, keeps_predictions=keeps_predictions)
         for name, content in charts:
             write_bytes(beside / name, content)
 
 
-def _write_numbers(folder: Path, report: Report, split: Split) -> None:
+def _write_numbers(folder: Path, report: Report, split: Split, *, keeps_predictions: bool) -> None:
     predictions = report.predictions
     write_text(folder / METRICS, json_text(report.metrics))
     write_text(folder / "classification_report.json", json_text(report.classification_report))
@@ -75,7 +83,8 @@ def _write_numbers(folder: Path, report: Report, split: Split) -> None:
     }
     if predictions.weights is not None:
         arrays["weights"] = predictions.weights
-    write_bytes(folder / "predictions.npz", npz_bytes(arrays))
+    if keeps_predictions:
+        write_bytes(folder / "predictions.npz", npz_bytes(arrays))
     write_csv(
         folder / "errors.csv",
         [

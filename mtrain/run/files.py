@@ -116,9 +116,18 @@ def json_bytes(data: Any) -> bytes:
 
 
 def json_text(data: Any) -> str:
-    """The same for people, with line ends."""
+    """The same for people, with line ends; of a matrix a row a line."""
     options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-    return orjson.dumps(data, option=options).decode()
+    return orjson.dumps(_with_rows(data), option=options).decode()
+
+
+def _with_rows(data: Any) -> Any:
+    """The same document with the rows of its matrices written already."""
+    if isinstance(data, dict):
+        return {key: _with_rows(value) for key, value in data.items()}
+    if isinstance(data, list) and data and all(isinstance(row, list) for row in data):
+        return [orjson.Fragment(json_bytes(row)) for row in data]
+    return data
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mtrain.errors import MtrainError
+from mtrain.errors import MtrainError, UsageError
 from mtrain.run.directory import RunDirectory
 from mtrain.run.files import write_bytes
 from mtrain.run.history import read_history
@@ -14,19 +14,30 @@ if TYPE_CHECKING:
 
     from mtrain.metrics.history import History
 
+FORMATS = ("png", "svg", "pdf")
 
-def plot(path: Path, out: Path | None = None, file_format: str = "png") -> list[Path]:
-    """Draw the charts of a run directory or a `history.json`; returns the files written.
+
+def plot(
+    path: Path, out: Path | None = None, file_format: str = "png"
+) -> tuple[list[Path], tuple[str, ...]]:
+    """Draw the charts of a run directory or a `history.json`; returns the files written, and notes.
 
     They go to `out`, by default `charts` beside the history. Raises `MtrainError` for what is no
-    history.
+    history, `UsageError` for another format than png, svg or pdf.
     """
+    if file_format not in FORMATS:
+        raise UsageError(f"--format: must be {', '.join(FORMATS)}, got {file_format!r}")
     run = RunDirectory(path if path.is_dir() else path.parent)
     run.refuse_links()
     history = read_history(path)  # before matplotlib: a wrong path fails at once
     if not history.epoch:
         raise MtrainError(f"{path}: holds no epoch yet, there is nothing to draw")
-    return draw(history, out or run.charts, file_format)
+    files = draw(history, out or run.charts, file_format)
+
+    from mtrain.report.fonts import missing_letters
+
+    missing = missing_letters((history.run, *history.classes))
+    return files, () if missing is None else (missing,)
 
 
 def draw(history: History, folder: Path, file_format: str = "png") -> list[Path]:

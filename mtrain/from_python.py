@@ -1,0 +1,156 @@
+"""What only programs can have of a run: its Keras model, and predictions of rows in memory."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mtrain.building import build_network
+from mtrain.config.own_code import refuse_code
+from mtrain.errors import MtrainError
+from mtrain.own.code import imported
+from mtrain.prediction import predict as predict_file
+from mtrain.run.arrays import npz_bytes
+from mtrain.run.checkpoint import read_checkpoint, read_checkpoint_arrays
+from mtrain.run.selection import find_checkpoint
+
+if TYPE_CHECKING:
+    import keras
+    from numpy.typing import NDArray
+
+PROBABILITY = "probability_"
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """What a model says of rows without labels."""
+
+    classes: tuple[str, ...]
+    rows: NDArray[np.int64]
+    """Where each row stands in what was given, counted from 0; shape (N,)."""
+
+    predicted: NDArray[np.str_]
+    """The class of each row, shape (N,)."""
+
+    probabilities: NDArray[np.float32]
+    """Shape (N, K), the classes in the order of `classes`."""
+
+    files: NDArray[np.str_] | None
+    """Of images the file of each row, shape (N,)."""
+
+    notes: tuple[str, ...]
+    """What is worth saying of the rows."""
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        return f"<mtrain.Predicted {len(self):,} rows, {len(self.classes):,} classes>"
+
+
+def predict(checkpoint: Path, rows: Any, **options: Any) -> Predicted:
+    """Predict the rows of a path, of an array, or of a mapping from column to values.
+
+    `options` are those of `mtrain.prediction.predict`. Raises `MtrainError` as it does.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "predictions.parquet"
+        if isinstance(rows, str | PathLike):
+            _, notes = predict_file(checkpoint, Path(rows), out=out, **options)
+        else:
+            _check_kind(checkpoint, rows)
+            # As a file, so that rows in memory are read by the same code as those on the disk.
+            inputs = _written(rows, Path(folder))
+            try:
+                _, notes = predict_file(checkpoint, inputs, out=out, **options)
+            except MtrainError as error:
+                error.args = (str(error).replace(str(inputs), "rows"),)
+                raise
+            notes = tuple(note.replace(str(inputs), "rows") for note in notes)
+        return _read(out, notes)
+
+
+def load_model(checkpoint: Path, *, allow_code: bool) -> keras.Model:
+    """The model of a run's best checkpoint, or its last, or of the one checkpoint named.
+
+    Raises `MtrainError` for what is damaged, `UsageError` for custom code unless `allow_code`.
+    """
+    place = find_checkpoint(checkpoint)
+    saved = read_checkpoint(place.path)
+    codes = saved.config.own_code.values()
+    refuse_code(codes, place.path, allowed=allow_code)
+
+    from mtrain.engine.backend import load_tensorflow
+
+    load_tensorflow()
+    from mtrain.engine.device import choose_device
+    from mtrain.engine.network import model_variables, put_arrays, variable_shapes
+
+    device = choose_device("cpu" if saved.device == "cpu" else "auto", saved.threads)
+    with device.scope(), imported(codes, place.run.path) as code, code.blaming():
+        network = build_network(saved.config, saved.encoding, len(saved.classes), code)
+        variables = model_variables(network.model) | network.loss_state
+        shapes = variable_shapes(variables)
+        put_arrays(variables, read_checkpoint_arrays(place.path, shapes, "model/", "loss/"))
+    return network.model
+
+
+def _check_kind(checkpoint: Path, rows: Any) -> None:
+    """Raise `MtrainError` for an array where the model is of a table, and the other way round."""
+    saved = read_checkpoint(find_checkpoint(checkpoint).path)
+    if saved.encoding.columns and not hasattr(rows, "items"):
+        problem = "must be a mapping from column to values, such as a pandas DataFrame"
+        raise MtrainError(f"rows: {problem}, for a model of a table, got {type(rows).__name__}")
+    if not saved.encoding.columns and hasattr(rows, "items"):
+        shape = ", ".join(map(str, saved.encoding.shape))
+        problem = f"must be an array of shape (N, {shape}) for this model"
+        raise MtrainError(f"rows: {problem}, got {type(rows).__name__}")
+
+
+def _written(rows: Any, folder: Path) -> Path:
+    """The file in `folder` with these rows, as `mtrain predict` reads it."""
+    if hasattr(rows, "items"):
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = folder / "rows.parquet"
+        try:
+            pq.write_table(
+                pa.table({str(name): pa.array(each) for name, each in rows.items()}), path
+            )
+        except (pa.ArrowException, TypeError, ValueError) as error:
+            raise MtrainError(f"rows: not columns of values: {error}") from error
+        return path
+    array = np.asarray(rows)
+    if array.dtype.kind not in "iufb" or array.ndim < 2:
+        found = f"{array.dtype} of shape {array.shape}"
+        raise MtrainError(f"rows: must be an array of numbers, (N, ...), or columns, got {found}")
+    path = folder / "rows.npz"
+    path.write_bytes(npz_bytes({"x": array}))
+    return path
+
+
+def _read(path: Path, notes: tuple[str, ...]) -> Predicted:
+    import pyarrow.parquet as pq
+
+    table = pq.ParquetFile(path).read()
+    columns = {name: table[name].to_numpy() for name in table.column_names}
+    by_class = {
+        name.removeprefix(PROBABILITY): values
+        for name, values in columns.items()
+        if name.startswith(PROBABILITY)
+    }
+    files = columns.get("file")
+    return Predicted(
+        tuple(by_class),
+        columns["row"],
+        columns["predicted"].astype(np.str_),
+        np.stack(list(by_class.values()), axis=1).astype(np.float32),
+        None if files is None else files.astype(np.str_),
+        tuple(notes),
+    )

@@ -1,0 +1,94 @@
+"""Which installed fonts have the letters of names that matplotlib's own font lacks."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+from typing import TYPE_CHECKING
+
+from mtrain.report.text import shortened
+from mtrain.text import inert
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+OWN = "DejaVu Sans"
+"""The font that comes with matplotlib: Latin, Greek, Cyrillic, Arabic, Hebrew and some more."""
+
+EAST_ASIAN = {"BOPOMOFO", "CJK", "FULLWIDTH", "HALFWIDTH", "HANGUL", "HIRAGANA", "KATAKANA"}
+"""How Unicode's names of Chinese, Japanese and Korean characters begin."""
+
+
+def font_families(names: Iterable[str]) -> list[str]:
+    """The families in which letters are looked for, in this order; matplotlib's own comes first."""
+    families, missing = [OWN], _missing(names)
+    for family, path in _installed() if missing else ():
+        if found := missing & _letters_of(path):
+            families.append(family)
+            missing -= found
+    return families
+
+
+def missing_letters(names: Iterable[str]) -> str | None:
+    """What to install for letters that no installed font has; None where there are none."""
+    names = list(names)
+    missing = _missing(names)
+    for _, path in _installed() if missing else ():
+        missing -= _letters_of(path)
+    if not missing:
+        return None
+    name = next(name for name in names if missing & _letters(name))
+    return (
+        f"No installed font has all letters of '{shortened(inert(name))}', which charts show as "
+        f"boxes; Debian's package {_package(min(missing))} brings one."
+    )
+
+
+def _missing(names: Iterable[str]) -> set[int]:
+    """The letters that matplotlib's own font lacks."""
+    letters: set[int] = set().union(*map(_letters, names))
+    if all(letter < 0x180 for letter in letters):  # Latin: no font needs to be opened
+        return set()
+    from matplotlib.font_manager import findfont
+
+    return letters - _letters_of(str(findfont(OWN)))
+
+
+def _letters(name: str) -> set[int]:
+    return {ord(letter) for letter in inert(name)}
+
+
+@cache
+def _letters_of(path: str) -> frozenset[int]:
+    """The characters that the font at `path` has."""
+    from matplotlib.ft2font import FT2Font
+
+    try:
+        return frozenset(FT2Font(path).get_charmap())
+    except (OSError, RuntimeError):  # it was removed, or is damaged
+        return frozenset()
+
+
+@cache
+def _installed() -> tuple[tuple[str, str], ...]:
+    """Family and file of each upright font of normal weight, those without serifs first."""
+    from matplotlib.font_manager import fontManager
+
+    fonts = {
+        (entry.name, entry.fname)
+        for entry in fontManager.ttflist
+        # Of a collection only the first font is opened; the last resort has nothing but boxes.
+        if entry.style == "normal"
+        and entry.weight in {400, "normal"}
+        and getattr(entry, "index", 0) == 0
+        and not entry.name.startswith("Last Resort")
+    }
+    return tuple(sorted(fonts, key=lambda font: ("Sans" not in font[0], font)))
+
+
+def _package(letter: int) -> str:
+    """The Debian package with a font that has this letter."""
+    if unicodedata.name(chr(letter), "").partition(" ")[0] in EAST_ASIAN:
+        return "fonts-noto-cjk"
+    is_symbol = unicodedata.category(chr(letter)).startswith("S")
+    return "fonts-symbola" if is_symbol else "fonts-noto-core"

@@ -1,0 +1,158 @@
+"""What somebody meets who types mtrain for the first time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mtrain
+from mtrain.cli.commands import command_names
+from mtrain.cli.main import run
+from mtrain.cli.mistakes import EXAMPLES, MEANT
+
+COMMAND = str(Path(sys.executable).with_name("mtrain"))
+
+
+def said(capsys, *arguments):
+    status = run(list(map(str, arguments)))
+    return status, capsys.readouterr().err
+
+
+def test_the_module_is_the_same_program():
+    """`python -m mtrain`, by its own name, with the same exit status."""
+    program = [sys.executable, "-m", "mtrain"]
+    done = subprocess.run([*program, "--version"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"mtrain {mtrain.__version__}\n")
+
+    done = subprocess.run([*program, "plot", "no"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "mtrain: no: no such file or run directory\n")
+    helps = [
+        subprocess.run([*some, "--help"], capture_output=True, text=True, check=True).stdout
+        for some in (program, [COMMAND])
+    ]
+    assert helps[0] == helps[1]
+
+
+@pytest.mark.parametrize("command", EXAMPLES)
+def test_a_command_alone_is_answered_with_an_example(capsys, command):
+    """Of itself."""
+    status, text = said(capsys, command)
+
+    assert status == 2
+    assert text.startswith("mtrain: command line: Missing argument '")
+    assert f"For example: `mtrain {command} " in text
+    assert text.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("train", "Did you mean 'fit'?"),
+        ("Train", "Did you mean 'fit'?"),
+        ("eval", "Did you mean 'evaluate'?"),
+        ("test", "Did you mean 'evaluate'?"),
+        ("evalute", "Did you mean 'evaluate'?"),
+        ("predictions", "Did you mean 'predict'?"),
+        ("continue", "Did you mean 'resume'?"),
+        ("list", "Did you mean 'runs'?"),
+        ("iris.yaml", "Did you mean `mtrain fit iris.yaml`?"),
+        ("xyzzy", "Choose one of init, check, fit, resume, evaluate, predict, plot, runs,"),
+    ],
+)
+def test_an_unknown_command_is_answered_with_the_nearest(capsys, typed, meant):
+    """By its letters, or by what other programs call it."""
+    status, text = said(capsys, typed)
+
+    assert status == 2
+    assert text.startswith(f"mtrain: command line: No such command '{typed}'. {meant}")
+
+
+def test_every_command_that_is_meant_exists():
+    """Other programs' names lead to commands, and are none of them."""
+    assert set(MEANT.values()) | set(EXAMPLES) <= set(command_names())
+    assert not set(MEANT) & set(command_names())
+
+
+@pytest.mark.parametrize("command", ["fit", "check"])
+def test_a_run_in_place_of_a_config_is_answered_with_resume(finished_run, capsys, command):
+    """A run directory, or one of its checkpoints."""
+    status, text = said(capsys, command, finished_run)
+
+    assert (status, text) == (
+        2,
+        f"mtrain: {finished_run}: is a run, not a config; `mtrain resume {finished_run}` resumes "
+        f"it, and {finished_run / 'config.yaml'} has its settings\n",
+    )
+    checkpoint = finished_run / "checkpoints" / "epoch-0004"
+    status, text = said(capsys, command, checkpoint)
+    assert status == 2
+    assert f"{checkpoint}: is a run, not a config; `mtrain resume {finished_run}`" in text
+
+
+def test_from_python_a_run_is_no_config_either(finished_run):
+    """The message is the same."""
+    with pytest.raises(mtrain.UsageError, match="is a run, not a config; `mtrain resume "):
+        mtrain.fit(finished_run)
+
+
+def test_a_finished_run_says_how_to_train_on(finished_run, tmp_path, capsys):
+    """What is printed can be typed, and trains twice as long."""
+    out = Path(shutil.copytree(finished_run, tmp_path / "run"))
+    status, text = said(capsys, "resume", out)
+
+    assert status == 0
+    command = text.partition("To train on: `")[2].removesuffix("`\n").split()
+    assert command == ["mtrain", "resume", str(out), "training.epochs=8"]
+    status, text = said(capsys, *command[1:])
+    assert status == 0
+    assert "epoch 8/8" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [("mtrain ev", ["evaluate"]), ("mtrain fit --res", ["--resume"])],
+)
+def test_bash_completes_commands_and_options(words, completed):
+    """As Typer offers it."""
+    environment = os.environ | {
+        "_MTRAIN_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(words.count(" ")),
+    }
+    done = subprocess.run(
+        [COMMAND], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (done.returncode, done.stdout.split()) == (0, completed)
+
+
+def test_completion_can_be_installed():
+    """`--show-completion` prints what the shell needs."""
+    environment = os.environ | {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    done = subprocess.run(
+        [COMMAND, "--show-completion", "bash"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0
+    assert "complete -o default -F _mtrain_completion mtrain" in done.stdout
+
+
+def test_completion_costs_help_nothing():
+    """What trains is not imported."""
+    code = (
+        "import sys; from mtrain.cli.main import run; run(['fit', '--help']);"
+        "print({'tensorflow', 'keras', 'numpy'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "set()"

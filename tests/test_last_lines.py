@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+
+from mtrain.cli.main import run
+from mtrain.metrics.report import make_report
+from mtrain.records import Predictions
+from mtrain.report.results import print_report
+
+NAMES = ("Pullover", "Coat", "Shirt")
+
+
+def last_line(confusion, names=NAMES):
+    """Of what is said of predictions with this confusion matrix."""
+    confusion = np.array(confusion)
+    places = np.indices(confusion.shape).reshape(2, -1)
+    labels, predicted = (np.repeat(place, confusion.ravel()) for place in places)
+    probabilities = np.eye(len(names), dtype=np.float32)[predicted]
+    predictions = Predictions(labels, predicted, probabilities, 0.1)
+    report = make_report(predictions, names, split="test", checkpoint="epoch-0001")
+    print_report(report, stream := io.StringIO())
+    return stream.getvalue().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("confusion", "line"),
+    [
+        (
+            [[600, 342, 58], [100, 900, 0], [0, 0, 1000]],
+            "Least learned: Pullover (F1 0.71), most often taken for Coat (342 of 1,000)",
+        ),
+        (
+            [[0, 1, 9], [0, 10, 0], [0, 0, 10]],
+            "Least learned: Pullover (F1 0.00), most often taken for Shirt (9 of 10)",
+        ),
+        (
+            [[10, 0, 0], [6, 20, 0], [3, 0, 20]],
+            "Least learned: Pullover (F1 0.69): all of its rows are found, but 9 rows of other "
+            "classes are taken for it",
+        ),
+        # Nobody wears a pullover, so it cannot be the least learned, though one is predicted.
+        (
+            [[0, 0, 0], [1, 9, 0], [0, 0, 10]],
+            "Least learned: Coat (F1 0.95), most often taken for Pullover (1 of 10)",
+        ),
+    ],
+)
+def test_the_last_line_says_which_class_is_least_learned(confusion, line):
+    """And what its rows are taken for, or what is taken for it."""
+    assert last_line(confusion) == line
+
+
+def test_of_perfect_predictions_no_class_is_least_learned():
+    """Accuracy is all there is to say."""
+    assert last_line(np.eye(3, dtype=int) * 5).startswith("accuracy 1.000")
+
+
+def test_a_class_is_named_inertly():
+    """Escapes do nothing."""
+    line = last_line([[1, 1], [0, 2]], ("\x1b[31mred", "b"))
+
+    assert line == r"Least learned: \x1b[31mred (F1 0.67), most often taken for b (1 of 2)"
+
+
+def test_evaluate_says_which_files_to_open_first(finished_run, capsys):
+    """A file a line; each of them is there."""
+    assert run(["evaluate", str(finished_run)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    at = lines.index("Open first:")
+    folder = finished_run / "evaluation" / "test"
+    names = ("precision_recall.png", "confusion_matrix.png", "errors.csv")
+
+    assert lines[at - 1].startswith("Least learned: ")
+    for name, line in zip(names, lines[at + 1 :], strict=False):
+        path, _, content = line.strip().partition("  ")
+        assert path == str(folder / name)
+        assert content
+        assert (folder / name).is_file()
+    assert lines[-1] == f"evaluation: {folder}"

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from mtrain.config.load import load_config
+from mtrain.metrics.counts import class_counts
+from mtrain.metrics.epoch import epoch_figures
+from mtrain.metrics.report import make_report
+from mtrain.records import Dataset, Encoding, EpochRecord, Predictions, Progress, Split, Tally
+from mtrain.report.live import LiveTable
+from mtrain.report.results import print_report
+from mtrain.report.text import change, figure, share
+
+CLASSES = ("cat", "dog", "owl")
+ROWS = 60
+
+
+def confusion_of(*hits):
+    """Of 20 rows a class so many are right; the others are taken for the next class."""
+    confusion = np.diag(hits)
+    for k, right in enumerate(hits):
+        confusion[k, (k + 1) % len(hits)] += 20 - right
+    return confusion
+
+
+def predictions_of(confusion):
+    places = np.indices(confusion.shape).reshape(2, -1)
+    labels, predicted = (np.repeat(place, confusion.ravel()) for place in places)
+    return Predictions(labels, predicted, np.eye(3, dtype=np.float32)[predicted], 0.5)
+
+
+def figures_of(epoch, train, val=None):
+    predictions = None if val is None else predictions_of(val)
+    record = EpochRecord(epoch, 0.01, Tally(1.5, train), predictions)
+    return epoch_figures(record, load_config({}, {}).metrics)
+
+
+def progress_of(step, rows, *, epoch=1, steps=3, confusion=None):
+    counted = confusion_of(20, 20, 20) if confusion is None else confusion
+    return Progress(epoch, step, steps, rows, Tally(1.5, counted))
+
+
+@pytest.fixture
+def begin():
+    """Makes a live table of a training of 60 rows that has begun."""
+    tables = []
+
+    def make(*, validated=False, **training):
+        config = load_config({"training": {"epochs": 10, "batch_size": 20, **training}}, {})
+        split = Split(np.zeros((ROWS, 4), np.uint8), np.zeros(ROWS, np.int32), np.arange(ROWS))
+        names = ("train", "val", "test") if validated else ("train", "test")
+        data = Dataset(CLASSES, dict.fromkeys(names, split), Encoding(), "0", "here")
+        table = LiveTable(Console(file=io.StringIO(), force_terminal=True, width=80, height=30))
+        table.begin("CPU", config, data, 1)
+        tables.append(table)
+        return table
+
+    yield make
+    for table in tables:
+        table.end(None)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Sets the time that the table sees, in seconds."""
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    return lambda seconds: now.__setitem__(0, seconds)
+
+
+def seen(table):
+    """The lines of the display."""
+    console = Console(file=io.StringIO(), width=80, height=30)
+    console.print(table.picture())
+    return console.file.getvalue().splitlines()
+
+
+def row_of(table, name):
+    """Precision, recall, F1, support and change of a class."""
+    return next(line.split()[1:] for line in seen(table) if line.split()[:1] == [name])
+
+
+@pytest.mark.parametrize("validated", [True, False])
+def test_an_epoch_is_compared_with_the_one_before(begin, validated):
+    """Not with itself: in the first epoch nothing is known, and the last keeps its change."""
+    table = begin(validated=validated)
+    first, second = confusion_of(10, 12, 14), confusion_of(20, 12, 15)
+    f1 = [class_counts(confusion).f1 for confusion in (first, second)]
+    for epoch, confusion in enumerate((first, second), 1):
+        table.progress(progress_of(3, 60, epoch=epoch))
+        figures = figures_of(epoch, confusion, confusion if validated else None)
+        table.epoch(figures, 1.0)
+        if epoch == 1:
+            assert row_of(table, "cat")[4] == "-"
+    table.end(None)
+
+    for k, name in enumerate(CLASSES):
+        assert row_of(table, name)[2:] == [
+            f"{f1[1][k]:.3f}",
+            "20",
+            f"{f1[1][k] - f1[0][k]:+.3f}",
+        ]
+
+
+def test_without_validation_an_epoch_under_way_is_compared_with_the_last(begin):
+    """Its counts so far against those of the whole epoch before."""
+    table = begin()
+    table.epoch(figures_of(1, confusion_of(10, 10, 10)), 1.0)
+    table.progress(progress_of(3, 60, epoch=2, confusion=confusion_of(20, 20, 20)))
+
+    assert row_of(table, "cat")[2:] == ["1.000", "20", "+0.500"]
+
+
+def test_before_the_first_validation_the_training_is_shown(begin):
+    """Labelled as such; after it the table is of the validation alone."""
+    table = begin(validated=True)
+    training, validation = confusion_of(18, 10, 10), confusion_of(12, 10, 10)
+    table.progress(progress_of(3, 60, confusion=training))
+    lines = seen(table)
+    assert lines[2].rstrip() == "training, until validation has figures"
+    assert row_of(table, "cat")[1] == "0.900"
+
+    table.epoch(figures_of(1, training, validation), 1.0)
+    assert seen(table)[2].startswith("validation: loss 0.5, accuracy 0.533, after epoch 1")
+    assert row_of(table, "cat")[1] == "0.600"
+    table.progress(progress_of(1, 20, epoch=2, confusion=training))
+    assert row_of(table, "cat")[1] == "0.600"
+
+
+def test_compilation_is_no_part_of_the_speed(begin, clock):
+    """The first 20 rows take 100 s, the next 40 take 4 s: 10 a second, and 540 are left."""
+    table = begin()
+    clock(100)
+    table.progress(progress_of(1, 20))
+    assert "samples/s" not in seen(table)[0]
+    clock(104)
+    table.progress(progress_of(3, 60))
+
+    assert seen(table)[0].rstrip().endswith("10 samples/s, 54 s left")
+
+
+def test_the_ragged_step_is_compiled_on_its_own(begin, clock):
+    """The first one takes 50 s, which is no speed either."""
+    table = begin(batch_size=25)
+    for seconds, step, rows in ((100, 1, 25), (102.5, 2, 50), (152.5, 3, 60)):
+        clock(seconds)
+        table.progress(progress_of(step, rows))
+
+    assert seen(table)[0].rstrip().endswith("10 samples/s, 54 s left")
+
+
+def test_of_a_limited_epoch_only_its_own_rows_count(begin, clock):
+    """With `steps_per_epoch` 2 an epoch has 40 of the 60 rows: 360 are left after the first."""
+    table = begin(steps_per_epoch=2)
+    for seconds, step, rows in ((100, 1, 20), (102, 2, 40)):
+        clock(seconds)
+        table.progress(progress_of(step, rows, steps=2))
+
+    assert seen(table)[0].rstrip().endswith("10 samples/s, 36 s left")
+
+
+def test_validation_is_part_of_the_time_left_alone(begin, clock):
+    """At 10 rows a second 540 rows take 54 s, and nine validations 7 s each."""
+    table = begin(validated=True)
+    for seconds, step, rows in ((100, 1, 20), (104, 3, 60)):
+        clock(seconds)
+        table.progress(progress_of(step, rows))
+    clock(111)
+    table.epoch(figures_of(1, confusion_of(9, 9, 9), confusion_of(9, 9, 9)), 1.0)
+
+    assert seen(table)[0].rstrip().endswith("10 samples/s, 1:57 left")
+
+
+def test_a_resumed_training_is_timed_from_where_it_goes_on(begin, clock):
+    """Nine epochs are done; of the tenth 40 rows are trained in 2 s after compilation."""
+    table = begin()
+    for seconds, step, rows in ((100, 1, 20), (102, 2, 40)):
+        clock(seconds)
+        table.progress(progress_of(step, rows, epoch=10))
+
+    assert seen(table)[0].rstrip().endswith("10 samples/s, 2 s left")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (share(-0.0001), "0.000"),
+        (share(-0.0), "0.000"),
+        (share(-0.001), "-0.001"),
+        (figure(-0.0), "0"),
+        (figure(-0.25), "-0.25"),
+        (change(-0.0001), "+0.000"),
+        (change(0.0001), "+0.000"),
+        (change(-0.25), "-0.250"),
+        (change(float("nan")), "-"),
+    ],
+)
+def test_no_zero_is_negative(text, expected):
+    """What rounds to 0 is 0, whichever its sign."""
+    assert text == expected
+
+
+def test_a_custom_figure_of_minus_zero_is_zero_in_the_results():
+    """As a metric of one's own may give."""
+    report = make_report(
+        predictions_of(confusion_of(20, 20, 20)),
+        CLASSES,
+        split="test",
+        checkpoint="epoch-0001",
+        figures={"bias": -0.0},
+    )
+    print_report(report, stream := io.StringIO())
+
+    assert "bias 0\n" in stream.getvalue()
