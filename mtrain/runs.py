@@ -49,7 +49,7 @@ def _outcome(run: RunDirectory) -> RunOutcome:
     index = len(history.epoch) - 1
     best = None
     if config.save_best is not None and history.epoch:
-        improvement = Improvement(config.save_best)
+        improvement = Improvement(config.save_best, mode=config.save_best_mode)
         for k in range(len(history.epoch)):
             if improvement.add(history.monitored(config.save_best, k)):
                 index = k

@@ -18,7 +18,7 @@ from mtrain.evaluation import evaluate
 from mtrain.keywords import naming_keywords
 from mtrain.metrics.as_html import metrics_as_html
 from mtrain.metrics.epoch import epoch_figures
-from mtrain.metrics.monitor import Course
+from mtrain.metrics.monitor import Course, first_is_best
 from mtrain.observer import Observer
 from mtrain.plotting import draw
 from mtrain.preparation import choose_environment, find_place, prepare
@@ -137,20 +137,8 @@ def train(
         place = find_place(config, out, held, resume=resume, allow_differences=allow_differences)
         if (finished := _finished(place, config, observer)) is not None:
             return finished
-        paths = (getattr(config.dataset, key, None) for key in PATHS)
-        if (large := large_files(paths)) is not None:
-            observer.note(f"Reading {large}.")
         held.callback(observer.stage, "")  # wherever it ends
-        observer.stage("reading the data")
-        dataset = load_dataset(
-            config.dataset,
-            memory=config.training.memory_bytes,
-            progress=watched,
-            download=download,
-        )
-        if conflicts := list(config.class_conflicts(dataset.classes)):
-            raise SettingError(*conflicts)
-        dataset = weight_training(dataset, config.training.class_weight)
+        dataset = _read(config, observer, progress=watched, download=download)
         watchers: tuple[Observer, ...] = (observer,)
         ended: str | None = None
         try:
@@ -189,6 +177,23 @@ def train(
             prepared.recorder.end("finished")
         metrics = None if found is None else found.metrics
         return Run(prepared.run.path, history, found, metrics, stopped_by)
+
+
+def _read(config: Config, observer: Observer, *, progress: bool, download: bool) -> Dataset:
+    """The data, with the weights of classes; what takes long is announced."""
+    paths = (getattr(config.dataset, key, None) for key in PATHS)
+    if (large := large_files(paths)) is not None:
+        observer.note(f"Reading {large}.")
+    observer.stage("reading the data")
+    dataset = load_dataset(
+        config.dataset,
+        memory=config.training.memory_bytes,
+        progress=progress,
+        download=download,
+    )
+    if conflicts := list(config.class_conflicts(dataset.classes)):
+        raise SettingError(*conflicts)
+    return weight_training(dataset, config.training.class_weight)
 
 
 def _notes(config: Config, dataset: Dataset, place: Place) -> Iterator[str]:
@@ -254,6 +259,10 @@ def _train(
         name = signals[0].name
         recorder.end(name)
         return f"stopped by {name}, saved; `mtrain resume` goes on", signals[0]
+    monitor, mode = config.save_best, config.save_best_mode
+    if monitor is not None and (advice := first_is_best(recorder.history, monitor, mode)):
+        for watcher in watchers:
+            watcher.note(advice)
     return early, None
 
 

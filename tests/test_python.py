@@ -341,7 +341,10 @@ class _FakePandas(types.ModuleType):
 def test_the_history_is_a_frame_where_pandas_is_installed(run, monkeypatch):
     """A row an epoch; without pandas one line says what to install."""
     monkeypatch.setitem(sys.modules, "pandas", _FakePandas("pandas"))
-    assert run.history.to_frame() == (run.history.scalars, ("epoch", [1, 2]))
+    columns, index = run.history.to_frame()
+    assert index == ("epoch", [1, 2])
+    assert columns["val_loss"] == list(run.history.scalars["val_loss"])
+    assert set(columns) == set(run.history.scalars)
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(MtrainError, match="pandas is not installed; `pip install pandas`"):
         run.history.to_frame()

@@ -52,7 +52,8 @@ class History:
         except ImportError as error:
             problem = "pandas is not installed; `pip install pandas` installs it"
             raise MtrainError(f"{problem}, and `history.scalars` has the same figures") from error
-        return pandas.DataFrame(self.scalars, index=pandas.Index(self.epoch, name="epoch"))
+        columns = {key: list(values) for key, values in self.scalars.items()}
+        return pandas.DataFrame(columns, index=pandas.Index(list(self.epoch), name="epoch"))
 
     def append(self, figures: EpochFigures, seconds: float) -> None:
         """Add an epoch to the history and to its last segment."""
