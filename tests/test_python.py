@@ -169,7 +169,7 @@ def test_a_run_and_a_report_are_short_to_look_at(run):
     assert repr(run) == f"<mtrain.Run {run.path}: 2 epochs, test accuracy {accuracy}>"
     assert repr(run.report).startswith("<mtrain.Report of epoch-000")
     assert f"accuracy {accuracy}, macro F1 0." in repr(run.report)
-    assert repr(run.history).startswith("<History of 'run': 2 epochs, 10 classes")
+    assert repr(run.history).startswith("<mtrain.History of 'run': 2 epochs, 10 classes, ")
     for shown in (run, run.report, run.history):
         assert "\n" not in repr(shown)
         assert len(repr(shown)) < 400

@@ -38,8 +38,8 @@ class History:
 
     def __repr__(self) -> str:
         return (
-            f"<History of {self.run!r}: {len(self.epoch):,} epochs, {len(self.classes):,} classes, "
-            f"scalars {', '.join(self.scalars) or 'none'}>"
+            f"<mtrain.History of {self.run!r}: {len(self.epoch):,} epochs, {len(self.classes):,} "
+            f"classes, {len(self.scalars):,} scalars>"
         )
 
     def to_frame(self) -> Any:
