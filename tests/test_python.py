@@ -76,6 +76,15 @@ def test_a_dotted_path_sets_one_setting():
     assert config.dataset.validation.how == "stratified"
 
 
+def test_what_is_given_stays_as_it_is():
+    """Settings are set in a copy, those of a section given by keyword as well."""
+    config, training = {"dataset": {"samples": 100}}, {"epochs": 2}
+    found = merged(config, training=training, **{"training.batch_size": 8}).training
+
+    assert (found.epochs, found.batch_size) == (2, 8)
+    assert (config, training) == ({"dataset": {"samples": 100}}, {"epochs": 2})
+
+
 def test_another_name_replaces_a_section():
     """The parameters of one optimizer mean nothing to another; its own name keeps them."""
     assert merged(optimizer={"name": "SGD", "learning_rate": 0.1}).optimizer.momentum == 0.25
