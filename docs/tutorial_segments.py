@@ -54,9 +54,9 @@ def main() -> None:
 def train_here(run: Path, settings: dict[str, Any]) -> None:
     """Begin the run, or go on with it, in this process."""
     if run.exists():
-        mtrain.resume(run, report=False, **settings)
+        mtrain.resume(run, report=False, progress=False, **settings)
     else:
-        mtrain.fit(CONFIG, out=run, report=False, **settings)
+        mtrain.fit(CONFIG, out=run, report=False, progress=False, **settings)
 
 
 def train_by_command(run: Path, settings: dict[str, Any]) -> None:

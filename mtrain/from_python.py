@@ -138,7 +138,8 @@ def _written(rows: Any, folder: Path) -> Path:
 def _read(path: Path, notes: tuple[str, ...]) -> Predicted:
     import pyarrow.parquet as pq
 
-    table = pq.ParquetFile(path).read()
+    with pq.ParquetFile(path) as file:
+        table = file.read()
     columns = {name: table[name].to_numpy() for name in table.column_names}
     by_class = {
         name.removeprefix(PROBABILITY): values

@@ -264,6 +264,9 @@ class RunOutcome:
     best: tuple[str, float] | None
     """The figure by which the best epoch is chosen, and its value there; None without any."""
 
+    higher_is_better: bool
+    """Whether a higher value of that figure is better."""
+
     worst_class: tuple[str, float, str] | None
     """The class of the lowest F1 in the best epoch, its F1, and of which split, `val` or `train`;
     None before the first epoch."""

@@ -91,8 +91,8 @@ def _sorted(outcomes: list[RunOutcome], sort: str) -> list[RunOutcome]:
             setting = outcome.settings[keys[sort]]
             return setting if isinstance(setting, int | float) else str(setting)
         if sort == "best":
-            monitor, best = outcome.best or ("", math.nan)
-            return None if math.isnan(best) else best * (-1 if higher_is_better(monitor) else 1)
+            _, best = outcome.best or ("", math.nan)
+            return None if math.isnan(best) else -best if outcome.higher_is_better else best
         if sort == "worst":
             return None if outcome.worst_class is None else -outcome.worst_class[1]
         found: float | str = getattr(outcome, {"run": "name", "data": "dataset"}.get(sort, sort))
@@ -118,7 +118,7 @@ def _outcome(run: RunDirectory, name: str) -> RunOutcome:
     index = len(history.epoch) - 1
     best = None
     if config.save_best is not None and history.epoch:
-        improvement = Improvement(config.save_best)
+        improvement = Improvement(config.save_best, mode=config.save_best_mode)
         for k in range(len(history.epoch)):
             if improvement.add(history.monitored(config.save_best, k)):
                 index = k
@@ -131,6 +131,7 @@ def _outcome(run: RunDirectory, name: str) -> RunOutcome:
         epochs=len(history.epoch),
         epochs_wanted=config.training.epochs,
         best=best,
+        higher_is_better=higher_is_better(config.save_best or "", config.save_best_mode),
         worst_class=_worst_class(history, index) if history.epoch else None,
         state=_state(run, config, history),
         settings=flat_settings(config),

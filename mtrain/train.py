@@ -18,7 +18,7 @@ from mtrain.evaluation import evaluate
 from mtrain.keywords import naming_keywords
 from mtrain.metrics.as_html import metrics_as_html
 from mtrain.metrics.epoch import epoch_figures
-from mtrain.metrics.monitor import Course, always_undefined
+from mtrain.metrics.monitor import Course, always_undefined, first_is_best
 from mtrain.observer import Observer, Observers
 from mtrain.plotting import draw
 from mtrain.preparation import choose_environment, find_place, prepare
@@ -137,20 +137,8 @@ def train(
         place = find_place(config, out, held, resume=resume, allow_differences=allow_differences)
         if (finished := _finished(place, config, observers)) is not None:
             return finished
-        paths = (getattr(config.dataset, key, None) for key in PATHS)
-        if (large := large_files(paths)) is not None:
-            observers.note(f"Reading {large}.")
         held.callback(observers.stage, "")  # wherever it ends
-        observers.stage("reading the data")
-        dataset = load_dataset(
-            config.dataset,
-            memory=config.training.memory_bytes,
-            progress=watched,
-            download=download,
-        )
-        if conflicts := list(config.class_conflicts(dataset.classes)):
-            raise SettingError(*conflicts)
-        dataset = weight_training(dataset, config.training.class_weight)
+        dataset = _read(config, observers, progress=watched, download=download)
         ended: str | None = None
         try:
             observers.stage("loading TensorFlow")
@@ -163,13 +151,8 @@ def train(
                 config, dataset.classes, facts, device, threads, place, held
             )
             prepared = prepare(config, dataset, environment, place, held, code_folder or Path())
-            for line in _notes(config, dataset, place):
+            for line in _notes(config, dataset, place, prepared.trainer):
                 observers.note(line)
-            if (first := prepared.trainer.first_idle_step()) is not None:
-                observers.note(
-                    f"The learning rate is 0 from step {first:,} of {prepared.trainer.all_steps:,} on: "
-                    "the schedule of optimizer.learning_rate is shorter than the training."
-                )
             ended = "an error"
             observers.begin(prepared.device, config, dataset, prepared.trainer.parameters)
             with _failing(prepared.recorder):
@@ -205,12 +188,44 @@ def train(
         return Run(prepared.run.path, history, found, metrics, stopped_by)
 
 
-def _notes(config: Config, dataset: Dataset, place: Place) -> Iterator[str]:
+def _read(config: Config, observer: Observer, *, progress: bool, download: bool) -> Dataset:
+    """The data, with the weights of classes; what takes long is announced."""
+    paths = (getattr(config.dataset, key, None) for key in PATHS)
+    if (large := large_files(paths)) is not None:
+        observer.note(f"Reading {large}.")
+    observer.stage("reading the data")
+    dataset = load_dataset(
+        config.dataset,
+        memory=config.training.memory_bytes,
+        progress=progress,
+        download=download,
+    )
+    if conflicts := list(config.class_conflicts(dataset.classes)):
+        raise SettingError(*conflicts)
+    return weight_training(dataset, config.training.class_weight)
+
+
+def _notes(config: Config, dataset: Dataset, place: Place, trainer: Trainer) -> Iterator[str]:
     """What is worth a line before training starts."""
     yield from place.notes
     if names := [code.name for code in config.own_code.values()]:
         yield f"Own code: {', '.join(names)}."
     yield from first_few([f"{note}." for note in dataset.notes])
+    if (first := trainer.first_idle_step()) is not None:
+        yield (
+            f"The learning rate is 0 from step {first:,} of {trainer.all_steps:,} on: the schedule "
+            "of optimizer.learning_rate is shorter than the training."
+        )
+
+
+def _advice(config: Config, history: History) -> Iterator[str]:
+    """What is worth a line after training, by the scalar that chooses the best epoch."""
+    if (monitor := config.save_best) is None:
+        return
+    if (why := always_undefined(history, monitor)) is not None:
+        yield f"{why}; so no epoch is the best, and the last is kept."
+    if (advice := first_is_best(history, monitor, config.save_best_mode)) is not None:
+        yield advice
 
 
 def _report(prepared: Prepared, dataset: Dataset, *, is_done: bool) -> Report | None:
@@ -267,10 +282,9 @@ def _train(
             kind = DivergedError if isinstance(error, DivergedError) else MtrainError
             kept = f"checkpoint {recorder.last_name} is the last good one"
             raise kind(f"{error}; {kept}") from error
-    monitor = config.save_best
-    if monitor is not None and (why := always_undefined(recorder.history, monitor)) is not None:
-        observer.note(f"{why}; so no epoch is the best, and the last is kept.")
     if not signals:
+        for line in _advice(config, recorder.history):
+            observer.note(line)
         return early, None
     name = signals[0].name
     recorder.end(name)

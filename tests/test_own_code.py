@@ -567,7 +567,9 @@ def test_modules_of_two_folders_may_have_one_name(folder, tmp_path_factory):
 
 def test_a_figure_of_whole_splits_steers_no_training(folder, capsys):
     config = experiment(
-        folder, metrics="[own:phi]", training="{epochs: 2, early_stopping: {monitor: phi}}"
+        folder,
+        metrics="[own:phi]",
+        training="{epochs: 2, early_stopping: {monitor: phi, mode: max}}",
     )
     status, message = said(capsys, "fit", config, "--out", folder / "run")
     assert status == 2

@@ -76,6 +76,15 @@ def test_a_dotted_path_sets_one_setting():
     assert config.dataset.validation.how == "stratified"
 
 
+def test_what_is_given_stays_as_it_is():
+    """Settings are set in a copy, those of a section given by keyword as well."""
+    config, training = {"dataset": {"samples": 100}}, {"epochs": 2}
+    found = merged(config, training=training, **{"training.batch_size": 8}).training
+
+    assert (found.epochs, found.batch_size) == (2, 8)
+    assert (config, training) == ({"dataset": {"samples": 100}}, {"epochs": 2})
+
+
 def test_another_name_replaces_a_section():
     """The parameters of one optimizer mean nothing to another; its own name keeps them."""
     assert merged(optimizer={"name": "SGD", "learning_rate": 0.1}).optimizer.momentum == 0.25
@@ -169,7 +178,7 @@ def test_a_run_and_a_report_are_short_to_look_at(run):
     assert repr(run) == f"<mtrain.Run {run.path}: 2 epochs, test accuracy {accuracy}>"
     assert repr(run.report).startswith("<mtrain.Report of epoch-000")
     assert f"accuracy {accuracy}, macro F1 0." in repr(run.report)
-    assert repr(run.history).startswith("<History of 'run': 2 epochs, 10 classes")
+    assert repr(run.history).startswith("<mtrain.History of 'run': 2 epochs, 10 classes, ")
     for shown in (run, run.report, run.history):
         assert "\n" not in repr(shown)
         assert len(repr(shown)) < 400
@@ -341,7 +350,10 @@ class _FakePandas(types.ModuleType):
 def test_the_history_is_a_frame_where_pandas_is_installed(run, monkeypatch):
     """A row an epoch; without pandas one line says what to install."""
     monkeypatch.setitem(sys.modules, "pandas", _FakePandas("pandas"))
-    assert run.history.to_frame() == (run.history.scalars, ("epoch", [1, 2]))
+    columns, index = run.history.to_frame()
+    assert index == ("epoch", [1, 2])
+    assert columns["val_loss"] == list(run.history.scalars["val_loss"])
+    assert set(columns) == set(run.history.scalars)
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(MtrainError, match="pandas is not installed; `pip install pandas`"):
         run.history.to_frame()

@@ -118,14 +118,16 @@ def test_data_that_take_long_to_read_are_named_with_their_size(tmp_path):
     assert large_files([str(tmp_path / "no.csv"), None]) is None
 
 
-def test_in_a_pipe_large_data_have_a_line(idx_folder, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("command", ["fit", "check"])
+def test_in_a_pipe_large_data_have_a_line(idx_folder, tmp_path, monkeypatch, capsys, command):
     """Before anything else, for it takes its time."""
     monkeypatch.setattr("mtrain.data.files.LARGE", 1)
     config = tmp_path / "c.yaml"
     config.write_text(f"dataset: {{name: mnist, path: {idx_folder()}}}\n")
-    arguments = ["dataset.classes=[a, b]", "training.epochs=1", "--out", str(tmp_path / "run")]
-    assert run(["fit", str(config), *arguments]) == 0
+    arguments = ["dataset.classes=[a, b]", "training.epochs=1"]
+    out = ["--out", str(tmp_path / "run")] if command == "fit" else []
+    assert run([command, str(config), *arguments, *out]) == 0
 
-    first, second, *_ = capsys.readouterr().err.splitlines()
+    first, *others = capsys.readouterr().err.splitlines()
     assert first.startswith(f"Reading {tmp_path / 'idx'}, ")
-    assert second.startswith("Device: ")
+    assert not others or others[0].startswith("Device: ")

@@ -56,9 +56,14 @@ def check(
     """Look at an experiment's settings and data before it is trained."""
     from mtrain.checking import check as use_case
     from mtrain.config.load import parse_overrides, read_settings
+    from mtrain.config.sources import PATHS
+    from mtrain.data.files import large_files
 
     settings = read_settings(config_file, parse_overrides(overrides or []))
     config = settings.validate()
+    paths = (getattr(config.dataset, key, None) for key in PATHS)
+    if (large := large_files(paths)) is not None:
+        print(f"Reading {inert(large)}.", file=sys.stderr)
     with settings.located(), waiting("reading the data", sys.stderr):
         inspection = use_case(config)
     errors: tuple[str, ...] = ()

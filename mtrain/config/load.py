@@ -58,7 +58,7 @@ def read_settings(
         settings.caller = function
     for key, value in overrides.items():
         if function is None or "." in key:
-            settings.override(key, value)
+            settings.override(key, copy.deepcopy(value))
         else:
             settings.merge(key, value)
     return settings
@@ -160,7 +160,7 @@ class Settings:
             for inner, setting in value.items():
                 self.merge(f"{key}.{inner}", setting)
         else:
-            self.override(key, value)
+            self.override(key, copy.deepcopy(value))  # the caller's own stays as it is
 
     def _section(self, key: str) -> dict[str, Any] | None:
         """The mapping at `key`, that of a bare name included; None where there is none."""

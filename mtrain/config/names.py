@@ -139,6 +139,17 @@ LOSS_ALIASES = {
 
 AVERAGES = ("macro", "micro", "weighted")
 
+LOWER_IS_BETTER = {
+    *("loss", "log_loss", "brier", "mean_squared_error", "kl_divergence"),
+    *(f"fpr_{average}" for average in AVERAGES),
+}
+"""Scalars of the history that improve as they fall; all others of mtrain's own improve as they rise."""
+
+
+def better_mode(monitor: str) -> str:
+    """`min` or `max`, by which the scalar `monitor` improves; not for custom metrics."""
+    return "min" if monitor.removeprefix("val_") in LOWER_IS_BETTER else "max"
+
 
 def canonical(
     name: str, known: Iterable[str], aliases: Mapping[str, str] = MappingProxyType({})

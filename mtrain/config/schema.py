@@ -13,9 +13,9 @@ from mtrain.config.adam import Adam
 from mtrain.config.evaluation import DEFAULT_THRESHOLD, EvaluationConfig
 from mtrain.config.losses import Auto, LossConfig
 from mtrain.config.metrics import MetricConfig, Metrics
-from mtrain.config.names import ACTIVATIONS, suggestion
+from mtrain.config.names import ACTIVATIONS, better_mode, suggestion
 from mtrain.config.optimizers import OptimizerConfig  # noqa: TC001 -- pydantic reads it
-from mtrain.config.own_code import KNOWN, KNOWN_OR_OWN, OWN, BareLoss, BareModel, OwnCode
+from mtrain.config.own_code import KNOWN, KNOWN_OR_OWN, OWN, BareLoss, BareModel, OwnCode, OwnMetric
 from mtrain.config.section import (
     InvalidSettingError,
     ListOf,
@@ -24,7 +24,13 @@ from mtrain.config.section import (
     one_of,
 )
 from mtrain.config.sources import DigitsConfig, SourceConfig
-from mtrain.config.training import CheckpointConfig, Tracked, TrackingConfig, TrainingConfig
+from mtrain.config.training import (
+    BestConfig,
+    CheckpointConfig,
+    Tracked,
+    TrackingConfig,
+    TrainingConfig,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -188,8 +194,19 @@ class Config(Section):
         }
         return {keys: monitor for keys, monitor in found.items() if monitor is not None}
 
+    @property
+    def modes(self) -> dict[Keys, str | None]:
+        """By which mode each of `monitored` is said to improve; None: it is not said."""
+        stopping, plateau = self.training.early_stopping, self.training.reduce_on_plateau
+        return {
+            ("training", "early_stopping", "monitor"): getattr(stopping, "mode", None),
+            ("training", "reduce_on_plateau", "monitor"): getattr(plateau, "mode", None),
+            ("training", "save_best"): self.save_best_mode,
+        }
+
     def conflicts(self) -> Iterator[tuple[Keys, str]]:
         """Settings that cannot work together: where each stands, and what is wrong."""
+        yield from self._wrong_modes()
         for keys, monitor in self.monitored.items():
             if monitor not in self.monitors:
                 why = suggestion(monitor, self.monitors)
@@ -208,6 +225,21 @@ class Config(Section):
         elif plateau.min_learning_rate >= rate:
             problem = f"must be below optimizer.learning_rate, {rate:g}, or nothing is reduced"
             yield ("training", "reduce_on_plateau", "min_learning_rate"), problem
+
+    def _wrong_modes(self) -> Iterator[tuple[Keys, str]]:
+        """Custom metrics as monitors without a mode; others with the wrong one."""
+        custom = {metric.object for metric in self.metrics if isinstance(metric, OwnMetric)}
+        for keys, monitor in self.monitored.items():
+            mode, is_custom = self.modes[keys], monitor.removeprefix("val_") in custom
+            better = better_mode(monitor)
+            if is_custom and mode is None:
+                remedy = "add mode: min or mode: max"
+                if keys[-1] == "save_best":
+                    remedy = f"write {{monitor: {monitor}, mode: min}}, or mode: max"
+                problem = f"whether lower or higher {monitor!r} is better is not known; {remedy}"
+                yield keys, problem
+            elif not is_custom and monitor in self.monitors and mode not in {None, better}:
+                yield keys, f"the mode of {monitor!r} is {better}, got {mode}"
 
     def class_conflicts(self, classes: tuple[str, ...]) -> Iterator[tuple[Keys, str]]:
         """Settings that cannot work with these classes, as `conflicts` gives them."""
@@ -237,6 +269,15 @@ class Config(Section):
     @property
     def save_best(self) -> str | None:
         """`training.save_best` with `auto` resolved."""
-        if self.training.save_best != "auto":
-            return self.training.save_best
+        best = self.training.save_best
+        if isinstance(best, BestConfig):
+            return best.monitor
+        if best != "auto":
+            return best
         return None if self.dataset.validation is None else "val_loss"
+
+    @property
+    def save_best_mode(self) -> str | None:
+        """`min` or `max`, where `training.save_best` says it."""
+        best = self.training.save_best
+        return best.mode if isinstance(best, BestConfig) else None

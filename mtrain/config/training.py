@@ -27,11 +27,18 @@ def _bytes_as_text(text: str) -> str:
     return text
 
 
+Mode = Literal["min", "max"] | None
+
+
 class EarlyStoppingConfig(Section):
     """Stop once a figure of the history no longer improves."""
 
     monitor: str = "val_loss"
     """A scalar of the history."""
+
+    mode: Mode = None
+    """Whether lower (`min`) or higher values (`max`) of a custom metric are better, which must be said;
+    other metrics have a mode of their own."""
 
     patience: Count = 5
     """Epochs without improvement after which training stops."""
@@ -45,6 +52,9 @@ class PlateauConfig(Section):
 
     monitor: str = "val_loss"
     """A scalar of the history."""
+
+    mode: Mode = None
+    """As for early stopping."""
 
     factor: Annotated[float, Gt(0), Lt(1)] = 0.1
     """The learning rate becomes this times what it was."""
@@ -64,6 +74,26 @@ class PlateauConfig(Section):
     def reduced(self, rate: float) -> float:
         """The learning rate after `rate`."""
         return max(rate * self.factor, min(rate, self.min_learning_rate))
+
+
+class BestConfig(Section):
+    """By which figure of the history the best epoch is chosen, where its mode must be said."""
+
+    monitor: str
+    """A scalar of the history."""
+
+    mode: Mode = None
+    """As for early stopping."""
+
+
+def _name_or_section(value: Any) -> str:
+    return "section" if isinstance(value, dict | BestConfig) else "name"
+
+
+SaveBest = Annotated[
+    Annotated[str | None, Tag("name")] | Annotated[BestConfig, Tag("section")],
+    Discriminator(_name_or_section),
+]
 
 
 def _text_keys(value: Any) -> Any:
@@ -130,9 +160,9 @@ class TrainingConfig(Section):
     reduce_on_plateau: PlateauConfig | None = None
     """When to reduce the learning rate; null: never."""
 
-    save_best: str | None = "auto"
+    save_best: SaveBest = "auto"
     """The scalar of the history by which the best epoch's checkpoint is kept; auto: val_loss, and
-    none without validation; null: none."""
+    none without validation; null: none; of a custom metric `{monitor: val_fpr95, mode: min}`."""
 
     compile: Literal["auto", "graph", "xla"] = "auto"
     """How the training loop is compiled: as stock Keras computes, bit for bit; or by XLA, faster.

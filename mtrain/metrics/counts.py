@@ -186,7 +186,7 @@ def averages(values: Floats, support: Counts, micro: float) -> dict[str, float]:
     }
 
 
-def ratio(part: Counts | np.number, whole: Counts | np.number) -> Floats:
+def ratio(part: Counts | NDArray[np.int32] | np.number, whole: Counts | np.number) -> Floats:
     """Part / whole in float64; NaN where the whole is 0."""
     with np.errstate(invalid="ignore"):
         return np.true_divide(part, whole)

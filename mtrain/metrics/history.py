@@ -38,8 +38,8 @@ class History:
 
     def __repr__(self) -> str:
         return (
-            f"<History of {self.run!r}: {len(self.epoch):,} epochs, {len(self.classes):,} classes, "
-            f"scalars {', '.join(self.scalars) or 'none'}>"
+            f"<mtrain.History of {self.run!r}: {len(self.epoch):,} epochs, {len(self.classes):,} "
+            f"classes, {len(self.scalars):,} scalars>"
         )
 
     def to_frame(self) -> Any:
@@ -52,7 +52,8 @@ class History:
         except ImportError as error:
             problem = "pandas is not installed; `pip install pandas` installs it"
             raise MtrainError(f"{problem}, and `history.scalars` has the same figures") from error
-        return pandas.DataFrame(self.scalars, index=pandas.Index(self.epoch, name="epoch"))
+        columns = {key: list(values) for key, values in self.scalars.items()}
+        return pandas.DataFrame(columns, index=pandas.Index(list(self.epoch), name="epoch"))
 
     def append(self, figures: EpochFigures, seconds: float) -> None:
         """Add an epoch to the history and to its last segment."""

@@ -11,18 +11,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mtrain.config.names import better_mode
+
 if TYPE_CHECKING:
     from mtrain.config.training import PlateauConfig, TrainingConfig
     from mtrain.metrics.history import History
 
 
-LOWER_IS_BETTER = {"loss", "log_loss", "brier", "mean_squared_error", "kl_divergence"}
+FEW_EPOCHS = 3
+"""Of fewer it means little which of them was the best."""
 
 
-def higher_is_better(monitor: str) -> bool:
-    """Whether the scalar of the history called `monitor` improves as it rises."""
-    name = monitor.removeprefix("val_")
-    return name not in LOWER_IS_BETTER and not name.startswith("fpr")
+def higher_is_better(monitor: str, mode: str | None = None) -> bool:
+    """Whether the scalar of the history called `monitor` improves as it rises.
+
+    `mode`, `min` or `max`, is that of a custom metric, of which nothing is known by its name.
+    """
+    return (mode or better_mode(monitor)) == "max"
 
 
 class Improvement:
@@ -31,10 +36,13 @@ class Improvement:
     As Keras' EarlyStopping counts; a value that is not finite is no improvement.
     """
 
-    def __init__(self, monitor: str, min_delta: float = 0.0) -> None:
-        """A change of the scalar `monitor` must be larger than `min_delta` to be one."""
+    def __init__(self, monitor: str, min_delta: float = 0.0, mode: str | None = None) -> None:
+        """A change of the scalar `monitor` must be larger than `min_delta` to be one.
+
+        `mode` is as for `higher_is_better`.
+        """
         self.waited = 0
-        self._sign = 1 if higher_is_better(monitor) else -1
+        self._sign = 1 if higher_is_better(monitor, mode) else -1
         self._min_delta = min_delta
         self._best = -math.inf
 
@@ -51,9 +59,19 @@ class Improvement:
 class Plateau:
     """Whether a figure has stopped improving, as Keras' ReduceLROnPlateau counts."""
 
-    def __init__(self, monitor: str, patience: int, min_delta: float, cooldown: int) -> None:
-        """Of `patience` epochs without improvement; `cooldown` epochs after it count for none."""
-        self._improvement = Improvement(monitor, min_delta)
+    def __init__(
+        self,
+        monitor: str,
+        patience: int,
+        min_delta: float,
+        cooldown: int,
+        mode: str | None = None,
+    ) -> None:
+        """Of `patience` epochs without improvement; `cooldown` epochs after it count for none.
+
+        `mode` is as for `higher_is_better`.
+        """
+        self._improvement = Improvement(monitor, min_delta, mode)
         self._patience = patience
         self._cooldown = cooldown
         self._cooling = 0
@@ -81,11 +99,15 @@ class Course:
         """Takes the epochs that the history holds already."""
         self._stopping, self._reducing = config.early_stopping, config.reduce_on_plateau
         self._history = history
-        if self._stopping is not None:
-            self._improvement = Improvement(self._stopping.monitor, self._stopping.min_delta)
+        if (stopping := self._stopping) is not None:
+            self._improvement = Improvement(stopping.monitor, stopping.min_delta, stopping.mode)
         if (reducing := self._reducing) is not None:
             self._plateau = Plateau(
-                reducing.monitor, reducing.patience, reducing.min_delta, reducing.cooldown
+                reducing.monitor,
+                reducing.patience,
+                reducing.min_delta,
+                reducing.cooldown,
+                reducing.mode,
             )
         for index in range(len(history.epoch)):
             self.add(index)
@@ -121,3 +143,22 @@ def always_undefined(history: History, monitor: str) -> str | None:
         never = np.flatnonzero((last.support > 0) & (last.predicted == 0))
         why = f"class {history.classes[never[0]]!r} was never predicted" if len(never) else why
     return f"{monitor} was undefined in every epoch: {why}"
+
+
+def first_is_best(history: History, monitor: str, mode: str | None = None) -> str | None:
+    """What to try where the first epoch was the best of several, by the scalar `monitor`.
+
+    None where another was the best, or the last is as good. `mode` is as for `higher_is_better`.
+    """
+    epochs = len(history.epoch)
+    improvement = Improvement(monitor, mode=mode)
+    improved = [improvement.add(history.monitored(monitor, k)) for k in range(epochs)]
+    if epochs < FEW_EPOCHS or not improved[0] or any(improved[1:]):
+        return None
+    first, last = (history.monitored(monitor, k) for k in (0, -1))
+    if first == last:
+        return None
+    return (
+        f"The first of {epochs:,} epochs was the best by {monitor}: smaller steps may learn more; "
+        "try a lower optimizer.learning_rate."
+    )

@@ -22,7 +22,9 @@ KERAS_EPSILON = 1e-7
 def log_loss(labels: Ints, probabilities: Scores, weights: Floats | None = None) -> float:
     """Mean of -log(probability of the true class), natural logarithm, at least 0.
 
-    In float64; probabilities are clipped to [eps, 1 - eps], eps float32's, as scikit-learn does.
+    In float64; probabilities are clipped to [eps, 1 - eps], eps float32's, as scikit-learn does, so a
+    row costs at most 15.9. The loss of a training has no such limit, and is higher where a model is
+    sure and wrong.
     NaN where all `weights`, (N,), are 0.
     """
     if weights is not None and not weights.any():

@@ -45,7 +45,8 @@ class Recorder:
         self._best: TrainingState | None = None
         self._best_name = start.best
         self._monitor = start.config.save_best
-        self._improvement = None if self._monitor is None else Improvement(self._monitor)
+        mode = start.config.save_best_mode
+        self._improvement = None if self._monitor is None else Improvement(self._monitor, mode=mode)
         if self._monitor is not None and self._improvement is not None and start.best is not None:
             best_epoch = int(start.best.removeprefix("epoch-"))
             self._improvement.add(self.history.monitored(self._monitor, best_epoch - 1))
