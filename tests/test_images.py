@@ -172,7 +172,7 @@ def test_a_size_that_no_image_can_have_is_refused(folder, size):
     with pytest.raises(UsageError) as error:
         load(folder, size=size)
 
-    problem = "dataset.size: must be pixels (1 to 10,000), or a list of height and width, got "
+    problem = "dataset.size: must be pixels (1 to 10,000), or a list of height and width, "
     assert str(error.value).startswith(f"config: {problem}")
     assert "\n" not in str(error.value)
 

@@ -8,13 +8,18 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from mtrain.cli.commands import app
+from mtrain.cli.hints import setting_hint
 from mtrain.cli.output import open_stdout
 from mtrain.errors import MtrainError, UsageError
 from mtrain.text import inert
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def main() -> None:
@@ -48,14 +53,14 @@ def run(arguments: list[str]) -> int:
     except (MtrainError, typer.TyperException, OSError) as error:
         if debug:
             raise
-        return _complain(error)
+        return _complain(error, arguments)
     except (KeyboardInterrupt, typer.Abort):  # the latter at a question
         return 130
 
 
-def _complain(error: MtrainError | typer.TyperException | OSError) -> int:
+def _complain(error: MtrainError | typer.TyperException | OSError, arguments: Sequence[str]) -> int:
     if isinstance(error, typer.TyperException):
-        problems, status = _usage(error), UsageError.exit_status
+        problems, status = _usage(error, arguments), UsageError.exit_status
     elif isinstance(error, OSError):
         # A path too long or not to be entered, wherever it was first looked at.
         problems, status = (
@@ -64,11 +69,15 @@ def _complain(error: MtrainError | typer.TyperException | OSError) -> int:
         )
     else:
         problems, status = str(error), error.exit_status
-    for problem in problems.splitlines():
+    for problem in problems.strip("\n").split("\n"):  # not at U+2028, which a name may have
         print(f"mtrain: {inert(problem)}", file=sys.stderr)
     return status
 
 
-def _usage(error: typer.TyperException) -> str:
+def _usage(error: typer.TyperException, arguments: Sequence[str]) -> str:
     # Typer passes pydantic's prefix on.
-    return f"command line: {error.format_message().replace('Value error, ', '')}"
+    message = error.format_message().replace("Value error, ", "")
+    option = str(getattr(error, "option_name", ""))
+    if message.startswith("No such option") and (hint := setting_hint(option, arguments)):
+        message = f"No such option: {option}{hint}"
+    return f"command line: {message}"

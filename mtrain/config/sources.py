@@ -8,8 +8,15 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Le
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from mtrain.config.dataset import DatasetConfig, TestConfig
-from mtrain.config.section import Count, InvalidSettingError, ListOf, Positive, named, shown
+from mtrain.config.dataset import DatasetConfig, Test
+from mtrain.config.section import (
+    Count,
+    InvalidSettingError,
+    ListOf,
+    NumberError,
+    Positive,
+    named,
+)
 
 ColumnNames = Annotated[tuple[str, ...], ListOf, Field(json_schema_extra={"uniqueItems": True})]
 
@@ -25,9 +32,7 @@ def _height_and_width(value: Any) -> Any:
     sides = value if isinstance(value, list | tuple) else (value, value)
     if len(sides) == 2 and all(type(n) is int and 1 <= n <= LARGEST_SIDE for n in sides):
         return tuple(sides)
-    raise ValueError(
-        f"must be pixels (1 to {LARGEST_SIDE:,}), or a list of height and width, got {shown(value)}"
-    )
+    raise NumberError(f"must be pixels (1 to {LARGEST_SIDE:,}), or a list of height and width")
 
 
 HeightAndWidth = Annotated[
@@ -105,7 +110,7 @@ class KnownData(DatasetConfig):
     path: str | None = None
     """Folder of the four IDX files; null: found on this machine, or downloaded."""
 
-    test: Annotated[TestConfig | None, WithJsonSchema({"type": "null"})] = None
+    test: Annotated[Test, WithJsonSchema({"type": "null"})] = None
     """Null: there is a test split."""
 
     @model_validator(mode="after")

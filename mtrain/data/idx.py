@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtrain.data.files import check_memory
+from mtrain.data.files import check_folder, check_memory
 from mtrain.data.source import (
     Rows,
     Source,
@@ -67,9 +67,7 @@ def read_idx_source(config: IdxConfig, *, memory: int) -> Source:
 
 def read_split(folder: Path, split: str, memory: int = 4_000_000_000) -> Rows:
     """The two files of a split, `training` or `test`, in `folder`; raises `MtrainError`."""
-    if not folder.is_dir():
-        kind = "not a folder" if folder.exists() else "no such folder"
-        raise MtrainError(f"{folder}: {kind}; IDX files are expected here")
+    check_folder(str(folder), "IDX files are expected here")
     files = {name: idx_file(folder, name) for name in FILES[split]}
     if missing := [name for name, file in files.items() if file is None]:
         raise MtrainError(f"{folder}: no data set: {', '.join(missing)} missing (or with .gz)")

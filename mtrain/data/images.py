@@ -14,7 +14,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from mtrain.config.dataset import class_names
-from mtrain.data.files import check_memory
+from mtrain.data.files import check_folder, check_memory
 from mtrain.data.source import Rows, Source, class_places, refuse_second_test, sorted_names
 from mtrain.errors import MtrainError, SettingError
 
@@ -147,11 +147,7 @@ def _opened(file: Path) -> Iterator[ImageFile.ImageFile]:
 
 
 def _folder(path: str) -> Path:
-    folder = Path(path)
-    if not folder.is_dir():
-        kind = "not a folder" if folder.exists() else "no such folder"
-        raise MtrainError(f"{path}: {kind}; a folder of images for each class is expected here")
-    return folder
+    return check_folder(path, "a folder of images for each class is expected here")
 
 
 def _files_by_class(folder: Path) -> Listing:
