@@ -13,6 +13,9 @@ from mtrain.config.scanner import Loader
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MAX_DEPTH = 20
+"""Levels of brackets."""
+
 _INDENTATION = "its indentation, {n} spaces, is not that of any section above it"
 
 _FOUND = {
@@ -107,9 +110,16 @@ def _needs_quotes(character: str) -> str:
 
 
 def _tokens(text: str) -> Iterator[yaml.Token]:
-    """Those before the first that cannot be scanned."""
+    """Those before the first that cannot be scanned, or that is nested too deep for a config."""
+    depth = 0
     try:
-        yield from yaml.scan(text, Loader=Loader)
+        for token in yaml.scan(text, Loader=Loader):
+            depth += isinstance(token, yaml.FlowSequenceStartToken | yaml.FlowMappingStartToken)
+            depth -= isinstance(token, yaml.FlowSequenceEndToken | yaml.FlowMappingEndToken)
+            # PyYAML's time for a token grows with the depth.
+            if depth > MAX_DEPTH:
+                return
+            yield token
     except yaml.YAMLError:
         return
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 import yaml
 from yaml.reader import ReaderError
 
-from mtrain.config.mistakes import explain
+from mtrain.config.mistakes import MAX_DEPTH, explain
 from mtrain.config.paths import nearest_path
 from mtrain.config.scanner import Loader, without_unicode_breaks
 from mtrain.errors import UsageError
@@ -26,7 +26,6 @@ MOST_PROBLEMS = 50
 """Said of a config; more do not help."""
 
 MAX_BYTES = 100_000
-MAX_DEPTH = 20
 MAX_VALUES = 10_000
 
 # The scalars of YAML 1.2's core schema. PyYAML's own are those of 1.1, to which `no` is false,

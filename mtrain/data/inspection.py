@@ -44,6 +44,9 @@ class Inspection:
 
     warnings: tuple[str, ...]
 
+    facts: tuple[str, ...] = ()
+    """What was done to read it, which is as it should be."""
+
 
 def inspect(source: Source, dataset: Dataset) -> Inspection:
     """Look at the rows as they were read, and at the splits that were made of them."""
@@ -66,6 +69,7 @@ def inspect(source: Source, dataset: Dataset) -> Inspection:
             *_column_warnings(columns, source.train.labels),
             *_contradictions(source.splits, classes),
         ),
+        source.facts,
     )
 
 

@@ -98,13 +98,13 @@ def likely_target(columns: Sequence[str]) -> str:
 
 def _kind(path: Path) -> str:
     from mtrain.data.idx import FILES, idx_file
-    from mtrain.data.images import ENDINGS
+    from mtrain.data.images import walk_images
     from mtrain.data.inputs import TABLES
 
     if path.is_dir():
         if any(idx_file(path, name) for name in FILES["training"]):
             return "idx"
-        if any(file.suffix.lower() in ENDINGS for file in path.rglob("*")):
+        if any(True for _ in walk_images(path)):
             return "images"
     elif not path.is_file():
         raise MtrainError(f"{path}: not a file")
@@ -221,11 +221,11 @@ def _why_not(column: Values) -> str | None:
 
 
 def _images(path: Path) -> Proposal:
-    from mtrain.data.images import image_facts, list_images
+    from mtrain.data.image_files import image_facts
+    from mtrain.data.images import walk_images
 
     # Not those beside the folders of classes.
-    folders = [folder for folder in path.rglob("*") if folder.is_dir()]
-    facts = [image_facts(file) for folder in folders for file in list_images(folder)]
+    facts = [image_facts(file) for file in walk_images(path) if file.parent != path]
     if not facts:
         raise MtrainError(f"{path}: no folder of images for each class, which names their class")
     sizes = Counter(size for size, _ in facts)
