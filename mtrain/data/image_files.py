@@ -9,7 +9,19 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import (
+    BmpImagePlugin,
+    ExifTags,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    ImageOps,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
 
 from mtrain.errors import MtrainError
 
@@ -22,6 +34,12 @@ if TYPE_CHECKING:
 ENDINGS = {".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF")
 """What is opened at all, told by a file's content, whatever its name says."""
+
+PLUGINS = (
+    *(PngImagePlugin, JpegImagePlugin, BmpImagePlugin),
+    *(WebPImagePlugin, GifImagePlugin, TiffImagePlugin),
+)
+"""Pillow's own for these; without one of them it would import those of all formats."""
 
 DAMAGE = (
     *(ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError),
@@ -94,7 +112,9 @@ def read_image(
 def image_facts(file: Path) -> tuple[tuple[int, int], bool]:
     """Height and width of an image, and whether it is gray; raises as `read_image` does."""
     with _opened(file) as image:
-        turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+        # Of a TIFF Pillow gives the size as it is turned.
+        is_tiff = image.format == "TIFF"
+        turned = not is_tiff and image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
         size = image.size if turned else image.size[::-1]
         return size, image.mode in GRAY_MODES
 
@@ -140,8 +160,8 @@ def _wide_pixels(
     transparent = image.info.get("transparency")
     if isinstance(transparent, int) and (found := pixels == transparent).any():
         done.add("alpha")
-        gray = Image.new("RGB", (1, 1), _color(background)).convert("L").getpixel((0, 0))
-        pixels[found] = int(np.asarray(gray)) * (LARGEST_WIDE // LARGEST_BYTE)
+        gray = np.asarray(Image.new("RGB", (1, 1), _color(background)).convert("L"))
+        pixels[found] = int(gray[0, 0]) * (LARGEST_WIDE // LARGEST_BYTE)
     return pixels
 
 
@@ -179,8 +199,7 @@ def _over(image: Image.Image, background: tuple[int, ...], done: set[str]) -> Im
     if image.mode in without_premultiplied:
         image = image.convert(without_premultiplied[image.mode])
     colors = image.convert("RGBA")
-    least, _ = colors.getchannel("A").getextrema()
-    if int(np.asarray(least)) == LARGEST_BYTE:
+    if (np.asarray(colors.getchannel("A")) == LARGEST_BYTE).all():
         return image if image.mode in {"LA", "RGBA"} else colors
     done.add("alpha")
     under = Image.new("RGBA", colors.size, (*_color(background), LARGEST_BYTE))
@@ -210,8 +229,7 @@ def _opened(file: Path) -> Iterator[ImageFile.ImageFile]:
             warnings.simplefilter("ignore")
             # A few bytes can claim to be more pixels than there is memory.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            # Pillow leaves a file open that it opened itself and cannot read.
-            with file.open("rb") as content, Image.open(content, formats=FORMATS) as image:
+            with Image.open(file, formats=FORMATS) as image:
                 yield image
     except UnidentifiedImageError as error:
         raise MtrainError(f"{file}: no {', '.join(FORMATS)}, whatever its name says") from error
