@@ -143,8 +143,11 @@ def _in_brackets(tokens: list[yaml.Token], problem: str, mark: yaml.Mark) -> tup
 
 def _misplaced_colon(lines: list[str], mark: yaml.Mark) -> tuple[int, str]:
     """A colon was found in what had to be a value."""
-    if re.search(r":\s", lines[mark.line][: mark.column]):
-        return mark.line, "a second colon in one line; put the value in quotes"
+    if match := re.search(r":\s+", lines[mark.line][: mark.column]):
+        value = lines[mark.line][match.end() :].strip()
+        return mark.line, (
+            f"a second colon in one line; indent {value!r:.60} under it, or put it in quotes"
+        )
     before = [n for n in range(mark.line) if re.match(r"\s*[^\s#]", lines[n])]
     if not before:
         return mark.line, "not valid YAML: a colon stands where no setting can be"

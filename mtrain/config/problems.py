@@ -132,6 +132,8 @@ def _nearest_setting(keys: Keys, data: Any) -> str:
         return f"write {written[1]}: {written[2]:.40}, with a space after the colon"
     if re.fullmatch(r"[0-9]+", key):
         return "a number has a decimal point, no comma"
+    if key != key.strip():  # a no-break space, as web pages have it
+        return "white space is part of it; indent with plain spaces"
     elsewhere = setting_path(key) if key != "name" else None
     same = letters(elsewhere.rpartition(".")[2]) if elsewhere else None
     here = next((name for name in section.model_fields if letters(name) == same), None)

@@ -91,7 +91,8 @@ def read_image(
     """
     height, width = shape[:2]
     with _opened(file) as image:
-        done = {"frames"} if _has_frames(image) else set()
+        done: set[str] = {"frames"} if _has_frames(image) else set()
+        pixels: NDArray[Any]
         if image.mode in WIDE_MODES:
             pixels = _wide_pixels(image, background, done)
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
 from collections import Counter
@@ -78,7 +77,10 @@ def read_images(config: ImagesConfig, *, memory: int, encoding: Encoding | None 
         classes,
         largest=float(LARGEST_WIDE if is_wide else LARGEST_BYTE),
         where=config.path,
-        notes=(*notes, *itertools.chain.from_iterable(map(_left_out, folders.values()))),
+        notes=(
+            *notes,
+            *(note for split in files for note in _left_out(folders[split], files[split])),
+        ),
         facts=tuple(sayings(done, config.path, background=config.background)),
     )
 
@@ -113,10 +115,10 @@ def list_images(folder: Path) -> list[Path]:
 
 def list_folders(folder: Path) -> list[Path]:
     """The folders right in `folder` that hold data, sorted by name: none is hidden."""
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if entry.is_dir()]
     return sorted(
-        path
-        for path in folder.iterdir()
-        if not path.name.startswith(".") and path.name not in IGNORED and path.is_dir()
+        folder / name for name in names if not name.startswith(".") and name not in IGNORED
     )
 
 
@@ -140,7 +142,7 @@ def _folder(path: str) -> Path:
 def _split_folders(folder: Path) -> tuple[dict[str, Path], list[str]]:
     """The folders of the splits, and what is not read beside them."""
     found: dict[str, list[Path]] = {}
-    others = []
+    others: list[Path] = []
     for place in list_folders(folder):
         split = split_called(place.name)
         (others if split is None else found.setdefault(split, [])).append(place)
@@ -175,39 +177,35 @@ def _files_by_class(folder: Path) -> Listing:
     return {name: images for name, images in listing.items() if images}
 
 
-def _left_out(folder: Path) -> Iterator[str]:
+def _left_out(folder: Path, listing: Listing) -> Iterator[str]:
     """What is not read of the folder of a split: classes without images, files beside others."""
     if images := list_images(folder):
         yield f"{folder}: {_images(len(images))} beside its folders left out: they have no class"
     for place in list_folders(folder):
-        read = len(list_images(place))
-        deeper = [sum(1 for _ in walk_images(inner)) for inner in list_folders(place)]
-        others = _endings(place)
+        images = listing.get(place.name, [])
+        inner = {deeper.name: sum(1 for _ in walk_images(deeper)) for deeper in list_folders(place)}
+        others = _endings(place, images)
         whys = []
-        if n := sum(deeper):
-            where = next(
-                inner.name
-                for inner, count in zip(list_folders(place), deeper, strict=True)
-                if count
-            )
+        if n := sum(inner.values()):
+            where = next(name for name, count in inner.items() if count)
             whys.append(f"{_images(n)} one folder deeper, as in {_text(where)!r}")
         if n := others.total():
             files = "1 file" if n == 1 else f"{n:,} files"
             whys.append(f"{files} of no known kind ({', '.join(sorted(others))})")
         name = _text(place.name)
-        if not read:
+        if not images:
             yield f"{folder}: class {name!r} is left out: {' and '.join(whys) or 'it is empty'}"
         elif whys:
             yield f"{folder}: class {name!r}: left out are {' and '.join(whys)}"
 
 
-def _endings(folder: Path) -> Counter[str]:
-    """How many files right in `folder` are no images, by their ending."""
-    images = set(list_images(folder))
+def _endings(folder: Path, images: Iterable[Path]) -> Counter[str]:
+    """How many files right in `folder` are not among its images, by their ending."""
+    known = {image.name for image in images}
     return Counter(
         path.suffix.lower() or "without an ending"
         for path in folder.iterdir()
-        if not path.name.startswith(".") and not path.is_dir() and path not in images
+        if not path.name.startswith(".") and path.name not in known and not path.is_dir()
     )
 
 

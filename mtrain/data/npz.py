@@ -259,10 +259,10 @@ def _named_classes(arrays: dict[str, _Arrays], config: NpzConfig) -> tuple[str, 
 def _as_text(labels: NDArray[Any], where: str) -> NDArray[np.str_]:
     """Labels trimmed; bytes are UTF-8."""
     try:
-        texts = np.char.decode(labels, "utf-8") if labels.dtype.kind == "S" else labels
+        texts = [text.decode() if isinstance(text, bytes) else text for text in labels.tolist()]
     except UnicodeDecodeError as error:
         raise MtrainError(f"{where}: labels are bytes that are not UTF-8 text") from error
-    return np.char.strip(texts)
+    return np.array([text.strip() for text in texts], np.str_)
 
 
 def _check_names(classes: tuple[str, ...], where: str) -> None:

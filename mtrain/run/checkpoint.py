@@ -200,7 +200,7 @@ def _from_json(state: Any, path: Path) -> Checkpoint:
         _check_state(checkpoint, path)
     except UsageError as error:
         raise MtrainError(
-            "\n".join(f"{path}: {line}" for line in str(error).splitlines())
+            "\n".join(f"{path}: {line}" for line in str(error).split("\n"))
         ) from error
     except (ArithmeticError, KeyError, RecursionError, TypeError, ValueError) as error:
         problem = f"no {error}" if isinstance(error, KeyError) else str(error)
