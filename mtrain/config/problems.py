@@ -128,12 +128,8 @@ def _nearest_setting(keys: Keys, data: Any) -> str:
     if having := [_name_of(choice) for choice in choices if key in choice.model_fields]:
         return f"it is of {', '.join(having)}, not of {_name_of(section)}"
     key = str(key)
-    if (written := re.match(r"([A-Za-z_]\w*) *[:=] *(.+)", key)) is not None:
-        return f"write {written[1]}: {written[2]:.40}, with a space after the colon"
-    if re.fullmatch(r"[0-9]+", key):
-        return "a number has a decimal point, no comma"
-    if key != key.strip():  # a no-break space, as web pages have it
-        return "white space is part of it; indent with plain spaces"
+    if (slip := _slip(key)) is not None:
+        return slip
     elsewhere = setting_path(key) if key != "name" else None
     same = letters(elsewhere.rpartition(".")[2]) if elsewhere else None
     here = next((name for name in section.model_fields if letters(name) == same), None)
@@ -150,6 +146,17 @@ def _nearest_setting(keys: Keys, data: Any) -> str:
     if far and not near:
         return f"did you mean {by_last[far[0]]!r}?"
     return suggestion(key, section.model_fields)
+
+
+def _slip(key: str) -> str | None:
+    """What is wrong with how a key is written; None: nothing."""
+    if written := re.match(r"([A-Za-z_]\w*) *[:=] *(.+)", key):
+        return f"write {written[1]}: {written[2]:.40}, with a space after the colon"
+    if re.fullmatch(r"[0-9]+", key):
+        return "a number has a decimal point, no comma"
+    if key != key.strip():  # a no-break space, as web pages have it
+        return "white space is part of it; indent with plain spaces"
+    return None
 
 
 def _chosen(choices: list[type[Section]], data: Any) -> type[Section]:
