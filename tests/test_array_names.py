@@ -12,7 +12,9 @@ from conftest import dataset_config, write_idx
 from numpy.testing import assert_array_equal
 
 from mtrain.check import check
+from mtrain.cli.main import run
 from mtrain.config.load import load_config
+from mtrain.config.reader import read_document
 from mtrain.data import load_dataset
 from mtrain.data.idx import read_idx
 from mtrain.data.inputs import read_inputs
@@ -123,6 +125,17 @@ def test_labels_can_begin_with_another_number(tmp_path, kind):
     assert check(load_config({"dataset": {"name": kind, "path": str(path)}}, {})).warnings[0] == (
         f"{path}: the smallest label is 1; dataset.offset: 1 makes it the first"
     )
+
+
+def test_init_proposes_the_smallest_label_as_offset(tmp_path):
+    """With the classes that there are."""
+    np.savez(tmp_path / "a.npz", x=rows(60), y=np.arange(60) % 3 + 1)
+    config = tmp_path / "c.yaml"
+
+    assert run(["init", str(config), "--data", str(tmp_path / "a.npz")]) == 0
+    dataset = read_document(config).data["dataset"]
+    assert (dataset["offset"], dataset["classes"]) == (1, ["1", "2", "3"])
+    assert check(load_config(config, {})).warnings == ()
 
 
 @pytest.mark.parametrize(

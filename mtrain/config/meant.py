@@ -37,7 +37,9 @@ def got(kind: str, found: Any, shown: str) -> str:
 
 
 def missing_space(text: str) -> str | None:
-    """What is wrong with `epochs:3`; None: nothing."""
+    """What is wrong with `epochs:3` or `-accuracy`; None: nothing of that kind."""
+    if match := re.match(r"\s*-([A-Za-z_]\w*)", text[:LONGEST]):
+        return f"a space is missing after the dash; write - {match[1]}"
     if match := re.match(rf"\s*(?:- +)*({_KEY}):([^\s:/\\][^\s]*)", text[:LONGEST]):
         return f"a space is missing after the colon; write {match[1]}: {match[2]}"
     return None

@@ -22,6 +22,7 @@ from mtrain.config.section import (
     ListOf,
     Section,
     section_name,
+    shown,
     spelt,
 )
 
@@ -102,6 +103,8 @@ _Listed = Annotated[tuple[_Metric, ...], ListOf, AfterValidator(_no_metric_twice
 
 def _as_list(value: Any) -> Any:
     """`accuracy` as `[accuracy]`."""
+    if isinstance(value, str) and "," in value and "(" not in value:
+        raise ValueError(f"must be a list, got {shown(value)}; write [{value}]")
     return [value] if isinstance(value, str | dict) else value
 
 

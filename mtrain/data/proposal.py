@@ -75,8 +75,12 @@ def propose_splits(config: SourceConfig, memory: int) -> tuple[int, dict[str, An
     """How many rows there are to train on, and what reading them tells of classes and splits."""
     source = read_source(config, memory=memory)
     settings: dict[str, Any] = {}
-    if len(source.classes) <= MOST_CLASSES:
-        settings["classes"] = list(source.classes)
+    least = min(int(rows.labels.min()) for rows in source.splits.values())
+    if least and config.name in {"idx", "npz"}:
+        settings["offset"] = least
+    classes = source.classes[settings.get("offset", 0) :]
+    if len(classes) <= MOST_CLASSES:
+        settings["classes"] = list(classes)
     named = config.name in {"csv", "parquet", "images"}
     if named and len(source.classes) == 2 and 2 * source.train.labels.sum() > len(source.train):
         # A threshold is of the second class, as a rule the one that is sought and rare.
