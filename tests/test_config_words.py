@@ -118,6 +118,8 @@ def test_settings_by_the_names_of_other_programs(settings, problem):
         ("seed = 3\nmodel:\n  hidden: 3\n", "c:1: a setting is written with a colon; write seed: 3"),
         ("dataset:digits\n", "c:1: a space is missing after the colon; write dataset: digits"),
         ("dataset:digits\nseed: 3\n", "c:1: a space is missing after the colon; write dataset: digits"),
+        ("seed 3\n", "c:1: a colon is missing; write seed: 3"),
+        ("Dear diary\n", "c: must be a mapping of settings, got 'Dear diary'"),
         ("training:\n  epochs:3\n", "c:1: training: must be a mapping of settings, got 'epochs:3'; a space is missing after the colon; write epochs: 3"),
         ("training:\n  epochs:3\n  batch_size: 5\n", "c:2: a space is missing after the colon; write epochs: 3"),
         ("dataset: {name: digits}\noptimizer:\n  name:adam\n", "c:2: optimizer: unknown name 'name:adam'; a space is missing after the colon; write name: adam"),

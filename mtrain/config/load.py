@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,7 +89,9 @@ class Settings:
         if self.data is None:
             raise UsageError(f"{self.source}: is empty; an experiment has at least a dataset")
         if not isinstance(self.data, dict):
-            if isinstance(self.data, str) and (meant := missing_colon(self.data)):
+            text = self.data if isinstance(self.data, str) else ""
+            is_setting = re.split(r"\W", text.strip(), maxsplit=1)[0] in Config.model_fields
+            if is_setting and (meant := missing_colon(text)):
                 raise UsageError(f"{self.source}:{self.lines.get((), 1)}: {meant}")
             raise UsageError(f"{self.source}: must be a mapping of settings, got {self.data!r:.60}")
 
