@@ -19,6 +19,17 @@ class UsageError(MtrainError):
     exit_status = 2
 
 
+class MissingPathError(MtrainError):
+    """There is nothing at a path that a config names.
+
+    Whoever knows the config's file adds its name and line.
+    """
+
+    def __init__(self, path: str, problem: str) -> None:
+        self.path = path
+        super().__init__(problem)
+
+
 class SettingError(UsageError):
     """Settings that are valid but cannot be had with this data or this model.
 

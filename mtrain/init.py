@@ -55,6 +55,7 @@ def init(
         settings |= read
         rare = "too few rows for every class to be in every split"
         reasons |= {
+            "offset": "the smallest label, that of the first class",
             "classes": "in index order; of two the second is what a threshold is for",
             "validation": rare,
             "test": rare,

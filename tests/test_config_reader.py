@@ -56,13 +56,13 @@ def test_lines_of_keys_and_items_are_known():
     ("text", "message"),
     [
         ("a: 1\nb: 2\na: 3\n", "x:3: a: set twice, first on line 1"),
-        ("a: [1\n", "x:2: not valid YAML"),
+        ("a: [1\n", "x:1: '[' is not closed"),
         ("a: !!python/object/apply:os.system [ls]\n", "x:1: the tag"),
         ("a: &x 1\nb: *x\n", "x:1: anchors and aliases are not supported"),
         ("a: 1\n---\nb: 2\n", "x:3: a second document"),
         ('a: "\\ud800"', "x:1: half of a surrogate pair is no text"),
         ("? [a]\n: 1\n", "x:1: a key must be text"),
-        ("a: \x00\n", "x: not valid YAML"),
+        ("a: \x00\n", "x:1: the character U+0000 cannot stand in a config"),
         ("[" * 10_000, "x:1: nested more than 20 levels deep"),
     ],
 )

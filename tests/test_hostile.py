@@ -661,7 +661,7 @@ CONFIGS = {
     "100_megabytes": (of_100_megabytes, "100,000,000 bytes is too large for a config"),
     "utf_16": (written("name: x\n".encode("utf-16")), "config.yaml: not UTF-8 text (byte 0)"),
     "binary": (written(random.Random(0).randbytes(10_000)), "config.yaml: not UTF-8 text"),
-    "zeros": (written(bytes(1000)), "config.yaml: not valid YAML"),
+    "zeros": (written(bytes(1000)), "config.yaml:1: the character U+0000 cannot"),
     "a_pickle": (written(pickle.dumps(Payload())), "config.yaml: not UTF-8 text (byte 0)"),
     "nothing": (written(b""), "config.yaml: is empty"),
     "no_mapping": (written("[a, b]"), "config.yaml: must be a mapping of settings"),

@@ -163,7 +163,8 @@ GOOD = {"x": np.ones((4, 2)), "y": np.array([0, 1, 0, 1])}
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"x": None}, "PATH: no arrays x_train and y_train, or x and y"),
+        ({"x": None}, "PATH: no arrays x_train and y_train, or x and y; there is y"),
+        ({"x": np.array(1.0)}, "PATH: training rows must be arrays of values, got ()"),
         ({"y": None}, "PATH: no array 'y'; there is x"),
         ({"x": np.ones(4)}, "PATH: training rows must be arrays of values, got (4,)"),
         ({"x": np.ones((4, 0))}, "PATH: the training split is empty"),
@@ -175,7 +176,11 @@ GOOD = {"x": np.ones((4, 2)), "y": np.array([0, 1, 0, 1])}
         ({"x": np.array([[[1, 2]], [[3, 1e40]], [[3, 1]], [[1, 1]]])}, "PATH: training rows: 1e+40 in row 1, place (0, 1); 1 values are not finite as float32"),
         ({"y": np.array(3)}, "PATH: training labels must be numbers, one a row, got ()"),
         ({"y": np.zeros((4, 2, 2))}, "PATH: training labels must be numbers, one a row, got (4, 2, 2)"),
-        ({"y": np.array(["a", "b", "a", "b"])}, "PATH: training labels must be numbers, one a row, got <U1"),
+        ({"y": np.array([["a", "b"]] * 4)}, "PATH: labels of text are one a row in every split; those of training are <U1 (4, 2)"),
+        ({"y": np.array(["a", "a", "a", "a"])}, "PATH: its labels are the classes: must be at least 2 names, got 1"),
+        ({"y": np.array(["a", "", "a", "b"])}, "PATH: its labels are the classes: the name of class 0 is empty"),
+        ({"y": np.array([b"a", b"\xff", b"a", b"b"])}, "PATH: labels are bytes that are not UTF-8 text"),
+        ({"y": np.array([0, 1, 0, 1], "M8[D]")}, "PATH: training labels must be numbers, one a row, got datetime64[D]"),
         ({"y": np.array([0, 1, 0.5, 1])}, "PATH: training labels must be 0, 1, 2, ..., got 0.5 in row 2"),
         ({"y": np.array([0, 1, -1, 1])}, "PATH: training labels must be 0, 1, 2, ..., got -1 in row 2"),
         ({"y": np.array([0, 1, np.nan, 1])}, "PATH: training labels must be 0, 1, 2, ..., got nan in row 2"),

@@ -468,7 +468,7 @@ def test_inputs_of_another_kind_than_the_models(tabular, numeric, pictorial, tmp
     of_table = "a model of a table predicts files that end in .csv, .tsv, .txt, .parquet, .pq"
     of_arrays = "a model of arrays predicts an .npz file with the array 'x'"
     of_images = (
-        "a model of images predicts an image (.bmp, .jpeg, .jpg, .png), a folder of them, or an .npz "
+        "a model of images predicts an image (.bmp, .gif, .jfif, .jpeg, .jpg, .png, .tif, .tiff, .webp), a folder of them, or an .npz "
         "file with the array 'x'"
     )
 
@@ -482,7 +482,7 @@ def test_inputs_of_another_kind_than_the_models(tabular, numeric, pictorial, tmp
         assert refused(capsys, model, path) == (1, f"{path}: {says}")
     (tmp_path / "empty").mkdir()
     assert refused(capsys, tabular, tmp_path / "empty") == (1, f"{tmp_path / 'empty'}: {of_table}")
-    says = f"{tmp_path / 'empty'}: no images (.bmp, .jpeg, .jpg, .png) in this folder"
+    says = f"{tmp_path / 'empty'}: no images (.bmp, .gif, .jfif, .jpeg, .jpg, .png, .tif, .tiff, .webp) in this folder"
     assert refused(capsys, pictorial, tmp_path / "empty") == (1, says)
 
 

@@ -9,6 +9,7 @@ import sys
 import traceback
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -17,6 +18,9 @@ from mtrain.cli.mistakes import explain
 from mtrain.cli.output import open_stdout
 from mtrain.errors import MtrainError, UsageError
 from mtrain.text import inert
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def main() -> None:
@@ -50,7 +54,7 @@ def run(arguments: list[str]) -> int:
     except (MtrainError, typer.TyperException, OSError, ImportError, MemoryError) as error:
         if debug:
             traceback.print_exc()
-        return _complain(error)
+        return _complain(error, arguments)
     except (KeyboardInterrupt, typer.Abort):  # the latter at a question
         return 130
     except SystemExit as done:  # Typer's, after what completes commands in a shell
@@ -58,10 +62,11 @@ def run(arguments: list[str]) -> int:
             return int(done.code or 0)
 
 
-def _complain(error: Exception) -> int:
+def _complain(error: Exception, arguments: Sequence[str]) -> int:
     status = MtrainError.exit_status
     if isinstance(error, typer.TyperException):
-        problems, status = explain(error, command_names()), UsageError.exit_status
+        problems = explain(error, command_names(), arguments)
+        status = UsageError.exit_status
     elif isinstance(error, MtrainError):
         problems, status = str(error), error.exit_status
     elif isinstance(error, OSError):
@@ -73,6 +78,6 @@ def _complain(error: Exception) -> int:
         problems = f"a library cannot be loaded: {error}".replace("\n", " ")
     else:
         problems = "out of memory"
-    for problem in problems.splitlines():
+    for problem in problems.strip("\n").split("\n"):  # not at U+2028, which a name may have
         print(f"mtrain: {inert(problem)}", file=sys.stderr)
     return status

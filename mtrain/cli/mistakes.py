@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     import typer
 
@@ -51,12 +51,23 @@ MEANT = {
 """What other programs call a command."""
 
 
-def explain(error: typer.TyperException, commands: Collection[str]) -> str:
-    """The message of `error`, and what helps; `commands` are all there are."""
+TAKING_SETTINGS = {"fit", "check", "summary", "resume"}
+
+
+def explain(
+    error: typer.TyperException, commands: Collection[str], arguments: Sequence[str]
+) -> str:
+    """The message of `error`, and what helps.
+
+    `commands` are all there are, `arguments` those of the whole command line.
+    """
     # Typer passes pydantic's prefix on.
     message = error.format_message().replace("Value error, ", "")
     if unknown := re.fullmatch(r"No such command '(.*)'\.", message):
         message = f"{message} {_nearest(unknown[1], commands)}"
+    option = str(getattr(error, "option_name", ""))
+    if message.startswith("No such option") and (hint := _setting_hint(option, arguments)):
+        message = f"No such option: {option}{hint}"
     command = getattr(getattr(error, "ctx", None), "info_name", None)
     if message.startswith("Missing argument") and command in EXAMPLES:
         message = f"{message} For example: {EXAMPLES[command]}"
@@ -70,3 +81,26 @@ def _nearest(word: str, commands: Collection[str]) -> str:
     if near := difflib.get_close_matches(word.lower(), known, n=1):
         return f"Did you mean '{known[near[0]]}'?"
     return f"Choose one of {', '.join(commands)}"
+
+
+def _setting_hint(option: str, arguments: Sequence[str]) -> str:
+    """The end of a message about an unknown option that is a setting; empty for any other."""
+    if not TAKING_SETTINGS & set(arguments[:1]):
+        return ""
+    from mtrain.config.problems import setting_path
+
+    path = setting_path(option.lstrip("-").replace("-", "_"))
+    if path is None:
+        return ""
+    return f"; settings are written {path}={_value_of(option, arguments)}"
+
+
+def _value_of(option: str, arguments: Sequence[str]) -> str:
+    for position, argument in enumerate(arguments):
+        if argument.startswith(f"{option}="):
+            return argument.partition("=")[2]
+        if argument == option:
+            for following in arguments[position + 1 : position + 2]:
+                if not following.startswith("--") and "=" not in following:
+                    return following
+    return "VALUE"

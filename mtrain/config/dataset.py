@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Gt, Lt
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from mtrain.config.section import Count, ListOf, Section, Seed, shown
+from mtrain.config.section import Count, ListOf, NumberError, Section, Seed
 
 # Keys of a classification report; a class of that name could not be told from them.
 RESERVED_CLASSES = {"accuracy", "macro avg", "weighted avg", "micro avg", "samples avg"}
@@ -18,9 +18,7 @@ def _size(value: Any) -> int | float:
         return value
     if type(value) is float and 0 < value < 1:
         return value
-    raise ValueError(
-        f"must be rows (at least 1) or a fraction (above 0, below 1), got {shown(value)}"
-    )
+    raise NumberError("must be rows (at least 1) or a fraction (above 0, below 1)")
 
 
 _Fraction = Annotated[float, Gt(0), Lt(1)]
@@ -91,6 +89,21 @@ class TestConfig(Section):
     """The last rows; rows drawn by `dataset.seed`; or so drawn, each class in its proportion."""
 
 
+def with_size(value: Any) -> Any:
+    """`0.2` as `{size: 0.2}`."""
+    return {"size": value} if type(value) in {int, float} else value
+
+
+Validation = Annotated[
+    ValidationConfig | None,
+    BeforeValidator(with_size, json_schema_input_type=RowsOrFraction | ValidationConfig | None),
+]
+Test = Annotated[
+    TestConfig | None,
+    BeforeValidator(with_size, json_schema_input_type=RowsOrFraction | TestConfig | None),
+]
+
+
 class DatasetConfig(Section):
     """Which data, and how it is split and scaled; what all sources of data have in common."""
 
@@ -111,9 +124,10 @@ class DatasetConfig(Section):
     samples: Count | None = None
     """Only so many training rows, drawn without replacement; null: all."""
 
-    validation: ValidationConfig | None = ValidationConfig()
-    """Rows for validation, where the data brings no such split of its own; null: none."""
+    validation: Validation = ValidationConfig()
+    """Rows for validation, where the data brings no such split of its own: `{size: 0.2, how:
+    stratified}`, or just `0.2`; null: none."""
 
-    test: TestConfig | None = None
-    """Rows for the test, where the data brings no such split of its own; null: {size: 0.2, how:
-    stratified} of such data."""
+    test: Test = None
+    """Rows for the test, where the data brings no such split of its own, written as `validation`;
+    null: {size: 0.2, how: stratified} of such data."""

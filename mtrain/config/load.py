@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from mtrain.config.meant import missing_colon
 from mtrain.config.own_code import missing_module
-from mtrain.config.problems import describe
+from mtrain.config.problems import describe, holds_settings
 from mtrain.config.reader import MOST_PROBLEMS, dotted, dump, parse, read_document
-from mtrain.config.schema import Config
+from mtrain.config.schema import SHORT_FORMS, Config
 from mtrain.config.sources import PATHS
-from mtrain.errors import SettingError, UsageError
+from mtrain.errors import MissingPathError, MtrainError, SettingError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -49,11 +51,11 @@ def read_settings(
     if isinstance(source, Path):
         _refuse_run(source)
         document = read_document(source)
-        settings = Settings(document.data, str(source), document.lines, source.parent)
-        settings.default_name(source.stem)
+        settings = Settings(
+            document.data, str(source), document.lines, source.parent, source.stem, document.empty
+        )
     else:
-        settings = Settings(copy.deepcopy(dict(source)), "config", {}, None)
-        settings.default_name("run")
+        settings = Settings(copy.deepcopy(dict(source)), "config", {}, None, "run")
     if function is not None:
         settings.caller = function
     for key, value in overrides.items():
@@ -105,6 +107,12 @@ class Settings:
     folder: Path | None
     """The file's: what paths are relative to, but for those of overrides, and own code beside."""
 
+    default_name: str
+    """What the run is called where the settings do not say."""
+
+    empty: frozenset[Keys] = frozenset()
+    """Settings of the file after whose colon there is nothing."""
+
     overrides: set[Keys] = field(default_factory=set)
 
     caller: str = COMMAND_LINE
@@ -114,12 +122,11 @@ class Settings:
         if self.data is None:
             raise UsageError(f"{self.source}: is empty; an experiment has at least a dataset")
         if not isinstance(self.data, dict):
+            text = self.data if isinstance(self.data, str) else ""
+            is_setting = re.split(r"\W", text.strip(), maxsplit=1)[0] in Config.model_fields
+            if is_setting and (meant := missing_colon(text)):
+                raise UsageError(f"{self.source}:{self.lines.get((), 1)}: {meant}")
             raise UsageError(f"{self.source}: must be a mapping of settings, got {self.data!r:.60}")
-
-    def default_name(self, name: str) -> None:
-        """What the run is called where the settings do not say."""
-        if self.data.get("name") is None:
-            self.data["name"] = name
 
     def override(self, key: str, value: Any) -> None:
         """Set one setting; a bare name on the way (`optimizer: adam`) is the mapping it means."""
@@ -133,6 +140,8 @@ class Settings:
         section = self.data
         for depth, parent in enumerate(parents, 1):
             inner = section.get(parent)
+            if keys[:depth] in SHORT_FORMS:
+                inner = SHORT_FORMS[keys[:depth]](inner)
             if isinstance(inner, str):
                 inner = {"name": inner}
             elif inner is None:
@@ -173,15 +182,21 @@ class Settings:
 
     def validate(self) -> Config:
         """The config; paths are absolute. Raises `UsageError` with one line a problem."""
+        data = self.data
+        if data.get("name") is None:
+            data = data | {"name": self.default_name}
+        problems = list(self._empty_sections())
         try:
-            config = Config.model_validate(self.data)
+            config = Config.model_validate(data)
         except ValidationError as error:
             found = error.errors()
-            problems = [describe(problem, self.data) for problem in found[:MOST_PROBLEMS]]
+            said = {keys for keys, _ in problems}
+            described = (describe(problem, data) for problem in found[:MOST_PROBLEMS])
+            problems += [(keys, problem) for keys, problem in described if keys not in said]
             if len(found) > MOST_PROBLEMS:
                 problems.append(((), f"and {len(found) - MOST_PROBLEMS:,} problems more"))
         else:
-            problems = list(config.conflicts())
+            problems += config.conflicts()
             for keys, code in config.own_code.items():
                 if self.folder and (problem := missing_module(code, self.folder)):
                     problems.append((keys, problem))
@@ -196,6 +211,26 @@ class Settings:
             yield
         except SettingError as error:
             raise self._located(error.problems) from error
+        except MissingPathError as error:
+            keys = self._naming(error.path)
+            raise MtrainError(f"{self._where(keys)}: {error}" if keys else str(error)) from error
+
+    def _empty_sections(self) -> Iterator[tuple[Keys, str]]:
+        for keys in sorted(self.empty, key=self._line):
+            value: Any = self.data
+            for key in keys:
+                value = value.get(key) if isinstance(value, dict) else value
+            if value is None and not self._overridden(keys) and holds_settings(keys, self.data):
+                yield keys, "has no settings; indent them under it, or leave it out"
+
+    def _naming(self, path: str) -> Keys:
+        """The setting that names this path; empty: none does."""
+        dataset = self.data.get("dataset")
+        for key in PATHS:
+            named = dataset.get(key) if isinstance(dataset, dict) else None
+            if isinstance(named, str) and self._absolute(key, named) == path:
+                return ("dataset", key)
+        return ()
 
     def _located(self, problems: Iterable[tuple[Keys, str]]) -> UsageError:
         by_line = sorted(problems, key=lambda p: (self._overridden(p[0]), self._line(p[0])))
@@ -221,14 +256,18 @@ class Settings:
         for key in PATHS:
             if (path := getattr(config.dataset, key, None)) is None:
                 continue
-            folder = Path() if self._overridden(("dataset", key)) else self.folder or Path()
-            # Not resolve(): a link stays the name that the user gave.
             try:
-                absolute[key] = str((folder / Path(path).expanduser()).absolute())
+                absolute[key] = self._absolute(key, path)
             except RuntimeError as error:
                 raise self._located([(("dataset", key), str(error))]) from error
         dataset = config.dataset.model_copy(update=absolute)
         return config.model_copy(update={"dataset": dataset})
+
+    def _absolute(self, key: str, path: str) -> str:
+        """The path of `dataset.<key>`; raises `RuntimeError` for a home that is unknown."""
+        folder = Path() if self._overridden(("dataset", key)) else self.folder or Path()
+        # Not resolve(): a link stays the name that the user gave.
+        return str((folder / Path(path).expanduser()).absolute())
 
 
 def flat_settings(config: Config) -> dict[str, Any]:

@@ -13,14 +13,26 @@ from mtrain.config.names import (
     PROBABILITY_METRICS,
     RANKING_METRICS,
     RATIO_METRICS,
+    refuse_no_metric,
 )
 from mtrain.config.own_code import KNOWN, KNOWN_OR_OWN, OWN, BareMetric, OwnMetric
-from mtrain.config.section import Count, InvalidSettingError, ListOf, Section, known_name, spelt
+from mtrain.config.section import (
+    Count,
+    InvalidSettingError,
+    ListOf,
+    Section,
+    section_name,
+    shown,
+    spelt,
+)
 
 
 def _metric_name(name: Any) -> Any:
     """The metric's name here; those of scikit-learn and Keras are taken, too."""
-    return known_name(name, METRICS, METRIC_ALIASES)
+    if not isinstance(name, str):
+        return name  # left to the type's own check
+    refuse_no_metric(name)
+    return section_name(name, METRICS, METRIC_ALIASES)
 
 
 _Spelling = spelt(METRICS, METRIC_ALIASES)
@@ -85,11 +97,15 @@ _Known = Annotated[
     MetricConfig, BeforeValidator(_named_metric, json_schema_input_type=_Spelling | MetricConfig)
 ]
 
-Metrics = Annotated[
-    tuple[
-        Annotated[Annotated[_Known, KNOWN] | Annotated[BareMetric, OWN], KNOWN_OR_OWN],
-        ...,
-    ],
-    ListOf,
-    AfterValidator(_no_metric_twice),
-]
+_Metric = Annotated[Annotated[_Known, KNOWN] | Annotated[BareMetric, OWN], KNOWN_OR_OWN]
+_Listed = Annotated[tuple[_Metric, ...], ListOf, AfterValidator(_no_metric_twice)]
+
+
+def _as_list(value: Any) -> Any:
+    """`accuracy` as `[accuracy]`."""
+    if isinstance(value, str) and "," in value and "(" not in value:
+        raise ValueError(f"must be a list, got {shown(value)}; write [{value}]")
+    return [value] if isinstance(value, str | dict) else value
+
+
+Metrics = Annotated[_Listed, BeforeValidator(_as_list, json_schema_input_type=_Metric | _Listed)]

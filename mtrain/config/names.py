@@ -7,8 +7,12 @@ installed Keras.
 from __future__ import annotations
 
 import difflib
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+
+from mtrain.config.meant import missing_space
+from mtrain.config.setting_names import letters, setting_called
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -151,6 +155,26 @@ def better_mode(monitor: str) -> str:
     return "min" if monitor.removeprefix("val_") in LOWER_IS_BETTER else "max"
 
 
+_COUNTS = "is no metric of an epoch; history.json has tp, fp and fn of every class"
+_DRAWN = "is no metric of an epoch; it is always drawn, of every evaluation"
+NO_METRICS = {
+    "confusion_matrix": _DRAWN,
+    "classification_report": "is no metric of an epoch; every evaluation writes it",
+    "roc": _DRAWN,
+    "roc_curve": _DRAWN,
+    "pr_curve": _DRAWN,
+    "precision_recall_curve": _DRAWN,
+    "calibration_curve": "is no metric of an epoch; brier and log_loss are near to it",
+    "false_negatives": _COUNTS,
+    "false_positives": _COUNTS,
+    "true_negatives": _COUNTS,
+    "support": "is no metric of an epoch; every evaluation has it",
+    "loss": "is in every history already",
+    "learning_rate": "is in every history already",
+}
+"""What somebody may list among metrics, and what is there without it."""
+
+
 def canonical(
     name: str, known: Iterable[str], aliases: Mapping[str, str] = MappingProxyType({})
 ) -> str:
@@ -159,11 +183,46 @@ def canonical(
     `aliases` are other names of some. Raises `ValueError` with the nearest known name.
     """
     known = list(known)
-    by_letters = {_letters(candidate): candidate for candidate in known}
-    by_letters |= {_letters(alias): meant for alias, meant in aliases.items()}
-    if (found := by_letters.get(_letters(name))) is not None:
+    by_letters = {letters(candidate): candidate for candidate in known}
+    by_letters |= {letters(alias): meant for alias, meant in aliases.items()}
+    if (found := by_letters.get(letters(name))) is not None:
         return found
-    raise ValueError(f"unknown name {name!r}; {suggestion(name, known, aliases)}")
+    # `keras.optimizers.Adam` and `LeakyReLU(0.1)` are near to what they are called at their end.
+    bare = name.partition("(")[0].rpartition(".")[2]
+    why = missing_space(name) or suggestion(bare or name, known, aliases)
+    raise ValueError(f"unknown name {name!r}; {why}")
+
+
+def call_as_mapping(
+    text: str, known: Iterable[str], aliases: Mapping[str, str] = MappingProxyType({})
+) -> str | None:
+    """`Adam(lr=0.1)` as a config has it, `{name: adam, learning_rate: 0.1}`.
+
+    None where it is no call of a known name.
+    """
+    call = re.fullmatch(r"\s*(?:[A-Za-z_]\w*\.)*([A-Za-z_]\w*)\s*\((.*)\)\s*", text, re.DOTALL)
+    if call is None:
+        return None
+    try:
+        name = canonical(call[1], known, aliases)
+    except ValueError:
+        return None
+    settings = [f"name: {name}"]
+    for argument in re.split(r",(?![^(\[]*[)\]])", call[2]):
+        key, equals, value = (part.strip() for part in argument.partition("="))
+        if equals:
+            value = {"True": "true", "False": "false", "None": "null"}.get(value, value)
+            settings.append(f"{setting_called(key) or key}: {value}")
+        elif key and settings[-1] != "...":
+            settings.append("...")
+    return name if len(settings) == 1 else f"{{{', '.join(settings)}}}"
+
+
+def refuse_no_metric(name: str) -> None:
+    """Raise `ValueError` for what is no metric, but there without being listed."""
+    for known, why in NO_METRICS.items():
+        if letters(name) == letters(known):
+            raise ValueError(f"{known} {why}")
 
 
 def any_spelling(known: Iterable[str], aliases: Iterable[str] = ()) -> dict[str, Any]:
@@ -190,11 +249,7 @@ def suggestion(name: str, known: Iterable[str], aliases: Iterable[str] = ()) -> 
 _SEPARATORS = "[-_ ]*"
 
 
-def _letters(name: str) -> str:
-    return name.lower().replace("_", "").replace("-", "").replace(" ", "")
-
-
 def _spellings(name: str) -> str:
     """A pattern without flags, of which JSON Schema knows none."""
-    either = (f"[{x}{x.upper()}]" if x.isalpha() else x for x in _letters(name))
+    either = (f"[{x}{x.upper()}]" if x.isalpha() else x for x in letters(name))
     return "".join(f"{letter}{_SEPARATORS}" for letter in either)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import typing
 from typing import TYPE_CHECKING, Any
 
+from mtrain.config.meant import got
 from mtrain.config.names import LOSS_ALIASES, canonical, suggestion
 from mtrain.config.own_code import OwnCode
 from mtrain.config.reader import dotted
 from mtrain.config.schema import Config
-from mtrain.config.section import InvalidSettingError, Section, shown
+from mtrain.config.section import InvalidSettingError, NumberError, Section, shown
+from mtrain.config.setting_names import letters, option_called, setting_called
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +58,8 @@ def describe(error: ErrorDetails, data: Any) -> tuple[Keys, str]:
         problem = context["error"]
         if isinstance(problem, InvalidSettingError):
             keys = (*keys, problem.key)
+        if isinstance(problem, NumberError):
+            return keys, f"{problem}{got('float_type', found, shown(found))}"
         return keys, str(problem)
     if kind not in _EXPECTED:
         return keys, f"{error['msg']}, got {shown(found)}"
@@ -64,9 +69,34 @@ def describe(error: ErrorDetails, data: Any) -> tuple[Keys, str]:
     if kind == "literal_error" and isinstance(found, str):
         known = re.findall("'(.*?)'", context["expected"])
         return keys, f"unknown name {found!r}; {suggestion(found, known)}"
-    quotable = kind == "string_type" and isinstance(found, int | float)
-    remedy = "; put it in quotes" if quotable else ""
-    return keys, f"{expected}, got {shown(found)}{remedy}"
+    return keys, f"{expected}{got(kind, found, shown(found))}"
+
+
+def holds_settings(keys: Keys, data: Any) -> bool:
+    """Whether the setting at `keys` of the config `data` is, or can be, a mapping of settings."""
+    section: type[Section] = Config
+    choices: list[type[Section]] = []
+    for key in keys:
+        setting = section.model_fields.get(str(key))
+        choices = [] if setting is None else list(_sections_in(setting.annotation))
+        if not choices:
+            return False
+        data = data.get(key) if isinstance(data, dict) else None
+        section = _chosen(choices, data)
+    return bool(choices)
+
+
+def setting_path(name: str) -> str | None:
+    """The dotted path of the setting that is called so, here or elsewhere; None: there is none."""
+    paths = list(_settings(Config))
+    if name in paths:
+        return name
+    for wanted in (name, setting_called(name)):
+        for path in paths if wanted is not None else ():
+            last = path.rpartition(".")[2]
+            if last != "name" and letters(last) == letters(str(wanted)):
+                return path
+    return None
 
 
 def _keys_in(data: Any, location: tuple[str | int, ...], *, missing: bool) -> Keys:
@@ -97,14 +127,36 @@ def _nearest_setting(keys: Keys, data: Any) -> str:
             section = _chosen(choices, data)
     if having := [_name_of(choice) for choice in choices if key in choice.model_fields]:
         return f"it is of {', '.join(having)}, not of {_name_of(section)}"
-    elsewhere = [
-        path
-        for path in _settings(Config)
-        if path.rpartition(".")[2] == key != "name" and path != dotted(keys)
-    ]
-    if elsewhere:
-        return f"did you mean {elsewhere[0]!r}?"
-    return suggestion(str(key), section.model_fields)
+    key = str(key)
+    if (slip := _slip(key)) is not None:
+        return slip
+    elsewhere = setting_path(key) if key != "name" else None
+    same = letters(elsewhere.rpartition(".")[2]) if elsewhere else None
+    here = next((name for name in section.model_fields if letters(name) == same), None)
+    if here is not None and here != key:
+        return f"did you mean {here!r}?"
+    if elsewhere not in {None, dotted(keys)}:
+        return f"did you mean {elsewhere!r}?"
+    if (option := option_called(key)) is not None:
+        return f"it is an option of `mtrain fit`, {option}"
+    near = difflib.get_close_matches(key.lower(), section.model_fields, n=1, cutoff=0.6)
+    by_last = {path.rpartition(".")[2]: path for path in reversed(list(_settings(Config)))}
+    del by_last["name"]
+    far = difflib.get_close_matches(key.lower(), by_last, n=1, cutoff=0.8)
+    if far and not near:
+        return f"did you mean {by_last[far[0]]!r}?"
+    return suggestion(key, section.model_fields)
+
+
+def _slip(key: str) -> str | None:
+    """What is wrong with how a key is written; None: nothing."""
+    if written := re.match(r"([A-Za-z_]\w*) *[:=] *(.+)", key):
+        return f"write {written[1]}: {written[2]:.40}, with a space after the colon"
+    if re.fullmatch(r"[0-9]+", key):
+        return "a number has a decimal point, no comma"
+    if key != key.strip():  # a no-break space, as web pages have it
+        return "white space is part of it; indent with plain spaces"
+    return None
 
 
 def _chosen(choices: list[type[Section]], data: Any) -> type[Section]:

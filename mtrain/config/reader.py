@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import yaml
+from yaml.reader import ReaderError
 
+from mtrain.config.mistakes import MAX_DEPTH, explain
+from mtrain.config.paths import nearest_path
+from mtrain.config.scanner import Loader, without_unicode_breaks
 from mtrain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +26,6 @@ MOST_PROBLEMS = 50
 """Said of a config; more do not help."""
 
 MAX_BYTES = 100_000
-MAX_DEPTH = 20
 MAX_VALUES = 10_000
 
 # The scalars of YAML 1.2's core schema. PyYAML's own are those of 1.1, to which `no` is false,
@@ -44,12 +47,14 @@ class Document:
 
     data: Any
     lines: dict[Keys, int]
+    empty: frozenset[Keys] = frozenset()
+    """Where nothing is written after the colon; the value is null."""
 
 
 def read_document(path: Path) -> Document:
     """Read the YAML file at `path`; raises `UsageError` with every problem found in it."""
     if not path.exists():
-        raise UsageError(f"{path}: no such file")
+        raise UsageError(f"{path}: no such file{nearest_path(path)}")
     if not path.is_file():
         raise UsageError(f"{path}: not a file")
     if (size := path.stat().st_size) > MAX_BYTES:
@@ -65,18 +70,23 @@ def read_document(path: Path) -> Document:
 
 def parse(text: str, source: str) -> Document:
     """Parse one YAML document; `source` is how messages call it."""
-    builder = _Builder(source)
+    readable, originals = without_unicode_breaks(text)
+    builder = _Builder(source, originals)
     try:
-        data = builder.build(yaml.parse(text, Loader=yaml.SafeLoader))
+        data = builder.build(yaml.parse(readable, Loader=Loader))
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"{source}:{mark.line + 1}" if mark else source
-        raise UsageError(f"{where}: not valid YAML: {error.problem}") from error
+        line, problem = explain(readable, error)
+        where = f"{source}:{line}" if line else source
+        raise UsageError(f"{where}: {problem.translate(originals)}") from error
+    except ReaderError as error:
+        line = readable.count("\n", 0, error.position) + 1
+        problem = f"the character U+{error.character:04X} cannot stand in a config"
+        raise UsageError(f"{source}:{line}: {problem}") from error
     except (yaml.YAMLError, OverflowError, ValueError) as error:
         raise UsageError(f"{source}: not valid YAML: {str(error).splitlines()[0]}") from error
     if builder.problems:
         raise UsageError("\n".join(builder.problems[:MOST_PROBLEMS]))
-    return Document(data, builder.lines)
+    return Document(data, builder.lines, frozenset(builder.empty))
 
 
 def dump(data: Any) -> str:
@@ -97,7 +107,11 @@ class _Builder:
     """Plain data from parser events: no tags, no aliases, nothing that could run or grow."""
 
     source: str
+    originals: dict[int, int]
+    """The table that puts characters back which PyYAML would take for line breaks."""
+
     lines: dict[Keys, int] = field(default_factory=dict)
+    empty: set[Keys] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
     values: int = 0
 
@@ -120,10 +134,7 @@ class _Builder:
             self._stop(event, f"more than {MAX_VALUES:,} values")
         if len(keys) > MAX_DEPTH:
             self._stop(event, f"nested more than {MAX_DEPTH} levels deep")
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            self._stop(event, "anchors and aliases are not supported; write the value out")
-        if (tag := getattr(event, "tag", None)) not in {None, "!"}:
-            self._stop(event, f"the tag {tag!r} is not supported; a config is plain data")
+        self._refuse_marks(event)
         if isinstance(event, yaml.MappingStartEvent):
             return self._mapping(events, keys)
         if isinstance(event, yaml.SequenceStartEvent):
@@ -132,16 +143,20 @@ class _Builder:
                 items.append(self._node(item, events, (*keys, len(items))))
             return items
         scalar = cast("yaml.ScalarEvent", event)
-        if any("\ud800" <= character <= "\udfff" for character in scalar.value):
-            self._stop(event, "half of a surrogate pair is no text")
-        return _scalar(scalar)
+        text = self._text(scalar)
+        if not scalar.implicit[0]:
+            return text
+        if not text:
+            self.empty.add(keys)
+        return _plain_scalar(text)
 
     def _mapping(self, events: Iterator[yaml.Event], keys: Keys) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
         while not isinstance(event := next(events), yaml.MappingEndEvent):
+            self._refuse_marks(event)
             if not isinstance(event, yaml.ScalarEvent):
                 self._stop(event, "a key must be text")
-            key: str = event.value
+            key = self._text(event)
             here = (*keys, key)
             line = _line(event)
             if key in mapping:
@@ -152,6 +167,19 @@ class _Builder:
             mapping[key] = self._node(next(events), events, here)
             self.lines[here] = line
         return mapping
+
+    def _refuse_marks(self, event: yaml.Event) -> None:
+        """Stop at what makes of a value something other than it is."""
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            self._stop(event, "anchors and aliases are not supported; write the value out")
+        if (tag := getattr(event, "tag", None)) is not None:
+            self._stop(event, f"the tag {tag!r} is not supported; a config is plain data")
+
+    def _text(self, event: yaml.ScalarEvent) -> str:
+        text = str(event.value)
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            self._stop(event, "half of a surrogate pair is no text")
+        return text.translate(self.originals)
 
     def _stop(self, event: yaml.Event, problem: str) -> NoReturn:
         raise UsageError(f"{self.source}:{_line(event)}: {problem}")
@@ -171,10 +199,8 @@ def _line(event: yaml.Event) -> int:
     return event.start_mark.line + 1 if event.start_mark else 0
 
 
-def _scalar(event: yaml.ScalarEvent) -> Any:
-    text: str = event.value
-    if not event.implicit[0]:
-        return text
+def _plain_scalar(text: str) -> Any:
+    """What a text without quotation marks is: itself, a number, true, false or null."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]
     # int() refuses more than 4,300 digits; a number that long is out of every range as a float.
@@ -198,17 +224,19 @@ class _Dumper(yaml.SafeDumper):
     }
 
 
-class _InlineDumper(_Dumper):
-    """Never breaks a line."""
-
-
 def _text_node(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    # Line breaks of any kind are only themselves again if they are escaped.
     return dumper.represent_scalar(
         "tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"'
     )
 
 
-_InlineDumper.add_representer(str, _text_node)
+_Dumper.add_representer(str, _text_node)
+
+
+class _InlineDumper(_Dumper):
+    """Never breaks a line."""
+
 
 for _pattern, _first in ((_FLOAT, "-+.0123456789"), (_OCTAL_OR_HEX, "0")):
     _Dumper.add_implicit_resolver(

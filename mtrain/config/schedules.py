@@ -7,14 +7,15 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Le, MinLen
 from pydantic import BeforeValidator, Discriminator, Tag, model_validator
 
-from mtrain.config.names import canonical
 from mtrain.config.section import (
     Count,
     InvalidSettingError,
     ListOf,
+    NumberError,
     Positive,
     Section,
     named,
+    section_name,
     shown,
 )
 
@@ -169,7 +170,9 @@ def _named_schedule(value: Any) -> Any:
     if isinstance(value, dict) and not isinstance(value["name"], str):
         raise InvalidSettingError("name", f"must be text, got {shown(value['name'])}")
     if isinstance(value, str):
-        example = f"{{name: {canonical(value, SCHEDULES)}, ...}}"
+        if not value[:1].isalpha() or value.lower() in {"none", "auto"}:
+            raise NumberError("must be a number or a schedule")
+        example = f"{{name: {section_name(value, SCHEDULES, {})}, ...}}"
         raise ValueError(f"a schedule needs its parameters, {example}")  # noqa: TRY004 -- pydantic's
     return named(value, SCHEDULES)
 

@@ -10,18 +10,30 @@ from annotated_types import Ge, Le, Lt, MaxLen
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema, model_validator
 
 from mtrain.config.adam import Adam
+from mtrain.config.dataset import with_size
 from mtrain.config.evaluation import DEFAULT_THRESHOLD, EvaluationConfig
 from mtrain.config.losses import Auto, LossConfig
+from mtrain.config.meant import layers_meant
 from mtrain.config.metrics import MetricConfig, Metrics
-from mtrain.config.names import ACTIVATIONS, better_mode, suggestion
+from mtrain.config.names import (
+    ACTIVATIONS,
+    AVERAGES,
+    METRIC_ALIASES,
+    METRICS,
+    better_mode,
+    canonical,
+    suggestion,
+)
 from mtrain.config.optimizers import OptimizerConfig  # noqa: TC001 -- pydantic reads it
 from mtrain.config.own_code import KNOWN, KNOWN_OR_OWN, OWN, BareLoss, BareModel, OwnCode, OwnMetric
 from mtrain.config.section import (
     InvalidSettingError,
     ListOf,
+    NumberError,
     Section,
     Seed,
     one_of,
+    shown,
 )
 from mtrain.config.sources import DigitsConfig, SourceConfig
 from mtrain.config.training import (
@@ -30,12 +42,21 @@ from mtrain.config.training import (
     Tracked,
     TrackingConfig,
     TrainingConfig,
+    with_patience,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mtrain.config.reader import Keys
+
+SHORT_FORMS: dict[Keys, Callable[[Any], Any]] = {
+    ("dataset", "validation"): with_size,
+    ("dataset", "test"): with_size,
+    ("training", "early_stopping"): with_patience,
+    ("training", "reduce_on_plateau"): with_patience,
+}
+"""Sections that can be written as one value, and what makes that value the section's settings."""
 
 MAX_UNITS = 100_000
 MAX_LAYERS = 100
@@ -47,6 +68,9 @@ Units = Annotated[int, Ge(1), Le(MAX_UNITS)]
 _RUN_NAME = r"^[^\x00-/:-@\[-`{-\x7f][^\x00-\x1f!-*,/:-@\[-^`{-\x7f]{0,99}$"
 
 _UNITS_BY_LAYERS = r"^\s*0*([1-9][0-9]{0,4}|100000)\s*x\s*0*([1-9][0-9]?|100)\s*$"
+
+
+_UNITS_AND_LAYERS = r"\s*(\d{1,9})\s*x\s*(\d{1,9})\s*"
 
 
 def _run_name(value: str) -> str:
@@ -61,13 +85,16 @@ def _hidden(value: Any) -> Any:
     """`30` and `500x2` as lists of units."""
     if isinstance(value, int) and not isinstance(value, bool):
         return [value]
-    if isinstance(value, str):
-        if not (match := re.fullmatch(r"\s*(\d{1,9})\s*x\s*(\d{1,9})\s*", value)):
-            raise ValueError(f"must be 30, 500x2 or a list of units, got {value!r}")
+    if isinstance(value, str) and (match := re.fullmatch(_UNITS_AND_LAYERS, value)):
         units, layers = int(match[1]), int(match[2])
         if not 1 <= layers <= MAX_LAYERS:
             raise ValueError(f"must have 1 to {MAX_LAYERS} layers, got {layers}")
         return [units] * layers
+    if any(isinstance(units, str) for units in (value if isinstance(value, list) else [value])):
+        expected = "must be 30, 500x2 or a list of units"
+        if (meant := layers_meant(value)) in {None, value if isinstance(value, str) else None}:
+            raise NumberError(expected)
+        raise ValueError(f"{expected}, got {shown(value)}; write {meant}")
     return value
 
 
@@ -209,7 +236,7 @@ class Config(Section):
         yield from self._wrong_modes()
         for keys, monitor in self.monitored.items():
             if monitor not in self.monitors:
-                why = suggestion(monitor, self.monitors)
+                why = self._monitor_meant(monitor)
                 if monitor.startswith("val_") and self.dataset.validation is None:
                     why = f"dataset.validation is null; {why}"
                 yield keys, f"{monitor!r} is no figure of this run; {why}"
@@ -240,6 +267,25 @@ class Config(Section):
                 yield keys, problem
             elif not is_custom and monitor in self.monitors and mode not in {None, better}:
                 yield keys, f"the mode of {monitor!r} is {better}, got {mode}"
+
+    def _monitor_meant(self, monitor: str) -> str:
+        """The nearest figure of this run, of a metric's averages the macro one."""
+        figure = monitor.removeprefix("val_")
+        base, _, average = figure.rpartition("_")
+        if average not in AVERAGES:
+            base, average = figure, "macro"
+        try:
+            name = canonical(base, METRICS, METRIC_ALIASES)
+        except ValueError:
+            return suggestion(monitor, self.monitors)
+        keys = (name, f"{name}_{average}", f"{name}_macro")
+        near = [key for key in (*keys, *(f"val_{key}" for key in keys)) if key in self.monitors]
+        if not near and name not in {metric.name for metric in self.metrics}:
+            return f"{name} is not in metrics"
+        if not near:
+            return suggestion(monitor, self.monitors)
+        alike = [key for key in near if key.startswith("val_") == monitor.startswith("val_")]
+        return f"did you mean {(alike or near)[0]!r}?"
 
     def class_conflicts(self, classes: tuple[str, ...]) -> Iterator[tuple[Keys, str]]:
         """Settings that cannot work with these classes, as `conflicts` gives them."""

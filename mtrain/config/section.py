@@ -16,7 +16,7 @@ from pydantic import (
     field_validator,
 )
 
-from mtrain.config.names import any_spelling, canonical
+from mtrain.config.names import any_spelling, call_as_mapping, canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -63,18 +63,33 @@ class InvalidSettingError(ValueError):
         self.key = key
 
 
+class NumberError(ValueError):
+    """A value that is not the number it must be; the message ends before what was found."""
+
+
 def named(
     value: Any, known: Iterable[str], aliases: Mapping[str, str] = MappingProxyType({})
 ) -> Any:
     """A bare name as `{name: ...}`, the name spelt as in `known`; anything else as it came."""
     if isinstance(value, str):
-        return {"name": canonical(value, known, aliases)}
+        return {"name": section_name(value, known, aliases)}
     if isinstance(value, dict) and isinstance(name := value.get("name"), str):
         try:
-            return {**value, "name": canonical(name, known, aliases)}
+            return {**value, "name": section_name(name, known, aliases)}
         except ValueError as error:
             raise InvalidSettingError("name", str(error)) from None
     return value
+
+
+def section_name(name: str, known: Iterable[str], aliases: Mapping[str, str]) -> str:
+    """The name spelt as in `known`; raises `ValueError`, which says how a call is written."""
+    known = list(known)
+    try:
+        return canonical(name, known, aliases)
+    except ValueError:
+        if (mapping := call_as_mapping(name, known, aliases)) is None:
+            raise
+        raise ValueError(f"a call is written as settings; write {mapping}") from None
 
 
 def known_name(

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from mtrain.config.dataset import DatasetConfig, TestConfig
-from mtrain.config.section import Count, InvalidSettingError, ListOf, Positive, named, shown
+from mtrain.config.dataset import DatasetConfig, Test
+from mtrain.config.names import canonical
+from mtrain.config.section import (
+    Count,
+    InvalidSettingError,
+    ListOf,
+    NumberError,
+    Positive,
+    named,
+    spelt,
+)
 
 ColumnNames = Annotated[tuple[str, ...], ListOf, Field(json_schema_extra={"uniqueItems": True})]
 
@@ -25,10 +35,32 @@ def _height_and_width(value: Any) -> Any:
     sides = value if isinstance(value, list | tuple) else (value, value)
     if len(sides) == 2 and all(type(n) is int and 1 <= n <= LARGEST_SIDE for n in sides):
         return tuple(sides)
-    raise ValueError(
-        f"must be pixels (1 to {LARGEST_SIDE:,}), or a list of height and width, got {shown(value)}"
-    )
+    raise NumberError(f"must be pixels (1 to {LARGEST_SIDE:,}), or a list of height and width")
 
+
+COLORS = {"white": (255, 255, 255), "black": (0, 0, 0)}
+LARGEST_BYTE = 255
+
+
+def _red_green_blue(value: Any) -> Any:
+    """`white`, `black`, or one number for gray as three."""
+    parts = value if isinstance(value, list | tuple) else (value, value, value)
+    if isinstance(value, str):
+        with suppress(ValueError):
+            parts = COLORS[canonical(value, COLORS)]
+    if len(parts) == 3 and all(type(n) is int and 0 <= n <= LARGEST_BYTE for n in parts):
+        return tuple(parts)
+    raise NumberError("must be white, black, a gray (0 to 255), or a list of red, green and blue")
+
+
+_Byte = Annotated[int, Ge(0), Le(LARGEST_BYTE)]
+_ColorName = spelt(COLORS)
+Color = Annotated[
+    tuple[int, int, int],
+    BeforeValidator(
+        _red_green_blue, json_schema_input_type=_ColorName | _Byte | tuple[_Byte, _Byte, _Byte]
+    ),
+]
 
 HeightAndWidth = Annotated[
     tuple[int, int] | None,
@@ -105,7 +137,7 @@ class KnownData(DatasetConfig):
     path: str | None = None
     """Folder of the four IDX files; null: found on this machine, or downloaded."""
 
-    test: Annotated[TestConfig | None, WithJsonSchema({"type": "null"})] = None
+    test: Annotated[Test, WithJsonSchema({"type": "null"})] = None
     """Null: there is a test split."""
 
     @model_validator(mode="after")
@@ -127,6 +159,9 @@ class FashionMnistConfig(KnownData):
     name: Literal["fashion_mnist"] = "fashion_mnist"
 
 
+Offset = Annotated[int, Ge(0), Le(10**6)]
+
+
 class OwnData(DatasetConfig):
     """Data of the user's own: classes are what its labels say."""
 
@@ -141,18 +176,23 @@ class OwnData(DatasetConfig):
 
 
 class IdxConfig(OwnData):
-    """A folder of IDX files, as MNIST's: `train-images-idx3-ubyte` and its like."""
+    """A folder of IDX files, as MNIST's: `train-images-idx3-ubyte`, `train-images.idx3-ubyte`."""
 
     name: Literal["idx"] = "idx"
 
     path: str
     """The folder; its two files of the test split (`t10k-...`) may be missing."""
 
+    offset: Offset = 0
+    """The smallest label, that of the first class: 1 where labels are 1, 2, 3, ..., as in EMNIST's
+    letters."""
+
 
 class NpzConfig(OwnData):
     """Arrays in a NumPy file.
 
-    `x_train` and `y_train`, as well as `x_val`, `y_val`, `x_test` and `y_test`; or `x` and `y`.
+    `x_train` and `y_train`, as well as `x_val`, `y_val`, `x_test` and `y_test`; or `x` and `y`; or
+    `train_images`, `train_labels`, .... Labels are numbers or text.
     """
 
     name: Literal["npz"] = "npz"
@@ -160,15 +200,18 @@ class NpzConfig(OwnData):
     path: str
     """The file."""
 
+    offset: Offset = 0
+    """The smallest label, that of the first class: 1 where labels are 1, 2, 3, ...."""
+
     weights: str | None = None
     """The arrays `<weights>_train`, `<weights>_val`, ... (or `<weights>`) say what each row counts
     in the loss and in weighted figures; null: all the same."""
 
 
 class ImagesConfig(OwnData):
-    """A folder of PNG, JPEG or BMP images, one folder a class.
+    """A folder of PNG, JPEG, BMP, WebP, GIF or TIFF images, one folder a class.
 
-    Or folders `train`, `val` and `test` of such folders.
+    Or folders `train`, `val` and `test` of such folders, by these or other usual names.
     """
 
     name: Literal["images"] = "images"
@@ -181,6 +224,10 @@ class ImagesConfig(OwnData):
 
     color: Literal["gray", "rgb"] = "rgb"
     """One number a pixel, or three."""
+
+    background: Color = COLORS["white"]
+    """What transparent pixels are put over: `white`, `black`, a gray from 0 to 255, or a list of
+    red, green and blue."""
 
 
 class TableConfig(OwnData):

@@ -47,6 +47,13 @@ class EarlyStoppingConfig(Section):
     """A change must be larger than this to be an improvement."""
 
 
+def with_patience(value: Any) -> Any:
+    """`5` as `{patience: 5}`, `true` as all defaults, `false` as none."""
+    if isinstance(value, bool):
+        return {} if value else None
+    return {"patience": value} if isinstance(value, int) else value
+
+
 class PlateauConfig(Section):
     """Take smaller steps once a figure of the history no longer improves."""
 
@@ -74,6 +81,18 @@ class PlateauConfig(Section):
     def reduced(self, rate: float) -> float:
         """The learning rate after `rate`."""
         return max(rate * self.factor, min(rate, self.min_learning_rate))
+
+
+EarlyStopping = Annotated[
+    EarlyStoppingConfig | None,
+    BeforeValidator(
+        with_patience, json_schema_input_type=bool | Count | EarlyStoppingConfig | None
+    ),
+]
+ReduceOnPlateau = Annotated[
+    PlateauConfig | None,
+    BeforeValidator(with_patience, json_schema_input_type=bool | Count | PlateauConfig | None),
+]
 
 
 class BestConfig(Section):
@@ -154,11 +173,13 @@ class TrainingConfig(Section):
     not weighted by class, and often best after the first epoch; a `save_best` that is after what
     class weights are is `val_recall_macro`."""
 
-    early_stopping: EarlyStoppingConfig | None = None
-    """When to stop before the last epoch; null: never."""
+    early_stopping: EarlyStopping = None
+    """When to stop before the last epoch: settings, just the patience, or true for all defaults;
+    null: never."""
 
-    reduce_on_plateau: PlateauConfig | None = None
-    """When to reduce the learning rate; null: never."""
+    reduce_on_plateau: ReduceOnPlateau = None
+    """When to reduce the learning rate: settings, just the patience, or true for all defaults;
+    null: never."""
 
     save_best: SaveBest = "auto"
     """The scalar of the history by which the best epoch's checkpoint is kept; auto: val_loss, and
@@ -193,8 +214,15 @@ class TrainingConfig(Section):
 TRACKED = ("activations", "gradients", "weights")
 """What can be tracked inside a network."""
 
+_Tracked = Annotated[str, one_of(TRACKED)]
+_ListOfTracked = Annotated[tuple[_Tracked, ...], ListOf, AfterValidator(_none_twice)]
+
 Tracked = Annotated[
-    tuple[Annotated[str, one_of(TRACKED)], ...], ListOf, AfterValidator(_none_twice)
+    _ListOfTracked,
+    BeforeValidator(
+        lambda value: [value] if isinstance(value, str) else value,
+        json_schema_input_type=_Tracked | _ListOfTracked,
+    ),
 ]
 
 

@@ -171,7 +171,7 @@ def _check_inputs(splits: dict[str, Rows], encoding: Encoding, memory: int, wher
     widest = max(encoding.columns, key=lambda column: column.width, default=None)
     if widest is not None and widest.width > 1:
         where = f"{where}: column {widest.name!r} has {widest.width:,} categories"
-    width = 4 if encoding.columns or encoding.mean else 1
+    width = 1 if encoding.is_bytes and not encoding.mean else 4
     check_memory(width * encoding.n_features * sum(map(len, splits.values())), memory, where)
 
 

@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtrain.errors import MtrainError
+from mtrain.config.paths import nearest_path
+from mtrain.errors import MissingPathError, MtrainError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,16 +35,34 @@ def find_files(path: str, endings: tuple[str, ...]) -> list[Path]:
     elif not place.exists() and glob.has_magic(path):
         found = sorted(Path(name) for name in glob.glob(path))  # noqa: PTH207 -- the pattern may be absolute
         if not found:
-            raise MtrainError(f"{path}: no file matches this pattern")
+            raise MissingPathError(path, f"{path}: no file matches this pattern{_folder_of(path)}")
     else:
         found = [place]
     for file in found:
         if not file.exists():
-            raise MtrainError(f"{file}: no such file")
+            raise MissingPathError(path, f"{file}: no such file{nearest_path(file)}")
         # A pipe or a device would be waited for, or never end.
         if not file.is_file():
             raise MtrainError(f"{file}: not a file")
     return found
+
+
+def check_folder(path: str, expected: str) -> Path:
+    """The folder at `path`; raises `MtrainError`, which ends with what is expected, for another."""
+    folder = Path(path)
+    if folder.is_dir():
+        return folder
+    if folder.exists():
+        raise MtrainError(f"{path}: not a folder; {expected}")
+    raise MissingPathError(path, f"{path}: no such folder; {expected}{nearest_path(folder)}")
+
+
+def _folder_of(pattern: str) -> str:
+    """What is near to the folder of a pattern that is not there; empty where it is."""
+    folder = Path(pattern)
+    while glob.has_magic(str(folder)):
+        folder = folder.parent
+    return "" if folder.exists() else nearest_path(folder)
 
 
 def _is_data(file: Path, endings: tuple[str, ...]) -> bool:

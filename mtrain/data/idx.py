@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import re
 import struct
 import zlib
 from pathlib import Path
@@ -14,14 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtrain.data.files import check_memory
+from mtrain.data.files import check_folder, check_memory
 from mtrain.data.source import (
     Rows,
     Source,
     check_alike,
     checked_rows,
+    counted_from,
     largest_value,
     number_of_classes,
+    offset_note,
     refuse_second_test,
 )
 from mtrain.errors import MtrainError
@@ -31,13 +34,23 @@ if TYPE_CHECKING:
 
     from mtrain.config.sources import IdxConfig
 
+MOST_DIMENSIONS = 64
+"""Of an array of NumPy."""
+
+_NAME = re.compile(
+    r"(?P<set>.*?)(?P<split>train(?:ing)?|t10k|test)[-_. ]*(?P<kind>images?|labels?)"
+    r"(?:[-_. ]*idx\d*)?(?:[-_. ]*u?byte)?(?:\.(?:idx|bin|dat))?(?P<packed>\.gz)?",
+    re.IGNORECASE,
+)
+"""How IDX files are called: `train-images-idx3-ubyte`, `emnist-letters-test-labels.idx1-ubyte.gz`."""
+
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 FILES = {
     "training": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
-"""Of a folder, by split: rows and labels, each gzipped or not."""
+"""Of a folder, by split: rows and labels, each gzipped or not, in this or another usual spelling."""
 
 
 def read_idx_source(config: IdxConfig, *, memory: int) -> Source:
@@ -47,39 +60,72 @@ def read_idx_source(config: IdxConfig, *, memory: int) -> Source:
     more than `memory` bytes.
     """
     folder = Path(config.path)
-    splits = {"training": read_split(folder, "training", memory)}
+    offset = config.offset
+    splits = {"training": read_split(folder, "training", memory, offset)}
     if any(idx_file(folder, name) for name in FILES["test"]):
-        splits["test"] = read_split(folder, "test", memory)
+        splits["test"] = read_split(folder, "test", memory, offset)
     if config.test_path is not None:
         refuse_second_test(splits, config.path)
-        splits["test"] = read_split(Path(config.test_path), "test", memory)
+        splits["test"] = read_split(Path(config.test_path), "test", memory, offset)
     check_alike(splits, config.path)
     n_classes = number_of_classes([rows.labels for rows in splits.values()], config.path)
     return Source(
         splits["training"],
         None,
         splits.get("test"),
-        tuple(map(str, range(n_classes))),
+        tuple(map(str, range(offset, offset + n_classes))),
         largest=largest_value(splits["training"]),
         where=config.path,
+        notes=offset_note(splits, offset, config.path),
     )
 
 
-def read_split(folder: Path, split: str, memory: int = 4_000_000_000) -> Rows:
-    """The two files of a split, `training` or `test`, in `folder`; raises `MtrainError`."""
-    if not folder.is_dir():
-        kind = "not a folder" if folder.exists() else "no such folder"
-        raise MtrainError(f"{folder}: {kind}; IDX files are expected here")
+def read_split(folder: Path, split: str, memory: int = 4_000_000_000, offset: int = 0) -> Rows:
+    """The two files of a split, `training` or `test`, in `folder`; raises `MtrainError`.
+
+    `offset` is the smallest label, that of class 0.
+    """
+    check_folder(str(folder), "IDX files are expected here")
     files = {name: idx_file(folder, name) for name in FILES[split]}
     if missing := [name for name, file in files.items() if file is None]:
         raise MtrainError(f"{folder}: no data set: {', '.join(missing)} missing (or with .gz)")
     rows, labels = (read_idx(file, memory) for file in files.values() if file is not None)
+    labels = counted_from(labels, offset, str(folder), split)
     return checked_rows(rows, labels, str(folder), split)
 
 
 def idx_file(folder: Path, name: str) -> Path | None:
-    """The file of that name, gzipped or not; None where there is none."""
-    return next((p for p in (folder / f"{name}.gz", folder / name) if p.is_file()), None)
+    """The file of that name, gzipped or not, in any usual spelling; None where there is none.
+
+    Raises `MtrainError` where files of several data sets have it.
+    """
+    exact = next((p for p in (folder / f"{name}.gz", folder / name) if p.is_file()), None)
+    if exact is not None or not folder.is_dir():
+        return exact
+    wanted = _meant(name)
+    found = sorted(path for path in folder.iterdir() if _meant(path.name) == wanted)
+    files = [path for path in found if path.is_file() and not path.name.startswith(".")]
+    if len({path.name.lower().removesuffix(".gz") for path in files}) > 1:
+        names = ", ".join(path.name for path in files)
+        raise MtrainError(f"{folder}: {names} could each be {name}; a folder is for one data set")
+    # Gzipped or not, they are the same.
+    return files[0] if files else None
+
+
+def is_idx_name(name: str) -> bool:
+    """Whether a file of this name is one of IDX, as far as the name tells."""
+    return _meant(name) is not None or bool(re.search(r"[._-]idx\d*([._-]?u?byte)?$", name.lower()))
+
+
+def _meant(name: str) -> tuple[str, str] | None:
+    """The split and whether it is of images or labels that a file's name says; None: neither."""
+    if (match := _NAME.fullmatch(name)) is None:
+        return None
+    # `my_train_images` is of a data set, `contrain-images` is not of training.
+    if match["set"] and match["set"][-1].isalnum():
+        return None
+    split = "training" if match["split"].lower().startswith("train") else "test"
+    return split, "rows" if match["kind"].lower().startswith("image") else "labels"
 
 
 def read_idx(path: Path, memory: int = 4_000_000_000) -> NDArray[Any]:
@@ -106,6 +152,10 @@ def _read(path: Path, file: Any, at_most: float, memory: int) -> NDArray[Any]:
         raise MtrainError(
             f"{path}: not an IDX file: its magic number is {magic.hex() or 'missing'}"
         )
+    if magic[3] > MOST_DIMENSIONS:
+        raise MtrainError(
+            f"{path}: {magic[3]} dimensions announced; an array can have {MOST_DIMENSIONS}"
+        )
     dtype = np.dtype(_TYPES[magic[2]])
     sizes = file.read(4 * magic[3])
     if len(sizes) < 4 * magic[3]:
@@ -121,5 +171,8 @@ def _read(path: Path, file: Any, at_most: float, memory: int) -> NDArray[Any]:
         raise MtrainError(f"{path}: truncated: {size:,} bytes announced, {len(content):,} found")
     if len(content) > size:
         raise MtrainError(f"{path}: holds more than the {size:,} bytes its header announces")
-    values = np.frombuffer(content, dtype).reshape(shape)
+    try:
+        values = np.frombuffer(content, dtype).reshape(shape)
+    except ValueError as error:  # of sizes that are too large beside one that is 0
+        raise MtrainError(f"{path}: no array can have the sizes {shape}") from error
     return values.astype(dtype.newbyteorder("="), copy=False)

@@ -4,106 +4,107 @@ from __future__ import annotations
 
 import math
 import os
-import struct
-import warnings
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from mtrain.config.dataset import class_names
-from mtrain.data.files import check_memory
+from mtrain.data.files import check_folder, check_memory
+from mtrain.data.image_files import (
+    ENDINGS,
+    FORMATS,
+    LARGEST_BYTE,
+    LARGEST_WIDE,
+    as_depth,
+    image_facts,
+    read_image,
+    sayings,
+)
 from mtrain.data.source import Rows, Source, class_places, refuse_second_test, sorted_names
+from mtrain.data.split_names import split_called
 from mtrain.errors import MtrainError, SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from mtrain.config.sources import ImagesConfig
+    from mtrain.records import Encoding
 
-ENDINGS = {".png", ".jpg", ".jpeg", ".bmp"}
-FORMATS = ("PNG", "JPEG", "BMP")
+IGNORED = {"__MACOSX", "@eaDir"}
+"""Folders that computers make of themselves; hidden ones, with a dot, are ignored as well."""
 
-DAMAGE = (AttributeError, OSError, SyntaxError, TypeError, ValueError, struct.error)
-"""What Pillow raises for files that are not as they must be, or whose EXIF is not."""
+SPLIT_SETTINGS = ("training", "validation", "test")
 
-SPLITS = {
-    "training": {"train", "training"},
-    "validation": {"val", "valid", "validation"},
-    "test": {"test", "testing"},
-}
-"""What folders of splits are called, in any case."""
-
-MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
-"""Of 8 bits a colour: more would be cut off."""
-
-Listing = dict[str, list[Path]]
+Listing = dict[str, list["Path"]]
 """The images of each class, sorted by name."""
 
 
-def read_images(config: ImagesConfig, *, memory: int) -> Source:
+def read_images(config: ImagesConfig, *, memory: int, encoding: Encoding | None = None) -> Source:
     """The images below `config.path`, the test split perhaps in a folder of its own.
 
-    Raises `MtrainError` for folders without images, for images that cannot be read, are of another
-    size than the rest, or would take more than `memory` bytes.
+    They are bytes, or numbers of 16 bits where any image has such; as in the training whose
+    `encoding` is given. Raises `MtrainError` for folders without images, for images that cannot be
+    read, are of another size than the rest, or would take more than `memory` bytes.
     """
     folder = _folder(config.path)
-    folders = {
-        split: place
-        for split, names in SPLITS.items()
-        for place in sorted(folder.iterdir())
-        if place.name.lower() in names and place.is_dir()
-    }
-    # `train` may be a class as well: of vehicles.
-    if "training" not in folders or list_images(folders["training"]):
-        folders = {"training": folder}
+    folders, notes = _split_folders(folder)
     if config.test_path is not None:
         refuse_second_test(folders, config.path)
         folders["test"] = _folder(config.test_path)
     files = {split: _files_by_class(place) for split, place in folders.items()}
     classes = config.classes or _classes(files.values(), folder)
     first = next(iter(files["training"].values()))[0]
-    shape = _image_shape(first, config.size, config.color)
+    size = config.size or image_facts(first)[0]
+    shape = size if config.color == "gray" else (*size, 3)
     n_images = sum(len(images) for listing in files.values() for images in listing.values())
     check_memory(n_images * math.prod(shape), memory, config.path)
+    done: Counter[str] = Counter()
     splits = {
-        split: _rows(listing, classes, shape, folders[split], resize=config.size is not None)
+        split: _rows(listing, classes, folders[split], config, shape, memory, done)
         for split, listing in files.items()
     }
-    notes = [
-        note for split, listing in files.items() for note in _left_out(folders[split], listing)
-    ]
+    kinds = {np.asarray(rows.features).dtype for rows in splits.values()}
+    is_wide = np.dtype(np.uint16) in kinds if encoding is None else not encoding.is_bytes
+    done["size"] = done["color"] = 0  # which the config asks for
     return Source(
-        splits["training"],
-        splits.get("validation"),
-        splits.get("test"),
+        _at_depth(splits["training"], is_wide=is_wide),
+        _at_depth(splits.get("validation"), is_wide=is_wide),
+        _at_depth(splits.get("test"), is_wide=is_wide),
         classes,
-        largest=255.0,
+        largest=float(LARGEST_WIDE if is_wide else LARGEST_BYTE),
         where=config.path,
-        notes=tuple(notes),
+        notes=(
+            *notes,
+            *(note for split in files for note in _left_out(folders[split], files[split])),
+        ),
+        facts=tuple(sayings(done, config.path, background=config.background)),
     )
 
 
-def read_image(file: Path, shape: tuple[int, ...], *, resize: bool) -> NDArray[np.uint8]:
-    """The image as bytes of `shape`: (height, width), or (height, width, 3) for colours.
+def read_pixels(
+    files: Sequence[Path],
+    shape: tuple[int, ...],
+    *,
+    resize: bool,
+    background: tuple[int, ...],
+    done: Counter[str],
+) -> NDArray[Any]:
+    """The images as one array of shape (N, *shape), uint8; uint16 if one of them has 16 bits.
 
-    `resize` brings it to that size. Raises `MtrainError` for one of another size else, and for what
-    is no image.
+    `done` counts what was done to them. Raises `MtrainError` as `read_image` does.
     """
-    height, width = shape[:2]
-    image = _decoded(file).convert("L" if len(shape) == 2 else "RGB")
-    if resize and image.size != (width, height):
-        image = image.resize((width, height), Image.Resampling.BILINEAR)
-    if image.size != (width, height):
-        raise MtrainError(
-            f"{file}: {image.height} x {image.width} pixels, the first image has {height} x "
-            f"{width}; dataset.size brings all to one size"
-        )
-    return np.asarray(image)
+    features: NDArray[Any] = np.empty((len(files), *shape), np.uint8)
+    for row, file in enumerate(files):
+        pixels, changes = read_image(file, shape, resize=resize, background=background)
+        done.update(changes)
+        if pixels.dtype == np.uint16:
+            features = as_depth(features, wide=True)
+        features[row] = as_depth(pixels, wide=features.dtype == np.uint16)
+    return features
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -112,55 +113,64 @@ def list_images(folder: Path) -> list[Path]:
     return sorted(path for path in images if not path.name.startswith(".") and path.is_file())
 
 
-def image_facts(file: Path) -> tuple[tuple[int, int], bool]:
-    """Height and width of an image, and whether it is gray; raises as `read_image` does."""
-    with _opened(file) as image:
-        turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
-        size = image.size if turned else image.size[::-1]
-        return size, image.mode in {"1", "L", "LA"}
+def list_folders(folder: Path) -> list[Path]:
+    """The folders right in `folder` that hold data, sorted by name: none is hidden."""
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if entry.is_dir()]
+    return sorted(
+        folder / name for name in names if not name.startswith(".") and name not in IGNORED
+    )
 
 
-def _decoded(file: Path) -> Image.Image:
-    with _opened(file) as image:
-        # Of 16 bits for red, green and blue Pillow drops half without a word.
-        if image.mode not in MODES or any(";16B" in str(tile.args) for tile in image.tile):
-            raise MtrainError(f"{file}: its pixels have more than 8 bits a colour")
-        return ImageOps.exif_transpose(image)
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[ImageFile.ImageFile]:
-    """The image, of which nothing is decoded yet; whatever is wrong with it is a `MtrainError`."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            # A few bytes can claim to be more pixels than there is memory.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file, formats=FORMATS) as image:
-                yield image
-    except UnidentifiedImageError as error:
-        raise MtrainError(f"{file}: no {', '.join(FORMATS)}, whatever its name says") from error
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise MtrainError(f"{file}: {error}") from error
-    except DAMAGE as error:
-        raise MtrainError(f"{file}: cannot be read: {error}") from error
+def walk_images(folder: Path) -> Iterator[Path]:
+    """The images in `folder` and in all folders below it that hold data, in no order."""
+    seen = set()
+    waiting = [folder]
+    while waiting:
+        place = waiting.pop()
+        if (real := place.resolve()) in seen:  # a link can lead back to where it is
+            continue
+        seen.add(real)
+        yield from list_images(place)
+        waiting += list_folders(place)
 
 
 def _folder(path: str) -> Path:
-    folder = Path(path)
-    if not folder.is_dir():
-        kind = "not a folder" if folder.exists() else "no such folder"
-        raise MtrainError(f"{path}: {kind}; a folder of images for each class is expected here")
-    return folder
+    return check_folder(path, "a folder of images for each class is expected here")
+
+
+def _split_folders(folder: Path) -> tuple[dict[str, Path], list[str]]:
+    """The folders of the splits, and what is not read beside them."""
+    found: dict[str, list[Path]] = {}
+    others: list[Path] = []
+    for place in list_folders(folder):
+        split = split_called(place.name)
+        (others if split is None else found.setdefault(split, [])).append(place)
+    # `train` may be a class as well: of vehicles.
+    if "training" not in found or any(map(list_images, found["training"])):
+        return {"training": folder}, []
+    for split, places in found.items():
+        if len(places) > 1:
+            names = " and ".join(repr(_text(place.name)) for place in places)
+            raise MtrainError(f"{folder}: {names} would both be its {split} split; keep one")
+    unread = {place: sum(1 for _ in walk_images(place)) for place in others}
+    notes = [
+        f"{folder}: its folder {_text(place.name)!r} is not read ({_images(n)}); splits are folders "
+        "called train, val and test"
+        for place, n in unread.items()
+        if n
+    ]
+    return {split: found[split][0] for split in SPLIT_SETTINGS if split in found}, notes
 
 
 def _files_by_class(folder: Path) -> Listing:
-    places = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
-    listing = {place.name: list_images(place) for place in sorted(places)}
+    listing = {place.name: list_images(place) for place in list_folders(folder)}
     if not any(listing.values()):
+        deeper = next(walk_images(folder), None)
+        hint = "" if deeper is None else f"; there is {_text(str(deeper.relative_to(folder)))}"
         raise MtrainError(
             f"{folder}: no images; each class has a folder of its own here, with "
-            f"{', '.join(FORMATS)} files"
+            f"{', '.join(FORMATS)} files{hint}"
         )
     if wrong := [name for name in listing if _text(name) != name]:
         raise MtrainError(f"{folder}: the name of its folder {_text(wrong[0])!r} is not UTF-8")
@@ -168,11 +178,39 @@ def _files_by_class(folder: Path) -> Listing:
 
 
 def _left_out(folder: Path, listing: Listing) -> Iterator[str]:
-    there = [path for name in listing for path in (folder / name).iterdir()]
-    visible = [path for path in there if not path.name.startswith(".")]
-    if n := len(visible) - sum(map(len, listing.values())):
-        endings = ", ".join(sorted(ENDINGS))
-        yield f"{folder}: {n:,} in its folders left out: no files that end in {endings}"
+    """What is not read of the folder of a split: classes without images, files beside others."""
+    if images := list_images(folder):
+        yield f"{folder}: {_images(len(images))} beside its folders left out: they have no class"
+    for place in list_folders(folder):
+        images = listing.get(place.name, [])
+        inner = {deeper.name: sum(1 for _ in walk_images(deeper)) for deeper in list_folders(place)}
+        others = _endings(place, images)
+        whys = []
+        if n := sum(inner.values()):
+            where = next(name for name, count in inner.items() if count)
+            whys.append(f"{_images(n)} one folder deeper, as in {_text(where)!r}")
+        if n := others.total():
+            files = "1 file" if n == 1 else f"{n:,} files"
+            whys.append(f"{files} of no known kind ({', '.join(sorted(others))})")
+        name = _text(place.name)
+        if not images:
+            yield f"{folder}: class {name!r} is left out: {' and '.join(whys) or 'it is empty'}"
+        elif whys:
+            yield f"{folder}: class {name!r}: left out are {' and '.join(whys)}"
+
+
+def _endings(folder: Path, images: Iterable[Path]) -> Counter[str]:
+    """How many files right in `folder` are not among its images, by their ending."""
+    known = {image.name for image in images}
+    return Counter(
+        path.suffix.lower() or "without an ending"
+        for path in folder.iterdir()
+        if not path.name.startswith(".") and path.name not in known and not path.is_dir()
+    )
+
+
+def _images(n: int) -> str:
+    return "1 image" if n == 1 else f"{n:,} images"
 
 
 def _text(name: str) -> str:
@@ -188,32 +226,39 @@ def _classes(listings: Iterable[Listing], folder: Path) -> tuple[str, ...]:
         raise MtrainError(f"{folder}: its folders are the classes: {error}") from error
 
 
-def _image_shape(first: Path, size: tuple[int, int] | None, color: str) -> tuple[int, ...]:
-    if size is None:
-        image = _decoded(first)
-        size = image.height, image.width
-    return size if color == "gray" else (*size, 3)
-
-
 def _rows(
     listing: Listing,
     classes: tuple[str, ...],
-    shape: tuple[int, ...],
     folder: Path,
-    *,
-    resize: bool,
+    config: ImagesConfig,
+    shape: tuple[int, ...],
+    memory: int,
+    done: Counter[str],
 ) -> Rows:
     places = class_places(classes, set(listing))
     if unknown := [name for name in listing if name not in places]:
         problem = f"{folder} has a folder {unknown[0]!r}, which is none of them"
         raise SettingError((("dataset", "classes"), problem))
     files = [(file, place) for name, place in places.items() for file in listing.get(name, [])]
-    features = np.empty((len(files), *shape), np.uint8)
-    for row, (file, _) in enumerate(files):
-        features[row] = read_image(file, shape, resize=resize)
+    features = read_pixels(
+        [file for file, _ in files],
+        shape,
+        resize=config.size is not None,
+        background=config.background,
+        done=done,
+    )
+    check_memory(features.nbytes, memory, str(folder))
     return Rows(
         features,
         np.array([place for _, place in files], np.int32),
         np.arange(len(files)),
         names=np.array([_text(str(file.relative_to(folder))) for file, _ in files]),
     )
+
+
+def _at_depth(rows: Rows | None, *, is_wide: bool) -> Any:
+    """The rows with pixels of 16 bits, or of 8."""
+    if rows is None:
+        return None
+    pixels = as_depth(np.asarray(rows.features), wide=is_wide)
+    return Rows(pixels, rows.labels, rows.rows, rows.weights, rows.names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from mtrain.config.sources import IdxConfig, ImagesConfig, NpzConfig, TableConfig
 from mtrain.data.encoding import encode
 from mtrain.data.files import check_memory
+from mtrain.data.idx import is_idx_name, read_idx
 from mtrain.data.source import Rows, checked_rows
 from mtrain.errors import MtrainError
 
@@ -35,16 +37,16 @@ def read_inputs(
     Raises `MtrainError` for rows that are missing, damaged or not like those of the training.
     """
     left_out = 0
+    done: tuple[str, ...] = ()
     if isinstance(config, TableConfig):
         rows, left_out = _read_table(path, config, encoding, memory)
     elif not (path.is_file() or path.is_dir()):
         # A pipe or a device would be waited for, or never end.
         raise MtrainError(f"{path}: {'not a file' if path.exists() else 'no such file or folder'}")
-    elif path.suffix.lower() in {".npz", ".gz", ""} and path.is_file():
+    elif path.is_file() and (path.suffix.lower() in {".npz", ".gz", ""} or is_idx_name(path.name)):
         rows = _read_arrays(path, memory)
     elif _is_of_images(config, encoding):
-        resize = isinstance(config, ImagesConfig) and config.size is not None
-        rows = _read_images(path, encoding, memory, resize=resize)
+        rows, done = _read_images(path, config, encoding, memory)
     else:
         raise MtrainError(f"{path}: a model of arrays predicts an .npz file with the array 'x'")
     split, unknown = encode(rows, encoding, str(path))
@@ -55,7 +57,7 @@ def read_inputs(
     ]
     if left_out:
         notes.insert(0, f"{path}: {left_out:,} rows left out, which miss values")
-    return split, tuple(notes)
+    return split, (*done, *notes)
 
 
 def _read_table(
@@ -95,15 +97,15 @@ def _kind_of_table(path: Path) -> str:
 
 def _read_arrays(path: Path, memory: int) -> Rows:
     if path.suffix.lower() == ".npz":
-        from mtrain.data.npz import array_names, read_members
+        from mtrain.data.npz import array_names, find_features, read_members
 
-        name = "x_test" if "x_test" in array_names(path) else "x"
+        found = find_features(array_names(path))
+        name = found.get("test") or found.get("training") or "x"
         features = read_members(path, [name], memory)[name]
     else:
-        from mtrain.data.idx import read_idx
-
         features = read_idx(path, memory=memory)
-    return checked_rows(features, np.zeros(len(features), np.int32), str(path), "given")
+    n = len(features) if features.ndim else 0
+    return checked_rows(features, np.zeros(n, np.int32), str(path), "given")
 
 
 def _is_of_images(config: DatasetConfig, encoding: Encoding) -> bool:
@@ -112,13 +114,16 @@ def _is_of_images(config: DatasetConfig, encoding: Encoding) -> bool:
     return is_shape and (encoding.divisor == 255 or not isinstance(config, NpzConfig | IdxConfig))
 
 
-def _read_images(path: Path, encoding: Encoding, memory: int, *, resize: bool) -> Rows:
-    from mtrain.data.images import ENDINGS, image_facts, list_images, read_image
+def _read_images(
+    path: Path, config: DatasetConfig, encoding: Encoding, memory: int
+) -> tuple[Rows, tuple[str, ...]]:
+    """The rows, and what was done to the images."""
+    from mtrain.data.image_files import ENDINGS, WHITE, as_depth, image_facts, sayings
+    from mtrain.data.images import read_pixels, walk_images
 
     known = ", ".join(sorted(ENDINGS))
     if path.is_dir():
-        folders = [path, *(folder for folder in path.rglob("*") if folder.is_dir())]
-        files = sorted(file for folder in folders for file in list_images(folder))
+        files = sorted(walk_images(path))
         if not files:
             raise MtrainError(f"{path}: no images ({known}) in this folder")
     elif path.suffix.lower() in ENDINGS:
@@ -128,18 +133,23 @@ def _read_images(path: Path, encoding: Encoding, memory: int, *, resize: bool) -
             f"{path}: a model of images predicts an image ({known}), a folder of them, or an .npz "
             "file with the array 'x'"
         )
+    resize, is_wide, background = False, False, WHITE
+    if isinstance(config, ImagesConfig):
+        resize, is_wide = config.size is not None, not encoding.is_bytes
+        background = config.background
     check_memory(len(files) * encoding.n_features, memory, str(path))
     for file in files if not resize else ():
         if (size := image_facts(file)[0]) != encoding.shape[:2]:
             had = " x ".join(map(str, encoding.shape[:2]))
             raise MtrainError(f"{file}: {size[0]} x {size[1]} pixels; training had {had}")
-    features = np.empty((len(files), *encoding.shape), np.uint8)
-    for row, file in enumerate(files):
-        features[row] = read_image(file, encoding.shape, resize=resize)
+    done: Counter[str] = Counter()
+    pixels = read_pixels(files, encoding.shape, resize=resize, background=background, done=done)
+    features = as_depth(pixels, wide=is_wide)
     names = [str(f.relative_to(path)) if f != path else f.name for f in files]
-    return _unlabelled(
+    rows = _unlabelled(
         features, [os.fsencode(name).decode(errors="backslashreplace") for name in names]
     )
+    return rows, tuple(sayings(done, str(path), background=background, size=encoding.shape))
 
 
 def _unlabelled(features: Table | np.ndarray, names: Sequence[str] | None = None) -> Rows:

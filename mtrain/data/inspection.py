@@ -44,6 +44,9 @@ class Inspection:
 
     warnings: tuple[str, ...]
 
+    facts: tuple[str, ...] = ()
+    """What was done to read it, which is as it should be."""
+
     def __repr__(self) -> str:
         rows = sum(int(counts.sum()) for counts in self.counts.values())
         return (
@@ -73,6 +76,7 @@ def inspect(source: Source, dataset: Dataset) -> Inspection:
             *_column_warnings(columns, source.train.labels),
             *_contradictions(source.splits, classes),
         ),
+        source.facts,
     )
 
 

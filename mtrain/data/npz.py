@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
 import struct
 import tokenize
+import warnings
 import zipfile
 import zlib
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from mtrain.config.dataset import class_names
 from mtrain.data.files import check_memory, find_files
 from mtrain.data.source import (
-    Rows,
+    MOST_CLASSES,
     Source,
     check_alike,
     checked_rows,
+    class_places,
+    counted_from,
     largest_value,
     number_of_classes,
+    offset_note,
     refuse_second_test,
+    sorted_names,
 )
-from mtrain.errors import MtrainError
+from mtrain.data.split_names import split_called
+from mtrain.errors import MtrainError, SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,10 +44,13 @@ if TYPE_CHECKING:
 DAMAGE = (
     *(EOFError, MemoryError, NotImplementedError, OSError, OverflowError, RuntimeError),
     *(SyntaxError, ValueError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
+    *(AttributeError, LookupError, TypeError),
 )
 """What `zipfile` and NumPy raise for files that are not as they must be."""
 
-SPLITS = {"training": "train", "validation": "val", "test": "test"}
+FEATURES = ("x", "images", "image", "imgs", "features", "data", "inputs")
+LABELS = ("y", "labels", "label", "targets", "target")
+"""What arrays are called, the usual name first; labels have that of their features' place."""
 
 
 def read_npz_source(config: NpzConfig, *, memory: int) -> Source:
@@ -46,25 +59,39 @@ def read_npz_source(config: NpzConfig, *, memory: int) -> Source:
     Raises `MtrainError` for arrays that are missing, damaged, do not fit each other, or would take
     more than `memory` bytes.
     """
-    splits = _read_splits(config.path, config.weights, memory)
-    if "training" not in splits:
-        raise MtrainError(f"{config.path}: no arrays x_train and y_train, or x and y")
+    arrays = _read_splits(config.path, config.weights, memory, ("training",))
+    where = dict.fromkeys(arrays, config.path)
     if config.test_path is not None:
-        refuse_second_test(splits, config.path)
-        others = _read_splits(config.test_path, config.weights, memory)
-        test = others.get("test") or others.get("training")
-        if test is None:
-            raise MtrainError(f"{config.test_path}: no arrays x_test and y_test, or x and y")
-        splits["test"] = test
+        refuse_second_test(arrays, config.path)
+        others = _read_splits(config.test_path, config.weights, memory, ("test", "training"))
+        arrays["test"] = others.get("test") or others["training"]
+        where["test"] = config.test_path
+    named = _named_classes(arrays, config)
+    splits = {
+        split: checked_rows(
+            some.features,
+            counted_from(some.labels, config.offset, where[split], split),
+            where[split],
+            split,
+            some.weights,
+        )
+        for split, some in arrays.items()
+    }
     check_alike(splits, config.path)
-    n_classes = number_of_classes([rows.labels for rows in splits.values()], config.path)
+    if named is None:
+        n_classes = number_of_classes([rows.labels for rows in splits.values()], config.path)
+        named = tuple(map(str, range(config.offset, config.offset + n_classes)))
+        notes = offset_note(splits, config.offset, config.path)
+    else:
+        notes = ()
     return Source(
         splits["training"],
         splits.get("validation"),
         splits.get("test"),
-        tuple(map(str, range(n_classes))),
+        named,
         largest=largest_value(splits["training"]),
         where=config.path,
+        notes=notes,
     )
 
 
@@ -73,7 +100,8 @@ def read_members(
 ) -> dict[str, NDArray[Any]]:
     """The arrays of those names. Raises `MtrainError` for what cannot be read."""
     try:
-        with zipfile.ZipFile(path) as file:
+        with warnings.catch_warnings(), zipfile.ZipFile(path) as file:
+            warnings.simplefilter("ignore")  # of files that Python 2 wrote
             there = {member.filename.removesuffix(".npy"): member for member in file.infolist()}
             if missing := [name for name in names if name not in there]:
                 raise MtrainError(f"{path}: no array {missing[0]!r}; there is {', '.join(there)}")
@@ -85,8 +113,20 @@ def read_members(
 
 def _array(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
     with file.open(member) as content:
+        shape = _shape(content)
+    if not all(type(size) is int and size >= 0 for size in shape):
+        raise ValueError(f"the shape of {member.filename} is {shape}")
+    with file.open(member) as content:
         array: NDArray[Any] = np.lib.format.read_array(content, allow_pickle=False)
         return array
+
+
+def _shape(content: IO[bytes]) -> tuple[Any, ...]:
+    """What the header says; NumPy takes True and False for sizes."""
+    version = np.lib.format.read_magic(content)
+    first = version == (1, 0)
+    read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+    return tuple(read(content)[0])
 
 
 def array_names(path: Path) -> list[str]:
@@ -98,25 +138,135 @@ def array_names(path: Path) -> list[str]:
         raise MtrainError(f"{path}: not arrays that can be read: {error}") from error
 
 
-def _read_splits(path: str, weights: str | None, memory: int) -> dict[str, Rows]:
-    """Those that the file has; `x` and `y` are the training split where there is no `x_train`."""
+def find_features(names: Sequence[str]) -> dict[str, str]:
+    """The name of each split's features among those of all arrays, by split.
+
+    `training`, `validation` and `test`; arrays of no split are those of the training, where there
+    are no others.
+    """
+    found: dict[str, list[tuple[int, str]]] = {}
+    for name in names:
+        kind, split = _kind_and_split(name)
+        if kind in FEATURES:
+            found.setdefault(split or "", []).append((FEATURES.index(kind), name))
+    best = {split: min(candidates)[1] for split, candidates in found.items()}
+    whole = best.pop("", None)
+    return best if whole is None or "training" in best else {"training": whole, **best}
+
+
+@dataclass(frozen=True, eq=False)
+class _Arrays:
+    """Those of a split, as they are in the file."""
+
+    features: NDArray[Any]
+    labels: NDArray[Any]
+    weights: NDArray[Any] | None
+
+
+def _read_splits(
+    path: str, weights: str | None, memory: int, needed: tuple[str, ...]
+) -> dict[str, _Arrays]:
+    """Those that the file has; raises `MtrainError` where it has none of the `needed` ones."""
     file, *more = find_files(path, (".npz",))
     if more:
         raise MtrainError(f"{path}: {1 + len(more)} files; all arrays must be in one")
     there = array_names(file)
-    suffixes = {split: f"_{name}" for split, name in SPLITS.items() if f"x_{name}" in there}
-    if "training" not in suffixes and "x" in there:
-        suffixes = {"training": "", **suffixes}
-    kinds = ["x", "y", *([] if weights is None else [weights])]
-    wanted = [f"{kind}{suffix}" for suffix in suffixes.values() for kind in kinds]
-    arrays = read_members(file, wanted, memory)
-    return {
-        split: checked_rows(
-            arrays[f"x{suffix}"],
-            arrays[f"y{suffix}"],
-            path,
-            split,
-            None if weights is None else arrays[f"{weights}{suffix}"],
+    features = find_features(there)
+    if not set(needed) & set(features):
+        split = "train" if needed[0] == "training" else "test"
+        raise MtrainError(
+            f"{path}: no arrays x_{split} and y_{split}, or x and y; there is "
+            f"{', '.join(there)[:300] or 'nothing'}"
         )
-        for split, suffix in suffixes.items()
+    wanted = {
+        split: [
+            name,
+            _beside(name, LABELS, there),
+            *([] if weights is None else [_beside(name, (weights,), there)]),
+        ]
+        for split, name in features.items()
     }
+    arrays = read_members(file, list(itertools.chain(*wanted.values())), memory)
+    return {
+        split: _Arrays(arrays[x], arrays[y], arrays[w[0]] if w else None)
+        for split, (x, y, *w) in wanted.items()
+    }
+
+
+def _beside(features: str, kinds: Sequence[str], there: Sequence[str]) -> str:
+    """The array of one of these kinds that belongs to those features; the likeliest name if none."""
+    kind, split = _kind_and_split(features)
+    parts = re.split(r"([_.-]+)", features)
+    at = [part.lower() for part in parts].index(kind)
+    usual = kinds[0] if kind == "x" or len(kinds) == 1 else kinds[1]
+    expected = "".join([*parts[:at], usual, *parts[at + 1 :]])
+    if expected in there:
+        return expected
+    for name in there:
+        other, its_split = _kind_and_split(name, kinds)
+        if other in kinds and its_split == split:
+            return name
+    return expected
+
+
+def _kind_and_split(name: str, kinds: Sequence[str] = FEATURES) -> tuple[str, str | None]:
+    """`x` and `test` for `x_test`, `test_x`, `X.test`; a split of None for `x` alone."""
+    parts = [part for part in re.split(r"[_.-]+", name) if part]
+    for at, part in enumerate(parts):
+        others = "_".join(parts[:at] + parts[at + 1 :])
+        kind = next((kind for kind in kinds if part.lower() == kind.lower()), None)
+        if kind is not None and not others:
+            return kind, None
+        if kind is not None and (split := split_called(others)) is not None:
+            return kind, split
+    return "", None
+
+
+def _named_classes(arrays: dict[str, _Arrays], config: NpzConfig) -> tuple[str, ...] | None:
+    """The classes that labels of text name, which become numbers; None: they are numbers.
+
+    Raises `MtrainError` for labels of which some are text, and names that cannot be.
+    """
+    if not any(some.labels.dtype.kind in "US" for some in arrays.values()):
+        return None
+    texts = {}
+    for split, some in arrays.items():
+        labels = some.labels[:, 0] if some.labels.shape[1:] == (1,) else some.labels
+        if labels.dtype.kind not in "US" or labels.ndim != 1:
+            raise MtrainError(
+                f"{config.path}: labels of text are one a row in every split; those of {split} are "
+                f"{labels.dtype} {labels.shape}"
+            )
+        texts[split] = _as_text(labels, config.path)
+    found = {str(text) for labels in texts.values() for text in np.unique(labels)}
+    classes = config.classes or sorted_names(found)
+    if len(classes) > MOST_CLASSES:
+        raise MtrainError(
+            f"{config.path}: {len(classes):,} different labels; there can be {MOST_CLASSES:,} classes"
+        )
+    _check_names(classes, config.path)
+    places = class_places(classes, found)
+    if unknown := sorted(found - set(places)):
+        problem = f"a label of {config.path} is {unknown[0]!r:.60}, which is none of them"
+        raise SettingError((("dataset", "classes"), problem))
+    for split, labels in texts.items():
+        names, codes = np.unique(labels, return_inverse=True)
+        indices = np.array([places[str(name)] for name in names], np.int64)[codes]
+        arrays[split] = replace(arrays[split], labels=indices + config.offset)
+    return classes
+
+
+def _as_text(labels: NDArray[Any], where: str) -> NDArray[np.str_]:
+    """Labels trimmed; bytes are UTF-8."""
+    try:
+        texts = [text.decode() if isinstance(text, bytes) else text for text in labels.tolist()]
+    except UnicodeDecodeError as error:
+        raise MtrainError(f"{where}: labels are bytes that are not UTF-8 text") from error
+    return np.array([text.strip() for text in texts], np.str_)
+
+
+def _check_names(classes: tuple[str, ...], where: str) -> None:
+    try:
+        class_names(classes)
+    except ValueError as error:
+        raise MtrainError(f"{where}: its labels are the classes: {error}") from error

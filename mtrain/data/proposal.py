@@ -75,8 +75,12 @@ def propose_splits(config: SourceConfig, memory: int) -> tuple[int, dict[str, An
     """How many rows there are to train on, and what reading them tells of classes and splits."""
     source = read_source(config, memory=memory)
     settings: dict[str, Any] = {}
-    if len(source.classes) <= MOST_CLASSES:
-        settings["classes"] = list(source.classes)
+    least = min(int(rows.labels.min()) for rows in source.splits.values())
+    if least and config.name in {"idx", "npz"}:
+        settings["offset"] = least
+    classes = source.classes[settings.get("offset", 0) :]
+    if len(classes) <= MOST_CLASSES:
+        settings["classes"] = list(classes)
     named = config.name in {"csv", "parquet", "images"}
     if named and len(source.classes) == 2 and 2 * source.train.labels.sum() > len(source.train):
         # A threshold is of the second class, as a rule the one that is sought and rare.
@@ -98,13 +102,13 @@ def likely_target(columns: Sequence[str]) -> str:
 
 def _kind(path: Path) -> str:
     from mtrain.data.idx import FILES, idx_file
-    from mtrain.data.images import ENDINGS
+    from mtrain.data.images import walk_images
     from mtrain.data.inputs import TABLES
 
     if path.is_dir():
         if any(idx_file(path, name) for name in FILES["training"]):
             return "idx"
-        if any(file.suffix.lower() in ENDINGS for file in path.rglob("*")):
+        if any(True for _ in walk_images(path)):
             return "images"
     elif not path.is_file():
         raise MtrainError(f"{path}: not a file")
@@ -221,11 +225,11 @@ def _why_not(column: Values) -> str | None:
 
 
 def _images(path: Path) -> Proposal:
-    from mtrain.data.images import image_facts, list_images
+    from mtrain.data.image_files import image_facts
+    from mtrain.data.images import walk_images
 
     # Not those beside the folders of classes.
-    folders = [folder for folder in path.rglob("*") if folder.is_dir()]
-    facts = [image_facts(file) for folder in folders for file in list_images(folder)]
+    facts = [image_facts(file) for file in walk_images(path) if file.parent != path]
     if not facts:
         raise MtrainError(f"{path}: no folder of images for each class, which names their class")
     sizes = Counter(size for size, _ in facts)

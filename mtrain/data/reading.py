@@ -62,7 +62,7 @@ def _read(
     if isinstance(config, ImagesConfig):
         from mtrain.data.images import read_images
 
-        return read_images(config, memory=memory)
+        return read_images(config, memory=memory, encoding=encoding)
     if isinstance(config, NpzConfig):
         from mtrain.data.npz import read_npz_source
 

@@ -11,7 +11,7 @@ import numpy as np
 from mtrain.errors import MtrainError, SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -73,6 +73,9 @@ class Source:
     notes: tuple[str, ...] = ()
     """What is worth saying of how it was read."""
 
+    facts: tuple[str, ...] = ()
+    """What was done to read it, which is as it should be."""
+
     @property
     def splits(self) -> dict[str, Rows]:
         """Those that the data brings, by name."""
@@ -112,6 +115,30 @@ def checked_rows(
         np.arange(len(labels)),
         None if weights is None else checked_weights(weights, len(labels), f"{where}: {name}"),
     )
+
+
+def counted_from(labels: NDArray[Any], offset: int, where: str, name: str) -> NDArray[Any]:
+    """Labels as 0, 1, 2, ... of which the smallest is written as `offset`; one-hot ones as they are.
+
+    Raises `SettingError` for a label below it.
+    """
+    if offset == 0 or labels.dtype.kind not in "iufb" or (labels.ndim > 1 and labels.shape[1] > 1):
+        return labels
+    # As signed numbers of 64 bits: bytes below 0 would be large.
+    moved = labels - (float(offset) if labels.dtype.kind == "f" else np.int64(offset))
+    if labels.size and (moved < 0).any():
+        problem = f"is {offset}, but a {name} label of {where} is {labels.min()}"
+        raise SettingError((("dataset", "offset"), problem))
+    return moved
+
+
+def offset_note(splits: Mapping[str, Rows], offset: int, where: str) -> tuple[str, ...]:
+    """What is worth saying where no label is that of the first class."""
+    least = min(int(rows.labels.min()) for rows in splits.values())
+    if least == 0:
+        return ()
+    found = least + offset
+    return (f"{where}: the smallest label is {found}; dataset.offset: {found} makes it the first",)
 
 
 def check_alike(splits: dict[str, Rows], where: str) -> None:

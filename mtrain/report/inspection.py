@@ -45,6 +45,8 @@ def print_inspection(inspection: Inspection, config: Config, stream: TextIO) -> 
     console.print(
         Text(f"model {_model(inspection, config)}; the data take {_bytes(inspection.n_bytes)}")
     )
+    for fact in inspection.facts:
+        console.print(Text(inert(fact)))
     for warning in first_few([f"warning: {inert(warning)}" for warning in inspection.warnings]):
         console.print(Text(warning))
 

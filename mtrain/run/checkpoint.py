@@ -214,7 +214,7 @@ def _worded(path: Path) -> Iterator[None]:
         yield
     except UsageError as error:
         raise MtrainError(
-            "\n".join(f"{path}: {line}" for line in str(error).splitlines())
+            "\n".join(f"{path}: {line}" for line in str(error).split("\n"))
         ) from error
     except (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError) as e:
         problem = f"no {e}" if isinstance(e, KeyError) else str(e)

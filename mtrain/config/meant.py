@@ -1,0 +1,108 @@
+"""What somebody meant by a value that is written otherwise than a config has it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
+_KEY = r"[A-Za-z_][\w.]*"
+_WORDS = {
+    **dict.fromkeys(("true", "yes", "on", "y", "1"), "true"),
+    **dict.fromkeys(("false", "no", "off", "n", "0"), "false"),
+}
+
+WHOLE = {"int_type", "int_from_float"}
+NUMBERS = {*WHOLE, "float_type"}
+LONGEST = 60
+"""Characters of a text that are looked at."""
+
+
+def is_number(text: str) -> bool:
+    """Whether a text would be a number without its quotation marks."""
+    return re.fullmatch(_NUMBER, text.strip(), re.ASCII) is not None
+
+
+def got(kind: str, found: Any, shown: str) -> str:
+    """The end of a message about a value of another type: what was found, and what to write.
+
+    `kind` is pydantic's type of the error, `shown` is the value as a message has it.
+    """
+    if kind in NUMBERS and isinstance(found, str) and is_number(found):
+        return f", but {shown} is text; leave out the quotation marks"
+    if kind == "bool_type" and isinstance(found, str) and found.lower() in {"true", "false"}:
+        return f", but {shown} is text; leave out the quotation marks"
+    write = _instead(kind, found)
+    return f", got {shown}{write and f'; {write}'}"
+
+
+def missing_space(text: str) -> str | None:
+    """What is wrong with `epochs:3` or `-accuracy`; None: nothing of that kind."""
+    if match := re.match(r"\s*-([A-Za-z_]\w*)", text[:LONGEST]):
+        return f"a space is missing after the dash; write - {match[1]}"
+    if match := re.match(rf"\s*(?:- +)*({_KEY}):([^\s:/\\][^\s]*)", text[:LONGEST]):
+        return f"a space is missing after the colon; write {match[1]}: {match[2]}"
+    return None
+
+
+def missing_colon(text: str) -> str | None:
+    """What is wrong with `epochs:3`, `epochs=3` or `epochs 3`; None: nothing of that kind."""
+    text = text[:LONGEST]
+    if (said := missing_space(text)) is not None:
+        return said
+    if match := re.match(rf"\s*(?:- +)*({_KEY}) *= *(\S+)", text):
+        return f"a setting is written with a colon; write {match[1]}: {match[2]}"
+    if match := re.match(rf"\s*(?:- +)*({_KEY}) +([^\s#]\S*)", text):
+        return f"a colon is missing; write {match[1]}: {match[2]}"
+    return None
+
+
+def layers_meant(value: Any) -> str | None:
+    """`500*2`, `[500x2]` or `500, 250` as `model.hidden` has it; None: it is none of these."""
+    text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = re.sub(r"\s*[x*X\u00d7]\s*", "x", text[:LONGEST])
+    parts = [part for part in re.split(r"[\s,;()\[\]-]+", text) if part]
+    found = [re.fullmatch(r"(\d{1,6})(?:x(\d{1,3}))?", part, re.ASCII) for part in parts]
+    layers = [(match[1], int(match[2] or 1)) for match in found if match]
+    if not layers or len(layers) < len(parts) or sum(n for _, n in layers) > 100:
+        return None
+    if len(layers) == 1:
+        units, n = layers[0]
+        return units if n == 1 else f"{units}x{n}"
+    return f"[{', '.join(units for units, n in layers for _ in range(n))}]"
+
+
+def _instead(kind: str, found: Any) -> str:
+    """What to write instead; empty where it is not obvious."""
+    if kind == "string_type":
+        return "put it in quotes" if isinstance(found, int | float) else ""
+    if kind in WHOLE and isinstance(found, float) and found.is_integer() and abs(found) < 1e15:
+        return f"write {int(found)}"
+    if kind in {"model_type", "model_attributes_type"} and isinstance(found, list):
+        is_settings = bool(found) and all(isinstance(item, dict) for item in found)
+        return "leave out the dashes before its settings" if is_settings else ""
+    if kind == "bool_type" and str(found).lower() in _WORDS:
+        return f"write {_WORDS[str(found).lower()]}"
+    if not isinstance(found, str) or len(found) > LONGEST:
+        return ""
+    if kind in NUMBERS:
+        return _number_instead(found.strip(), whole=kind in WHOLE)
+    if kind == "tuple_type":
+        return f"write [{found}]" if re.fullmatch(r"[\w ,.+-]+", found) else ""
+    if kind in {"model_type", "model_attributes_type"}:
+        return missing_colon(found) or ""
+    return ""
+
+
+def _number_instead(text: str, *, whole: bool) -> str:
+    if text.lower() in {"none", "nil"}:
+        return "write null for none"
+    if whole and re.fullmatch(r"\d{1,3}([,_' ]\d{3})+|\d+(_\d+)+", text, re.ASCII):
+        return f"write {re.sub('[^0-9]', '', text)}"
+    if re.fullmatch(r"[-+]?\d+(_\d+)+(\.\d*)?", text, re.ASCII):
+        return f"write {text.replace('_', '')}"
+    if not whole and re.fullmatch(r"[-+]?\d*,\d+([eE][-+]?\d+)?", text, re.ASCII):
+        return f"write {text.replace(',', '.')}, with a decimal point"
+    if not whole and (match := re.fullmatch(r"(\d{1,3}(?:\.\d+)?) ?%", text, re.ASCII)):
+        return f"write {float(match[1]) / 100:g}"
+    return ""

@@ -1,0 +1,39 @@
+"""What somebody meant by a path at which there is nothing."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MOST_NAMES = 10_000
+"""Of a folder, that are compared."""
+
+CUTOFF = 0.7
+"""Likeness of two names from which one is taken for the other."""
+
+
+def nearest_path(path: Path) -> str:
+    """The end of a message about `path`, which does not exist: the nearest name that does.
+
+    Empty where no name is near and the folder that it should be in exists.
+    """
+    if re.search(r"[\a\b\t\n\v\f\r]", str(path)):
+        return "; a backslash in double quotes begins an escape: use single quotes, or / in a path"
+    missing = path
+    names: list[str] = []
+    try:
+        while not missing.parent.exists() and missing != missing.parent:
+            missing = missing.parent
+        if missing.parent.is_dir():
+            names = [found.name for found in itertools.islice(missing.parent.iterdir(), MOST_NAMES)]
+    except OSError:
+        return ""
+    by_case = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(missing.name.lower(), by_case, n=1, cutoff=CUTOFF)
+    lacks = "" if missing == path else f"; there is no {missing.name!r} in {missing.parent}"
+    return f"{lacks}; did you mean {by_case[near[0]]!r}?" if near else lacks
