@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 from conftest import dataset_config, write_idx
-from mtrain.check import check
+from mtrain.checking import check
 from numpy.testing import assert_array_equal
 
 from mtrain.cli.main import run

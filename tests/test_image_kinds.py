@@ -9,7 +9,7 @@ import zlib
 import numpy as np
 import pytest
 from conftest import dataset_config
-from mtrain.check import check
+from mtrain.checking import check
 from numpy.testing import assert_array_equal
 from PIL import Image
 

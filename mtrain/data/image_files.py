@@ -137,7 +137,7 @@ def sayings(
     size: tuple[int, ...] = (),
 ) -> Iterator[str]:
     """A line for each thing that was done to so many of the images at `where`."""
-    named = {WHITE: "white", (0, 0, 0): "black"}
+    named: dict[tuple[int, ...], str] = {WHITE: "white", (0, 0, 0): "black"}
     for key, saying in SAYINGS.items():
         if n := counts.get(key, 0):
             said = saying.format(
@@ -219,7 +219,8 @@ def _resized(pixels: NDArray[Any], width: int, height: int) -> NDArray[Any]:
     # Pillow resizes floats as it does bytes, but not all of its modes of 16 bits.
     image = Image.fromarray(pixels.astype(np.float32))
     resized = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
-    return np.rint(resized).clip(0, LARGEST_WIDE).astype(np.uint16)
+    wide: NDArray[Any] = np.rint(resized).clip(0, LARGEST_WIDE).astype(np.uint16)
+    return wide
 
 
 @contextmanager
