@@ -9,9 +9,9 @@ import zipfile
 import numpy as np
 import pytest
 from conftest import dataset_config, write_idx
-from mtrain.checking import check
 from numpy.testing import assert_array_equal
 
+from mtrain.checking import check
 from mtrain.cli.main import run
 from mtrain.config.load import load_config
 from mtrain.config.reader import read_document

@@ -9,10 +9,10 @@ import zlib
 import numpy as np
 import pytest
 from conftest import dataset_config
-from mtrain.checking import check
 from numpy.testing import assert_array_equal
 from PIL import Image
 
+from mtrain.checking import check
 from mtrain.cli.main import run
 from mtrain.config.load import load_config
 from mtrain.data import load_dataset

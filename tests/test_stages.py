@@ -26,11 +26,10 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def terminal(monkeypatch):
-    """What stderr is, while a command runs."""
+    """A stream that looks like a terminal."""
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(sys, "stderr", stream := Terminal())
-    return stream
+    return Terminal()
 
 
 class Stages(mtrain.Observer):
@@ -95,8 +94,11 @@ def test_a_command_announces_on_a_terminal_alone(terminal):
     ("command", "what"),
     [(["plot"], "drawing"), (["check"], "reading the data")],
 )
-def test_commands_that_take_long_say_so(finished_run, tmp_path, terminal, command, what):
+def test_commands_that_take_long_say_so(
+    finished_run, tmp_path, terminal, monkeypatch, command, what
+):
     """On stderr, so that results can go to a file."""
+    monkeypatch.setattr(sys, "stderr", terminal)  # pytest sets it anew after the fixtures
     arguments = {"plot": [finished_run, "--out", tmp_path], "check": [CONFIGS / "smoke.yaml"]}
     assert run([*command, *map(str, arguments[command[0]])]) == 0
 

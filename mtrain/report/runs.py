@@ -3,52 +3,94 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.table import Table
 from rich.text import Text
 
 from mtrain.report.results import make_console
-from mtrain.report.text import SPLITS, figure, share
+from mtrain.report.text import figure, share
 from mtrain.text import inert
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from mtrain.records import RunOutcome
 
-NARROWEST = 6
-"""Characters of a column of names, which goes on in the next line where it is narrower than they."""
+GAP = 2
+"""Characters between two columns."""
+
+NARROWEST = 8
+"""Characters of a column of names; one that is longer goes on in the next line."""
+
+
+@dataclass(frozen=True)
+class _Column:
+    heading: str
+    cells: list[str]
+    is_name: bool = False
+    """Whether its cells may be broken, but for the numbers in them."""
+
+    @property
+    def width(self) -> int:
+        """Characters that it takes unbroken, and the gap after it."""
+        return max(map(len, [self.heading, *self.cells])) + GAP
+
+    @property
+    def least(self) -> int:
+        """Characters below which a number would be broken."""
+        if not self.is_name:
+            return self.width - GAP
+        numbers = (word for cell in self.cells for word in cell.split() if word[:1].isdigit())
+        return min(self.width - GAP, max([NARROWEST, *map(len, numbers)]))
 
 
 def print_runs(runs: Sequence[RunOutcome], settings: Sequence[str], stream: TextIO) -> None:
-    """A row a run, with a column for each of the `settings`, by dotted key.
+    """A row a run, with a column for each of the `settings`, by dotted key, that there is room for.
 
-    Where all does not fit, names go on in the next line; numbers are never broken.
+    The others are named below. Where the names of runs, data and classes do not fit, they go on in the
+    next line; numbers are never broken.
     """
+    console = make_console(stream)
+    named = [
+        _Column("run", [inert(run.name) for run in runs], is_name=True),
+        _Column("data", [inert(run.dataset) for run in runs], is_name=True),
+    ]
+    outcome = [
+        _Column("epochs", [f"{run.epochs:,}/{run.epochs_wanted:,}" for run in runs]),
+        _Column("best", [_best(run) for run in runs], is_name=True),
+        _Column("worst F1", [_worst(run) for run in runs], is_name=True),
+        _Column("state", [inert(run.state) for run in runs], is_name=True),
+    ]
+    room = console.width - sum(column.width for column in named + outcome)
+    between = []
+    missing = []
+    for column in _others(runs, settings):
+        if column.width <= room:
+            between.append(column)
+            room -= column.width
+        elif column.heading not in {"hidden", "started"}:
+            missing.append(column.heading)
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0))
+    columns = named + between + outcome
+    for column in columns:
+        table.add_column(column.heading, overflow="fold", min_width=column.least)
+    for row in zip(*(column.cells for column in columns), strict=True):
+        table.add_row(*map(Text, row))
+    console.print(table, crop=False)
+    if missing:
+        console.print(Text(f"They differ in {', '.join(missing)}, too; --json shows all settings."))
+
+
+def _others(runs: Sequence[RunOutcome], settings: Sequence[str]) -> Iterator[_Column]:
+    """What is shown where there is room."""
     short = [key.rpartition(".")[2] for key in settings]
-    columns = {
-        "run": [run.name for run in runs],
-        "data": [run.dataset for run in runs],
-        "hidden": [run.network for run in runs],
-        **{
-            last if short.count(last) == 1 else key: [_setting(run.settings[key]) for run in runs]
-            for key, last in zip(settings, short, strict=True)
-        },
-        "epochs": [f"{run.epochs:,}/{run.epochs_wanted:,}" for run in runs],
-        "best": [_best(run) for run in runs],
-        "worst class (F1)": [_worst(run) for run in runs],
-        "state": [run.state for run in runs],
-        "started": [run.started[:16].replace("T", " ") for run in runs],
-    }
-    table = Table(box=None, pad_edge=False)
-    for heading, cells in columns.items():
-        words = [word for cell in cells for word in cell.split() if word[:1] in "0123456789-"]
-        widest = max(map(len, words), default=0)
-        table.add_column(heading, overflow="fold", min_width=max(widest, NARROWEST))
-    for row in zip(*columns.values(), strict=True):
-        table.add_row(*(Text(inert(cell)) for cell in row))
-    make_console(stream).print(table, crop=False, overflow="ignore", no_wrap=False)
+    for key, last in zip(settings, short, strict=True):
+        heading = last if short.count(last) == 1 else key
+        yield _Column(heading, [_setting(run.settings[key]) for run in runs])
+    yield _Column("hidden", [inert(run.network) for run in runs])
+    yield _Column("started", [inert(run.started[:16].replace("T", " ")) for run in runs])
 
 
 def runs_as_json(runs: Sequence[RunOutcome], folder: str) -> dict[str, Any]:
@@ -82,15 +124,17 @@ def _named(values: tuple[Any, ...], *names: str) -> dict[str, Any]:
 
 
 def _setting(value: Any) -> str:
-    return "-" if value is None else str(value)
+    if isinstance(value, list | tuple):
+        return ",".join(map(_setting, value))
+    return "-" if value is None else inert(str(value))
 
 
 def _best(run: RunOutcome) -> str:
-    return "-" if run.best is None else f"{figure(run.best[1])} {run.best[0]}"
+    return "-" if run.best is None else f"{figure(run.best[1])} {inert(run.best[0])}"
 
 
 def _worst(run: RunOutcome) -> str:
     if run.worst_class is None:
         return "-"
     name, f1, split = run.worst_class
-    return f"{share(f1)} {name} ({SPLITS[split]})"
+    return f"{share(f1)} {inert(name)} ({split})"
