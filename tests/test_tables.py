@@ -381,11 +381,11 @@ def test_weights_are_no_feature(table):
     [
         (["b", "a", "b"], ("a", "b"), [1, 0, 1]),
         (["10", "9", "-1"], ("-1", "9", "10"), [2, 1, 0]),
-        (["1.0", "2.0", "1"], ("1", "2"), [0, 1, 0]),
+        (["1.0", "2.0", "1"], ("1", "1.0", "2.0"), [1, 2, 0]),
         (["True", "False", "True"], ("False", "True"), [1, 0, 1]),
         (["1.5x", "1.0", "NA"], ("1.0", "1.5x", "NA"), [1, 0, 2]),
         (["007", "008", "007"], ("007", "008"), [0, 1, 0]),
-        (["007", "7", "+8"], ("7", "8"), [0, 0, 1]),
+        (["007", "7", "+8"], ("+8", "007", "7"), [1, 2, 0]),
     ],
 )
 def test_labels_are_names_or_whole_numbers(table, labels, classes, codes):
@@ -417,8 +417,8 @@ def test_labels_of_parquet_are_of_any_plain_type(table, labels, classes):
 @pytest.mark.parametrize(
     ("labels", "settings", "message"),
     [
-        (["1", "2.5"], {}, "PATH:3: column 'y': '2.5' is no class; labels are names or whole numbers"),
-        (["1", "", "2.5"], {"missing": "drop"}, "PATH:4: column 'y': '2.5' is no class; labels are names or whole numbers"),
+        (["1", "2.5"], {}, "PATH:3: column 'y': '2.5' is no class; labels are names or whole numbers, or listed in dataset.classes"),
+        (["1", "", "2.5"], {"missing": "drop"}, "PATH:4: column 'y': '2.5' is no class; labels are names or whole numbers, or listed in dataset.classes"),
         (["1", "NA", "2"], {}, "PATH:3: column 'y': 'NA' is missing"),
         (["a", "a"], {}, "PATH: column 'y': every label is 'a'; a classifier needs two classes"),
         (["a", "accuracy"], {}, "PATH: column 'y': 'accuracy' is a key of the classification report; rename the class"),
@@ -562,7 +562,7 @@ PLAIN = (
         ({"x": [1.0, 1e300]}, "PATH: row 1: column 'x': 1e+300 " + NO_NUMBER),
         ({"x": [1.0, math.nan]}, "PATH: row 1: column 'x': nan is missing; dataset.missing says what to do"),
         ({"x": [None, "a"]}, "PATH: row 0: column 'x': a value is missing; dataset.missing says what to do"),
-        ({"x": [1, 2], "y": [0.5, 1]}, "PATH: row 0: column 'y': 0.5 is no class; labels are names or whole numbers"),
+        ({"x": [1, 2], "y": [0.5, 1]}, "PATH: row 0: column 'y': 0.5 is no class; labels are names or whole numbers, or listed in dataset.classes"),
         ({"x": pa.array([], pa.int8()), "y": pa.array([], pa.int8())}, "PATH: there is no row for the training split"),
     ],
 )  # fmt: skip

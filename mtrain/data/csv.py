@@ -11,10 +11,9 @@ from itertools import accumulate, islice
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 
-from mtrain.data.columns import RawTable
+from mtrain.data.columns import RawTable, trimmed
 from mtrain.data.files import check_memory, find_files
 from mtrain.errors import MtrainError
 
@@ -100,22 +99,14 @@ def _read(file: Path, columns: list[str], check: Callable[[int], None]) -> pa.Ta
             for batch in reader:
                 n_bytes += batch.nbytes
                 check(n_bytes)
-                batches.append(_trimmed(batch, columns))
+                values = [trimmed(column) for column in batch.columns]
+                batches.append(pa.RecordBatch.from_arrays(values, columns))
     except pa.ArrowException as error:
         problem = _what_is_wrong(file)
         # That names alone, without an end of the line, are no block is no fault of the file.
         if problem or len(list(islice(_records(file), 2))) > 1:
             raise MtrainError(problem or f"{file}: not CSV: {error}") from error
     return pa.Table.from_batches(batches, pa.schema([(name, pa.string()) for name in columns]))
-
-
-def _trimmed(batch: pa.RecordBatch, names: list[str]) -> pa.RecordBatch:
-    columns = []
-    for column in batch.columns:
-        trimmed = pc.utf8_trim_whitespace(column)
-        empty = pc.equal(trimmed, "")
-        columns.append(pc.if_else(empty, None, trimmed) if pc.any(empty).as_py() else trimmed)
-    return pa.RecordBatch.from_arrays(columns, names)
 
 
 def _check_bytes(file: Path) -> tuple[int, int]:

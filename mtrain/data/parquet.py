@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mtrain.data.columns import RawTable
+from mtrain.data.columns import RawTable, is_text, trimmed
 from mtrain.data.files import check_memory, find_files
 from mtrain.errors import MtrainError
 
@@ -25,7 +25,7 @@ ENDINGS = (".parquet", ".pq")
 
 def parquet_columns(path: str) -> list[str]:
     """The names of the columns of the first file; raises `MtrainError` as `read_parquet`."""
-    return _names(find_files(path, ENDINGS)[0])
+    return list(_names(find_files(path, ENDINGS)[0]))
 
 
 def read_parquet(path: str, columns: list[str], memory: int) -> RawTable:
@@ -44,7 +44,8 @@ def read_parquet(path: str, columns: list[str], memory: int) -> RawTable:
             rows += pq.read_metadata(file).num_rows
             check_memory(4 * rows * len(columns), memory, path)
             # Not read_table: it would take folders called x=1 for columns.
-            table = pq.ParquetFile(file).read(columns)
+            there = [names[name] for name in columns]
+            table = pq.ParquetFile(file).read(there).select(there).rename_columns(columns)
             check_memory(table.nbytes, memory, path)
             table.validate(full=True)  # text may be no UTF-8
         except DAMAGE as error:
@@ -60,15 +61,25 @@ def read_parquet(path: str, columns: list[str], memory: int) -> RawTable:
     return RawTable(read, typed=True, where=path, place=place)
 
 
-def _names(file: Path) -> list[str]:
-    """Of the columns, but of pandas' index, which is none of its columns."""
+def _names(file: Path) -> dict[str, str]:
+    """Of the columns, but of pandas' index, which is none of its columns: trimmed, and as they are.
+
+    Space around names and texts means nothing, as in CSV.
+    """
     try:
-        names: list[str] = pq.read_schema(file).names
+        as_they_are: list[str] = pq.read_schema(file).names
     except DAMAGE as error:
         raise _damaged(file, error) from error
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise MtrainError(f"{file}: there are two columns {twice[0]!r}")
-    return [name for name in names if not re.fullmatch(r"__index_level_[0-9]+__", name)]
+    names: dict[str, str] = {}
+    for name in as_they_are:
+        if name.strip() in names:
+            raise MtrainError(f"{file}: there are two columns {name.strip()!r}")
+        names[name.strip()] = name
+    return {
+        name: there
+        for name, there in names.items()
+        if not re.fullmatch(r"__index_level_[0-9]+__", name)
+    }
 
 
 def _whole(name: str, tables: list[tuple[Path, pa.Table]]) -> pa.ChunkedArray:
@@ -76,10 +87,17 @@ def _whole(name: str, tables: list[tuple[Path, pa.Table]]) -> pa.ChunkedArray:
     parts = [_plain(table[name], name, file) for file, table in tables]
     types = {part.type: file for part, (file, _) in zip(parts, tables, strict=True)}
     types.pop(pa.null(), None)
-    common = next(iter(types)) if len(types) == 1 else pa.float64()
-    if len(types) > 1 and types.keys() & {pa.string(), pa.bool_()}:
+    if len(types) == 1:
+        common = next(iter(types))
+    elif types and all(map(pa.types.is_integer, types)):
+        common = pa.decimal128(20)  # labels of 64 bits, signed or not, stay what they are
+    else:
+        common = pa.float64()
+    if len(types) > 1 and types.keys() & {pa.large_string(), pa.bool_()}:
         *_, file = types.values()
-        found = ", ".join(f"{kind} in {file}" for kind, file in types.items())
+        found = ", ".join(
+            f"{'string' if is_text(kind) else kind} in {file}" for kind, file in types.items()
+        )
         raise MtrainError(f"{file}: column {name!r} must be of one type in all files, is {found}")
     # Not safe: what a float64 rounds is a number that a float32 would round all the more.
     chunks = [chunk.cast(common, safe=False) for part in parts for chunk in part.chunks]
@@ -90,18 +108,29 @@ def _plain(column: pa.ChunkedArray, name: str, file: Path) -> pa.ChunkedArray:
     kind = column.type
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
+        if _is_any_text(kind):
+            # In one array of `string` there is no place for more than 2 GB.
+            column = column.cast(pa.dictionary(column.type.index_type, pa.large_string()))
+            kind = pa.large_string()
         column = column.cast(kind)
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return column.cast(pa.string())
-    if pa.types.is_decimal(kind):
-        return column.cast(pa.float64())
-    plain = (pa.types.is_string, pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating)
+    if _is_any_text(kind):
+        return trimmed(column.cast(pa.large_string()))
+    plain = (
+        pa.types.is_boolean,
+        pa.types.is_integer,
+        pa.types.is_floating,
+        pa.types.is_decimal,
+    )
     if not (pa.types.is_null(kind) or any(is_it(kind) for is_it in plain)):
         raise MtrainError(
             f"{file}: column {name!r} is {kind}; columns must be numbers, text, or true and false: "
             "turn it into one of these, or name the others in dataset.features"
         )
     return column
+
+
+def _is_any_text(kind: pa.DataType) -> bool:
+    return is_text(kind) or bool(pa.types.is_string_view(kind))
 
 
 def _damaged(file: Path, error: Exception) -> MtrainError:

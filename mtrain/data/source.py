@@ -172,8 +172,8 @@ def class_places(classes: tuple[str, ...], found: set[str]) -> dict[str, int]:
 
 
 def is_whole(name: str) -> bool:
-    """Whether the text is a whole number as Python writes it."""
-    return re.fullmatch(r"0|-?[1-9][0-9]{0,17}", name) is not None
+    """Whether the text is a whole number as Python writes it, of up to 20 digits as 64 bits have."""
+    return re.fullmatch(r"0|-?[1-9][0-9]{0,19}", name) is not None
 
 
 def largest_value(rows: Rows) -> float | None:
