@@ -134,9 +134,15 @@ def check_alike(splits: dict[str, Rows], where: str) -> None:
 
 def refuse_second_test(splits: Iterable[str], path: str) -> None:
     """Raise `SettingError` where `dataset.test_path` would hide a test split that `path` has."""
-    if "test" in splits:
-        problem = f"{path} brings a test split of its own"
-        raise SettingError((("dataset", "test_path"), problem))
+    refuse_second_split("test", splits, path)
+
+
+def refuse_second_split(name: str, splits: Iterable[str], path: str) -> None:
+    """Raise `SettingError` where a path of its own would hide the split `val` or `test` of `path`."""
+    if name in splits:
+        called = "validation" if name == "val" else name
+        problem = f"{path} brings a {called} split of its own"
+        raise SettingError((("dataset", f"{name}_path"), problem))
 
 
 def checked_weights(weights: NDArray[Any], rows: int, where: str) -> Floats:
