@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from mtrain.config.evaluation import DEFAULT_THRESHOLD
 from mtrain.config.own_code import refuse_code
-from mtrain.config.sources import DigitsConfig, OwnData, SyntheticConfig
+from mtrain.config.sources import DigitsConfig, OwnData, SyntheticConfig, TableConfig
 from mtrain.data import load_dataset
+from mtrain.data.inputs import table_kind
 from mtrain.errors import MtrainError, UsageError
 from mtrain.metrics.epoch import single_figures
 from mtrain.metrics.report import make_report
@@ -192,6 +193,9 @@ def _load(saved: Checkpoint, data: Path | None, path: Path) -> Dataset:
         if isinstance(config, DigitsConfig | SyntheticConfig):
             raise UsageError(f"--data: {config.name} comes with scikit-learn and takes no path")
         changes |= {"path": str(data), **({"test_path": None} if is_own else {})}
+        if isinstance(config, TableConfig):
+            config = config.of_kind(table_kind(data) or config.name)
+            changes["val_path"] = None
     dataset = load_dataset(
         config.model_copy(update=changes),
         memory=saved.config.training.memory_bytes,

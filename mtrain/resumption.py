@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from mtrain.records import Shapes
 
 FREE = (
-    *("name", "checkpoint.", "dataset.path", "dataset.test_path", "tracking.", "training.epochs"),
-    *("training.memory", "evaluation.predictions"),
+    *("name", "checkpoint.", "dataset.path", "dataset.val_path", "dataset.test_path", "tracking."),
+    *("training.epochs", "training.memory", "evaluation.predictions"),
 )
 """Settings, or sections, that change no figure of an epoch. That the data are the same, wherever
 they lie, is for their hash to say."""

@@ -251,8 +251,9 @@ def test_missing_values_are_what_training_made_of_them(tabular, tmp_path, capsys
 
     scores = probabilities(predicted(capsys, tabular, tmp_path / "a.csv"))
 
-    assert np.array_equal(scores[0], scores[1])
-    assert np.array_equal(scores[2], scores[3])
+    # A row's last bit depends on where in a vector the CPU computes it.
+    assert np.allclose(scores[0], scores[1], rtol=1e-6, atol=0)
+    assert np.allclose(scores[2], scores[3], rtol=1e-6, atol=0)
 
 
 def test_missing_values_are_refused_where_training_had_none(binary, tmp_path, capsys):

@@ -20,7 +20,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from mtrain.data import load_dataset
-from mtrain.data.csv import BLOCK
+from mtrain.data.csv_text import BLOCK
 from mtrain.errors import MtrainError, SettingError, UsageError
 from mtrain.records import Column, Encoding
 from mtrain.run.encoding import encoding_as_json, encoding_from_json
@@ -221,12 +221,12 @@ def test_what_is_wrong_in_the_second_shard_is_found_there(table, tmp_path, secon
         ("x,y", "PATH: there is no row for the training split"),
         ("x,y\n1,a\n\n2,b,c\n", "PATH:4: 3 values; the first line names 2 columns"),
         ('x,z,y\n"1\n2",2,a\n2\n', "PATH:4: 1 value; the first line names 3 columns"),
-        ('x,y\n1,a\n2,"b\n3,c\n', "PATH:3: a quote that is never closed"),
-        ('"x,y\n1,a\n', "PATH:1: a quote that is never closed"),
-        ('x,y\n1,"' + "long " * 60_000, "PATH:2: a quote that is never closed"),
+        ('x,y\n1,a\n2,"b\n3,c\n', "PATH:3: column 'y': a quote that is never closed"),
+        ('"x,y\n1,a\n', "PATH:1: column 1: a quote that is never closed"),
+        ('x,y\n1,"' + "long " * 60_000, "PATH:2: column 'y': a quote that is never closed"),
         (
             'x,z,y\n1,"q,a\n2,r,b\n3,"s,c\n',
-            "PATH:2: text after a closing quote; a quote within a value is written twice",
+            "PATH:2: column 'z': text after a closing quote; a quote within a value is written twice",
         ),
         ("x,y\n1,a\n2\0,b\n", "PATH:3: a NUL byte; this is no text"),
         ("x,y\n1,a\n".encode("utf-16-le"), "PATH:1: a NUL byte; this is no text"),
@@ -381,11 +381,11 @@ def test_weights_are_no_feature(table):
     [
         (["b", "a", "b"], ("a", "b"), [1, 0, 1]),
         (["10", "9", "-1"], ("-1", "9", "10"), [2, 1, 0]),
-        (["1.0", "2.0", "1"], ("1", "2"), [0, 1, 0]),
+        (["1.0", "2.0", "1"], ("1", "1.0", "2.0"), [1, 2, 0]),
         (["True", "False", "True"], ("False", "True"), [1, 0, 1]),
         (["1.5x", "1.0", "NA"], ("1.0", "1.5x", "NA"), [1, 0, 2]),
         (["007", "008", "007"], ("007", "008"), [0, 1, 0]),
-        (["007", "7", "+8"], ("7", "8"), [0, 0, 1]),
+        (["007", "7", "+8"], ("+8", "007", "7"), [1, 2, 0]),
     ],
 )
 def test_labels_are_names_or_whole_numbers(table, labels, classes, codes):
@@ -417,8 +417,8 @@ def test_labels_of_parquet_are_of_any_plain_type(table, labels, classes):
 @pytest.mark.parametrize(
     ("labels", "settings", "message"),
     [
-        (["1", "2.5"], {}, "PATH:3: column 'y': '2.5' is no class; labels are names or whole numbers"),
-        (["1", "", "2.5"], {"missing": "drop"}, "PATH:4: column 'y': '2.5' is no class; labels are names or whole numbers"),
+        (["1", "2.5"], {}, "PATH:3: column 'y': '2.5' is no class; labels are names or whole numbers, or listed in dataset.classes"),
+        (["1", "", "2.5"], {"missing": "drop"}, "PATH:4: column 'y': '2.5' is no class; labels are names or whole numbers, or listed in dataset.classes"),
         (["1", "NA", "2"], {}, "PATH:3: column 'y': 'NA' is missing"),
         (["a", "a"], {}, "PATH: column 'y': every label is 'a'; a classifier needs two classes"),
         (["a", "accuracy"], {}, "PATH: column 'y': 'accuracy' is a key of the classification report; rename the class"),
@@ -562,7 +562,7 @@ PLAIN = (
         ({"x": [1.0, 1e300]}, "PATH: row 1: column 'x': 1e+300 " + NO_NUMBER),
         ({"x": [1.0, math.nan]}, "PATH: row 1: column 'x': nan is missing; dataset.missing says what to do"),
         ({"x": [None, "a"]}, "PATH: row 0: column 'x': a value is missing; dataset.missing says what to do"),
-        ({"x": [1, 2], "y": [0.5, 1]}, "PATH: row 0: column 'y': 0.5 is no class; labels are names or whole numbers"),
+        ({"x": [1, 2], "y": [0.5, 1]}, "PATH: row 0: column 'y': 0.5 is no class; labels are names or whole numbers, or listed in dataset.classes"),
         ({"x": pa.array([], pa.int8()), "y": pa.array([], pa.int8())}, "PATH: there is no row for the training split"),
     ],
 )  # fmt: skip
@@ -735,17 +735,6 @@ def test_an_encoding_that_none_can_have_learned_is_refused(place, value):
 
     with pytest.raises((TypeError, ValueError)):
         encoding_from_json(data)
-
-
-def test_files_that_look_like_splits_are_not_read_as_one(tmp_path):
-    """Test rows would be trained on."""
-    for name in ("train", "test"):
-        (tmp_path / f"{name}.csv").write_text("x,y\n1,a\n2,b\n")
-
-    assert refusal(tmp_path) == (
-        "PATH: test.csv looks like a split, and all files of a folder are read as one; name files in "
-        "dataset.path and dataset.test_path"
-    )
 
 
 def test_a_validation_split_without_weight_is_refused(table):

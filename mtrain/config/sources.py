@@ -234,7 +234,11 @@ class TableConfig(OwnData):
     """Rows of named columns."""
 
     path: str
-    """A file, a folder of such files, or a pattern, as in `rows/*.csv`."""
+    """A file, a folder of such files, or a pattern, as in `rows/*.csv`. Files of a folder that are
+    called `train`, `val` and `test`, or the like, are these splits."""
+
+    val_path: str | None = None
+    """The validation split, where it is not in `path`; null: it is, or is split off."""
 
     target: str
     """The column of the labels: text or whole numbers."""
@@ -257,6 +261,16 @@ class TableConfig(OwnData):
     scale: Literal["auto", "none", "standard"] = "auto"
     """Numbers as they are; or each column to mean 0 and standard deviation 1 on the training
     split. auto: standard. Categories are 0 or 1."""
+
+    def of_kind(self, name: str) -> CsvConfig | ParquetConfig:
+        """The same settings for files of another kind, `csv` or `parquet`, where it has them."""
+        kind = TABLES[name]
+        if isinstance(self, kind):
+            return self
+        shared = (self.model_fields_set & kind.model_fields.keys()) - {"name"}
+        return kind.model_construct(
+            _fields_set=shared, **{key: getattr(self, key) for key in shared}
+        )
 
     @model_validator(mode="after")
     def _columns_have_one_use(self) -> TableConfig:
@@ -295,6 +309,8 @@ class ParquetConfig(TableConfig):
     name: Literal["parquet"] = "parquet"
 
 
+TABLES: dict[str, type[CsvConfig | ParquetConfig]] = {"csv": CsvConfig, "parquet": ParquetConfig}
+
 SOURCES: dict[str, type[DatasetConfig]] = {
     "digits": DigitsConfig,
     "synthetic": SyntheticConfig,
@@ -307,7 +323,7 @@ SOURCES: dict[str, type[DatasetConfig]] = {
     "images": ImagesConfig,
 }
 
-PATHS = ("path", "test_path")
+PATHS = ("path", "val_path", "test_path")
 """Settings of a data set that name places."""
 
 

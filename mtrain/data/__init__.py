@@ -129,7 +129,10 @@ def split_source(source: Source, config: SourceConfig) -> dict[str, Rows]:
     train, val, test = source.train, source.val, source.test
     if test is None:
         apart = config.test or TestConfig()
-        train, test = split_off(train, apart.size, apart.how, config.seed, ("dataset", "test"))
+        section = ("dataset", "test")
+        # What is still to be split off must not lack a class because this split has it.
+        parts = 2 if val is not None or config.validation is None else 3
+        train, test = split_off(train, apart.size, apart.how, config.seed, section, parts=parts)
     elif config.test is not None:
         problem = f"{source.where} brings a test split of its own"
         raise SettingError((("dataset", "test"), problem))

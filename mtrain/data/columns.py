@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,7 +62,7 @@ def read_column(
         wrong = _wrong(column, numbers)
         if kind or not np.isnan(numbers).all() or not wrong.any():
             return Values("number", numbers), wrong
-    texts = pc.cast(column, pa.string())
+    texts = column if is_text(column.type) else pc.cast(column, pa.string())
     codes, categories = as_categories(texts)
     if kind is None:
         booleans = categories and {text.lower() for text in categories} <= BOOLEANS
@@ -71,7 +74,7 @@ def read_column(
 
 def as_numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
     """Each value as a number, NaN where it is missing or none; shape (N,)."""
-    if pa.types.is_string(column.type):
+    if is_text(column.type):
         try:
             column = pc.cast(column, pa.float64())
         except pa.ArrowInvalid:
@@ -91,17 +94,42 @@ def as_categories(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], tuple[str
     return places[codes], tuple(texts[index] for index in order)
 
 
+def trimmed(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Without space around; what is empty then is missing."""
+    texts = pc.utf8_trim_whitespace(texts)
+    empty = pc.equal(texts, "")
+    return pc.if_else(empty, None, texts) if pc.any(empty).as_py() else texts
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column of this type is of text."""
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def as_value(text: str) -> str | None:
+    """A number, or true or false, in one way of writing: `1.0`, `01` and `1e0` are all `1`.
+
+    None: the text is neither.
+    """
+    if text.lower() in BOOLEANS:
+        return text.lower()
+    if not (re.match(NUMBER, text) and math.isfinite(float(text))):
+        return None
+    number = Decimal(text)
+    return str(int(number)) if number == number.to_integral_value() else f"{number.normalize()}"
+
+
 def complaint(table: RawTable, name: str, problem: str, rows: NDArray[np.bool_]) -> str:
     """A line that says where the first of `rows` stands, and how many more there are."""
     row, more = int(rows.argmax()), int(np.count_nonzero(rows)) - 1
     value = table.columns[name][row].as_py()
-    found = "a value" if value is None else repr(value)
+    found = repr(value) if isinstance(value, str) else "a value" if value is None else str(value)
     others = f"; so {more:,} more row{'s' * (more > 1)}" if more else ""
     return f"{table.place(row)}: column {name!r}: {found:.60} {problem}{others}"
 
 
 def _may_be_numbers(column: pa.ChunkedArray, *, typed: bool) -> bool:
-    if pa.types.is_string(column.type):
+    if is_text(column.type):
         return not typed
     return not pa.types.is_boolean(column.type)
 
@@ -109,7 +137,7 @@ def _may_be_numbers(column: pa.ChunkedArray, *, typed: bool) -> bool:
 def _wrong(column: pa.ChunkedArray, numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
     wrong: NDArray[np.bool_] = np.abs(numbers) > LARGEST
     nothing = np.isnan(numbers)
-    if pa.types.is_string(column.type) and np.count_nonzero(nothing) > column.null_count:
+    if is_text(column.type) and np.count_nonzero(nothing) > column.null_count:
         known = pc.is_in(column, pa.array([*MISSING_NUMBERS, None], pa.string()))
         wrong |= nothing & ~known.to_numpy()
     return wrong

@@ -2,190 +2,196 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import re
 from bisect import bisect_right
-from functools import cache
+from functools import cache, partial
 from itertools import accumulate, islice
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 
-from mtrain.data.columns import RawTable
-from mtrain.data.files import check_memory, find_files
+from mtrain.data.columns import RawTable, trimmed
+from mtrain.data.csv_text import (
+    BLOCK,
+    LINE_END,
+    check_bytes,
+    find_quote_problem,
+    form_of,
+    open_bytes,
+    open_text,
+)
+from mtrain.data.files import check_memory, find_files, partitions_of
 from mtrain.errors import MtrainError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-ENDINGS = (".csv", ".tsv")
+ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 """Of the files that are read of a folder."""
 
-DELIMITERS = ",;\t|"
 
-BLOCK = 1 << 24
-"""Bytes read at a time; no row is longer."""
+def csv_columns(path: str, *, split: str | None = "train") -> list[str]:
+    """The names in the first line of the first file, and of its folders, as of `year=2024/part.csv`.
+
+    Raises `MtrainError` as `read_csv`.
+    """
+    file = find_files(path, ENDINGS, split)[0]
+    return list(dict.fromkeys([*_header(file)[1], *partitions_of(file, path)]))
 
 
-def csv_columns(path: str) -> list[str]:
-    """The names in the first line of the first file; raises `MtrainError` as `read_csv`."""
-    return _header(find_files(path, ENDINGS)[0])[1]
-
-
-def read_csv(path: str, columns: list[str], memory: int) -> RawTable:
+def read_csv(
+    path: str, columns: list[str], memory: int, *, split: str | None = "train"
+) -> RawTable:
     """The named columns of a file, a folder or a pattern, as text without surrounding space.
 
-    Empty values are missing. Raises `MtrainError` with the line, or the byte, of what is no CSV,
-    and for values that would take more than `memory` bytes.
+    `split` is as for `find_files`. Empty values are missing. Raises `MtrainError` with the line, or
+    the byte, of what is no CSV, and for values that would take more than `memory` bytes.
     """
-    files = find_files(path, ENDINGS)
+    files = find_files(path, ENDINGS, split)
+    schema = pa.schema([(name, pa.string()) for name in columns])
     tables: list[pa.Table] = []
+    n_bytes = 0
     for file in files:
-        lines, quotes = _check_bytes(file)
-        _, names = _header(file)
-        if missing := [name for name in columns if name not in names]:
-            raise MtrainError(f"{file}: no column {missing[0]!r}, which other files of {path} have")
-        before = sum(table.nbytes for table in tables)
-
-        def check(n_bytes: int, before: int = before) -> None:
-            check_memory(before + n_bytes, memory, path)
-
-        tables.append(_read(file, columns, check))
-        # To pyarrow all up to the next quote is one value, whatever lines it takes in.
-        suspicious = quotes % 2 or (quotes and lines - len(tables[-1]) not in {0, 1})
-        if suspicious and (problem := _what_is_wrong(file)):
-            raise MtrainError(problem)
+        batches = []
+        for batch in _batches(file, columns, partitions_of(file, path), path):
+            n_bytes += batch.nbytes
+            check_memory(n_bytes, memory, path)
+            batches.append(batch)
+        tables.append(pa.Table.from_batches(batches, schema))
     starts = [0, *accumulate(map(len, tables))]
 
     @cache
     def place(row: int) -> str:
         number = bisect_right(starts, row) - 1
-        return f"{files[number]}:{_line(files[number], row - starts[number])}"
+        return _place(files[number], 0, row - starts[number])
 
     whole = pa.concat_tables(tables)
-    return RawTable({name: whole[name] for name in columns}, typed=False, where=path, place=place)
+    return RawTable(_columns_of(whole), typed=False, where=path, place=place)
 
 
-def _read(file: Path, columns: list[str], check: Callable[[int], None]) -> pa.Table:
-    """`check` is asked whether so many bytes may be read."""
-    batches = []
-    n_bytes = 0
+def csv_pieces(path: str, columns: list[str]) -> Iterator[RawTable]:
+    """The named columns of all files at `path`, some rows at a time; as for `read_csv`."""
+    for file in find_files(path, ENDINGS, None):
+        done = 0
+        for batch in _batches(file, columns, partitions_of(file, path), path):
+            yield RawTable(
+                _columns_of(pa.Table.from_batches([batch])),
+                typed=False,
+                where=path,
+                place=partial(_place, file, done),
+            )
+            done += len(batch)
+
+
+def _place(file: Path, start: int, row: int) -> str:
+    return f"{file}:{_line(file, start + row)}"
+
+
+def _columns_of(table: pa.Table) -> Mapping[str, pa.ChunkedArray]:
+    return dict(zip(table.column_names, table.columns, strict=True))
+
+
+def _batches(
+    file: Path, columns: list[str], partition: Mapping[str, str | None], path: str
+) -> Iterator[pa.RecordBatch]:
+    """The named columns, trimmed, some rows at a time."""
+    form = form_of(file)
     line, names = _header(file)
-    places = [str(names.index(name)) for name in columns]
+    numbers = {name: str(number) for number, name in enumerate(names)}
+    for name in columns:
+        if name not in numbers and name not in partition:
+            raise MtrainError(f"{file}: no column {name!r}, which other files of {path} have")
+    if not check_bytes(file, form.delimiter) and (problem := _what_is_wrong(file)):
+        # To pyarrow all up to the next quote is one value, whatever lines it takes in.
+        raise MtrainError(problem)
+    there = [name for name in columns if name in numbers]
+    schema = pa.schema([(name, pa.string()) for name in columns])
+    places = [numbers[name] for name in there]
     try:
-        with pyarrow.csv.open_csv(
-            file,
-            # Names are counted: in the file they may be empty, or have space around them.
-            pyarrow.csv.ReadOptions(
-                block_size=BLOCK,
-                column_names=list(map(str, range(len(names)))),
-                skip_rows_after_names=line,
-            ),
-            pyarrow.csv.ParseOptions(
-                delimiter=_delimiter(file),
-                newlines_in_values=True,
-                ignore_empty_lines=len(names) > 1,  # of one column they are rows without a value
-            ),
-            pyarrow.csv.ConvertOptions(
-                column_types=dict.fromkeys(places, pa.string()),
-                include_columns=places,
-                strings_can_be_null=True,
-                null_values=[""],
-            ),
-        ) as reader:
+        with (
+            open_bytes(file) as content,
+            pyarrow.csv.open_csv(
+                pa.PythonFile(content, mode="r"),
+                # Names are counted: in the file they may be empty, or have space around them.
+                pyarrow.csv.ReadOptions(
+                    block_size=BLOCK,
+                    column_names=list(numbers.values()),
+                    skip_rows_after_names=line,
+                ),
+                pyarrow.csv.ParseOptions(
+                    delimiter=form.delimiter,
+                    newlines_in_values=True,
+                    ignore_empty_lines=len(names)
+                    > 1,  # of one column they are rows without a value
+                ),
+                pyarrow.csv.ConvertOptions(
+                    column_types=dict.fromkeys(places, pa.string()),
+                    include_columns=places,
+                    strings_can_be_null=True,
+                    null_values=[""],
+                ),
+            ) as reader,
+        ):
             for batch in reader:
-                n_bytes += batch.nbytes
-                check(n_bytes)
-                batches.append(_trimmed(batch, columns))
+                values = dict(zip(there, map(trimmed, batch.columns), strict=True))
+                yield pa.RecordBatch.from_arrays(
+                    [
+                        values[name]
+                        if name in values
+                        else pa.repeat(pa.scalar(partition[name], pa.string()), len(batch))
+                        for name in columns
+                    ],
+                    schema=schema,
+                )
     except pa.ArrowException as error:
         problem = _what_is_wrong(file)
         # That names alone, without an end of the line, are no block is no fault of the file.
         if problem or len(list(islice(_records(file), 2))) > 1:
             raise MtrainError(problem or f"{file}: not CSV: {error}") from error
-    return pa.Table.from_batches(batches, pa.schema([(name, pa.string()) for name in columns]))
-
-
-def _trimmed(batch: pa.RecordBatch, names: list[str]) -> pa.RecordBatch:
-    columns = []
-    for column in batch.columns:
-        trimmed = pc.utf8_trim_whitespace(column)
-        empty = pc.equal(trimmed, "")
-        columns.append(pc.if_else(empty, None, trimmed) if pc.any(empty).as_py() else trimmed)
-    return pa.RecordBatch.from_arrays(columns, names)
-
-
-def _check_bytes(file: Path) -> tuple[int, int]:
-    """Whether it is UTF-8 text; returns how many ends of lines and how many quotes it has."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    done = lines = quotes = 0
-    with file.open("rb") as content:
-        while block := content.read(BLOCK):
-            _decode(decoder, block, done, file)
-            if (at := block.find(b"\0")) >= 0:
-                lines += block.count(b"\n", 0, at)
-                raise MtrainError(f"{file}:{lines + 1}: a NUL byte; this is no text")
-            done += len(block)
-            lines += block.count(b"\n")
-            quotes += block.count(b'"')
-    _decode(decoder, b"", done, file)
-    return lines, quotes
-
-
-def _decode(decoder: codecs.IncrementalDecoder, block: bytes, done: int, file: Path) -> None:
-    try:
-        decoder.decode(block, final=not block)
-    except UnicodeDecodeError as error:
-        # A character may begin in one block and end in the next.
-        at = done + len(block) - len(error.object) + error.start
-        raise MtrainError(
-            f"{file}: not UTF-8 text: byte {at:,} is {error.object[error.start]:#04x}; save it as "
-            "UTF-8"
-        ) from error
 
 
 def _header(file: Path) -> tuple[int, list[str]]:
     """The line that names the columns, and the names."""
-    with file.open("rb") as content:
+    form = form_of(file)
+    with open_bytes(file) as content:
         if len(content.readline(BLOCK)) == BLOCK:
-            _check_bytes(file)
+            check_bytes(file, form.delimiter)
             raise MtrainError(f"{file}:1: {BLOCK:,} bytes or more; this is no line of a table")
     try:
         line, names = next(_records(file), (1, []))
     except UnicodeDecodeError:
-        _check_bytes(file)
+        check_bytes(file, form.delimiter)
         raise
     except csv.Error as error:
         raise MtrainError(f"{file}:{_problem(error)}") from error
     if not names:
         raise MtrainError(f"{file}: is empty; the first line must name the columns")
     if any("\0" in name for name in names):
-        _check_bytes(file)
+        check_bytes(file, form.delimiter)
+    last = line + sum(len(re.findall(LINE_END, name)) for name in names)
+    if wrong := find_quote_problem(file, form.delimiter, lines=last):
+        raise MtrainError(f"{file}:{wrong.line}: column {wrong.column + 1}: {wrong.problem}")
     names = [name.strip() for name in names]
-    if twice := [name for name in names if name and names.count(name) > 1]:
-        raise MtrainError(f"{file}:{line}: there are two columns {twice[0]!r}")
+    seen: set[str] = set()
+    for name in filter(None, names):
+        if name in seen:
+            raise MtrainError(f"{file}:{line}: there are two columns {name!r}")
+        seen.add(name)
     return line, names
 
 
-def _delimiter(file: Path) -> str:
-    """That of which the first line, what is in quotes aside, has most; of none a comma."""
-    with file.open(encoding="utf-8-sig", newline="") as content:
-        first = next((line for line in content if line.strip()), "")
-    return max(DELIMITERS, key=re.sub('"[^"]*"', "", first).count)
-
-
-def _records(file: Path, *, strict: bool = True) -> Iterator[tuple[int, list[str]]]:
+def _records(file: Path) -> Iterator[tuple[int, list[str]]]:
     """The line on which each record begins, and its values: slow, but it knows where it is.
 
-    Raises `csv.Error` that begins with the line; unless `strict`, for less than pyarrow does.
+    Quotes are as they are. Raises `csv.Error` that begins with the line.
     """
-    delimiter = _delimiter(file)
-    with file.open(encoding="utf-8-sig", newline="") as content:
-        reader = csv.reader(content, delimiter=delimiter, strict=strict)
-        width = 0
+    form = form_of(file)
+    with open_text(file) as content:
+        reader = csv.reader(content, delimiter=form.delimiter)
+        skipped = width = 0
         while True:
             line = reader.line_num + 1
             before = csv.field_size_limit(BLOCK)  # which is of the whole process
@@ -197,34 +203,41 @@ def _records(file: Path, *, strict: bool = True) -> Iterator[tuple[int, list[str
                 csv.field_size_limit(before)
             if values is None:
                 return
+            if values and skipped < form.skipped:
+                skipped += 1
+                continue
             width = width or len(values)
             if values or width == 1:
                 yield line, values or [""]
 
 
 def _line(file: Path, row: int) -> int:
-    records = _records(file, strict=False)
-    return next(line for number, (line, _) in enumerate(records, -1) if number == row)
+    return next(line for number, (line, _) in enumerate(_records(file), -1) if number == row)
 
 
 def _what_is_wrong(file: Path) -> str | None:
     """The first thing that is wrong with the file, with its line."""
-    columns = len(_header(file)[1])
+    names = _header(file)[1]
+    wrong = find_quote_problem(file, form_of(file).delimiter)
     try:
         for line, values in _records(file):
-            if len(values) != columns:
+            if wrong is not None and line >= wrong.line:
+                break
+            if len(values) != len(names):
                 n_values = "1 value" if len(values) == 1 else f"{len(values)} values"
-                return f"{file}:{line}: {n_values}; the first line names {columns} columns"
+                return f"{file}:{line}: {n_values}; the first line names {len(names)} columns"
     except csv.Error as error:
         return f"{file}:{_problem(error)}"
-    return None
+    if wrong is None:
+        return None
+    known = wrong.column < len(names) and names[wrong.column]
+    column = repr(names[wrong.column]) if known else wrong.column + 1
+    return f"{file}:{wrong.line}: column {column}: {wrong.problem}"
 
 
 def _problem(error: csv.Error) -> str:
     """The line, and in words what is wrong there."""
     line, _, problem = str(error).partition(": ")
-    if "unexpected end of data" in problem or "larger than field limit" in problem:
+    if "larger than field limit" in problem:
         problem = "a quote that is never closed"
-    elif "expected after" in problem:
-        problem = "text after a closing quote; a quote within a value is written twice"
     return f"{line}: {problem}"

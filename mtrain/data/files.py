@@ -4,40 +4,43 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from mtrain.config.paths import nearest_path
+from mtrain.data.split_names import SPLIT_NAMES, split_called
 from mtrain.errors import MissingPathError, MtrainError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 LARGE = 50_000_000
 """Bytes of files whose reading takes seconds."""
 
+SPLITS = {"training": "train", "validation": "val", "test": "test"}
+"""The splits of a source, as the settings call them."""
 
-def find_files(path: str, endings: tuple[str, ...]) -> list[Path]:
+NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"
+"""In a folder's name, what stands for a missing value."""
+
+REMEDY = "name files in dataset.path, dataset.val_path and dataset.test_path"
+
+
+def find_files(path: str, endings: tuple[str, ...], split: str | None = "train") -> list[Path]:
     """The file at `path`; or all in that folder with one of `endings`; or all that match it.
 
-    Sorted by name. Raises `MtrainError` where there is none, or one is no regular file.
+    Sorted by name. Of a folder of splits (`train.csv` beside `test.csv`, or `train/` beside
+    `test/`) those of `split`, `train`, `val` or `test`, alone; None: all files, whatever they are
+    called. Raises `MtrainError` where there is none, one is no regular file, or a name looks like a
+    split where there cannot be any.
     """
-    place = Path(path)
-    if place.is_dir():
-        found = sorted(p for p in place.iterdir() if _is_data(p, endings))
+    found = _listed(path, endings)
+    if split is not None and (splits := _splits(path, found)):
+        found = [file for file in found if splits[file] == split]
         if not found:
-            raise MtrainError(f"{path}: no {' or '.join(endings)} file in this folder")
-        if splits := [file for file in found if file.stem in {"train", "val", "test"}]:
-            raise MtrainError(
-                f"{path}: {splits[0].name} looks like a split, and all files of a folder are read "
-                "as one; name files in dataset.path and dataset.test_path"
-            )
-    elif not place.exists() and glob.has_magic(path):
-        found = sorted(Path(name) for name in glob.glob(path))  # noqa: PTH207 -- the pattern may be absolute
-        if not found:
-            raise MissingPathError(path, f"{path}: no file matches this pattern{_folder_of(path)}")
-    else:
-        found = [place]
+            raise MtrainError(f"{path}: no file of the {split} split")
     for file in found:
         if not file.exists():
             raise MissingPathError(path, f"{file}: no such file{nearest_path(file)}")
@@ -57,6 +60,50 @@ def check_folder(path: str, expected: str) -> Path:
     raise MissingPathError(path, f"{path}: no such folder; {expected}{nearest_path(folder)}")
 
 
+def find_splits(path: str, endings: tuple[str, ...]) -> set[str]:
+    """Those of `train`, `val` and `test` of which the folder at `path` has files; else nothing.
+
+    Raises `MtrainError` as `find_files` does.
+    """
+    return set(_splits(path, _listed(path, endings)).values())
+
+
+def partitions_of(file: Path, path: str) -> dict[str, str | None]:
+    """What the names of the folders between `path` and `file` say, as of `year=2024/part.parquet`.
+
+    None stands for a missing value.
+    """
+    if file == Path(path):
+        return {}
+    root = [part for part in Path(path).parts if not glob.has_magic(part)]
+    named = (part.partition("=") for part in file.parts[len(root) : -1] if "=" in part)
+    return {
+        unquote(key).strip(): None if value == NO_PARTITION else unquote(value).strip() or None
+        for key, _, value in named
+    }
+
+
+def has_ending(file: Path, endings: tuple[str, ...]) -> bool:
+    """Whether its name ends in one of these, in any case."""
+    return file.name.lower().endswith(endings)
+
+
+def _listed(path: str, endings: tuple[str, ...]) -> list[Path]:
+    place = Path(path)
+    if place.is_dir():
+        found = _files_within(place, endings)
+        if not found:
+            plain = " or ".join(ending for ending in endings if not ending.endswith(".gz"))
+            raise MtrainError(f"{path}: no {plain} file in this folder")
+    elif not place.exists() and glob.has_magic(path):
+        found = sorted(Path(name) for name in glob.glob(path))  # noqa: PTH207 -- the pattern may be absolute
+        if not found:
+            raise MissingPathError(path, f"{path}: no file matches this pattern{_folder_of(path)}")
+    else:
+        found = [place]
+    return found
+
+
 def _folder_of(pattern: str) -> str:
     """What is near to the folder of a pattern that is not there; empty where it is."""
     folder = Path(pattern)
@@ -65,9 +112,78 @@ def _folder_of(pattern: str) -> str:
     return "" if folder.exists() else nearest_path(folder)
 
 
-def _is_data(file: Path, endings: tuple[str, ...]) -> bool:
-    """MacOS leaves hidden files of the same ending beside those it copies."""
-    return file.suffix.lower() in endings and not file.name.startswith(".")
+def _files_within(folder: Path, endings: tuple[str, ...]) -> list[Path]:
+    """Also those of its folders that are a split, or rows of one value (`year=2024`)."""
+    found: list[Path] = []
+    for inner in sorted(folder.iterdir()):
+        if inner.name.startswith("."):  # macOS leaves such files beside those it copies
+            continue
+        if has_ending(inner, endings):
+            found.append(inner)
+        elif inner.is_dir() and ("=" in inner.name or _split_of([inner.name])[0]):
+            found += _files_within(inner, endings)
+    return found
+
+
+def _splits(path: str, files: Sequence[Path]) -> dict[Path, str]:
+    """The split of each file of a folder of splits; empty where all files are rows of one."""
+    if len(files) == 1 and files[0] == Path(path):
+        return {}
+    root = Path(path) if Path(path).is_dir() else None
+    splits, exact = _looks(files, root)
+    different = set(splits.values())
+    if different <= {"train"} and not (exact and len(splits) < len(files)):
+        return {}
+    if other := [file for file in files if file not in splits]:
+        known = next(iter(splits))
+        raise MtrainError(
+            f"{path}: {known.name} looks like a split, and {other[0].name} does not; {REMEDY}"
+        )
+    if len(different) == 1:
+        if root is not None and exact:
+            raise MtrainError(
+                f"{path}: {files[0].name} looks like a split, and there is none to train on; "
+                f"{REMEDY}"
+            )
+        return {}  # results of tests, say
+    if root is None:
+        raise MtrainError(
+            f"{path}: {files[0].name} and {files[-1].name} look like splits, and all files of a "
+            f"pattern are read as one; {REMEDY}"
+        )
+    if "train" not in different:
+        raise MtrainError(
+            f"{path}: {files[0].name} looks like a split, and there is none to train on; {REMEDY}"
+        )
+    return splits
+
+
+def _looks(files: Sequence[Path], root: Path | None) -> tuple[dict[Path, str], set[Path]]:
+    """The split of each file that looks like one, and those of them that are called nothing else."""
+    splits, exact = {}, set()
+    for file in files:
+        parts = (file.name,) if root is None else file.relative_to(root).parts
+        split, is_exact = _split_of([part for part in parts if "=" not in part])
+        if split is not None:
+            splits[file] = split
+        if is_exact:
+            exact.add(file)
+    return splits, exact
+
+
+def _split_of(parts: Sequence[str]) -> tuple[str | None, bool]:
+    """The split that a file's name, or that of a folder around it, says; whether it is all of it.
+
+    `train` and `train-00000-of-00002` are nothing else; `iris_train` and `test_2020` may be.
+    """
+    for part in parts:
+        stem = part.lower().partition(".")[0]
+        words = [word for word in re.split(r"[^a-z]+", stem) if word not in {"", "of"}]
+        said = {SPLIT_NAMES[word] for word in words[:1] + words[-1:] if word in SPLIT_NAMES}
+        if len(said) == 1:
+            name = re.sub(r"-[0-9]+-of-[0-9]+$", "", stem)
+            return SPLITS[said.pop()], split_called(name) is not None
+    return None, False
 
 
 def large_files(paths: Iterable[str | None]) -> str | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from mtrain.config.sources import IdxConfig, ImagesConfig, NpzConfig, TableConfig
 from mtrain.data.encoding import encode
-from mtrain.data.files import check_memory
+from mtrain.data.files import check_memory, has_ending
 from mtrain.data.idx import is_idx_name, read_idx
 from mtrain.data.source import Rows, checked_rows
 from mtrain.errors import MtrainError
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from mtrain.data.table import Table
     from mtrain.records import Encoding, Split
 
-TABLES = {"csv": (".csv", ".tsv", ".txt"), "parquet": (".parquet", ".pq")}
+TABLES = {
+    "csv": (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz"),
+    "parquet": (".parquet", ".pq"),
+}
 
 
 def read_inputs(
@@ -69,8 +72,8 @@ def _read_table(
 
     kind = _kind_of_table(path)
     kinds = {column.name: column.kind for column in encoding.columns}
-    check_columns(str(path), COLUMNS[kind](str(path)), kinds)
-    raw = READERS[kind](str(path), list(kinds), memory)
+    check_columns(str(path), COLUMNS[kind](str(path), split=None), kinds)
+    raw = READERS[kind](str(path), list(kinds), memory, split=None)
     table = read_features(raw, kinds, remedy=None)
     missing = {name: column.missing for name, column in table.columns.items()}
     rows = _unlabelled(table)
@@ -84,14 +87,24 @@ def _read_table(
     return rows, len(raw) - len(rows)
 
 
-def _kind_of_table(path: Path) -> str:
-    """By the ending of the file, of the pattern, or of what is in the folder."""
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    for file in files:
+def table_kind(path: Path) -> str | None:
+    """`csv` or `parquet`, by the ending of the file, of the pattern, or of what is in the folder.
+
+    None: it is neither.
+    """
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         for kind, endings in TABLES.items():
-            if file.suffix.lower() in endings:
+            if has_ending(file, endings):
                 return kind
-    known = ", ".join(ending for endings in TABLES.values() for ending in endings)
+    return None
+
+
+def _kind_of_table(path: Path) -> str:
+    if kind := table_kind(path):
+        return kind
+    known = ", ".join(
+        ending for endings in TABLES.values() for ending in endings if not ending.endswith(".gz")
+    )
     raise MtrainError(f"{path}: a model of a table predicts files that end in {known}")
 
 

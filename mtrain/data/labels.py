@@ -9,8 +9,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mtrain.config.dataset import class_names
-from mtrain.data.columns import as_categories, complaint, read_column
-from mtrain.data.source import MOST_CLASSES, class_places, sorted_names
+from mtrain.data.columns import (
+    BOOLEANS,
+    as_categories,
+    as_value,
+    complaint,
+    is_text,
+    read_column,
+)
+from mtrain.data.source import MOST_CLASSES, class_places, is_whole, sorted_names
 from mtrain.errors import MtrainError
 
 if TYPE_CHECKING:
@@ -29,46 +36,91 @@ def class_indices(
 ) -> tuple[tuple[str, ...], Codes]:
     """The classes and, of each split, the index of every row's class.
 
-    The classes are those given, else all labels of all splits in sorted order, whole numbers as
-    numbers. Given classes are named by the labels, or counted by them: 0, 1, 2, .... A missing
-    label is -1. Raises `MtrainError` naming the row of one that is fractional or no class.
+    A label of text is what is written: `1`, `01` and `1.0` are three. A number of a typed file has
+    no spelling: whole ones are written as integers, exactly in 64 bits, others as `2.5`. The classes
+    are those given, else all labels of all splits in sorted order, whole numbers as numbers. Given
+    classes are named by the labels, or counted by them: 0, 1, 2, .... A missing label is -1. Raises
+    `MtrainError` naming the row of one that is no class, or is fractional and no class given.
     """
     codes, names = {}, {}
     for split, table in tables.items():
         codes[split], names[split] = as_categories(_texts(table, target))
+        _refuse_measurements(table, target, names[split], classes)
     found = {name for some in names.values() for name in some}
     if classes is None:
         classes = sorted_names(found)
         _check(classes, tables, target)
     places = class_places(classes, found)
+    by_value = _places_by_value(classes)
     for split, table in tables.items():
+        is_spelt = not table.typed or is_text(table.columns[target].type)
+        if not is_spelt:
+            places = by_value | places
         known = np.array([*(places.get(name, -2) for name in names[split]), -1], np.int32)
-        codes[split] = known[codes[split]]
-        if (unknown := codes[split] == -2).any():
+        rows = known[codes[split]]
+        if (unknown := rows == -2).any():
             problem = f"is none of the {len(classes):,} classes"
+            if is_spelt and as_value(names[split][codes[split][unknown.argmax()]]) in by_value:
+                problem += ": labels are compared as they are written"
             raise MtrainError(complaint(table, target, problem, unknown))
+        codes[split] = rows
     return classes, codes
 
 
 def _texts(table: RawTable, target: str) -> pa.ChunkedArray:
-    """Labels as text; where all are numbers, 1.0 as 1."""
+    """Labels as text, null where there is none."""
     column = table.columns[target]
-    texts = pc.cast(column, pa.string())
-    labels, wrong = read_column(column, None, typed=table.typed)
-    if labels.kind != "number" or wrong.any():
-        return texts
-    fractional = ~labels.missing & (labels.values % 1 != 0)
-    if fractional.any():
-        problem = "is no class; labels are names or whole numbers"
-        raise MtrainError(complaint(table, target, problem, fractional))
-    texts = pc.replace_substring_regex(texts, r"^(-?[0-9]+)\.0*$", r"\1")
-    texts = pc.if_else(pa.array(labels.missing), None, texts)
-    numbers = np.unique(labels.values[~labels.missing])
-    if pc.count_distinct(texts).as_py() == len(numbers):
-        return texts
-    # The same number is spelt in several ways, 7 and 007; what it is spelt as is no name then.
-    spelt = {number: str(int(number)) for number in numbers.tolist()}
-    return pa.chunked_array([pa.array([spelt.get(v) for v in labels.values.tolist()], pa.string())])
+    if not table.typed:
+        # Among numbers NA, NaN and their like stand for nothing; elsewhere they are names.
+        labels, wrong = read_column(column, None, typed=False)
+        if labels.kind == "number" and not wrong.any():
+            return pc.if_else(pa.array(labels.missing), None, column)
+        return column
+    if pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_nan(column), None, column)
+        encoded = pc.dictionary_encode(column).combine_chunks()
+        numbers = pc.cast(encoded.dictionary, pa.float64()).to_pylist()
+        texts = pc.cast(encoded.dictionary, pa.string()).to_pylist()  # float32 in its own digits
+        spelt = [
+            str(int(number)) if number.is_integer() else text
+            for number, text in zip(numbers, texts, strict=True)
+        ]
+        return pa.chunked_array([pa.array(spelt, pa.string()).take(encoded.indices)])
+    texts = pc.cast(column, pa.large_string())
+    if pa.types.is_decimal(column.type):
+        texts = pc.replace_substring_regex(texts, r"^(-?[0-9]+)\.0*$", r"\1")
+    return texts
+
+
+def _refuse_measurements(
+    table: RawTable, target: str, names: tuple[str, ...], classes: tuple[str, ...] | None
+) -> None:
+    """Raise `MtrainError` where all labels are numbers, and one is fractional and no class given."""
+    kind = table.columns[target].type
+    if pa.types.is_boolean(kind) or (table.typed and is_text(kind)):
+        return
+    values = [as_value(name) for name in names]
+    if not table.typed and any(value is None or value in BOOLEANS for value in values):
+        return
+    given = set(classes or ())
+    fractional = [
+        name
+        for name, value in zip(names, values, strict=True)
+        if not (is_whole(value or "") or name in given)
+    ]
+    if fractional:
+        wrong = pc.is_in(_texts(table, target), pa.array(fractional, pa.large_string()))
+        problem = "is no class; labels are names or whole numbers, or listed in dataset.classes"
+        raise MtrainError(complaint(table, target, problem, wrong.to_numpy()))
+
+
+def _places_by_value(classes: tuple[str, ...]) -> dict[str, int]:
+    """The classes that are numbers or truth values, however written, by what `as_value` says."""
+    places: dict[str, int] = {}
+    for place, name in enumerate(classes):
+        if (value := as_value(name)) is not None:
+            places[value] = -2 if value in places else place  # two of one value: it is neither
+    return places
 
 
 def _check(classes: tuple[str, ...], tables: Mapping[str, RawTable], target: str) -> None:
@@ -79,6 +131,8 @@ def _check(classes: tuple[str, ...], tables: Mapping[str, RawTable], target: str
             f"{where}: {len(classes):,} different labels in {rows:,} rows; there can be "
             f"{MOST_CLASSES:,} classes"
         )
+    if not classes:
+        raise MtrainError(f"{where}: every label is missing")
     if len(classes) == 1:
         raise MtrainError(f"{where}: every label is {classes[0]!r}; a classifier needs two classes")
     try:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from functools import partial
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mtrain.data.columns import RawTable
-from mtrain.data.files import check_memory, find_files
+from mtrain.data.columns import RawTable, is_text, trimmed
+from mtrain.data.files import check_memory, find_files, partitions_of
+from mtrain.data.source import is_whole
 from mtrain.errors import MtrainError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 DAMAGE = (OSError, UnicodeDecodeError, pa.ArrowException)
@@ -23,52 +26,146 @@ DAMAGE = (OSError, UnicodeDecodeError, pa.ArrowException)
 ENDINGS = (".parquet", ".pq")
 
 
-def parquet_columns(path: str) -> list[str]:
-    """The names of the columns of the first file; raises `MtrainError` as `read_parquet`."""
-    return _names(find_files(path, ENDINGS)[0])
+def parquet_columns(path: str, *, split: str | None = "train") -> list[str]:
+    """The names of the columns of the first file; raises `MtrainError` as `read_parquet`.
+
+    Its folders are columns as well: `year` of `year=2024/part.parquet`.
+    """
+    file = find_files(path, ENDINGS, split)[0]
+    return list(_names(file) | partitions_of(file, path))
 
 
-def read_parquet(path: str, columns: list[str], memory: int) -> RawTable:
+def read_parquet(
+    path: str, columns: list[str], memory: int, *, split: str | None = "train"
+) -> RawTable:
     """The named columns of a file, a folder or a pattern, in this order.
 
-    Raises `MtrainError` for no such file, for what is no Parquet, and for values that would take
-    more than `memory` bytes.
+    `split` is as for `find_files`. Raises `MtrainError` for no such file, for what is no Parquet, and
+    for values that would take more than `memory` bytes.
     """
     tables = []
     rows = 0
-    for file in find_files(path, ENDINGS):
-        names = _names(file)
-        if missing := [name for name in columns if name not in names]:
-            raise MtrainError(f"{file}: no column {missing[0]!r}, which other files of {path} have")
+    files = find_files(path, ENDINGS, split)
+    partitions = _partitions(files, path)
+    for file in files:
+        there = _there(file, columns, partitions, path)
         try:
-            rows += pq.read_metadata(file).num_rows
+            opened = pq.ParquetFile(file)
+            rows += opened.metadata.num_rows
             check_memory(4 * rows * len(columns), memory, path)
             # Not read_table: it would take folders called x=1 for columns.
-            table = pq.ParquetFile(file).read(columns)
+            table = opened.read(list(there.values()))
             check_memory(table.nbytes, memory, path)
-            table.validate(full=True)  # text may be no UTF-8
+            tables.append((file, _named(table, columns, there, partitions[file])))
         except DAMAGE as error:
             raise _damaged(file, error) from error
-        tables.append((file, table))
     read = {name: _whole(name, tables) for name in columns}
     starts = [0, *accumulate(len(table) for _, table in tables)]
 
     def place(row: int) -> str:
         number = bisect_right(starts, row) - 1
-        return f"{tables[number][0]}: row {row - starts[number]:,}"
+        return _place(tables[number][0], 0, row - starts[number])
 
     return RawTable(read, typed=True, where=path, place=place)
 
 
-def _names(file: Path) -> list[str]:
-    """Of the columns, but of pandas' index, which is none of its columns."""
+def parquet_pieces(path: str, columns: list[str], rows: int) -> Iterator[RawTable]:
+    """The named columns of all files at `path`, so many rows at a time; as for `read_parquet`."""
+    files = find_files(path, ENDINGS, None)
+    partitions = _partitions(files, path)
+    for file in files:
+        there = _there(file, columns, partitions, path)
+        done = 0
+        try:
+            for batch in pq.ParquetFile(file).iter_batches(rows, columns=list(there.values())):
+                whole = pa.Table.from_batches([batch])
+                table = _named(whole, columns, there, partitions[file])
+                read = {name: _whole(name, [(file, table)]) for name in columns}
+                yield RawTable(
+                    read,
+                    typed=True,
+                    where=path,
+                    place=partial(_place, file, done),
+                )
+                done += len(table)
+        except DAMAGE as error:
+            raise _damaged(file, error) from error
+
+
+def _place(file: Path, start: int, row: int) -> str:
+    return f"{file}: row {start + row:,}"
+
+
+def _there(
+    file: Path, columns: list[str], partitions: Mapping[Path, Mapping[str, Any]], path: str
+) -> dict[str, str]:
+    """What the file calls those of the columns that it has itself; the others are its folders'."""
+    names = _names(file)
+    for name in columns:
+        if name not in names and name not in partitions[file]:
+            raise MtrainError(f"{file}: no column {name!r}, which other files of {path} have")
+    return {name: names[name] for name in columns if name in names}
+
+
+def _named(
+    table: pa.Table,
+    columns: list[str],
+    there: Mapping[str, str],
+    partition: Mapping[str, int | str | None],
+) -> pa.Table:
+    """The columns in this order, by these names, with what the file's folders say."""
+    table.validate(full=True)  # text may be no UTF-8
+    read = {name: table[called] for name, called in there.items()}
+    for name in columns:
+        if name not in read:
+            value = partition[name]
+            kind = pa.int64() if isinstance(value, int) else pa.null() if value is None else None
+            read[name] = pa.chunked_array([pa.repeat(pa.scalar(value, kind), len(table))])
+    return pa.table({name: read[name] for name in columns})
+
+
+def _partitions(files: list[Path], path: str) -> dict[Path, dict[str, int | str | None]]:
+    """What the folders of each file say; numbers where they say nothing else of that name."""
+    texts = {file: partitions_of(file, path) for file in files}
+    keys = {key for some in texts.values() for key in some}
+    whole = {
+        key
+        for key in keys
+        if all(_is_integer(some[key]) for some in texts.values() if some.get(key) is not None)
+    }
+    return {
+        file: {
+            key: int(value) if key in whole and value is not None else value
+            for key, value in some.items()
+        }
+        for file, some in texts.items()
+    }
+
+
+def _is_integer(text: str | None) -> bool:
+    """Whether it is a whole number that a signed integer of 64 bits holds."""
+    return text is not None and is_whole(text) and -(2**63) <= int(text) < 2**63
+
+
+def _names(file: Path) -> dict[str, str]:
+    """Of the columns, but of pandas' index, which is none of its columns: trimmed, and as they are.
+
+    Space around names and texts means nothing, as in CSV.
+    """
     try:
-        names: list[str] = pq.read_schema(file).names
+        as_they_are: list[str] = pq.read_schema(file).names
     except DAMAGE as error:
         raise _damaged(file, error) from error
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise MtrainError(f"{file}: there are two columns {twice[0]!r}")
-    return [name for name in names if not re.fullmatch(r"__index_level_[0-9]+__", name)]
+    names: dict[str, str] = {}
+    for name in as_they_are:
+        if name.strip() in names:
+            raise MtrainError(f"{file}: there are two columns {name.strip()!r}")
+        names[name.strip()] = name
+    return {
+        name: there
+        for name, there in names.items()
+        if not re.fullmatch(r"__index_level_[0-9]+__", name)
+    }
 
 
 def _whole(name: str, tables: list[tuple[Path, pa.Table]]) -> pa.ChunkedArray:
@@ -76,10 +173,17 @@ def _whole(name: str, tables: list[tuple[Path, pa.Table]]) -> pa.ChunkedArray:
     parts = [_plain(table[name], name, file) for file, table in tables]
     types = {part.type: file for part, (file, _) in zip(parts, tables, strict=True)}
     types.pop(pa.null(), None)
-    common = next(iter(types)) if len(types) == 1 else pa.float64()
-    if len(types) > 1 and types.keys() & {pa.string(), pa.bool_()}:
+    if len(types) == 1:
+        common = next(iter(types))
+    elif types and all(map(pa.types.is_integer, types)):
+        common = pa.decimal128(20)  # labels of 64 bits, signed or not, stay what they are
+    else:
+        common = pa.float64()
+    if len(types) > 1 and types.keys() & {pa.large_string(), pa.bool_()}:
         *_, file = types.values()
-        found = ", ".join(f"{kind} in {file}" for kind, file in types.items())
+        found = ", ".join(
+            f"{'string' if is_text(kind) else kind} in {file}" for kind, file in types.items()
+        )
         raise MtrainError(f"{file}: column {name!r} must be of one type in all files, is {found}")
     # Not safe: what a float64 rounds is a number that a float32 would round all the more.
     chunks = [chunk.cast(common, safe=False) for part in parts for chunk in part.chunks]
@@ -90,12 +194,19 @@ def _plain(column: pa.ChunkedArray, name: str, file: Path) -> pa.ChunkedArray:
     kind = column.type
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
+        if _is_any_text(kind):
+            # In one array of `string` there is no place for more than 2 GB.
+            column = column.cast(pa.dictionary(column.type.index_type, pa.large_string()))
+            kind = pa.large_string()
         column = column.cast(kind)
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return column.cast(pa.string())
-    if pa.types.is_decimal(kind):
-        return column.cast(pa.float64())
-    plain = (pa.types.is_string, pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating)
+    if _is_any_text(kind):
+        return trimmed(column.cast(pa.large_string()))
+    plain = (
+        pa.types.is_boolean,
+        pa.types.is_integer,
+        pa.types.is_floating,
+        pa.types.is_decimal,
+    )
     if not (pa.types.is_null(kind) or any(is_it(kind) for is_it in plain)):
         raise MtrainError(
             f"{file}: column {name!r} is {kind}; columns must be numbers, text, or true and false: "
@@ -104,5 +215,14 @@ def _plain(column: pa.ChunkedArray, name: str, file: Path) -> pa.ChunkedArray:
     return column
 
 
+def _is_any_text(kind: pa.DataType) -> bool:
+    return is_text(kind) or bool(pa.types.is_string_view(kind))
+
+
 def _damaged(file: Path, error: Exception) -> MtrainError:
+    if "more than 64 bits" in str(error):
+        return MtrainError(
+            f"{file}: a column is of 128-bit integers, and pyarrow reads no file with such; write it "
+            "with 64 bits, in polars by `.cast(pl.Int64)`, or as decimals or text"
+        )
     return MtrainError(f"{file}: not a Parquet file that can be read: {str(error).splitlines()[0]}")

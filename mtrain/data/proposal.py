@@ -103,7 +103,7 @@ def likely_target(columns: Sequence[str]) -> str:
 def _kind(path: Path) -> str:
     from mtrain.data.idx import FILES, idx_file
     from mtrain.data.images import walk_images
-    from mtrain.data.inputs import TABLES
+    from mtrain.data.inputs import TABLES, table_kind
 
     if path.is_dir():
         if any(idx_file(path, name) for name in FILES["training"]):
@@ -112,13 +112,13 @@ def _kind(path: Path) -> str:
             return "images"
     elif not path.is_file():
         raise MtrainError(f"{path}: not a file")
-    endings = {ending: kind for kind, some in TABLES.items() for ending in some}
-    known = ", ".join(endings)
-    if path.is_file():
-        endings[".npz"] = "npz"
-    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
-        if file.suffix.lower() in endings:
-            return endings[file.suffix.lower()]
+    if kind := table_kind(path):
+        return kind
+    if path.is_file() and path.suffix.lower() == ".npz":
+        return "npz"
+    known = ", ".join(
+        ending for some in TABLES.values() for ending in some if not ending.endswith(".gz")
+    )
     raise MtrainError(
         f"{path}: no data of a known kind: a file that ends in {known} or .npz, a folder of "
         f"{known} files, of IDX files, or with a folder of images for each class"

@@ -161,9 +161,15 @@ def check_alike(splits: dict[str, Rows], where: str) -> None:
 
 def refuse_second_test(splits: Iterable[str], path: str) -> None:
     """Raise `SettingError` where `dataset.test_path` would hide a test split that `path` has."""
-    if "test" in splits:
-        problem = f"{path} brings a test split of its own"
-        raise SettingError((("dataset", "test_path"), problem))
+    refuse_second_split("test", splits, path)
+
+
+def refuse_second_split(name: str, splits: Iterable[str], path: str) -> None:
+    """Raise `SettingError` where a path of its own would hide the split `val` or `test` of `path`."""
+    if name in splits:
+        called = "validation" if name == "val" else name
+        problem = f"{path} brings a {called} split of its own"
+        raise SettingError((("dataset", f"{name}_path"), problem))
 
 
 def checked_weights(weights: NDArray[Any], rows: int, where: str) -> Floats:
@@ -199,8 +205,8 @@ def class_places(classes: tuple[str, ...], found: set[str]) -> dict[str, int]:
 
 
 def is_whole(name: str) -> bool:
-    """Whether the text is a whole number as Python writes it."""
-    return re.fullmatch(r"0|-?[1-9][0-9]{0,17}", name) is not None
+    """Whether the text is a whole number as Python writes it, of up to 20 digits as 64 bits have."""
+    return re.fullmatch(r"0|-?[1-9][0-9]{0,19}", name) is not None
 
 
 def largest_value(rows: Rows) -> float | None:

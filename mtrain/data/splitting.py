@@ -9,17 +9,28 @@ import numpy as np
 from mtrain.errors import SettingError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from mtrain.data.source import Rows
     from mtrain.records import Ints
 
 
 def split_off(
-    split: Rows, size: float, how: str, seed: int, section: tuple[str, ...]
+    split: Rows,
+    size: float,
+    how: str,
+    seed: int,
+    section: tuple[str, ...],
+    *,
+    parts: int = 2,
 ) -> tuple[Rows, Rows]:
     """What stays, and what is set apart: rows (an int) or a fraction (a float) of `split`.
 
-    `how` is `tail`, `random` or `stratified`; both parts keep the order of their rows. `section`
-    is where these settings stand, for errors.
+    `how` is `tail`, `random` or `stratified`; both parts keep the order of their rows. `parts` is
+    how many there will be in the end: where what stays is to be split once more, 3. Stratified, each
+    part has a row at least of each class of that many rows or more, and the lone row of a class
+    stays. `section` is where these settings stand, for errors. Raises `SettingError` for a size that
+    cannot be.
     """
     n = len(split)
     apart = size if isinstance(size, int) else round(size * n)
@@ -27,24 +38,50 @@ def split_off(
         raise SettingError(((*section, "size"), f"{size} of {n:,} rows leaves a split empty"))
     if how == "tail":
         return split.take(np.arange(n - apart)), split.take(np.arange(n - apart, n))
-    if how == "stratified":
+    keys = _keys(n, seed, section)
+    if how == "random":
+        goes = np.zeros(n, bool)
+        goes[np.argsort(keys, kind="stable")[:apart]] = True
+    else:
         rows = np.bincount(split.labels)
-        classes = np.count_nonzero(rows)
-        if min(apart, n - apart) < classes or rows[rows > 0].min() < 2:
+        taken = stratify(rows, apart, parts, _keys(len(rows), seed, (*section, "class")))
+        if taken is None:
             problem = (
                 f"{size} of {n:,} rows cannot be stratified: each part must be able to hold each "
-                f"of {classes} classes; how: random can"
+                f"of {np.count_nonzero(rows)} classes; how: random can"
             )
             raise SettingError(((*section, "size"), problem))
-    from sklearn.model_selection import train_test_split  # takes a second to load
+        by_class = np.lexsort((keys, split.labels))
+        places = np.arange(n) - np.repeat(np.cumsum(rows) - rows, rows)  # within the class
+        goes = np.empty(n, bool)
+        goes[by_class] = places < taken[split.labels[by_class]]
+    return split.take(np.flatnonzero(~goes)), split.take(np.flatnonzero(goes))
 
-    stay, go = train_test_split(
-        np.arange(n),
-        test_size=apart,
-        random_state=seed,
-        stratify=split.labels if how == "stratified" else None,
-    )
-    return split.take(np.sort(stay)), split.take(np.sort(go))
+
+def stratify(rows: Ints, apart: int, parts: int, ties: NDArray[np.uint64]) -> Ints | None:
+    """How many of the `rows` of each class, shape (K,), are set apart: `apart` in all.
+
+    In proportion, by largest remainders; of equal ones those of the smaller `ties`, shape (K,), come
+    first. Of a class of `parts` rows or more at least one is set apart, and at least one for each
+    other part stays; of any class one stays. None: there is no such allocation.
+    """
+    enough = rows >= parts
+    least = enough.astype(np.int64)
+    most = np.maximum(rows - np.where(enough, parts - 1, 1), 0)
+    if not least.sum() <= apart <= most.sum():
+        return None
+    # Shares are compared as whole numbers of 1 / total: without rounding, ties are ties everywhere.
+    total = int(rows.sum())
+    exact = rows.astype(np.int64) * apart
+    taken = np.clip(exact // total, least, most)
+    while difference := apart - int(taken.sum()):
+        step = 1 if difference > 0 else -1
+        owed = step * (exact - taken * total)
+        free = taken < most if step > 0 else taken > least
+        order = np.lexsort((ties, -owed))
+        order = order[free[order]][: abs(difference)]
+        taken[order] += step
+    return taken
 
 
 def draw(split: Rows, samples: int | None, seed: int, section: tuple[str, ...]) -> Rows:
@@ -54,5 +91,16 @@ def draw(split: Rows, samples: int | None, seed: int, section: tuple[str, ...]) 
     if samples > len(split):
         problem = f"{samples:,} rows wanted, there are {len(split):,}"
         raise SettingError(((*section, "samples"), problem))
-    chosen: Ints = np.random.default_rng(seed).choice(len(split), samples, replace=False)
-    return split.take(np.sort(chosen))
+    keys = _keys(len(split), seed, (*section, "samples"))
+    return split.take(np.sort(np.argsort(keys, kind="stable")[:samples]))
+
+
+def _keys(n: int, seed: int, purpose: tuple[str, ...]) -> NDArray[np.uint64]:
+    """A random number for each of n rows, shape (n,); others for each seed and purpose.
+
+    Bits of a counter, hashed: NumPy promises that these never change, as it does not of what its
+    generators make of them; a split that is drawn again must be the same.
+    """
+    entropy = [seed, *".".join(purpose).encode()]
+    keys: NDArray[np.uint64] = np.random.Philox(np.random.SeedSequence(entropy)).random_raw(n)
+    return keys

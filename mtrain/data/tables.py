@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtrain.config.names import suggestion
+from mtrain.data import csv, parquet
 from mtrain.data.columns import complaint, read_column
-from mtrain.data.csv import csv_columns, read_csv
+from mtrain.data.files import find_splits
 from mtrain.data.labels import class_indices
-from mtrain.data.parquet import parquet_columns, read_parquet
-from mtrain.data.source import Rows, Source
+from mtrain.data.source import Rows, Source, refuse_second_split
 from mtrain.data.table import Table
 from mtrain.errors import MtrainError, SettingError
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from mtrain.data.columns import RawTable
     from mtrain.records import Encoding, Floats, Ints
 
-COLUMNS = {"csv": csv_columns, "parquet": parquet_columns}
+ENDINGS = {"csv": csv.ENDINGS, "parquet": parquet.ENDINGS}
+COLUMNS = {"csv": csv.csv_columns, "parquet": parquet.parquet_columns}
 NUMBERS = (
     "numbers are written as in 1234.5 or 1e-3; of a column that is meant to have text, name it in "
     "dataset.categorical"
@@ -33,7 +34,7 @@ NUMBERS = (
 MOST_COLUMNS = 10
 """Of which something is said."""
 
-READERS = {"csv": read_csv, "parquet": read_parquet}
+READERS = {"csv": csv.read_csv, "parquet": parquet.read_parquet}
 
 
 def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -> Source:
@@ -46,10 +47,10 @@ def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -
     features = _features(config, encoding)
     others = [config.target, *([] if config.weights is None else [config.weights])]
     read = READERS[config.name]
-    raw = {"training": read(config.path, [*features, *others], memory)}
-    if config.test_path is not None:
-        check_columns(config.test_path, COLUMNS[config.name](config.test_path), features + others)
-        raw["test"] = read(config.test_path, [*features, *others], memory)
+    raw = {
+        split: read(path, [*features, *others], memory, split=part)
+        for split, (path, part) in _places(config, features + others).items()
+    }
 
     for split, table in raw.items():
         _check_rows(len(table), table, split)
@@ -72,13 +73,32 @@ def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -
         _check_rows(len(complete), table, split)
     return Source(
         rows["training"],
-        None,
+        rows.get("validation"),
         rows.get("test"),
         classes,
         largest=None,
         where=config.path,
         notes=tuple(notes),
     )
+
+
+def _places(config: TableConfig, columns: list[str]) -> dict[str, tuple[str, str]]:
+    """Where the rows of each split are: a path, and which split of it if it is a folder of splits.
+
+    Raises `SettingError` where a split is there twice, `MtrainError` where one lacks a column.
+    """
+    brought = find_splits(config.path, ENDINGS[config.name])
+    places = {"training": (config.path, "train")}
+    for split, name in (("validation", "val"), ("test", "test")):
+        path = config.val_path if name == "val" else config.test_path
+        if path is None:
+            if name in brought:
+                places[split] = (config.path, name)
+            continue
+        refuse_second_split(name, brought, config.path)
+        check_columns(path, COLUMNS[config.name](path, split=name), columns)
+        places[split] = (path, name)
+    return places
 
 
 def read_features(

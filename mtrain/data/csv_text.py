@@ -1,0 +1,211 @@
+"""What a CSV file is as text: packed or not, between which signs values stand, where quotes are."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import re
+import zlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+import numpy as np
+
+from mtrain.errors import MtrainError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+DELIMITERS = ",;\t|"
+
+BLOCK = 1 << 24
+"""Bytes read at a time; no row is longer."""
+
+HEAD = 1 << 20
+"""Bytes by which delimiters are told, if there is more than a line in them."""
+
+LINES = 20
+"""By which they are told."""
+
+LINE_END = r"\r\n?|\n"
+
+GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class Form:
+    """How the rows of a file are written."""
+
+    delimiter: str
+    skipped: int
+    """Records before the one that names the columns: 1 where the first line is `sep=;`."""
+
+
+@dataclass(frozen=True)
+class QuoteProblem:
+    """A quote that is not as it must be."""
+
+    line: int
+    """Where the value begins, counted from 1."""
+
+    column: int
+    """Of the value, counted from 0."""
+
+    problem: str
+
+
+@contextmanager
+def open_bytes(file: Path) -> Iterator[BinaryIO]:
+    """The file's bytes, unpacked where they are gzipped, whatever it is called.
+
+    Raises `MtrainError` for what is damaged.
+    """
+    with file.open("rb") as raw:
+        is_packed = raw.read(2) == GZIP
+        raw.seek(0)
+        if not is_packed:
+            yield raw
+            return
+        try:
+            with gzip.open(raw) as content:
+                yield cast("BinaryIO", content)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise MtrainError(f"{file}: damaged gzip file: {error}") from error
+
+
+@contextmanager
+def open_text(file: Path) -> Iterator[io.TextIOWrapper]:
+    """The same as text, with its ends of lines as they are."""
+    with open_bytes(file) as content:
+        yield io.TextIOWrapper(content, encoding="utf-8-sig", newline="")
+
+
+def form_of(file: Path) -> Form:
+    """The delimiter: that which the first line, what is in quotes aside, has most of.
+
+    If the lines that follow have as many of some of them, it is one of these: `price, EUR;size, m`
+    is of semicolons. A line `sep=;` before it, as Excel knows, says it.
+    """
+    with open_bytes(file) as content:
+        head = content.read(HEAD)
+        if len(re.findall(LINE_END.encode(), head)) < 2:
+            head += content.read(BLOCK)
+        is_whole = not content.read(1)
+    text = head.decode("utf-8-sig", errors="replace").lstrip("\r\n")
+    said = re.match(rf'"?sep=([^\w\s"]|\t)"?(?:{LINE_END}|$)', text, re.IGNORECASE)
+    if said:
+        return Form(said[1], 1)
+    plain = _quoted(DELIMITERS).sub("", text)
+    lines = [line for line in re.split(LINE_END, plain) if line.strip()]
+    if not lines:
+        return Form(DELIMITERS[0], 0)
+    first, *others = lines if is_whole or len(lines) == 1 else lines[:-1]
+    consistent = [
+        delimiter
+        for delimiter in ";\t|,"  # a comma may be that of a decimal
+        if (n := first.count(delimiter))
+        and all(line.count(delimiter) == n for line in others[:LINES])
+    ]
+    return Form(max(consistent if others and consistent else DELIMITERS, key=first.count), 0)
+
+
+def check_bytes(file: Path, delimiter: str) -> bool:
+    """Whether each quote opens or closes a value, or is one of two within it.
+
+    Raises `MtrainError` for what is no UTF-8 text.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    ends = np.zeros(256, bool)
+    ends[list(b"\r\n" + delimiter.encode())] = True
+    done = lines = quotes = 0
+    in_order = True
+    seen = b"\n"  # and, later, one more byte, whose next one was not there yet
+    with open_bytes(file) as content:
+        while block := content.read(BLOCK):
+            _decode(decoder, block, done, file)
+            if (at := block.find(b"\0")) >= 0:
+                lines += block.count(b"\n", 0, at)
+                raise MtrainError(f"{file}:{lines + 1}: a NUL byte; this is no text")
+            lines += block.count(b"\n")
+            seen += block if done else block.removeprefix(codecs.BOM_UTF8)
+            done += len(block)
+            if in_order:
+                quotes, in_order = _are_in_order(seen, quotes, ends)
+            seen = seen[-2:]
+    _decode(decoder, b"", done, file)
+    quotes, still = _are_in_order(seen + b"\n", quotes, ends)
+    return in_order and still and quotes % 2 == 0
+
+
+def find_quote_problem(
+    file: Path, delimiter: str, *, lines: int | None = None
+) -> QuoteProblem | None:
+    """The first quote that is never closed, or closed before the value ends; None: there is none.
+
+    Space after a closing quote is nothing, and a quote within a value that does not begin with one
+    is one of its signs. Of `lines` lines alone, counted from the first. The file is read whole.
+    """
+    with open_bytes(file) as opened:
+        content = opened.read() if lines is None else opened.read(BLOCK)
+    content = content.removeprefix(codecs.BOM_UTF8)
+    if lines is not None:
+        found = [end.end() for end in re.finditer(LINE_END.encode(), content)]
+        content = content[: found[lines - 1]] if len(found) >= lines else content
+    sign = re.escape(delimiter.encode())
+    value = re.compile(rb'"[^"]*+(?:""[^"]*+)*+(?:"([^' + sign + rb"\r\n]*))?")
+    boundaries = b"\r\n" + delimiter.encode()
+    at = end = column = 0
+    while (at := content.find(b'"', at)) >= 0:
+        if at and content[at - 1] not in boundaries:
+            at += 1
+            continue
+        between = content[end:at]
+        last = max(between.rfind(b"\n"), between.rfind(b"\r"))
+        column = between.count(delimiter.encode(), last + 1) + (column if last < 0 else 0)
+        match = value.match(content, at)
+        if match is None or match[1] is None or match[1].strip():
+            line = 1 + len(re.findall(LINE_END.encode(), content[:at]))
+            if match is None or match[1] is None:
+                return QuoteProblem(line, column, "a quote that is never closed")
+            problem = "text after a closing quote; a quote within a value is written twice"
+            return QuoteProblem(line, column, problem)
+        at = end = match.end()
+    return None
+
+
+def _are_in_order(content: bytes, before: int, ends: NDArray[np.bool_]) -> tuple[int, bool]:
+    """The number of quotes, all but the first and last byte looked at, and whether all are right.
+
+    Of each two the first must stand where a value begins, the second where it ends, unless the two
+    are one quote, written twice. `before` is their number until here, `ends` says of each byte
+    whether it ends a value.
+    """
+    if b'"' not in content:
+        return before, True
+    signs = np.frombuffer(content, np.uint8)
+    places = 1 + np.flatnonzero(signs[1:-1] == ord('"'))
+    opens = (np.arange(len(places)) + before) % 2 == 0
+    beside = signs[np.where(opens, places - 1, places + 1)]
+    return before + len(places), bool((ends[beside] | (beside == ord('"'))).all())
+
+
+def _quoted(delimiters: str) -> re.Pattern[str]:
+    """What is in quotes, where a value begins."""
+    return re.compile(rf'(?<![^{re.escape(delimiters)}\r\n])"[^"]*+(?:""[^"]*+)*+"')
+
+
+def _decode(decoder: codecs.IncrementalDecoder, block: bytes, done: int, file: Path) -> None:
+    try:
+        decoder.decode(block, final=not block)
+    except UnicodeDecodeError as error:
+        # A character may begin in one block and end in the next.
+        at = done + len(block) - len(error.object) + error.start
+        raise MtrainError(
+            f"{file}: not UTF-8 text: byte {at:,} is {error.object[error.start]:#04x}; save it as "
+            "UTF-8"
+        ) from error
