@@ -43,8 +43,9 @@ def print_runs(runs: Sequence[RunOutcome], settings: Sequence[str], stream: Text
     }
     table = Table(box=None, pad_edge=False)
     for heading, cells in columns.items():
-        words = [word for cell in cells for word in cell.split() if word[:1] in "0123456789-"]
-        widest = max(map(len, words), default=0)
+        words = [word for cell in cells for word in cell.split()]
+        numbers = [word for word in words if word.lstrip("-([")[:1].isdigit()]
+        widest = max(map(len, numbers), default=0)
         table.add_column(heading, overflow="fold", min_width=max(widest, NARROWEST))
     for row in zip(*columns.values(), strict=True):
         table.add_row(*(Text(inert(cell)) for cell in row))
