@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from mtrain.text import inert
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +39,10 @@ class Observer:
 
 
 class Observers(Observer):
-    """Tells several observers; one that fails is told nothing more, and the others are told that."""
+    """Tells several observers; one that fails is told nothing more, and the others are told that.
+
+    Where there are no others, a line on stderr says so.
+    """
 
     def __init__(self, *observers: Observer) -> None:
         self._observers = list(observers)
@@ -70,8 +77,14 @@ class Observers(Observer):
 
     def _tell(self, tell: Callable[[Observer], None]) -> None:
         for observer in list(self._observers):
+            if observer not in self._observers:
+                continue  # it failed as it was told that another has
             try:
                 tell(observer)
             except Exception as error:  # noqa: BLE001 -- whatever it is, training goes on
                 self._observers.remove(observer)
-                self.note(f"{type(observer).__name__} has failed and is told no more: {error}")
+                problem = f"{type(observer).__name__} has failed and is told no more: {error}"
+                self.note(problem)
+                if not self._observers and sys.stderr is not None:
+                    with suppress(OSError, ValueError):  # nobody is left to be told
+                        sys.stderr.write(f"{inert(problem)}\n")

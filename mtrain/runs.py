@@ -124,7 +124,7 @@ def _outcome(run: RunDirectory, name: str) -> RunOutcome:
                 index = k
         best = config.save_best, history.scalars[config.save_best][index]
     return RunOutcome(
-        name=run.path.name if name == "." else name,
+        name=run.path.absolute().name if name == "." else name,
         started=history.segments[0]["started"] or "",
         dataset=_data(config),
         network=str(config.model),

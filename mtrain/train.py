@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import shlex
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -179,7 +180,7 @@ def train(
             done = "finished" if stopped_by is None else "stopped"
             observers.note(
                 f"Training is {done} and saved; the report is missing; "
-                f"`mtrain resume {prepared.run.path}` makes it."
+                f"`mtrain resume {shlex.quote(str(prepared.run.path))}` makes it."
             )
             stopped_by = stopped_by or interruption.signal
         if stopped_by is None:
@@ -336,11 +337,27 @@ def _consume(
 
 
 def _finished(place: Place, config: Config, observer: Observer) -> Run | None:
-    """The run, if nothing is left to do, which is said."""
+    """The run, if nothing is left to do, which is said.
+
+    Raises `SettingError` where other `training.epochs` are asked for than the run has, and early
+    stopping keeps the run from them.
+    """
     going_on = place.going_on
-    if going_on is None or not (going_on.is_complete(config) and going_on.is_reported):
+    if going_on is None or not going_on.is_complete(config):
         return None
-    run = going_on.run
+    run, done = going_on.run, going_on.checkpoint.cursor["epoch"]
+    why, epochs = going_on.early_stop(config), config.training.epochs
+    more = f"training.epochs={epochs if epochs > done else 2 * epochs}"
+    if why is not None:  # more epochs alone would stop at once
+        more += " training.early_stopping=null --allow-differences"
+    if config.own_code:
+        more += " --allow-code"
+    how = f"to train on: `mtrain resume {shlex.quote(str(run.path))} {more}`"
+    if why is not None and epochs > done and "training.epochs" in going_on.differences:
+        problem = f"{epochs:,} epochs cannot be had: early stopping ended {run.path} after {done:,}"
+        raise SettingError((("training", "epochs"), f"{problem} ({why}); {how}"))
+    if not going_on.is_reported:
+        return None
     try:
         metrics = read_json(run.evaluations / "test" / METRICS)
         if metrics["checkpoint"] != (going_on.checkpoint.best or going_on.checkpoint.name):
@@ -349,14 +366,6 @@ def _finished(place: Place, config: Config, observer: Observer) -> Run | None:
         return None  # somebody removed or changed it; it is made again
     for problem in going_on.damaged:
         observer.note(f"{problem}.")
-    why = going_on.early_stop(config)
     because = "" if why is None else f" ({why})"
-    epochs = config.training.epochs
-    more = f"training.epochs={2 * epochs}"
-    if why is not None:  # more epochs alone would stop at once
-        more = f"training.epochs={epochs} training.early_stopping=null --allow-differences"
-    observer.note(
-        f"{run.path} is finished{because}; there is nothing to do. To train on: "
-        f"`mtrain resume {run.path} {more}`"
-    )
+    observer.note(f"{run.path} is finished{because}; there is nothing to do. T{how[1:]}")
     return Run(run.path, going_on.history, None, metrics, None)

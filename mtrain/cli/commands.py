@@ -37,8 +37,8 @@ def mtrain_command(
 ) -> None:
     """Train and evaluate classifiers, and see precision and recall of every class."""
     if version:
-        typer.echo(f"mtrain {mtrain.__version__}")
+        print(f"mtrain {mtrain.__version__}")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        print(context.get_help())
         raise typer.Exit

@@ -103,13 +103,14 @@ def summary(
         check_graph(graph)
     with waiting("making the model", sys.stderr):
         found = summarize(model, parse_overrides(overrides or []), allow_code=allow_code)
+    if graph is not None:
+        draw_graph(found, graph)
 
     from mtrain.report.results import print_layers
 
     with open_stdout() as stdout:
         print_layers(found.layers, stdout)
         if graph is not None:
-            draw_graph(found, graph)
             print(f"graph: {graph}", file=stdout)
 
 

@@ -42,7 +42,8 @@ class _Column:
         """Characters below which a number would be broken."""
         if not self.is_name:
             return self.width - GAP
-        numbers = (word for cell in self.cells for word in cell.split() if word[:1].isdigit())
+        words = (word for cell in self.cells for word in cell.split())
+        numbers = (word for word in words if word.lstrip("-([")[:1].isdigit())
         return min(self.width - GAP, max([NARROWEST, *map(len, numbers)]))
 
 

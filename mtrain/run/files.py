@@ -84,7 +84,7 @@ def remove_folder(path: Path) -> None:
 def remove_leftovers(folder: Path) -> None:
     """Remove what a killed process had half written into `folder`, or half removed from it."""
     for path in (*folder.glob(".*.tmp"), *folder.glob(".*.old")):
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink()
