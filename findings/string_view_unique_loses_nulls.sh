@@ -4,7 +4,7 @@
 # Version:   pyarrow 26.0.1.
 # Behaviour: string_view is what polars and pandas hand over through the Arrow interface. is_null and
 #            null_count are right; unique and value_counts give "" where they give null for string.
-# Seen:      unique(["a", null]) is ["a", null] of string, and has no null of string_view.
+# Seen:      unique(["a", null]) is ["a", null] of string, ["a", ""] of string_view.
 # Instead:   cast to string first.
 set -eu
 folder=$(mktemp -d)

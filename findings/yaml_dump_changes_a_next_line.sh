@@ -4,7 +4,7 @@
 # Version:   PyYAML 6.0.3.
 # Behaviour: with allow_unicode=True, U+0085 (NEXT LINE) within a text is written as it is, between single
 #            quotes; the loader takes it for a line break there and folds it.
-# Seen:      "a" U+0085 "b" is loaded as "a b".
+# Seen:      "a" U+0085 "b" is written so, and loaded as "a b".
 # Instead:   leave allow_unicode at its default, or write such a text in double quotes, escaped.
 set -eu
 folder=$(mktemp -d)
