@@ -27,6 +27,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from waiting import wait_until, watched
+
 MTRAIN = str(Path(sys.executable).with_name("mtrain"))
 
 CONFIGS = {
@@ -134,12 +136,13 @@ def _reference(folder: Path, name: str) -> Reference:
     config.write_text(CONFIGS[name])
     start = time.monotonic()
     process = _start("fit", config, "--out", run)
-    _wait_until_it_trains(process, run, 0)
-    began = time.monotonic()
-    while not (run / "evaluation").exists() and process.poll() is None:
-        time.sleep(0.01)
-    seconds = began - start, time.monotonic() - began
-    if process.wait() != 0:
+    with watched(process):
+        wait_until(lambda: _written(run) != 0, process)
+        began = time.monotonic()
+        wait_until((run / "evaluation").exists, process)
+        seconds = began - start, time.monotonic() - began
+        status = process.wait()
+    if status != 0:
         raise RuntimeError(f"the run of {config} that was not to be killed failed")
     return Reference(config, digest(run), seconds)
 
@@ -152,19 +155,22 @@ def _trial(run: Path, number: int, reference: Reference, seed: float) -> Trial:
     for _ in range(1 + again):
         written = _written(run)
         process = _start("fit", reference.config, "--out", run, "--resume")
-        if number % 10 == 9:
-            time.sleep(generator.uniform(0, preparing))
-        else:
-            _wait_until_it_trains(process, run, written)
-            # A little beyond its end: some are to be killed while they write their report.
-            time.sleep(generator.uniform(0, 1.1 * training))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        with watched(process):
+            if number % 10 == 9:
+                time.sleep(generator.uniform(0, preparing))
+            else:
+                _wait_until_it_trains(process, run, written)
+                # A little beyond its end: some are to be killed while they write their report.
+                time.sleep(generator.uniform(0, 1.1 * training))
+            process.send_signal(signal.SIGKILL)
+            process.wait()
         moments.append(_moment(run))
     process = (
         _start("resume", run) if run.exists() else _start("fit", reference.config, "--out", run)
     )
-    identical = process.wait() == 0 and digest(run) == reference.digest
+    with watched(process):
+        status = process.wait()
+    identical = status == 0 and digest(run) == reference.digest
     name = reference.config.stem
     print(f"{number + 1}: {name}: {', '.join(moments)}: {'same' if identical else 'ANOTHER'}")
     if identical:
@@ -181,8 +187,7 @@ def _start(*arguments: object) -> subprocess.Popen[Any]:
 
 
 def _wait_until_it_trains(process: subprocess.Popen[Any], run: Path, written: int) -> None:
-    while _written(run) == written and process.poll() is None:
-        time.sleep(0.01)
+    wait_until(lambda: _written(run) != written, process)
 
 
 def _written(run: Path) -> int:

@@ -28,7 +28,8 @@ from mtrain.errors import MtrainError
 from mtrain.run.checkpoint import read_checkpoint, read_checkpoint_arrays
 
 CPU_SECONDS = 3
-WALL_SECONDS = 20
+WALL_SECONDS = 200
+"""Beyond this it waits for what never comes; `CPU_SECONDS` bounds what it computes."""
 MEMORY = 2_000_000_000
 
 OPENS = ("open", "os.listdir", "os.scandir")

@@ -4,12 +4,12 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 import keras
 import numpy as np
 import pytest
 from conftest import CONFIGS
+from waiting import HANGS, cpu_of_children
 
 from mtrain.checking import check
 from mtrain.cli.main import run
@@ -41,6 +41,12 @@ def two_classes(n=100, seed=0):
     return [[*row, "xy"[k % 2]] for k, row in enumerate(numbers(n, 2, seed))]
 
 
+UNKNOWN = (
+    "column 'b' has a category that training had not; it counts as none, and the model cannot see what "
+    "it is; are categories written as in training?"
+)
+
+
 def test_a_table_is_told_by_rows_kinds_and_counts(tmp_path, capsys):
     """60 rows of 3 classes: 12 to test, 10 of the other 48 to validate; 4 inputs of text and truth."""
     rows = [
@@ -58,8 +64,8 @@ def test_a_table_is_told_by_rows_kinds_and_counts(tmp_path, capsys):
         f"csv: {tmp_path / 'data.csv'}",
         "6 inputs, of 3 columns: 1 number (length); 1 text (kind); 1 boolean (is wet)",
         "class  train  val  test",
-        "x         12    4     4",
-        "y         13    3     4",
+        "x         13    3     4",
+        "y         12    4     4",
         "z         13    3     4",
         "rows      38   10    12",
         # (6 + 1) * 4 + (4 + 1) * 3 weights; four arrays of float32.
@@ -129,8 +135,8 @@ def test_nothing_is_said_of_data_that_nothing_is_wrong_with(tmp_path):
             plain([[a, f"n{k}", y] for k, (a, _, y) in enumerate(two_classes())]),
             {},
             [
-                "val: in 16 rows column 'b' has a category that training had not; it counts as none",
-                "test: in 20 rows column 'b' has a category that training had not; it counts as none",
+                f"val: WARNING: in 16 of 16 rows (100%) {UNKNOWN}",
+                f"test: WARNING: in 20 of 20 rows (100%) {UNKNOWN}",
                 "column 'b' has 100 categories in 100 rows, each an input of its own; is it a name or "
                 "a number of the row?",
             ],
@@ -270,7 +276,8 @@ GOOD = plain(two_classes(40)) + "\n"
         pytest.param(
             plain([[1, 2, 0], [1, 3, 1], [1, 3, 0.5]]),
             {},
-            "FILE:4: column 'y': '0.5' is no class; labels are names or whole numbers",
+            "FILE:4: column 'y': '0.5' is no class; labels are names or whole numbers, or listed in "
+            "dataset.classes",
             id="38 a fractional label",
         ),
         pytest.param(
@@ -306,7 +313,7 @@ GOOD = plain(two_classes(40)) + "\n"
         pytest.param(
             GOOD + '1,"2,x\n1,2,y\n',
             {},
-            "FILE:42: a quote that is never closed",
+            "FILE:42: column 'b': a quote that is never closed",
             id="42 an unclosed quote",
         ),
         pytest.param(
@@ -328,7 +335,7 @@ GOOD = plain(two_classes(40)) + "\n"
                 f"FILE:42: column 'b': {text!r} is no finite number, as others of this column are",
                 id=f"44 {text}",
             )
-            for text in ("1_0", "\uff11\uff12", "1,5", "1e400")
+            for text in ("1_0", "\uff11\uff12", "1,5")
         ),
     ],
 )
@@ -526,7 +533,7 @@ def test_no_tensorflow_is_loaded(tmp_path):
         [sys.executable, "-P", "-c", script],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANGS,
         check=False,
     )
 
@@ -536,21 +543,21 @@ def test_no_tensorflow_is_loaded(tmp_path):
 
 
 @pytest.mark.slow
-def test_fashion_mnist_is_checked_in_under_five_seconds(fashion_folder):
+def test_fashion_mnist_is_checked_in_under_five_seconds_of_cpu(fashion_folder):
     """In a process of its own."""
     script = "from mtrain.cli.main import main; main()"
     command = [sys.executable, "-P", "-c", script, "check"]
-    started = time.perf_counter()
+    before = cpu_of_children()
     done = subprocess.run(
         [*command, str(CONFIGS / "fashion_mnist_30.yaml"), f"dataset.path={fashion_folder}"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANGS,
         check=False,
     )
 
     assert done.returncode == 0
-    assert time.perf_counter() - started < 5
+    assert cpu_of_children() - before < 5
     assert "rows " in done.stdout
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from conftest import CONFIGS, write_idx
 from sklearn import metrics as sklearn_metrics
+from waiting import HANGS, watched
 
 import mtrain
 from mtrain.cli.main import run
@@ -32,7 +33,7 @@ def mtrain_process(*arguments, **environment):
         [COMMAND, *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=HANGS,
         check=False,
         env=os.environ | environment,
     )
@@ -546,11 +547,12 @@ def test_an_interrupted_training_saves_what_it_learned(tmp_path):
         stdout=subprocess.PIPE,
         text=True,
     )
-    for line in process.stderr:
-        if line.startswith("epoch "):
-            break
-    process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=30)
+    with watched(process):
+        for line in process.stderr:
+            if line.startswith("epoch "):
+                break
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate()
 
     assert process.returncode == 130
     assert "Training ended: stopped by SIGINT, saved" in stderr

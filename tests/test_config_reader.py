@@ -67,13 +67,13 @@ def test_lines_of_keys_and_items_are_known():
     ],
 )
 def test_what_is_refused_is_said_with_its_line(text, message):
-    """Nothing is run, nothing grows, and it takes no time."""
-    started = time.perf_counter()
+    """Nothing is run, nothing grows, and it takes hardly any time of the CPU."""
+    started = time.thread_time()
     with pytest.raises(UsageError) as error:
         parse(text, "x")
 
     assert str(error.value).startswith(message)
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
 
 
 def test_every_duplicate_key_is_named():

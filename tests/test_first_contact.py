@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting import HANGS
 
 import mtrain
 from mtrain.cli.commands import command_names
@@ -125,7 +126,7 @@ def test_bash_completes_commands_and_options(words, completed):
         "COMP_CWORD": str(words.count(" ")),
     }
     done = subprocess.run(
-        [COMMAND], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [COMMAND], env=environment, capture_output=True, text=True, timeout=HANGS, check=False
     )
 
     assert (done.returncode, done.stdout.split()) == (0, completed)
@@ -139,7 +140,7 @@ def test_completion_can_be_installed():
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANGS,
         check=False,
     )
 

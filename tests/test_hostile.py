@@ -30,6 +30,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from waiting import HANGS
 
 from mtrain.cli.main import run as mtrain
 from mtrain.config.reader import parse
@@ -816,7 +817,7 @@ def ask(small_run, shapes, tmp_path_factory):
             capture_output=True,
             text=True,
             check=False,
-            timeout=600,
+            timeout=HANGS,
         )
         assert done.returncode == 0, done.stderr
         answers = {}
@@ -1511,7 +1512,7 @@ def test_evaluating_a_strangers_run_does_nothing_outside_of_it(small_run, tmp_pa
         text=True,
         check=False,
         cwd=tmp_path,
-        timeout=120,
+        timeout=HANGS,
         env=os.environ
         | {name: str(path) for name, path in own.items()}
         | {"PYTHONDONTWRITEBYTECODE": "1"},

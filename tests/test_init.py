@@ -7,7 +7,6 @@ import pty
 import select
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +15,7 @@ import pytest
 from conftest import write_idx
 from PIL import Image
 from sklearn.datasets import load_iris
+from waiting import HANGS, killed_if_it_hangs
 
 from mtrain.cli.main import run
 from mtrain.config.load import load_config
@@ -337,21 +337,22 @@ def answered(arguments, answer):
         script = "from mtrain.cli.main import main; main()"
         os.execv(sys.executable, [sys.executable, "-P", "-c", script, "init", *map(str, arguments)])
     shown = b""
-    deadline = time.monotonic() + 60
-    try:
-        while time.monotonic() < deadline:
-            if select.select([terminal], [], [], 0.5)[0]:
-                try:
-                    shown += os.read(terminal, 10_000)
-                except OSError:  # it has ended
-                    break
-            elif (
-                b"]: " in shown
-            ):  # again, if need be: Python may miss a signal just before it reads
-                os.write(terminal, answer)
-    finally:
-        os.close(terminal)
-    return shown.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    with killed_if_it_hangs(pid):
+        try:
+            while True:
+                if select.select([terminal], [], [], 0.5)[0]:
+                    try:
+                        shown += os.read(terminal, 10_000)
+                    except OSError:  # it has ended
+                        break
+                elif (
+                    b"]: " in shown
+                ):  # again, if need be: Python may miss a signal just before it reads
+                    os.write(terminal, answer)
+        finally:
+            os.close(terminal)
+        status = os.waitpid(pid, 0)[1]
+    return shown.decode(), os.waitstatus_to_exitcode(status)
 
 
 @pytest.fixture
@@ -410,7 +411,7 @@ def test_elsewhere_nothing_is_asked(tmp_path, two_targets):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANGS,
         check=False,
     )
 

@@ -278,8 +278,9 @@ def test_unknown_categories_are_counted_on_stderr(tabular, tmp_path, capsys):
 
     out = capsys.readouterr()
     assert out.err.splitlines() == [
-        "in 2 rows column 'kind' has a category that training had not; it counts as none",
-        "in 1 row column 'is wet' has a category that training had not; it counts as none",
+        f"WARNING: in {n} of 3 rows ({share}) column {name!r} has a category that training had not; it "
+        "counts as none, and the model cannot see what it is; are categories written as in training?"
+        for n, share, name in ((2, "67%", "kind"), (1, "33%", "is wet"))
     ]
     assert len(out.out.splitlines()) == 4
 

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +51,9 @@ def save_earlier(run, captured, epoch):
     """A checkpoint as it might have been some epochs before `captured`."""
     checkpoint = read_checkpoint(captured)
     cursor = {**checkpoint.cursor, "epoch": epoch}
-    earlier = replace(checkpoint, cursor=cursor, history=checkpoint.history.until(epoch), best=None)
+    history = checkpoint.history.until(epoch)
+    best = f"epoch-{epoch:04}"
+    earlier = replace(checkpoint, cursor=cursor, history=history, best=best)
     arrays = {
         name: array - 1 if "kernel" in name else array
         for name, array in arrays_of(captured).items()
@@ -79,44 +81,84 @@ def strace(run, captured, *options):
     )
 
 
-def calls_of_a_save(old_run, captured, tmp_path):
+@dataclass(frozen=True)
+class Save:
+    """Two more epochs of a run, saved by a recorder in a process of its own."""
+
+    begun: RunDirectory
+    """Has the checkpoints of epochs 1 and 2."""
+
+    captured: Path
+    """The checkpoint of a history of four epochs."""
+
+    contents: dict[str, dict[str, bytes]]
+    """What each checkpoint holds that may be there at any time, by name."""
+
+    calls: dict[str, int]
     """How often an undisturbed save makes each system call."""
-    run = RunDirectory(shutil.copytree(old_run.path, tmp_path / "counted"))
-    names = "write,fsync,rename,mkdir,unlink,unlinkat,rmdir"
+
+
+CALLS = "write,fsync,rename,mkdir,unlink,unlinkat,rmdir"
+
+
+@pytest.fixture(params=[0.7, 0.85], ids=["best is last", "best is not last"])
+def save(request, captured, tmp_path):
+    """Epoch 3 is better than those before it; epoch 4 is better still, or is not."""
+    history = read_checkpoint(captured).history
+    losses = [1.0, 0.9, 0.8, request.param]
+    history = replace(history, scalars={**history.scalars, "val_loss": losses})
+    checkpoint = replace(read_checkpoint(captured), history=history)
+    source = RunDirectory(tmp_path / "source")
+    source.path.mkdir()
+    captured = source.checkpoints / save_checkpoint(source, checkpoint, arrays_of(captured))
+    begun = RunDirectory(tmp_path / "begun")
+    begun.path.mkdir()
+    save_earlier(begun, captured, 1)
+    save_earlier(begun, captured, 2)
+
+    run = RunDirectory(shutil.copytree(begun.path, tmp_path / "undisturbed"))
     log = tmp_path / "calls"
-    done = strace(run, captured, "-e", f"trace={names}", "-o", str(log))
+    done = strace(run, captured, "-e", f"trace={CALLS}", "-o", str(log))
     assert done.returncode == 0, done.stderr
-    found = re.findall(r"^\d+ +(\w+)\(", log.read_text(), re.MULTILINE)
-    return {name: found.count(name) for name in names.split(",")}
+    assert (run.checkpoints / "last").read_text() == "epoch-0004\n"
+    best = "epoch-0004" if request.param < losses[2] else "epoch-0003"
+    assert (run.checkpoints / "best").read_text() == f"{best}\n"
+    contents = {
+        path.name: content(path) for kept in (begun, run) for path in list_checkpoints(kept)
+    }
+    assert sorted(contents) == sorted({"epoch-0001", "epoch-0002", best, "epoch-0004"})
+    made = re.findall(r"^\d+ +(\w+)\(", log.read_text(), re.MULTILINE)
+    return Save(begun, captured, contents, {name: made.count(name) for name in CALLS.split(",")})
 
 
-def check_what_loads(run, old, new):
-    """The old state or the new one, to the bit, for whoever goes on and for whoever evaluates."""
+def check_what_loads(run, contents):
+    """A whole checkpoint, to the bit, for whoever resumes and for whoever evaluates."""
     run.remove_leftovers()
     assert not [path for path in run.checkpoints.iterdir() if path.name.startswith(".")]
     newest = newest_whole(run)
     assert newest.damaged == ()
-    assert content(newest.path) == (new if newest.path.name == "epoch-0004" else old)
+    assert newest.best_is_whole
+    assert newest.path.name >= "epoch-0002"
+    assert content(newest.path) == contents[newest.path.name]
     place = find_checkpoint(run.path)
-    assert content(place.path) == (new if place.path.name == "epoch-0004" else old)
+    assert place.path.name >= "epoch-0002"
+    assert content(place.path) == contents[place.path.name]
 
 
 @needs_strace
 @pytest.mark.slow
-def test_a_save_killed_at_any_moment_leaves_the_old_state_or_the_new(old_run, captured, tmp_path):
+def test_a_save_killed_at_any_moment_leaves_the_old_state_or_the_new(save, tmp_path):
     """SIGKILL instead of each call that changes the disk, one after the other."""
-    calls = calls_of_a_save(old_run, captured, tmp_path)
-    old, new = content(old_run.checkpoints / "epoch-0003"), content(captured)
-    assert min(calls["write"], calls["fsync"], calls["rename"]) >= 5
+    assert min(save.calls["write"], save.calls["fsync"], save.calls["rename"]) >= 5
 
     def kill(call, number):
-        run = RunDirectory(shutil.copytree(old_run.path, tmp_path / f"{call}-{number}"))
+        run = RunDirectory(shutil.copytree(save.begun.path, tmp_path / f"{call}-{number}"))
         inject = f"inject={call}:signal=KILL:when={number}"
-        done = strace(run, captured, "-e", inject, "-o", "/dev/null")
+        done = strace(run, save.captured, "-e", inject, "-o", "/dev/null")
         assert done.returncode != 0
-        check_what_loads(run, old, new)
+        check_what_loads(run, save.contents)
 
-    moments = [(call, n) for call, times in calls.items() for n in range(1, times + 1)]
+    moments = [(call, n) for call, times in save.calls.items() for n in range(1, times + 1)]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda moment: kill(*moment), moments))
 
@@ -127,27 +169,22 @@ def test_a_save_killed_at_any_moment_leaves_the_old_state_or_the_new(old_run, ca
     ("error", "words"),
     [("ENOSPC", "No space left on device"), ("EIO", "Input/output error")],
 )
-def test_a_disk_that_fails_is_reported_and_the_old_state_stays(
-    old_run, captured, tmp_path, error, words
-):
+def test_a_disk_that_fails_is_reported_and_the_old_state_stays(save, tmp_path, error, words):
     """At each write, fsync and rename; a message with a path, no traceback, nothing half-written."""
-    calls = calls_of_a_save(old_run, captured, tmp_path)
-    old, new = content(old_run.checkpoints / "epoch-0003"), content(captured)
 
     def fail(call, number):
-        run = RunDirectory(shutil.copytree(old_run.path, tmp_path / f"{call}-{number}"))
-        done = strace(
-            run, captured, "-e", f"inject={call}:error={error}:when={number}", "-o", "/dev/null"
-        )
+        run = RunDirectory(shutil.copytree(save.begun.path, tmp_path / f"{call}-{number}"))
+        inject = f"inject={call}:error={error}:when={number}"
+        done = strace(run, save.captured, "-e", inject, "-o", "/dev/null")
         assert done.returncode == 1
         assert re.fullmatch(
             rf"{re.escape(str(run.path))}/\S+: cannot be \w+: {words}\n", done.stderr
         )
         half_written = [path for path in run.path.rglob(".*") if path.suffix == ".tmp"]
         assert half_written == []
-        check_what_loads(run, old, new)
+        check_what_loads(run, save.contents)
 
-    moments = [(c, n) for c in ("write", "fsync", "rename") for n in range(1, calls[c] + 1)]
+    moments = [(c, n) for c in ("write", "fsync", "rename") for n in range(1, save.calls[c] + 1)]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda moment: fail(*moment), moments))
 

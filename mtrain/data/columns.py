@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import math
-import re
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtrain.data.table import Values
+from mtrain.data.table import BOOLEANS, NUMBER, Values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
-
-BOOLEANS = {"true", "false"}
-
-NUMBER = r"^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$"
 
 MISSING_NUMBERS = ["NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NAN", "NULL", "Null", "null", "None"]
 """What stands for nothing where the rest of a column are numbers; an empty value always does."""
@@ -104,19 +97,6 @@ def trimmed(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
 def is_text(kind: pa.DataType) -> bool:
     """Whether a column of this type is of text."""
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-
-def as_value(text: str) -> str | None:
-    """A number, or true or false, in one way of writing: `1.0`, `01` and `1e0` are all `1`.
-
-    None: the text is neither.
-    """
-    if text.lower() in BOOLEANS:
-        return text.lower()
-    if not (re.match(NUMBER, text) and math.isfinite(float(text))):
-        return None
-    number = Decimal(text)
-    return str(int(number)) if number == number.to_integral_value() else f"{number.normalize()}"
 
 
 def complaint(table: RawTable, name: str, problem: str, rows: NDArray[np.bool_]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtrain.data.table import Table
+from mtrain.data.table import Table, as_category
 from mtrain.errors import MtrainError
 from mtrain.records import Column, Encoding, Split
 
@@ -106,7 +106,7 @@ def _learn_columns(table: Table, missing: str | None, *, standard: bool) -> Enco
             deviations.append(float(_deviation(filled)))
         else:
             seen = np.unique(column.values[column.values >= 0])
-            categories = tuple(column.categories[code] for code in seen)
+            categories = tuple(sorted({as_category(column.categories[code]) for code in seen}))
             columns.append(Column(name, column.kind, categories=categories))
             means += [0.0] * len(categories)
             deviations += [1.0] * len(categories)
@@ -129,8 +129,10 @@ def _encode_columns(
             features[:, at] = filled
         else:
             places = {category: at + place for place, category in enumerate(column.categories)}
+            places = {as_category(category): place for category, place in places.items()} | places
             # One place more: of a missing category, whose code is -1.
-            known = np.array([*(places.get(c, -1) for c in values.categories), -1])
+            found = (places.get(c, places.get(as_category(c), -1)) for c in values.categories)
+            known = np.array([*found, -1])
             inputs = known[values.values]
             rows = np.flatnonzero(inputs >= 0)
             features[rows, inputs[rows]] = 1

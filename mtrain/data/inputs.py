@@ -13,6 +13,7 @@ from mtrain.data.encoding import encode
 from mtrain.data.files import check_memory, has_ending
 from mtrain.data.idx import is_idx_name, read_idx
 from mtrain.data.source import Rows, checked_rows
+from mtrain.data.unknown import unknown_note
 from mtrain.errors import MtrainError
 
 if TYPE_CHECKING:
@@ -53,11 +54,7 @@ def read_inputs(
     else:
         raise MtrainError(f"{path}: a model of arrays predicts an .npz file with the array 'x'")
     split, unknown = encode(rows, encoding, str(path))
-    notes = [
-        f"in {n:,} row{'s' * (n > 1)} column {column!r} has a category that training had not; it "
-        "counts as none"
-        for column, n in unknown.items()
-    ]
+    notes = [unknown_note(column, n, len(split)) for column, n in unknown.items()]
     if left_out:
         notes.insert(0, f"{path}: {left_out:,} rows left out, which miss values")
     return split, (*done, *notes)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mtrain.data.unknown import unknown_note
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -19,20 +21,17 @@ def dataset_notes(
 
     The last two only where there is a training split among `splits`.
     """
-    yield from _unknown(unknown)
+    yield from _unknown(splits, unknown)
     if "train" in splits:
         yield from _absent(splits, classes)
         yield from _shared(splits)
 
 
-def _unknown(unknown: dict[str, dict[str, int]]) -> Iterator[str]:
+def _unknown(splits: dict[str, Split], unknown: dict[str, dict[str, int]]) -> Iterator[str]:
     """A line for each split and column with rows of a category that training had not."""
     for split, columns in unknown.items():
         for column, rows in columns.items():
-            yield (
-                f"{split}: in {rows:,} row{'s' * (rows > 1)} column {column!r} has a category that "
-                "training had not; it counts as none"
-            )
+            yield f"{split}: {unknown_note(column, rows, len(splits[split]))}"
 
 
 def _absent(splits: dict[str, Split], classes: tuple[str, ...]) -> Iterator[str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +16,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtrain.records import Ints
+
+
+BOOLEANS = {"true", "false"}
+
+NUMBER = r"^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$"
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,3 +66,27 @@ class Table:
                 for name, column in self.columns.items()
             }
         )
+
+
+def as_value(text: str) -> str | None:
+    """A number, or true or false, in one way of writing: `1.0`, `01` and `1e0` are all `1`.
+
+    None: the text is neither.
+    """
+    if text.lower() in BOOLEANS:
+        return text.lower()
+    if not (re.match(NUMBER, text) and math.isfinite(float(text))):
+        return None
+    number = Decimal(text)
+    return str(int(number)) if number == number.to_integral_value() else f"{number.normalize()}"
+
+
+def as_category(text: str) -> str:
+    """A category as it is told from others: numbers in one way of writing, `1.0` as `1`.
+
+    What begins with a 0 that a number does not need, as a postal code may, is text.
+    """
+    if re.match(r"[-+]?0[0-9]", text):
+        return text
+    value = as_value(text)
+    return text if value is None or value in BOOLEANS else value

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import math
+import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow.compute as pc
 
 from mtrain.config.names import suggestion
 from mtrain.data import csv, parquet
 from mtrain.data.columns import complaint, read_column
 from mtrain.data.files import find_splits
-from mtrain.data.labels import class_indices
+from mtrain.data.labels import class_indices, look_alikes
 from mtrain.data.source import Rows, Source, refuse_second_split
-from mtrain.data.table import Table
+from mtrain.data.table import NUMBER, Table
 from mtrain.errors import MtrainError, SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -30,6 +34,9 @@ NUMBERS = (
     "numbers are written as in 1234.5 or 1e-3; of a column that is meant to have text, name it in "
     "dataset.categorical"
 )
+
+LARGEST_EXACT = 2.0**53
+"""From which not each whole number is a float64."""
 
 MOST_COLUMNS = 10
 """Of which something is said."""
@@ -60,10 +67,11 @@ def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -
         kinds = {column.name: column.kind for column in encoding.columns}
     elif config.categorical:
         kinds = {**kinds, **dict.fromkeys(config.categorical, "text")}
-    rows, notes = {}, []
+    rows, notes = {}, [*look_alikes(classes, f"{config.path}: labels")]
     for split, table in raw.items():
         values = read_features(table, kinds)
         kinds = {name: column.kind for name, column in values.columns.items()}
+        notes += _merged(table, values)
         weights = None if config.weights is None else _weights(table, config.weights)
         complete = _complete_rows(values, codes[split], weights, table, config)
         read_rows = Rows(values, codes[split], np.arange(len(table)), weights)
@@ -80,6 +88,20 @@ def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -
         where=config.path,
         notes=tuple(notes),
     )
+
+
+def _merged(table: RawTable, values: Table) -> Iterator[str]:
+    """Columns of whole numbers so large that different ones become one."""
+    for name, column in values.columns.items():
+        if column.kind != "number" or not (np.abs(column.values) >= LARGEST_EXACT).any():
+            continue
+        there = pc.count_distinct(table.columns[name], mode="only_valid").as_py()
+        left = len(np.unique(column.values[~column.missing]))
+        if left < there:
+            yield (
+                f"{table.where}: column {name!r}: {there:,} different values become {left:,}: beyond "
+                "2^53 a float64 does not tell whole numbers apart; dataset.categorical is for codes"
+            )
 
 
 def _places(config: TableConfig, columns: list[str]) -> dict[str, tuple[str, str]]:
@@ -112,16 +134,38 @@ def read_features(
     columns, wrong = {}, {}
     for name, kind in kinds.items():
         columns[name], wrong[name] = read_column(table.columns[name], kind, typed=table.typed)
-    problems = _complaints(table, wrong, "is no finite number, as others of this column are")
-    if problems:
-        raise MtrainError("\n".join([*problems, *([] if remedy is None else [remedy])]))
+    if problems := _complaints(table, wrong, partial(_why_no_number, table)):
+        is_text = any("no finite number" in line for line in problems)
+        remedies = [] if remedy is None or not is_text else [remedy]
+        raise MtrainError("\n".join([*problems, *remedies]))
     return Table(columns)
 
 
-def _complaints(table: RawTable, wrong: Mapping[str, NDArray[np.bool_]], problem: str) -> list[str]:
-    """A line for each column with rows that are wrong, of the first few such columns."""
+def _why_no_number(table: RawTable, name: str, row: int) -> str:
+    value = table.columns[name][row].as_py()
+    is_number = re.match(NUMBER, value) if isinstance(value, str) else math.isfinite(value)
+    if is_number:
+        return (
+            "is beyond float32, whose largest number is 3.4e+38; scale the column, or leave it out"
+        )
+    return "is no finite number, as others of this column are"
+
+
+def _complaints(
+    table: RawTable,
+    wrong: Mapping[str, NDArray[np.bool_]],
+    problem: str | Callable[[str, int], str],
+) -> list[str]:
+    """A line for each column with rows that are wrong, of the first few such columns.
+
+    `problem` is what to say, or says it of a column's first such row.
+    """
     names = [name for name, rows in wrong.items() if rows.any()]
-    lines = [complaint(table, name, problem, wrong[name]) for name in names[:MOST_COLUMNS]]
+    lines = []
+    for name in names[:MOST_COLUMNS]:
+        rows = wrong[name]
+        said = problem if isinstance(problem, str) else problem(name, int(rows.argmax()))
+        lines.append(complaint(table, name, said, rows))
     if len(names) > MOST_COLUMNS:
         lines.append(f"{table.where}: {len(names) - MOST_COLUMNS:,} more columns as well")
     return lines
