@@ -110,16 +110,17 @@ def test_a_training_into_a_folder_with_such_a_link_leaves_what_it_leads_to(tmp_p
     assert (elsewhere / "mine.txt").read_text() == "mine"
 
 
-def with_a_gigabyte():
-    """As `ulimit -v 1000000` does."""
-    resource.setrlimit(resource.RLIMIT_AS, (10**9, 10**9))
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit of memory that is kept")
-@pytest.mark.parametrize("command", ["fit", "check"])
-def test_without_memory_for_a_library_there_is_a_message_and_no_traceback(tmp_path, command):
-    """Whatever the library raises as it is loaded."""
+@pytest.mark.parametrize(
+    ("command", "limit"), [("check", 250_000_000), ("check", 10**9), ("fit", 10**9)]
+)
+def test_without_memory_for_a_library_there_is_a_message_and_no_traceback(tmp_path, command, limit):
+    """As under `ulimit -v`, whatever the library raises as it is loaded; or else there is enough."""
+
+    def limit_memory():
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
     options = ["--out", str(tmp_path / "run")] if command == "fit" else []
     done = subprocess.run(
         [COMMAND, command, str(CONFIGS / "digits.yaml"), *options],
@@ -127,10 +128,11 @@ def test_without_memory_for_a_library_there_is_a_message_and_no_traceback(tmp_pa
         text=True,
         timeout=300,
         check=False,
-        preexec_fn=with_a_gigabyte,
+        preexec_fn=limit_memory,
     )
 
     assert "Traceback" not in done.stderr
-    assert done.returncode == 1, done.stderr
-    assert done.stderr.splitlines()[-1].startswith("mtrain: ")
-    assert not (tmp_path / "run" / "checkpoints").exists()
+    assert done.returncode in ({1} if limit < 10**9 else {0, 1}), done.stderr
+    if done.returncode:
+        assert done.stderr.splitlines()[-1].startswith("mtrain: ")
+        assert not (tmp_path / "run" / "checkpoints").exists()

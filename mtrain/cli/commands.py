@@ -8,6 +8,7 @@ import typer
 
 import mtrain
 from mtrain.cli.experiments import check, init, schema, summary
+from mtrain.cli.output import open_stdout
 from mtrain.cli.results import evaluate, plot, predict, runs
 from mtrain.cli.training import fit, resume
 
@@ -37,8 +38,10 @@ def mtrain_command(
 ) -> None:
     """Train and evaluate classifiers, and see precision and recall of every class."""
     if version:
-        print(f"mtrain {mtrain.__version__}")
+        with open_stdout() as stdout:
+            print(f"mtrain {mtrain.__version__}", file=stdout)
         raise typer.Exit
     if context.invoked_subcommand is None:
-        print(context.get_help())
+        with open_stdout() as stdout:
+            print(context.get_help(), file=stdout)
         raise typer.Exit

@@ -45,7 +45,8 @@ def init(
 
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     use_case(file, data, target=target, ask=ask if is_terminal else None)
-    print(f"config: {file}")
+    with open_stdout() as stdout:
+        print(f"config: {file}", file=stdout)
 
 
 def check(

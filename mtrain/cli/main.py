@@ -72,7 +72,7 @@ def _complain(error: Exception, arguments: Sequence[str]) -> int:
     elif isinstance(error, OSError):
         # A path too long or not to be entered, wherever it was first looked at.
         where = "" if error.filename is None else f"{error.filename}: "
-        problems = f"{where}{error.strerror or error or type(error).__name__}"
+        problems = f"{where}{error.strerror or str(error) or type(error).__name__}"
     elif isinstance(error, ImportError):
         # Installed, for pip saw to that, and yet not to be loaded: a memory limit, a broken file.
         problems = f"a library cannot be loaded: {error}".replace("\n", " ")

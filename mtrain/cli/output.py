@@ -28,7 +28,7 @@ def open_stdout() -> Iterator[TextIO]:
         if not (gone or isinstance(error, BrokenPipeError)):
             if error.filename is not None:
                 raise  # it is about a file that was read or written meanwhile
-            raise MtrainError(f"standard output: {error.strerror}") from error
+            raise MtrainError(f"standard output: {error.strerror or error}") from error
         # What is still buffered goes nowhere, or the interpreter would complain as it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
