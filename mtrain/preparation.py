@@ -150,11 +150,16 @@ def prepare(
     """Make what trains, and put it where the run goes on.
 
     Own code is looked for in `code_folder`, and kept in the run. Raises `MtrainError` for what
-    goes wrong in it, for what cannot be written, or restored.
+    goes wrong in it, for what cannot be written, or restored, `SettingError` for batches that the
+    compiler would add up too inexactly.
     """
+    from mtrain.engine.device import check_compilation
+
+    compilation = environment["compile"]
+    check_compilation(config, compilation, environment["device_kind"], len(dataset.train))
     going_on = place.going_on
     code = held.enter_context(imported(config.own_code.values(), code_folder))
-    trainer = make_trainer(config, dataset, code, jit_compile=environment["compile"] == "xla")
+    trainer = make_trainer(config, dataset, code, jit_compile=compilation == "xla")
     files = code.files()  # now that all of it has run once
     hashes = {path: _sha256(file) for path, file in (files | code.installed()).items()}
     if hashes:

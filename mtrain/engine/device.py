@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from mtrain.config.own_code import OwnModel
 from mtrain.engine.threads import cpu_count, threads_asked
-from mtrain.errors import MtrainError, UsageError
+from mtrain.errors import MtrainError, SettingError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 
 LARGE_BATCH = 4096
+
+LARGEST_XLA_BATCH = 8192
+"""Rows of a batch on a CPU: XLA adds them up there one after the other, in float32."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,23 @@ def choose_compilation(config: Config, device: Device) -> str:
         return "graph"
     large = config.training.batch_size >= LARGE_BATCH
     return "graph" if large and device.kind == "cpu" else "xla"
+
+
+def check_compilation(config: Config, compilation: str, device_kind: str, n_rows: int) -> None:
+    """Raise `SettingError` where XLA on a CPU would round sums over a batch too much.
+
+    `n_rows` is the number of training rows. The loss, the gradients of biases and the means of batch
+    normalisation are such sums: of a million equal values the last digits of each are lost, and the
+    sum is wrong by 1 %. `graph` adds them up in parts.
+    """
+    batch = min(config.training.batch_size, n_rows)
+    if compilation == "xla" and device_kind == "cpu" and batch > LARGEST_XLA_BATCH:
+        problem = (
+            f"xla on a CPU is too inexact for batches of more than {LARGEST_XLA_BATCH:,} rows, got "
+            f"{batch:,}; take graph, as auto does from {LARGE_BATCH:,} rows, or a smaller "
+            "training.batch_size"
+        )
+        raise SettingError((("training", "compile"), problem))
 
 
 def _cpu(reason: str, threads: int | None) -> Device:
