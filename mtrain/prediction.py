@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+import io
+from collections import Counter
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from mtrain.building import build_network
 from mtrain.config.evaluation import DEFAULT_THRESHOLD
 from mtrain.config.own_code import OwnMetric, refuse_code
-from mtrain.data.inputs import read_inputs
+from mtrain.data.inputs import input_notes, read_pieces
 from mtrain.errors import MtrainError, UsageError
 from mtrain.metrics.epoch import THRESHOLD
 from mtrain.metrics.thresholds import predict_above
 from mtrain.own.code import imported
-from mtrain.run.checkpoint import read_checkpoint, read_checkpoint_arrays
-from mtrain.run.predictions import check_ending, predictions_as_csv, write_predictions
-from mtrain.run.selection import changed_code, find_checkpoint
+from mtrain.records import Predictions
+from mtrain.run.checkpoint import read_checkpoint_arrays
+from mtrain.run.predictions import CsvWriter, check_ending, open_predictions
+from mtrain.run.selection import changed_code, with_checkpoint
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from mtrain.engine.prediction import Predictor
     from mtrain.own.code import UserCode
-    from mtrain.records import Predictions, Split
+    from mtrain.records import Split
     from mtrain.run.checkpoint import Checkpoint
+    from mtrain.run.predictions import Writer
     from mtrain.run.selection import CheckpointPlace
 
 
@@ -34,38 +41,76 @@ def predict(
     inputs: Path,
     *,
     out: Path | None = None,
+    stream: BinaryIO | None = None,
     threshold: float | None = None,
     allow_code: bool = False,
 ) -> tuple[str | None, tuple[str, ...]]:
     """Predict the rows at `inputs` with a run's best checkpoint, or the one checkpoint named.
 
     Writes row, predicted class and the probability of every class to `out`, CSV or Parquet by its
-    ending; without it returns them as CSV text. Also returns what is worth saying of the rows.
-    `threshold` and `allow_code` are as for `evaluate`. Raises `MtrainError` for a checkpoint or rows
-    that are damaged or do not fit each other, `UsageError` for an ending or a threshold that cannot
-    be.
+    ending, or as CSV to `stream`, some rows at a time; without either returns them as CSV text. Also
+    returns what is worth saying of the rows. `threshold` and `allow_code` are as for `evaluate`.
+    Raises `MtrainError` for a checkpoint or rows that are damaged or do not fit each other,
+    `UsageError` for an ending or a threshold that cannot be.
     """
     if out is not None:
         check_ending(out)
         if out.exists() and inputs.exists() and out.samefile(inputs):
             raise UsageError(f"--out: {out} is what is to be predicted; name another file")
     check_threshold(threshold)
-    place = find_checkpoint(checkpoint)
-    saved = read_checkpoint(place.path)
-    check_two_classes(threshold, saved)
+    text = io.BytesIO()
+
+    def use(place: CheckpointPlace, saved: Checkpoint) -> tuple[str, ...]:
+        check_two_classes(threshold, saved)
+        refuse_code(saved.config.own_code.values(), place.path, allowed=allow_code)
+        if out is not None:
+            with open_predictions(out, saved.classes) as writer:
+                return _predict_pieces(saved, place, inputs, writer, threshold)
+        writer = CsvWriter(text if stream is None else stream, saved.classes)
+        return _predict_pieces(saved, place, inputs, writer, threshold)
+
+    notes = with_checkpoint(checkpoint, use)
+    return None if out is not None or stream is not None else text.getvalue().decode(), notes
+
+
+def _predict_pieces(
+    saved: Checkpoint,
+    place: CheckpointPlace,
+    inputs: Path,
+    writer: Writer,
+    threshold: float | None,
+) -> tuple[str, ...]:
+    """Read, predict and write some rows at a time; returns what is worth saying of them."""
     config = saved.config
-    refuse_code(config.own_code.values(), place.path, allowed=allow_code)
-    split, notes = read_inputs(inputs, config.dataset, saved.encoding, config.training.memory_bytes)
-    notes = (*notes, *changed_code(place, saved))
-    predictions = predict_split(saved, split, place, labelled=False)
+    unknown: Counter[str] = Counter()
+    done: tuple[str, ...] = ()
+    rows = left_out = 0
+    pieces = read_pieces(inputs, config.dataset, saved.encoding, config.training.memory_bytes)
+    first = next(pieces)  # before TensorFlow is loaded: rows that do not fit are said at once
+    code = changed_code(place, saved)
     if threshold is None:
         threshold, _ = chosen_threshold(saved, place.path)
-    if threshold is not None:
-        predictions = predict_above(predictions, threshold)
-    if out is None:
-        return predictions_as_csv(split, predictions, saved.classes), notes
-    write_predictions(out, split, predictions, saved.classes)
-    return None, notes
+    with ExitStack() as held:
+        # Without any row TensorFlow need not be loaded.
+        network = held.enter_context(_predictor(saved, first.split, place)) if first.split else None
+        for piece in chain([first], pieces):
+            if network is None:
+                predictions = _no_predictions(len(saved.classes))
+            else:
+                predictions = network.predict(piece.split)
+            if threshold is not None:
+                predictions = predict_above(predictions, threshold)
+            writer.write(piece.split, predictions)
+            unknown.update(piece.unknown)
+            done += piece.done
+            rows += len(piece.split)
+            left_out += piece.left_out
+    return *done, *input_notes(inputs, rows, unknown, left_out), *code
+
+
+def _no_predictions(n_classes: int) -> Predictions:
+    nothing = np.zeros(0, np.int64)
+    return Predictions(nothing, nothing, np.zeros((0, n_classes), np.float32), np.nan)
 
 
 def check_threshold(threshold: float | None) -> None:
@@ -111,39 +156,60 @@ def predict_split(
     rows: Split,
     place: CheckpointPlace,
     code: UserCode | None = None,
-    *,
-    labelled: bool = True,
 ) -> Predictions:
     """What the checkpoint at `place`, whose state is `saved`, says of every row.
 
-    `code` is the run's own, where it is imported already; metrics of one's own are only worked out
-    of rows that are `labelled`. Raises `MtrainError` for arrays that are not its config's, or give
+    `code` is the run's own, where it is imported already. Raises `MtrainError` for arrays that are not its config's, or give
     what is no probability.
     """
+    from mtrain.own.metric import own_metric
+
+    config, n_classes = saved.config, len(saved.classes)
+    with _predictor(saved, rows, place, code) as network:
+        predictions = network.predict(rows)
+        own = {
+            metric.object: own_metric(metric, network.code, n_classes).of_split(predictions)
+            for metric in config.metrics
+            if isinstance(metric, OwnMetric)
+        }
+    return replace(predictions, own=own)
+
+
+@dataclass(frozen=True, eq=False)
+class _Network:
+    """A checkpoint's network, loaded."""
+
+    predictor: Predictor
+    code: UserCode
+    where: Path
+
+    def predict(self, rows: Split) -> Predictions:
+        """What it says of every row; raises `MtrainError` for what is no probability."""
+        predictions = self.predictor.predict(rows)
+        if not np.isfinite(predictions.probabilities).all():
+            raise MtrainError(f"{self.where}: what its weights give is not finite")
+        return predictions
+
+
+@contextmanager
+def _predictor(
+    saved: Checkpoint, rows: Split, place: CheckpointPlace, code: UserCode | None = None
+) -> Iterator[_Network]:
+    """For rows of the type of `rows`; the rest is as for `predict_split`."""
     from mtrain.engine.backend import load_tensorflow
 
     load_tensorflow()
     from mtrain.engine.device import choose_device
     from mtrain.engine.network import model_variables, put_arrays, variable_shapes
     from mtrain.engine.prediction import Predictor
-    from mtrain.own.metric import own_metric
 
-    config, n_classes = saved.config, len(saved.classes)
     # Where and with as many threads as it was trained, or the last digits of figures would differ.
     device = choose_device("cpu" if saved.device == "cpu" else "auto", saved.threads)
-    codes = config.own_code.values()
+    codes = saved.config.own_code.values()
     there = imported(codes, place.run.path) if code is None else nullcontext(code)
     with device.scope(), there as found, found.blaming():
-        network = build_network(config, saved.encoding, n_classes, found)
+        network = build_network(saved.config, saved.encoding, len(saved.classes), found)
         variables = model_variables(network.model) | network.loss_state
         shapes = variable_shapes(variables)
         put_arrays(variables, read_checkpoint_arrays(place.path, shapes, "model/", "loss/"))
-        predictions = Predictor(network, rows.features.dtype).predict(rows)
-        if not np.isfinite(predictions.probabilities).all():
-            raise MtrainError(f"{place.path}: what its weights give is not finite")
-        own = {
-            metric.object: own_metric(metric, found, n_classes).of_split(predictions)
-            for metric in config.metrics
-            if labelled and isinstance(metric, OwnMetric)
-        }
-    return replace(predictions, own=own)
+        yield _Network(Predictor(network, rows.features.dtype), found, place.path)

@@ -308,16 +308,8 @@ def test_rows_that_are_not_like_those_of_the_training(tabular, tmp_path, capsys,
     assert (status, found.splitlines()[0]) == (1, says.replace("FILE", str(path)))
 
 
-def test_no_rows(tabular, numeric, tmp_path, capsys):
-    """A table with columns only, an empty array, a folder without images."""
-    pq.write_table(
-        pa.table({name: pa.array([], pa.string()) for name in COLUMNS}), tmp_path / "a.parquet"
-    )
-    assert refused(capsys, tabular, tmp_path / "a.parquet") == (
-        1,
-        f"{tmp_path / 'a.parquet'}: there is no row to predict",
-    )
-
+def test_no_rows(numeric, tmp_path, capsys):
+    """Of an empty array nothing can be predicted."""
     np.savez(tmp_path / "a.npz", x=np.zeros((0, 4, 3)))
     assert refused(capsys, numeric, tmp_path / "a.npz") == (
         1,

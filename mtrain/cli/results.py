@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import shutil
 import sys
+import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO, cast
 
 import typer
 
@@ -79,14 +82,25 @@ def predict(
     """Predict rows: their class, and the probability of every class."""
     import mtrain.prediction as use_case
 
-    with waiting("predicting", sys.stderr):
-        text, notes = use_case.predict(
-            checkpoint, inputs, out=out, threshold=threshold, allow_code=allow_code
-        )
-    for note in notes:
-        print(inert(note), file=sys.stderr)
-    with open_stdout() as stdout:
-        print(f"predictions: {out}") if text is None else stdout.write(text)
+    # Not straight to stdout: of rows that are wrong at the end of a file nothing is printed.
+    with tempfile.TemporaryFile() as spool:
+        with waiting("predicting", sys.stderr):
+            _, notes = use_case.predict(
+                checkpoint,
+                inputs,
+                out=out,
+                stream=cast("BinaryIO", spool),
+                threshold=threshold,
+                allow_code=allow_code,
+            )
+        spool.seek(0)
+        for note in notes:
+            print(inert(note), file=sys.stderr)
+        with open_stdout() as stdout, io.TextIOWrapper(spool, "utf-8", newline="") as text:
+            if out is None:
+                shutil.copyfileobj(text, stdout)
+            else:
+                print(f"predictions: {out}", file=stdout)
 
 
 def runs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,6 +39,14 @@ class RawTable:
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
+
+    def part(self, start: int, rows: int) -> RawTable:
+        """Of the rows from `start` so many, or as many as there are."""
+        if start == 0 and len(self) <= rows:
+            return self
+        columns = {name: column.slice(start, rows) for name, column in self.columns.items()}
+        place = self.place
+        return replace(self, columns=columns, place=lambda row: place(start + row))
 
 
 def read_column(

@@ -72,8 +72,11 @@ def read_csv(
     return RawTable(_columns_of(whole), typed=False, where=path, place=place)
 
 
-def csv_pieces(path: str, columns: list[str]) -> Iterator[RawTable]:
-    """The named columns of all files at `path`, some rows at a time; as for `read_csv`."""
+def csv_pieces(path: str, columns: list[str], _rows: int) -> Iterator[RawTable]:
+    """The named columns of all files at `path`, those of a block of bytes at a time.
+
+    Otherwise it is as for `read_csv`.
+    """
     for file in find_files(path, ENDINGS, None):
         done = 0
         for batch in _batches(file, columns, partitions_of(file, path), path):

@@ -81,8 +81,11 @@ def open_bytes(file: Path) -> Iterator[BinaryIO]:
 @contextmanager
 def open_text(file: Path) -> Iterator[io.TextIOWrapper]:
     """The same as text, with its ends of lines as they are."""
-    with open_bytes(file) as content:
-        yield io.TextIOWrapper(content, encoding="utf-8-sig", newline="")
+    with (
+        open_bytes(file) as content,
+        io.TextIOWrapper(content, encoding="utf-8-sig", newline="") as text,
+    ):
+        yield text
 
 
 def form_of(file: Path) -> Form:

@@ -63,10 +63,9 @@ def encode(rows: Rows, encoding: Encoding, where: str) -> tuple[Split, dict[str,
         else:
             features = _encode_arrays(rows.features, encoding, where)
     if features.dtype == np.float32 and not (finite := np.isfinite(features).all(axis=1)).all():
-        row = int(finite.argmin())
-        raise MtrainError(
-            f"{where}: row {rows.rows[row]:,}: a value is too far from those of the training"
-        )
+        row = int(rows.rows[finite.argmin()])
+        at = f"{where}: row {row:,}" if rows.place is None else rows.place(row)
+        raise MtrainError(f"{at}: a value is too far from those of the training")
     return Split(features, rows.labels, rows.rows, rows.weights, rows.names), unknown
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,14 +16,23 @@ from mtrain.data.idx import is_idx_name, read_idx
 from mtrain.data.source import Rows, checked_rows
 from mtrain.data.unknown import unknown_note
 from mtrain.errors import MtrainError
+from mtrain.records import Split
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from mtrain.config.dataset import DatasetConfig
+    from mtrain.data.columns import RawTable
     from mtrain.data.table import Table
-    from mtrain.records import Encoding, Split
+    from mtrain.records import Encoding
+
+ROWS_AT_ONCE = 2048
+"""Rows that are predicted by one call, wherever they are from (`engine/prediction.py`): pieces of a
+multiple of them give to the last bit what all rows together give."""
+
+PIECE = 1 << 26
+"""Bytes that the inputs of a piece may take; some times as much is in use meanwhile."""
 
 TABLES = {
     "csv": (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz"),
@@ -30,58 +40,133 @@ TABLES = {
 }
 
 
-def read_inputs(
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """Some of the rows to predict."""
+
+    split: Split
+    """Its labels mean nothing."""
+
+    unknown: Mapping[str, int]
+    """Rows with a category that training had not, by column."""
+
+    left_out: int
+    """Rows that miss a value, where training left such out as well."""
+
+    done: tuple[str, ...] = ()
+    """What was done to images."""
+
+
+def read_pieces(
     path: Path, config: DatasetConfig, encoding: Encoding, memory: int
-) -> tuple[Split, tuple[str, ...]]:
+) -> Iterator[Piece]:
     """The rows at `path`, in their order, as a training with `config` encoded its own.
 
-    Also what is worth saying of them. For a model of tables `path` is a CSV or Parquet file, or a
-    folder or pattern of them; for others an `.npz` file with `x_test` or `x`, an IDX file (without
-    an ending or gzipped), an image, or a folder of images. The labels of the split mean nothing.
-    Raises `MtrainError` for rows that are missing, damaged or not like those of the training.
+    For a model of tables `path` is a CSV or Parquet file, or a folder or pattern of them, of any
+    size: each piece but the last has the same multiple of `ROWS_AT_ONCE` rows. For others it is an
+    `.npz` file with `x_test` or `x`, an IDX file (without an ending or gzipped), an image, or a folder
+    of images, in one piece of `memory` bytes at most. There is always a piece, though it may have no
+    row. Raises `MtrainError` for rows that are missing, damaged or not like those of the training.
     """
-    left_out = 0
-    done: tuple[str, ...] = ()
     if isinstance(config, TableConfig):
-        rows, left_out = _read_table(path, config, encoding, memory)
-    elif not (path.is_file() or path.is_dir()):
+        yield from joined(_table_pieces(path, config, encoding), rows_of_a_piece(encoding))
+        return
+    if not (path.is_file() or path.is_dir()):
         # A pipe or a device would be waited for, or never end.
         raise MtrainError(f"{path}: {'not a file' if path.exists() else 'no such file or folder'}")
-    elif path.is_file() and (path.suffix.lower() in {".npz", ".gz", ""} or is_idx_name(path.name)):
+    done: tuple[str, ...] = ()
+    if path.is_file() and (path.suffix.lower() in {".npz", ".gz", ""} or is_idx_name(path.name)):
         rows = _read_arrays(path, memory)
     elif _is_of_images(config, encoding):
         rows, done = _read_images(path, config, encoding, memory)
     else:
         raise MtrainError(f"{path}: a model of arrays predicts an .npz file with the array 'x'")
     split, unknown = encode(rows, encoding, str(path))
-    notes = [unknown_note(column, n, len(split)) for column, n in unknown.items()]
+    yield Piece(split, unknown, 0, done)
+
+
+def input_notes(path: Path, rows: int, unknown: Mapping[str, int], left_out: int) -> Iterator[str]:
+    """What is worth saying of `rows` rows that were read, and those that were left out."""
     if left_out:
-        notes.insert(0, f"{path}: {left_out:,} rows left out, which miss values")
-    return split, (*done, *notes)
+        yield f"{path}: {left_out:,} rows left out, which miss values"
+    for column, n in unknown.items():
+        yield unknown_note(column, n, rows)
 
 
-def _read_table(
-    path: Path, config: TableConfig, encoding: Encoding, memory: int
-) -> tuple[Rows, int]:
-    """The rows, and how many are left out: those that miss a value, where training did so, too."""
-    from mtrain.data.columns import complaint
-    from mtrain.data.tables import COLUMNS, READERS, check_columns, read_features
+def rows_of_a_piece(encoding: Encoding) -> int:
+    """So many that inputs take `PIECE` bytes, or `ROWS_AT_ONCE`."""
+    n = PIECE // (4 * encoding.n_features)
+    return max(n // ROWS_AT_ONCE, 1) * ROWS_AT_ONCE
+
+
+def joined(pieces: Iterable[Piece], rows: int) -> Iterator[Piece]:
+    """The same rows, so many in each piece but the last; at least one piece."""
+    kept: list[Piece] = []
+    for piece in pieces:
+        kept.append(piece)
+        while sum(len(one.split) for one in kept) > rows:
+            whole = _whole(kept)
+            yield replace(whole, split=_part(whole.split, slice(rows)))
+            kept = [Piece(_part(whole.split, slice(rows, None)), {}, 0)]
+    yield _whole(kept)
+
+
+def _whole(pieces: list[Piece]) -> Piece:
+    if len(pieces) == 1:
+        return pieces[0]
+    splits = [piece.split for piece in pieces]
+    unknown: Counter[str] = Counter()
+    for piece in pieces:
+        unknown.update(piece.unknown)
+    return Piece(
+        Split(
+            np.concatenate([split.features for split in splits]),
+            np.concatenate([split.labels for split in splits]),
+            np.concatenate([split.rows for split in splits]),
+        ),
+        unknown,
+        sum(piece.left_out for piece in pieces),
+    )
+
+
+def _part(split: Split, rows: slice) -> Split:
+    return Split(split.features[rows], split.labels[rows], split.rows[rows])
+
+
+def _table_pieces(path: Path, config: TableConfig, encoding: Encoding) -> Iterator[Piece]:
+    """At least one; each of rows that stand together, as many as a block of the file has."""
+    from mtrain.data.tables import COLUMNS, PIECES, check_columns
 
     kind = _kind_of_table(path)
     kinds = {column.name: column.kind for column in encoding.columns}
     check_columns(str(path), COLUMNS[kind](str(path), split=None), kinds)
-    raw = READERS[kind](str(path), list(kinds), memory, split=None)
+    most = rows_of_a_piece(encoding)
+    done = 0
+    for raw in PIECES[kind](str(path), list(kinds), most):
+        for start in range(0, len(raw), most):
+            some = raw.part(start, most)
+            yield _table_piece(some, config, encoding, done)
+            done += len(some)
+    nothing = np.zeros((0, encoding.n_features), np.float32)
+    yield Piece(Split(nothing, np.zeros(0, np.int32), np.zeros(0, np.int64)), {}, 0)
+
+
+def _table_piece(raw: RawTable, config: TableConfig, encoding: Encoding, done: int) -> Piece:
+    """`done` rows stand before these."""
+    from mtrain.data.columns import complaint
+    from mtrain.data.tables import read_features
+
+    kinds = {column.name: column.kind for column in encoding.columns}
     table = read_features(raw, kinds, remedy=None)
     missing = {name: column.missing for name, column in table.columns.items()}
-    rows = _unlabelled(table)
+    rows = replace(_unlabelled(table), place=raw.place)
     if config.missing == "drop":
         rows = rows.take(np.flatnonzero(~np.logical_or.reduce(list(missing.values()))))
     elif config.missing is None and (gaps := {n: m for n, m in missing.items() if m.any()}):
         problem = "is missing; training had no row without it"
         raise MtrainError("\n".join(complaint(raw, name, problem, gaps[name]) for name in gaps))
-    if not len(rows):
-        raise MtrainError(f"{path}: there is no row to predict")
-    return rows, len(raw) - len(rows)
+    split, unknown = encode(rows, encoding, raw.where)
+    return Piece(replace(split, rows=split.rows + done), unknown, len(raw) - len(rows))
 
 
 def table_kind(path: Path) -> str | None:

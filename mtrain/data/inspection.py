@@ -151,6 +151,8 @@ def _contradictions(splits: Mapping[str, Rows], classes: tuple[str, ...]) -> Ite
 def _called(rows: Rows, position: int, split: str) -> str:
     if rows.names is not None:
         return str(rows.names[position])
+    if rows.place is not None:
+        return rows.place(int(rows.rows[position]))
     return f"{split} row {rows.rows[position]:,}"
 
 

@@ -64,7 +64,7 @@ def read_parquet(
 
     def place(row: int) -> str:
         number = bisect_right(starts, row) - 1
-        return _place(tables[number][0], 0, row - starts[number])
+        return _place(files[number], 0, row - starts[number])
 
     return RawTable(read, typed=True, where=path, place=place)
 

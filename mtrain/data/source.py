@@ -11,7 +11,7 @@ import numpy as np
 from mtrain.errors import MtrainError, SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -40,6 +40,9 @@ class Rows:
     names: NDArray[np.str_] | None = None
     """What each row is called, an image's file, shape (N,); None: rows have no names."""
 
+    place: Callable[[int], str] | None = None
+    """Says where in which file one of `rows` stands; None: that is not known."""
+
     def __len__(self) -> int:
         return len(self.labels)
 
@@ -48,7 +51,12 @@ class Rows:
         weights = None if self.weights is None else self.weights[positions]
         names = None if self.names is None else self.names[positions]
         return Rows(
-            self.features[positions], self.labels[positions], self.rows[positions], weights, names
+            self.features[positions],
+            self.labels[positions],
+            self.rows[positions],
+            weights,
+            names,
+            self.place,
         )
 
 

@@ -42,6 +42,7 @@ MOST_COLUMNS = 10
 """Of which something is said."""
 
 READERS = {"csv": csv.read_csv, "parquet": parquet.read_parquet}
+PIECES = {"csv": csv.csv_pieces, "parquet": parquet.parquet_pieces}
 
 
 def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -> Source:
@@ -74,7 +75,7 @@ def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -
         notes += _merged(table, values)
         weights = None if config.weights is None else _weights(table, config.weights)
         complete = _complete_rows(values, codes[split], weights, table, config)
-        read_rows = Rows(values, codes[split], np.arange(len(table)), weights)
+        read_rows = Rows(values, codes[split], np.arange(len(table)), weights, place=table.place)
         rows[split] = read_rows.take(complete) if len(complete) < len(table) else read_rows
         if left_out := len(table) - len(complete):
             notes.append(f"{table.where}: {left_out:,} rows left out, which miss values")

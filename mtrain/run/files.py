@@ -10,8 +10,8 @@ import math
 import os
 import shutil
 import stat
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import orjson
 
@@ -35,20 +35,44 @@ def write_bytes(path: Path, content: bytes, *, flush: bool = True) -> None:
 
     Without `flush` a file survives a kill, but not for certain a loss of power.
     """
+    with open_whole(path, flush=flush) as file, blaming(path):
+        file.write(content)
+
+
+@contextmanager
+def open_whole(path: Path, *, flush: bool = True) -> Iterator[BinaryIO]:
+    """A file to write piece by piece, which is at `path` when all of it is written, or not at all.
+
+    Otherwise it is as for `write_bytes`; errors of writing a piece are the caller's.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        beside.unlink(missing_ok=True)
+        with blaming(path):
+            beside.unlink(missing_ok=True)
+            file = beside.open("xb")  # never through a link that somebody put there
         try:
-            with beside.open("xb") as file:  # never through a link that somebody put there
-                file.write(content)
+            yield file
+            with blaming(path):
                 file.flush()
                 if flush:
                     os.fsync(file.fileno())
-            beside.replace(path)
         finally:
+            with suppress(OSError):  # of a full disk, which is told already
+                file.close()
+        with blaming(path):
+            beside.replace(path)
+            if flush:
+                flush_directory(path.parent)
+    finally:
+        with blaming(path):
             beside.unlink(missing_ok=True)
-        if flush:
-            flush_directory(path.parent)
+
+
+@contextmanager
+def blaming(path: Path) -> Iterator[None]:
+    """What a disk does not take is said as `MtrainError` of this file."""
+    try:
+        yield
     except OSError as error:
         raise MtrainError(f"{path}: cannot be written: {error.strerror}") from error
 
@@ -136,10 +160,14 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Comma-separated; an undefined number is empty, and no text is a formula."""
+    """Comma-separated; an undefined number is empty, and no text is a formula.
+
+    An empty header is none: these are rows of a file that has one.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([_cell(name) for name in header])
+    if header:
+        writer.writerow([_cell(name) for name in header])
     writer.writerows([_cell(value) for value in row] for row in rows)
     return text.getvalue()
 
