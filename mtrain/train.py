@@ -132,7 +132,8 @@ def train(
     code, and `DivergedError` when the loss or a weight is no longer finite; what was learned until
     then is saved.
     """
-    watched, observers = observer is not None, Observers(observer or Observer())
+    watched = observer is not None
+    observers = Observers(*(() if observer is None else (observer,)))
     with ExitStack() as held:
         check_tensorboard(config)
         place = find_place(config, out, held, resume=resume, allow_differences=allow_differences)
