@@ -353,10 +353,10 @@ def _finished(place: Place, config: Config, observer: Observer) -> Run | None:
         more += " training.early_stopping=null --allow-differences"
     if config.own_code:
         more += " --allow-code"
-    how = f"to train on: `mtrain resume {shlex.quote(str(run.path))} {more}`"
+    command = f"`mtrain resume {shlex.quote(str(run.path))} {more}`"
     if why is not None and epochs > done and "training.epochs" in going_on.differences:
         problem = f"{epochs:,} epochs cannot be had: early stopping ended {run.path} after {done:,}"
-        raise SettingError((("training", "epochs"), f"{problem} ({why}); {how}"))
+        raise SettingError((("training", "epochs"), f"{problem} ({why}); to train on: {command}"))
     if not going_on.is_reported:
         return None
     try:
@@ -368,5 +368,6 @@ def _finished(place: Place, config: Config, observer: Observer) -> Run | None:
     for problem in going_on.damaged:
         observer.note(f"{problem}.")
     because = "" if why is None else f" ({why})"
-    observer.note(f"{run.path} is finished{because}; there is nothing to do. T{how[1:]}")
+    done_with = f"{run.path} is finished{because}; there is nothing to do."
+    observer.note(f"{done_with} To train on: {command}")
     return Run(run.path, going_on.history, None, metrics, None)
