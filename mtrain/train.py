@@ -132,7 +132,8 @@ def train(
     code, and `DivergedError` when the loss or a weight is no longer finite; what was learned until
     then is saved.
     """
-    watched, observers = observer is not None, Observers(observer or Observer())
+    watched = observer is not None
+    observers = Observers(*(() if observer is None else (observer,)))
     with ExitStack() as held:
         check_tensorboard(config)
         place = find_place(config, out, held, resume=resume, allow_differences=allow_differences)
@@ -352,10 +353,10 @@ def _finished(place: Place, config: Config, observer: Observer) -> Run | None:
         more += " training.early_stopping=null --allow-differences"
     if config.own_code:
         more += " --allow-code"
-    how = f"to train on: `mtrain resume {shlex.quote(str(run.path))} {more}`"
+    command = f"`mtrain resume {shlex.quote(str(run.path))} {more}`"
     if why is not None and epochs > done and "training.epochs" in going_on.differences:
         problem = f"{epochs:,} epochs cannot be had: early stopping ended {run.path} after {done:,}"
-        raise SettingError((("training", "epochs"), f"{problem} ({why}); {how}"))
+        raise SettingError((("training", "epochs"), f"{problem} ({why}); to train on: {command}"))
     if not going_on.is_reported:
         return None
     try:
@@ -367,5 +368,6 @@ def _finished(place: Place, config: Config, observer: Observer) -> Run | None:
     for problem in going_on.damaged:
         observer.note(f"{problem}.")
     because = "" if why is None else f" ({why})"
-    observer.note(f"{run.path} is finished{because}; there is nothing to do. T{how[1:]}")
+    done_with = f"{run.path} is finished{because}; there is nothing to do."
+    observer.note(f"{done_with} To train on: {command}")
     return Run(run.path, going_on.history, None, metrics, None)

@@ -556,7 +556,8 @@ def linked_nowhere(run: Path, outside: Path) -> None:
 LINKED = (
     *("checkpoints", "checkpoints/epoch-0004", "checkpoints/best", "checkpoints/last"),
     *(f"checkpoints/epoch-0004/{name}" for name in ("arrays.npz", "state.json", "SHA256SUMS")),
-    *("config.yaml", "environment.json", "history.json", "history.csv", ".lock"),
+    *("config.yaml", "environment.json", "history.json", "history.csv"),
+    *("by_class.csv", ".lock"),
     *("charts", "charts/learning_curves.png"),
     *("evaluation", "evaluation/test", "evaluation/test/metrics.json"),
 )

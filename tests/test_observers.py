@@ -122,8 +122,9 @@ def test_an_interruption_by_an_observer_is_not_swallowed():
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # its file is left as it is
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_tensorboard_whose_disk_is_full_ends_no_training(tmp_path, monkeypatch, capsys):
-    """The line on stderr names it, and training is finished."""
+@pytest.mark.parametrize("quiet", [[], ["--quiet"]])
+def test_a_tensorboard_whose_disk_is_full_ends_no_training(tmp_path, monkeypatch, capsys, quiet):
+    """A line on stderr names it, which is no progress; training is finished."""
     tensorboard = pytest.importorskip("mtrain.report.tensorboard")
     pytest.importorskip("tensorboard", reason="the extra mtrain[tensorboard] is not installed")
 
@@ -132,12 +133,14 @@ def test_a_tensorboard_whose_disk_is_full_ends_no_training(tmp_path, monkeypatch
 
     monkeypatch.setattr(tensorboard.TensorBoard, "_write", write)
     settings = [*(f"{key}={value}" for key, value in SETTINGS.items()), "tracking.tensorboard=true"]
-    assert run(["fit", str(CONFIGS / "smoke.yaml"), *settings, "--out", str(tmp_path / "run")]) == 0
+    out = tmp_path / "run"
+    assert run(["fit", str(CONFIGS / "smoke.yaml"), *settings, *quiet, "--out", str(out)]) == 0
     err = capsys.readouterr().err
 
     assert err.count("TensorBoard has failed and is told no more: ") == 1
     assert "No space left on device" in err
-    assert "epoch 3/3" in err
+    assert ("epoch 3/3" in err) == (not quiet)
+    assert (out / "evaluation" / "test" / "metrics.json").is_file()
 
 
 @pytest.mark.parametrize("where", ["before", "after"])
