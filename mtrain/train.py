@@ -22,7 +22,7 @@ from mtrain.report.tensorboard import TensorBoard, check_tensorboard
 from mtrain.run.evaluation import METRICS
 from mtrain.run.files import read_json
 from mtrain.signals import stop_signals
-from mtrain.weighting import weight_training
+from mtrain.weighting import weight_training, zero_weights
 
 if TYPE_CHECKING:
     import signal
@@ -139,7 +139,7 @@ def _notes(config: Config, dataset: Dataset, place: Place) -> Iterator[str]:
     yield from place.notes
     if names := [code.name for code in config.own_code.values()]:
         yield f"Own code: {', '.join(names)}."
-    yield from (f"{note}." for note in dataset.notes)
+    yield from (f"{note}." for note in (*dataset.notes, *zero_weights(dataset)))
 
 
 def _report(prepared: Prepared, dataset: Dataset, *, is_done: bool) -> Report | None:

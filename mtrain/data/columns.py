@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mtrain.data.notation import PLAIN, USUAL, Notation
 from mtrain.data.table import Values
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ BOOLEANS = {"true", "false"}
 
 NUMBER = r"^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$"
 
-MISSING_NUMBERS = ["NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NAN", "NULL", "Null", "null", "None"]
+MISSING_NUMBERS = list(USUAL)
 """What stands for nothing where the rest of a column are numbers; an empty value always does."""
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -41,12 +42,15 @@ class RawTable:
     place: Callable[[int], str]
     """Says where a row stands: file, and line or row."""
 
+    notation: Notation = PLAIN
+    """How numbers are written."""
+
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
 
 
 def read_column(
-    column: pa.ChunkedArray, kind: str | None, *, typed: bool
+    column: pa.ChunkedArray, kind: str | None, *, typed: bool, notation: Notation = PLAIN
 ) -> tuple[Values, NDArray[np.bool_]]:
     """A column's values, and which of them are wrong, shape (N,): no numbers, or too large ones.
 
@@ -55,8 +59,10 @@ def read_column(
     column without any value is one of numbers, too.
     """
     if kind == "number" or (kind is None and _may_be_numbers(column, typed=typed)):
-        numbers = as_numbers(column)
+        numbers = as_numbers(column, notation)
         wrong = _wrong(column, numbers)
+        if meant := notation.missing_numbers:
+            numbers = np.where(np.isin(numbers, meant), np.nan, numbers)
         if kind or not np.isnan(numbers).all() or not wrong.any():
             return Values("number", numbers), wrong
     texts = pc.cast(column, pa.string())
@@ -69,9 +75,11 @@ def read_column(
     return Values(kind, codes, categories), np.zeros(len(column), bool)
 
 
-def as_numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
+def as_numbers(column: pa.ChunkedArray, notation: Notation = PLAIN) -> NDArray[np.float64]:
     """Each value as a number, NaN where it is missing or none; shape (N,)."""
-    if pa.types.is_string(column.type):
+    if pa.types.is_string(column.type) and not notation.is_plain:
+        column = notation.plain(column)
+    elif pa.types.is_string(column.type):
         try:
             column = pc.cast(column, pa.float64())
         except pa.ArrowInvalid:

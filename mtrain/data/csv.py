@@ -7,15 +7,16 @@ import csv
 import re
 from bisect import bisect_right
 from functools import cache
-from itertools import accumulate, islice
+from itertools import accumulate, islice, pairwise, zip_longest
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from mtrain.data.columns import RawTable
+from mtrain.data.columns import MISSING_NUMBERS, RawTable
 from mtrain.data.files import check_memory, find_files
+from mtrain.data.notation import PLAIN, Notation
 from mtrain.errors import MtrainError
 
 if TYPE_CHECKING:
@@ -27,16 +28,27 @@ ENDINGS = (".csv", ".tsv")
 
 DELIMITERS = ",;\t|"
 
+NOTHING = {"", "?", *MISSING_NUMBERS}
+"""What tells nothing of a column."""
+
+ROWS_LOOKED_AT = 1000
+"""Of a file, for whether its first line names the columns."""
+
 BLOCK = 1 << 24
 """Bytes read at a time; no row is longer."""
 
 
-def csv_columns(path: str) -> list[str]:
-    """The names in the first line of the first file; raises `MtrainError` as `read_csv`."""
-    return _header(find_files(path, ENDINGS)[0])[1]
+def csv_file(path: str) -> Path:
+    """The first file of a path; raises `MtrainError` where there is none."""
+    return find_files(path, ENDINGS)[0]
 
 
-def read_csv(path: str, columns: list[str], memory: int) -> RawTable:
+def csv_columns(path: str, notation: Notation = PLAIN) -> list[str]:
+    """The names of the columns of the first file; raises `MtrainError` as `read_csv`."""
+    return _header(find_files(path, ENDINGS)[0], notation)[1]
+
+
+def read_csv(path: str, columns: list[str], memory: int, notation: Notation = PLAIN) -> RawTable:
     """The named columns of a file, a folder or a pattern, as text without surrounding space.
 
     Empty values are missing. Raises `MtrainError` with the line, or the byte, of what is no CSV,
@@ -46,7 +58,7 @@ def read_csv(path: str, columns: list[str], memory: int) -> RawTable:
     tables: list[pa.Table] = []
     for file in files:
         lines, quotes = _check_bytes(file)
-        _, names = _header(file)
+        first, names = _header(file, notation)
         if missing := [name for name in columns if name not in names]:
             raise MtrainError(f"{file}: no column {missing[0]!r}, which other files of {path} have")
         before = sum(table.nbytes for table in tables)
@@ -54,27 +66,31 @@ def read_csv(path: str, columns: list[str], memory: int) -> RawTable:
         def check(n_bytes: int, before: int = before) -> None:
             check_memory(before + n_bytes, memory, path)
 
-        tables.append(_read(file, columns, check))
+        tables.append(_read(file, columns, check, notation))
         # To pyarrow all up to the next quote is one value, whatever lines it takes in.
-        suspicious = quotes % 2 or (quotes and lines - len(tables[-1]) not in {0, 1})
-        if suspicious and (problem := _what_is_wrong(file)):
+        more = lines - len(tables[-1]) - (first > 0)
+        suspicious = quotes % 2 or (quotes and more not in {-1, 0})
+        if suspicious and (problem := _what_is_wrong(file, notation)):
             raise MtrainError(problem)
     starts = [0, *accumulate(map(len, tables))]
 
     @cache
     def place(row: int) -> str:
         number = bisect_right(starts, row) - 1
-        return f"{files[number]}:{_line(files[number], row - starts[number])}"
+        return f"{files[number]}:{_line(files[number], row - starts[number], notation)}"
 
     whole = pa.concat_tables(tables)
-    return RawTable({name: whole[name] for name in columns}, typed=False, where=path, place=place)
+    read = {name: notation.without_missing(whole[name]) for name in columns}
+    return RawTable(read, typed=False, where=path, place=place, notation=notation)
 
 
-def _read(file: Path, columns: list[str], check: Callable[[int], None]) -> pa.Table:
+def _read(
+    file: Path, columns: list[str], check: Callable[[int], None], notation: Notation
+) -> pa.Table:
     """`check` is asked whether so many bytes may be read."""
     batches = []
     n_bytes = 0
-    line, names = _header(file)
+    line, names = _header(file, notation)
     places = [str(names.index(name)) for name in columns]
     try:
         with pyarrow.csv.open_csv(
@@ -102,7 +118,7 @@ def _read(file: Path, columns: list[str], check: Callable[[int], None]) -> pa.Ta
                 check(n_bytes)
                 batches.append(_trimmed(batch, columns))
     except pa.ArrowException as error:
-        problem = _what_is_wrong(file)
+        problem = _what_is_wrong(file, notation)
         # That names alone, without an end of the line, are no block is no fault of the file.
         if problem or len(list(islice(_records(file), 2))) > 1:
             raise MtrainError(problem or f"{file}: not CSV: {error}") from error
@@ -147,8 +163,8 @@ def _decode(decoder: codecs.IncrementalDecoder, block: bytes, done: int, file: P
         ) from error
 
 
-def _header(file: Path) -> tuple[int, list[str]]:
-    """The line that names the columns, and the names."""
+def _header(file: Path, notation: Notation) -> tuple[int, list[str]]:
+    """The line that names the columns, 0: there is none, and the names."""
     with file.open("rb") as content:
         if len(content.readline(BLOCK)) == BLOCK:
             _check_bytes(file)
@@ -164,10 +180,45 @@ def _header(file: Path) -> tuple[int, list[str]]:
         raise MtrainError(f"{file}: is empty; the first line must name the columns")
     if any("\0" in name for name in names):
         _check_bytes(file)
+    if not notation.header:
+        return 0, [f"column_{number}" for number in range(1, len(names) + 1)]
     names = [name.strip() for name in names]
     if twice := [name for name in names if name and names.count(name) > 1]:
-        raise MtrainError(f"{file}:{line}: there are two columns {twice[0]!r}")
+        hint = "; dataset.header: false makes this line a row" if looks_like_data(file) else ""
+        raise MtrainError(f"{file}:{line}: there are two columns {twice[0]!r}{hint}")
     return line, names
+
+
+def looks_like_data(file: Path) -> bool:
+    """Whether the first line seems to be a row of data rather than the names of columns.
+
+    That is, over columns of numbers all names are numbers as well, but do not just count them as
+    years do; or, where no column is one of numbers, most names are values of their own columns.
+    """
+    try:
+        (_, names), *records = islice(_records(file, strict=False), ROWS_LOOKED_AT)
+    except (csv.Error, UnicodeDecodeError, ValueError):
+        return False
+    names = [name.strip() for name in names]
+    columns = list(zip_longest(*(values for _, values in records), fillvalue=""))[: len(names)]
+    if len(columns) < len(names):
+        return False
+    values = [{value.strip() for value in column} - NOTHING for column in columns]
+    numbers = [k for k, some in enumerate(values) if some and all(map(_is_number, some))]
+    if numbers:
+        named = [names[k] for k in numbers]
+        if not all(_is_number(name) or name in NOTHING for name in named):
+            return False
+        found = [float(name.replace(",", ".")) for name in named if name not in NOTHING]
+        counted = {after - before for before, after in pairwise(found)} <= {1.0}
+        if found and not (counted and all(number % 1 == 0 for number in found)):
+            return True
+    texts = [k for k in range(len(names)) if k not in numbers]
+    return sum(names[k] in values[k] for k in texts) > len(texts) / 2
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"[-+]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][-+]?[0-9]+)?", text) is not None
 
 
 def _delimiter(file: Path) -> str:
@@ -202,19 +253,20 @@ def _records(file: Path, *, strict: bool = True) -> Iterator[tuple[int, list[str
                 yield line, values or [""]
 
 
-def _line(file: Path, row: int) -> int:
-    records = _records(file, strict=False)
-    return next(line for number, (line, _) in enumerate(records, -1) if number == row)
+def _line(file: Path, row: int, notation: Notation) -> int:
+    records = enumerate(_records(file, strict=False), -1 if notation.header else 0)
+    return next(line for number, (line, _) in records if number == row)
 
 
-def _what_is_wrong(file: Path) -> str | None:
+def _what_is_wrong(file: Path, notation: Notation) -> str | None:
     """The first thing that is wrong with the file, with its line."""
-    columns = len(_header(file)[1])
+    columns = len(_header(file, notation)[1])
     try:
         for line, values in _records(file):
             if len(values) != columns:
                 n_values = "1 value" if len(values) == 1 else f"{len(values)} values"
-                return f"{file}:{line}: {n_values}; the first line names {columns} columns"
+                has = f"names {columns} columns" if notation.header else f"has {columns}"
+                return f"{file}:{line}: {n_values}; the first line {has}"
     except csv.Error as error:
         return f"{file}:{_problem(error)}"
     return None

@@ -43,12 +43,17 @@ def _is_data(file: Path, endings: tuple[str, ...]) -> bool:
     return file.suffix.lower() in endings and not file.name.startswith(".")
 
 
-def check_memory(n_bytes: int, memory: float, where: str) -> None:
+def check_memory(
+    n_bytes: int,
+    memory: float,
+    where: str,
+    remedy: str = "data larger than that cannot be trained on yet",
+) -> None:
     """Raise `MtrainError` where values would take more than `training.memory`."""
     if n_bytes > memory:
         raise MtrainError(
             f"{where}: its values take {_size(n_bytes)} or more, beyond training.memory, "
-            f"{_size(memory)}; data larger than that cannot be trained on yet"
+            f"{_size(memory)}; {remedy}"
         )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtrain.config.sources import IdxConfig, ImagesConfig, NpzConfig, TableConfig
-from mtrain.data.encoding import encode
+from mtrain.data.encoding import changed_constants, encode
 from mtrain.data.files import check_memory
 from mtrain.data.source import Rows, checked_rows
 from mtrain.errors import MtrainError
@@ -53,6 +53,7 @@ def read_inputs(
         "counts as none"
         for column, n in unknown.items()
     ]
+    notes += changed_constants(rows, encoding)
     if left_out:
         notes.insert(0, f"{path}: {left_out:,} rows left out, which miss values")
     return split, tuple(notes)
@@ -63,12 +64,13 @@ def _read_table(
 ) -> tuple[Rows, int]:
     """The rows, and how many are left out: those that miss a value, where training did so, too."""
     from mtrain.data.columns import complaint
+    from mtrain.data.notation import notation_of
     from mtrain.data.tables import COLUMNS, READERS, check_columns, read_features
 
-    kind = _kind_of_table(path)
+    kind, notation = _kind_of_table(path), notation_of(config)
     kinds = {column.name: column.kind for column in encoding.columns}
-    check_columns(str(path), COLUMNS[kind](str(path)), kinds)
-    raw = READERS[kind](str(path), list(kinds), memory)
+    check_columns(str(path), COLUMNS[kind](str(path), notation), kinds)
+    raw = READERS[kind](str(path), list(kinds), memory, notation)
     table = read_features(raw, kinds, remedy=None)
     missing = {name: column.missing for name, column in table.columns.items()}
     rows = _unlabelled(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from bisect import bisect_right
 from itertools import accumulate
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 
 from mtrain.data.columns import RawTable
 from mtrain.data.files import check_memory, find_files
+from mtrain.data.notation import PLAIN, Notation
 from mtrain.errors import MtrainError
 
 if TYPE_CHECKING:
@@ -23,12 +25,14 @@ DAMAGE = (OSError, UnicodeDecodeError, pa.ArrowException)
 ENDINGS = (".parquet", ".pq")
 
 
-def parquet_columns(path: str) -> list[str]:
+def parquet_columns(path: str, _: Notation = PLAIN) -> list[str]:
     """The names of the columns of the first file; raises `MtrainError` as `read_parquet`."""
     return _names(find_files(path, ENDINGS)[0])
 
 
-def read_parquet(path: str, columns: list[str], memory: int) -> RawTable:
+def read_parquet(
+    path: str, columns: list[str], memory: int, notation: Notation = PLAIN
+) -> RawTable:
     """The named columns of a file, a folder or a pattern, in this order.
 
     Raises `MtrainError` for no such file, for what is no Parquet, and for values that would take
@@ -50,14 +54,25 @@ def read_parquet(path: str, columns: list[str], memory: int) -> RawTable:
         except DAMAGE as error:
             raise _damaged(file, error) from error
         tables.append((file, table))
-    read = {name: _whole(name, tables) for name in columns}
+    read = {name: notation.without_missing(_whole(name, tables)) for name in columns}
     starts = [0, *accumulate(len(table) for _, table in tables)]
 
     def place(row: int) -> str:
         number = bisect_right(starts, row) - 1
         return f"{tables[number][0]}: row {row - starts[number]:,}"
 
-    return RawTable(read, typed=True, where=path, place=place)
+    return RawTable(read, typed=True, where=path, place=place, notation=notation)
+
+
+def pandas_index(path: str) -> list[str]:
+    """The columns of the first file that were the index of a pandas table, and have its name."""
+    file = find_files(path, ENDINGS)[0]
+    names = _names(file)
+    try:
+        index = json.loads((pq.read_schema(file).metadata or {})[b"pandas"])["index_columns"]
+    except (KeyError, TypeError, ValueError):
+        return []  # not written by pandas
+    return [name for name in index if name in names] if isinstance(index, list) else []
 
 
 def _names(file: Path) -> list[str]:
@@ -99,7 +114,7 @@ def _plain(column: pa.ChunkedArray, name: str, file: Path) -> pa.ChunkedArray:
     if not (pa.types.is_null(kind) or any(is_it(kind) for is_it in plain)):
         raise MtrainError(
             f"{file}: column {name!r} is {kind}; columns must be numbers, text, or true and false: "
-            "turn it into one of these, or name the others in dataset.features"
+            "turn it into one of these, or leave it out by dataset.exclude"
         )
     return column
 

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from mtrain.records import Ints
 
 
+FEWEST_IDS = 20
+"""Rows from which whole numbers that all differ, in any order, are ids; of few they often do."""
+
+
 @dataclass(frozen=True, eq=False)
 class Values:
     """A column's values."""
@@ -35,10 +39,20 @@ class Values:
         return np.isnan(self.values) if self.kind == "number" else self.values < 0
 
     @property
-    def counts_rows(self) -> bool:
-        """Whether each number is that before it and one."""
+    def numbers_rows(self) -> str | None:
+        """How a column of whole numbers tells each row from the others; None: it does not."""
         values = self.values
-        return self.kind == "number" and len(values) > 2 and bool((np.diff(values) == 1).all())
+        if self.kind != "number" or len(values) < 3 or bool((values % 1 != 0).any()):
+            return None  # one that was measured, or is missing
+        steps = np.diff(values)
+        if (steps == 1).all():
+            return "counts the rows"
+        if (steps > 0).all() or (steps < 0).all():
+            order = "larger" if steps[0] > 0 else "smaller"
+            return f"numbers the rows: whole numbers, each {order} than the one before"
+        if len(values) >= FEWEST_IDS and len(np.unique(values)) == len(values):
+            return "is an id: a different whole number in every row"
+        return None
 
 
 @dataclass(frozen=True, eq=False)

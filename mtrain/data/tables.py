@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtrain.config.names import suggestion
+from mtrain.config.sources import CsvConfig
 from mtrain.data.columns import complaint, read_column
-from mtrain.data.csv import csv_columns, read_csv
+from mtrain.data.csv import csv_columns, csv_file, looks_like_data, read_csv
 from mtrain.data.labels import class_indices
+from mtrain.data.missing_labels import missing_label_notes, without_missing_labels
+from mtrain.data.notation import notation_of
 from mtrain.data.parquet import parquet_columns, read_parquet
 from mtrain.data.source import Rows, Source
 from mtrain.data.table import Table
 from mtrain.errors import MtrainError, SettingError
+from mtrain.records import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -45,30 +49,38 @@ def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -
     """
     features = _features(config, encoding)
     others = [config.target, *([] if config.weights is None else [config.weights])]
-    read = READERS[config.name]
-    raw = {"training": read(config.path, [*features, *others], memory)}
+    read, notation = READERS[config.name], notation_of(config)
+    raw = {"training": read(config.path, [*features, *others], memory, notation)}
     if config.test_path is not None:
-        check_columns(config.test_path, COLUMNS[config.name](config.test_path), features + others)
-        raw["test"] = read(config.test_path, [*features, *others], memory)
+        there = COLUMNS[config.name](config.test_path, notation)
+        check_columns(config.test_path, there, features + others)
+        raw["test"] = read(config.test_path, [*features, *others], memory, notation)
 
     for split, table in raw.items():
         _check_rows(len(table), table, split)
+    notes = list(reading_notes(config))
+    raw = without_missing_labels(raw, config.target, config.classes)
     classes, codes = class_indices(raw, config.target, config.classes)
     kinds: Mapping[str, str | None] = dict.fromkeys(features)
     if encoding is not None:
         kinds = {column.name: column.kind for column in encoding.columns}
     elif config.categorical:
         kinds = {**kinds, **dict.fromkeys(config.categorical, "text")}
-    rows, notes = {}, []
+    if config.classes is None:
+        notes += missing_label_notes(classes)
+    rows = {}
     for split, table in raw.items():
         values = read_features(table, kinds)
         kinds = {name: column.kind for name, column in values.columns.items()}
         weights = None if config.weights is None else _weights(table, config.weights)
-        complete = _complete_rows(values, codes[split], weights, table, config)
+        labelled = codes[split] >= 0
+        if unlabelled := int(np.count_nonzero(~labelled)):
+            notes.append(_left_out(table, unlabelled, "unlabelled-rows", "without a label"))
+        complete = _complete_rows(values, labelled, weights, table, config)
         read_rows = Rows(values, codes[split], np.arange(len(table)), weights)
         rows[split] = read_rows.take(complete) if len(complete) < len(table) else read_rows
-        if left_out := len(table) - len(complete):
-            notes.append(f"{table.where}: {left_out:,} rows left out, which miss values")
+        if incomplete := len(table) - unlabelled - len(complete):
+            notes.append(_left_out(table, incomplete, "incomplete-rows", "which miss values"))
         _check_rows(len(complete), table, split)
     return Source(
         rows["training"],
@@ -91,7 +103,9 @@ def read_features(
     """
     columns, wrong = {}, {}
     for name, kind in kinds.items():
-        columns[name], wrong[name] = read_column(table.columns[name], kind, typed=table.typed)
+        columns[name], wrong[name] = read_column(
+            table.columns[name], kind, typed=table.typed, notation=table.notation
+        )
     problems = _complaints(table, wrong, "is no finite number, as others of this column are")
     if problems:
         raise MtrainError("\n".join([*problems, *([] if remedy is None else [remedy])]))
@@ -107,6 +121,19 @@ def _complaints(table: RawTable, wrong: Mapping[str, NDArray[np.bool_]], problem
     return lines
 
 
+def reading_notes(config: TableConfig) -> Iterator[Note]:
+    """What is odd about how the file is read."""
+    if isinstance(config, CsvConfig) and config.header:
+        file = csv_file(config.path)
+        if looks_like_data(file):
+            text = f"{file}: the first line looks like data; dataset.header: false makes it a row"
+            yield Note("no-header", text)
+
+
+def _left_out(table: RawTable, rows: int, kind: str, why: str) -> Note:
+    return Note(kind, f"{table.where}: {rows:,} row{'s' * (rows > 1)} left out, {why}")
+
+
 def _check_rows(rows: int, table: RawTable, split: str) -> None:
     if not rows:
         raise MtrainError(f"{table.where}: there is no row for the {split} split")
@@ -114,32 +141,33 @@ def _check_rows(rows: int, table: RawTable, split: str) -> None:
 
 def _complete_rows(
     features: Table,
-    labels: NDArray[np.int32],
+    labelled: NDArray[np.bool_],
     weights: Floats | None,
     table: RawTable,
     config: TableConfig,
 ) -> Ints:
-    """The positions of all rows, or of those that miss no value, if the others are to be dropped.
+    """The positions of labelled rows; if those that miss a value are to be dropped, of the others.
 
-    Raises `MtrainError` with a line for each column that misses values and must not.
+    Raises `MtrainError` with a line for each column that misses values of them and must not.
     """
-    missing = {name: column.missing for name, column in features.columns.items()}
-    needed = {config.target: labels < 0}
+    missing = {name: column.missing & labelled for name, column in features.columns.items()}
+    needed = {}
     if config.weights is not None and weights is not None:
-        needed[config.weights] = np.isnan(weights)
+        needed[config.weights] = np.isnan(weights) & labelled
     if config.missing == "drop":
-        return np.flatnonzero(~np.logical_or.reduce([*missing.values(), *needed.values()]))
+        gaps = np.logical_or.reduce([*missing.values(), *needed.values()])
+        return np.flatnonzero(labelled & ~gaps)
     problems = _complaints(table, needed, "is missing")
     if config.missing is None:
         problems += _complaints(table, missing, "is missing; dataset.missing says what to do")
     if problems:
         raise MtrainError("\n".join(problems))
-    return np.arange(len(table))
+    return np.flatnonzero(labelled)
 
 
 def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
     """The names of the columns of features, all of which are there."""
-    there = COLUMNS[config.name](config.path)
+    there = COLUMNS[config.name](config.path, notation_of(config))
     if encoding is not None:
         wanted = [column.name for column in encoding.columns]
         others = [config.target, *([] if config.weights is None else [config.weights])]
@@ -149,6 +177,7 @@ def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
         "target": [config.target],
         "weights": [] if config.weights is None else [config.weights],
         "features": config.features or (),
+        "exclude": config.exclude,
         "categorical": config.categorical,
     }
     problems = [
@@ -161,11 +190,12 @@ def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
         raise SettingError(*problems)
     if config.features is not None:
         return list(config.features)
-    features = [name for name in there if name not in {config.target, config.weights}]
+    no_features = {config.target, config.weights, *config.exclude}
+    features = [name for name in there if name not in no_features]
     if "" in features:
         raise MtrainError(
-            f"{config.path}: column {there.index('') + 1} has no name; name it, or name the "
-            "columns to learn from in dataset.features"
+            f"{config.path}: column {there.index('') + 1} has no name; name it, or leave it "
+            'out: dataset.exclude: [""]'
         )
     if not features:
         raise MtrainError(f"{config.path}: there is no column but {config.target!r} to learn from")
@@ -181,7 +211,9 @@ def check_columns(path: str, there: list[str], wanted: Iterable[str]) -> None:
 
 def _weights(table: RawTable, column: str) -> Floats:
     """One a row, NaN where it is missing."""
-    values, wrong = read_column(table.columns[column], "number", typed=table.typed)
+    values, wrong = read_column(
+        table.columns[column], "number", typed=table.typed, notation=table.notation
+    )
     if (wrong | (values.values < 0)).any():
         problem = "is no weight; a weight is a number from 0"
         raise MtrainError(complaint(table, column, problem, wrong | (values.values < 0)))

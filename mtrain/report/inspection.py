@@ -41,7 +41,7 @@ def print_inspection(inspection: Inspection, config: Config, stream: TextIO) -> 
         Text(f"model {_model(inspection, config)}; the data take {_bytes(inspection.n_bytes)}")
     )
     for warning in inspection.warnings:
-        console.print(Text(f"warning: {inert(warning)}"))
+        console.print(Text(f"warning: {inert(warning)} [{warning.kind}]"))
 
 
 def _model(inspection: Inspection, config: Config) -> str:
