@@ -310,3 +310,24 @@ def test_numbers_read_as_text_are_warned_of(tmp_path):
 
     assert "which dataset.decimal: ',' reads as numbers" in warnings["text-numbers"]
     assert "text-numbers" not in {w.kind for w in check(config(path, decimal=",")).warnings}
+
+
+@pytest.mark.parametrize(
+    ("texts", "settings"),
+    [
+        pytest.param(["1,5", "2"], "dataset.decimal: ','", id="decimal comma"),
+        pytest.param(["5,211.97", "12.5"], "dataset.thousands: ','", id="thousands"),
+        pytest.param(["?", "12.5"], "dataset.missing_values: ['?']", id="a marker"),
+    ],
+)
+def test_where_many_values_are_no_numbers_the_settings_that_help_are_named(
+    tmp_path, texts, settings
+):
+    """After the values that are wrong."""
+    path = table(tmp_path / "a.csv", {"x": texts * 20, "y": LABELS})
+
+    with pytest.raises(MtrainError) as caught:
+        check(config(path))
+
+    last = str(caught.value).splitlines()[-1]
+    assert last == f"{path}: column 'x' is of numbers with {settings}"

@@ -90,13 +90,15 @@ def permutation(step=1, start=0, seed=3):
         pytest.param(permutation(), "is an id", id="any order"),
         pytest.param(permutation(7, 10_000), "is an id", id="any order with gaps"),
         pytest.param([float(k) for k in permutation()], "is an id", id="floats"),
+        pytest.param([None, *permutation()[1:]], "is an id", id="a missing one"),
+        pytest.param(permutation(1_009, 6_221_888_200_042_590_280), "is an id", id="beyond 2^53"),
     ],
 )
 def test_a_different_whole_number_in_each_row_is_an_id(tmp_path, kind, values, says):
     """`check` warns, `init` leaves it out with the reason."""
     path = table(tmp_path / f"a.{kind}", columns(number=values))
 
-    assert [says in text for text in warnings(path)["id-column"]] == [True]
+    assert [says in text for text in warnings(path, missing="zero")["id-column"]] == [True]
     found, text = proposed(tmp_path, path)
     assert found["features"] == ["a", "b"]
     assert f"'number' {says}" in text

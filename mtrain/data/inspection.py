@@ -173,9 +173,7 @@ def _numbers_as_text(column: Values) -> str | None:
     texts = column.categories[:TRIED]
     for notation in NOTATIONS[1:]:
         if is_number_column(texts, notation):
-            settings = {"decimal": notation.decimal, "thousands": notation.thousands}
-            plain = {"decimal": ".", "thousands": None}
-            shown = [f"dataset.{key}: {v!r}" for key, v in settings.items() if v != plain[key]]
+            shown = [f"dataset.{key}: {value!r}" for key, value in notation.settings.items()]
             return f"is text such as {texts[0]!r}, which {' and '.join(shown)} reads as numbers"
     return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -43,6 +43,18 @@ class Notation:
     def is_plain(self) -> bool:
         """Whether numbers are written as programs write them."""
         return self.decimal == "." and self.thousands is None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of `dataset` that say this, without those that are the default."""
+        values = {
+            "header": self.header,
+            "decimal": self.decimal,
+            "thousands": self.thousands,
+            "missing_values": list(self.missing),
+        }
+        plain = {"header": True, "decimal": ".", "thousands": None, "missing_values": []}
+        return {key: value for key, value in values.items() if value != plain[key]}
 
     @property
     def pattern(self) -> str:

@@ -35,9 +35,6 @@ LABELS = ("label", "target", "class")
 LARGEST_IMAGE = 64
 """Height and width proposed at most, where images differ in size."""
 
-SLIPS = 0.1
-"""Share of a column that is no number up to which the rest are meant to be."""
-
 MOST_CLASSES = 30
 """Whose names are proposed as well."""
 
@@ -233,7 +230,7 @@ def _table(path: Path, kind: str, target: str, memory: int, notation: Notation) 
         but = f"; {whys}" if whys else ""
         raise MtrainError(f"{path}: there is no column but {target!r} to learn from{but}")
     settings: dict[str, Any] = {"name": kind, "path": str(path), "target": target}
-    settings |= _notation_settings(table.notation)
+    settings |= table.notation.settings
     if left_out:
         key = "exclude" if len(features) > MOST_NAMED else "features"
         named = {"exclude": [name for name in names if name in left_out], "features": features}
@@ -270,21 +267,10 @@ def _in_notation(table: RawTable, notation: Notation) -> RawTable:
     return replace(table, columns=columns, notation=notation)
 
 
-def _notation_settings(notation: Notation) -> dict[str, Any]:
-    """The settings of a config that say how a CSV is written, where they are not the default."""
-    settings = {
-        "header": notation.header,
-        "decimal": notation.decimal,
-        "thousands": notation.thousands,
-        "missing_values": list(notation.missing),
-    }
-    plain = {"header": True, "decimal": ".", "thousands": None, "missing_values": []}
-    return {key: value for key, value in settings.items() if value != plain[key]}
-
-
 def _judged(table: RawTable, name: str, index: list[str]) -> tuple[Values, bool, str | None]:
     """A column's values, whether numbers and text are mixed in it, and why it is to be left out."""
     from mtrain.data.columns import read_column
+    from mtrain.data.tables import SLIPS
 
     column = table.columns[name]
     values, wrong = read_column(column, None, typed=table.typed, notation=table.notation)

@@ -41,16 +41,22 @@ class Values:
     @property
     def numbers_rows(self) -> str | None:
         """How a column of whole numbers tells each row from the others; None: it does not."""
-        values = self.values
-        if self.kind != "number" or len(values) < 3 or bool((values % 1 != 0).any()):
-            return None  # one that was measured, or is missing
+        if self.kind != "number":
+            return None
+        values = self.values[~self.missing]
+        if len(values) < 3 or 2 * len(values) < len(self.values):
+            return None
+        if (values % 1 != 0).any() or np.abs(values).max() >= 2**64:
+            return None  # one that was measured
         steps = np.diff(values)
         if (steps == 1).all():
             return "counts the rows"
         if (steps > 0).all() or (steps < 0).all():
             order = "larger" if steps[0] > 0 else "smaller"
             return f"numbers the rows: whole numbers, each {order} than the one before"
-        if len(values) >= FEWEST_IDS and len(np.unique(values)) == len(values):
+        # Beyond 2^53 a float64 takes some neighbours for the same.
+        alike = len(values) // 10 if np.abs(values).max() > 2**53 else 0
+        if len(values) >= FEWEST_IDS and len(np.unique(values)) >= len(values) - alike:
             return "is an id: a different whole number in every row"
         return None
 

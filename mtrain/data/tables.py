@@ -12,7 +12,7 @@ from mtrain.data.columns import complaint, read_column
 from mtrain.data.csv import csv_columns, csv_file, looks_like_data, read_csv
 from mtrain.data.labels import class_indices
 from mtrain.data.missing_labels import missing_label_notes, without_missing_labels
-from mtrain.data.notation import notation_of
+from mtrain.data.notation import guess_notation, notation_of
 from mtrain.data.parquet import parquet_columns, read_parquet
 from mtrain.data.source import Rows, Source
 from mtrain.data.table import Table
@@ -36,6 +36,9 @@ NUMBERS = (
 
 MOST_COLUMNS = 10
 """Of which something is said."""
+
+SLIPS = 0.1
+"""Share of a column that is no number up to which the rest are meant to be."""
 
 READERS = {"csv": read_csv, "parquet": read_parquet}
 
@@ -108,8 +111,21 @@ def read_features(
         )
     problems = _complaints(table, wrong, "is no finite number, as others of this column are")
     if problems:
-        raise MtrainError("\n".join([*problems, *([] if remedy is None else [remedy])]))
+        remedies = [] if remedy is None else [remedy, *_hints(table, wrong)]
+        raise MtrainError("\n".join([*problems, *remedies]))
     return Table(columns)
+
+
+def _hints(table: RawTable, wrong: Mapping[str, NDArray[np.bool_]]) -> Iterator[str]:
+    """Settings by which columns of a CSV with many wrong values would be numbers."""
+    for name, rows in wrong.items():
+        if table.typed or np.count_nonzero(rows) <= SLIPS * len(rows):
+            continue
+        notation = guess_notation({name: table.columns[name]})
+        if notation.settings:
+            shown = [f"dataset.{key}: {value!r}" for key, value in notation.settings.items()]
+            yield f"{table.where}: column {name!r} is of numbers with {' and '.join(shown)}"
+            return  # others will be of the same kind
 
 
 def _complaints(table: RawTable, wrong: Mapping[str, NDArray[np.bool_]], problem: str) -> list[str]:
