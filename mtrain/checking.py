@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from mtrain.data import make_dataset
 from mtrain.data.inspection import inspect
-from mtrain.data.reading import read_source
+from mtrain.data.reading import index_columns, read_source
 from mtrain.errors import SettingError
-from mtrain.weighting import weight_training
+from mtrain.records import Note
+from mtrain.weighting import weight_training, zero_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,17 +31,19 @@ def check(config: Config) -> Inspection:
     dataset = make_dataset(source, config.dataset, memory=memory)
     if conflicts := list(config.class_conflicts(dataset.classes)):
         raise SettingError(*conflicts)
-    weight_training(dataset, config.training.class_weight)
-    inspection = inspect(source, dataset)
-    return replace(inspection, warnings=(*inspection.warnings, *_aim(config, dataset)))
+    weighted = weight_training(dataset, config.training.class_weight)
+    inspection = inspect(source, dataset, index_columns(config.dataset))
+    others = (*zero_weights(weighted), *_aim(config, dataset))
+    return replace(inspection, warnings=(*inspection.warnings, *others))
 
 
-def _aim(config: Config, dataset: Dataset) -> Iterator[str]:
+def _aim(config: Config, dataset: Dataset) -> Iterator[Note]:
     """What a threshold is for, where that is hardly meant."""
     labels = dataset.train.labels
     if config.evaluation.rule is not None and 2 * labels.sum() > len(labels):
         rare, frequent = dataset.classes
-        yield (
+        text = (
             f"evaluation.threshold is for {frequent!r}, the second class and the more frequent; "
             f"dataset.classes: [{frequent}, {rare}] makes it for {rare!r}"
         )
+        yield Note("threshold", text)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mtrain.config.load import load_config
 from mtrain.config.reader import dump_inline
 from mtrain.config.training import TrainingConfig
-from mtrain.data.proposal import propose_source, propose_splits
+from mtrain.data.proposal import CLASSES, propose_source, propose_splits
 from mtrain.errors import MtrainError, UsageError
 from mtrain.run.files import write_text
 from mtrain.text import inert
@@ -33,37 +33,36 @@ def init(
     *,
     target: str | None = None,
     ask: Callable[[Sequence[str], str], str] | None = None,
-) -> None:
+) -> tuple[str, ...]:
     """Write a commented config to `file`, for scikit-learn's digits or for the data at `data`.
 
     `target` is a table's column of labels. Without it `ask` is given all columns and the likeliest,
-    and returns one; without that the likeliest is taken. Raises `MtrainError` for a file that is
+    and returns one; without that the likeliest is taken. Returns lines that say which column that
+    is, and how else the table is read. Raises `MtrainError` for a file that is
     there already, and for data that cannot be trained on, `UsageError` for a target of no table.
     """
     if file.exists() or file.is_symlink():
         raise MtrainError(f"{file}: is there already; name another file")
     memory = TrainingConfig().memory_bytes
+    notes: tuple[str, ...] = ()
     if data is None:
         settings: dict[str, Any] = dict(EXAMPLE)
         reasons = {"name": "or mnist, fashion_mnist, csv, parquet, npz, idx, images"}
         rows = 1797
     else:
         proposal = propose_source(data.absolute(), memory, target=target, ask=ask)
-        settings, reasons = proposal.settings, proposal.reasons
+        settings, reasons, notes = proposal.settings, proposal.reasons, proposal.notes
         config = load_config({"dataset": settings}, {})
-        rows, read = propose_splits(config.dataset, memory)
+        rows, read, why = propose_splits(config.dataset, memory)
         settings |= read
-        rare = "too few rows for every class to be in every split"
-        reasons |= {
-            "offset": "the smallest label, that of the first class",
-            "classes": "in index order; of two the second is what a threshold is for",
-            "validation": rare,
-            "test": rare,
-        }
+        reasons |= why
+        if why["classes"] != CLASSES:
+            notes = (*notes, f"classes: {why['classes']}")
         settings["path"] = _relative(data, file)
     if target is not None and "target" not in settings:
         raise UsageError(f"--target: is for a table; {data or 'digits'} has no columns")
     write_text(file, "".join(f"{inert(line)}\n" for line in _lines(settings, reasons, rows)))
+    return notes
 
 
 def _relative(data: Path, file: Path) -> str:

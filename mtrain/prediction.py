@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections import Counter
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -14,7 +13,7 @@ import numpy as np
 from mtrain.building import build_network
 from mtrain.config.evaluation import DEFAULT_THRESHOLD
 from mtrain.config.own_code import OwnMetric, refuse_code
-from mtrain.data.inputs import input_notes, read_pieces
+from mtrain.data.inputs import Seen, read_pieces
 from mtrain.errors import MtrainError, UsageError
 from mtrain.metrics.epoch import THRESHOLD
 from mtrain.metrics.thresholds import predict_above
@@ -82,9 +81,7 @@ def _predict_pieces(
 ) -> tuple[str, ...]:
     """Read, predict and write some rows at a time; returns what is worth saying of them."""
     config = saved.config
-    unknown: Counter[str] = Counter()
-    done: tuple[str, ...] = ()
-    rows = left_out = 0
+    seen = Seen()
     pieces = read_pieces(inputs, config.dataset, saved.encoding, config.training.memory_bytes)
     first = next(pieces)  # before TensorFlow is loaded: rows that do not fit are said at once
     code = changed_code(place, saved)
@@ -101,11 +98,8 @@ def _predict_pieces(
             if threshold is not None:
                 predictions = predict_above(predictions, threshold)
             writer.write(piece.split, predictions)
-            unknown.update(piece.unknown)
-            done += piece.done
-            rows += len(piece.split)
-            left_out += piece.left_out
-    return *done, *input_notes(inputs, rows, unknown, left_out), *code
+            seen.add(piece)
+    return *seen.notes(inputs, saved.encoding), *code
 
 
 def _no_predictions(n_classes: int) -> Predictions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,10 @@ class Column:
     categories: tuple[str, ...] = ()
     """Those of the training split, sorted; any other is none of them: all its inputs are 0."""
 
+    constant: float | None = None
+    """The number that every training row has, of which nothing could be learned; None: they
+    differ."""
+
     @property
     def width(self) -> int:
         """How many inputs it gives."""
@@ -101,6 +105,21 @@ class Encoding:
         if self.columns:
             return sum(column.width for column in self.columns)
         return math.prod(self.shape)
+
+
+class Note(str):
+    """A line worth saying of a data set, and of what kind it is."""
+
+    __slots__ = ("kind",)
+
+    kind: str
+    """The name by which `mtrain check --allow` knows it."""
+
+    def __new__(cls, kind: str, text: str) -> Self:
+        """The line `text`, of this kind."""
+        note = super().__new__(cls, text)
+        note.kind = kind
+        return note
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,7 @@ from mtrain.run.evaluation import METRICS
 from mtrain.run.files import read_json
 from mtrain.signals import InterruptedBySignal, interrupting_signals, stop_signals
 from mtrain.text import inert
-from mtrain.weighting import weight_training
+from mtrain.weighting import weight_training, zero_weights
 
 if TYPE_CHECKING:
     import signal
@@ -212,7 +212,8 @@ def _notes(config: Config, dataset: Dataset, place: Place, trainer: Trainer) -> 
     yield from place.notes
     if names := [code.name for code in config.own_code.values()]:
         yield f"Own code: {', '.join(names)}."
-    yield from first_few([f"{note}." for note in dataset.notes])
+    notes = [*dataset.notes, *zero_weights(dataset)]
+    yield from first_few([f"{note}." for note in notes])
     if (first := trainer.first_idle_step()) is not None:
         yield (
             f"The learning rate is 0 from step {first:,} of {trainer.all_steps:,} on: the schedule "

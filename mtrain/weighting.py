@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtrain.errors import MtrainError, SettingError
+from mtrain.records import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -31,6 +32,21 @@ def weight_training(dataset: Dataset, class_weight: Mapping[str, float] | str | 
         raise SettingError((("training", "class_weight"), problem))
     splits = {**dataset.splits, "train": replace(train, weights=weights)}
     return replace(dataset, splits=splits)
+
+
+def zero_weights(dataset: Dataset) -> Iterator[Note]:
+    """A note for each class that has training rows, but none with a weight above 0."""
+    train = dataset.train
+    if train.weights is None:
+        return
+    rows = np.bincount(train.labels, minlength=len(dataset.classes))
+    sums = np.bincount(train.labels, train.weights, minlength=len(dataset.classes))
+    for k in np.flatnonzero((rows > 0) & (sums == 0)):
+        text = (
+            f"class {dataset.classes[k]!r}: each of its {rows[k]:,} training rows has weight 0, so "
+            "it is not learned"
+        )
+        yield Note("zero-weight", text)
 
 
 def row_weights(

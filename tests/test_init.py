@@ -253,7 +253,10 @@ def test_rows_without_a_label_are_left_out(tmp_path):
         ),
     )
 
-    assert proposed(tmp_path, data)["missing"] == "drop"
+    assert "missing" not in proposed(tmp_path, data)
+    assert "  target: y   # the column of the labels; 15 rows without one are left out\n" in (
+        (tmp_path / "proposed.yaml").read_text()
+    )
 
 
 def test_columns_that_teach_nothing_are_left_out_and_why_is_said(tmp_path):
@@ -309,7 +312,8 @@ def test_hostile_names_stay_names_and_one_line(tmp_path):
 
     assert found["features"] == list(HOSTILE)
     assert found["target"] == target
-    assert sorted(found["classes"]) == sorted(HOSTILE)
+    # Labels like these are missing values, whose rows are left out.
+    assert sorted(found["classes"]) == sorted(set(HOSTILE) - {"null", "?"})
     text = (tmp_path / "proposed.yaml").read_text(encoding="utf-8")
     assert len(text.splitlines()) == text.count("\n")
     assert all(line.isprintable() for line in text.split("\n"))
@@ -415,7 +419,10 @@ def test_elsewhere_nothing_is_asked(tmp_path, two_targets):
         check=False,
     )
 
-    assert (done.returncode, done.stdout, done.stderr) == (0, "config: c.yaml\n", "")
+    assert (done.returncode, done.stdout) == (0, "config: c.yaml\n")
+    assert done.stderr == (
+        "label: column '\\x1b[31mlast', the last column; --target COLUMN names another\n"
+    )
     assert '  target: "\\e[31mlast"   # the column' in (tmp_path / "c.yaml").read_text()
 
 
@@ -558,13 +565,16 @@ def test_a_target_of_no_table(tmp_path, capsys):
 
 
 def test_a_slip_among_numbers_is_named_and_no_category(tmp_path, capsys):
-    """One height of a hundred with a decimal comma."""
+    """One height of a hundred with a decimal comma, in the only column."""
     heights = [*(f"1.{i:02}" for i in range(99)), "1,85"]
     path = write(tmp_path / "a.csv", ["h", "y"], [(h, "ab"[i % 2]) for i, h in enumerate(heights)])
 
     status, said = refused(capsys, tmp_path / "c.yaml", "--data", path)
     assert status == 1
-    assert said.startswith(f"{path}:101: column 'h': '1,85' is no finite number")
+    assert said == (
+        f"{path}: there is no column but 'y' to learn from; 'h' has '1,85' (line 101), which is no "
+        "finite number"
+    )
     assert not (tmp_path / "c.yaml").exists()
 
 

@@ -11,7 +11,7 @@ import typer
 
 from mtrain.cli.options import AllowCode, ConfigFile, Overrides
 from mtrain.cli.output import open_stdout, print_json
-from mtrain.errors import MtrainError
+from mtrain.errors import MtrainError, UsageError
 from mtrain.report.terminal import waiting
 from mtrain.text import inert
 
@@ -44,7 +44,8 @@ def init(
         return str(typer.prompt(question, likely, show_default=False))
 
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    use_case(file, data, target=target, ask=ask if is_terminal else None)
+    for note in use_case(file, data, target=target, ask=ask if is_terminal else None):
+        print(inert(note), file=sys.stderr)
     with open_stdout() as stdout:
         print(f"config: {file}", file=stdout)
 
@@ -53,6 +54,13 @@ def check(
     config_file: ConfigFile,
     overrides: Overrides = None,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors.")] = False,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="With --strict: warnings of this name are no errors. Can be given several times.",
+        ),
+    ] = None,
 ) -> None:
     """Look at an experiment's settings and data before it is trained."""
     from mtrain.checking import check as use_case
@@ -60,6 +68,7 @@ def check(
     from mtrain.config.sources import PATHS
     from mtrain.data.files import large_files
 
+    allowed = _allowed(allow or [], strict=strict)
     settings = read_settings(config_file, parse_overrides(overrides or []))
     config = settings.validate()
     paths = (getattr(config.dataset, key, None) for key in PATHS)
@@ -67,9 +76,9 @@ def check(
         print(f"Reading {inert(large)}.", file=sys.stderr)
     with settings.located(), waiting("reading the data", sys.stderr):
         inspection = use_case(config)
-    errors: tuple[str, ...] = ()
-    if strict:
-        inspection, errors = replace(inspection, warnings=()), inspection.warnings
+    errors = [note for note in inspection.warnings if strict and note.kind not in allowed]
+    warnings = tuple(note for note in inspection.warnings if note not in errors)
+    inspection = replace(inspection, warnings=warnings)
 
     from mtrain.report.inspection import print_inspection
     from mtrain.report.text import first_few
@@ -77,7 +86,20 @@ def check(
     with open_stdout() as stdout:
         print_inspection(inspection, config, stdout)
     if errors:
-        raise MtrainError("\n".join(first_few(errors)))
+        raise MtrainError("\n".join(first_few([f"{note} [{note.kind}]" for note in errors])))
+
+
+def _allowed(names: Sequence[str], *, strict: bool) -> set[str]:
+    """The kinds of warnings that are no errors."""
+    from mtrain.config.names import suggestion
+    from mtrain.data.notes import KINDS
+
+    if names and not strict:
+        raise UsageError("--allow: is for --strict, without which no warning is an error")
+    for name in names:
+        if name not in KINDS:
+            raise UsageError(f"--allow: unknown warning {name!r}; {suggestion(name, KINDS)}")
+    return set(names)
 
 
 def summary(

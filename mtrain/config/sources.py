@@ -23,6 +23,8 @@ from mtrain.config.section import (
 
 ColumnNames = Annotated[tuple[str, ...], ListOf, Field(json_schema_extra={"uniqueItems": True})]
 
+MissingValues = Annotated[tuple[str | int | float, ...], ListOf]
+
 LARGEST_SIDE = 10_000
 """Pixels, of an image."""
 
@@ -244,7 +246,11 @@ class TableConfig(OwnData):
     """The column of the labels: text or whole numbers."""
 
     features: ColumnNames | None = None
-    """The columns to learn from; null: all but `target` and `weights`."""
+    """The columns to learn from; null: all but `target`, `weights` and those of `exclude`."""
+
+    exclude: ColumnNames = ()
+    """Columns not to learn from, such as an id; for tables where it is easier to name these than
+    `features`."""
 
     categorical: ColumnNames = ()
     """Columns of which each value is a category, though it looks like a number. Text and true or
@@ -252,7 +258,12 @@ class TableConfig(OwnData):
 
     missing: Literal["mean", "median", "zero", "drop"] | None = None
     """What stands for a missing number: mean or median of the training split, or zero; a missing
-    category is none of the known ones. drop: such rows are left out. null: they are an error."""
+    category is none of the known ones. drop: such rows are left out. null: they are an error.
+    Rows without a label are left out in any case."""
+
+    missing_values: MissingValues = ()
+    """What stands for a missing value in any column: texts such as `"?"`, numbers such as -999. An
+    empty value always does, and so do NA, NaN, null and the like among numbers."""
 
     weights: str | None = None
     """The column that says what each row counts in the loss and in weighted figures; null: all
@@ -279,12 +290,13 @@ class TableConfig(OwnData):
         uses = {
             "weights": (self.weights,),
             "features": self.features or (),
+            "exclude": self.exclude,
             "categorical": self.categorical,
         }
         for key, columns in uses.items():
             if self.target in columns:
                 raise InvalidSettingError(key, f"{self.target!r} is dataset.target already")
-        for key in ("features", "categorical"):
+        for key in ("features", "exclude", "categorical"):
             columns = uses[key]
             if self.weights is not None and self.weights in columns:
                 raise InvalidSettingError(key, f"{self.weights!r} is dataset.weights already")
@@ -296,11 +308,37 @@ class TableConfig(OwnData):
                     raise InvalidSettingError("categorical", f"{column!r} is none of the features")
         return self
 
+    @model_validator(mode="after")
+    def _what_is_excluded_has_no_use(self) -> TableConfig:
+        for key, columns in (("features", self.features), ("categorical", self.categorical)):
+            if both := [column for column in columns or () if column in self.exclude]:
+                raise InvalidSettingError(key, f"{both[0]!r} is in dataset.exclude, too")
+        return self
+
 
 class CsvConfig(TableConfig):
     """Text of rows of values between commas (or semicolons, or tabs), names in the first."""
 
     name: Literal["csv"] = "csv"
+
+    header: bool = True
+    """Whether the first line names the columns; false: it is a row, and columns are called
+    `column_1`, `column_2`, ...."""
+
+    decimal: Literal[".", ","] = "."
+    """What stands before the decimals of a number: `1.5` or `1,5`."""
+
+    thousands: Literal[",", ".", " ", "'", "_"] | None = None
+    """What may stand between each three digits of a number, as in `5,211.97`; null: nothing. A
+    space is also one at which no line is broken."""
+
+    @model_validator(mode="after")
+    def _numbers_can_be_read(self) -> CsvConfig:
+        if self.thousands == self.decimal:
+            other = "," if self.decimal == "." else "."
+            problem = f"{self.thousands!r} is dataset.decimal already; set that to {other!r}"
+            raise InvalidSettingError("thousands", problem)
+        return self
 
 
 class ParquetConfig(TableConfig):

@@ -14,13 +14,13 @@ from mtrain.config.sources import (
     SyntheticConfig,
     TableConfig,
 )
-from mtrain.data.encoding import encode, learn_encoding
+from mtrain.data.encoding import changed_constants, changed_notes, encode, learn_encoding
 from mtrain.data.files import check_memory
 from mtrain.data.notes import dataset_notes
 from mtrain.data.reading import read_source
 from mtrain.data.splitting import draw, split_off
 from mtrain.errors import MtrainError, SettingError
-from mtrain.records import Dataset, Encoding
+from mtrain.records import Dataset, Encoding, Note
 
 if TYPE_CHECKING:
     from mtrain.config.sources import SourceConfig
@@ -88,6 +88,11 @@ def make_dataset(
     _check_inputs(splits, encoding, memory, source.where)
     encoded = {name: encode(rows, encoding, source.where) for name, rows in splits.items()}
     unknown = {name: unknown for name, (_, unknown) in encoded.items()}
+    changed = (
+        Note("changed-constant", f"{name}: {line}")
+        for name, rows in splits.items()
+        for line in changed_notes(changed_constants(rows, encoding), encoding)
+    )
     inputs = {name: split for name, (split, _) in encoded.items()}
     return Dataset(
         classes=classes,
@@ -95,7 +100,7 @@ def make_dataset(
         encoding=encoding,
         sha256=sha256,
         source=source.where,
-        notes=(*source.notes, *dataset_notes(inputs, unknown, classes)),
+        notes=(*source.notes, *changed, *dataset_notes(inputs, unknown, classes)),
     )
 
 
@@ -172,10 +177,14 @@ def _check_inputs(splits: dict[str, Rows], encoding: Encoding, memory: int, wher
     if not encoding.n_features:
         raise MtrainError(f"{where}: no column has a value to learn from")
     widest = max(encoding.columns, key=lambda column: column.width, default=None)
-    if widest is not None and widest.width > 1:
-        where = f"{where}: column {widest.name!r} has {widest.width:,} categories"
     width = 1 if encoding.is_bytes and not encoding.mean else 4
-    check_memory(width * encoding.n_features * sum(map(len, splits.values())), memory, where)
+    n_bytes = width * encoding.n_features * sum(map(len, splits.values()))
+    if widest is None or widest.width == 1:
+        check_memory(n_bytes, memory, where)
+    else:
+        where = f"{where}: column {widest.name!r} has {widest.width:,} categories"
+        remedy = "leave it out by dataset.exclude, or name the columns to use in dataset.features"
+        check_memory(n_bytes, memory, where, remedy)
 
 
 def _fingerprint(source: Source, classes: tuple[str, ...]) -> str:

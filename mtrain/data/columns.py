@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mtrain.data.notation import PLAIN, USUAL, Notation, is_text
 from mtrain.data.table import BOOLEANS, NUMBER, Values
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-MISSING_NUMBERS = ["NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NAN", "NULL", "Null", "null", "None"]
+MISSING_NUMBERS = list(USUAL)
 """What stands for nothing where the rest of a column are numbers; an empty value always does."""
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -37,6 +38,9 @@ class RawTable:
     place: Callable[[int], str]
     """Says where a row stands: file, and line or row."""
 
+    notation: Notation = PLAIN
+    """How it writes names and values."""
+
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
 
@@ -50,7 +54,7 @@ class RawTable:
 
 
 def read_column(
-    column: pa.ChunkedArray, kind: str | None, *, typed: bool
+    column: pa.ChunkedArray, kind: str | None, *, typed: bool, notation: Notation = PLAIN
 ) -> tuple[Values, NDArray[np.bool_]]:
     """A column's values, and which of them are wrong, shape (N,): no numbers, or too large ones.
 
@@ -59,8 +63,10 @@ def read_column(
     column without any value is one of numbers, too.
     """
     if kind == "number" or (kind is None and _may_be_numbers(column, typed=typed)):
-        numbers = as_numbers(column)
+        numbers = as_numbers(column, notation)
         wrong = _wrong(column, numbers)
+        if meant := notation.missing_numbers:
+            numbers = np.where(np.isin(numbers, meant), np.nan, numbers)
         if kind or not np.isnan(numbers).all() or not wrong.any():
             return Values("number", numbers), wrong
     texts = column if is_text(column.type) else pc.cast(column, pa.string())
@@ -73,8 +79,10 @@ def read_column(
     return Values(kind, codes, categories), np.zeros(len(column), bool)
 
 
-def as_numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
+def as_numbers(column: pa.ChunkedArray, notation: Notation = PLAIN) -> NDArray[np.float64]:
     """Each value as a number, NaN where it is missing or none; shape (N,)."""
+    if is_text(column.type) and not notation.is_plain:
+        column = notation.plain(column)
     if is_text(column.type):
         try:
             column = pc.cast(column, pa.float64())
@@ -100,11 +108,6 @@ def trimmed(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     texts = pc.utf8_trim_whitespace(texts)
     empty = pc.equal(texts, "")
     return pc.if_else(empty, None, texts) if pc.any(empty).as_py() else texts
-
-
-def is_text(kind: pa.DataType) -> bool:
-    """Whether a column of this type is of text."""
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def complaint(table: RawTable, name: str, problem: str, rows: NDArray[np.bool_]) -> str:

@@ -6,13 +6,13 @@ import csv
 import re
 from bisect import bisect_right
 from functools import cache, partial
-from itertools import accumulate, islice
+from itertools import accumulate, islice, pairwise, zip_longest
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.csv
 
-from mtrain.data.columns import RawTable, trimmed
+from mtrain.data.columns import MISSING_NUMBERS, RawTable, trimmed
 from mtrain.data.csv_text import (
     BLOCK,
     LINE_END,
@@ -23,6 +23,7 @@ from mtrain.data.csv_text import (
     open_text,
 )
 from mtrain.data.files import check_memory, find_files, partitions_of
+from mtrain.data.notation import PLAIN, Notation
 from mtrain.errors import MtrainError
 
 if TYPE_CHECKING:
@@ -33,17 +34,34 @@ ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 """Of the files that are read of a folder."""
 
 
-def csv_columns(path: str, *, split: str | None = "train") -> list[str]:
+NOTHING = {"", "?", *MISSING_NUMBERS}
+"""What tells nothing of a column."""
+
+ROWS_LOOKED_AT = 1000
+"""Of a file, for whether its first line names the columns."""
+
+
+def csv_file(path: str) -> Path:
+    """The first file of a path; raises `MtrainError` where there is none."""
+    return find_files(path, ENDINGS)[0]
+
+
+def csv_columns(path: str, notation: Notation = PLAIN, *, split: str | None = "train") -> list[str]:
     """The names in the first line of the first file, and of its folders, as of `year=2024/part.csv`.
 
     Raises `MtrainError` as `read_csv`.
     """
     file = find_files(path, ENDINGS, split)[0]
-    return list(dict.fromkeys([*_header(file)[1], *partitions_of(file, path)]))
+    return list(dict.fromkeys([*_header(file, notation)[1], *partitions_of(file, path)]))
 
 
 def read_csv(
-    path: str, columns: list[str], memory: int, *, split: str | None = "train"
+    path: str,
+    columns: list[str],
+    memory: int,
+    notation: Notation = PLAIN,
+    *,
+    split: str | None = "train",
 ) -> RawTable:
     """The named columns of a file, a folder or a pattern, as text without surrounding space.
 
@@ -56,7 +74,7 @@ def read_csv(
     n_bytes = 0
     for file in files:
         batches = []
-        for batch in _batches(file, columns, partitions_of(file, path), path):
+        for batch in _batches(file, columns, partitions_of(file, path), path, notation):
             n_bytes += batch.nbytes
             check_memory(n_bytes, memory, path)
             batches.append(batch)
@@ -66,48 +84,57 @@ def read_csv(
     @cache
     def place(row: int) -> str:
         number = bisect_right(starts, row) - 1
-        return _place(files[number], 0, row - starts[number])
+        return _place(files[number], notation, 0, row - starts[number])
 
     whole = pa.concat_tables(tables)
-    return RawTable(_columns_of(whole), typed=False, where=path, place=place)
+    read = _columns_of(whole, notation)
+    return RawTable(read, typed=False, where=path, place=place, notation=notation)
 
 
-def csv_pieces(path: str, columns: list[str], _rows: int) -> Iterator[RawTable]:
+def csv_pieces(
+    path: str, columns: list[str], _rows: int, notation: Notation = PLAIN
+) -> Iterator[RawTable]:
     """The named columns of all files at `path`, those of a block of bytes at a time.
 
     Otherwise it is as for `read_csv`.
     """
     for file in find_files(path, ENDINGS, None):
         done = 0
-        for batch in _batches(file, columns, partitions_of(file, path), path):
+        for batch in _batches(file, columns, partitions_of(file, path), path, notation):
             yield RawTable(
-                _columns_of(pa.Table.from_batches([batch])),
+                _columns_of(pa.Table.from_batches([batch]), notation),
                 typed=False,
                 where=path,
-                place=partial(_place, file, done),
+                place=partial(_place, file, notation, done),
+                notation=notation,
             )
             done += len(batch)
 
 
-def _place(file: Path, start: int, row: int) -> str:
-    return f"{file}:{_line(file, start + row)}"
+def _place(file: Path, notation: Notation, start: int, row: int) -> str:
+    return f"{file}:{_line(file, start + row, notation)}"
 
 
-def _columns_of(table: pa.Table) -> Mapping[str, pa.ChunkedArray]:
-    return dict(zip(table.column_names, table.columns, strict=True))
+def _columns_of(table: pa.Table, notation: Notation) -> Mapping[str, pa.ChunkedArray]:
+    columns = map(notation.without_missing, table.columns)
+    return dict(zip(table.column_names, columns, strict=True))
 
 
 def _batches(
-    file: Path, columns: list[str], partition: Mapping[str, str | None], path: str
+    file: Path,
+    columns: list[str],
+    partition: Mapping[str, str | None],
+    path: str,
+    notation: Notation,
 ) -> Iterator[pa.RecordBatch]:
     """The named columns, trimmed, some rows at a time."""
     form = form_of(file)
-    line, names = _header(file)
+    line, names = _header(file, notation)
     numbers = {name: str(number) for number, name in enumerate(names)}
     for name in columns:
         if name not in numbers and name not in partition:
             raise MtrainError(f"{file}: no column {name!r}, which other files of {path} have")
-    if not check_bytes(file, form.delimiter) and (problem := _what_is_wrong(file)):
+    if not check_bytes(file, form.delimiter) and (problem := _what_is_wrong(file, notation)):
         # To pyarrow all up to the next quote is one value, whatever lines it takes in.
         raise MtrainError(problem)
     there = [name for name in columns if name in numbers]
@@ -150,14 +177,14 @@ def _batches(
                     schema=schema,
                 )
     except pa.ArrowException as error:
-        problem = _what_is_wrong(file)
+        problem = _what_is_wrong(file, notation)
         # That names alone, without an end of the line, are no block is no fault of the file.
         if problem or len(list(islice(_records(file), 2))) > 1:
             raise MtrainError(problem or f"{file}: not CSV: {error}") from error
 
 
-def _header(file: Path) -> tuple[int, list[str]]:
-    """The line that names the columns, and the names."""
+def _header(file: Path, notation: Notation) -> tuple[int, list[str]]:
+    """The line that names the columns, and the names; without such a line what stands before rows."""
     form = form_of(file)
     with open_bytes(file) as content:
         if len(content.readline(BLOCK)) == BLOCK:
@@ -177,13 +204,48 @@ def _header(file: Path) -> tuple[int, list[str]]:
     last = line + sum(len(re.findall(LINE_END, name)) for name in names)
     if wrong := find_quote_problem(file, form.delimiter, lines=last):
         raise MtrainError(f"{file}:{wrong.line}: column {wrong.column + 1}: {wrong.problem}")
+    if not notation.header:
+        return line - 1, [f"column_{number}" for number in range(1, len(names) + 1)]
     names = [name.strip() for name in names]
     seen: set[str] = set()
     for name in filter(None, names):
         if name in seen:
-            raise MtrainError(f"{file}:{line}: there are two columns {name!r}")
+            hint = "; dataset.header: false makes this line a row" if looks_like_data(file) else ""
+            raise MtrainError(f"{file}:{line}: there are two columns {name!r}{hint}")
         seen.add(name)
     return line, names
+
+
+def looks_like_data(file: Path) -> bool:
+    """Whether the first line seems to be a row of data rather than the names of columns.
+
+    That is, over columns of numbers all names are numbers as well, but do not just count them as
+    years do; or, where no column is one of numbers, most names are values of their own columns.
+    """
+    try:
+        (_, names), *records = islice(_records(file), ROWS_LOOKED_AT)
+    except (csv.Error, UnicodeDecodeError, ValueError):
+        return False
+    names = [name.strip() for name in names]
+    columns = list(zip_longest(*(values for _, values in records), fillvalue=""))[: len(names)]
+    if len(columns) < len(names):
+        return False
+    values = [{value.strip() for value in column} - NOTHING for column in columns]
+    numbers = [k for k, some in enumerate(values) if some and all(map(_is_number, some))]
+    if numbers:
+        named = [names[k] for k in numbers]
+        if not all(_is_number(name) or name in NOTHING for name in named):
+            return False
+        found = [float(name.replace(",", ".")) for name in named if name not in NOTHING]
+        counted = {after - before for before, after in pairwise(found)} <= {1.0}
+        if found and not (counted and all(number % 1 == 0 for number in found)):
+            return True
+    texts = [k for k in range(len(names)) if k not in numbers]
+    return sum(names[k] in values[k] for k in texts) > len(texts) / 2
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"[-+]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][-+]?[0-9]+)?", text) is not None
 
 
 def _records(file: Path) -> Iterator[tuple[int, list[str]]]:
@@ -214,13 +276,14 @@ def _records(file: Path) -> Iterator[tuple[int, list[str]]]:
                 yield line, values or [""]
 
 
-def _line(file: Path, row: int) -> int:
-    return next(line for number, (line, _) in enumerate(_records(file), -1) if number == row)
+def _line(file: Path, row: int, notation: Notation) -> int:
+    records = enumerate(_records(file), -1 if notation.header else 0)
+    return next(line for number, (line, _) in records if number == row)
 
 
-def _what_is_wrong(file: Path) -> str | None:
+def _what_is_wrong(file: Path, notation: Notation) -> str | None:
     """The first thing that is wrong with the file, with its line."""
-    names = _header(file)[1]
+    names = _header(file, notation)[1]
     wrong = find_quote_problem(file, form_of(file).delimiter)
     try:
         for line, values in _records(file):
@@ -228,7 +291,8 @@ def _what_is_wrong(file: Path) -> str | None:
                 break
             if len(values) != len(names):
                 n_values = "1 value" if len(values) == 1 else f"{len(values)} values"
-                return f"{file}:{line}: {n_values}; the first line names {len(names)} columns"
+                has = f"names {len(names)} columns" if notation.header else f"has {len(names)}"
+                return f"{file}:{line}: {n_values}; the first line {has}"
     except csv.Error as error:
         return f"{file}:{_problem(error)}"
     if wrong is None:

@@ -12,7 +12,7 @@ from mtrain.errors import MtrainError
 from mtrain.records import Column, Encoding, Split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -69,6 +69,28 @@ def encode(rows: Rows, encoding: Encoding, where: str) -> tuple[Split, dict[str,
     return Split(features, rows.labels, rows.rows, rows.weights, rows.names), unknown
 
 
+def changed_constants(rows: Rows, encoding: Encoding) -> dict[str, int]:
+    """By column of numbers that is constant in training, the rows in which it is another number."""
+    if not isinstance(rows.features, Table):
+        return {}
+    found = {}
+    for column in encoding.columns:
+        if column.constant is not None:
+            values = _filled(rows.features.columns[column.name], column.fill)
+            found[column.name] = int(np.count_nonzero(values != column.constant))
+    return {name: n for name, n in found.items() if n}
+
+
+def changed_notes(changed: Mapping[str, int], encoding: Encoding) -> Iterator[str]:
+    """What to say of those columns."""
+    constants = {column.name: column.constant for column in encoding.columns}
+    for name, n in changed.items():
+        yield (
+            f"in {n:,} row{'s' * (n > 1)} column {name!r} is not {constants[name]:g}, which it is in "
+            "every training row; what it means was not learned"
+        )
+
+
 def _encode_arrays(arrays: NDArray[Any], encoding: Encoding, where: str) -> NDArray[Any]:
     if arrays.shape[1:] not in {encoding.shape, (encoding.n_features,)} or encoding.columns:
         had = "columns" if encoding.columns else encoding.shape
@@ -100,7 +122,8 @@ def _learn_columns(table: Table, missing: str | None, *, standard: bool) -> Enco
             present = column.values[~np.isnan(column.values)]
             fill = None if missing is None else _fill(present, missing)
             filled = _filled(column, fill)
-            columns.append(Column(name, column.kind, fill))
+            constant = float(filled[0]) if (filled == filled[0]).all() else None
+            columns.append(Column(name, column.kind, fill, constant=constant))
             means.append(float(filled.mean()))
             deviations.append(float(_deviation(filled)))
         else:

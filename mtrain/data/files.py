@@ -211,12 +211,17 @@ def _bytes_at(place: Path) -> int:
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def check_memory(n_bytes: int, memory: float, where: str) -> None:
+def check_memory(
+    n_bytes: int,
+    memory: float,
+    where: str,
+    remedy: str = "data larger than that cannot be trained on yet",
+) -> None:
     """Raise `MtrainError` where values would take more than `training.memory`."""
     if n_bytes > memory:
         raise MtrainError(
             f"{where}: its values take {_size(n_bytes)} or more, beyond training.memory, "
-            f"{_size(memory)}; data larger than that cannot be trained on yet"
+            f"{_size(memory)}; {remedy}"
         )
 
 

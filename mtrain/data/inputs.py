@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mtrain.config.sources import IdxConfig, ImagesConfig, NpzConfig, TableConfig
-from mtrain.data.encoding import encode
+from mtrain.data.encoding import changed_constants, changed_notes, encode
 from mtrain.data.files import check_memory, has_ending
 from mtrain.data.idx import is_idx_name, read_idx
 from mtrain.data.source import Rows, checked_rows
@@ -56,6 +56,9 @@ class Piece:
     done: tuple[str, ...] = ()
     """What was done to images."""
 
+    changed: Mapping[str, int] = field(default_factory=dict)
+    """Rows in which a column is another number than in all of training, by column."""
+
 
 def read_pieces(
     path: Path, config: DatasetConfig, encoding: Encoding, memory: int
@@ -85,12 +88,32 @@ def read_pieces(
     yield Piece(split, unknown, 0, done)
 
 
-def input_notes(path: Path, rows: int, unknown: Mapping[str, int], left_out: int) -> Iterator[str]:
-    """What is worth saying of `rows` rows that were read, and those that were left out."""
-    if left_out:
-        yield f"{path}: {left_out:,} rows left out, which miss values"
-    for column, n in unknown.items():
-        yield unknown_note(column, n, rows)
+@dataclass(eq=False)
+class Seen:
+    """What is worth saying of all pieces so far."""
+
+    rows: int = 0
+    left_out: int = 0
+    unknown: Counter[str] = field(default_factory=Counter)
+    changed: Counter[str] = field(default_factory=Counter)
+    done: tuple[str, ...] = ()
+
+    def add(self, piece: Piece) -> None:
+        """Take the next piece."""
+        self.rows += len(piece.split)
+        self.left_out += piece.left_out
+        self.unknown.update(piece.unknown)
+        self.changed.update(piece.changed)
+        self.done += piece.done
+
+    def notes(self, path: Path, encoding: Encoding) -> Iterator[str]:
+        """A line for each."""
+        yield from self.done
+        if self.left_out:
+            yield f"{path}: {self.left_out:,} rows left out, which miss values"
+        for column, n in self.unknown.items():
+            yield unknown_note(column, n, self.rows)
+        yield from changed_notes(self.changed, encoding)
 
 
 def rows_of_a_piece(encoding: Encoding) -> int:
@@ -115,17 +138,19 @@ def _whole(pieces: list[Piece]) -> Piece:
     if len(pieces) == 1:
         return pieces[0]
     splits = [piece.split for piece in pieces]
-    unknown: Counter[str] = Counter()
+    seen = Seen()
     for piece in pieces:
-        unknown.update(piece.unknown)
+        seen.add(piece)
     return Piece(
         Split(
             np.concatenate([split.features for split in splits]),
             np.concatenate([split.labels for split in splits]),
             np.concatenate([split.rows for split in splits]),
         ),
-        unknown,
-        sum(piece.left_out for piece in pieces),
+        seen.unknown,
+        seen.left_out,
+        seen.done,
+        seen.changed,
     )
 
 
@@ -135,14 +160,16 @@ def _part(split: Split, rows: slice) -> Split:
 
 def _table_pieces(path: Path, config: TableConfig, encoding: Encoding) -> Iterator[Piece]:
     """At least one; each of rows that stand together, as many as a block of the file has."""
+    from mtrain.data.notation import notation_of
     from mtrain.data.tables import COLUMNS, PIECES, check_columns
 
     kind = _kind_of_table(path)
     kinds = {column.name: column.kind for column in encoding.columns}
-    check_columns(str(path), COLUMNS[kind](str(path), split=None), kinds)
+    notation = notation_of(config)
+    check_columns(str(path), COLUMNS[kind](str(path), notation, split=None), kinds)
     most = rows_of_a_piece(encoding)
     done = 0
-    for raw in PIECES[kind](str(path), list(kinds), most):
+    for raw in PIECES[kind](str(path), list(kinds), most, notation):
         for start in range(0, len(raw), most):
             some = raw.part(start, most)
             yield _table_piece(some, config, encoding, done)
@@ -166,7 +193,12 @@ def _table_piece(raw: RawTable, config: TableConfig, encoding: Encoding, done: i
         problem = "is missing; training had no row without it"
         raise MtrainError("\n".join(complaint(raw, name, problem, gaps[name]) for name in gaps))
     split, unknown = encode(rows, encoding, raw.where)
-    return Piece(replace(split, rows=split.rows + done), unknown, len(raw) - len(rows))
+    return Piece(
+        replace(split, rows=split.rows + done),
+        unknown,
+        len(raw) - len(rows),
+        changed=changed_constants(rows, encoding),
+    )
 
 
 def table_kind(path: Path) -> str | None:

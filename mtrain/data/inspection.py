@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mtrain.data.notation import NOTATIONS, TRIED, is_number_column
+from mtrain.data.notes import by_class, kind_of
 from mtrain.data.table import Table
+from mtrain.records import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -21,6 +25,13 @@ if TYPE_CHECKING:
 
 FEW_ROWS = 10
 """Of a class to train on: less is hardly learned, and not at all measured."""
+
+TELLING = 0.05
+"""Share of the rows not of the most frequent class that a column may tell wrong and still all but
+decide the label."""
+
+ROWS_ALIKE = 5
+"""Of numbers next to each other, as many as can tell each other's label."""
 
 LOPSIDED = 0.9
 """Share of the most frequent class from which accuracy says nothing of the others."""
@@ -42,7 +53,7 @@ class Inspection:
     n_bytes: int
     """What the rows take, encoded."""
 
-    warnings: tuple[str, ...]
+    warnings: tuple[Note, ...]
 
     facts: tuple[str, ...] = ()
     """What was done to read it, which is as it should be."""
@@ -55,8 +66,11 @@ class Inspection:
         )
 
 
-def inspect(source: Source, dataset: Dataset) -> Inspection:
-    """Look at the rows as they were read, and at the splits that were made of them."""
+def inspect(source: Source, dataset: Dataset, index: Collection[str] = ()) -> Inspection:
+    """Look at the rows as they were read, and at the splits that were made of them.
+
+    `index` names columns that are the index of a pandas table.
+    """
     classes = dataset.classes
     counts = {
         name: np.bincount(split.labels, minlength=len(classes))
@@ -71,9 +85,9 @@ def inspect(source: Source, dataset: Dataset) -> Inspection:
         _missing(source),
         sum(split.features.nbytes for split in dataset.splits.values()),
         (
-            *dataset.notes,
+            *(Note(kind_of(note), note) for note in dataset.notes),
             *_class_warnings(counts, classes),
-            *_column_warnings(columns, source.train.labels),
+            *_column_warnings(columns, source.train.labels, index),
             *_contradictions(source.splits, classes),
         ),
         source.facts,
@@ -90,46 +104,118 @@ def _missing(source: Source) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-def _class_warnings(counts: Mapping[str, Ints], classes: tuple[str, ...]) -> Iterator[str]:
+def _class_warnings(counts: Mapping[str, Ints], classes: tuple[str, ...]) -> Iterator[Note]:
+    absent, rare = {}, {}
     for k, name in enumerate(classes):
         if (n := counts["train"][k]) == 0:
             continue  # which is said already
-        if absent := [split for split, some in counts.items() if some[k] == 0]:
-            yield f"class {name!r} has no row in {' and '.join(absent)}"
+        if sum(some[k] for some in counts.values()) == 1:
+            rare[name] = "a single row in all; whether it is learned cannot be measured"
+        elif lacking := [split for split, some in counts.items() if some[k] == 0]:
+            absent[name] = " and ".join(lacking)
         elif n < FEW_ROWS:
-            yield f"class {name!r} has only {n} row{'' if n == 1 else 's'} to train on"
+            rare[name] = f"only {n} row{'' if n == 1 else 's'} to train on"
+    yield from by_class(
+        "absent-class",
+        absent,
+        "class {name} has no row in {what}",
+        lambda which: f"{which} have no row in some split",
+    )
+    yield from by_class(
+        "rare-class",
+        rare,
+        "class {name} has {what}",
+        lambda which: f"{which} have fewer than {FEW_ROWS} rows to train on",
+    )
     test = counts["test"]
     if (share := test.max() / test.sum()) >= LOPSIDED:
-        yield (
+        text = (
             f"to answer {classes[int(test.argmax())]!r} always has accuracy {share:.3f} on test: "
             "look at the recall of the others"
         )
+        yield Note("imbalance", text)
 
 
-def _column_warnings(columns: Mapping[str, Values], labels: NDArray[np.int32]) -> Iterator[str]:
+def _column_warnings(
+    columns: Mapping[str, Values], labels: NDArray[np.int32], index: Collection[str]
+) -> Iterator[Note]:
     seen: dict[bytes, str] = {}
     present, label_codes = np.unique(labels, return_inverse=True)
     n_labels = len(present)
     for name, column in columns.items():
-        values = _comparable(column)
-        distinct, codes = np.unique(values, return_inverse=True)
+        distinct, codes = np.unique(column.values, return_inverse=True)
         if len(distinct) == 1:
-            yield f"column {name!r} is the same in every row"
+            yield Note("constant-column", f"column {name!r} is the same in every row")
             continue
-        if (other := seen.setdefault(_digest(values), name)) != name:
-            yield f"columns {other!r} and {name!r} are the same"
-        if column.kind == "text" and len(distinct) > max(20, len(values) // 2):
-            yield (
-                f"column {name!r} has {len(distinct):,} categories in {len(values):,} rows, each "
+        if (other := seen.setdefault(_digest(_comparable(column)), name)) != name:
+            yield Note("same-columns", f"columns {other!r} and {name!r} are the same")
+        if column.kind == "text" and (notation := _numbers_as_text(column)) is not None:
+            yield Note("text-numbers", f"column {name!r} {notation}")
+        elif column.kind == "text" and len(distinct) > max(20, len(codes) // 2):
+            text = (
+                f"column {name!r} has {len(distinct):,} categories in {len(codes):,} rows, each "
                 "an input of its own; is it a name or a number of the row?"
             )
-        if column.counts_rows:
-            yield f"column {name!r} counts the rows"
-        if len(distinct) == n_labels == len(np.unique(codes * n_labels + label_codes)):
-            yield f"column {name!r} is the label by another name: each value stands for one class"
+            yield Note("many-categories", text)
+        if (why := is_id(name, column, index)) is not None:
+            yield Note("id-column", f"column {name!r} {why}")
+        elif len(distinct) == n_labels == len(np.unique(codes * n_labels + label_codes)):
+            text = f"column {name!r} is the label by another name: each value stands for one class"
+            yield Note("telling-column", text)
+        elif (right := _right_alone(codes, label_codes, n_labels, column.kind)) is not None:
+            text = (
+                f"column {name!r} alone tells the label of {right:.1%} of the rows; is it known "
+                "before the label is?"
+            )
+            yield Note("telling-column", text)
 
 
-def _contradictions(splits: Mapping[str, Rows], classes: tuple[str, ...]) -> Iterator[str]:
+def is_id(name: str, column: Values, index: Collection[str]) -> str | None:
+    """Why a column is a name of the row rather than something to learn from; None: it is not."""
+    if name in index:
+        return "is the index of the pandas table"
+    if re.fullmatch(r"Unnamed: [0-9]+", name) and column.kind == "number":
+        return "has the name that pandas gives an index"
+    return column.numbers_rows
+
+
+def _numbers_as_text(column: Values) -> str | None:
+    """How the numbers of a column are written that is read as text; None: it has other text."""
+    texts = column.categories[:TRIED]
+    for notation in NOTATIONS[1:]:
+        if is_number_column(texts, notation):
+            shown = [f"dataset.{key}: {value!r}" for key, value in notation.settings.items()]
+            return f"is text such as {texts[0]!r}, which {' and '.join(shown)} reads as numbers"
+    return None
+
+
+def _right_alone(
+    codes: NDArray[np.int64], labels: NDArray[np.int64], n_labels: int, kind: str
+) -> float | None:
+    """Share of the rows whose label the others of the same value have, where that is nearly all.
+
+    Values of numbers with few rows each are taken together with those next to them. Nearly all: no
+    more than `TELLING` of the rows that are not of the most frequent class are told wrong.
+    """
+    n = len(codes)
+    if kind == "number" and int(codes.max()) >= n // ROWS_ALIKE:
+        # Equal values stay together: the group of a value is that of its first row.
+        first = np.searchsorted(np.sort(codes), np.arange(int(codes.max()) + 1))
+        codes = (first // ROWS_ALIKE)[codes]
+    pairs, counts = np.unique(codes * n_labels + labels, return_counts=True)
+    groups = pairs // n_labels
+    order = np.lexsort((-counts, groups))
+    groups, counts = groups[order], counts[order]
+    starts = np.flatnonzero(np.diff(groups, prepend=-1))
+    second = np.append(counts, 0)[starts + 1]
+    second[np.append(groups, -1)[starts + 1] != groups[starts]] = 0
+    # Of each row the label is told by the others: one alone in its group is told by nobody.
+    right = int(counts[starts][counts[starts] - 1 > second].sum())
+    others = n - int(np.bincount(labels).max())
+    return right / n if n - right <= TELLING * others else None
+
+
+def _contradictions(splits: Mapping[str, Rows], classes: tuple[str, ...]) -> Iterator[Note]:
     first: dict[bytes, tuple[str, int]] = {}
     found = 0
     example = ""
@@ -145,7 +231,8 @@ def _contradictions(splits: Mapping[str, Rows], classes: tuple[str, ...]) -> Ite
                 )
     if found:
         those = "1 row is" if found == 1 else f"{found:,} rows are"
-        yield f"{those} like another one but for the label: {example}"
+        text = f"{those} like another one but for the label: {example}"
+        yield Note("contradiction", text)
 
 
 def _called(rows: Rows, position: int, split: str) -> str:

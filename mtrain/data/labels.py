@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mtrain.config.dataset import class_names
-from mtrain.data.columns import as_categories, complaint, is_text, read_column
+from mtrain.data.columns import as_categories, complaint, read_column
+from mtrain.data.notation import is_text
 from mtrain.data.source import MOST_CLASSES, class_places, is_whole, sorted_names
 from mtrain.data.table import BOOLEANS, as_value
 from mtrain.errors import MtrainError

@@ -2,48 +2,143 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mtrain.data.unknown import unknown_note
+from mtrain.records import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-    from mtrain.records import Split
+    from mtrain.records import Ints, Split
+
+KINDS = {
+    "absent-class": "a class has no row in a split",
+    "rare-class": "a class has fewer than 10 rows to train on",
+    "imbalance": "one class is 90 % of the test rows or more",
+    "zero-weight": "all training rows of a class have weight 0",
+    "unlabelled-rows": "rows without a label are left out",
+    "incomplete-rows": "rows with missing values are left out, by `dataset.missing: drop`",
+    "missing-label": "a class is called `NA`, `NaN`, `null` or the like",
+    "look-alike-labels": "labels differ in case, accents, width or the way of writing a number alone",
+    "joined-labels": "a label such as `scab|rust` joins two other labels",
+    "measured-target": "the labels are many different numbers with few rows each",
+    "constant-column": "a column has the same value in every row",
+    "changed-constant": "a column that was constant in training has other values",
+    "same-columns": "two columns are the same",
+    "merged-numbers": "a column has whole numbers so large that different ones become one",
+    "many-categories": "a column of text has nearly as many values as rows",
+    "id-column": "a column numbers the rows, or has a different whole number in each",
+    "telling-column": "a single column all but decides the label",
+    "text-numbers": "a column of numbers with decimal commas or thousands separators is read as text",
+    "no-header": "the first line of a CSV looks like data",
+    "unknown-category": "rows have a category that no training row has",
+    "shared-rows": "rows of validation or test are training rows, too",
+    "contradiction": "rows are alike but for the label",
+    "threshold": "`evaluation.threshold` is for the more frequent class",
+    "reading": "whatever else was noticed while the data were read",
+}
+"""What is worth saying of data, by the name that `mtrain check --allow` takes."""
+
+MOST_LINES = 5
+"""Classes that have a line each; more share one."""
+
+MEASURED = 30
+"""Different numbers as labels from which they may be measurements."""
 
 
 def dataset_notes(
     splits: dict[str, Split], unknown: dict[str, dict[str, int]], classes: tuple[str, ...]
 ) -> Iterator[str]:
-    """Categories `unknown` to training, by split and column; classes without rows; rows seen twice.
+    """Categories `unknown` to training, by split and column; what is odd about classes and rows.
 
-    The last two only where there is a training split among `splits`.
+    The last only where there is a training split among `splits`.
     """
     yield from _unknown(splits, unknown)
     if "train" in splits:
-        yield from _absent(splits, classes)
+        counts = {
+            name: np.bincount(rows.labels, minlength=len(classes)) for name, rows in splits.items()
+        }
+        yield from _measured(counts, classes)
+        yield from _joined(classes)
+        yield from _absent(counts, classes)
         yield from _shared(splits)
 
 
-def _unknown(splits: dict[str, Split], unknown: dict[str, dict[str, int]]) -> Iterator[str]:
+def _unknown(splits: dict[str, Split], unknown: dict[str, dict[str, int]]) -> Iterator[Note]:
     """A line for each split and column with rows of a category that training had not."""
     for split, columns in unknown.items():
         for column, rows in columns.items():
-            yield f"{split}: {unknown_note(column, rows, len(splits[split]))}"
+            text = f"{split}: {unknown_note(column, rows, len(splits[split]))}"
+            yield Note("unknown-category", text)
 
 
-def _absent(splits: dict[str, Split], classes: tuple[str, ...]) -> Iterator[str]:
-    counts = {
-        name: np.bincount(rows.labels, minlength=len(classes)) for name, rows in splits.items()
-    }
+def kind_of(note: str) -> str:
+    """The name of the kind of a note."""
+    return note.kind if isinstance(note, Note) else "reading"
+
+
+def by_class(
+    kind: str, found: Mapping[str, str], line: str, summary: Callable[[str], str]
+) -> Iterator[Note]:
+    """A note for each class `found`, with what is wrong; of many one `summary` with examples.
+
+    `line` is a format of `name` and `what`.
+    """
+    if len(found) <= MOST_LINES:
+        yield from (Note(kind, line.format(name=repr(n), what=what)) for n, what in found.items())
+        return
+    examples = ", ".join(repr(name) for name in list(found)[:MOST_LINES])
+    yield Note(kind, summary(f"{len(found):,} classes ({examples}, ...)"))
+
+
+def _measured(counts: Mapping[str, Ints], classes: tuple[str, ...]) -> Iterator[Note]:
+    """Labels that are rather a measurement than classes."""
+    rows = np.sum(list(counts.values()), axis=0)
+    if (
+        len(classes) >= MEASURED
+        and all(re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", name) for name in classes)
+        and np.median(rows) < MOST_LINES
+    ):
+        text = (
+            f"the labels are {len(classes):,} different numbers in {rows.sum():,} rows; a number "
+            "that was measured or counted is no class: bring it into a few ranges first"
+        )
+        yield Note("measured-target", text)
+
+
+def _joined(classes: tuple[str, ...]) -> Iterator[Note]:
+    """Labels that name several classes at once."""
+    parts = {name: {part.strip() for part in re.split(r"[|;,+&]", name)} - {""} for name in classes}
+    joined = {name: some for name, some in parts.items() if len(some) > 1}
+    found = {}
+    for name, some in joined.items():
+        others = set().union(*(parts[other] for other in classes if other != name))
+        if some <= others:
+            found[name] = " and ".join(map(repr, sorted(some)))
+    line = "class {name} joins the labels {what}; a row has one class: this is one of its own"
+    yield from by_class(
+        "joined-labels",
+        found,
+        line,
+        lambda which: f"{which} join other labels; a row has one class: each is one of its own",
+    )
+
+
+def _absent(counts: Mapping[str, Ints], classes: tuple[str, ...]) -> Iterator[Note]:
+    found = {}
     for k in np.flatnonzero(counts["train"] == 0):
         elsewhere = [f"{some[k]:,} of {name}" for name, some in counts.items() if some[k]]
-        what = (
+        found[classes[k]] = (
             f"has {' and '.join(elsewhere)}, which cannot be learned" if elsewhere else "has none"
         )
-        yield f"class {classes[k]!r} has no row to train on; it {what}"
+    line = "class {name} has no row to train on; it {what}"
+    yield from by_class(
+        "absent-class", found, line, lambda which: f"{which} have no row to train on"
+    )
 
 
 def _shared(splits: dict[str, Split]) -> Iterator[str]:
@@ -54,4 +149,5 @@ def _shared(splits: dict[str, Split]) -> Iterator[str]:
             continue
         rows = splits[name].features
         if n := sum(hash(row.tobytes()) in known for row in rows):
-            yield f"{n:,} of {len(rows):,} rows of {name} are in the training split as well"
+            text = f"{n:,} of {len(rows):,} rows of {name} are in the training split as well"
+            yield Note("shared-rows", text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from bisect import bisect_right
 from functools import partial
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mtrain.data.columns import RawTable, is_text, trimmed
+from mtrain.data.columns import RawTable, trimmed
 from mtrain.data.files import check_memory, find_files, partitions_of
+from mtrain.data.notation import PLAIN, Notation, is_text
 from mtrain.data.source import is_whole
 from mtrain.errors import MtrainError
 
@@ -26,7 +28,7 @@ DAMAGE = (OSError, UnicodeDecodeError, pa.ArrowException)
 ENDINGS = (".parquet", ".pq")
 
 
-def parquet_columns(path: str, *, split: str | None = "train") -> list[str]:
+def parquet_columns(path: str, _: Notation = PLAIN, *, split: str | None = "train") -> list[str]:
     """The names of the columns of the first file; raises `MtrainError` as `read_parquet`.
 
     Its folders are columns as well: `year` of `year=2024/part.parquet`.
@@ -36,7 +38,12 @@ def parquet_columns(path: str, *, split: str | None = "train") -> list[str]:
 
 
 def read_parquet(
-    path: str, columns: list[str], memory: int, *, split: str | None = "train"
+    path: str,
+    columns: list[str],
+    memory: int,
+    notation: Notation = PLAIN,
+    *,
+    split: str | None = "train",
 ) -> RawTable:
     """The named columns of a file, a folder or a pattern, in this order.
 
@@ -59,17 +66,30 @@ def read_parquet(
             tables.append((file, _named(table, columns, there, partitions[file])))
         except DAMAGE as error:
             raise _damaged(file, error) from error
-    read = {name: _whole(name, tables) for name in columns}
+    read = {name: notation.without_missing(_whole(name, tables)) for name in columns}
     starts = [0, *accumulate(len(table) for _, table in tables)]
 
     def place(row: int) -> str:
         number = bisect_right(starts, row) - 1
         return _place(files[number], 0, row - starts[number])
 
-    return RawTable(read, typed=True, where=path, place=place)
+    return RawTable(read, typed=True, where=path, place=place, notation=notation)
 
 
-def parquet_pieces(path: str, columns: list[str], rows: int) -> Iterator[RawTable]:
+def pandas_index(path: str) -> list[str]:
+    """The columns of the first file that were the index of a pandas table, and have its name."""
+    file = find_files(path, ENDINGS)[0]
+    names = {there: name for name, there in _names(file).items()}
+    try:
+        index = json.loads((pq.read_schema(file).metadata or {})[b"pandas"])["index_columns"]
+    except (KeyError, TypeError, ValueError):
+        return []  # not written by pandas
+    return [names[name] for name in index if name in names] if isinstance(index, list) else []
+
+
+def parquet_pieces(
+    path: str, columns: list[str], rows: int, notation: Notation = PLAIN
+) -> Iterator[RawTable]:
     """The named columns of all files at `path`, so many rows at a time; as for `read_parquet`."""
     files = find_files(path, ENDINGS, None)
     partitions = _partitions(files, path)
@@ -80,12 +100,16 @@ def parquet_pieces(path: str, columns: list[str], rows: int) -> Iterator[RawTabl
             for batch in pq.ParquetFile(file).iter_batches(rows, columns=list(there.values())):
                 whole = pa.Table.from_batches([batch])
                 table = _named(whole, columns, there, partitions[file])
-                read = {name: _whole(name, [(file, table)]) for name in columns}
+                whole_columns = {name: _whole(name, [(file, table)]) for name in columns}
+                read = {
+                    name: notation.without_missing(column) for name, column in whole_columns.items()
+                }
                 yield RawTable(
                     read,
                     typed=True,
                     where=path,
                     place=partial(_place, file, done),
+                    notation=notation,
                 )
                 done += len(table)
         except DAMAGE as error:
@@ -210,7 +234,7 @@ def _plain(column: pa.ChunkedArray, name: str, file: Path) -> pa.ChunkedArray:
     if not (pa.types.is_null(kind) or any(is_it(kind) for is_it in plain)):
         raise MtrainError(
             f"{file}: column {name!r} is {kind}; columns must be numbers, text, or true and false: "
-            "turn it into one of these, or name the others in dataset.features"
+            "turn it into one of these, or leave it out by dataset.exclude"
         )
     return column
 

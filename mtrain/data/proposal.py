@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mtrain.config.names import suggestion
+from mtrain.config.sources import CsvConfig, ParquetConfig
 from mtrain.data import split_source
+from mtrain.data.inspection import is_id
+from mtrain.data.missing_labels import MISSING_LABELS
+from mtrain.data.notation import PLAIN, Notation, guess_notation
+from mtrain.data.parquet import pandas_index
 from mtrain.data.reading import read_source
 from mtrain.errors import MtrainError, SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from mtrain.config.sources import SourceConfig
     from mtrain.data.columns import RawTable
+    from mtrain.data.source import Source
     from mtrain.data.table import Values
 
 LABELS = ("label", "target", "class")
@@ -26,11 +35,27 @@ LABELS = ("label", "target", "class")
 LARGEST_IMAGE = 64
 """Height and width proposed at most, where images differ in size."""
 
-SLIPS = 0.1
-"""Share of a column that is no number up to which the rest are meant to be."""
-
 MOST_CLASSES = 30
 """Whose names are proposed as well."""
+
+MOST_CATEGORIES = 1_000
+"""Of a column: more are rather names, each an input of its own with few rows."""
+
+MOST_NAMED = 50
+"""Columns that are listed; of more features, those that are left out are."""
+
+DATE = re.compile(
+    r"([0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.]([0-9]{4}|[0-9]{2}))"
+    r"([T ]+[0-9]{1,2}:[0-9]{2}.*)?|[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?[AaPp][Mm])?"
+)
+"""A date, with a time or without, or a time, as tables have them."""
+
+SAID = ("header", "decimal", "thousands", "missing_values")
+"""Settings of a CSV that are said, since with others the same file would be another table."""
+
+CLASSES = "in index order; of two the second is what a threshold is for"
+RARE = "too few rows for every class to be in every split"
+OFFSET = "the smallest label, that of the first class"
 
 
 @dataclass(frozen=True)
@@ -40,6 +65,9 @@ class Proposal:
     settings: dict[str, Any]
     reasons: dict[str, str]
     """By setting, where there is something to say."""
+
+    notes: tuple[str, ...] = ()
+    """What else is to be said to whoever asked."""
 
 
 def propose_source(
@@ -57,13 +85,20 @@ def propose_source(
     """
     kind = _kind(path)
     if kind in {"csv", "parquet"}:
-        names = _columns(path, kind)
+        notation = _names_notation(path, kind, target)
+        names = _columns(path, kind, notation)
+        notes: tuple[str, ...] = ()
         if target is None:
             likely = likely_target(names)
             target = likely if ask is None else ask(names, likely)
+            if ask is None:
+                which = ", the last column" if target == names[-1] else ""
+                notes = (f"label: column {target!r}{which}; --target COLUMN names another",)
         if target not in names:
             raise MtrainError(f"{path}: no column {target!r}; {suggestion(target, names)}")
-        return _table(path, kind, target, memory)
+        proposal = _table(path, kind, target, memory, notation)
+        said = (f"{key}: {proposal.reasons[key]}" for key in SAID if key in proposal.settings)
+        return replace(proposal, notes=(*notes, *said))
     if kind == "images":
         return _images(path)
     if kind == "npz":
@@ -71,10 +106,19 @@ def propose_source(
     return Proposal({"name": kind, "path": str(path)}, {})
 
 
-def propose_splits(config: SourceConfig, memory: int) -> tuple[int, dict[str, Any]]:
-    """How many rows there are to train on, and what reading them tells of classes and splits."""
+def propose_splits(config: SourceConfig, memory: int) -> tuple[int, dict[str, Any], dict[str, str]]:
+    """How many rows there are to train on, what reading them tells of classes and splits, and why.
+
+    Rows of a table with a label like NA are left out.
+    """
     source = read_source(config, memory=memory)
     settings: dict[str, Any] = {}
+    reasons = {"classes": CLASSES, "validation": RARE, "test": RARE, "offset": OFFSET}
+    if isinstance(config, CsvConfig | ParquetConfig):
+        labels = [name for name in source.classes if name not in MISSING_LABELS]
+        if 2 <= len(labels) < len(source.classes):
+            source, settings, reasons["classes"] = _labelled(source, config, memory)
+            reasons["missing_values"] = reasons["classes"]
     least = min(int(rows.labels.min()) for rows in source.splits.values())
     if least and config.name in {"idx", "npz"}:
         settings["offset"] = least
@@ -91,7 +135,23 @@ def propose_splits(config: SourceConfig, memory: int) -> tuple[int, dict[str, An
         split = {"size": 0.2, "how": "random"}
         absent = {"validation": source.val, "test": source.test}
         settings |= {name: split for name, rows in absent.items() if rows is None}
-    return len(source.train), settings
+    return len(source.train), settings, reasons
+
+
+def _labelled(
+    source: Source, config: CsvConfig | ParquetConfig, memory: int
+) -> tuple[Source, dict[str, Any], str]:
+    """The rows with a label that is not like NA, the settings that leave out others, and why."""
+    others = [name for name in source.classes if name in MISSING_LABELS]
+    counts = np.bincount(source.train.labels, minlength=len(source.classes))
+    rows = ", ".join(f"{name!r} ({counts[source.classes.index(name)]:,} rows)" for name in others)
+    reason = f"rows are left out whose label is {rows}; name it in classes if it is one"
+    classes = tuple(name for name in source.classes if name not in others)
+    settings: dict[str, Any] = {}
+    if len(classes) > MOST_CLASSES:
+        settings["missing_values"] = [*config.missing_values, *others]
+    config = config.model_copy(update={"classes": classes})
+    return replace(read_source(config, memory=memory), classes=classes), settings, reason
 
 
 def likely_target(columns: Sequence[str]) -> str:
@@ -125,57 +185,128 @@ def _kind(path: Path) -> str:
     )
 
 
-def _columns(path: Path, kind: str) -> list[str]:
+def _names_notation(path: Path, kind: str, target: str | None) -> Notation:
+    """Whether the first line of a CSV names the columns: so it does if it has the target."""
+    from mtrain.data.csv import csv_columns, csv_file, looks_like_data
+
+    if kind != "csv" or not looks_like_data(csv_file(str(path))):
+        return PLAIN
+    without = Notation(header=False)
+    if target is None or target in csv_columns(str(path), without):
+        return without
+    return PLAIN
+
+
+def _columns(path: Path, kind: str, notation: Notation) -> list[str]:
     """The names of a table's columns, but for those without one."""
     from mtrain.data.tables import COLUMNS
 
-    names = [name for name in COLUMNS[kind](str(path)) if name]
+    names = [name for name in COLUMNS[kind](str(path), notation) if name]
     if not names:
         raise MtrainError(f"{path}: its columns have no names; the first line must name them")
     return names
 
 
-def _table(path: Path, kind: str, target: str, memory: int) -> Proposal:
+def _table(path: Path, kind: str, target: str, memory: int, notation: Notation) -> Proposal:
     from mtrain.data.columns import read_column
     from mtrain.data.tables import COLUMNS
 
-    names = COLUMNS[kind](str(path))
-    table, left_out = _readable_columns(path, kind, names, memory)
+    names = COLUMNS[kind](str(path), notation)
+    table, left_out = _readable_columns(path, kind, names, memory, notation)
     if target in left_out:
         raise MtrainError(f"{path}: column {target!r} {left_out[target]}, which is no label")
     labels, _ = read_column(table.columns[target], "text", typed=table.typed)
     _check_labels(path, target, labels)
-    categorical, missing = [], False
-    for name in table.columns:
-        if name == target:
-            continue
-        values, wrong = read_column(table.columns[name], None, typed=table.typed)
-        if (why := _why_not(values)) is not None:
-            left_out[name] = why
-            continue
-        missing = missing or bool((values.missing & ~wrong).any())
-        # A few are slips, which reading the data will name.
-        if wrong.sum() > SLIPS * len(wrong) and not table.typed:
-            categorical.append(name)
-    features = [name for name in names if name != target and name not in left_out]
-    whys = "; ".join(f"{name!r} {why}" for name, why in left_out.items())
+    if kind == "csv":
+        columns = {name: column for name, column in table.columns.items() if name != target}
+        table = _in_notation(table, replace(guess_notation(columns), header=notation.header))
+    index = pandas_index(str(path)) if kind == "parquet" else []
+    judged = {name: _judged(table, name, index) for name in table.columns if name != target}
+    left_out |= {name: why for name, (_, _, why) in judged.items() if why is not None}
+    used = {name: values for name, (values, _, why) in judged.items() if why is None}
+    categorical = [name for name, (_, is_mixed, _) in judged.items() if is_mixed]
+    labelled = ~labels.missing
+    without = int((~labelled).sum())
+    left_out |= _too_wide(used, int(labelled.sum()), memory)
+    used = {name: values for name, values in used.items() if name not in left_out}
+    features = [name for name in names if name in used]
+    whys = _listed([f"{name!r} {why}" for name, why in left_out.items()])
     if not features:
         but = f"; {whys}" if whys else ""
         raise MtrainError(f"{path}: there is no column but {target!r} to learn from{but}")
     settings: dict[str, Any] = {"name": kind, "path": str(path), "target": target}
-    reasons = {
-        "target": "the column of the labels",
+    settings |= table.notation.settings
+    if left_out:
+        key = "exclude" if len(features) > MOST_NAMED else "features"
+        named = {"exclude": [name for name in names if name in left_out], "features": features}
+        settings[key] = named[key]
+    if categorical := [name for name in categorical if name in used]:
+        settings["categorical"] = sorted(categorical)
+    if any((values.missing & labelled).any() for values in used.values()):
+        settings["missing"] = "median"
+    return Proposal(settings, _reasons(whys, without))
+
+
+def _reasons(whys: str, without: int) -> dict[str, str]:
+    """Why each setting is as it is: `whys` of columns left out, and rows `without` a label."""
+    target = "the column of the labels"
+    if without:
+        rows = "1 row without one is" if without == 1 else f"{without:,} rows without one are"
+        target = f"{target}; {rows} left out"
+    return {
+        "target": target,
         "features": f"left out: {whys}",
+        "exclude": whys,
         "categorical": "numbers and text mixed",
         "missing": "values are missing; mean, median, zero or drop",
+        "header": "the first line looks like data; its columns are named by number",
+        "decimal": "numbers have a decimal comma",
+        "thousands": "what stands between thousands in numbers",
+        "missing_values": "what stands for a missing value among numbers",
     }
-    if left_out:
-        settings["features"] = features
-    if categorical:
-        settings["categorical"] = sorted(categorical)
-    if labels.missing.any() or missing:
-        settings["missing"] = "drop" if labels.missing.any() else "median"
-    return Proposal(settings, reasons)
+
+
+def _in_notation(table: RawTable, notation: Notation) -> RawTable:
+    """The columns as they are read under a notation that was guessed of them."""
+    columns = {name: notation.without_missing(column) for name, column in table.columns.items()}
+    return replace(table, columns=columns, notation=notation)
+
+
+def _judged(table: RawTable, name: str, index: list[str]) -> tuple[Values, bool, str | None]:
+    """A column's values, whether numbers and text are mixed in it, and why it is to be left out."""
+    from mtrain.data.columns import read_column
+    from mtrain.data.tables import SLIPS
+
+    column = table.columns[name]
+    values, wrong = read_column(column, None, typed=table.typed, notation=table.notation)
+    is_mixed = bool(wrong.any())
+    if is_mixed and (table.typed or wrong.sum() <= SLIPS * len(wrong)):
+        # Reading would refuse it, naming this place.
+        row = int(wrong.argmax())
+        place = table.place(row).rpartition(": " if table.typed else ":")[2]
+        place = place if table.typed else f"line {place}"
+        value = column[row].as_py()
+        return values, True, f"has {value!r:.60} ({place}), which is no finite number"
+    if is_mixed:
+        values, _ = read_column(column, "text", typed=table.typed)
+    return values, is_mixed, _why_not(values) or is_id(name, values, index)
+
+
+def _too_wide(used: Mapping[str, Values], rows: int, memory: int) -> dict[str, str]:
+    """The columns of most categories, as many as must go for the inputs to fit into memory."""
+    widths = {name: max(1, len(values.categories)) for name, values in used.items()}
+    too_wide = {}
+    for name in sorted(widths, key=widths.__getitem__, reverse=True):
+        if 4 * rows * sum(widths.values()) <= memory or widths[name] == 1:
+            break
+        too_wide[name] = f"has {widths.pop(name):,} different texts, too many for training.memory"
+    return too_wide
+
+
+def _listed(lines: Sequence[str]) -> str:
+    """The first of what is left out, and how many more there are."""
+    more = len(lines) - MOST_NAMED
+    return "; ".join([*lines[:MOST_NAMED], *([f"{more:,} more"] if more > 0 else [])])
 
 
 def _check_labels(path: Path, target: str, labels: Values) -> None:
@@ -190,7 +321,7 @@ def _check_labels(path: Path, target: str, labels: Values) -> None:
 
 
 def _readable_columns(
-    path: Path, kind: str, names: Sequence[str], memory: int
+    path: Path, kind: str, names: Sequence[str], memory: int, notation: Notation
 ) -> tuple[RawTable, dict[str, str]]:
     """The columns that can be read, and of the others why not."""
     from mtrain.data.tables import READERS
@@ -199,7 +330,7 @@ def _readable_columns(
     named = [name for name in names if name]
     left_out: dict[str, str] = {name: "has no name" for name in names if not name}
     if kind == "csv":
-        return read(str(path), named, memory), left_out
+        return read(str(path), named, memory, notation), left_out
     readable = []
     for name in named:
         try:
@@ -219,9 +350,11 @@ def _why_not(column: Values) -> str | None:
     """Why a column is nothing to learn from; None: it is."""
     if column.missing.all():
         return "is empty"
-    if len(column.categories) > max(20, len(column.values) // 2):
+    if column.kind == "text" and all(map(DATE.fullmatch, column.categories)):
+        return f"has dates or times, such as {column.categories[0]!r}"
+    if len(column.categories) > min(MOST_CATEGORIES, max(20, len(column.values) // 2)):
         return f"has {len(column.categories):,} different texts"
-    return "counts the rows" if column.counts_rows else None
+    return None
 
 
 def _images(path: Path) -> Proposal:

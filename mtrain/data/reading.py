@@ -11,6 +11,7 @@ from mtrain.config.sources import (
     IdxConfig,
     ImagesConfig,
     NpzConfig,
+    ParquetConfig,
     SyntheticConfig,
     TableConfig,
 )
@@ -37,6 +38,15 @@ def read_source(
     source = _read(config, memory, encoding, progress=progress, download=download)
     _check_labels(source, config, len(config.classes or source.classes))
     return source
+
+
+def index_columns(config: SourceConfig) -> list[str]:
+    """The columns that are the index of the pandas table that a Parquet file was written from."""
+    if not isinstance(config, ParquetConfig):
+        return []
+    from mtrain.data.parquet import pandas_index
+
+    return pandas_index(config.path)
 
 
 def _read(
@@ -88,6 +98,8 @@ def _check_labels(source: Source, config: SourceConfig, n_classes: int) -> None:
         )
     found = np.unique(np.concatenate([rows.labels for rows in source.splits.values()]))
     if config.classes is None and len(found) == 1:
+        left_out = "".join(f"; {note}" for note in source.notes if "left out" in note)
         raise MtrainError(
-            f"{source.where}: every label is {found[0]}; a classifier needs two classes"
+            f"{source.where}: every label is {source.classes[found[0]]}; a classifier needs two "
+            f"classes{left_out}"
         )

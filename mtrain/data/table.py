@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 BOOLEANS = {"true", "false"}
 
+FEWEST_IDS = 20
+"""Rows from which whole numbers that all differ, in any order, are ids; of few they often do."""
+
 NUMBER = r"^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$"
 
 
@@ -43,10 +46,26 @@ class Values:
         return np.isnan(self.values) if self.kind == "number" else self.values < 0
 
     @property
-    def counts_rows(self) -> bool:
-        """Whether each number is that before it and one."""
-        values = self.values
-        return self.kind == "number" and len(values) > 2 and bool((np.diff(values) == 1).all())
+    def numbers_rows(self) -> str | None:
+        """How a column of whole numbers tells each row from the others; None: it does not."""
+        if self.kind != "number":
+            return None
+        values = self.values[~self.missing]
+        if len(values) < 3 or 2 * len(values) < len(self.values):
+            return None
+        if (values % 1 != 0).any() or np.abs(values).max() >= 2**64:
+            return None  # one that was measured
+        steps = np.diff(values)
+        if (steps == 1).all():
+            return "counts the rows"
+        if (steps > 0).all() or (steps < 0).all():
+            order = "larger" if steps[0] > 0 else "smaller"
+            return f"numbers the rows: whole numbers, each {order} than the one before"
+        # Beyond 2^53 a float64 takes some neighbours for the same.
+        alike = len(values) // 10 if np.abs(values).max() > 2**53 else 0
+        if len(values) >= FEWEST_IDS and len(np.unique(values)) >= len(values) - alike:
+            return "is an id: a different whole number in every row"
+        return None
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,13 +11,17 @@ import numpy as np
 import pyarrow.compute as pc
 
 from mtrain.config.names import suggestion
+from mtrain.config.sources import CsvConfig
 from mtrain.data import csv, parquet
 from mtrain.data.columns import complaint, read_column
 from mtrain.data.files import find_splits
 from mtrain.data.labels import class_indices, look_alikes
+from mtrain.data.missing_labels import missing_label_notes, without_missing_labels
+from mtrain.data.notation import guess_notation, notation_of
 from mtrain.data.source import Rows, Source, refuse_second_split
 from mtrain.data.table import NUMBER, Table
 from mtrain.errors import MtrainError, SettingError
+from mtrain.records import Note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -41,6 +45,9 @@ LARGEST_EXACT = 2.0**53
 MOST_COLUMNS = 10
 """Of which something is said."""
 
+SLIPS = 0.1
+"""Share of a column that is no number up to which the rest are meant to be."""
+
 READERS = {"csv": csv.read_csv, "parquet": parquet.read_parquet}
 PIECES = {"csv": csv.csv_pieces, "parquet": parquet.parquet_pieces}
 
@@ -54,31 +61,40 @@ def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -
     """
     features = _features(config, encoding)
     others = [config.target, *([] if config.weights is None else [config.weights])]
-    read = READERS[config.name]
+    read, notation = READERS[config.name], notation_of(config)
     raw = {
-        split: read(path, [*features, *others], memory, split=part)
+        split: read(path, [*features, *others], memory, notation, split=part)
         for split, (path, part) in _places(config, features + others).items()
     }
 
     for split, table in raw.items():
         _check_rows(len(table), table, split)
+    notes = list(reading_notes(config))
+    raw = without_missing_labels(raw, config.target, config.classes)
     classes, codes = class_indices(raw, config.target, config.classes)
     kinds: Mapping[str, str | None] = dict.fromkeys(features)
     if encoding is not None:
         kinds = {column.name: column.kind for column in encoding.columns}
     elif config.categorical:
         kinds = {**kinds, **dict.fromkeys(config.categorical, "text")}
-    rows, notes = {}, [*look_alikes(classes, f"{config.path}: labels")]
+    if config.classes is None:
+        notes += missing_label_notes(classes)
+    alike = look_alikes(classes, f"{config.path}: labels")
+    notes += [Note("look-alike-labels", line) for line in alike]
+    rows = {}
     for split, table in raw.items():
         values = read_features(table, kinds)
         kinds = {name: column.kind for name, column in values.columns.items()}
         notes += _merged(table, values)
         weights = None if config.weights is None else _weights(table, config.weights)
-        complete = _complete_rows(values, codes[split], weights, table, config)
+        labelled = codes[split] >= 0
+        if unlabelled := int(np.count_nonzero(~labelled)):
+            notes.append(_left_out(table, unlabelled, "unlabelled-rows", "without a label"))
+        complete = _complete_rows(values, labelled, weights, table, config)
         read_rows = Rows(values, codes[split], np.arange(len(table)), weights, place=table.place)
         rows[split] = read_rows.take(complete) if len(complete) < len(table) else read_rows
-        if left_out := len(table) - len(complete):
-            notes.append(f"{table.where}: {left_out:,} rows left out, which miss values")
+        if incomplete := len(table) - unlabelled - len(complete):
+            notes.append(_left_out(table, incomplete, "incomplete-rows", "which miss values"))
         _check_rows(len(complete), table, split)
     return Source(
         rows["training"],
@@ -91,7 +107,7 @@ def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -
     )
 
 
-def _merged(table: RawTable, values: Table) -> Iterator[str]:
+def _merged(table: RawTable, values: Table) -> Iterator[Note]:
     """Columns of whole numbers so large that different ones become one."""
     for name, column in values.columns.items():
         if column.kind != "number" or not (np.abs(column.values) >= LARGEST_EXACT).any():
@@ -99,10 +115,11 @@ def _merged(table: RawTable, values: Table) -> Iterator[str]:
         there = pc.count_distinct(table.columns[name], mode="only_valid").as_py()
         left = len(np.unique(column.values[~column.missing]))
         if left < there:
-            yield (
+            text = (
                 f"{table.where}: column {name!r}: {there:,} different values become {left:,}: beyond "
                 "2^53 a float64 does not tell whole numbers apart; dataset.categorical is for codes"
             )
+            yield Note("merged-numbers", text)
 
 
 def _places(config: TableConfig, columns: list[str]) -> dict[str, tuple[str, str]]:
@@ -119,7 +136,8 @@ def _places(config: TableConfig, columns: list[str]) -> dict[str, tuple[str, str
                 places[split] = (config.path, name)
             continue
         refuse_second_split(name, brought, config.path)
-        check_columns(path, COLUMNS[config.name](path, split=name), columns)
+        there = COLUMNS[config.name](path, notation_of(config), split=name)
+        check_columns(path, there, columns)
         places[split] = (path, name)
     return places
 
@@ -134,12 +152,26 @@ def read_features(
     """
     columns, wrong = {}, {}
     for name, kind in kinds.items():
-        columns[name], wrong[name] = read_column(table.columns[name], kind, typed=table.typed)
+        columns[name], wrong[name] = read_column(
+            table.columns[name], kind, typed=table.typed, notation=table.notation
+        )
     if problems := _complaints(table, wrong, partial(_why_no_number, table)):
         is_text = any("no finite number" in line for line in problems)
-        remedies = [] if remedy is None or not is_text else [remedy]
+        remedies = [] if remedy is None or not is_text else [remedy, *_hints(table, wrong)]
         raise MtrainError("\n".join([*problems, *remedies]))
     return Table(columns)
+
+
+def _hints(table: RawTable, wrong: Mapping[str, NDArray[np.bool_]]) -> Iterator[str]:
+    """Settings by which columns of a CSV with many wrong values would be numbers."""
+    for name, rows in wrong.items():
+        if table.typed or np.count_nonzero(rows) <= SLIPS * len(rows):
+            continue
+        notation = guess_notation({name: table.columns[name]})
+        if notation.settings:
+            shown = [f"dataset.{key}: {value!r}" for key, value in notation.settings.items()]
+            yield f"{table.where}: column {name!r} is of numbers with {' and '.join(shown)}"
+            return  # others will be of the same kind
 
 
 def _why_no_number(table: RawTable, name: str, row: int) -> str:
@@ -172,6 +204,19 @@ def _complaints(
     return lines
 
 
+def reading_notes(config: TableConfig) -> Iterator[Note]:
+    """What is odd about how the file is read."""
+    if isinstance(config, CsvConfig) and config.header:
+        file = csv.csv_file(config.path)
+        if csv.looks_like_data(file):
+            text = f"{file}: the first line looks like data; dataset.header: false makes it a row"
+            yield Note("no-header", text)
+
+
+def _left_out(table: RawTable, rows: int, kind: str, why: str) -> Note:
+    return Note(kind, f"{table.where}: {rows:,} row{'s' * (rows > 1)} left out, {why}")
+
+
 def _check_rows(rows: int, table: RawTable, split: str) -> None:
     if not rows:
         raise MtrainError(f"{table.where}: there is no row for the {split} split")
@@ -179,32 +224,33 @@ def _check_rows(rows: int, table: RawTable, split: str) -> None:
 
 def _complete_rows(
     features: Table,
-    labels: NDArray[np.int32],
+    labelled: NDArray[np.bool_],
     weights: Floats | None,
     table: RawTable,
     config: TableConfig,
 ) -> Ints:
-    """The positions of all rows, or of those that miss no value, if the others are to be dropped.
+    """The positions of labelled rows; if those that miss a value are to be dropped, of the others.
 
-    Raises `MtrainError` with a line for each column that misses values and must not.
+    Raises `MtrainError` with a line for each column that misses values of them and must not.
     """
-    missing = {name: column.missing for name, column in features.columns.items()}
-    needed = {config.target: labels < 0}
+    missing = {name: column.missing & labelled for name, column in features.columns.items()}
+    needed = {}
     if config.weights is not None and weights is not None:
-        needed[config.weights] = np.isnan(weights)
+        needed[config.weights] = np.isnan(weights) & labelled
     if config.missing == "drop":
-        return np.flatnonzero(~np.logical_or.reduce([*missing.values(), *needed.values()]))
+        gaps = np.logical_or.reduce([*missing.values(), *needed.values()])
+        return np.flatnonzero(labelled & ~gaps)
     problems = _complaints(table, needed, "is missing")
     if config.missing is None:
         problems += _complaints(table, missing, "is missing; dataset.missing says what to do")
     if problems:
         raise MtrainError("\n".join(problems))
-    return np.arange(len(table))
+    return np.flatnonzero(labelled)
 
 
 def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
     """The names of the columns of features, all of which are there."""
-    there = COLUMNS[config.name](config.path)
+    there = COLUMNS[config.name](config.path, notation_of(config))
     if encoding is not None:
         wanted = [column.name for column in encoding.columns]
         others = [config.target, *([] if config.weights is None else [config.weights])]
@@ -214,6 +260,7 @@ def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
         "target": [config.target],
         "weights": [] if config.weights is None else [config.weights],
         "features": config.features or (),
+        "exclude": config.exclude,
         "categorical": config.categorical,
     }
     problems = [
@@ -226,11 +273,12 @@ def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
         raise SettingError(*problems)
     if config.features is not None:
         return list(config.features)
-    features = [name for name in there if name not in {config.target, config.weights}]
+    no_features = {config.target, config.weights, *config.exclude}
+    features = [name for name in there if name not in no_features]
     if "" in features:
         raise MtrainError(
-            f"{config.path}: column {there.index('') + 1} has no name; name it, or name the "
-            "columns to learn from in dataset.features"
+            f"{config.path}: column {there.index('') + 1} has no name; name it, or leave it "
+            'out: dataset.exclude: [""]'
         )
     if not features:
         raise MtrainError(f"{config.path}: there is no column but {config.target!r} to learn from")
@@ -246,7 +294,9 @@ def check_columns(path: str, there: list[str], wanted: Iterable[str]) -> None:
 
 def _weights(table: RawTable, column: str) -> Floats:
     """One a row, NaN where it is missing."""
-    values, wrong = read_column(table.columns[column], "number", typed=table.typed)
+    values, wrong = read_column(
+        table.columns[column], "number", typed=table.typed, notation=table.notation
+    )
     if (wrong | (values.values < 0)).any():
         problem = "is no weight; a weight is a number from 0"
         raise MtrainError(complaint(table, column, problem, wrong | (values.values < 0)))

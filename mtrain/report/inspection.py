@@ -47,7 +47,8 @@ def print_inspection(inspection: Inspection, config: Config, stream: TextIO) -> 
     )
     for fact in inspection.facts:
         console.print(Text(inert(fact)))
-    for warning in first_few([f"warning: {inert(warning)}" for warning in inspection.warnings]):
+    warnings = [f"warning: {inert(note)} [{note.kind}]" for note in inspection.warnings]
+    for warning in first_few(warnings):
         console.print(Text(warning))
 
 

@@ -1,0 +1,54 @@
+"""Labels of text that say that there is no label."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mtrain.data.columns import MISSING_NUMBERS
+from mtrain.data.notation import is_text
+from mtrain.records import Note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mtrain.data.columns import RawTable
+
+MISSING_LABELS = (*MISSING_NUMBERS, "<NA>", "NaT", "?")
+"""What stands for a missing value where programs write a table; as a label it is hardly a class."""
+
+
+def without_missing_labels(
+    tables: Mapping[str, RawTable], target: str, classes: tuple[str, ...] | None
+) -> dict[str, RawTable]:
+    """The tables with no label where one is blank, or like NA and none of the `classes` given.
+
+    Without `classes` a label like NA is a class: it may well be one.
+    """
+    missing = [] if classes is None else [name for name in MISSING_LABELS if name not in classes]
+    return {split: _without(table, target, missing) for split, table in tables.items()}
+
+
+def missing_label_notes(classes: tuple[str, ...]) -> Iterator[Note]:
+    """A note for each class that is called as a missing value is."""
+    for name in classes:
+        if name in MISSING_LABELS:
+            text = (
+                f"class {name!r} may be rows without a label; dataset.classes without it leaves "
+                "them out, with it keeps the class"
+            )
+            yield Note("missing-label", text)
+
+
+def _without(table: RawTable, target: str, missing: list[str]) -> RawTable:
+    labels = table.columns[target]
+    if not is_text(labels.type):
+        return table
+    trimmed = pc.utf8_trim_whitespace(labels)
+    found = pc.is_in(trimmed, pa.array(["", *missing], labels.type))
+    if not pc.any(found).as_py():
+        return table
+    return replace(table, columns={**table.columns, target: pc.if_else(found, None, labels)})

@@ -1,0 +1,171 @@
+"""How the files of a table write values, as their config says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mtrain.config.sources import CsvConfig, TableConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from mtrain.config.dataset import DatasetConfig
+
+USUAL = ("NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NAN", "NULL", "Null", "null", "None")
+"""What stands for nothing where the rest of a column are numbers; an empty value always does."""
+
+SPACES = " \u00a0\u202f"
+"""What stands between thousands where that is a space: also those at which no line is broken."""
+
+
+@dataclass(frozen=True)
+class Notation:
+    """What a file's own settings say of its names and values."""
+
+    header: bool = True
+    """Whether the first line names the columns."""
+
+    decimal: str = "."
+    """What stands before the decimals of a number."""
+
+    thousands: str | None = None
+    """What may stand between each three digits of a number; None: nothing."""
+
+    missing: tuple[str | int | float, ...] = ()
+    """What stands for a missing value, besides the usual."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether numbers are written as programs write them."""
+        return self.decimal == "." and self.thousands is None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of `dataset` that say this, without those that are the default."""
+        values = {
+            "header": self.header,
+            "decimal": self.decimal,
+            "thousands": self.thousands,
+            "missing_values": list(self.missing),
+        }
+        plain = {"header": True, "decimal": ".", "thousands": None, "missing_values": []}
+        return {key: value for key, value in values.items() if value != plain[key]}
+
+    @property
+    def pattern(self) -> str:
+        """The regular expression, of RE2 and Python alike, of a whole number as it is written."""
+        point = re.escape(self.decimal)
+        digits = "[0-9]+"
+        if self.thousands is not None:
+            digits = f"(?:[0-9]{{1,3}}(?:{self._between}[0-9]{{3}})+|[0-9]+)"
+        return rf"^[-+]?(?:{digits}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][-+]?[0-9]+)?$"
+
+    def plain(self, texts: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Texts that are numbers in this notation, as programs write them; null: it is none."""
+        texts = pc.if_else(pc.match_substring_regex(texts, self.pattern), texts, None)
+        if self.thousands is not None:
+            texts = pc.replace_substring_regex(texts, self._between, "")
+        return pc.replace_substring(texts, self.decimal, ".")
+
+    def without_missing(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
+        """The column with null for what `missing` names."""
+        if is_text(column.type):
+            values = pa.array(sorted({str(value) for value in self.missing}), column.type)
+        elif pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+            values = pa.array(self.missing_numbers, pa.float64())
+        else:
+            return column
+        if not len(values):
+            return column
+        # In float64: a number that an int8 cannot hold would be another one there.
+        found = pc.is_in(pc.cast(column, values.type, safe=False), values)
+        return pc.if_else(found, None, column)
+
+    @property
+    def missing_numbers(self) -> list[float]:
+        """Those of `missing` that are numbers."""
+        return [float(value) for value in self.missing if not isinstance(value, str)]
+
+    @property
+    def _between(self) -> str:
+        """The regular expression of what stands between thousands."""
+        return f"[{SPACES}]" if self.thousands == " " else re.escape(self.thousands or "")
+
+
+PLAIN = Notation()
+
+NOTATIONS = (
+    PLAIN,
+    Notation(thousands=","),
+    Notation(decimal=","),
+    Notation(decimal=",", thousands="."),
+    Notation(thousands=" "),
+    Notation(decimal=",", thousands=" "),
+    Notation(thousands="'"),
+    Notation(decimal=",", thousands="'"),
+)
+"""Those by which columns are tried, in the order in which they are preferred."""
+
+MARKERS = {
+    *("?", "??", "-", "--", "---", ".", "..", "*", "#", "na", "n.a.", "n.a", "nan", "nil", "none"),
+    *("null", "missing", "unknown", "unk", "not available", "#value!", "#ref!", "#div/0!", "<na>"),
+}
+"""What stands for a missing value among numbers, in lower case."""
+
+TRIED = 5_000
+"""Different values of a column that are tried."""
+
+
+def guess_notation(columns: Mapping[str, pa.ChunkedArray]) -> Notation:
+    """The notation by which most of these columns of text are numbers; the plainest of those.
+
+    What else stands in a column of numbers, and marks a missing value, is in `missing`.
+    """
+    samples = {name: _sample(column) for name, column in columns.items()}
+    scores = {
+        notation: sum(is_number_column(some, notation) for some in samples.values())
+        for notation in NOTATIONS
+    }
+    best = max(NOTATIONS, key=scores.__getitem__)  # of equals the first
+    markers = {
+        text
+        for some in samples.values()
+        if is_number_column(some, best)
+        for text in some
+        if text.lower() in MARKERS and text not in USUAL
+    }
+    return replace(best, missing=tuple(sorted(markers)))
+
+
+def is_number_column(texts: Collection[str], notation: Notation) -> bool:
+    """Whether all of some different texts are numbers, but for what marks a missing value."""
+    pattern = re.compile(notation.pattern)
+    values = [text for text in texts if text.lower() not in MARKERS]
+    return bool(values) and all(pattern.fullmatch(text) for text in values)
+
+
+def _sample(column: pa.ChunkedArray) -> list[str]:
+    """Different values, those that are no plain number first."""
+    different = pc.drop_null(pc.unique(column))
+    odd = pc.invert(pc.match_substring_regex(different, PLAIN.pattern))
+    few = [different.filter(some)[:TRIED].to_pylist() for some in (odd, pc.invert(odd))]
+    return [*few[0], *few[1]]
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column of this type is of text."""
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def notation_of(config: DatasetConfig) -> Notation:
+    """What the config of a table says of its files; of other data nothing."""
+    if isinstance(config, CsvConfig):
+        return Notation(config.header, config.decimal, config.thousands, config.missing_values)
+    if isinstance(config, TableConfig):
+        return Notation(missing=config.missing_values)
+    return PLAIN

@@ -1,0 +1,392 @@
+"""What `check`, `init` and the notes of `fit` say of a table, and by which name."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from mtrain.check import check
+
+from mtrain.cli.main import run
+from mtrain.config.load import load_config
+from mtrain.config.reader import parse
+from mtrain.data.notes import KINDS
+from mtrain.errors import MtrainError
+
+ROOT = Path(__file__).parents[1]
+N = 120
+
+
+def columns(**more):
+    """Two columns of noise, others, and labels of two classes."""
+    values = np.random.default_rng(0).normal(size=(N, 2)).round(4)
+    labels = [["no", "yes"][k] for k in np.random.default_rng(1).integers(0, 2, N)]
+    labels = more.pop("y", labels)
+    return {"a": values[:, 0].tolist(), "b": values[:, 1].tolist(), **more, "y": labels}
+
+
+def table(path, content):
+    """A CSV or Parquet file of these columns, None being a missing value."""
+    if path.suffix == ".parquet":
+        pq.write_table(pa.table(content), path)
+        return path
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(content)
+        writer.writerows(
+            ["" if value is None else value for value in row]
+            for row in zip(*content.values(), strict=True)
+        )
+    return path
+
+
+def config(path, **settings):
+    name = "parquet" if path.suffix == ".parquet" else "csv"
+    dataset = {"name": name, "path": str(path), "target": "y"}
+    training = settings.pop("training", {})
+    return load_config({"dataset": dataset | settings, "training": training}, {})
+
+
+def warnings(path, **settings):
+    """By name of their kind, the texts of what `check` says."""
+    found = {}
+    for warning in check(config(path, **settings)).warnings:
+        found.setdefault(warning.kind, []).append(str(warning).replace(str(path), "FILE"))
+    return found
+
+
+def proposed(folder, data, *arguments):
+    """The dataset section that `init` writes, which `check` then takes, and the file's text."""
+    file = folder / "proposed.yaml"
+    file.unlink(missing_ok=True)
+    assert run(["init", str(file), "--data", str(data), *arguments]) == 0
+    assert run(["check", str(file)]) == 0
+    text = file.read_text("utf-8")
+    return parse(text, "x").data["dataset"], text
+
+
+BOTH = pytest.mark.parametrize("kind", ["csv", "parquet"])
+
+
+# --- Columns that name rows, or tell the label
+
+
+def permutation(step=1, start=0, seed=3):
+    return (np.random.default_rng(seed).permutation(N) * step + start).tolist()
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        pytest.param(list(range(1, N + 1)), "counts the rows", id="a count"),
+        pytest.param([k * 3 + k // 5 for k in range(N)], "numbers the rows", id="gaps"),
+        pytest.param([-5 * k for k in range(N)], "numbers the rows", id="falling"),
+        pytest.param(permutation(), "is an id", id="any order"),
+        pytest.param(permutation(7, 10_000), "is an id", id="any order with gaps"),
+        pytest.param([float(k) for k in permutation()], "is an id", id="floats"),
+        pytest.param([None, *permutation()[1:]], "is an id", id="a missing one"),
+        pytest.param(permutation(1_009, 6_221_888_200_042_590_280), "is an id", id="beyond 2^53"),
+    ],
+)
+def test_a_different_whole_number_in_each_row_is_an_id(tmp_path, kind, values, says):
+    """`check` warns, `init` leaves it out with the reason."""
+    path = table(tmp_path / f"a.{kind}", columns(number=values))
+
+    assert [says in text for text in warnings(path, missing="zero")["id-column"]] == [True]
+    found, text = proposed(tmp_path, path)
+    assert found["features"] == ["a", "b"]
+    assert f"'number' {says}" in text
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param([k + 0.5 for k in range(N)], id="halves"),
+        pytest.param([k / 10 for k in permutation()], id="tenths"),
+        pytest.param([k // 2 for k in permutation()], id="each number twice"),
+    ],
+)
+def test_what_was_measured_is_no_id(tmp_path, values):
+    """1.5, 2.5, 3.5 rise by one, too."""
+    path = table(tmp_path / "a.csv", columns(number=values))
+
+    assert "id-column" not in warnings(path)
+    assert "features" not in proposed(tmp_path, path)[0]
+
+
+def test_an_index_that_pandas_wrote_is_an_id(tmp_path):
+    """Under its own name in Parquet, as `Unnamed: 0` in CSV, even where it is not in order."""
+    frame = pa.table({"visit": [k // 2 * 3 for k in range(N)]} | columns())
+    index = {b"pandas": json.dumps({"index_columns": ["visit"]}).encode()}
+    pq.write_table(frame.replace_schema_metadata(index), tmp_path / "a.parquet")
+    table(tmp_path / "a.csv", {"Unnamed: 0": [k % 40 for k in range(N)]} | columns())
+
+    assert warnings(tmp_path / "a.parquet")["id-column"] == [
+        "column 'visit' is the index of the pandas table"
+    ]
+    assert proposed(tmp_path, tmp_path / "a.parquet")[0]["features"] == ["a", "b"]
+    assert warnings(tmp_path / "a.csv")["id-column"] == [
+        "column 'Unnamed: 0' has the name that pandas gives an index"
+    ]
+    assert proposed(tmp_path, tmp_path / "a.csv")[0]["features"] == ["a", "b"]
+
+
+def telling(kind):
+    """A column that tells the label of columns() of nearly every row."""
+    labels = columns()["y"]
+    generator = np.random.default_rng(5)
+    if kind == "text":
+        return [f"{'np'[(y == 'yes') ^ (k in {17, 60})]}{k % 3}" for k, y in enumerate(labels)]
+    return [round(float((y == "yes") * 10 + generator.normal()), 4) for y in labels]
+
+
+@pytest.mark.parametrize("kind", ["text", "numbers"])
+def test_a_column_that_all_but_decides_the_label_is_warned_of(tmp_path, kind):
+    """Some values of each class, two rows of 120 being wrong; or a threshold between them."""
+    path = table(tmp_path / "a.csv", columns(c=telling(kind)))
+
+    (text,) = warnings(path)["telling-column"]
+
+    assert text.startswith("column 'c' alone tells the label of 9")
+    assert text.endswith(" of the rows; is it known before the label is?")
+
+
+def test_columns_that_help_are_not_warned_of():
+    """Those of real flowers, of which petals tell most."""
+    from sklearn.datasets import load_iris
+
+    from mtrain.data import make_dataset
+    from mtrain.data.inspection import inspect
+    from mtrain.data.source import Rows, Source
+    from mtrain.data.table import Table, Values
+
+    data = load_iris()
+    features = {f"c{k}": Values("number", data.data[:, k]) for k in range(4)}
+    rows = Rows(Table(features), data.target.astype(np.int32), np.arange(150))
+    source = Source(rows, None, None, ("a", "b", "c"), None, "iris")
+    settings = load_config({"dataset": {"name": "csv", "path": "x", "target": "y"}}, {}).dataset
+
+    found = inspect(source, make_dataset(source, settings, memory=10**9))
+
+    assert {warning.kind for warning in found.warnings} <= {"contradiction", "shared-rows"}
+
+
+# --- What `init` leaves out so that `check` takes the rest
+
+
+def test_init_leaves_out_what_does_not_fit_and_says_why(tmp_path):
+    """Dates and times of a CSV, a slip, names of which some are numbers, infinity."""
+    content = {
+        "when": [f"2020-01-{k % 28 + 1:02}" for k in range(N)],
+        "day": [f"{k % 28 + 1}.3.2021 12:00" for k in range(N)],
+        "at": [f"{k % 24}:30" for k in range(N)],
+        "zip": ["98115-4820" if k == 50 else 98100 + k % 13 for k in range(N)],
+        "title": [k if k % 4 == 0 else f"Film {k}" for k in range(N)],
+        "big": ["1e400" if k == 9 else k / 7 for k in range(N)],
+    } | columns()
+
+    found, text = proposed(tmp_path, table(tmp_path / "a.csv", content))
+
+    assert found["features"] == ["a", "b"]
+    assert "categorical" not in found
+    for reason in (
+        "'when' has dates or times, such as '2020-01-01'",
+        "'day' has dates or times, such as '1.3.2021 12:00'",
+        "'at' has dates or times, such as '0:30'",
+        "'zip' has '98115-4820' (line 52), which is no finite number",
+        "'title' has 120 different texts",
+        "'big' has '1e400' (line 11), which is no finite number",
+    ):
+        assert reason in text
+
+
+def test_init_leaves_out_infinity_of_parquet(tmp_path):
+    """Which reading would refuse."""
+    path = table(tmp_path / "a.parquet", columns(c=[np.inf if k == 5 else k / 7 for k in range(N)]))
+
+    found, text = proposed(tmp_path, path)
+
+    assert found["features"] == ["a", "b"]
+    assert "'c' has inf (row 5), which is no finite number" in text
+
+
+def test_init_leaves_out_columns_of_too_many_categories(tmp_path):
+    """1,200 tail numbers of 6,000 flights; each would be an input."""
+    generator = np.random.default_rng(0)
+    content = {
+        "tail": [f"N{k}" for k in generator.permutation(6000) % 1200],
+        "x": generator.normal(size=6000).tolist(),
+        "y": ["ab"[k] for k in generator.integers(0, 2, 6000)],
+    }
+
+    found, text = proposed(tmp_path, table(tmp_path / "a.csv", content))
+
+    assert found["features"] == ["x"]
+    assert "'tail' has 1,200 different texts" in text
+
+
+def test_of_many_columns_init_names_those_left_out(tmp_path):
+    """`exclude`, where a list of features would hide them."""
+    generator = np.random.default_rng(0)
+    wide = {f"c{k}": generator.normal(size=N).round(3).tolist() for k in range(60)}
+
+    found, _ = proposed(tmp_path, table(tmp_path / "a.csv", columns(id=permutation(), **wide)))
+
+    assert found["exclude"] == ["id"]
+    assert "features" not in found
+
+
+def test_excluded_columns_are_no_features(tmp_path):
+    """All others are; a column without a name can be left out, a misspelt one is refused."""
+    path = table(tmp_path / "a.csv", {"": list(range(N))} | columns(id=permutation()))
+
+    found = check(config(path, exclude=["", "id"]))
+
+    assert [column.name for column in found.encoding.columns] == ["a", "b"]
+    with pytest.raises(
+        MtrainError, match=r"dataset\.exclude: .* no column 'idd'; did you mean 'id'"
+    ):
+        check(config(path, exclude=["", "idd"]))
+
+
+def test_inputs_beyond_memory_name_the_settings_that_help(tmp_path):
+    """The widest column, `exclude` and `features`."""
+    path = table(tmp_path / "a.csv", columns(c=[f"t{k}" for k in range(N)]))
+
+    with pytest.raises(MtrainError) as caught:
+        check(config(path, training={"memory": "20kB"}))
+
+    assert "column 'c' has " in str(caught.value)
+    assert "dataset.exclude, or name the columns to use in dataset.features" in str(caught.value)
+
+
+# --- What else is said
+
+
+def test_labels_that_were_measured_are_said_in_a_line(tmp_path):
+    """A float column of whole numbers; its rare classes do not take a line each."""
+    path = table(tmp_path / "a.csv", columns(y=[f"{200_000 + k // 2}.0" for k in range(N)]))
+
+    found = warnings(path, test={"size": 0.2, "how": "random"}, validation=None)
+
+    assert found["measured-target"] == [
+        "the labels are 60 different numbers in 120 rows; a number that was measured or counted is "
+        "no class: bring it into a few ranges first"
+    ]
+    assert sum(map(len, found.values())) < 10
+
+
+def test_a_class_of_one_row_is_named(tmp_path):
+    """Wherever its row is."""
+    content = columns()
+    content["y"][4] = "owl"
+    path = table(tmp_path / "a.csv", content)
+
+    for size in (0.2, 100):
+        found = warnings(path, validation=None, test={"size": size, "how": "tail"})
+        assert [text for texts in found.values() for text in texts if "'owl'" in text] == [
+            "class 'owl' has a single row in all; whether it is learned cannot be measured"
+        ]
+
+
+@pytest.mark.parametrize(
+    ("labels", "joined"),
+    [
+        (["scab", "rust", "scab|rust", "healthy"], ["scab|rust"]),
+        (["a, b", "b, c", "a, c"], ["a, b", "a, c", "b, c"]),
+        (["x;y", "x", "y"], ["x;y"]),
+        (["New York, NY", "Albany, NY", "Troy"], []),
+        (["+", "-"], []),
+        (["<=50K", ">50K"], []),
+    ],
+)
+def test_labels_that_join_others_are_warned_of(tmp_path, labels, joined):
+    """A row has one class: the joined label is one of its own."""
+    path = table(tmp_path / "a.csv", columns(y=[labels[k % len(labels)] for k in range(N)]))
+
+    found = warnings(path).get("joined-labels", [])
+
+    assert [text.split(" joins ")[0] for text in found] == [f"class {name!r}" for name in joined]
+
+
+def test_a_class_that_only_has_the_weight_0_is_named(tmp_path):
+    """By class weights, or by those of its rows."""
+    content = columns()
+    content["w"] = [0 if label == "yes" else 2 for label in content["y"]]
+    path = table(tmp_path / "a.csv", content)
+
+    by_class = warnings(path, training={"class_weight": {"no": 0}}, exclude=["w"])
+    assert by_class["zero-weight"][0].startswith("class 'no': each of its ")
+    by_row = warnings(path, weights="w")
+    assert by_row["zero-weight"][0].endswith(" training rows has weight 0, so it is not learned")
+    assert "class 'yes'" in by_row["zero-weight"][0]
+
+
+def test_a_constant_column_that_changes_is_mentioned(tmp_path, capsys):
+    """By `predict`, `evaluate --data` and `check`."""
+    path = table(tmp_path / "a.csv", columns(c=[5] * N))
+    other = table(tmp_path / "b.csv", columns(c=[5 + k % 2 for k in range(N)]))
+    (tmp_path / "c.yaml").write_text(
+        "dataset: {name: csv, path: a.csv, target: y}\ntraining: {epochs: 1}\n"
+    )
+    out = str(tmp_path / "run")
+    assert run(["fit", str(tmp_path / "c.yaml"), "--out", out, "--quiet"]) == 0
+    capsys.readouterr()
+    says = "in 60 rows column 'c' is not 5, which it is in every training row"
+
+    assert run(["predict", out, str(other)]) == 0
+    assert says in capsys.readouterr().err
+    assert run(["predict", out, str(path)]) == 0
+    assert capsys.readouterr().err == ""
+    assert run(["evaluate", out, "--data", str(other)]) == 0
+    assert f"test: {says}" in " ".join(capsys.readouterr().out.split())
+    assert warnings(path, test_path=str(other))["changed-constant"][0].startswith(f"test: {says}")
+
+
+# --- Names of warnings
+
+
+def test_every_kind_is_in_the_docs():
+    """With its name, as `--allow` takes it."""
+    text = (ROOT / "docs" / "data.md").read_text("utf-8")
+
+    assert [name for name in KINDS if f"| `{name}` | {KINDS[name]} |" not in text] == []
+
+
+def test_strict_lets_pass_what_is_allowed(tmp_path, capsys):
+    """Which stays a warning; every other one is an error with its name."""
+    table(tmp_path / "a.csv", columns(c=[5] * N, id=permutation()))
+    (tmp_path / "c.yaml").write_text("dataset: {name: csv, path: a.csv, target: y}")
+    check_strict = ["check", str(tmp_path / "c.yaml"), "--strict"]
+
+    assert run([*check_strict, "--allow", "id-column"]) == 1
+    out = capsys.readouterr()
+    assert out.err == "mtrain: column 'c' is the same in every row [constant-column]\n"
+    assert "every row [id-column]" in out.out
+
+    assert run([*check_strict, "--allow", "id-column", "--allow", "constant-column"]) == 0
+    out = capsys.readouterr()
+    assert out.err == ""
+    assert "warning: column 'c' is the same in every row [constant-column]" in out.out
+
+
+def test_an_unknown_warning_cannot_be_allowed(tmp_path, capsys):
+    """Nor is anything to be allowed without `--strict`."""
+    table(tmp_path / "a.csv", columns())
+    (tmp_path / "c.yaml").write_text("dataset: {name: csv, path: a.csv, target: y}")
+    command = ["check", str(tmp_path / "c.yaml")]
+
+    assert run([*command, "--strict", "--allow", "id-colum"]) == 2
+    assert capsys.readouterr().err == (
+        "mtrain: --allow: unknown warning 'id-colum'; did you mean 'id-column'?\n"
+    )
+    assert run([*command, "--allow", "id-column"]) == 2
+    assert capsys.readouterr().err == (
+        "mtrain: --allow: is for --strict, without which no warning is an error\n"
+    )
