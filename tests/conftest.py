@@ -14,6 +14,7 @@ import pytest
 from mtrain.cli.main import run
 from mtrain.config.load import load_config
 from mtrain.config.names import METRICS
+from mtrain.data.inputs import Seen, read_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,6 +59,14 @@ def _real_data(name: str) -> Path:
 def dataset_config(**settings: Any) -> SourceConfig:
     """The dataset section of a config with these settings."""
     return load_config({"dataset": settings}, {}).dataset
+
+
+def read_inputs(path: Path, config: Any, encoding: Any, memory: int) -> tuple[Any, tuple[str, ...]]:
+    """The first rows to predict at `path`, and what is worth saying of them."""
+    piece = next(read_pieces(path, config, encoding, memory))
+    seen = Seen()
+    seen.add(piece)
+    return piece.split, tuple(seen.notes(path, encoding))
 
 
 def write_idx(path: Path, values: np.ndarray) -> None:

@@ -8,7 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from conftest import dataset_config, write_idx
+from conftest import dataset_config, read_inputs, write_idx
 from numpy.testing import assert_array_equal
 
 from mtrain.checking import check
@@ -17,7 +17,6 @@ from mtrain.config.load import load_config
 from mtrain.config.reader import read_document
 from mtrain.data import load_dataset
 from mtrain.data.idx import read_idx
-from mtrain.data.inputs import read_inputs
 from mtrain.errors import MtrainError
 
 

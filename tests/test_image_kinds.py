@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
-from conftest import dataset_config
+from conftest import dataset_config, read_inputs
 from numpy.testing import assert_array_equal
 from PIL import Image
 
@@ -16,7 +16,6 @@ from mtrain.checking import check
 from mtrain.cli.main import run
 from mtrain.config.load import load_config
 from mtrain.data import load_dataset
-from mtrain.data.inputs import read_inputs
 from mtrain.errors import MtrainError, UsageError
 
 ALL = {"validation": None, "test": {"size": 1, "how": "tail"}}

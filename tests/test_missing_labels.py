@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from mtrain.check import check
 from test_warnings import BOTH, N, columns, config, proposed, table, warnings
 
+from mtrain.checking import check
 from mtrain.cli.main import run
 from mtrain.errors import MtrainError
 
