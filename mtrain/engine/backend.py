@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mtrain.errors import MtrainError
+from mtrain.loading import load_matplotlib
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ def load_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _held_back_stderr() as printed:
         try:
+            load_matplotlib()  # Keras imports it
             import keras
             import tensorflow as tf
 
