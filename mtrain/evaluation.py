@@ -17,7 +17,7 @@ from mtrain.metrics.epoch import single_figures
 from mtrain.metrics.report import make_report
 from mtrain.metrics.thresholds import predict_above
 from mtrain.prediction import check_threshold, check_two_classes, chosen_threshold, predict_split
-from mtrain.run.directory import choose_directory
+from mtrain.run.directory import RunDirectory, check_creatable, check_empty
 from mtrain.run.evaluation import keep_evaluation, write_evaluation
 from mtrain.run.files import is_denied
 from mtrain.run.selection import changed_code, with_checkpoint
@@ -69,7 +69,8 @@ def evaluate(
         raise UsageError(f"--split: must be test, val or train, got {split!r}")
     check_threshold(threshold)
     if out is not None:
-        choose_directory("", out)
+        check_creatable(out)
+        check_empty(RunDirectory(out), "and without --out the run's own evaluation folder is taken")
     question = _Question(split, data, threshold, allow_code, dataset, code)
     found = with_checkpoint(checkpoint, question.answer)
 

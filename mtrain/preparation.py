@@ -213,19 +213,21 @@ def _device_facts(
     config: Config, device: str, threads: int | None, held: ExitStack
 ) -> dict[str, Any]:
     """Load TensorFlow and choose where and how to compute; what of it the environment tells."""
-    from mtrain.engine.backend import load_tensorflow
+    from mtrain.engine.backend import load_tensorflow, start_device
 
     load_tensorflow()
     from mtrain.engine.device import choose_compilation, choose_device, thread_count
 
     chosen = choose_device(device, threads)
     held.enter_context(chosen.scope())
+    compilation = choose_compilation(config, chosen)
+    start_device(jit_compile=compilation == "xla")
     return {
         "device_kind": chosen.kind,
         "device": chosen.description,
         "device_reason": chosen.reason,
         "threads": thread_count(),
-        "compile": choose_compilation(config, chosen),
+        "compile": compilation,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import struct
 from pathlib import Path
@@ -96,9 +97,16 @@ def idx_folder(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
+@pytest.fixture
+def finished_run(shared_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A test's own copy of `shared_run`, to evaluate and to change."""
+    copy = tmp_path_factory.mktemp("finished") / shared_run.name
+    return Path(shutil.copytree(shared_run, copy))
+
+
 @pytest.fixture(scope="session")
-def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run directory of a short training on digits, with every metric."""
+def shared_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run directory of a short training on digits, with every metric; to be copied, or read."""
     out = tmp_path_factory.mktemp("runs") / "digits"
     metrics = f"metrics=[{', '.join(METRICS)}]"
     config = str(CONFIGS / "digits.yaml")

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from sklearn.datasets import load_iris
 from waiting import HANGS
+
+from mtrain.run.files import write_csv
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -52,6 +55,34 @@ def test_every_case_of_what_can_go_wrong_names_tests_that_exist():
 FENCE = r"^```(\w+)\n(.*?)^```"
 
 
+def mtrain_lines(language, block):
+    """The commands of mtrain in a block; in one of a console they stand after the prompt."""
+    prompt = r"\$ " if language == "console" else ""
+    return re.findall(rf"^{prompt}(mtrain .*)$", block, re.MULTILINE)
+
+
+def test_commands_of_all_blocks_are_found():
+    """README has both kinds of block."""
+    found = {"console": [], "sh": []}
+    blocks = re.findall(FENCE, (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    for language, block in blocks:
+        if language in found:
+            found[language] += mtrain_lines(language, block)
+
+    assert "mtrain fit configs/digits.yaml" in found["console"]
+    commands = [line.split()[1] for line in found["sh"]]
+    assert commands == ["init", "check", "fit", "predict"]
+
+
+def test_make_has_every_target_that_is_named():
+    """In blocks and in sentences of README and of how to contribute."""
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
+        named = re.findall(r"(?:^|`)make ([a-z-]+)", page.read_text(), re.MULTILINE)
+        assert named
+        assert [name for name in named if name not in targets] == []
+
+
 def run(command):
     done = subprocess.run(command, capture_output=True, text=True, timeout=HANGS, check=False)
     assert done.returncode == 0, f"{shlex.join(command)}\n{done.stderr}"
@@ -59,8 +90,14 @@ def run(command):
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
-    """A folder like a checkout, with real data in `data` where there is any."""
+    """A folder like a checkout, with real data in `data` where there is any, and a user's files."""
     (tmp_path / "configs").symlink_to(ROOT / "configs")
+    shutil.copy(ROOT / "configs" / "smoke.yaml", tmp_path / "config.yaml")
+    iris = load_iris()
+    species = iris.target_names[iris.target]
+    labelled = [[*row, name] for row, name in zip(iris.data, species, strict=True)]
+    write_csv(tmp_path / "iris.csv", [*iris.feature_names, "species"], labelled)
+    write_csv(tmp_path / "new.csv", iris.feature_names, iris.data[-9:])
     if data := os.environ.get("MTRAIN_TEST_DATA"):
         (tmp_path / "data").symlink_to(data)
     monkeypatch.chdir(tmp_path)
@@ -76,10 +113,10 @@ def test_examples_run(page, checkout):
     for language, block in re.findall(FENCE, page.read_text(), re.MULTILINE | re.DOTALL):
         if language == "python":
             run([sys.executable, "-c", block])
-        elif language == "console":
-            for line in re.findall(r"^\$ (mtrain .*)$", block, re.MULTILINE):
+        elif language in {"console", "sh"}:
+            for line in mtrain_lines(language, block):
                 if "=data/" not in line or (checkout / "data").exists():
-                    run(shlex.split(line))
+                    run(shlex.split(line, comments=True))
         elif language == "yaml":
             (checkout / "example.yaml").write_text(block)
             shutil.copy(checkout / "configs" / "tutorials" / "guide.py", checkout)

@@ -140,7 +140,11 @@ def test_out_names_a_new_folder_for_the_evaluation(folder, capsys):
     capsys.readouterr()
 
     assert command(["evaluate", str(folder / "run"), "--out", str(out)]) == 2
-    assert f"mtrain: {out}: is not empty" in capsys.readouterr().err
+    message = (
+        f"mtrain: {out}: is not empty; --out takes a new or an empty folder, and without --out the "
+        "run's own evaluation folder is taken\n"
+    )
+    assert message in capsys.readouterr().err
 
 
 def without_roots_rights():

@@ -775,10 +775,10 @@ class Answer:
 
 
 @pytest.fixture(scope="module")
-def small_run(finished_run, tmp_path_factory):
+def small_run(shared_run, tmp_path_factory):
     """The finished run, as quick to copy as can be."""
     run = tmp_path_factory.mktemp("hostile") / "run"
-    shutil.copytree(finished_run, run)
+    shutil.copytree(shared_run, run)
     for chart in run.rglob("*.png"):
         chart.write_bytes(b"\x89PNG")
     return run
@@ -1281,7 +1281,7 @@ def tried(call: Callable[..., Any], *arguments: Any) -> tuple[Any, str]:
 
 
 @pytest.fixture(scope="module")
-def models(finished_run, tmp_path_factory):
+def models(shared_run, tmp_path_factory):
     """A file or a folder of each kind, by its kind; those of Keras and TensorFlow are theirs."""
     import keras
     import tensorflow as tf

@@ -260,7 +260,11 @@ def test_out_must_be_new_or_empty(tmp_path):
     (tmp_path / "empty").mkdir()
     assert choose_directory("x", tmp_path / "empty").path == tmp_path / "empty"
     (tmp_path / "empty" / "file").touch()
-    with pytest.raises(UsageError, match="is not empty"):
+    message = (
+        "is not empty; --out takes a new or an empty folder, --resume resumes a run, and without "
+        "--out the next free name in outputs is taken"
+    )
+    with pytest.raises(UsageError, match=message):
         choose_directory("x", tmp_path / "empty")
     with pytest.raises(MtrainError, match="not a folder"):
         choose_directory("x", tmp_path / "empty" / "file")

@@ -6,9 +6,11 @@ import os
 import sys
 import tempfile
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
 from mtrain.errors import MtrainError
+from mtrain.loading import load_matplotlib
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,6 +26,7 @@ def load_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _held_back_stderr() as printed:
         try:
+            load_matplotlib()  # Keras imports it
             import keras
             import tensorflow as tf
 
@@ -39,6 +42,25 @@ def load_tensorflow() -> None:
         )
     keras.config.set_floatx("float32")
     keras.config.set_epsilon(1e-7)
+
+
+@cache
+def start_device(*, jit_compile: bool) -> None:
+    """Compute something, once a process, on the device of the scope that this is called in.
+
+    What TensorFlow prints when it first uses a device and first compiles with XLA is shown only if
+    that fails; some versions print whatever TF_CPP_MIN_LOG_LEVEL says. Threads and the use of
+    memory must be chosen before.
+    """
+    import tensorflow as tf
+
+    add = tf.function(lambda x: x + x, jit_compile=jit_compile, autograph=False)
+    with _held_back_stderr() as printed:
+        try:
+            add(tf.ones(())).numpy()
+        except BaseException:
+            sys.stderr.write(printed())
+            raise
 
 
 @contextmanager

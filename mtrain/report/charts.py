@@ -8,10 +8,10 @@ import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
 import numpy as np
 
 from mtrain.metrics.lowest import lowest
+from mtrain.report.drawing import Figure, mpl
 from mtrain.report.fonts import font_families
 from mtrain.report.text import share
 from mtrain.text import inert
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from mtrain.records import Floats
 

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from mtrain.config.evaluation import DEFAULT_THRESHOLD
 from mtrain.metrics.counts import ratio
@@ -21,6 +20,7 @@ from mtrain.report.charts import (
     class_label,
     draw_class_lines,
 )
+from mtrain.report.drawing import Figure
 from mtrain.report.text import SPLITS, share
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import unicodedata
 from functools import cache
 from typing import TYPE_CHECKING
 
+from mtrain.loading import load_matplotlib
 from mtrain.report.text import shortened
 from mtrain.text import inert
 
@@ -49,6 +50,7 @@ def _missing(names: Iterable[str]) -> set[int]:
     letters: set[int] = set().union(*map(_letters, names))
     if all(letter < 0x180 for letter in letters):  # Latin: no font needs to be opened
         return set()
+    load_matplotlib()
     from matplotlib.font_manager import findfont
 
     return letters - _letters_of(str(findfont(OWN)))
@@ -61,6 +63,7 @@ def _letters(name: str) -> set[int]:
 @cache
 def _letters_of(path: str) -> frozenset[int]:
     """The characters that the font at `path` has."""
+    load_matplotlib()
     from matplotlib.ft2font import FT2Font
 
     try:
@@ -72,6 +75,7 @@ def _letters_of(path: str) -> frozenset[int]:
 @cache
 def _installed() -> tuple[tuple[str, str], ...]:
     """Family and file of each upright font of normal weight, those without serifs first."""
+    load_matplotlib()
     from matplotlib.font_manager import fontManager
 
     fonts = {

@@ -7,10 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from mtrain.report.charts import COLOURS, add_legend, chart_files, draw_class_lines
+from mtrain.report.drawing import Figure, MaxNLocator
 from mtrain.report.text import SPLITS, shortened
 from mtrain.text import inert
 

@@ -6,10 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.collections import LineCollection
-from matplotlib.figure import Figure
 
 from mtrain.report.charts import COLOURS, GREY, chart_files
+from mtrain.report.drawing import Figure, LineCollection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

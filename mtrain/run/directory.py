@@ -14,6 +14,9 @@ from mtrain.run.foreign import refuse_foreign
 
 OUTPUTS = Path("outputs")
 
+OTHER_OUT = f"--resume resumes a run, and without --out the next free name in {OUTPUTS} is taken"
+"""What helps where `--out` of a training is not empty."""
+
 LOCK = ".lock"
 WRITER = ".writer"
 EVALUATING = ".evaluating"
@@ -122,11 +125,14 @@ def choose_directory(name: str, out: Path | None) -> RunDirectory:
     return run
 
 
-def check_empty(run: RunDirectory) -> None:
-    """Raise `UsageError` if a run has begun there, or the folder holds anything else."""
+def check_empty(run: RunDirectory, remedy: str = OTHER_OUT) -> None:
+    """Raise `UsageError` if a run has begun there, or the folder holds anything else.
+
+    `remedy` is what the message says can be done besides taking a new folder.
+    """
     if run.is_begun:
         raise UsageError(
-            f"{run.path}: is not empty; --out takes a new or an empty folder, or --resume goes on"
+            f"{run.path}: is not empty; --out takes a new or an empty folder, {remedy}"
         )
 
 
