@@ -44,10 +44,9 @@ def missing_label_notes(classes: tuple[str, ...]) -> Iterator[Note]:
 
 def _without(table: RawTable, target: str, missing: list[str]) -> RawTable:
     labels = table.columns[target]
-    if not pa.types.is_string(labels.type):
+    if not (pa.types.is_string(labels.type) or pa.types.is_large_string(labels.type)):
         return table
-    trimmed = pc.utf8_trim_whitespace(labels)
-    found = pc.is_in(trimmed, pa.array(["", *missing], pa.string()))
+    found = pc.is_in(pc.utf8_trim_whitespace(labels), pa.array(["", *missing], labels.type))
     if not pc.any(found).as_py():
         return table
     return replace(table, columns={**table.columns, target: pc.if_else(found, None, labels)})

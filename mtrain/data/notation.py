@@ -74,8 +74,8 @@ class Notation:
 
     def without_missing(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
         """The column with null for what `missing` names."""
-        if pa.types.is_string(column.type):
-            values = pa.array(sorted({str(value) for value in self.missing}), pa.string())
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            values = pa.array(sorted({str(value) for value in self.missing}), column.type)
         elif pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
             values = pa.array(self.missing_numbers, pa.float64())
         else:
