@@ -119,7 +119,7 @@ def read_features(
 def _hints(table: RawTable, wrong: Mapping[str, NDArray[np.bool_]]) -> Iterator[str]:
     """Settings by which columns of a CSV with many wrong values would be numbers."""
     for name, rows in wrong.items():
-        if table.typed or np.count_nonzero(rows) <= SLIPS * len(rows):
+        if table.typed or np.count_nonzero(rows) <= max(1, SLIPS * len(rows)):
             continue
         notation = guess_notation({name: table.columns[name]})
         if notation.settings:
