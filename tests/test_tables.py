@@ -282,9 +282,9 @@ def test_what_only_looks_like_a_number_is_none(table, value):
     """Underscores, digits of other scripts, commas, what no float32 can hold."""
     path = table(f"x;y\n1;a\n{value};b\n;a\n{value};b\n")
 
-    assert refusal(path, missing="mean") == f"PATH:3: column 'x': {value!r} " + NO_NUMBER.replace(
-        "are\n", "are; so 1 more row\n"
-    )
+    problem = NO_NUMBER.replace("are\n", "are; so 1 more row\n")
+    hint = "\nPATH: column 'x' is of numbers with dataset.decimal: ','" if value == "1,5" else ""
+    assert refusal(path, missing="mean") == f"PATH:3: column 'x': {value!r} {problem}{hint}"
 
 
 @pytest.mark.parametrize("token", ["", "NA", "N/A", "NaN", "nan", "NULL", "None", "#N/A", "  "])
