@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mtrain.config.load import load_config
 from mtrain.config.reader import dump_inline
 from mtrain.config.training import TrainingConfig
-from mtrain.data.proposal import CLASSES, propose_source, propose_splits
+from mtrain.data.proposal import propose_source, propose_splits
 from mtrain.errors import MtrainError, UsageError
 from mtrain.run.files import write_text
 from mtrain.text import inert
@@ -53,11 +53,10 @@ def init(
         proposal = propose_source(data.absolute(), memory, target=target, ask=ask)
         settings, reasons, notes = proposal.settings, proposal.reasons, proposal.notes
         config = load_config({"dataset": settings}, {})
-        rows, read, why = propose_splits(config.dataset, memory)
-        settings |= read
-        reasons |= why
-        if why["classes"] != CLASSES:
-            notes = (*notes, f"classes: {why['classes']}")
+        rows, read = propose_splits(config.dataset, memory)
+        settings |= read.settings
+        reasons |= read.reasons
+        notes += read.notes
         settings["path"] = _relative(data, file)
     if target is not None and "target" not in settings:
         raise UsageError(f"--target: is for a table; {data or 'digits'} has no columns")

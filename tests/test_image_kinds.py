@@ -262,7 +262,7 @@ def test_a_class_of_which_nothing_is_read_is_named(folder, tmp_path, capsys, fil
         assert path.exists()
 
     assert refuse_vanished(folder, tmp_path, capsys) == [
-        f"mtrain: {folder}: class 'owl' is left out: {why}"
+        f"mtrain: {folder}: class 'owl' is left out: {why} [unread-images]"
     ]
 
 
@@ -274,8 +274,8 @@ def test_images_beside_those_that_are_read_are_named(folder, tmp_path, capsys):
     put(folder, "0.png")
 
     assert refuse_vanished(folder, tmp_path, capsys) == [
-        f"mtrain: {folder}: 1 image beside its folders left out: they have no class",
-        f"mtrain: {folder}: class 'cat': left out are 1 image one folder deeper, as in 'more'",
+        f"mtrain: {folder}: 1 image beside its folders left out: they have no class [unread-images]",
+        f"mtrain: {folder}: class 'cat': left out are 1 image one folder deeper, as in 'more' [unread-images]",
     ]
 
 

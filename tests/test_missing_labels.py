@@ -145,3 +145,13 @@ def test_init_leaves_such_rows_out_where_classes_are_too_many_to_be_listed(tmp_p
 
     assert "classes" not in found
     assert found["missing_values"] == ["NA"]
+
+
+def test_init_keeps_a_label_like_na_where_there_is_but_one_other(tmp_path, capsys):
+    """There would be no two classes without it."""
+    path = table(tmp_path / "a.csv", columns(y=["NA" if k % 4 == 0 else "x" for k in range(N)]))
+
+    found, _ = proposed(tmp_path, path)
+
+    assert sorted(found["classes"]) == ["NA", "x"]
+    assert "classes: one may be missing labels" in capsys.readouterr().err

@@ -288,9 +288,9 @@ def test_what_only_looks_like_a_number_is_none(table, value):
     """Underscores, digits of other scripts, commas, infinity."""
     path = table(f"x;y\n1;a\n{value};b\n;a\n{value};b\n")
 
-    assert refusal(path, missing="mean") == f"PATH:3: column 'x': {value!r} " + NO_NUMBER.replace(
-        "are\n", "are; so 1 more row\n"
-    )
+    problem = NO_NUMBER.replace("are\n", "are; so 1 more row\n")
+    hint = "\nPATH: column 'x' is of numbers with dataset.decimal: ','" if value == "1,5" else ""
+    assert refusal(path, missing="mean") == f"PATH:3: column 'x': {value!r} {problem}{hint}"
 
 
 @pytest.mark.parametrize("token", ["", "NA", "N/A", "NaN", "nan", "NULL", "None", "#N/A", "  "])
@@ -762,7 +762,7 @@ def test_what_no_float32_can_say_is_refused(table):
     path = table(f"x,y\n{rows}1e35,a\n")
 
     assert refusal(path, validation=None, test={"size": 1, "how": "tail"}) == (
-        "PATH: row 20: a value is too far from those of the training"
+        "PATH:22: a value is too far from those of the training"
     )
 
 

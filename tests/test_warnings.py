@@ -147,14 +147,19 @@ def telling(kind):
 
 
 @pytest.mark.parametrize("kind", ["text", "numbers"])
-def test_a_column_that_all_but_decides_the_label_is_warned_of(tmp_path, kind):
-    """Some values of each class, two rows of 120 being wrong; or a threshold between them."""
+def test_a_column_that_all_but_decides_the_label_is_warned_of(tmp_path, capsys, kind):
+    """Some values of each class, two rows of 120 being wrong; or a threshold between them.
+
+    It may be as good as it looks: `init` keeps it, and says so.
+    """
     path = table(tmp_path / "a.csv", columns(c=telling(kind)))
 
     (text,) = warnings(path)["telling-column"]
 
     assert text.startswith("column 'c' alone tells the label of 9")
     assert text.endswith(" of the rows; is it known before the label is?")
+    assert "features" not in proposed(tmp_path, path)[0]
+    assert text in capsys.readouterr().err
 
 
 def test_columns_that_help_are_not_warned_of():

@@ -56,6 +56,7 @@ def read_images(config: ImagesConfig, *, memory: int, encoding: Encoding | None 
         refuse_second_test(folders, config.path)
         folders["test"] = _folder(config.test_path)
     files = {split: _files_by_class(place) for split, place in folders.items()}
+    notes += [line for split in files for line in _left_out(folders[split], files[split])]
     classes = config.classes or _classes(files.values(), folder)
     first = next(iter(files["training"].values()))[0]
     size = config.size or image_facts(first)[0]
@@ -77,10 +78,7 @@ def read_images(config: ImagesConfig, *, memory: int, encoding: Encoding | None 
         classes,
         largest=float(LARGEST_WIDE if is_wide else LARGEST_BYTE),
         where=config.path,
-        notes=(
-            *notes,
-            *(note for split in files for note in _left_out(folders[split], files[split])),
-        ),
+        notes=tuple(Note("unread-images", line) for line in notes),
         facts=tuple(sayings(done, config.path, background=config.background)),
     )
 

@@ -87,7 +87,7 @@ def inspect(source: Source, dataset: Dataset, index: Collection[str] = ()) -> In
         (
             *(Note(kind_of(note), note) for note in dataset.notes),
             *_class_warnings(counts, classes),
-            *_column_warnings(columns, source.train.labels, index),
+            *column_warnings(columns, source.train.labels, index),
             *_contradictions(source.splits, classes),
         ),
         source.facts,
@@ -136,9 +136,10 @@ def _class_warnings(counts: Mapping[str, Ints], classes: tuple[str, ...]) -> Ite
         yield Note("imbalance", text)
 
 
-def _column_warnings(
+def column_warnings(
     columns: Mapping[str, Values], labels: NDArray[np.int32], index: Collection[str]
 ) -> Iterator[Note]:
+    """A note for each oddity of a column; `labels` of shape (N,), `index` as for `inspect`."""
     seen: dict[bytes, str] = {}
     present, label_codes = np.unique(labels, return_inverse=True)
     n_labels = len(present)

@@ -23,6 +23,7 @@ KINDS = {
     "unlabelled-rows": "rows without a label are left out",
     "incomplete-rows": "rows with missing values are left out, by `dataset.missing: drop`",
     "missing-label": "a class is called `NA`, `NaN`, `null` or the like",
+    "unread-images": "images, or a folder of them, are not read, or a class has none",
     "look-alike-labels": "labels differ in case, accents, width or the way of writing a number alone",
     "joined-labels": "a label such as `scab|rust` joins two other labels",
     "measured-target": "the labels are many different numbers with few rows each",

@@ -13,11 +13,12 @@ import numpy as np
 from mtrain.config.names import suggestion
 from mtrain.config.sources import CsvConfig, ParquetConfig
 from mtrain.data import split_source
-from mtrain.data.inspection import is_id
+from mtrain.data.inspection import column_warnings, is_id
 from mtrain.data.missing_labels import MISSING_LABELS
 from mtrain.data.notation import PLAIN, Notation, guess_notation
 from mtrain.data.parquet import pandas_index
 from mtrain.data.reading import read_source
+from mtrain.data.table import Table
 from mtrain.errors import MtrainError, SettingError
 
 if TYPE_CHECKING:
@@ -106,8 +107,8 @@ def propose_source(
     return Proposal({"name": kind, "path": str(path)}, {})
 
 
-def propose_splits(config: SourceConfig, memory: int) -> tuple[int, dict[str, Any], dict[str, str]]:
-    """How many rows there are to train on, what reading them tells of classes and splits, and why.
+def propose_splits(config: SourceConfig, memory: int) -> tuple[int, Proposal]:
+    """How many rows there are to train on, and what reading them tells of classes and splits.
 
     Rows of a table with a label like NA are left out.
     """
@@ -119,6 +120,10 @@ def propose_splits(config: SourceConfig, memory: int) -> tuple[int, dict[str, An
         if 2 <= len(labels) < len(source.classes):
             source, settings, reasons["classes"] = _labelled(source, config, memory)
             reasons["missing_values"] = reasons["classes"]
+        elif len(labels) < len(source.classes):
+            reasons["classes"] = (
+                "one may be missing labels, but without it there are no two classes"
+            )
     least = min(int(rows.labels.min()) for rows in source.splits.values())
     if least and config.name in {"idx", "npz"}:
         settings["offset"] = least
@@ -135,7 +140,12 @@ def propose_splits(config: SourceConfig, memory: int) -> tuple[int, dict[str, An
         split = {"size": 0.2, "how": "random"}
         absent = {"validation": source.val, "test": source.test}
         settings |= {name: split for name, rows in absent.items() if rows is None}
-    return len(source.train), settings, reasons
+    notes = [f"classes: {reasons['classes']}"] if reasons["classes"] != CLASSES else []
+    features = source.train.features
+    if isinstance(features, Table):
+        odd = column_warnings(features.columns, source.train.labels, ())
+        notes += [note for note in odd if note.kind == "telling-column"]
+    return len(source.train), Proposal(settings, reasons, tuple(notes))
 
 
 def _labelled(

@@ -165,7 +165,7 @@ def read_features(
 def _hints(table: RawTable, wrong: Mapping[str, NDArray[np.bool_]]) -> Iterator[str]:
     """Settings by which columns of a CSV with many wrong values would be numbers."""
     for name, rows in wrong.items():
-        if table.typed or np.count_nonzero(rows) <= SLIPS * len(rows):
+        if table.typed or np.count_nonzero(rows) <= max(1, SLIPS * len(rows)):
             continue
         notation = guess_notation({name: table.columns[name]})
         if notation.settings:
@@ -176,7 +176,8 @@ def _hints(table: RawTable, wrong: Mapping[str, NDArray[np.bool_]]) -> Iterator[
 
 def _why_no_number(table: RawTable, name: str, row: int) -> str:
     value = table.columns[name][row].as_py()
-    is_number = re.match(NUMBER, value) if isinstance(value, str) else math.isfinite(value)
+    pattern = NUMBER if table.notation.is_plain else table.notation.pattern
+    is_number = re.match(pattern, value) if isinstance(value, str) else math.isfinite(value)
     if is_number:
         return (
             "is beyond float32, whose largest number is 3.4e+38; scale the column, or leave it out"
