@@ -241,11 +241,15 @@ class TableConfig(OwnData):
             columns = uses[key]
             if self.weights is not None and self.weights in columns:
                 raise InvalidSettingError(key, f"{self.weights!r} is dataset.weights already")
-            if twice := [column for column in columns if columns.count(column) > 1]:
-                raise InvalidSettingError(key, f"{twice[0]!r} is there twice")
+            seen: set[str] = set()
+            for column in columns:
+                if column in seen:
+                    raise InvalidSettingError(key, f"{column!r} is there twice")
+                seen.add(column)
         if self.features is not None:
+            known = set(self.features)
             for column in self.categorical:
-                if column not in self.features:
+                if column not in known:
                     raise InvalidSettingError("categorical", f"{column!r} is none of the features")
         return self
 
