@@ -760,7 +760,7 @@ def test_what_no_float32_can_say_is_refused(table):
     path = table(f"x,y\n{rows}1e35,a\n")
 
     assert refusal(path, validation=None, test={"size": 1, "how": "tail"}) == (
-        "PATH: row 20: a value is too far from those of the training"
+        "PATH:22: a value is too far from those of the training"
     )
 
 

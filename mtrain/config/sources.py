@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Le
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from mtrain.config.dataset import DatasetConfig, TestConfig
 from mtrain.config.section import Count, InvalidSettingError, ListOf, Positive, named, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ColumnNames = Annotated[tuple[str, ...], ListOf, Field(json_schema_extra={"uniqueItems": True})]
 
@@ -36,6 +39,15 @@ HeightAndWidth = Annotated[
         _height_and_width, json_schema_input_type=Pixels | tuple[Pixels, Pixels] | None
     ),
 ]
+
+
+def _first_twice(names: Iterable[str | None]) -> str | None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 class DigitsConfig(DatasetConfig):
@@ -241,11 +253,8 @@ class TableConfig(OwnData):
             columns = uses[key]
             if self.weights is not None and self.weights in columns:
                 raise InvalidSettingError(key, f"{self.weights!r} is dataset.weights already")
-            seen: set[str] = set()
-            for column in columns:
-                if column in seen:
-                    raise InvalidSettingError(key, f"{column!r} is there twice")
-                seen.add(column)
+            if (twice := _first_twice(columns)) is not None:
+                raise InvalidSettingError(key, f"{twice!r} is there twice")
         if self.features is not None:
             known = set(self.features)
             for column in self.categorical:
