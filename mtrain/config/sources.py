@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Le
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
@@ -20,6 +20,9 @@ from mtrain.config.section import (
     named,
     spelt,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ColumnNames = Annotated[tuple[str, ...], ListOf, Field(json_schema_extra={"uniqueItems": True})]
 
@@ -70,6 +73,15 @@ HeightAndWidth = Annotated[
         _height_and_width, json_schema_input_type=Pixels | tuple[Pixels, Pixels] | None
     ),
 ]
+
+
+def _first_twice(names: Iterable[str | None]) -> str | None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 class DigitsConfig(DatasetConfig):
@@ -300,11 +312,12 @@ class TableConfig(OwnData):
             columns = uses[key]
             if self.weights is not None and self.weights in columns:
                 raise InvalidSettingError(key, f"{self.weights!r} is dataset.weights already")
-            if twice := [column for column in columns if columns.count(column) > 1]:
-                raise InvalidSettingError(key, f"{twice[0]!r} is there twice")
+            if (twice := _first_twice(columns)) is not None:
+                raise InvalidSettingError(key, f"{twice!r} is there twice")
         if self.features is not None:
+            known = set(self.features)
             for column in self.categorical:
-                if column not in self.features:
+                if column not in known:
                     raise InvalidSettingError("categorical", f"{column!r} is none of the features")
         return self
 

@@ -24,6 +24,7 @@ from mtrain.data.image_files import (
 from mtrain.data.source import Rows, Source, class_places, refuse_second_test, sorted_names
 from mtrain.data.split_names import split_called
 from mtrain.errors import MtrainError, SettingError
+from mtrain.records import Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

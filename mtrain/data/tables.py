@@ -264,11 +264,12 @@ def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
         "exclude": config.exclude,
         "categorical": config.categorical,
     }
+    known = set(there)
     problems = [
         (("dataset", key), f"{config.path} has no column {name!r}; {suggestion(name, there)}")
         for key, names in named.items()
         for name in names
-        if name not in there
+        if name not in known
     ]
     if problems:
         raise SettingError(*problems)
@@ -288,8 +289,9 @@ def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
 
 def check_columns(path: str, there: list[str], wanted: Iterable[str]) -> None:
     """Raise `MtrainError` where one of the columns that are `wanted` is not `there`."""
+    known = set(there)
     for name in wanted:
-        if name not in there:
+        if name not in known:
             raise MtrainError(f"{path}: no column {name!r}; {suggestion(name, there)}")
 
 
