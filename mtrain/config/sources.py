@@ -76,7 +76,7 @@ HeightAndWidth = Annotated[
 
 
 def _first_twice(names: Iterable[str | None]) -> str | None:
-    seen: set[str] = set()
+    seen: set[str | None] = set()
     for name in names:
         if name in seen:
             return name
