@@ -165,8 +165,7 @@ def test_nothing_is_said_of_data_that_nothing_is_wrong_with(tmp_path):
             {"validation": None, "test": TAIL},
             [
                 "2 of 26 rows of test are in the training split as well",
-                "2 rows are like another one but for the label: training row 0 is 'x', training row "
-                "100 'y'",
+                "2 rows are like another one but for the label: FILE:2 is 'x', FILE:102 'y'",
             ],
             id="contradicting labels",
         ),
@@ -202,7 +201,8 @@ def test_rows_shared_with_a_test_file_are_counted(tmp_path):
 
     assert found.warnings == (
         "2 of 4 rows of test are in the training split as well",
-        "1 row is like another one but for the label: training row 1 is 'x', test row 1 'y'",
+        f"1 row is like another one but for the label: {tmp_path / 'train.csv'}:3 is 'x', "
+        f"{tmp_path / 'test.csv'}:3 'y'",
     )
     assert found.counts["test"].tolist() == [2, 2]
 

@@ -42,7 +42,7 @@ HeightAndWidth = Annotated[
 
 
 def _first_twice(names: Iterable[str | None]) -> str | None:
-    seen: set[str] = set()
+    seen = set()
     for name in names:
         if name in seen:
             return name
