@@ -204,8 +204,8 @@ def test_rows_shared_with_a_test_file_are_counted(tmp_path):
 
     assert found.warnings == (
         "2 of 4 rows of test are in the training split as well",
-        f"1 row is like another one but for the label: {tmp_path}/train.csv:3 is 'x', "
-        f"{tmp_path}/test.csv:3 'y'",
+        f"1 row is like another one but for the label: {tmp_path / 'train.csv'}:3 is 'x', "
+        f"{tmp_path / 'test.csv'}:3 'y'",
     )
     assert found.counts["test"].tolist() == [2, 2]
 

@@ -98,7 +98,8 @@ TAKEN = {
 }
 
 DECIDED_BY_OTHERS = {
-    *("dataset.categorical", "dataset.features", "dataset.test", "dataset.test_path"),
+    *("dataset.categorical", "dataset.exclude", "dataset.features"),
+    *("dataset.test", "dataset.test_path"),
     *(f"dataset.{key}" for key in ("n_classes", "informative", "shares")),
     *("model.activity", "model.batch_norm", "model.dropout", "model.hidden"),
     *("optimizer.clipvalue", "optimizer.global_clipnorm"),
