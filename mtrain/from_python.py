@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtrain.building import build_network
 from mtrain.config.own_code import refuse_code
 from mtrain.errors import MtrainError
-from mtrain.own.code import imported
+from mtrain.prediction import loaded_network
 from mtrain.prediction import predict as predict_file
 from mtrain.run.arrays import npz_bytes
-from mtrain.run.checkpoint import read_checkpoint, read_checkpoint_arrays
-from mtrain.run.selection import find_checkpoint
+from mtrain.run.selection import with_checkpoint
 
 if TYPE_CHECKING:
     import keras
     from numpy.typing import NDArray
+
+    from mtrain.run.checkpoint import Checkpoint
+    from mtrain.run.selection import CheckpointPlace
 
 PROBABILITY = "probability_"
 
@@ -80,29 +81,18 @@ def load_model(checkpoint: Path, *, allow_code: bool) -> keras.Model:
 
     Raises `MtrainError` for what is damaged, `UsageError` for custom code unless `allow_code`.
     """
-    place = find_checkpoint(checkpoint)
-    saved = read_checkpoint(place.path)
-    codes = saved.config.own_code.values()
-    refuse_code(codes, place.path, allowed=allow_code)
 
-    from mtrain.engine.backend import load_tensorflow
+    def use(place: CheckpointPlace, saved: Checkpoint) -> keras.Model:
+        refuse_code(saved.config.own_code.values(), place.path, allowed=allow_code)
+        with loaded_network(saved, place) as (network, _):
+            return network.model
 
-    load_tensorflow()
-    from mtrain.engine.device import choose_device
-    from mtrain.engine.network import model_variables, put_arrays, variable_shapes
-
-    device = choose_device("cpu" if saved.device == "cpu" else "auto", saved.threads)
-    with device.scope(), imported(codes, place.run.path) as code, code.blaming():
-        network = build_network(saved.config, saved.encoding, len(saved.classes), code)
-        variables = model_variables(network.model) | network.loss_state
-        shapes = variable_shapes(variables)
-        put_arrays(variables, read_checkpoint_arrays(place.path, shapes, "model/", "loss/"))
-    return network.model
+    return with_checkpoint(checkpoint, use)
 
 
 def _check_kind(checkpoint: Path, rows: Any) -> None:
     """Raise `MtrainError` for an array where the model is of a table, and the other way round."""
-    saved = read_checkpoint(find_checkpoint(checkpoint).path)
+    saved = with_checkpoint(checkpoint, lambda _, found: found)
     if saved.encoding.columns and not hasattr(rows, "items"):
         problem = "must be a mapping from column to values, such as a pandas DataFrame"
         raise MtrainError(f"rows: {problem}, for a model of a table, got {type(rows).__name__}")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from mtrain.engine.network import Network
     from mtrain.engine.prediction import Predictor
     from mtrain.own.code import UserCode
     from mtrain.records import Split
@@ -153,8 +154,8 @@ def predict_split(
 ) -> Predictions:
     """What the checkpoint at `place`, whose state is `saved`, says of every row.
 
-    `code` is the run's own, where it is imported already. Raises `MtrainError` for arrays that are not its config's, or give
-    what is no probability.
+    `code` is the run's own, where it is imported already. Raises `MtrainError` for arrays that are
+    not its config's, or give what is no probability.
     """
     from mtrain.own.metric import own_metric
 
@@ -190,12 +191,25 @@ def _predictor(
     saved: Checkpoint, rows: Split, place: CheckpointPlace, code: UserCode | None = None
 ) -> Iterator[_Network]:
     """For rows of the type of `rows`; the rest is as for `predict_split`."""
+    with loaded_network(saved, place, code) as (network, found):
+        from mtrain.engine.prediction import Predictor
+
+        yield _Network(Predictor(network, rows.features.dtype), found, place.path)
+
+
+@contextmanager
+def loaded_network(
+    saved: Checkpoint, place: CheckpointPlace, code: UserCode | None = None
+) -> Iterator[tuple[Network, UserCode]]:
+    """The network of the checkpoint at `place` with its weights, and the code that it needs.
+
+    Everything else is as for `predict_split`.
+    """
     from mtrain.engine.backend import load_tensorflow
 
     load_tensorflow()
     from mtrain.engine.device import choose_device
     from mtrain.engine.network import model_variables, put_arrays, variable_shapes
-    from mtrain.engine.prediction import Predictor
 
     # Where and with as many threads as it was trained, or the last digits of figures would differ.
     device = choose_device("cpu" if saved.device == "cpu" else "auto", saved.threads)
@@ -206,4 +220,4 @@ def _predictor(
         variables = model_variables(network.model) | network.loss_state
         shapes = variable_shapes(variables)
         put_arrays(variables, read_checkpoint_arrays(place.path, shapes, "model/", "loss/"))
-        yield _Network(Predictor(network, rows.features.dtype), found, place.path)
+        yield network, found

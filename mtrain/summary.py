@@ -73,13 +73,11 @@ def summarize(path: Path, overrides: Mapping[str, Any], *, allow_code: bool = Fa
     `allow_code` lets a model of the user's own be made.
     """
     if path.is_dir():
-        from mtrain.run.checkpoint import read_checkpoint
-        from mtrain.run.selection import find_checkpoint
+        from mtrain.run.selection import with_checkpoint
 
         if overrides:
             raise UsageError(f"{path}: a checkpoint is as it is; only a config takes KEY=VALUE")
-        place = find_checkpoint(path)
-        saved = read_checkpoint(place.path)
+        place, saved = with_checkpoint(path, lambda place, saved: (place, saved))
         model, folder = saved.config.model, place.run.path
         n_features, n_classes = saved.encoding.n_features, len(saved.classes)
     else:

@@ -11,7 +11,7 @@ import numpy as np
 
 from mtrain.data.notation import NOTATIONS, TRIED, is_number_column
 from mtrain.data.notes import by_class, kind_of
-from mtrain.data.table import Table
+from mtrain.data.table import LARGEST_EXACT, Table
 from mtrain.records import Note
 
 if TYPE_CHECKING:
@@ -145,6 +145,8 @@ def column_warnings(
     n_labels = len(present)
     for name, column in columns.items():
         distinct, codes = np.unique(column.values, return_inverse=True)
+        if len(distinct) == 1 and column.kind == "number" and abs(distinct[0]) >= LARGEST_EXACT:
+            continue  # they may differ, which is said where they were read
         if len(distinct) == 1:
             yield Note("constant-column", f"column {name!r} is the same in every row")
             continue

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 BOOLEANS = {"true", "false"}
 
+LARGEST_EXACT = 2.0**53
+"""From which not each whole number is a float64."""
+
 FEWEST_IDS = 20
 """Rows from which whole numbers that all differ, in any order, are ids; of few they often do."""
 

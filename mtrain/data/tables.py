@@ -19,7 +19,7 @@ from mtrain.data.labels import class_indices, look_alikes
 from mtrain.data.missing_labels import missing_label_notes, without_missing_labels
 from mtrain.data.notation import guess_notation, notation_of
 from mtrain.data.source import Rows, Source, refuse_second_split
-from mtrain.data.table import NUMBER, Table
+from mtrain.data.table import LARGEST_EXACT, NUMBER, Table
 from mtrain.errors import MtrainError, SettingError
 from mtrain.records import Note
 
@@ -38,9 +38,6 @@ NUMBERS = (
     "numbers are written as in 1234.5 or 1e-3; of a column that is meant to have text, name it in "
     "dataset.categorical"
 )
-
-LARGEST_EXACT = 2.0**53
-"""From which not each whole number is a float64."""
 
 MOST_COLUMNS = 10
 """Of which something is said."""
