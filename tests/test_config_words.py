@@ -141,6 +141,8 @@ def test_settings_by_the_names_of_other_programs(settings, problem):
         ("dataset:\n  path: *.csv\n", "c:2: '*' cannot begin a value; put the value in quotes"),
         ("name: @x\n", "c:1: '@' cannot begin a value; put the value in quotes"),
         ("name: |x\n", "c:1: '|' cannot begin a value; put the value in quotes"),
+        ("model: {hidden: 3}}\n", "c:1: '}' closes nothing"),
+        ("model: [3]]\n", "c:1: ']' closes nothing"),
         ("metrics: [?x]\n", "c:1: '?' is a sign of YAML's in brackets; put the text in quotes"),
         ("model: {?hidden: 3}\n", "c:1: '?' is a sign of YAML's in brackets; put the text in quotes"),
         ("metrics:\n  - ! 12\n", "c:2: the tag '!' is not supported; a config is plain data"),

@@ -101,7 +101,8 @@ def _in_structure(
         return mark.line, "a list begins on a line of its own, or is written [a, b]"
     found = re.search(r"but found '(.*)'$", problem)
     if found and found[1] in _FOUND:
-        return mark.line, _FOUND[found[1]].format(n=_indentation(lines[mark.line]))
+        n = str(_indentation(lines[mark.line]))
+        return mark.line, _FOUND[found[1]].replace("{n}", n)  # not format: some name a brace
     return mark.line, f"not valid YAML: {problem}"
 
 
