@@ -250,6 +250,6 @@ def _or_stopped(run: Run) -> Run:
     is_default = signal.getsignal(run.stopped_by) is signal.default_int_handler
     if run.stopped_by is signal.SIGINT and is_default:
         path = str(run.path)
-        raise KeyboardInterrupt(f"{path}: stopped and saved; mtrain.resume({path!r}) resumes it")
+        raise KeyboardInterrupt(f"{path}: stopped and saved; mtrain.resume({path!r}) does the rest")
     signal.raise_signal(run.stopped_by)
     return run

@@ -69,6 +69,9 @@ def evaluate(
         raise UsageError(f"--split: must be test, val or train, got {split!r}")
     check_threshold(threshold)
     if out is not None:
+        out = out.absolute()
+        if out.is_symlink():
+            raise MtrainError(f"{out}: a link; name the folder that it leads to")
         check_creatable(out)
         check_empty(RunDirectory(out), "and without --out the run's own evaluation folder is taken")
     question = _Question(split, data, threshold, allow_code, dataset, code)

@@ -109,10 +109,12 @@ def _written(rows: Any, folder: Path) -> Path:
         import pyarrow.parquet as pq
 
         path = folder / "rows.parquet"
+        columns = [(str(name), each) for name, each in rows.items()]
+        names = [name for name, _ in columns]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise MtrainError(f"rows: there are two columns {twice[0]!r}")
         try:
-            pq.write_table(
-                pa.table({str(name): pa.array(each) for name, each in rows.items()}), path
-            )
+            pq.write_table(pa.table({name: pa.array(each) for name, each in columns}), path)
         except (pa.ArrowException, TypeError, ValueError) as error:
             raise MtrainError(f"rows: not columns of values: {error}") from error
         return path

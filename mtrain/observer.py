@@ -83,7 +83,7 @@ class Observers(Observer):
                 tell(observer)
             except Exception as error:  # noqa: BLE001 -- whatever it is, training goes on
                 self._observers.remove(observer)
-                problem = f"{type(observer).__name__} has failed and is told no more: {error}"
+                problem = f"{type(observer).__name__} has failed and is not called again: {error}"
                 self.note(problem)
                 if not self._observers and sys.stderr is not None:
                     with suppress(OSError, ValueError):  # nobody is left to be told

@@ -66,7 +66,10 @@ def predict(
         if out is not None:
             with open_predictions(out, saved.classes) as writer:
                 return _predict_pieces(saved, place, inputs, writer, threshold)
-        writer = CsvWriter(text if stream is None else stream, saved.classes)
+        written = text if stream is None else stream
+        written.seek(0)
+        written.truncate()  # what a checkpoint wrote that was replaced meanwhile
+        writer = CsvWriter(written, saved.classes)
         return _predict_pieces(saved, place, inputs, writer, threshold)
 
     notes = with_checkpoint(checkpoint, use)

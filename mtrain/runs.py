@@ -56,19 +56,18 @@ def list_runs(folder: Path, sort: str = "started") -> tuple[list[RunOutcome], li
 
 
 def differing_settings(outcomes: Sequence[RunOutcome]) -> list[str]:
-    """The settings by dotted key that all of these runs have and in which some differ.
+    """The settings by dotted key in which some of these runs differ; a run may lack some of them.
 
     Without those that every run shows anyway.
     """
-    if not outcomes:
-        return []
-    first, *others = outcomes
+    keys = dict.fromkeys(key for outcome in outcomes for key in outcome.settings)
+    paths = {outcome.dataset: outcome.settings.get("dataset.path") for outcome in outcomes}
+    same_names = any(paths[o.dataset] != o.settings.get("dataset.path") for o in outcomes)
     return [
         key
-        for key, value in first.settings.items()
-        if not key.startswith(SHOWN_ANYWAY)
-        and all(key in other.settings for other in others)
-        and any(other.settings[key] != value for other in others)
+        for key in keys
+        if (not key.startswith(SHOWN_ANYWAY) or (key == "dataset.path" and same_names))
+        and len({str(outcome.settings.get(key)) for outcome in outcomes}) > 1
     ]
 
 
@@ -88,13 +87,15 @@ def _sorted(outcomes: list[RunOutcome], sort: str) -> list[RunOutcome]:
 
     def value(outcome: RunOutcome) -> float | str | None:
         if sort in keys:
-            setting = outcome.settings[keys[sort]]
-            return setting if isinstance(setting, int | float) else str(setting)
+            setting = outcome.settings.get(keys[sort])
+            is_plain = setting is None or isinstance(setting, int | float)
+            return setting if is_plain else str(setting)
         if sort == "best":
             _, best = outcome.best or ("", math.nan)
             return None if math.isnan(best) else -best if outcome.higher_is_better else best
         if sort == "worst":
-            return None if outcome.worst_class is None else -outcome.worst_class[1]
+            f1 = math.nan if outcome.worst_class is None else outcome.worst_class[1]
+            return None if math.isnan(f1) else -f1
         found: float | str = getattr(outcome, {"run": "name", "data": "dataset"}.get(sort, sort))
         return found
 
@@ -156,11 +157,9 @@ def _state(run: RunDirectory, config: Config, history: History) -> str:
     if is_locked(run.path):
         return "running"
     ended = history.segments[-1]["ended"]
-    if ended in {"finished", "diverged"}:
+    if ended in {"finished", "diverged", "failed"}:
         return str(ended)
     is_trained = len(history.epoch) >= config.training.epochs
     if is_trained or Course(config.training, history).early_stop is not None:
         return "finished, not reported"
-    if ended in {None, "failed"}:
-        return ended or "killed"
-    return f"stopped by {ended}"
+    return "killed" if ended is None else f"stopped by {ended}"

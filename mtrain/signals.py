@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,30 +23,44 @@ class InterruptedBySignal(BaseException):
         super().__init__(signal_.name)
 
 
+@dataclass
+class Received:
+    """The signals that came so far."""
+
+    signals: list[signal.Signals] = field(default_factory=list)
+    interrupts: bool = False
+    """Whether the next raises `InterruptedBySignal` at once, rather than being looked at."""
+
+    @contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """Raise `InterruptedBySignal` as soon as one comes."""
+        self.interrupts = True
+        try:
+            yield
+        finally:
+            self.interrupts = False
+
+    def check(self) -> None:
+        """Raise `InterruptedBySignal` if one came already."""
+        if self.signals:
+            raise InterruptedBySignal(self.signals[0])
+
+
 @contextmanager
-def interrupting_signals() -> Iterator[None]:
-    """SIGINT, SIGTERM and SIGHUP raise `InterruptedBySignal`; one that is ignored stays ignored."""
-
-    def interrupt(number: int, _frame: object) -> None:
-        raise InterruptedBySignal(signal.Signals(number))
-
-    with _handled(interrupt):
-        yield
-
-
-@contextmanager
-def stop_signals() -> Iterator[list[signal.Signals]]:
-    """Yields a list that SIGINT, SIGTERM and SIGHUP are put into.
+def handled_signals() -> Iterator[Received]:
+    """Yields what SIGINT, SIGTERM and SIGHUP are put into.
 
     After any of them SIGINT does what it does to any program: it stops at once. SIGTERM and SIGHUP
     do not, for they may come in twos, as from a terminal that is closed. One that is ignored, as
     `nohup` has it, stays ignored.
     """
-    received: list[signal.Signals] = []
+    received = Received()
 
     def receive(number: int, _frame: object) -> None:
-        received.append(signal.Signals(number))
+        received.signals.append(signal.Signals(number))
         signal.signal(signal.SIGINT, before.get(signal.SIGINT, signal.SIG_IGN))
+        if received.interrupts:
+            raise InterruptedBySignal(received.signals[-1])
 
     with _handled(receive) as before:
         yield received

@@ -28,7 +28,7 @@ from mtrain.report.tensorboard import TensorBoard, check_tensorboard
 from mtrain.report.text import first_few
 from mtrain.run.evaluation import METRICS
 from mtrain.run.files import read_json
-from mtrain.signals import InterruptedBySignal, interrupting_signals, stop_signals
+from mtrain.signals import InterruptedBySignal, handled_signals
 from mtrain.text import inert
 from mtrain.weighting import weight_training, zero_weights
 
@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from mtrain.preparation import Place, Prepared
     from mtrain.records import Dataset
     from mtrain.run.recorder import Recorder
+    from mtrain.signals import Received
+
+UNREPORTED = "is finished and saved; the report is missing; `mtrain resume {}` makes it"
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,12 +159,13 @@ def train(
             for line in _notes(config, dataset, place, prepared.trainer):
                 observers.note(line)
             ended = "an error"
+            received = held.enter_context(handled_signals())
             observers.begin(prepared.device, config, dataset, prepared.trainer.parameters)
             with _failing(prepared.recorder):
                 observers.add(*_boards(config, dataset, prepared))
                 # The device has the training rows now; here they would be there twice.
                 dataset = replace(dataset, splits={"test": dataset.test})
-                ended, stopped_by = _train(config, prepared, observers)
+                ended, stopped_by = _train(config, prepared, observers, received)
         except DivergedError:
             ended = "it diverged"
             raise
@@ -170,24 +174,23 @@ def train(
             raise
         finally:
             observers.end(ended)
-        history = prepared.recorder.history
         found = None
         try:
             if report:
                 observers.stage("evaluating, and drawing charts")
-                with interrupting_signals(), _failing(prepared.recorder):
+                with received.interrupting(), _failing(prepared.recorder):
+                    if stopped_by is None:
+                        received.check()  # one may have come since the training was over
                     found = _report(prepared, dataset, is_done=stopped_by is None)
         except InterruptedBySignal as interruption:
-            done = "finished" if stopped_by is None else "stopped"
-            observers.note(
-                f"Training is {done} and saved; the report is missing; "
-                f"`mtrain resume {shlex.quote(str(prepared.run.path))}` makes it."
-            )
-            stopped_by = stopped_by or interruption.signal
+            if stopped_by is None:
+                stopped_by = interruption.signal
+                run = shlex.quote(str(prepared.run.path))
+                observers.note(f"Training {UNREPORTED.format(run)}.")
         if stopped_by is None:
             prepared.recorder.end("finished")
         metrics = None if found is None else found.metrics
-        return Run(prepared.run.path, history, found, metrics, stopped_by)
+        return Run(prepared.run.path, prepared.recorder.history, found, metrics, stopped_by)
 
 
 def _read(config: Config, observer: Observer, *, progress: bool, download: bool) -> Dataset:
@@ -268,23 +271,23 @@ def _boards(config: Config, dataset: Dataset, prepared: Prepared) -> tuple[Obser
 
 
 def _train(
-    config: Config, prepared: Prepared, observer: Observer
+    config: Config, prepared: Prepared, observer: Observer, received: Received
 ) -> tuple[str | None, signal.Signals | None]:
     """Train until it is done or to be stopped, and save.
 
     Returns why it ended before the last epoch, and the signal where it was one.
     """
     trainer, recorder = prepared.trainer, prepared.recorder
-    with stop_signals() as signals:
-        try:
-            with prepared.code.blaming():
-                early = _consume(config, trainer, recorder, observer, signals)
-            recorder.finish(trainer.state())
-        except MtrainError as error:
-            recorder.finish()
-            kind = DivergedError if isinstance(error, DivergedError) else MtrainError
-            kept = f"checkpoint {recorder.last_name} is the last good one"
-            raise kind(f"{error}; {kept}") from error
+    signals = received.signals
+    try:
+        with prepared.code.blaming():
+            early = _consume(config, trainer, recorder, observer, signals)
+        recorder.finish(trainer.state())
+    except MtrainError as error:
+        recorder.finish()
+        kind = DivergedError if isinstance(error, DivergedError) else MtrainError
+        kept = f"checkpoint {recorder.last_name} is the last good one"
+        raise kind(f"{error}; {kept}") from error
     if not signals:
         for line in _advice(config, recorder.history):
             observer.note(line)
@@ -293,8 +296,8 @@ def _train(
     recorder.end(name)
     if early or trainer.finished:
         why = f"{early}; then " if early else ""
-        saved = "training is finished and saved; the report is missing; `mtrain resume` makes it"
-        return f"{why}stopped by {name}: {saved}", signals[0]
+        run = shlex.quote(str(prepared.run.path))
+        return f"{why}stopped by {name}: training {UNREPORTED.format(run)}", signals[0]
     return f"stopped by {name}, saved; `mtrain resume` goes on", signals[0]
 
 

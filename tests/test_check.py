@@ -267,7 +267,7 @@ GOOD = plain(two_classes(40)) + "\n"
         pytest.param(
             GOOD + "1,2,x\n1,inf,y\n",
             {},
-            "FILE:43: column 'b': 'inf' is no finite number, as others of this column are",
+            "FILE:43: column 'b': 'inf' is not a finite number, but the rest of the column is numeric",
             id="37 infinity",
         ),
         pytest.param(
@@ -329,7 +329,7 @@ GOOD = plain(two_classes(40)) + "\n"
             pytest.param(
                 GOOD + f'1,"{text}",x\n',
                 {},
-                f"FILE:42: column 'b': {text!r} is no finite number, as others of this column are",
+                f"FILE:42: column 'b': {text!r} is not a finite number, but the rest of the column is numeric",
                 id=f"44 {text}",
             )
             for text in ("1_0", "\uff11\uff12", "1,5")

@@ -197,3 +197,35 @@ def test_a_checkpoint_that_training_replaces_is_followed(folder):
 
     assert with_checkpoint(folder / "run", use) == "epoch-0002"
     assert seen == ["epoch-0001", "epoch-0002"]
+
+
+def test_a_pointer_to_a_checkpoint_that_is_not_there_is_an_error(folder, capsys):
+    """Nobody replaced it: it is not looked for again."""
+    checkpoints = folder / "run" / "checkpoints"
+    (checkpoints / "best").write_text("epoch-0099\n")
+
+    assert command(["evaluate", str(folder / "run")]) == 1
+    assert "epoch-0099/state.json: cannot be read: No such file" in capsys.readouterr().err
+
+
+def test_what_a_kill_left_between_two_names_has_its_own_again(folder):
+    """The old evaluation was put aside, and the new one not yet in its place."""
+    evaluations = folder / "run" / "evaluation"
+    before = content(evaluations / "test")
+    (evaluations / "test").rename(evaluations / ".test.replaced.old")
+    assert command(["evaluate", str(folder / "run"), "--split", "val"]) == 0
+
+    assert content(evaluations / "test") == before
+    assert {path.name for path in evaluations.iterdir()} == {"test", "val"}
+
+
+def test_out_takes_the_current_folder_and_no_link(folder, monkeypatch, capsys):
+    """The first as its path says; of the second the folder itself is asked for."""
+    (here := folder / "here").mkdir()
+    (folder / "link").symlink_to(here)
+    assert command(["evaluate", str(folder / "run"), "--out", str(folder / "link")]) == 1
+    assert f"{folder}/link: a link; name the folder that it leads to" in capsys.readouterr().err
+    monkeypatch.chdir(here)
+
+    assert command(["evaluate", str(folder / "run"), "--out", "."]) == 0
+    assert (here / "metrics.json").is_file()

@@ -103,7 +103,7 @@ def test_what_is_no_number_of_this_notation_is_refused(tmp_path, text, settings)
     """It could be another number than was meant."""
     path = table(tmp_path / "a.csv", {"x": ["7"] * 39 + [text], "y": LABELS})
 
-    with pytest.raises(MtrainError, match=f"a.csv:41: column 'x': '{text}' is no finite number"):
+    with pytest.raises(MtrainError, match=f"a.csv:41: column 'x': '{text}' is not a finite number"):
         features(path, **settings)
 
 

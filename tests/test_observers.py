@@ -72,7 +72,7 @@ def test_an_observer_that_fails_ends_no_training(whole, tmp_path, capsys, method
     err = capsys.readouterr().err
 
     assert digest(tmp_path / "run") == whole
-    said = "Failing has failed and is told no more: [Errno 28] No space left on device\n"
+    said = "Failing has failed and is not called again: [Errno 28] No space left on device\n"
     assert err == (said if method in observer.told else "")
     assert observer.told.count(method) <= 1
     assert method == "note" or method in observer.told
@@ -87,7 +87,7 @@ def test_the_others_are_told_of_it_once(capsys):
     assert failing.told == ["epoch"]
     assert listening.epochs == 3
     (note,) = listening.notes
-    assert note == "Failing has failed and is told no more: [Errno 28] No space left on device"
+    assert note == "Failing has failed and is not called again: [Errno 28] No space left on device"
     assert capsys.readouterr().err == ""
 
 
@@ -110,7 +110,7 @@ def test_where_all_have_failed_stderr_says_so(capsys):
     observers.epoch(None, 1.0)
     (line,) = capsys.readouterr().err.splitlines()
 
-    assert line.startswith("Failing has failed and is told no more: ")
+    assert line.startswith("Failing has failed and is not called again: ")
     assert "\x1b" not in line
 
 
@@ -137,7 +137,7 @@ def test_a_tensorboard_whose_disk_is_full_ends_no_training(tmp_path, monkeypatch
     assert run(["fit", str(CONFIGS / "smoke.yaml"), *settings, *quiet, "--out", str(out)]) == 0
     err = capsys.readouterr().err
 
-    assert err.count("TensorBoard has failed and is told no more: ") == 1
+    assert err.count("TensorBoard has failed and is not called again: ") == 1
     assert "No space left on device" in err
     assert ("epoch 3/3" in err) == (not quiet)
     assert (out / "evaluation" / "test" / "metrics.json").is_file()

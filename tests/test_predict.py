@@ -292,7 +292,7 @@ def test_unknown_categories_are_counted_on_stderr(tabular, tmp_path, capsys):
         ("a,kind,b\n1,u,true\n", "FILE: no column 'length'; there is a, kind, b"),
         (
             "length,kind,is wet\n1,u,true\n1_0,u,true\n",
-            "FILE:3: column 'length': '1_0' is no finite number, as others of this column are",
+            "FILE:3: column 'length': '1_0' is not a finite number, but the rest of the column is numeric",
         ),
         ("length,kind,is wet\n1,u\n", "FILE:2: 2 values; the first line names 3 columns"),
         ("", "FILE: is empty; the first line must name the columns"),

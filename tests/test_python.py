@@ -133,7 +133,7 @@ def test_wrong_arguments_are_reported_by_their_names_in_python(run, tmp_path):
         mtrain.plot(run, file_format="jpg")
     with pytest.raises(UsageError) as error:
         mtrain.fit(CONFIG, out=run)
-    assert "out takes a new or an empty folder, or resume=True" in str(error.value)
+    assert "out takes a new or an empty folder, resume=True" in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,9 @@ def test_ctrl_c_names_the_run_and_how_to_resume_it(tmp_path):
     with pytest.raises(KeyboardInterrupt) as error:
         mtrain.fit(CONFIG, out=out, observer=Stopper(), report=False)
 
-    assert str(error.value) == (f"{out}: stopped and saved; mtrain.resume({str(out)!r}) resumes it")
+    assert str(error.value) == (
+        f"{out}: stopped and saved; mtrain.resume({str(out)!r}) does the rest"
+    )
     assert mtrain.resume(out, report=False).history.epoch == [1, 2, 3]
 
 

@@ -24,7 +24,7 @@ model: {hidden: 8, dropout: 0.2}
 training: {epochs: 2, batch_size: 20, compile: graph}
 """
 LAST_STEP = 10
-FINISHED = "training is finished and saved; the report is missing; `mtrain resume` makes it"
+FINISHED = "training is finished and saved; the report is missing; `mtrain resume {}` makes it"
 NUMBERS = [signal.SIGTERM, signal.SIGINT]
 
 
@@ -115,7 +115,7 @@ def test_a_signal_at_the_end_of_the_last_epoch_leaves_the_report_out(
             patch.setattr(Recorder, "finish", sending(number, Recorder.finish))
         status, text = said(capsys, "fit", config, "--out", out)
     assert status == 128 + number
-    assert f"Training ended: stopped by {number.name}: {FINISHED}." in text
+    assert f"Training ended: stopped by {number.name}: {FINISHED.format(out)}." in text
     assert list_checkpoints(RunDirectory(out))[0].name == "epoch-0002"
     assert not (out / "evaluation").exists()
     assert state_of(capsys, out) == "finished, not reported"
@@ -125,12 +125,18 @@ def test_a_signal_at_the_end_of_the_last_epoch_leaves_the_report_out(
 
 @pytest.mark.parametrize("number", NUMBERS)
 @pytest.mark.parametrize(
-    "moment", ["mtrain.train.evaluate", "mtrain.evaluation.keep_evaluation", "mtrain.train.draw"]
+    "moment",
+    [
+        "mtrain.train._advice",
+        "mtrain.train.evaluate",
+        "mtrain.evaluation.keep_evaluation",
+        "mtrain.train.draw",
+    ],
 )
 def test_a_signal_during_the_report_ends_it(
     config, whole, tmp_path, monkeypatch, capsys, number, moment
 ):
-    """While it evaluates, writes what came of it, and draws charts."""
+    """Between the last step and the report, while it evaluates, writes, and draws charts."""
     module, name = moment.rsplit(".", 1)
     original = getattr(import_module(module), name)
     out = tmp_path / "run"
@@ -158,7 +164,7 @@ def test_a_signal_as_early_stopping_ends_the_training_is_told_beside_it(
         status, text = said(capsys, "fit", config, *stopping, "--out", out)
     assert status == 143
     why = "val_loss has not improved for 1 epochs"
-    assert f"Training ended: {why}; then stopped by SIGTERM: {FINISHED}." in text
+    assert f"Training ended: {why}; then stopped by SIGTERM: {FINISHED.format(out)}." in text
     assert state_of(capsys, out) == "finished, not reported"
 
     assert said(capsys, "resume", out, "--quiet") == (0, "")

@@ -29,7 +29,7 @@ AS_IT_IS = {"scale": "none", "validation": None, "test": {"size": 1, "how": "tai
 """All rows but the last are there to train on, their numbers as they are."""
 
 NO_NUMBER = (
-    "is no finite number, as others of this column are\n"
+    "is not a finite number, but the rest of the column is numeric\n"
     "numbers are written as in 1234.5 or 1e-3; of a column that is meant to have text, name it in "
     "dataset.categorical"
 )
@@ -310,7 +310,7 @@ def test_every_problem_has_a_line(table):
     path = table("v,w,y\n1,2,a\n1k,inf,b\n2k,3,a\n")
 
     assert refusal(path) == (
-        "PATH:3: column 'v': '1k' is no finite number, as others of this column are; so 1 more row\n"
+        "PATH:3: column 'v': '1k' is not a finite number, but the rest of the column is numeric; so 1 more row\n"
         "PATH:3: column 'w': 'inf' " + NO_NUMBER
     )
 

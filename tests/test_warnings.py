@@ -204,9 +204,9 @@ def test_init_leaves_out_what_does_not_fit_and_says_why(tmp_path):
         "'when' has dates or times, such as '2020-01-01'",
         "'day' has dates or times, such as '1.3.2021 12:00'",
         "'at' has dates or times, such as '0:30'",
-        "'zip' has '98115-4820' (line 52), which is no finite number",
+        "'zip' has '98115-4820' (line 52), which is not a finite number",
         "'title' has 120 different texts",
-        "'big' has '1e400' (line 11), which is no finite number",
+        "'big' has '1e400' (line 11), which is not a finite number",
     ):
         assert reason in text
 
@@ -218,7 +218,7 @@ def test_init_leaves_out_infinity_of_parquet(tmp_path):
     found, text = proposed(tmp_path, path)
 
     assert found["features"] == ["a", "b"]
-    assert "'c' has inf (row 5), which is no finite number" in text
+    assert "'c' has inf (row 5), which is not a finite number" in text
 
 
 def test_init_leaves_out_columns_of_too_many_categories(tmp_path):

@@ -62,7 +62,9 @@ Device = Annotated[DeviceChoice, typer.Option(help="Where to train.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 AllowCode = Annotated[
     bool,
-    typer.Option("--allow-code", help="Import the own code of whoever made it, which then runs."),
+    typer.Option(
+        "--allow-code", help="Allow the custom code named in this run to be imported and run."
+    ),
 ]
 AllowDifferences = Annotated[
     bool,

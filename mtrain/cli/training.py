@@ -34,7 +34,7 @@ def fit(
     ] = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Go on with the run in DIR if there is one, else start it."),
+        typer.Option("--resume", help="Resume the run in DIR if there is one, else start it."),
     ] = False,
     allow_differences: AllowDifferences = False,
     device: Device = DeviceChoice.auto,
@@ -76,7 +76,7 @@ def resume(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> int:
-    """Go on with a run that was stopped or killed, as if it never had been."""
+    """Resume a stopped or killed run; it ends as if it had not been interrupted."""
     from mtrain.config.load import parse_overrides
     from mtrain.resumption import read_run_settings
 

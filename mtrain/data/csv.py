@@ -237,7 +237,8 @@ def looks_like_data(file: Path) -> bool:
         if not all(_is_number(name) or name in NOTHING for name in named):
             return False
         found = [float(name.replace(",", ".")) for name in named if name not in NOTHING]
-        counted = {after - before for before, after in pairwise(found)} <= {1.0}
+        # As years or months do, whatever the step.
+        counted = len({after - before for before, after in pairwise(found)}) <= 1
         if found and not (counted and all(number % 1 == 0 for number in found)):
             return True
     texts = [k for k in range(len(names)) if k not in numbers]

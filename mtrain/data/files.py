@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -75,7 +76,7 @@ def partitions_of(file: Path, path: str) -> dict[str, str | None]:
     """
     if file == Path(path):
         return {}
-    root = [part for part in Path(path).parts if not glob.has_magic(part)]
+    root = list(takewhile(lambda part: not glob.has_magic(part), Path(path).parts))
     named = (part.partition("=") for part in file.parts[len(root) : -1] if "=" in part)
     return {
         unquote(key).strip(): None if value == NO_PARTITION else unquote(value).strip() or None

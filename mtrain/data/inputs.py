@@ -206,7 +206,13 @@ def table_kind(path: Path) -> str | None:
 
     None: it is neither.
     """
-    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+    if path.is_dir():
+        # A .txt beside the files of a table is about them, rather than one of them.
+        files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() != ".txt"]
+        files = [f for f in files if not any(p.startswith(".") for p in f.relative_to(path).parts)]
+    else:
+        files = [path]
+    for file in files:
         for kind, endings in TABLES.items():
             if has_ending(file, endings):
                 return kind

@@ -50,9 +50,8 @@ def class_indices(
     by_value = _places_by_value(classes)
     for split, table in tables.items():
         is_spelt = not table.typed or is_text(table.columns[target].type)
-        if not is_spelt:
-            places = by_value | places
-        known = np.array([*(places.get(name, -2) for name in names[split]), -1], np.int32)
+        named = places if is_spelt else by_value | places
+        known = np.array([*(named.get(name, -2) for name in names[split]), -1], np.int32)
         rows = known[codes[split]]
         if (unknown := rows == -2).any():
             problem = f"is none of the {len(classes):,} classes"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -114,12 +115,12 @@ def _measured(counts: Mapping[str, Ints], classes: tuple[str, ...]) -> Iterator[
 def _joined(classes: tuple[str, ...]) -> Iterator[Note]:
     """Labels that name several classes at once."""
     parts = {name: {part.strip() for part in re.split(r"[|;,+&]", name)} - {""} for name in classes}
-    joined = {name: some for name, some in parts.items() if len(some) > 1}
-    found = {}
-    for name, some in joined.items():
-        others = set().union(*(parts[other] for other in classes if other != name))
-        if some <= others:
-            found[name] = " and ".join(map(repr, sorted(some)))
+    counts = Counter(part for some in parts.values() for part in some)
+    found = {
+        name: " and ".join(map(repr, sorted(some)))
+        for name, some in parts.items()
+        if len(some) > 1 and all(counts[part] > 1 for part in some)
+    }
     line = "class {name} joins the labels {what}; a row has one class: this is one of its own"
     yield from by_class(
         "joined-labels",

@@ -51,7 +51,7 @@ def read_parquet(
     for values that would take more than `memory` bytes.
     """
     tables = []
-    rows = 0
+    rows = n_bytes = 0
     files = find_files(path, ENDINGS, split)
     partitions = _partitions(files, path)
     for file in files:
@@ -62,7 +62,8 @@ def read_parquet(
             check_memory(4 * rows * len(columns), memory, path)
             # Not read_table: it would take folders called x=1 for columns.
             table = opened.read(list(there.values()))
-            check_memory(table.nbytes, memory, path)
+            n_bytes += table.nbytes
+            check_memory(n_bytes, memory, path)
             tables.append((file, _named(table, columns, there, partitions[file])))
         except DAMAGE as error:
             raise _damaged(file, error) from error

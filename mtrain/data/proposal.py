@@ -296,7 +296,7 @@ def _judged(table: RawTable, name: str, index: list[str]) -> tuple[Values, bool,
         place = table.place(row).rpartition(": " if table.typed else ":")[2]
         place = place if table.typed else f"line {place}"
         value = column[row].as_py()
-        return values, True, f"has {value!r:.60} ({place}), which is no finite number"
+        return values, True, f"has {value!r:.60} ({place}), which is not a finite number"
     if is_mixed:
         values, _ = read_column(column, "text", typed=table.typed)
     return values, is_mixed, _why_not(values) or is_id(name, values, index)

@@ -42,6 +42,8 @@ NUMBERS = (
 MOST_COLUMNS = 10
 """Of which something is said."""
 
+NOT_A_NUMBER = "is not a finite number, but the rest of the column is numeric"
+
 SLIPS = 0.1
 """Share of a column that is no number up to which the rest are meant to be."""
 
@@ -153,7 +155,7 @@ def read_features(
             table.columns[name], kind, typed=table.typed, notation=table.notation
         )
     if problems := _complaints(table, wrong, partial(_why_no_number, table)):
-        is_text = any("no finite number" in line for line in problems)
+        is_text = any(NOT_A_NUMBER in line for line in problems)
         remedies = [] if remedy is None or not is_text else [remedy, *_hints(table, wrong)]
         raise MtrainError("\n".join([*problems, *remedies]))
     return Table(columns)
@@ -179,7 +181,7 @@ def _why_no_number(table: RawTable, name: str, row: int) -> str:
         return (
             "is beyond float32, whose largest number is 3.4e+38; scale the column, or leave it out"
         )
-    return "is no finite number, as others of this column are"
+    return NOT_A_NUMBER
 
 
 def _complaints(

@@ -89,7 +89,7 @@ def _others(runs: Sequence[RunOutcome], settings: Sequence[str]) -> Iterator[_Co
     short = [key.rpartition(".")[2] for key in settings]
     for key, last in zip(settings, short, strict=True):
         heading = last if short.count(last) == 1 else key
-        yield _Column(heading, [_setting(run.settings[key]) for run in runs])
+        yield _Column(heading, [_setting(run.settings.get(key)) for run in runs])
     yield _Column("hidden", [inert(run.network) for run in runs])
     yield _Column("started", [inert(run.started[:16].replace("T", " ")) for run in runs])
 

@@ -54,7 +54,10 @@ GROUPS = ("model/", "loss/", "optimizer/", "counts/")
 """What the names of a training's arrays begin with; those of the history have a group of theirs."""
 
 LARGEST_STATE = 100_000_000
-"""Bytes of `state.json`: the config, the encoding, and a line each time the run went on."""
+"""Bytes of `state.json` without epochs: config, encoding, and a line each time the run was resumed."""
+
+BYTES_PER_EPOCH = 30
+"""What the seconds of each epoch take in it at most."""
 
 LARGEST_HEADER = 1000
 """Bytes that an array takes in the file beside its values."""
@@ -106,10 +109,34 @@ class Checkpoint:
         return f"epoch-{epoch + 1:04}-step-{step:06}" if step else f"epoch-{epoch:04}"
 
 
+def check_size(checkpoint: Checkpoint) -> None:
+    """Raise `MtrainError` for a state that no checkpoint could be read with, before it is trained."""
+    if (n_bytes := len(_state_bytes(checkpoint))) > LARGEST_STATE:
+        raise MtrainError(
+            f"its columns, categories and classes take {n_bytes:,} bytes in each checkpoint, at most "
+            f"{LARGEST_STATE:,} can be read; dataset.exclude leaves out columns"
+        )
+
+
 def save_checkpoint(run: RunDirectory, checkpoint: Checkpoint, arrays: Arrays) -> str:
     """Write a checkpoint, in place of any of its name; returns its name."""
     name = checkpoint.name
     path = run.checkpoints / name
+    try:
+        if not run.checkpoints.exists():
+            run.checkpoints.mkdir()
+            flush_directory(run.path)
+    except OSError as error:
+        raise MtrainError(f"{path}: cannot be written: {error.strerror}") from error
+    with whole_folder(path) as beside:
+        write_bytes(beside / ARRAYS, npz_bytes(arrays | history_arrays(checkpoint.history)))
+        write_bytes(beside / STATE, _state_bytes(checkpoint))
+        write_text(beside / SUMS, _sums(beside))
+    return name
+
+
+def _state_bytes(checkpoint: Checkpoint) -> bytes:
+    """The content of `state.json`."""
     state = {
         "schema": SCHEMA,
         "config": checkpoint.config.model_dump(mode="json"),
@@ -122,17 +149,7 @@ def save_checkpoint(run: RunDirectory, checkpoint: Checkpoint, arrays: Arrays) -
         "best": checkpoint.best,
         "history": history_head(checkpoint.history),
     }
-    try:
-        if not run.checkpoints.exists():
-            run.checkpoints.mkdir()
-            flush_directory(run.path)
-    except OSError as error:
-        raise MtrainError(f"{path}: cannot be written: {error.strerror}") from error
-    with whole_folder(path) as beside:
-        write_bytes(beside / ARRAYS, npz_bytes(arrays | history_arrays(checkpoint.history)))
-        write_bytes(beside / STATE, json_bytes(state))
-        write_text(beside / SUMS, _sums(beside))
-    return name
+    return json_bytes(state)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -140,7 +157,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
     Raises `MtrainError` where a file is missing, is not as its hash says, or is not a checkpoint's.
     """
-    content = read_bytes(path / STATE, LARGEST_STATE)
+    if not (match := NAME.fullmatch(path.name)):
+        raise MtrainError(f"{path}: no name of a checkpoint")
+    content = read_bytes(path / STATE, LARGEST_STATE + BYTES_PER_EPOCH * int(match[1]))
     listed = read_bytes(path / SUMS, at_most=1000)
     if hashlib.sha256(content).hexdigest().encode() not in listed:
         raise MtrainError(f"{path / STATE}: damaged: its hash is not that in {SUMS}")

@@ -104,7 +104,8 @@ class RunDirectory:
 
     def remove_leftovers(self) -> None:
         """Remove what a killed process had half written, or half removed."""
-        for folder in (self.path, self.checkpoints, self.charts, self.evaluations):
+        # Not of evaluations, which have a lock of their own: one may be under way.
+        for folder in (self.path, self.checkpoints, self.charts):
             remove_leftovers(folder)
 
 

@@ -77,23 +77,32 @@ def blaming(path: Path) -> Iterator[None]:
         raise MtrainError(f"{path}: cannot be written: {error.strerror}") from error
 
 
+REPLACED = ".replaced.old"
+"""The end of a folder's name while another takes its place."""
+
+
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yields a new folder beside `path` to be filled, which then takes the place of any at `path`.
 
     Raises `MtrainError` where the disk does not take it; what was there before then stays.
     """
-    beside = path.with_name(f".{path.name}.tmp")
+    path = path.absolute()
+    beside, old = path.with_name(f".{path.name}.tmp"), path.with_name(f".{path.name}{REPLACED}")
     try:
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir()
         yield beside
-        remove_folder(path)
+        if path.exists():
+            path.rename(old)
         beside.rename(path)
         flush_directory(path.parent)
+        shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise MtrainError(f"{path}: cannot be written: {error.strerror}") from error
     finally:
+        if old.exists() and not path.exists():
+            old.rename(path)
         shutil.rmtree(beside, ignore_errors=True)
 
 
@@ -106,12 +115,19 @@ def remove_folder(path: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what a killed process had half written into `folder`, or half removed from it."""
+    """Remove what a killed process had half written into `folder`, or half removed from it.
+
+    What was to be replaced, and never was, has its name again. Raises `MtrainError`.
+    """
     for path in (*folder.glob(".*.tmp"), *folder.glob(".*.old")):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+        replaced = path.with_name(path.name[1:].removesuffix(REPLACED))
+        with blaming(path):
+            if path.name.endswith(REPLACED) and not replaced.exists():
+                path.rename(replaced)
+            elif path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 def is_denied(error: MtrainError) -> bool:

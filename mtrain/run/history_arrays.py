@@ -61,6 +61,8 @@ def history_shapes(head: Mapping[str, Any], epochs: int, n_classes: int) -> Shap
 
     Raises `KeyError`, `TypeError` or `ValueError` for what is no head.
     """
+    if len(head["seconds"]) != epochs:
+        raise ValueError(f"its history has {len(head['seconds']):,} epochs, its cursor {epochs:,}")
     shapes: Shapes = {
         f"history/scalars/{name}": ("float64", (epochs,)) for name in read_names(head["scalars"])
     }

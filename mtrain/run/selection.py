@@ -65,13 +65,15 @@ def with_checkpoint(path: Path, use: Callable[[CheckpointPlace, Checkpoint], Fou
     A run in training may replace its best checkpoint at any moment: `use` is then called again, with
     the new one. Raises `MtrainError` as `find_checkpoint` and `read_checkpoint` do.
     """
+    missing: Path | None = None
     while True:
         place = find_checkpoint(path)
         try:
             return use(place, read_checkpoint(place.path))
         except MtrainError:
-            if place.path.exists():
+            if place.path.exists() or place.path == missing:
                 raise
+            missing = place.path  # unless the pointer names another one now, nobody replaced it
 
 
 def changed_code(place: CheckpointPlace, saved: Checkpoint) -> list[str]:
