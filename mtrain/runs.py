@@ -58,16 +58,25 @@ def list_runs(folder: Path, sort: str = "started") -> tuple[list[RunOutcome], li
 def differing_settings(outcomes: Sequence[RunOutcome]) -> list[str]:
     """The settings by dotted key in which some of these runs differ; a run may lack some of them.
 
-    Without those that every run shows anyway.
+    Without those that every run shows anyway, and those that another kind of data does not have.
     """
     keys = dict.fromkeys(key for outcome in outcomes for key in outcome.settings)
     paths = {outcome.dataset: outcome.settings.get("dataset.path") for outcome in outcomes}
     same_names = any(paths[o.dataset] != o.settings.get("dataset.path") for o in outcomes)
+    kinds = len({outcome.settings["dataset.name"] for outcome in outcomes})
+
+    def is_shown(key: str) -> bool:
+        if key == "dataset.path":
+            return same_names
+        if key.startswith(SHOWN_ANYWAY):
+            return False
+        of_all = kinds == 1 or not key.startswith("dataset.")
+        return of_all or all(key in outcome.settings for outcome in outcomes)
+
     return [
         key
         for key in keys
-        if (not key.startswith(SHOWN_ANYWAY) or (key == "dataset.path" and same_names))
-        and len({str(outcome.settings.get(key)) for outcome in outcomes}) > 1
+        if is_shown(key) and len({str(outcome.settings.get(key)) for outcome in outcomes}) > 1
     ]
 
 

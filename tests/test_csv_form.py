@@ -178,7 +178,7 @@ def partitioned(folder, kind, **files):
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
-@pytest.mark.parametrize("pattern", ["", "year=*/*/*"])
+@pytest.mark.parametrize("pattern", ["", "year=*/*/*", "year=*/where=*/part-0.*"])
 def test_folders_of_partitions_are_columns(tmp_path, kind, pattern):
     """As Spark and others write them: numbers are numbers, text is unquoted, a default is missing."""
     missing = "year=__HIVE_DEFAULT_PARTITION__/where=here"

@@ -40,7 +40,7 @@ def test_a_state_larger_than_any_is_refused_unread(copied_run, capsys, command):
 
     assert said(capsys, command, copied_run) == (
         1,
-        f"mtrain: {state}: 100,000,000,000 bytes, at most 100,000,000 expected\n",
+        f"mtrain: {state}: 100,000,000,000 bytes, at most 100,000,120 expected\n",
     )
 
 
@@ -51,7 +51,7 @@ def test_resume_refuses_such_a_state_too(copied_run, capsys):
     status, text = said(capsys, "resume", copied_run)
 
     assert status == 1
-    assert "state.json: 100,000,000,000 bytes, at most 100,000,000 expected\n" in text
+    assert "state.json: 100,000,000,000 bytes, at most 100,000,120 expected\n" in text
     assert text.endswith(
         "no checkpoint is whole, and nothing to go on from; train into another folder\n"
     )

@@ -277,7 +277,14 @@ def test_a_first_line_of_data_is_said(tmp_path, capsys, columns):
 
 @pytest.mark.parametrize(
     "names",
-    [["a", "b", "y"], ["2019", "2020", "y"], ["0", "1", "2"], ["7", "b", "y"], ["a", "2020", "y"]],
+    [
+        ["a", "b", "y"],
+        ["2019", "2020", "y"],
+        ["2010", "2015", "y"],
+        ["0", "1", "2"],
+        ["7", "b", "y"],
+        ["a", "2020", "y"],
+    ],
 )
 def test_names_are_no_data(tmp_path, names):
     """Also years, and numbers that count the columns."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import statistics
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -341,6 +342,8 @@ def _readable_columns(
     left_out: dict[str, str] = {name: "has no name" for name in names if not name}
     if kind == "csv":
         return read(str(path), named, memory, notation), left_out
+    with suppress(MtrainError):  # one column after the other only where one cannot be read
+        return read(str(path), named, memory), left_out
     readable = []
     for name in named:
         try:

@@ -48,50 +48,41 @@ class _Column:
 
 
 def print_runs(runs: Sequence[RunOutcome], settings: Sequence[str], stream: TextIO) -> None:
-    """A row a run, with a column for each of the `settings`, by dotted key, that there is room for.
+    """A row a run, with a column for each of the `settings`, by dotted key.
 
-    The others are named below. Where the names of runs, data and classes do not fit, they go on in the
-    next line; numbers are never broken.
+    Hidden units and start are left out where there is no room for them. Where the rest does not fit,
+    names go on in the next line; numbers are never broken.
     """
     console = make_console(stream)
-    named = [
+    columns = [
         _Column("run", [inert(run.name) for run in runs], is_name=True),
         _Column("data", [inert(run.dataset) for run in runs], is_name=True),
-    ]
-    outcome = [
+        *_settings(runs, settings),
         _Column("epochs", [f"{run.epochs:,}/{run.epochs_wanted:,}" for run in runs]),
         _Column("best", [_best(run) for run in runs], is_name=True),
         _Column("worst F1", [_worst(run) for run in runs], is_name=True),
         _Column("state", [inert(run.state) for run in runs], is_name=True),
     ]
-    room = console.width - sum(column.width for column in named + outcome)
-    between = []
-    missing = []
-    for column in _others(runs, settings):
-        if column.width <= room:
-            between.append(column)
-            room -= column.width
-        elif column.heading not in {"hidden", "started"}:
-            missing.append(column.heading)
+    hidden = _Column("hidden", [inert(run.network) for run in runs])
+    started = _Column("started", [inert(run.started[:16].replace("T", " ")) for run in runs])
+    for column, place in ((hidden, 2), (started, len(columns) + 1)):
+        if sum(some.width for some in [*columns, column]) <= console.width:
+            columns.insert(place, column)
     table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0))
-    columns = named + between + outcome
     for column in columns:
         table.add_column(column.heading, overflow="fold", min_width=column.least)
     for row in zip(*(column.cells for column in columns), strict=True):
         table.add_row(*map(Text, row))
     console.print(table, crop=False)
-    if missing:
-        console.print(Text(f"They differ in {', '.join(missing)}, too; --json shows all settings."))
 
 
-def _others(runs: Sequence[RunOutcome], settings: Sequence[str]) -> Iterator[_Column]:
-    """What is shown where there is room."""
+def _settings(runs: Sequence[RunOutcome], settings: Sequence[str]) -> Iterator[_Column]:
+    """By the last part of their key, where that says which."""
     short = [key.rpartition(".")[2] for key in settings]
     for key, last in zip(settings, short, strict=True):
         heading = last if short.count(last) == 1 else key
-        yield _Column(heading, [_setting(run.settings.get(key)) for run in runs])
-    yield _Column("hidden", [inert(run.network) for run in runs])
-    yield _Column("started", [inert(run.started[:16].replace("T", " ")) for run in runs])
+        cells = [_setting(run.settings.get(key)) for run in runs]
+        yield _Column(heading, cells, is_name=True)
 
 
 def runs_as_json(runs: Sequence[RunOutcome], folder: str) -> dict[str, Any]:
