@@ -160,10 +160,10 @@ def predict_split(
     `code` is the run's own, where it is imported already. Raises `MtrainError` for arrays that are
     not its config's, or give what is no probability.
     """
-    from mtrain.own.metric import own_metric
-
     config, n_classes = saved.config, len(saved.classes)
     with _predictor(saved, rows, place, code) as network:
+        from mtrain.own.metric import own_metric  # once TensorFlow is loaded, and quiet
+
         predictions = network.predict(rows)
         own = {
             metric.object: own_metric(metric, network.code, n_classes).of_split(predictions)

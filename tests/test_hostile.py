@@ -480,7 +480,7 @@ STATES = {
     "a_history_of_columns_that_are_numbers": (put(history__scalars=[1]), "names must be text"),
     "a_history_of_fewer_seconds": (
         put(history__seconds=[1.0] * 3),
-        "seconds must have the shape (4,), got (3,)",
+        "its history has 3 epochs, its cursor 4",
     ),
     "a_history_of_text": (put(history__seconds=[*"abcd"]), "seconds must be numbers, got str"),
     "a_history_beyond_any_float": (put(history__seconds=[10**400] * 4), "state.json: not "),

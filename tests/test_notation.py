@@ -165,7 +165,7 @@ def test_without_a_header_columns_are_named_by_number(tmp_path):
     assert [column.name for column in data.encoding.columns] == ["column_1", "column_2"]
 
     path.write_text(path.read_text() + "x,1,a\n")
-    with pytest.raises(MtrainError, match=r"a\.csv:41: column 'column_1': 'x' is no finite"):
+    with pytest.raises(MtrainError, match=r"a\.csv:41: column 'column_1': 'x' is not a finite"):
         features(path, header=False, target="column_3")
     path.write_text('"1",2,a\n"2",3\n')
     with pytest.raises(MtrainError, match=r"a\.csv:2: 2 values; the first line has 3"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import typing
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from mtrain.config.meant import got
@@ -173,11 +174,15 @@ def _name_of(section: type[Section]) -> str:
     return str(section.model_fields["name"].default)
 
 
-def _settings(section: type[Section], prefix: str = "") -> Iterator[str]:
+@cache
+def _settings(section: type[Section], prefix: str = "") -> tuple[str, ...]:
+    """The dotted keys of a section's settings, those of the sections within included."""
+    found = []
     for key, setting in section.model_fields.items():
-        yield prefix + key
+        found.append(prefix + key)
         for inner in _sections_in(setting.annotation):
-            yield from _settings(inner, f"{prefix}{key}.")
+            found += _settings(inner, f"{prefix}{key}.")
+    return tuple(found)
 
 
 def _sections_in(annotation: Any) -> Iterator[type[Section]]:

@@ -177,6 +177,8 @@ class _Builder:
 
     def _text(self, event: yaml.ScalarEvent) -> str:
         text = str(event.value)
+        if text.isascii():
+            return text
         if any("\ud800" <= character <= "\udfff" for character in text):
             self._stop(event, "half of a surrogate pair is no text")
         return text.translate(self.originals)
