@@ -121,7 +121,7 @@ def _tokens(text: str) -> Iterator[yaml.Token]:
             if depth > MAX_DEPTH:
                 return
             yield token
-    except (yaml.YAMLError, ValueError):  # the latter for an escape beyond Unicode
+    except (yaml.YAMLError, OverflowError, ValueError):  # these for an escape beyond Unicode
         return
 
 
