@@ -30,8 +30,8 @@ def copied_run(finished_run, tmp_path):
 def draw_otherwise(monkeypatch):
     """Split as another version of a library would, whose random numbers are others."""
 
-    def other_split(rows, size, how, seed, section):
-        return split_off(rows, size, how, seed + 1, section)
+    def other_split(rows, size, how, seed, section, **options):
+        return split_off(rows, size, how, seed + 1, section, **options)
 
     monkeypatch.setattr("mtrain.data.split_off", other_split)
 
