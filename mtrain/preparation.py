@@ -14,7 +14,7 @@ from mtrain.errors import MtrainError
 from mtrain.metrics.history import History
 from mtrain.own.code import imported
 from mtrain.resumption import Resumption, find_resumption
-from mtrain.run.checkpoint import Checkpoint, check_size
+from mtrain.run.checkpoint import Checkpoint, check_state_size
 from mtrain.run.directory import (
     OUTPUTS,
     RunDirectory,
@@ -191,7 +191,7 @@ def prepare(
         best=best,
         history=replace(before, segments=[*before.segments, _segment(before, going_on)]),
     )
-    check_size(start)
+    check_state_size(start)
     recorder = Recorder(run, start, state, is_written=going_on is not None)
     write_text(run.config, config_to_yaml(config))
     recorder.begin()

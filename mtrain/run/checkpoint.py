@@ -19,6 +19,7 @@ from mtrain.records import MOST_THREADS
 from mtrain.run.arrays import npz_bytes, read_arrays
 from mtrain.run.encoding import encoding_as_json, encoding_from_json
 from mtrain.run.files import (
+    blaming,
     flush_directory,
     json_bytes,
     parse_json,
@@ -109,7 +110,7 @@ class Checkpoint:
         return f"epoch-{epoch + 1:04}-step-{step:06}" if step else f"epoch-{epoch:04}"
 
 
-def check_size(checkpoint: Checkpoint) -> None:
+def check_state_size(checkpoint: Checkpoint) -> None:
     """Raise `MtrainError` for a state that no checkpoint could be read with, before it is trained."""
     if (n_bytes := len(_state_bytes(checkpoint))) > LARGEST_STATE:
         raise MtrainError(
@@ -122,12 +123,10 @@ def save_checkpoint(run: RunDirectory, checkpoint: Checkpoint, arrays: Arrays) -
     """Write a checkpoint, in place of any of its name; returns its name."""
     name = checkpoint.name
     path = run.checkpoints / name
-    try:
+    with blaming(path):
         if not run.checkpoints.exists():
             run.checkpoints.mkdir()
             flush_directory(run.path)
-    except OSError as error:
-        raise MtrainError(f"{path}: cannot be written: {error.strerror}") from error
     with whole_folder(path) as beside:
         write_bytes(beside / ARRAYS, npz_bytes(arrays | history_arrays(checkpoint.history)))
         write_bytes(beside / STATE, _state_bytes(checkpoint))

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.errors import MtrainError
 from mtrain.run.arrays import npz_bytes
 from mtrain.run.directory import EVALUATING
 from mtrain.run.files import (
+    blaming,
     json_text,
     remove_leftovers,
     whole_folder,
@@ -61,10 +61,8 @@ def write_evaluation(
 
     The folder takes the place of any of its name. Raises `MtrainError` where it cannot be written.
     """
-    try:
+    with blaming(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MtrainError(f"{folder}: cannot be written: {error.strerror}") from error
     with whole_folder(folder) as beside:
         _write_numbers(beside, report, split, keeps_predictions=keeps_predictions)
         for name, content in charts:
