@@ -116,7 +116,8 @@ def put(**values: Any) -> Callable[[Any], None]:
 
 def column(**changes: Any) -> dict[str, Any]:
     """What a checkpoint says of a column of numbers."""
-    return {"name": "x", "kind": "number", "fill": None, "categories": [], **changes}
+    whole = {"name": "x", "kind": "number", "fill": None, "categories": [], "constant": None}
+    return whole | changes
 
 
 def as_text(old: str, new: str) -> Callable[[Any], str]:

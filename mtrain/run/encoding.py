@@ -49,8 +49,7 @@ def _column(data: Any) -> Column:
         kind=_text(data["kind"]),
         fill=None if data["fill"] is None else _number(data["fill"]),
         categories=tuple(_text(category) for category in data["categories"]),
-        # Checkpoints of before this was noted lack it.
-        constant=None if data.get("constant") is None else _number(data["constant"]),
+        constant=None if data["constant"] is None else _number(data["constant"]),
     )
     if column.kind not in KINDS:
         raise ValueError(f"encoding: a column is {column.kind!r:.40}")
