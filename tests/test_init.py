@@ -572,8 +572,8 @@ def test_a_slip_among_numbers_is_named_and_no_category(tmp_path, capsys):
     status, said = refused(capsys, tmp_path / "c.yaml", "--data", path)
     assert status == 1
     assert said == (
-        f"{path}: there is no column but 'y' to learn from; 'h' has '1,85' (line 101), which is no "
-        "finite number"
+        f"{path}: there is no column but 'y' to learn from; 'h' has '1,85' (line 101), which is not "
+        "a finite number"
     )
     assert not (tmp_path / "c.yaml").exists()
 

@@ -18,7 +18,7 @@ from mtrain.config.load import load_config
 from mtrain.metrics.counts import class_counts
 from mtrain.metrics.report import make_report
 from mtrain.metrics.scores import pooled
-from mtrain.records import Predictions
+from mtrain.records import Note, Predictions
 from mtrain.report.evaluation_charts import draw_pr, draw_roc
 from mtrain.report.inspection import print_inspection
 from mtrain.run.checkpoint import read_checkpoint
@@ -140,7 +140,7 @@ def wide_table(tmp_path):
 def test_check_of_many_classes_is_as_short_as_an_evaluation(wide_table):
     """A hundred lines of classes and thirty of warnings; the rest is counted."""
     config = load_config(wide_table, {})
-    warnings = tuple(f"class {k} is rare" for k in range(200))
+    warnings = tuple(Note("rare-class", f"class {k} is rare") for k in range(200))
     inspection = replace(check(config), warnings=warnings)
     print_inspection(inspection, config, stream := io.StringIO())
     lines = stream.getvalue().splitlines()

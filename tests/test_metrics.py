@@ -583,9 +583,9 @@ def test_average_precision_is_no_monitor_while_a_class_is_never_predicted():
     history = History("x", ("a", "b"), epoch=[1, 2])
     history.scalars["val_precision_macro"] = [0.7, 1.0]
     history.counts["val"] = {
-        "tp": [[7, 7], [10, 0]],
-        "fp": [[3, 3], [0, 0]],
-        "fn": [[3, 3], [0, 10]],
+        "tp": np.array([[7, 7], [10, 0]]),
+        "fp": np.array([[3, 3], [0, 0]]),
+        "fn": np.array([[3, 3], [0, 10]]),
     }
 
     assert history.monitored("val_precision_macro", 0) == 0.7

@@ -19,6 +19,7 @@ from mtrain.cli.main import run
 from mtrain.data import load_dataset
 from mtrain.errors import MtrainError
 from mtrain.run.checkpoint import save_checkpoint
+from mtrain.run.directory import OTHER_OUT
 from mtrain.run.history import HistoryFile
 
 COMMAND = str(Path(sys.executable).with_name("mtrain"))
@@ -142,7 +143,7 @@ def test_a_run_that_trained_and_lost_its_checkpoints_is_not_overwritten(
     ("options", "status", "message"),
     [
         (["--resume"], 1, "another process has trained there meanwhile; start again"),
-        ([], 2, "is not empty; --out takes a new or an empty folder, or --resume goes on"),
+        ([], 2, f"is not empty; --out takes a new or an empty folder, {OTHER_OUT}"),
     ],
 )
 def test_a_run_that_came_and_went_while_the_data_were_read_is_left_alone(

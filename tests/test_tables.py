@@ -288,7 +288,7 @@ def test_what_only_looks_like_a_number_is_none(table, value):
     """Underscores, digits of other scripts, commas, infinity."""
     path = table(f"x;y\n1;a\n{value};b\n;a\n{value};b\n")
 
-    problem = NO_NUMBER.replace("are\n", "are; so 1 more row\n")
+    problem = NO_NUMBER.replace("numeric\n", "numeric; so 1 more row\n")
     hint = "\nPATH: column 'x' is of numbers with dataset.decimal: ','" if value == "1,5" else ""
     assert refusal(path, missing="mean") == f"PATH:3: column 'x': {value!r} {problem}{hint}"
 
