@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from mtrain.cli.main import run
 from mtrain.config.load import load_config
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mtrain.config.sources import SourceConfig
+
+# Its clocks are on the wall, and a busy machine is no fault of what is tested.
+settings.register_profile("mtrain", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mtrain")
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs"

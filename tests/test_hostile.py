@@ -28,7 +28,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from waiting import HANGS
 
@@ -1189,12 +1189,10 @@ def scratch(tmp_path_factory):
     return tmp_path_factory.mktemp("scratch")
 
 
-without_deadline = settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow]
-)
+many_examples = settings(max_examples=150)
 
 
-@without_deadline
+@many_examples
 @given(
     content=st.binary()
     | st.text().map(str.encode)
@@ -1208,7 +1206,7 @@ def test_whatever_is_in_a_history_it_is_read_or_refused(scratch, content):
         read_history(path)
 
 
-@without_deadline
+@many_examples
 @given(changes=CHANGES)
 def test_whatever_is_changed_in_a_history_it_is_read_or_refused(scratch, small_run, changes):
     """And what is read can be written, and read again as the same."""
@@ -1224,7 +1222,7 @@ def test_whatever_is_changed_in_a_history_it_is_read_or_refused(scratch, small_r
         assert (again.epoch, again.classes) == (history.epoch, history.classes)
 
 
-@without_deadline
+@many_examples
 @given(changes=CHANGES)
 def test_whatever_is_changed_in_a_state_it_is_read_or_refused(scratch, small_run, changes):
     """However it is signed."""
@@ -1238,7 +1236,7 @@ def test_whatever_is_changed_in_a_state_it_is_read_or_refused(scratch, small_run
     assert checkpoint.name == path.name if checkpoint else refusal.startswith(f"{path}/")
 
 
-@without_deadline
+@many_examples
 @given(data=st.data())
 def test_whatever_a_header_says_the_array_is_read_or_refused(scratch, data):
     """Characters left out, put in or exchanged; no warning either."""
@@ -1262,7 +1260,7 @@ FRAGMENTS = st.lists(
 ).map("".join)
 
 
-@without_deadline
+@many_examples
 @given(text=st.text() | FRAGMENTS)
 def test_whatever_text_a_config_is_it_is_parsed_or_refused(text):
     """Nothing else is raised, whatever PyYAML meets."""

@@ -16,6 +16,8 @@ from conftest import CONFIGS
 from PIL import Image
 
 from mtrain.cli.main import run
+from mtrain.data import inputs
+from mtrain.data.inputs import read_pieces
 from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.selection import find_checkpoint
 
@@ -308,15 +310,6 @@ def test_rows_that_are_not_like_those_of_the_training(tabular, tmp_path, capsys,
     assert (status, found.splitlines()[0]) == (1, says.replace("FILE", str(path)))
 
 
-def test_no_rows(numeric, tmp_path, capsys):
-    """Of an empty array nothing can be predicted."""
-    np.savez(tmp_path / "a.npz", x=np.zeros((0, 4, 3)))
-    assert refused(capsys, numeric, tmp_path / "a.npz") == (
-        1,
-        f"{tmp_path / 'a.npz'}: the given split is empty",
-    )
-
-
 def test_the_threshold_is_that_of_the_run_or_the_one_given(binary, capsys):
     """Above it the second class is predicted; every probability stays the same."""
     classes, scores = evaluated(binary)
@@ -418,6 +411,34 @@ def test_a_folder_of_images_is_predicted_as_evaluate_saw_it(pictorial, capsys):
     assert np.array_equal(probabilities(found), scores)
     found = predicted(capsys, pictorial, folder / "a")
     assert found["file"][-1] == "'=00.png"
+
+
+def test_images_are_predicted_in_pieces(pictorial, tmp_path, monkeypatch, capsys):
+    """To the last digit and with what was done to all of them, whatever `training.memory` is."""
+    write_images(tmp_path / "im", 50, 2)
+    Image.new("RGB", (5, 6), "red").save(tmp_path / "im" / "a" / "0.png")
+    whole = predicted(capsys, pictorial, tmp_path / "im")
+    monkeypatch.setattr(inputs, "ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(inputs, "PIECE", 1)
+    saved = read_checkpoint(find_checkpoint(pictorial).path)
+    pieces = list(read_pieces(tmp_path / "im", saved.config.dataset, saved.encoding, memory=210))
+
+    assert [len(piece.split) for piece in pieces] == [7] * 7 + [2]
+    assert sum(["1 image" in " ".join(piece.done) for piece in pieces]) == 1
+    found = predicted(capsys, pictorial, tmp_path / "im")
+    assert (found["row"], found["file"]) == (whole["row"], whole["file"])
+    assert np.allclose(probabilities(found), probabilities(whole), atol=1e-6)
+
+
+def test_of_no_arrays_there_is_a_header(pictorial, numeric, tmp_path, capsys):
+    """As of a table."""
+    for model, shape in ((pictorial, (0, 6, 5)), (numeric, (0, 4, 3))):
+        np.savez(tmp_path / "a.npz", x=np.zeros(shape, np.uint8 if model is pictorial else float))
+        capsys.readouterr()
+        assert run(["predict", str(model), str(tmp_path / "a.npz")]) == 0
+        classes = read_checkpoint(find_checkpoint(model).path).classes
+        header = ["row", "predicted", *(f"probability_{name}" for name in classes)]
+        assert capsys.readouterr().out == ",".join(header) + "\n"
 
 
 def test_one_image(pictorial, capsys):

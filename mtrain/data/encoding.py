@@ -103,7 +103,7 @@ def _encode_arrays(arrays: NDArray[Any], encoding: Encoding, where: str) -> NDAr
     if (arrays.dtype == np.uint8) != encoding.is_bytes:
         had = "bytes" if encoding.is_bytes else "other numbers"
         raise MtrainError(f"{where}: rows are {arrays.dtype}; training had {had}")
-    flat = arrays.reshape(len(arrays), -1)
+    flat = arrays.reshape(len(arrays), encoding.n_features)
     if not encoding.mean:
         return flat if encoding.is_bytes else flat.astype(np.float32, copy=False)
     features = np.empty(flat.shape, np.float32)

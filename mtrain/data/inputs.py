@@ -65,11 +65,11 @@ def read_pieces(
 ) -> Iterator[Piece]:
     """The rows at `path`, in their order, as a training with `config` encoded its own.
 
-    For a model of tables `path` is a CSV or Parquet file, or a folder or pattern of them, of any
-    size: each piece but the last has the same multiple of `ROWS_AT_ONCE` rows. For others it is an
-    `.npz` file with `x_test` or `x`, an IDX file (without an ending or gzipped), an image, or a folder
-    of images, in one piece of `memory` bytes at most. There is always a piece, though it may have no
-    row. Raises `MtrainError` for rows that are missing, damaged or not like those of the training.
+    For a model of tables `path` is a CSV or Parquet file, or a folder or pattern of them; for others
+    an image, or a folder of images, an `.npz` file with `x_test` or `x`, or an IDX file (without an
+    ending or gzipped), whose arrays may take `memory` bytes, as a piece of images may. Each piece but
+    the last has the same multiple of `ROWS_AT_ONCE` rows. There is always a piece, though it may have
+    no row. Raises `MtrainError` for rows that are missing, damaged or not like those of the training.
     """
     if isinstance(config, TableConfig):
         yield from joined(_table_pieces(path, config, encoding), rows_of_a_piece(encoding))
@@ -77,15 +77,12 @@ def read_pieces(
     if not (path.is_file() or path.is_dir()):
         # A pipe or a device would be waited for, or never end.
         raise MtrainError(f"{path}: {'not a file' if path.exists() else 'no such file or folder'}")
-    done: tuple[str, ...] = ()
     if path.is_file() and (path.suffix.lower() in {".npz", ".gz", ""} or is_idx_name(path.name)):
-        rows = _read_arrays(path, memory)
+        yield from _array_pieces(path, encoding, memory)
     elif _is_of_images(config, encoding):
-        rows, done = _read_images(path, config, encoding, memory)
+        yield from _image_pieces(path, config, encoding, memory)
     else:
         raise MtrainError(f"{path}: a model of arrays predicts an .npz file with the array 'x'")
-    split, unknown = encode(rows, encoding, str(path))
-    yield Piece(split, unknown, 0, done)
 
 
 @dataclass(eq=False)
@@ -228,6 +225,13 @@ def _kind_of_table(path: Path) -> str:
     raise MtrainError(f"{path}: a model of a table predicts files that end in {known}")
 
 
+def _array_pieces(path: Path, encoding: Encoding, memory: int) -> Iterator[Piece]:
+    rows, most = _read_arrays(path, memory), rows_of_a_piece(encoding)
+    for start in range(0, max(len(rows), 1), most):
+        some = rows.take(np.arange(start, min(start + most, len(rows))))
+        yield Piece(encode(some, encoding, str(path))[0], {}, 0)
+
+
 def _read_arrays(path: Path, memory: int) -> Rows:
     if path.suffix.lower() == ".npz":
         from mtrain.data.npz import array_names, find_features, read_members
@@ -237,6 +241,8 @@ def _read_arrays(path: Path, memory: int) -> Rows:
         features = read_members(path, [name], memory)[name]
     else:
         features = read_idx(path, memory=memory)
+    if features.ndim > 1 and not len(features):
+        return _unlabelled(features)  # nothing to predict is no mistake
     n = len(features) if features.ndim else 0
     return checked_rows(features, np.zeros(n, np.int32), str(path), "given")
 
@@ -247,42 +253,51 @@ def _is_of_images(config: DatasetConfig, encoding: Encoding) -> bool:
     return is_shape and (encoding.divisor == 255 or not isinstance(config, NpzConfig | IdxConfig))
 
 
-def _read_images(
+def _image_pieces(
     path: Path, config: DatasetConfig, encoding: Encoding, memory: int
-) -> tuple[Rows, tuple[str, ...]]:
-    """The rows, and what was done to the images."""
-    from mtrain.data.image_files import ENDINGS, WHITE, as_depth, image_facts, sayings
-    from mtrain.data.images import read_pixels, walk_images
+) -> Iterator[Piece]:
+    from mtrain.data.image_files import WHITE, as_depth, image_facts, sayings
+    from mtrain.data.images import read_pixels
 
-    known = ", ".join(sorted(ENDINGS))
-    if path.is_dir():
-        files = sorted(walk_images(path))
-        if not files:
-            raise MtrainError(f"{path}: no images ({known}) in this folder")
-    elif path.suffix.lower() in ENDINGS:
-        files = [path]
-    else:
-        raise MtrainError(
-            f"{path}: a model of images predicts an image ({known}), a folder of them, or an .npz "
-            "file with the array 'x'"
-        )
+    files, most = _image_files(path), rows_of_a_piece(encoding)
     resize, is_wide, background = False, False, WHITE
     if isinstance(config, ImagesConfig):
         resize, is_wide = config.size is not None, not encoding.is_bytes
         background = config.background
-    check_memory(len(files) * encoding.n_features, memory, str(path))
+    check_memory(min(len(files), most) * encoding.n_features, memory, str(path))
     for file in files if not resize else ():
         if (size := image_facts(file)[0]) != encoding.shape[:2]:
             had = " x ".join(map(str, encoding.shape[:2]))
             raise MtrainError(f"{file}: {size[0]} x {size[1]} pixels; training had {had}")
     done: Counter[str] = Counter()
-    pixels = read_pixels(files, encoding.shape, resize=resize, background=background, done=done)
-    features = as_depth(pixels, wide=is_wide)
-    names = [str(f.relative_to(path)) if f != path else f.name for f in files]
-    rows = _unlabelled(
-        features, [os.fsencode(name).decode(errors="backslashreplace") for name in names]
+    for start in range(0, len(files), most):
+        some = files[start : start + most]
+        pixels = read_pixels(some, encoding.shape, resize=resize, background=background, done=done)
+        names = [str(f.relative_to(path)) if f != path else f.name for f in some]
+        names = [os.fsencode(name).decode(errors="backslashreplace") for name in names]
+        rows = _unlabelled(as_depth(pixels, wide=is_wide), names)
+        split, _ = encode(rows, encoding, str(path))
+        said: Iterable[str] = ()
+        if start + most >= len(files):
+            said = sayings(done, str(path), background=background, size=encoding.shape)
+        yield Piece(replace(split, rows=split.rows + start), {}, 0, tuple(said))
+
+
+def _image_files(path: Path) -> list[Path]:
+    from mtrain.data.image_files import ENDINGS
+    from mtrain.data.images import walk_images
+
+    known = ", ".join(sorted(ENDINGS))
+    if path.is_dir():
+        if files := sorted(walk_images(path)):
+            return files
+        raise MtrainError(f"{path}: no images ({known}) in this folder")
+    if path.suffix.lower() in ENDINGS:
+        return [path]
+    raise MtrainError(
+        f"{path}: a model of images predicts an image ({known}), a folder of them, or an .npz "
+        "file with the array 'x'"
     )
-    return rows, tuple(sayings(done, str(path), background=background, size=encoding.shape))
 
 
 def _unlabelled(features: Table | np.ndarray, names: Sequence[str] | None = None) -> Rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import numpy as np
@@ -75,7 +75,8 @@ class ParquetWriter:
 
     def close(self) -> None:
         """Write where in the file everything stands."""
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
 
 
 def check_ending(path: Path) -> None:
@@ -91,7 +92,12 @@ def open_predictions(path: Path, classes: tuple[str, ...]) -> Iterator[Writer]:
     with open_whole(path) as file:
         kind = CsvWriter if path.suffix.lower() == ".csv" else ParquetWriter
         writer = _Blamed(kind(file, classes), path)
-        yield writer
+        try:
+            yield writer
+        except BaseException:
+            with suppress(Exception):
+                writer.close()  # or pyarrow does when it is collected, and prints that it cannot
+            raise
         writer.close()
 
 
