@@ -148,6 +148,8 @@ class _Question:
         if threshold is not None:
             predictions = predict_above(predictions, threshold)
         is_own_data = dataset.sha256 == saved.identity.get("data.sha256")
+        part = None if is_own_data else _part_of(dataset, saved)
+        is_validation = part == "validation" or (is_own_data and self.split == "val")
         best_by_validation = place.is_best and (saved.config.save_best or "").startswith("val_")
         chosen_by_validation = best_by_validation or (how is not None and "failed" not in how)
         report = make_report(
@@ -155,15 +157,15 @@ class _Question:
             saved.classes,
             split=self.split,
             checkpoint=place.path.name,
-            selected=self.split == "val" and is_own_data and chosen_by_validation,
+            selected=is_validation and chosen_by_validation,
             threshold=threshold,
             threshold_chosen=how,
             figures=single_figures(predictions, saved.config.metrics),
             data={
                 "source": dataset.source,
                 "sha256": dataset.sha256,
-                "as_trained_on": is_own_data,
-                "notes": [*dataset.notes, *changed_code(place, saved)],
+                "as_trained_on": is_own_data or part is not None,
+                "notes": [*dataset.notes, *_known_rows(dataset, part), *changed_code(place, saved)],
             },
         )
         what = [] if place.is_own else [place.path.name]
@@ -173,6 +175,21 @@ class _Question:
             what.append(f"threshold-{threshold}")
         keeps_predictions = saved.config.evaluation.predictions
         return _Answer(report, rows, place, "-".join([self.split, *what]), keeps_predictions)
+
+
+def _part_of(dataset: Dataset, saved: Checkpoint) -> str | None:
+    """Which split that the data of the training brought these rows are; None: they are others."""
+    rows = dataset.parts.get("test", dataset.parts["training"])
+    parts = ("training", "validation", "test")
+    return next((part for part in parts if saved.identity.get(f"data.{part}") == rows), None)
+
+
+def _known_rows(dataset: Dataset, part: str | None) -> list[str]:
+    """What is to be said of rows that are a split of the training's data, met under another name."""
+    if part is None:
+        return []
+    what = "the model was trained on them" if part == "training" else f"its {part} rows"
+    return [f"{dataset.source}: these are rows that the run knows: {what}"]
 
 
 def _plain(name: str) -> str:

@@ -138,6 +138,9 @@ class Dataset:
     source: str
     """Where the data was found."""
 
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """The same of each split that the data bring, `training`, `validation` or `test`."""
+
     notes: tuple[str, ...] = ()
     """What is worth saying of it: classes without rows, rows left out, unknown categories."""
 

@@ -148,7 +148,7 @@ def train(
         try:
             observers.stage("loading TensorFlow")
             facts = {
-                "data": {"sha256": dataset.sha256, "source": dataset.source},
+                "data": {"sha256": dataset.sha256, "source": dataset.source, **dataset.parts},
                 "splits": {name: rows.rows_sha256 for name, rows in dataset.splits.items()},
             }
             threads = _choose_threads(config, dataset) if own_process else None

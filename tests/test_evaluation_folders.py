@@ -109,6 +109,40 @@ def test_the_figures_of_the_validation_that_chose_the_checkpoint_are_optimistic(
     assert report.metrics["selected"]
 
 
+@pytest.mark.parametrize(
+    ("part", "says", "is_optimistic"),
+    [
+        ("train", "the model was trained on them", False),
+        ("val", "its validation rows", True),
+        ("test", "its test rows", False),
+    ],
+)
+def test_a_split_of_the_training_is_known_by_its_rows(tmp_path, part, says, is_optimistic):
+    """Wherever it lies, read alone, and though the other splits have other categories."""
+    paths = {"train": "path", "val": "val_path", "test": "test_path"}
+    for seed, name in enumerate(paths):
+        path = table(tmp_path / f"{name}.csv", seed=seed)
+        header, *rows = path.read_text().split()
+        words = [f"w{k % (2 + seed)}" for k in range(len(rows))]
+        lines = [f"{word},{row}" for word, row in zip(words, rows, strict=True)]
+        path.write_text("\n".join([f"word,{header}", *lines, ""]))
+    config = {
+        "dataset": {"name": "csv", "target": "label"}
+        | {key: str(tmp_path / f"{name}.csv") for name, key in paths.items()},
+        "model": {"hidden": 4},
+        "training": {"epochs": 1, "compile": "graph"},
+    }
+    run = mtrain.fit(config, out=tmp_path / "run")
+    moved = shutil.copy(tmp_path / f"{part}.csv", tmp_path / "moved.csv")
+
+    metrics = mtrain.evaluate(run, data=moved).metrics
+    assert f"{moved}: these are rows that the run knows: {says}" in metrics["data"]["notes"]
+    assert (metrics["selected"], metrics["data"]["as_trained_on"]) == (is_optimistic, True)
+    (tmp_path / "other.csv").write_text("word,a,b,label\nw0,1,2,yes\nw1,-1,-2,no\n")
+    others = mtrain.evaluate(run, data=tmp_path / "other.csv").metrics
+    assert not others["data"]["as_trained_on"]
+
+
 def test_rows_say_where_each_prediction_stands_in_the_data(folder):
     """The labels of the table at `rows` are `y_true`."""
     labels = [line.rsplit(",", 1)[1] for line in (folder / "rows.csv").read_text().splitlines()[1:]]

@@ -135,6 +135,20 @@ def test_a_label_like_na_is_warned_of_and_can_be_left_out_or_kept(tmp_path, kind
     assert f"rows are left out whose label is {marker!r} (30 rows)" in text
 
 
+@pytest.mark.parametrize("marker", ["NA", "NaN", "null"])
+def test_classes_keep_a_label_like_na_among_whole_numbers(tmp_path, marker):
+    """Which is a missing label without them."""
+    content = columns()
+    content["y"] = [marker if k % 4 == 0 else str(k % 2) for k in range(len(content["y"]))]
+    path = table(tmp_path / "a.csv", content)
+
+    unsaid = check(config(path))
+    assert unsaid.classes == ("0", "1")
+    assert sum(int(counts.sum()) for counts in unsaid.counts.values()) == N - 30
+    kept = check(config(path, classes=["0", "1", marker]))
+    assert sum(int(counts[2]) for counts in kept.counts.values()) == 30
+
+
 def test_init_leaves_such_rows_out_where_classes_are_too_many_to_be_listed(tmp_path):
     """By `missing_values`."""
     labels = ["NA" if k % 5 == 0 else f"c{k % 33}" for k in range(1000)]

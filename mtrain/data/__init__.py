@@ -70,7 +70,8 @@ def make_dataset(
 ) -> Dataset:
     """Split, draw and encode what was read; everything is as for `load_dataset`."""
     classes = source.classes if config.classes is None else config.classes
-    sha256 = _fingerprint(source, classes)
+    parts = {name: _fingerprint(rows, classes) for name, rows in source.splits.items()}
+    sha256 = hashlib.sha256(repr(parts).encode()).hexdigest()
     if drawn_from in {None, sha256}:
         splits = split_source(source, config)
     elif source.test is not None or takes_others:
@@ -99,6 +100,7 @@ def make_dataset(
         splits=inputs,
         encoding=encoding,
         sha256=sha256,
+        parts=parts,
         source=source.where,
         notes=(*source.notes, *changed, *dataset_notes(inputs, unknown, classes)),
     )
@@ -187,18 +189,18 @@ def _check_inputs(splits: dict[str, Rows], encoding: Encoding, memory: int, wher
         check_memory(n_bytes, memory, where, remedy)
 
 
-def _fingerprint(source: Source, classes: tuple[str, ...]) -> str:
+def _fingerprint(rows: Rows, classes: tuple[str, ...]) -> str:
+    """The same wherever the rows lie, and whatever other rows are read along with them."""
     digest = hashlib.sha256(repr(classes).encode())
-    for split, rows in source.splits.items():
-        digest.update(split.encode())
-        if isinstance(rows.features, np.ndarray):
-            arrays = [rows.features]
-        else:
-            for name, column in rows.features.columns.items():
-                digest.update(f"{name!r}{column.kind}{column.categories}".encode())
-            arrays = [column.values for column in rows.features.columns.values()]
-        arrays += [rows.labels, *([] if rows.weights is None else [rows.weights])]
-        for array in arrays:
-            digest.update(f"{array.dtype.str}{array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).data)
+    if isinstance(rows.features, np.ndarray):
+        arrays = [rows.features]
+    else:
+        columns = {name: column.without_unused() for name, column in rows.features.columns.items()}
+        for name, column in columns.items():
+            digest.update(f"{name!r}{column.kind}{column.categories}".encode())
+        arrays = [column.values for column in columns.values()]
+    arrays += [rows.labels, *([] if rows.weights is None else [rows.weights])]
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

@@ -40,7 +40,7 @@ def class_indices(
     """
     codes, names = {}, {}
     for split, table in tables.items():
-        codes[split], names[split] = as_categories(_texts(table, target))
+        codes[split], names[split] = as_categories(_texts(table, target, classes))
         _refuse_measurements(table, target, names[split], classes)
     found = {name for some in names.values() for name in some}
     if classes is None:
@@ -80,10 +80,12 @@ def look_alikes(classes: tuple[str, ...], where: str) -> Iterator[str]:
             yield f"{where} {those} look alike, and are {len(names)} classes"
 
 
-def _texts(table: RawTable, target: str) -> pa.ChunkedArray:
+def _texts(table: RawTable, target: str, classes: tuple[str, ...] | None) -> pa.ChunkedArray:
     """Labels as text, null where there is none."""
     column = table.columns[target]
     if not table.typed:
+        if classes is not None:
+            return column  # what they do not name has been left out (`missing_labels.py`)
         # Among numbers NA, NaN and their like stand for nothing; elsewhere they are names.
         labels, wrong = read_column(column, None, typed=False)
         if labels.kind == "number" and not wrong.any():
@@ -122,7 +124,7 @@ def _refuse_measurements(
         if not (is_whole(value or "") or name in given)
     ]
     if fractional:
-        wrong = pc.is_in(_texts(table, target), pa.array(fractional, pa.large_string()))
+        wrong = pc.is_in(_texts(table, target, classes), pa.array(fractional, pa.large_string()))
         problem = "is no class; labels are names or whole numbers, or listed in dataset.classes"
         raise MtrainError(complaint(table, target, problem, wrong.to_numpy()))
 

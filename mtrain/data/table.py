@@ -48,6 +48,17 @@ class Values:
         """Where there is no value; shape (N,)."""
         return np.isnan(self.values) if self.kind == "number" else self.values < 0
 
+    def without_unused(self) -> Values:
+        """The same values, of no more categories than there are in these rows."""
+        used = np.zeros(len(self.categories) + 1, np.bool_)
+        used[self.values if self.categories else []] = True
+        used[-1] = False  # where -1, a missing value, led
+        if used[:-1].all():
+            return self
+        places = np.where(used, np.cumsum(used) - 1, -1).astype(np.int32)
+        kept = (name for name, is_used in zip(self.categories, used, strict=False) if is_used)
+        return Values(self.kind, places[self.values], tuple(kept))
+
     @property
     def numbers_rows(self) -> str | None:
         """How a column of whole numbers tells each row from the others; None: it does not."""
