@@ -78,10 +78,12 @@ def test_the_loss_of_the_largest_batches_is_exact_to_five_digits(
 
 
 @pytest.mark.parametrize(
-    ("compilation", "batch_size"), [("graph", MILLION), ("xla", LARGEST_XLA_BATCH)]
+    ("compilation", "batch_size", "tolerance"),
+    # `graph` is stock Keras, whose sums are as long as the processor's vectors let them be.
+    [("graph", MILLION, 2e-4), ("xla", LARGEST_XLA_BATCH, 1e-5)],
 )
-def test_the_gradients_of_biases_of_the_largest_batches_are_exact(
-    million_rows, compilation, batch_size
+def test_the_gradients_of_biases_of_the_largest_batches_are_nearly_exact(
+    million_rows, compilation, batch_size, tolerance
 ):
     """One step of gradient descent takes off each bias, which is 0, its gradient times 1."""
     rows = slice(0, batch_size)
@@ -93,7 +95,7 @@ def test_the_gradients_of_biases_of_the_largest_batches_are_exact(
 
     for layer, expected in (("hidden_1", by_hidden), ("output", by_output)):
         found = -after[f"model/{layer}/bias"]
-        assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+        assert_allclose(found, expected, rtol=0, atol=tolerance * np.abs(expected).max())
 
 
 def test_xla_is_refused_on_a_cpu_for_larger_batches(tmp_path, capsys):

@@ -150,7 +150,7 @@ def test_a_column_at_a_time_by_hand(table):
         ("01", "1"),
     ]
     assert data.notes == tuple(
-        f"test: WARNING: in 1 of 1 rows (100%) column '{name}' has a category that training had not; it "
+        f"test: WARNING: in 1 of 1 rows (100%) column '{name}' has a category not seen in training; it "
         "counts as none, and the model cannot see what it is; are categories written as in training?"
         for name in ("word", "zip")
     )

@@ -1,4 +1,4 @@
-"""Categories that training had not, as they are said."""
+"""Categories not seen in training, as they are said."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ MANY = 0.1
 
 
 def unknown_note(column: str, n: int, rows: int) -> str:
-    """What to say of `n` of `rows` rows, in which `column` has a category that training had not."""
-    said = f"column {column!r} has a category that training had not; it counts as none"
+    """What to say of `n` of `rows` rows, in which `column` has a category not seen in training."""
+    said = f"column {column!r} has a category not seen in training; it counts as none"
     if n < MANY * rows:
         return f"in {n:,} row{'s' * (n > 1)} {said}"
     return (
