@@ -41,6 +41,15 @@ def signals_as_in_a_terminal() -> Iterator[None]:
         signal.signal(number, handler)
 
 
+@pytest.fixture(autouse=True)
+def unrendered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Charts are drawn, but rendered in tests marked `renders` alone; it is half of a short `fit`."""
+    if request.node.get_closest_marker("renders") is None:
+        monkeypatch.setattr(
+            "mtrain.report.charts.render", lambda figure, file_format: b"unrendered"
+        )
+
+
 @pytest.fixture
 def mnist_folder() -> Path:
     """Real MNIST; the test is skipped where it is not."""

@@ -199,6 +199,7 @@ def test_summary_of_a_run_is_that_of_its_config(finished_run, capsys):
     assert "hidden_1  Dense  (None, 64)         4,160" in capsys.readouterr().out
 
 
+@pytest.mark.renders
 @pytest.mark.parametrize(
     ("ending", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("PDF", b"%PDF")]
 )

@@ -19,6 +19,8 @@ from mtrain.report.live import LiveTable
 from mtrain.report.plain import PlainLines
 from mtrain.report.results import print_report
 
+pytestmark = pytest.mark.renders
+
 K = 150
 PRESENT = tuple(range(7, K, 40))
 """Four classes of 150."""

@@ -13,6 +13,8 @@ from mtrain.report.evaluation_charts import evaluation_charts
 from mtrain.report.fonts import font_families, missing_letters
 from mtrain.report.results import print_report
 
+pytestmark = pytest.mark.renders
+
 CAT, DOG, GRIN = "\u732b", "\u72ac", "\U0001f600"
 """Two Chinese characters, which matplotlib's own font lacks, and a symbol."""
 

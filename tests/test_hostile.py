@@ -1410,6 +1410,7 @@ def run_of_hostile_names(idx_folder, tmp_path, capsys):
     return out, "".join(capsys.readouterr())
 
 
+@pytest.mark.renders
 def test_names_of_classes_are_inert_wherever_they_are_shown(run_of_hostile_names, tmp_path, capsys):
     """In a terminal, a spreadsheet, JSON and charts; no warning either."""
     run, printed = run_of_hostile_names

@@ -7,6 +7,8 @@ from conftest import CONFIGS
 
 from mtrain.cli.main import run
 
+pytestmark = pytest.mark.renders
+
 
 @pytest.mark.slow
 def test_fashion_mnist_500x2_reaches_the_tutorials_accuracy(fashion_folder, tmp_path, capsys):

@@ -24,6 +24,8 @@ from mtrain.report.inspection import print_inspection
 from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.files import json_text
 
+pytestmark = pytest.mark.renders
+
 MEGABYTE = 1_000_000
 
 

@@ -26,6 +26,8 @@ from mtrain.report.results import print_report
 from mtrain.report.text import duration, figure, share
 from mtrain.text import inert
 
+pytestmark = pytest.mark.renders
+
 HOSTILE = ("\x1b[31mred", "[/x]", r"$\frac$", "_x", "=cmd()", "\u202etfel", "é")
 
 

@@ -63,10 +63,16 @@ def chart_files(
     """
     families = font_families(names)
     for name, draw in charts.items():
-        content = io.BytesIO()
         with _style(families):
-            draw().savefig(content, format=file_format, bbox_inches="tight")
-        yield f"{name}.{file_format}", content.getvalue()
+            content = render(draw(), file_format)
+        yield f"{name}.{file_format}", content
+
+
+def render(figure: Figure, file_format: str) -> bytes:
+    """The content of the figure's file."""
+    content = io.BytesIO()
+    figure.savefig(content, format=file_format, bbox_inches="tight")
+    return content.getvalue()
 
 
 def draw_class_lines(
