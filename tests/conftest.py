@@ -42,6 +42,12 @@ def signals_as_in_a_terminal() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def no_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What started the tests may say how wide its terminal is."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
+@pytest.fixture(autouse=True)
 def unrendered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Charts are drawn, but rendered in tests marked `renders` alone; it is half of a short `fit`."""
     if request.node.get_closest_marker("renders") is None:

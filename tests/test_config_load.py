@@ -154,8 +154,7 @@ def problems(settings, **overrides):
         ),
         (
             {"dataset": {"path": "x"}},
-            "dataset.path: unknown setting; it is of mnist, fashion_mnist, csv, parquet, npz, idx, "
-            "images, not of digits",
+            "dataset.name: is missing; write name: csv, parquet, npz, idx or images",
         ),
         (
             {"dataset": {"name": "mnist", "test": {"size": 10}}},

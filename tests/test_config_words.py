@@ -20,6 +20,8 @@ def said(text, tmp_path, **overrides):
     return str(error.value).replace(str(path), "c")
 
 
+SWITCH = "must be true, false, a number of epochs or settings"
+SIZE = "must be rows (at least 1), a fraction (above 0, below 1) or settings"
 IS_TEXT = "is text; leave out the quotation marks"
 
 
@@ -61,6 +63,24 @@ IS_TEXT = "is text; leave out the quotation marks"
         ("training: {save_best: val_auc}", "training.save_best: 'val_auc' is no figure of this run; roc_auc is not in metrics"),
         ("model:\n  - hidden: 3", "model: must be a mapping of settings, got [{'hidden': 3}]; leave out the dashes before its settings"),
         ("dataset: {classes: a}", "dataset.classes: must be a list, got 'a'; write [a]"),
+        ("training: {early_stopping: yes}", f"training.early_stopping: {SWITCH}, got 'yes'; write true"),
+        ("training: {early_stopping: None}", f"training.early_stopping: {SWITCH}, got 'None'; write null for none"),
+        ("training: {reduce_on_plateau: '5'}", f"training.reduce_on_plateau: {SWITCH}, but '5' {IS_TEXT}"),
+        ("training: {reduce_on_plateau: val_loss}", f"training.reduce_on_plateau: {SWITCH}, got 'val_loss'"),
+        ("dataset: {validation: 20%}", f"dataset.validation: {SIZE}, got '20%'; write 0.2"),
+        ("dataset: {validation: none}", f"dataset.validation: {SIZE}, got 'none'; write null for none"),
+        ("dataset: {test: false}", f"dataset.test: {SIZE}, got false"),
+        ("model: {hidden: 30.0}", "model.hidden: must be 30, 500x2 or a list of units, got 30.0; write 30"),
+        ("model: {hidden: None}", "model.hidden: must be 30, 500x2 or a list of units, got 'None'; write [] for none"),
+        ("model: {hidden: null}", "model.hidden: must be 30, 500x2 or a list of units, got null; write [] for none"),
+        ("model: {hidden: 2x500}", "model.hidden: must have 1 to 100 layers, got 500; write 500x2"),
+        ("dataset: my/rows.csv.gz", "dataset: a file is named by its path; write {name: csv, path: my/rows.csv.gz, target: COLUMN}"),
+        ("dataset: a.NPZ", "dataset: a file is named by its path; write {name: npz, path: a.NPZ}"),
+        ("dataset: {path: a.parquet, target: y}", "dataset.name: is missing; write name: parquet"),
+        ("dataset: {path: pictures}", "dataset.name: is missing; write name: csv, parquet, npz, idx or images"),
+        ("dataset: {csv: {path: a}}", "dataset.csv: a name is a setting, too; write name: csv"),
+        ("optimizer: {SGD: {learning_rate: 0.1}}", "optimizer.SGD: a name is a setting, too; write name: sgd"),
+        ("loss: {huber: {delta: 2}}", "loss.huber: a name is a setting, too; write name: huber"),
         ("training: {early_stopping: 0}", "training.early_stopping: must be at least 1, got 0"),
         ("dataset: {validation: 1.5}", "dataset.validation: must be rows (at least 1) or a fraction (above 0, below 1), got 1.5"),
     ],
@@ -89,6 +109,7 @@ def test_what_was_meant_is_said(settings, problem):
         ({"dropuot": 0.1}, "dropuot: unknown setting; did you mean 'model.dropout'?"),
         ({"\xa0\xa0hidden": 3}, "'\\xa0\\xa0hidden': unknown setting; white space is part of it; indent with plain spaces"),
         ({"optimizer": {"001": None}}, "optimizer.001: unknown setting; a number has a decimal point, no comma"),
+        ({"training.epochs": 3}, "training.epochs: unknown setting; write epochs under training; with a point it is for the command line"),
         ({"device": "gpu"}, "device: unknown setting; it is an option of `mtrain fit`, --device"),
         ({"training": {"epochs:3": None}}, "training.epochs:3: unknown setting; write epochs: 3, with a space after the colon"),
         ({"optimizer": {"name": "sgd", "momentum=0.9": None}}, "optimizer.momentum=0.9: unknown setting; write momentum: 0.9, with a space after the colon"),
@@ -224,6 +245,8 @@ def test_line_breaks_of_yaml_1_1_are_text(character):
         ({"track": "weights"}, {"track": ["weights"]}),
         ({"dataset": {"validation": 0.2}}, {"dataset": {"validation": {"size": 0.2}}}),
         ({"dataset": {"validation": 300}}, {"dataset": {"validation": {"size": 300}}}),
+        ({"dataset": {"validation": True}}, {"dataset": {"validation": {}}}),
+        ({"dataset": {"validation": False}}, {"dataset": {"validation": None}}),
         ({"dataset": {"test": 0.3}}, {"dataset": {"test": {"size": 0.3}}}),
         ({"training": {"early_stopping": True}}, {"training": {"early_stopping": {}}}),
         ({"training": {"early_stopping": 7}}, {"training": {"early_stopping": {"patience": 7}}}),

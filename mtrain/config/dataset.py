@@ -91,12 +91,24 @@ class TestConfig(Section):
 
 def with_size(value: Any) -> Any:
     """`0.2` as `{size: 0.2}`."""
+    if isinstance(value, str | bool):
+        raise NumberError("must be rows (at least 1), a fraction (above 0, below 1) or settings")
     return {"size": value} if type(value) in {int, float} else value
+
+
+def with_size_or_none(value: Any) -> Any:
+    """The same; `true` as all defaults, `false` as none."""
+    if isinstance(value, bool):
+        return {} if value else None
+    return with_size(value)
 
 
 Validation = Annotated[
     ValidationConfig | None,
-    BeforeValidator(with_size, json_schema_input_type=RowsOrFraction | ValidationConfig | None),
+    BeforeValidator(
+        with_size_or_none,
+        json_schema_input_type=bool | RowsOrFraction | ValidationConfig | None,
+    ),
 ]
 Test = Annotated[
     TestConfig | None,

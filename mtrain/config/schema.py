@@ -81,6 +81,9 @@ def _run_name(value: str) -> str:
     return value
 
 
+_EXPECTED = "must be 30, 500x2 or a list of units"
+
+
 def _hidden(value: Any) -> Any:
     """`30` and `500x2` as lists of units."""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -88,13 +91,17 @@ def _hidden(value: Any) -> Any:
     if isinstance(value, str) and (match := re.fullmatch(_UNITS_AND_LAYERS, value)):
         units, layers = int(match[1]), int(match[2])
         if not 1 <= layers <= MAX_LAYERS:
-            raise ValueError(f"must have 1 to {MAX_LAYERS} layers, got {layers}")
+            turned = f"; write {layers}x{units}" if 1 <= units <= MAX_LAYERS < layers else ""
+            raise ValueError(f"must have 1 to {MAX_LAYERS} layers, got {layers}{turned}")
         return [units] * layers
+    if value is None or str(value).lower() == "none":
+        raise ValueError(f"{_EXPECTED}, got {shown(value)}; write [] for none")
+    if not isinstance(value, str | list | dict):
+        raise NumberError(_EXPECTED, "int_type")
     if any(isinstance(units, str) for units in (value if isinstance(value, list) else [value])):
-        expected = "must be 30, 500x2 or a list of units"
         if (meant := layers_meant(value)) in {None, value if isinstance(value, str) else None}:
-            raise NumberError(expected)
-        raise ValueError(f"{expected}, got {shown(value)}; write {meant}")
+            raise NumberError(_EXPECTED)
+        raise ValueError(f"{_EXPECTED}, got {shown(value)}; write {meant}")
     return value
 
 

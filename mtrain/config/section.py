@@ -64,7 +64,14 @@ class InvalidSettingError(ValueError):
 
 
 class NumberError(ValueError):
-    """A value that is not the number it must be; the message ends before what was found."""
+    """A value that is not the number it must be; the message ends before what was found.
+
+    `kind` is the type that it must be, as `meant.got` has it.
+    """
+
+    def __init__(self, expected: str, kind: str = "float_type") -> None:
+        super().__init__(expected)
+        self.kind = kind
 
 
 def named(
@@ -78,6 +85,13 @@ def named(
             return {**value, "name": section_name(name, known, aliases)}
         except ValueError as error:
             raise InvalidSettingError("name", str(error)) from None
+    if isinstance(value, dict) and len(value) == 1:
+        (key,) = value
+        try:
+            name = canonical(str(key), list(known), aliases)
+        except ValueError:
+            return value  # a setting of the section
+        raise InvalidSettingError(key, f"a name is a setting, too; write name: {name}")
     return value
 
 

@@ -8,7 +8,16 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Lt, MinLen
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
-from mtrain.config.section import Count, FitsFloat32, ListOf, Section, one_of, shown
+from mtrain.config.meant import SWITCH
+from mtrain.config.section import (
+    Count,
+    FitsFloat32,
+    ListOf,
+    NumberError,
+    Section,
+    one_of,
+    shown,
+)
 
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
@@ -51,6 +60,8 @@ def with_patience(value: Any) -> Any:
     """`5` as `{patience: 5}`, `true` as all defaults, `false` as none."""
     if isinstance(value, bool):
         return {} if value else None
+    if isinstance(value, str | float):
+        raise NumberError("must be true, false, a number of epochs or settings", SWITCH)
     return {"patience": value} if isinstance(value, int) else value
 
 
