@@ -10,6 +10,7 @@ from annotated_types import Ge, Le
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from mtrain.config.dataset import DatasetConfig, Test
+from mtrain.config.endings import kind_by_ending
 from mtrain.config.names import canonical
 from mtrain.config.section import (
     Count,
@@ -374,31 +375,20 @@ SOURCES: dict[str, type[DatasetConfig]] = {
     "images": ImagesConfig,
 }
 
-NAMES = {
-    **dict.fromkeys((".csv", ".tsv", ".csv.gz", ".tsv.gz"), "csv"),
-    **dict.fromkeys((".parquet", ".pq"), "parquet"),
-    ".npz": "npz",
-}
-"""Which data set a file is of, by its ending."""
-
 PATHS = ("path", "val_path", "test_path")
 """Settings of a data set that name places."""
 
 
 def _named_source(value: Any) -> Any:
     """Settings without a name are those of the default data set, which has no path."""
-    if isinstance(value, str) and (name := _name_by_ending(value)) is not None:
+    if isinstance(value, str) and (name := kind_by_ending(value)) is not None:
         settings = f"name: {name}, path: {value}{', target: COLUMN' if name in TABLES else ''}"
         raise ValueError(f"a file is named by its path; write {{{settings}}}")
     value = named(value, SOURCES)
     if isinstance(value, dict) and "name" not in value and "path" in value:
-        name = _name_by_ending(str(value["path"])) or "csv, parquet, npz, idx or images"
+        name = kind_by_ending(str(value["path"])) or "csv, parquet, npz, idx or images"
         raise InvalidSettingError("name", f"is missing; write name: {name}")
     return {"name": "digits", **value} if isinstance(value, dict) else value
-
-
-def _name_by_ending(path: str) -> str | None:
-    return next((name for ending, name in NAMES.items() if path.lower().endswith(ending)), None)
 
 
 SourceConfig = Annotated[

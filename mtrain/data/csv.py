@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.csv
 
+from mtrain.config.endings import ENDINGS
 from mtrain.data.columns import MISSING_NUMBERS, RawTable, trimmed
 from mtrain.data.csv_text import (
     BLOCK,
@@ -30,10 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
-"""Of the files that are read of a folder."""
-
-
 NOTHING = {"", "?", *MISSING_NUMBERS}
 """What tells nothing of a column."""
 
@@ -43,7 +40,7 @@ ROWS_LOOKED_AT = 1000
 
 def csv_file(path: str) -> Path:
     """The first file of a path; raises `MtrainError` where there is none."""
-    return find_files(path, ENDINGS)[0]
+    return find_files(path, ENDINGS["csv"])[0]
 
 
 def csv_columns(path: str, notation: Notation = PLAIN, *, split: str | None = "train") -> list[str]:
@@ -51,7 +48,7 @@ def csv_columns(path: str, notation: Notation = PLAIN, *, split: str | None = "t
 
     Raises `MtrainError` as `read_csv`.
     """
-    file = find_files(path, ENDINGS, split)[0]
+    file = find_files(path, ENDINGS["csv"], split)[0]
     return list(dict.fromkeys([*_header(file, notation)[1], *partitions_of(file, path)]))
 
 
@@ -68,7 +65,7 @@ def read_csv(
     `split` is as for `find_files`. Empty values are missing. Raises `MtrainError` with the line, or
     the byte, of what is no CSV, and for values that would take more than `memory` bytes.
     """
-    files = find_files(path, ENDINGS, split)
+    files = find_files(path, ENDINGS["csv"], split)
     schema = pa.schema([(name, pa.string()) for name in columns])
     tables: list[pa.Table] = []
     n_bytes = 0
@@ -98,7 +95,7 @@ def csv_pieces(
 
     Otherwise it is as for `read_csv`.
     """
-    for file in find_files(path, ENDINGS, None):
+    for file in find_files(path, ENDINGS["csv"], None):
         done = 0
         for batch in _batches(file, columns, partitions_of(file, path), path, notation):
             yield RawTable(

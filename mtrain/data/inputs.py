@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mtrain.config.endings import ENDINGS
 from mtrain.config.sources import IdxConfig, ImagesConfig, NpzConfig, TableConfig
 from mtrain.data.encoding import changed_constants, changed_notes, encode
 from mtrain.data.files import check_memory, has_ending
@@ -34,10 +35,7 @@ multiple of them give to the last bit what all rows together give."""
 PIECE = 1 << 26
 """Bytes that the inputs of a piece may take; some times as much is in use meanwhile."""
 
-TABLES = {
-    "csv": (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz"),
-    "parquet": (".parquet", ".pq"),
-}
+TABLES = {"csv": (*ENDINGS["csv"], ".txt"), "parquet": ENDINGS["parquet"]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -284,15 +282,15 @@ def _image_pieces(
 
 
 def _image_files(path: Path) -> list[Path]:
-    from mtrain.data.image_files import ENDINGS
+    from mtrain.data.image_files import ENDINGS as IMAGES
     from mtrain.data.images import walk_images
 
-    known = ", ".join(sorted(ENDINGS))
+    known = ", ".join(sorted(IMAGES))
     if path.is_dir():
         if files := sorted(walk_images(path)):
             return files
         raise MtrainError(f"{path}: no images ({known}) in this folder")
-    if path.suffix.lower() in ENDINGS:
+    if path.suffix.lower() in IMAGES:
         return [path]
     raise MtrainError(
         f"{path}: a model of images predicts an image ({known}), a folder of them, or an .npz "

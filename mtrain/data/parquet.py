@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mtrain.config.endings import ENDINGS
 from mtrain.data.columns import RawTable, trimmed
 from mtrain.data.files import check_memory, find_files, partitions_of
 from mtrain.data.notation import PLAIN, Notation, is_text
@@ -25,15 +26,13 @@ if TYPE_CHECKING:
 DAMAGE = (OSError, UnicodeDecodeError, pa.ArrowException)
 """What pyarrow raises for files that are not as they must be."""
 
-ENDINGS = (".parquet", ".pq")
-
 
 def parquet_columns(path: str, _: Notation = PLAIN, *, split: str | None = "train") -> list[str]:
     """The names of the columns of the first file; raises `MtrainError` as `read_parquet`.
 
     Its folders are columns as well: `year` of `year=2024/part.parquet`.
     """
-    file = find_files(path, ENDINGS, split)[0]
+    file = find_files(path, ENDINGS["parquet"], split)[0]
     return list(_names(file) | partitions_of(file, path))
 
 
@@ -52,7 +51,7 @@ def read_parquet(
     """
     tables = []
     rows = n_bytes = 0
-    files = find_files(path, ENDINGS, split)
+    files = find_files(path, ENDINGS["parquet"], split)
     partitions = _partitions(files, path)
     for file in files:
         there = _there(file, columns, partitions, path)
@@ -79,7 +78,7 @@ def read_parquet(
 
 def pandas_index(path: str) -> list[str]:
     """The columns of the first file that were the index of a pandas table, and have its name."""
-    file = find_files(path, ENDINGS)[0]
+    file = find_files(path, ENDINGS["parquet"])[0]
     names = {there: name for name, there in _names(file).items()}
     try:
         index = json.loads((pq.read_schema(file).metadata or {})[b"pandas"])["index_columns"]
@@ -92,7 +91,7 @@ def parquet_pieces(
     path: str, columns: list[str], rows: int, notation: Notation = PLAIN
 ) -> Iterator[RawTable]:
     """The named columns of all files at `path`, so many rows at a time; as for `read_parquet`."""
-    files = find_files(path, ENDINGS, None)
+    files = find_files(path, ENDINGS["parquet"], None)
     partitions = _partitions(files, path)
     for file in files:
         there = _there(file, columns, partitions, path)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow.compute as pc
 
+from mtrain.config.endings import ENDINGS
 from mtrain.config.names import suggestion
 from mtrain.config.sources import CsvConfig
 from mtrain.data import csv, parquet
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from mtrain.data.columns import RawTable
     from mtrain.records import Encoding, Floats, Ints
 
-ENDINGS = {"csv": csv.ENDINGS, "parquet": parquet.ENDINGS}
 COLUMNS = {"csv": csv.csv_columns, "parquet": parquet.parquet_columns}
 NUMBERS = (
     "numbers are written as in 1234.5 or 1e-3; of a column that is meant to have text, name it in "
