@@ -335,8 +335,8 @@ ARRAYS = {
         "a name stands twice",
     ),
     "deflated": Archive(
-        lambda members, name, _: zipped(*members.items(), method=zipfile.ZIP_DEFLATED),
-        "is compressed",
+        lambda members, name, _: zipped(*members.items(), method=zipfile.ZIP_BZIP2),
+        "is compressed otherwise than by deflate",
     ),
     "two_gigabytes_of_zeros": Archive(
         lambda members, name, _: bomb(name), "history/scalars/loss is missing", hidden=1000

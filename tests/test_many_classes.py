@@ -21,6 +21,7 @@ from mtrain.metrics.scores import pooled
 from mtrain.records import Note, Predictions
 from mtrain.report.evaluation_charts import draw_pr, draw_roc
 from mtrain.report.inspection import print_inspection
+from mtrain.run.arrays import npz_bytes, read_arrays
 from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.files import json_text
 
@@ -182,3 +183,18 @@ def test_a_checkpoint_between_epochs_has_no_matrix_of_zeros(wide_table, tmp_path
 
     assert run(["resume", str(out), "training.epochs=3", "--quiet"]) == 0
     assert read_checkpoint(out / "checkpoints" / "epoch-0003").history.epoch == [1, 2, 3]
+
+
+def test_a_matrix_of_few_counts_takes_little_room(tmp_path):
+    """Within an epoch of 4,000 classes it would be 64 MB; NumPy reads it, too."""
+    confusion = np.zeros((4000, 4000), np.int32)
+    confusion[np.arange(4000), np.arange(4000) // 2] = 7
+    weights = np.ones((600, 600), np.float32)
+    path = tmp_path / "arrays.npz"
+    path.write_bytes(npz_bytes({"counts/confusion": confusion, "weights": weights}))
+
+    assert path.stat().st_size < weights.nbytes + 200_000
+    shapes = {"counts/confusion": ("<i4", (4000, 4000)), "weights": ("<f4", (600, 600))}
+    for found in (read_arrays(path, shapes), np.load(path)):
+        np.testing.assert_array_equal(found["counts/confusion"], confusion)
+        np.testing.assert_array_equal(found["weights"], weights)
