@@ -165,7 +165,7 @@ def test_nothing_is_said_of_data_that_nothing_is_wrong_with(tmp_path):
             {"validation": None, "test": TAIL},
             [
                 "2 of 26 rows of test are in the training split as well",
-                "2 rows are like another one but for the label: FILE:2 is 'x', FILE:102 'y'",
+                "4 rows are like another one but for the label: FILE:2 is 'x', FILE:102 'y'",
             ],
             id="contradicting labels",
         ),
@@ -204,7 +204,7 @@ def test_rows_shared_with_a_test_file_are_counted(tmp_path):
 
     assert found.warnings == (
         "2 of 4 rows of test are in the training split as well",
-        f"1 row is like another one but for the label: {tmp_path / 'train.csv'}:3 is 'x', "
+        f"2 rows are like another one but for the label: {tmp_path / 'train.csv'}:3 is 'x', "
         f"{tmp_path / 'test.csv'}:3 'y'",
     )
     assert found.counts["test"].tolist() == [2, 2]
@@ -244,7 +244,7 @@ def test_images_that_contradict_each_other_are_named(tmp_path):
     )
 
     assert found.warnings[-1] == (
-        "1 row is like another one but for the label: a/00.png is 'a', b/20.png 'b'"
+        "2 rows are like another one but for the label: a/00.png is 'a', b/20.png 'b'"
     )
 
 

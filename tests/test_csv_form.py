@@ -268,3 +268,11 @@ def test_dictionaries_of_any_index_are_text(tmp_path):
     data = load(tmp_path / "t.parquet", name="parquet", missing="zero")
 
     assert_allclose(data.train.features, np.tile([[1, 0], [0, 1], [0, 0]], 4))
+
+
+def test_a_spreadsheet_called_csv_is_said_to_be_none(tmp_path):
+    """What begins as a zip file is an .xlsx or .ods as a rule."""
+    path = text(tmp_path, b"PK\3\4\x14\0\6\0", "rows.csv")
+    with pytest.raises(MtrainError) as error:
+        load(path)
+    assert str(error.value) == f"{path}: a zip file, as spreadsheets are; export its table as CSV"

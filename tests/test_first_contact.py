@@ -95,6 +95,27 @@ def test_a_run_in_place_of_a_config_is_answered_with_resume(finished_run, capsys
     assert f"{checkpoint}: is a run, not a config; `mtrain resume {finished_run}`" in text
 
 
+@pytest.mark.parametrize("command", ["fit", "check", "summary"])
+@pytest.mark.parametrize("name", ["iris.csv", "iris.CSV.gz", "iris.parquet", "iris.npz"])
+def test_data_in_place_of_a_config_are_answered_with_init(tmp_path, capsys, command, name):
+    """Whatever their size."""
+    (tmp_path / name).write_bytes(b"x,y\n1,a\n" * 1_000_000)
+    path = tmp_path / name
+    assert said(capsys, command, path) == (
+        2,
+        f"mtrain: {path}: holds data, not a config; `mtrain init config.yaml --data {path}` writes one\n",
+    )
+
+
+def test_an_option_that_is_no_number_is_said_plainly(capsys):
+    """Not in the words of a library."""
+    status, text = said(capsys, "evaluate", "outputs/x", "--threshold", "0,5")
+    assert (status, text) == (
+        2,
+        "mtrain: command line: Invalid value for '--threshold': must be a number\n",
+    )
+
+
 def test_from_python_a_run_is_no_config_either(finished_run):
     """The message is the same."""
     with pytest.raises(mtrain.UsageError, match="is a run, not a config; `mtrain resume "):

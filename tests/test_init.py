@@ -584,3 +584,12 @@ def test_of_two_classes_the_rarer_is_the_second(tmp_path):
     path = write(tmp_path / "a.csv", ["x", "y"], rows)
 
     assert proposed(tmp_path, path)["classes"] == ["stay", "leave"]
+
+
+@pytest.mark.parametrize("classes", [["false", "true"], ["False", "True"], ["0", "1"]])
+def test_of_truth_values_true_is_the_second(tmp_path, classes):
+    """However many rows there are of it."""
+    rows = [(i % 7, classes[i % 10 > 0]) for i in range(200)]
+    path = write(tmp_path / "a.csv", ["x", "y"], rows)
+
+    assert proposed(tmp_path, path)["classes"] == classes

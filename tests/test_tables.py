@@ -488,7 +488,7 @@ def test_a_test_file_has_its_columns_in_any_order(table):
 @pytest.mark.parametrize(
     ("test", "message"),
     [
-        ("t,y\na,p\n", "TEST: no column 'n'; there is t, y"),
+        ("t,y\na,p\n", "TEST: no column 'n'"),
         ("n,t,y\n1,a,p\nmany,a,q\n", "TEST:3: column 'n': 'many' " + NO_NUMBER),
         ("n,t,y\n", "TEST: there is no row for the test split"),
         ("n,t,y\n1,a,p\n,a,p\n", "TEST:3: column 'n': a value is missing; dataset.missing says what to do"),
@@ -509,9 +509,7 @@ def test_what_was_learned_encodes_a_table_with_other_columns_first(table):
     data = load(path, encoding=first.encoding, **AS_IT_IS)
 
     assert_array_equal(data.train.features, [[1, 0, 0], [2, 1, 0]])
-    assert refusal(table("n,y\n1,p\n2,q\n"), encoding=first.encoding) == (
-        "PATH: no column 't'; there is n, y"
-    )
+    assert refusal(table("n,y\n1,p\n2,q\n"), encoding=first.encoding) == ("PATH: no column 't'")
 
 
 def test_one_cell_makes_another_fingerprint(table):

@@ -357,6 +357,41 @@ def test_a_constant_column_that_changes_is_mentioned(tmp_path, capsys):
 # --- Names of warnings
 
 
+@pytest.mark.parametrize(
+    ("text", "is_doubtful"),
+    [
+        (lambda n: f"{n:,}".replace(",", ".") if n < 10**6 else "0", True),  # 783, 2.986, 22.255
+        (lambda n: f"{n / 1000:.3f}", False),  # measured to three digits
+        (lambda n: f"{n / 1000:.3f}".rstrip("0").rstrip("."), False),
+        (lambda n: str(n % 1000), False),
+    ],
+)
+def test_points_that_may_stand_between_thousands_are_doubted(tmp_path, capsys, text, is_doubtful):
+    """By `check` and `init`, with the settings by which they do, and with those no more."""
+    numbers = [(k * 7919) % 30_000 + 100 for k in range(N)]
+    others = {"a": [k % 7 for k in range(N)], "b": [k % 5 for k in range(N)]}
+    path = table(tmp_path / "a.csv", columns(count=[text(n) for n in numbers]) | others)
+    assert ("thousands" in warnings(path)) == is_doubtful
+    proposed(tmp_path, path)
+    assert ("reads it so" in capsys.readouterr().err) == is_doubtful
+    if is_doubtful:
+        assert "with dataset.decimal: ','" in warnings(path)["thousands"][0]
+        assert "thousands" not in warnings(path, decimal=",", thousands=".")
+        # Another column shows that a point stands before decimals.
+        path = table(tmp_path / "a.csv", columns(count=[text(n) for n in numbers]))
+        assert "thousands" not in warnings(path)
+
+
+def test_rows_that_contradict_each_other_are_counted_in_any_order(tmp_path):
+    """Every row that has another one like it but for the label."""
+    labels = ["a"] * 5 + ["b"] * 2
+    for order in (labels, labels[::-1]):
+        content = {"x": [1.5] * 7 + list(range(20)), "y": order + ["a", "b"] * 10}
+        path = table(tmp_path / "a.csv", content)
+        (text,) = warnings(path)["contradiction"]
+        assert text.startswith("7 rows are like another one but for the label: ")
+
+
 def test_every_kind_is_in_the_docs():
     """With its name, as `--allow` takes it."""
     text = (ROOT / "docs" / "data.md").read_text("utf-8")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from mtrain.config.endings import kind_by_ending
 from mtrain.config.meant import missing_colon
 from mtrain.config.own_code import missing_module
 from mtrain.config.problems import describe, holds_settings
@@ -49,7 +50,7 @@ def read_settings(
     problem.
     """
     if isinstance(source, Path):
-        _refuse_run(source)
+        _refuse_other(source)
         document = read_document(source)
         settings = Settings(
             document.data, str(source), document.lines, source.parent, source.stem, document.empty
@@ -66,8 +67,12 @@ def read_settings(
     return settings
 
 
-def _refuse_run(path: Path) -> None:
-    """Raise `UsageError` for a run directory, or one of its checkpoints, in place of a config."""
+def _refuse_other(path: Path) -> None:
+    """Raise `UsageError` for data, a run directory, or a checkpoint in place of a config."""
+    if path.is_file() and kind_by_ending(path.name) is not None:
+        raise UsageError(
+            f"{path}: holds data, not a config; `mtrain init config.yaml --data {path}` writes one"
+        )
     if not path.is_dir():
         return
     run = path.parent.parent if (path / "state.json").is_file() else path

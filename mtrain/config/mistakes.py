@@ -28,7 +28,7 @@ _FOUND = {
     "{": "'{' follows a complete value; put the whole value in quotes",
     "]": "']' closes nothing",
     "}": "'}' closes nothing",
-    ",": "a comma stands where a setting is expected",
+    ",": "a comma stands where a setting is expected; as a value it is put in quotes",
 }
 """By what PyYAML's parser found where a section could have ended."""
 

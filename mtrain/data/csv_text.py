@@ -117,6 +117,10 @@ def form_of(file: Path) -> Form:
     return Form(max(consistent if others and consistent else DELIMITERS, key=first.count), 0)
 
 
+ZIP = b"PK\3\4"
+"""How zip files begin, and with them .xlsx and .ods."""
+
+
 def check_bytes(file: Path, delimiter: str) -> bool:
     """Whether each quote opens or closes a value, or is one of two within it.
 
@@ -130,6 +134,10 @@ def check_bytes(file: Path, delimiter: str) -> bool:
     seen = b"\n"  # and, later, one more byte, whose next one was not there yet
     with open_bytes(file) as content:
         while block := content.read(BLOCK):
+            if not done and block.startswith(ZIP):
+                raise MtrainError(
+                    f"{file}: a zip file, as spreadsheets are; export its table as CSV"
+                )
             _decode(decoder, block, done, file)
             if (at := block.find(b"\0")) >= 0:
                 lines += block.count(b"\n", 0, at)

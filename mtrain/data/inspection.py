@@ -219,23 +219,26 @@ def _right_alone(
 
 
 def _contradictions(splits: Mapping[str, Rows], classes: tuple[str, ...]) -> Iterator[Note]:
+    keys = {name: _keys(rows) for name, rows in splits.items()}
     first: dict[bytes, tuple[str, int]] = {}
-    found = 0
-    example = ""
+    other: dict[bytes, tuple[str, int]] = {}  # the first one of another label
     for name, rows in splits.items():
-        for i, key in enumerate(_keys(rows)):
-            other, j = first.setdefault(key, (name, i))
-            ours, theirs = rows.labels[i], splits[other].labels[j]
-            if ours != theirs:
-                found += 1
-                example = example or (
-                    f"{_called(splits[other], j, other)} is {classes[theirs]!r}, "
-                    f"{_called(rows, i, name)} {classes[ours]!r}"
-                )
-    if found:
-        those = "1 row is" if found == 1 else f"{found:,} rows are"
-        text = f"{those} like another one but for the label: {example}"
-        yield Note("contradiction", text)
+        for i, key in enumerate(keys[name]):
+            split, j = first.setdefault(key, (name, i))
+            if rows.labels[i] != splits[split].labels[j]:
+                other.setdefault(key, (name, i))
+    if not other:
+        return
+    found = sum(key in other for some in keys.values() for key in some)
+    key, there = next(iter(other.items()))
+    (one, its), (two, theirs) = (
+        (_called(splits[split], i, split), classes[splits[split].labels[i]])
+        for split, i in (first[key], there)
+    )
+    text = (
+        f"{found:,} rows are like another one but for the label: {one} is {its!r}, {two} {theirs!r}"
+    )
+    yield Note("contradiction", text)
 
 
 def _called(rows: Rows, position: int, split: str) -> str:

@@ -45,6 +45,11 @@ class Notation:
         return self.decimal == "." and self.thousands is None
 
     @property
+    def example(self) -> str:
+        """How numbers are written."""
+        return "1234.5 or 1e-3" if self.is_plain else f"1{self.thousands or ''}234{self.decimal}5"
+
+    @property
     def settings(self) -> dict[str, Any]:
         """The settings of `dataset` that say this, without those that are the default."""
         values = {

@@ -36,6 +36,7 @@ KINDS = {
     "id-column": "a column numbers the rows, or has a different whole number in each",
     "telling-column": "a single column all but decides the label",
     "text-numbers": "a column of numbers with decimal commas or thousands separators is read as text",
+    "thousands": "the points of a column of numbers may stand between thousands",
     "no-header": "the first line of a CSV looks like data",
     "unknown-category": "rows have a category that no training row has",
     "shared-rows": "rows of validation or test are training rows, too",

@@ -19,7 +19,7 @@ from mtrain.data.missing_labels import MISSING_LABELS
 from mtrain.data.notation import PLAIN, Notation, guess_notation
 from mtrain.data.parquet import pandas_index
 from mtrain.data.reading import read_source
-from mtrain.data.table import Table
+from mtrain.data.table import BOOLEANS, Table
 from mtrain.errors import MtrainError, SettingError
 
 if TYPE_CHECKING:
@@ -99,7 +99,9 @@ def propose_source(
         if target not in names:
             raise MtrainError(f"{path}: no column {target!r}; {suggestion(target, names)}")
         proposal = _table(path, kind, target, memory, notation)
-        said = (f"{key}: {proposal.reasons[key]}" for key in SAID if key in proposal.settings)
+        said = [f"{key}: {proposal.reasons[key]}" for key in SAID if key in proposal.settings]
+        if {"features", "exclude"} & proposal.settings.keys():
+            said.append(proposal.reasons["features"])
         return replace(proposal, notes=(*notes, *said))
     if kind == "images":
         return _images(path)
@@ -132,7 +134,9 @@ def propose_splits(config: SourceConfig, memory: int) -> tuple[int, Proposal]:
     if len(classes) <= MOST_CLASSES:
         settings["classes"] = list(classes)
     named = config.name in {"csv", "parquet", "images"}
-    if named and len(source.classes) == 2 and 2 * source.train.labels.sum() > len(source.train):
+    is_ordered = set(map(str.lower, source.classes)) in (BOOLEANS, {"0", "1"})
+    is_second_rare = 2 * source.train.labels.sum() <= len(source.train)
+    if named and len(source.classes) == 2 and not (is_ordered or is_second_rare):
         # A threshold is of the second class, as a rule the one that is sought and rare.
         settings["classes"].reverse()
     try:
@@ -146,6 +150,7 @@ def propose_splits(config: SourceConfig, memory: int) -> tuple[int, Proposal]:
     if isinstance(features, Table):
         odd = column_warnings(features.columns, source.train.labels, ())
         notes += [note for note in odd if note.kind == "telling-column"]
+        notes += [note for note in source.notes if getattr(note, "kind", None) == "thousands"]
     return len(source.train), Proposal(settings, reasons, tuple(notes))
 
 

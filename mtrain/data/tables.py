@@ -27,6 +27,7 @@ from mtrain.records import Note
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from mtrain.config.sources import TableConfig
@@ -34,15 +35,18 @@ if TYPE_CHECKING:
     from mtrain.records import Encoding, Floats, Ints
 
 COLUMNS = {"csv": csv.csv_columns, "parquet": parquet.parquet_columns}
-NUMBERS = (
-    "numbers are written as in 1234.5 or 1e-3; of a column that is meant to have text, name it in "
-    "dataset.categorical"
-)
+TEXT = "of a column that is meant to have text, name it in dataset.categorical"
+
+SAMPLE = 1_000
+"""Rows that are looked at first."""
+
+FEW = 3
+"""Numbers with and without a point that a column has at least if its points are doubtful."""
 
 MOST_COLUMNS = 10
 """Of which something is said."""
 
-NOT_A_NUMBER = "is not a finite number, but the rest of the column is numeric"
+NOT_A_NUMBER = "is not a finite number, "
 
 SLIPS = 0.1
 """Share of a column that is no number up to which the rest are meant to be."""
@@ -85,11 +89,16 @@ def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -
         values = read_features(table, kinds)
         kinds = {name: column.kind for name, column in values.columns.items()}
         notes += _merged(table, values)
+        if encoding is None:
+            notes += _thousands(table, values)
         weights = None if config.weights is None else _weights(table, config.weights)
         labelled = codes[split] >= 0
         if unlabelled := int(np.count_nonzero(~labelled)):
             notes.append(_left_out(table, unlabelled, "unlabelled-rows", "without a label"))
-        complete = _complete_rows(values, labelled, weights, table, config)
+        remedy = "training had no row without it"
+        if encoding is None:
+            remedy = "dataset.missing says what to do"
+        complete = _complete_rows(values, labelled, weights, table, config, remedy)
         read_rows = Rows(values, codes[split], np.arange(len(table)), weights, place=table.place)
         rows[split] = read_rows.take(complete) if len(complete) < len(table) else read_rows
         if incomplete := len(table) - unlabelled - len(complete):
@@ -121,6 +130,41 @@ def _merged(table: RawTable, values: Table) -> Iterator[Note]:
             yield Note("merged-numbers", text)
 
 
+def _thousands(table: RawTable, values: Table) -> Iterator[Note]:
+    """Columns of a CSV whose decimal points may rather stand between thousands."""
+    if table.typed or table.notation.thousands is not None:
+        return
+    point = table.notation.decimal
+    other = "," if point == "." else "."
+    numbers = {
+        name: pc.drop_null(pc.utf8_trim_whitespace(table.columns[name]))
+        for name, column in values.columns.items()
+        if column.kind == "number"
+    }
+    # The first rows of nearly all tables show what a point is.
+    decimals = rf"\{point}([0-9]{{1,2}}|[0-9]{{4,}})$"
+    first = {name: texts[:SAMPLE] for name, texts in numbers.items()}
+    if any(pc.any(pc.match_substring_regex(some, decimals)).as_py() for some in first.values()):
+        return
+    for name, texts in numbers.items():
+        if _has_thousands(first[name], point) and _has_thousands(texts, point):
+            example = next(text for text in texts.to_pylist() if point in text)
+            text = (
+                f"{table.where}: column {name!r}: is {example} the number "
+                f"{example.replace(point, '')}? All numbers with {point!r} have three digits behind "
+                f"it; dataset.thousands: {point!r} with dataset.decimal: {other!r} reads it so"
+            )
+            yield Note("thousands", text)
+
+
+def _has_thousands(texts: pa.ChunkedArray, point: str) -> bool:
+    """Whether all have three digits behind a point, or at most three digits and none; some each."""
+    grouped = pc.match_substring_regex(texts, rf"^[-+]?[1-9][0-9]{{0,2}}\{point}[0-9]{{3}}$")
+    short = pc.match_substring_regex(texts, "^[-+]?[0-9]{1,3}$")
+    counts = [pc.sum(some).as_py() or 0 for some in (grouped, short)]
+    return sum(counts) == len(texts) and min(counts) >= FEW
+
+
 def _places(config: TableConfig, columns: list[str]) -> dict[str, tuple[str, str]]:
     """Where the rows of each split are: a path, and which split of it if it is a folder of splits.
 
@@ -142,21 +186,25 @@ def _places(config: TableConfig, columns: list[str]) -> dict[str, tuple[str, str
 
 
 def read_features(
-    table: RawTable, kinds: Mapping[str, str | None], *, remedy: str | None = NUMBERS
+    table: RawTable, kinds: Mapping[str, str | None], *, remedy: str | None = TEXT
 ) -> Table:
     """The columns of these names and kinds; None: of what their values look like.
 
     Raises `MtrainError` with a line for each column with values that are no numbers among numbers,
-    and the `remedy`.
+    how numbers are written, and the `remedy`.
     """
     columns, wrong = {}, {}
     for name, kind in kinds.items():
         columns[name], wrong[name] = read_column(
             table.columns[name], kind, typed=table.typed, notation=table.notation
         )
-    if problems := _complaints(table, wrong, partial(_why_no_number, table)):
-        is_text = any(NOT_A_NUMBER in line for line in problems)
-        remedies = [] if remedy is None or not is_text else [remedy, *_hints(table, wrong)]
+    if problems := _complaints(table, wrong, partial(_why_no_number, table, wrong)):
+        remedies = []
+        if any(NOT_A_NUMBER in line for line in problems):
+            written = f"numbers are written as in {table.notation.example}"
+            remedies = (
+                [written] if remedy is None else [f"{written}; {remedy}", *_hints(table, wrong)]
+            )
         raise MtrainError("\n".join([*problems, *remedies]))
     return Table(columns)
 
@@ -173,7 +221,9 @@ def _hints(table: RawTable, wrong: Mapping[str, NDArray[np.bool_]]) -> Iterator[
             return  # others will be of the same kind
 
 
-def _why_no_number(table: RawTable, name: str, row: int) -> str:
+def _why_no_number(
+    table: RawTable, wrong: Mapping[str, NDArray[np.bool_]], name: str, row: int
+) -> str:
     value = table.columns[name][row].as_py()
     pattern = NUMBER if table.notation.is_plain else table.notation.pattern
     is_number = re.match(pattern, value) if isinstance(value, str) else math.isfinite(value)
@@ -181,7 +231,9 @@ def _why_no_number(table: RawTable, name: str, row: int) -> str:
         return (
             "is beyond float32, whose largest number is 3.4e+38; scale the column, or leave it out"
         )
-    return NOT_A_NUMBER
+    if wrong[name].all():
+        return f"{NOT_A_NUMBER}as in training"
+    return f"{NOT_A_NUMBER}but the rest of the column is numeric"
 
 
 def _complaints(
@@ -228,6 +280,7 @@ def _complete_rows(
     weights: Floats | None,
     table: RawTable,
     config: TableConfig,
+    remedy: str,
 ) -> Ints:
     """The positions of labelled rows; if those that miss a value are to be dropped, of the others.
 
@@ -242,7 +295,7 @@ def _complete_rows(
         return np.flatnonzero(labelled & ~gaps)
     problems = _complaints(table, needed, "is missing")
     if config.missing is None:
-        problems += _complaints(table, missing, "is missing; dataset.missing says what to do")
+        problems += _complaints(table, missing, f"is missing; {remedy}")
     if problems:
         raise MtrainError("\n".join(problems))
     return np.flatnonzero(labelled)
@@ -288,10 +341,12 @@ def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
 
 def check_columns(path: str, there: list[str], wanted: Iterable[str]) -> None:
     """Raise `MtrainError` where one of the columns that are `wanted` is not `there`."""
-    known = set(there)
+    wanted, known = list(wanted), set(there)
+    others = [name for name in there if name not in set(wanted)]
     for name in wanted:
         if name not in known:
-            raise MtrainError(f"{path}: no column {name!r}; {suggestion(name, there)}")
+            hint = f"; {suggestion(name, others)}" if others else ""
+            raise MtrainError(f"{path}: no column {name!r}{hint}")
 
 
 def _weights(table: RawTable, column: str) -> Floats:
