@@ -27,7 +27,7 @@ demo: setup ## Train on scikit-learn's digits and leave a whole run directory in
 	$(BIN)/mtrain fit configs/digits.yaml
 
 test: setup ## Run all tests; MTRAIN_TEST_DATA names a folder with mnist and fashion_mnist.
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 lint: setup ## Check formatting, style and who imports whom.
 	$(BIN)/ruff format --check .
