@@ -81,7 +81,7 @@ class Observers(Observer):
                 continue  # it failed as it was told that another has
             try:
                 tell(observer)
-            except Exception as error:  # noqa: BLE001 -- whatever it is, training goes on
+            except Exception as error:  # noqa: BLE001 -- whatever it is, training continues
                 self._observers.remove(observer)
                 problem = f"{type(observer).__name__} has failed and is not called again: {error}"
                 self.note(problem)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Where a training writes, and from where it goes on."""
+    """Where a training writes, and from where it continues."""
 
     out: Path | None
     """The run directory to be made where none has begun; None: a free one of `outputs/<name>`."""
@@ -81,7 +81,7 @@ class Prepared:
 def find_place(
     config: Config, out: Path | None, held: ExitStack, *, resume: bool, allow_differences: bool
 ) -> Place:
-    """Where to train, before the data are read; a run that goes on is locked as long as `held` is.
+    """Where to train, before the data are read; a resumed run is locked as long as `held` is.
 
     Raises `MtrainError` for a folder that cannot be had, and as `find_resumption` does.
     """
@@ -115,8 +115,8 @@ def choose_environment(
 
     `facts` is what that says of the data: its `data`, `sha256` and `source`, and its `splits`, the
     SHA-256 of the rows of each; `threads` are those of an operation
-    on the CPU, None: all, but a run that goes on has those that it began with. Raises `MtrainError`
-    for what cannot be had on this machine, `UsageError` for a run that goes on under other
+    on the CPU, None: all, but a resumed run has those that it began with. Raises `MtrainError`
+    for what cannot be had on this machine, `UsageError` for a resumed run under other
     circumstances, unless that is allowed.
     """
     # The data set itself is not to be seen from here: what TensorFlow tries in vain to import keeps
@@ -147,7 +147,7 @@ def prepare(
     held: ExitStack,
     code_folder: Path,
 ) -> Prepared:
-    """Make what trains, and put it where the run goes on.
+    """Make what trains, and put it where the run continues.
 
     Own code is looked for in `code_folder`, and kept in the run. Raises `MtrainError` for what
     goes wrong in it, for what cannot be written, or restored, `SettingError` for batches that the
@@ -237,9 +237,9 @@ def _sha256(content: bytes) -> str:
 
 
 def _restore(trainer: Trainer, config: Config, going_on: Resumption) -> None:
-    """Put the trainer where the run goes on."""
+    """Put the trainer where the run continues."""
     changed = ", ".join(going_on.differences)
-    why = f"; not everything can differ in a run that goes on: {changed}" if changed else ""
+    why = f"; not every setting can differ in a resumed run: {changed}" if changed else ""
     try:
         state = going_on.state(trainer.shapes_at(going_on.checkpoint.cursor["step"]))
     except MtrainError as error:

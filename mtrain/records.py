@@ -240,7 +240,7 @@ class EpochRecord:
 
 @dataclass(frozen=True, eq=False)
 class TrainingState:
-    """All there is to know to go on training as if never stopped."""
+    """All there is to know to continue training as if never stopped."""
 
     arrays: Arrays
     """Every variable (weights, optimizer, generators), and the counts of the epoch under way."""

@@ -1,4 +1,4 @@
-"""From where a run goes on, and whether it will be as if it had never stopped."""
+"""From where a run continues, and whether it will be as if it had never stopped."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Differences = dict[str, tuple[Any, Any]]
 
 @dataclass(eq=False)
 class Resumption:
-    """A checkpoint to go on from, and what is no longer as it was then."""
+    """A checkpoint to resume from, and what is no longer as it was then."""
 
     run: RunDirectory
     path: Path
@@ -63,8 +63,8 @@ class Resumption:
         if found and not self.differences_allowed:
             lines = [f"{key}: was {_shown(a)}, is {_shown(b)}" for key, (a, b) in found.items()]
             remedy = (
-                "what is trained from here is not what would have come of it; "
-                "--allow-differences goes on all the same and records them"
+                "the result would differ from that of an uninterrupted run; "
+                "--allow-differences resumes all the same and records them"
             )
             raise UsageError("\n".join(f"{self.run.path}: {line}" for line in [*lines, remedy]))
         self.differences |= found
@@ -130,12 +130,12 @@ class Resumption:
 
     @property
     def notes(self) -> Iterator[str]:
-        """What is worth saying before training goes on."""
+        """What is worth saying before training continues."""
         for problem in self.damaged:
             yield f"{problem}; an older checkpoint is used."
         for key, (was, now) in self.differences.items():
             yield f"{key} was {_shown(was)}, is {_shown(now)}."
-        yield f"Training goes on from {self.path}."
+        yield f"Resuming from {self.path}."
 
     def state(self, shapes: Shapes) -> TrainingState:
         """What to put back; raises `MtrainError` for arrays that are not of `shapes`."""
@@ -192,7 +192,7 @@ def find_resumption(
 
 
 def _check_unfinished(run: RunDirectory) -> None:
-    """Where there is a result, and nothing to go on from, nothing is to be overwritten.
+    """Where there is a result, and nothing to resume from, nothing may be overwritten.
 
     A run that was killed, or failed as where the disk was full, before its first checkpoint has none.
     """

@@ -124,7 +124,7 @@ def train(
     """Train, keep everything in a run directory, and evaluate its best checkpoint on test.
 
     `out` is that directory, new or empty; None: a free one of `outputs/<name>`. With `resume`
-    training goes on with the run in `out`, or `outputs/<name>`, if there is one; `UsageError` lists
+    training continues with the run in `out`, or `outputs/<name>`, if there is one; `UsageError` lists
     what keeps it from becoming what an uninterrupted run would be, unless `allow_differences`.
     `download` lets data be fetched that is not on this machine. `code_folder` is where the config's
     own code is looked for before what is installed; None: the current directory. Without `report`
@@ -298,7 +298,7 @@ def _train(
         why = f"{early}; then " if early else ""
         run = shlex.quote(str(prepared.run.path))
         return f"{why}stopped by {name}: training {UNREPORTED.format(run)}", signals[0]
-    return f"stopped by {name}, saved; `mtrain resume` goes on", signals[0]
+    return f"stopped by {name}, saved; `mtrain resume` continues it", signals[0]
 
 
 @contextmanager

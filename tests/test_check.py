@@ -42,7 +42,7 @@ def two_classes(n=100, seed=0):
 
 
 UNKNOWN = (
-    "column 'b' has a category not seen in training; it counts as none, and the model cannot see what "
+    "column 'b' has a category unseen in training; it is encoded as zeros, and the model cannot see what "
     "it is; are categories written as in training?"
 )
 

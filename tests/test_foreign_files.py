@@ -53,7 +53,7 @@ def test_resume_refuses_such_a_state_too(copied_run, capsys):
     assert status == 1
     assert "state.json: 100,000,000,000 bytes, at most 100,000,120 expected\n" in text
     assert text.endswith(
-        "no checkpoint is whole, and nothing to go on from; train into another folder\n"
+        "no checkpoint is whole, so there is nothing to resume; train into another folder\n"
     )
 
 

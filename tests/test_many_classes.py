@@ -171,7 +171,7 @@ def test_predictions_can_be_left_out(tmp_path):
 
 
 def test_a_checkpoint_between_epochs_has_no_matrix_of_zeros(wide_table, tmp_path):
-    """Of 300 classes it would be 360 kB in each; a run goes on from it all the same."""
+    """Of 300 classes it would be 360 kB in each; a run continues from it all the same."""
     config = tmp_path / "wide.yaml"
     config.write_text(json.dumps(wide_table))
     out = tmp_path / "run"

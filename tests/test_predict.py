@@ -280,8 +280,8 @@ def test_unknown_categories_are_counted_on_stderr(tabular, tmp_path, capsys):
 
     out = capsys.readouterr()
     assert out.err.splitlines() == [
-        f"WARNING: in {n} of 3 rows ({share}) column {name!r} has a category not seen in training; it "
-        "counts as none, and the model cannot see what it is; are categories written as in training?"
+        f"WARNING: in {n} of 3 rows ({share}) column {name!r} has a category unseen in training; it "
+        "is encoded as zeros, and the model cannot see what it is; are categories written as in training?"
         for n, share, name in ((2, "67%", "kind"), (1, "33%", "is wet"))
     ]
     assert len(out.out.splitlines()) == 4

@@ -154,7 +154,7 @@ def test_unknown_categories_are_counted_over_all_pieces(model, tmp_path, monkeyp
 
     assert run(["predict", str(model), str(path)]) == 0
     assert capsys.readouterr().err == (
-        "in 3 rows column 'word' has a category not seen in training; it counts as none\n"
+        "in 3 rows column 'word' has a category unseen in training; it is encoded as zeros\n"
     )
 
 

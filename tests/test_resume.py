@@ -108,13 +108,13 @@ def test_a_stopped_run_ends_as_if_it_never_had_been(
         stop_at(patch, epoch, signal.SIGTERM)
         status, text = said(capsys, "fit", config, "--out", out)
     assert status == 143
-    assert "Training ended: stopped by SIGTERM, saved; `mtrain resume` goes on." in text
+    assert "Training ended: stopped by SIGTERM, saved; `mtrain resume` continues it." in text
     assert segments(out)[0]["ended"] == "SIGTERM"
     checkpoint = list_checkpoints(RunDirectory(out))[0]
     status, text = said(capsys, "resume", out)
 
     assert status == 0
-    assert f"Training goes on from {checkpoint}." in text
+    assert f"Resuming from {checkpoint}." in text
     assert digest(out) == digest(whole)
     assert segments(out)[1]["resumed_from"] == checkpoint.name
     assert segments(out)[1]["ended"] == "finished"
@@ -316,7 +316,7 @@ def test_a_run_without_a_checkpoint_starts_anew_and_says_so(config, whole, run_t
 
 
 def test_a_result_without_checkpoints_is_not_overwritten(whole, tmp_path, capsys):
-    """Somebody removed them; there is nothing to go on from, and something to lose."""
+    """Somebody removed them; there is nothing to resume from, and something to lose."""
     out = Path(shutil.copytree(whole, tmp_path / "run"))
     shutil.rmtree(out / "checkpoints")
     message = "was trained, but its checkpoints are gone; train into another folder"
@@ -355,7 +355,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_named(whole, run_to_resume, cap
     assert status == 0
     assert text.startswith(f"{newest}")
     assert "; an older checkpoint is used.\n" in text
-    assert f"Training goes on from {before}." in text
+    assert f"Resuming from {before}." in text
     assert digest(run_to_resume) == digest(whole)
 
 
@@ -396,8 +396,8 @@ def test_other_settings_are_refused_with_a_list(run_to_resume, capsys):
             "seed: was 0, is 4",
             "model.dropout: was 0.2, is 0.3",
             "training.batch_size: was 8, is 16",
-            "what is trained from here is not what would have come of it; --allow-differences goes "
-            "on all the same and records them",
+            "the result would differ from that of an uninterrupted run; --allow-differences "
+            "resumes all the same and records them",
         )
     ]
 
@@ -467,7 +467,7 @@ def test_what_cannot_go_on_is_refused_even_if_allowed(run_to_resume, capsys, cha
     assert status in {1, 2}
     assert message in text
     assert len(text.splitlines()) == 1
-    assert status == 2 or f"in a run that goes on: {change.partition('=')[0]}" in text
+    assert status == 2 or f"in a resumed run: {change.partition('=')[0]}" in text
 
 
 def test_other_circumstances_are_refused_with_a_list(run_to_resume, monkeypatch, capsys):

@@ -162,7 +162,7 @@ def test_of_runs_that_are_alike_no_setting_is_a_column(folder, tmp_path, capsys)
 
 @pytest.mark.parametrize("columns", [60, 80])
 def test_numbers_are_never_cut(folder, capsys, monkeypatch, columns):
-    """Where all does not fit, names go on in the next line."""
+    """Where all does not fit, names continue in the next line."""
     monkeypatch.setenv("COLUMNS", str(columns))
     assert run(["runs", str(folder)]) == 0
     text = capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Folders in which a training began and left nothing to go on from, and trainings at once."""
+"""Folders in which a training began and left nothing to resume from, and trainings at once."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_what_was_half_written_by_then_goes_away(whole, tmp_path, monkeypatch, c
 def test_a_disk_that_is_full_later_leaves_a_checkpoint_to_go_on_from(
     whole, tmp_path, monkeypatch, capsys
 ):
-    """Training goes on from it, and is not started anew."""
+    """Resuming from it, and is not started anew."""
     out, calls = tmp_path / "run", []
 
     def full_from_the_third_on(run, checkpoint, arrays):
@@ -119,7 +119,7 @@ def test_a_disk_that_is_full_later_leaves_a_checkpoint_to_go_on_from(
     status, text = said(capsys, "fit", SMOKE, "--out", out, "--resume")
 
     assert status == 0
-    assert f"Training goes on from {out}/checkpoints/epoch-" in text
+    assert f"Resuming from {out}/checkpoints/epoch-" in text
     assert "anew" not in text
     assert digest(out) == whole
 

@@ -267,7 +267,9 @@ def test_without_a_whole_checkpoint_nothing_is_thrown_away(old_run):
     first, second, last = str(error.value).splitlines()
     assert "epoch-0003/state.json: damaged" in first
     assert "epoch-0002/state.json: damaged" in second
-    assert "no checkpoint is whole, and nothing to go on from; train into another folder" in last
+    assert (
+        "no checkpoint is whole, so there is nothing to resume; train into another folder" in last
+    )
 
 
 def test_a_checkpoint_moved_to_another_name_is_refused(old_run):

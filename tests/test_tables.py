@@ -150,8 +150,8 @@ def test_a_column_at_a_time_by_hand(table):
         ("01", "1"),
     ]
     assert data.notes == tuple(
-        f"test: WARNING: in 1 of 1 rows (100%) column '{name}' has a category not seen in training; it "
-        "counts as none, and the model cannot see what it is; are categories written as in training?"
+        f"test: WARNING: in 1 of 1 rows (100%) column '{name}' has a category unseen in training; it "
+        "is encoded as zeros, and the model cannot see what it is; are categories written as in training?"
         for name in ("word", "zip")
     )
 
@@ -353,7 +353,7 @@ def test_a_missing_category_is_none_of_the_known(table):
     data = load(table("t,y\na,p\n,q\nb,p\na,q\n"), missing="zero", **AS_IT_IS)
 
     assert_array_equal(data.train.features, [[1, 0], [0, 0], [0, 1]])
-    assert not any("counts as none" in note for note in data.notes)
+    assert not any("encoded as zeros" in note for note in data.notes)
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def learn_encoding(
 def encode(rows: Rows, encoding: Encoding, where: str) -> tuple[Split, dict[str, int]]:
     """The rows as inputs of shape (N, `encoding.n_features`), and what was unknown.
 
-    That is, by column, in how many rows stands a category not seen in training. Raises
+    That is, by column, in how many rows stands a category unseen in training. Raises
     `MtrainError` naming `where` for rows of another shape, and for values so far from those of the
     training that no float32 can say it.
     """

@@ -46,7 +46,7 @@ class Piece:
     """Its labels mean nothing."""
 
     unknown: Mapping[str, int]
-    """Rows with a category not seen in training, by column."""
+    """Rows with a category unseen in training, by column."""
 
     left_out: int
     """Rows that miss a value, where training left such out as well."""

@@ -72,7 +72,7 @@ def dataset_notes(
 
 
 def _unknown(splits: dict[str, Split], unknown: dict[str, dict[str, int]]) -> Iterator[Note]:
-    """A line for each split and column with rows of a category not seen in training."""
+    """A line for each split and column with rows of a category unseen in training."""
     for split, columns in unknown.items():
         for column, rows in columns.items():
             text = f"{split}: {unknown_note(column, rows, len(splits[split]))}"

@@ -1,4 +1,4 @@
-"""Categories not seen in training, as they are said."""
+"""Categories unseen in training, as they are said."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ MANY = 0.1
 
 
 def unknown_note(column: str, n: int, rows: int) -> str:
-    """What to say of `n` of `rows` rows, in which `column` has a category not seen in training."""
-    said = f"column {column!r} has a category not seen in training; it counts as none"
+    """What to say of `n` of `rows` rows, in which `column` has a category unseen in training."""
+    said = f"column {column!r} has a category unseen in training; it is encoded as zeros"
     if n < MANY * rows:
         return f"in {n:,} row{'s' * (n > 1)} {said}"
     return (

@@ -58,7 +58,7 @@ class Trainer:
     """Trains a network on rows that stay on the device, and yields what happened.
 
     Iterate `records()`; between any two of them `state()` is all there is to know, and a new
-    `Trainer` of the same arguments goes on from it bit for bit after `restore`. `counters` see every
+    `Trainer` of the same arguments continues from it bit for bit after `restore`. `counters` see every
     batch of the training, `of_split` each validation, by their names in the history; `tracked` is
     some of `config.training.TRACKED`.
     """

@@ -22,7 +22,7 @@ GAP = 2
 """Characters between two columns."""
 
 NARROWEST = 8
-"""Characters of a column of names; one that is longer goes on in the next line."""
+"""Characters of a column of names; one that is longer continues in the next line."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def print_runs(runs: Sequence[RunOutcome], settings: Sequence[str], stream: Text
     """A row a run, with a column for each of the `settings`, by dotted key.
 
     Hidden units and start are left out where there is no room for them. Where the rest does not fit,
-    names go on in the next line; numbers are never broken.
+    names continue in the next line; numbers are never broken.
     """
     console = make_console(stream)
     columns = [

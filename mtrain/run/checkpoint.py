@@ -72,7 +72,7 @@ MOST_PER_PARAMETER = 4 * 5
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """All that training needs to go on, but for the arrays."""
+    """All that training needs to continue, but for the arrays."""
 
     config: Config
     classes: tuple[str, ...]

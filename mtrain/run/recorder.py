@@ -25,7 +25,7 @@ class Recorder:
     """Takes each epoch's figures and the states of training; writes them now and then, and at last.
 
     Of two states that are written the older goes first, and nothing is removed before what
-    replaces it is on the disk: a kill at any moment leaves a checkpoint to go on from.
+    replaces it is on the disk: a kill at any moment leaves a checkpoint to resume from.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Recorder:
         if last not in (name for name, _ in self._newest):
             keep = self._template.config.checkpoint.keep
             self._newest = [*self._newest, (last, self._best_name)][-keep:]
-            # The best of each, too: a run that goes on from an older checkpoint needs it.
+            # The best of each, too: a resumed run from an older checkpoint needs it.
             remove_all_but(self._run, {name for names in self._newest for name in names if name})
         write_scalars(self.history, self._run.path / "history.csv")
         self._checkpoint_written = time.monotonic()

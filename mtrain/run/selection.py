@@ -123,7 +123,7 @@ def list_checkpoints(run: RunDirectory) -> list[Path]:
 
 @dataclass(frozen=True, eq=False)
 class Newest:
-    """From where a run goes on."""
+    """From where a run continues."""
 
     path: Path
     checkpoint: Checkpoint
@@ -154,7 +154,7 @@ def newest_whole(run: RunDirectory) -> Newest | None:
         return Newest(path, whole[path], tuple(damaged.values()), best_is_whole=bool(good))
     problems = "\n".join(damaged.values())
     raise MtrainError(
-        f"{problems}\n{run.path}: no checkpoint is whole, and nothing to go on from; train into "
+        f"{problems}\n{run.path}: no checkpoint is whole, so there is nothing to resume; train into "
         "another folder"
     )
 
