@@ -586,6 +586,20 @@ def test_of_two_classes_the_rarer_is_the_second(tmp_path):
     assert proposed(tmp_path, path)["classes"] == ["stay", "leave"]
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_a_few_ratings_with_decimals_are_listed_as_classes(tmp_path, name):
+    """As which `check` takes them; without the list they would be measurements."""
+    ratings = [(i % 7, [2.0, 2.5, 4.5][i % 3]) for i in range(60)]
+    path = write(tmp_path / "a.csv", ["x", "rating"], ratings)
+    if name == "a.parquet":
+        path = path.with_name(name)
+        x, rating = zip(*ratings, strict=True)
+        pq.write_table(pa.table({"x": x, "rating": rating}), path)
+    expected = ["2.0", "2.5", "4.5"] if name == "a.csv" else ["2", "2.5", "4.5"]
+
+    assert proposed(tmp_path, path)["classes"] == expected
+
+
 @pytest.mark.parametrize("classes", [["false", "true"], ["False", "True"], ["0", "1"]])
 def test_of_truth_values_true_is_the_second(tmp_path, classes):
     """However many rows there are of it."""

@@ -19,7 +19,8 @@ from mtrain.data.missing_labels import MISSING_LABELS
 from mtrain.data.notation import PLAIN, Notation, guess_notation
 from mtrain.data.parquet import pandas_index
 from mtrain.data.reading import read_source
-from mtrain.data.table import BOOLEANS, Table
+from mtrain.data.source import is_whole
+from mtrain.data.table import BOOLEANS, Table, as_value
 from mtrain.errors import MtrainError, SettingError
 
 if TYPE_CHECKING:
@@ -252,6 +253,8 @@ def _table(path: Path, kind: str, target: str, memory: int, notation: Notation) 
         raise MtrainError(f"{path}: there is no column but {target!r} to learn from{but}")
     settings: dict[str, Any] = {"name": kind, "path": str(path), "target": target}
     settings |= table.notation.settings
+    if classes := _listed_classes(labels, typed=table.typed):
+        settings["classes"] = classes
     if left_out:
         key = "exclude" if len(features) > MOST_NAMED else "features"
         named = {"exclude": [name for name in names if name in left_out], "features": features}
@@ -334,6 +337,17 @@ def _check_labels(path: Path, target: str, labels: Values) -> None:
             f"{path}: column {target!r} has {different:,} different values in {rows:,} rows, which "
             "are no classes; name another by --target"
         )
+
+
+def _listed_classes(labels: Values, *, typed: bool) -> list[str]:
+    """A few numbers with decimals, such as 2.5, which are classes only where they are listed."""
+    numbers = [as_value(name) for name in labels.categories]
+    if len(numbers) > MOST_CLASSES or any(n is None or n in BOOLEANS for n in numbers):
+        return []
+    if all(is_whole(str(number)) for number in numbers):
+        return []
+    names = map(str, numbers) if typed else labels.categories
+    return sorted(names, key=float)
 
 
 def _readable_columns(
