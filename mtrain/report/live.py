@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mtrain.config.schema import Config
     from mtrain.metrics.counts import ClassCounts
     from mtrain.metrics.epoch import EpochFigures
+    from mtrain.metrics.history import History
     from mtrain.records import Dataset, Progress
 
 REFRESH_SECONDS = 0.1
@@ -73,6 +74,11 @@ class LiveTable(Observer):
         if self._stage:
             self._console.print(Text(self._stage, style="dim"), end="\r")
 
+    def resume(self, history: History) -> None:
+        """Begin with the figures of the last epoch, compared with the one before."""
+        for index in range(len(history.epoch))[-2:]:
+            self._take(history.figures(index))
+
     def begin(self, device: str, config: Config, dataset: Dataset, parameters: int) -> None:
         """Say where and what is trained, and start the display."""
         self.stage("")
@@ -81,7 +87,9 @@ class LiveTable(Observer):
         self._classes = tuple(inert(name) for name in dataset.classes)
         self._epochs = config.training.epochs
         self._validates = dataset.val is not None
-        self._pace = Pace(config.training.rows_an_epoch(len(dataset.train)), self._epochs)
+        self._pace = Pace(
+            config.training.rows_an_epoch(len(dataset.train)), self._epochs, self._done
+        )
         self._live.start()
         self._draw()
 
@@ -98,10 +106,13 @@ class LiveTable(Observer):
     def epoch(self, figures: EpochFigures, seconds: float) -> None:  # noqa: ARG002 -- Observer's
         """Show the figures of every class, and what changed since the epoch before."""
         self._pace.epoch(figures.epoch)
+        self._take(figures)
+        self._draw()
+
+    def _take(self, figures: EpochFigures) -> None:
         before, self._last = self._last, figures
         self._counts = shown_counts(figures)
         self._compared_with = None if before is None else shown_counts(before)
-        self._draw()
 
     def end(self, why: str | None) -> None:
         """Leave the last state on the screen."""
@@ -122,7 +133,7 @@ class LiveTable(Observer):
         return Group(self._bar(), self._training(), *self._by_class())
 
     def _bar(self) -> Table:
-        epoch = self._progress.epoch if self._progress else 1
+        epoch = self._progress.epoch if self._progress else min(self._done + 1, self._epochs)
         line = Table.grid(padding=(0, 1), expand=True)
         line.add_column()
         line.add_column(ratio=1)
@@ -178,6 +189,11 @@ class LiveTable(Observer):
         return self._line(
             f"validation: loss {loss}", f"accuracy {right}", f"after epoch {self._last.epoch}"
         )
+
+    @property
+    def _done(self) -> int:
+        """Epochs."""
+        return 0 if self._last is None else self._last.epoch
 
     @property
     def _shows_validation(self) -> bool:
