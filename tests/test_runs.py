@@ -23,7 +23,7 @@ from mtrain.records import RunOutcome
 from mtrain.report.runs import print_runs
 from mtrain.run.directory import LOCK, WRITER
 from mtrain.run.lock import is_locked, locked
-from mtrain.runs import differing_settings
+from mtrain.runs import differing_settings, setting_headings
 
 COMMAND = str(Path(sys.executable).with_name("mtrain"))
 
@@ -199,7 +199,7 @@ def test_no_number_is_broken_at_any_width(capsys, monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
     settings = {"optimizer.learning_rate": 0.001, "seed": 0, "dataset.shares": [0.25, -0.0625]}
     runs = [outcome(), outcome(name="b", settings=settings)]
-    print_runs(runs, list(settings), sys.stdout)
+    print_runs(runs, setting_headings(list(settings)), sys.stdout)
     text = capsys.readouterr().out
 
     assert "…" not in text
@@ -404,3 +404,42 @@ def test_runs_that_differ_do_not_look_the_same(first, second, differing):
     ]
 
     assert differing_settings(runs) == differing
+
+
+@pytest.mark.parametrize(
+    ("key", "heading"),
+    [
+        ("seed", "seed"),
+        ("optimizer.learning_rate", "learning_rate"),
+        ("optimizer.learning_rate.decay_steps", "learning_rate.decay_steps"),
+        ("evaluation.threshold.recall", "threshold.recall"),
+        ("training.reduce_on_plateau.patience", "reduce_on_plateau.patience"),
+        ("optimizer.name", "optimizer.name"),
+        ("own.loss", "own.loss"),
+        ("own.accuracy", "own.accuracy"),
+        ("own.best", "own.best"),
+    ],
+)
+def test_a_setting_is_headed_by_what_says_which(key, heading):
+    """Nothing that reads like a figure or another column."""
+    assert setting_headings([key]) == {key: heading}
+
+
+def test_settings_of_one_name_are_headed_by_their_keys():
+    keys = ["dataset.size", "model.size", "a.x.size", "b.x.size", "model.y.size"]
+
+    assert list(setting_headings(keys).values()) == [*keys[:4], "y.size"]
+
+
+def test_runs_are_sorted_by_a_setting_as_it_is_headed(tmp_path, capsys):
+    """A wanted recall is no recall: that is refused."""
+    for name, wanted in (("one", 0.75), ("two", 0.5)):
+        settings = {"training.epochs": 1, "model.hidden": 8, "training.compile": "graph"}
+        data = {"name": "csv", "path": str(table(tmp_path / "rows.csv")), "target": "y"}
+        threshold = {"evaluation.threshold": {"recall": wanted}}
+        mtrain.fit({"dataset": data}, out=tmp_path / name, report=False, **settings, **threshold)
+
+    assert names(listed(capsys, tmp_path, "--sort", "threshold.recall")) == ["two", "one"]
+    assert run(["runs", str(tmp_path), "--sort", "recall"]) == 2
+    assert run(["runs", str(tmp_path)]) == 0
+    assert "threshold.recall" in capsys.readouterr().out.splitlines()[0].split()

@@ -14,7 +14,7 @@ from mtrain.report.text import figure, share
 from mtrain.text import inert
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mtrain.records import RunOutcome
 
@@ -47,8 +47,8 @@ class _Column:
         return min(self.width - GAP, max([NARROWEST, *map(len, numbers)]))
 
 
-def print_runs(runs: Sequence[RunOutcome], settings: Sequence[str], stream: TextIO) -> None:
-    """A row a run, with a column for each of the `settings`, by dotted key.
+def print_runs(runs: Sequence[RunOutcome], settings: Mapping[str, str], stream: TextIO) -> None:
+    """A row a run, with a column for each of the `settings`: headings by dotted key.
 
     Hidden units and start are left out where there is no room for them. Where the rest does not fit,
     names go on in the next line; numbers are never broken.
@@ -76,11 +76,8 @@ def print_runs(runs: Sequence[RunOutcome], settings: Sequence[str], stream: Text
     console.print(table, crop=False)
 
 
-def _settings(runs: Sequence[RunOutcome], settings: Sequence[str]) -> Iterator[_Column]:
-    """By the last part of their key, where that says which."""
-    short = [key.rpartition(".")[2] for key in settings]
-    for key, last in zip(settings, short, strict=True):
-        heading = last if short.count(last) == 1 else key
+def _settings(runs: Sequence[RunOutcome], headings: Mapping[str, str]) -> Iterator[_Column]:
+    for key, heading in headings.items():
         cells = [_setting(run.settings.get(key)) for run in runs]
         yield _Column(heading, cells, is_name=True)
 
