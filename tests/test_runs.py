@@ -203,10 +203,76 @@ def test_no_number_is_broken_at_any_width(capsys, monkeypatch, columns):
     text = capsys.readouterr().out
 
     assert "…" not in text
+    assert max(map(len, text.splitlines())) <= columns
     found = set(re.split(r"[\s,\[\]]+", text))
-    assert {"1.25e-05", "43052", "0.125", "0.25", "-0.0625", "0.9877", "0.123"} <= found
-    assert {"12", "345/100", "000"} <= found
+    shown = {
+        "learning_rate": {"1.25e-05", "0.001"},
+        "seed": {"43052", "0"},
+        "shares": {"0.125", "0.25", "-0.0625"},
+        "best": {"0.9877"},
+        "worst": {"0.123"},
+    }
+    for heading in shown.keys() & set(text.splitlines()[0].split()):
+        assert shown[heading] <= found
     assert "12,345/100,000" in text
+    assert "best" in text.splitlines()[0]
+    assert ("shares" in text.splitlines()[0]) == (columns == 200)
+
+
+SETTINGS = (
+    *("seed", "model.dropout", "model.activation", "optimizer.learning_rate"),
+    *("training.batch_size", "evaluation.threshold.recall"),
+)
+
+
+def wide_table(capsys):
+    """The lines of a table of seven runs that differ in six settings."""
+    headings = setting_headings(SETTINGS)
+    runs = [
+        outcome(
+            name=f"digits-{n}", dataset="digits", epochs=30, epochs_wanted=30,
+            best=("val_loss", 0.1234), worst_class=("8", 0.913, "val"),
+            state="finished", settings=dict.fromkeys(SETTINGS, f"{n}.5"),
+        )
+        for n in range(1, 8)
+    ]
+    print_runs(runs, headings, sys.stdout)
+    return capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [
+        (60, 1),
+        (80, 2),
+        (100, 4),
+        (140, 6),
+    ],
+)
+def test_settings_without_room_are_left_out_and_named(capsys, monkeypatch, columns, shown):
+    """Those on the right; the headings of the others are whole, and no line is too long."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = wide_table(capsys)
+    headings = list(setting_headings(SETTINGS).values())
+
+    assert max(map(len, lines)) <= columns
+    others = ["epochs", "best", "worst", "F1", "state"]
+    assert lines[0].split() == ["run", "data", *headings[:shown], *others]
+    assert [line.split()[2] for line in lines if line.startswith("digits")] == [
+        f"{n}.5" for n in range(1, 8)
+    ]
+    note = " ".join(line.strip() for line in lines if not line.startswith((" ", "digits", "run")))
+    left_out = ", ".join(headings[shown:])
+    said = f"Left out: {left_out}; --json or a wider terminal shows them."
+    assert note == (said if left_out else "")
+
+
+def test_a_pipe_has_every_setting(capsys):
+    """It has no width."""
+    lines = wide_table(capsys)
+
+    assert len(lines) == 8
+    assert set(setting_headings(SETTINGS).values()) <= set(lines[0].split())
 
 
 @pytest.mark.parametrize(
