@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from mtrain.config.schema import Config
     from mtrain.metrics.epoch import EpochFigures
+    from mtrain.metrics.history import History
     from mtrain.records import Dataset, Progress
 
 
@@ -24,6 +25,9 @@ class Observer:
 
     def stage(self, what: str) -> None:
         """Something begins that takes a second or more: `reading the data`; empty: it is over."""
+
+    def resume(self, history: History) -> None:
+        """The training that is about to begin goes on after the epochs of `history`."""
 
     def begin(self, device: str, config: Config, dataset: Dataset, parameters: int) -> None:
         """Training of a model of so many parameters is about to start on `device`."""
@@ -58,6 +62,10 @@ class Observers(Observer):
     def stage(self, what: str) -> None:
         """As each observer's own."""
         self._tell(lambda observer: observer.stage(what))
+
+    def resume(self, history: History) -> None:
+        """As each observer's own."""
+        self._tell(lambda observer: observer.resume(history))
 
     def begin(self, device: str, config: Config, dataset: Dataset, parameters: int) -> None:
         """As each observer's own."""

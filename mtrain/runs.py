@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mtrain.config.load import flat_settings, load_config
+from mtrain.config.names import METRICS
 from mtrain.config.sources import OwnData
 from mtrain.errors import MtrainError, UsageError
 from mtrain.metrics.monitor import Course, Improvement, higher_is_better
@@ -32,6 +34,9 @@ SHOWN_ANYWAY = (
 
 SORTED_BY = ("started", "run", "data", "epochs", "best", "worst", "state")
 """Columns by which runs are sorted, besides the settings in which they differ."""
+
+TAKEN = frozenset({*SORTED_BY, *METRICS, "hidden", "loss", "name", "support"})
+"""What other columns, or figures, are called."""
 
 
 def list_runs(folder: Path, sort: str = "started") -> tuple[list[RunOutcome], list[str]]:
@@ -80,6 +85,24 @@ def differing_settings(outcomes: Sequence[RunOutcome]) -> list[str]:
     ]
 
 
+def setting_headings(settings: Sequence[str]) -> dict[str, str]:
+    """What a column of each is called: the last part of its key, where that says which.
+
+    Of a setting within a section's section the last two parts: `threshold.recall` is no recall that was
+    reached. Where that is a figure's name or another column's, the whole key.
+    """
+    headings = {}
+    for key in settings:
+        section, _, last = key.rpartition(".")
+        inner = section.rpartition(".")[2] if "." in section else ""
+        headings[key] = f"{inner}.{last}" if inner else last
+    count = Counter(headings.values())
+    return {
+        key: key if count[heading] > 1 or heading in TAKEN else heading
+        for key, heading in headings.items()
+    }
+
+
 def _find(folder: Path) -> Iterator[Path]:
     """Every folder with a run's config; what is within a run is no other."""
     for place, folders, files in os.walk(folder):
@@ -92,7 +115,8 @@ def _find(folder: Path) -> Iterator[Path]:
 
 def _sorted(outcomes: list[RunOutcome], sort: str) -> list[RunOutcome]:
     differing = differing_settings(outcomes)
-    keys = {key.rpartition(".")[2]: key for key in differing} | {key: key for key in differing}
+    keys = {heading: key for key, heading in setting_headings(differing).items()}
+    keys |= {key: key for key in differing}
 
     def value(outcome: RunOutcome) -> float | str | None:
         if sort in keys:

@@ -160,7 +160,7 @@ def train(
                 observers.note(line)
             ended = "an error"
             received = held.enter_context(handled_signals())
-            observers.begin(prepared.device, config, dataset, prepared.trainer.parameters)
+            _begin(config, dataset, prepared, observers)
             with _failing(prepared.recorder):
                 observers.add(*_boards(config, dataset, prepared))
                 # The device has the training rows now; here they would be there twice.
@@ -208,6 +208,13 @@ def _read(config: Config, observer: Observer, *, progress: bool, download: bool)
     if conflicts := list(config.class_conflicts(dataset.classes)):
         raise SettingError(*conflicts)
     return weight_training(dataset, config.training.class_weight)
+
+
+def _begin(config: Config, dataset: Dataset, prepared: Prepared, observer: Observer) -> None:
+    """Say what is trained, and what has been learned before."""
+    if (history := prepared.recorder.history).epoch:
+        observer.resume(history)
+    observer.begin(prepared.device, config, dataset, prepared.trainer.parameters)
 
 
 def _notes(config: Config, dataset: Dataset, place: Place, trainer: Trainer) -> Iterator[str]:

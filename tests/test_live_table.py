@@ -4,16 +4,20 @@ import io
 
 import numpy as np
 import pytest
+from conftest import CONFIGS
 from rich.console import Console
 
 from mtrain.config.load import load_config
 from mtrain.metrics.counts import class_counts
 from mtrain.metrics.epoch import epoch_figures
+from mtrain.metrics.history import History
 from mtrain.metrics.report import make_report
+from mtrain.observer import Observer
 from mtrain.records import Dataset, Encoding, EpochRecord, Predictions, Progress, Split, Tally
 from mtrain.report.live import LiveTable
 from mtrain.report.results import print_report
 from mtrain.report.text import change, figure, share
+from mtrain.train import train
 
 CLASSES = ("cat", "dog", "owl")
 ROWS = 60
@@ -49,12 +53,14 @@ def begin():
     """Makes a live table of a training of 60 rows that has begun."""
     tables = []
 
-    def make(*, validated=False, **training):
+    def make(*, validated=False, history=None, **training):
         config = load_config({"training": {"epochs": 10, "batch_size": 20, **training}}, {})
         split = Split(np.zeros((ROWS, 4), np.uint8), np.zeros(ROWS, np.int32), np.arange(ROWS))
         names = ("train", "val", "test") if validated else ("train", "test")
         data = Dataset(CLASSES, dict.fromkeys(names, split), Encoding(), "0", "here")
         table = LiveTable(Console(file=io.StringIO(), force_terminal=True, width=80, height=30))
+        if history is not None:
+            table.resume(history)
         table.begin("CPU", config, data, 1)
         tables.append(table)
         return table
@@ -183,6 +189,57 @@ def test_a_resumed_training_is_timed_from_where_it_goes_on(begin, clock):
         table.progress(progress_of(step, rows, epoch=10))
 
     assert seen(table)[0].rstrip().endswith("10 samples/s, 2 s left")
+
+
+@pytest.mark.parametrize("validated", [True, False])
+def test_a_resumed_training_shows_where_it_is_before_its_first_step(begin, validated):
+    """The sixth epoch of ten, and the figures of the fifth."""
+    history = History("run", CLASSES, segments=[{"epochs": [1, 0]}])
+    for epoch in range(1, 6):
+        counted = confusion_of(10 + epoch, 12, 14)
+        history.append(figures_of(epoch, counted, counted if validated else None), 1.0)
+    f1 = [class_counts(confusion_of(10 + epoch, 12, 14)).f1[0] for epoch in (4, 5)]
+    table = begin(validated=validated, history=history)
+    lines = seen(table)
+
+    assert lines[0].split()[:2] == ["epoch", "6/10"]
+    assert lines[1].rstrip() == "compiling the training loop"
+    assert lines[2].rstrip().endswith("after epoch 5" if validated else "training")
+    assert row_of(table, "cat")[2:] == [f"{f1[1]:.3f}", "20", f"{f1[1] - f1[0]:+.3f}"]
+
+
+def test_a_training_that_is_resumed_for_its_report_shows_its_last_epoch(begin):
+    """There is no eleventh of ten."""
+    history = History("run", CLASSES, segments=[{"epochs": [1, 0]}])
+    for epoch in range(1, 11):
+        history.append(figures_of(epoch, confusion_of(10, 12, 14)), 1.0)
+
+    assert seen(begin(history=history))[0].split()[:2] == ["epoch", "10/10"]
+
+
+class Listening(Observer):
+    """Keeps what it is told before the first step."""
+
+    def __init__(self):
+        self.told = []
+
+    def resume(self, history):
+        """Of earlier epochs."""
+        self.told.append(list(history.epoch))
+
+    def begin(self, device, config, dataset, parameters):
+        """Of the training."""
+        self.told.append("begin")
+
+
+def test_observers_are_told_what_a_run_resumes_from(tmp_path):
+    """Before it begins; of a new run nothing."""
+    settings = {"model.hidden": 8, "training.compile": "graph"}
+    for epochs, told in ((2, ["begin"]), (3, [[1, 2], "begin"])):
+        config = load_config(CONFIGS / "smoke.yaml", {**settings, "training.epochs": epochs})
+        observer = Listening()
+        train(config, out=tmp_path / "run", resume=True, report=False, observer=observer)
+        assert observer.told == told
 
 
 @pytest.mark.parametrize(

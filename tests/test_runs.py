@@ -6,12 +6,10 @@ import ctypes
 import fcntl
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +18,6 @@ from conftest import CONFIGS
 import mtrain
 from mtrain.cli.main import run
 from mtrain.records import RunOutcome
-from mtrain.report.runs import print_runs
 from mtrain.run.directory import LOCK, WRITER
 from mtrain.run.lock import is_locked, locked
 from mtrain.runs import differing_settings
@@ -173,40 +170,6 @@ def test_numbers_are_never_cut(folder, capsys, monkeypatch, columns):
         assert f"{row['epochs']}/{row['epochs_wanted']}" in words
         assert f"{row['best']['value']:z.4g}" in words
         assert f"{row['worst_class']['f1-score']:z.3f}" in words
-
-
-def outcome(**changes):
-    """A run with the longest of everything."""
-    whole = RunOutcome(
-        name="a-sweep-of-many/a-run-with-a-long-name-2",
-        started="2026-01-02T03:04:05+00:00",
-        dataset="measurements_of_the_second_laboratory.parquet",
-        network="500x5",
-        epochs=12345,
-        epochs_wanted=100000,
-        best=("val_precision_weighted", 0.98765),
-        higher_is_better=True,
-        worst_class=("a class with a long name", 0.123, "val"),
-        state="finished, not reported",
-        settings={"optimizer.learning_rate": 1.25e-05, "seed": 43052, "dataset.shares": [0.125]},
-    )
-    return replace(whole, **changes)
-
-
-@pytest.mark.parametrize("columns", [40, 60, 80, 200])
-def test_no_number_is_broken_at_any_width(capsys, monkeypatch, columns):
-    """Those of lists of numbers and signed ones, too."""
-    monkeypatch.setenv("COLUMNS", str(columns))
-    settings = {"optimizer.learning_rate": 0.001, "seed": 0, "dataset.shares": [0.25, -0.0625]}
-    runs = [outcome(), outcome(name="b", settings=settings)]
-    print_runs(runs, list(settings), sys.stdout)
-    text = capsys.readouterr().out
-
-    assert "…" not in text
-    found = set(re.split(r"[\s,\[\]]+", text))
-    assert {"1.25e-05", "43052", "0.125", "0.25", "-0.0625", "0.9877", "0.123"} <= found
-    assert {"12", "345/100", "000"} <= found
-    assert "12,345/100,000" in text
 
 
 @pytest.mark.parametrize(
@@ -404,3 +367,17 @@ def test_runs_that_differ_do_not_look_the_same(first, second, differing):
     ]
 
     assert differing_settings(runs) == differing
+
+
+def test_runs_are_sorted_by_a_setting_as_it_is_headed(tmp_path, capsys):
+    """A wanted recall is no recall: that is refused."""
+    for name, wanted in (("one", 0.75), ("two", 0.5)):
+        settings = {"training.epochs": 1, "model.hidden": 8, "training.compile": "graph"}
+        data = {"name": "csv", "path": str(table(tmp_path / "rows.csv")), "target": "y"}
+        threshold = {"evaluation.threshold": {"recall": wanted}}
+        mtrain.fit({"dataset": data}, out=tmp_path / name, report=False, **settings, **threshold)
+
+    assert names(listed(capsys, tmp_path, "--sort", "threshold.recall")) == ["two", "one"]
+    assert run(["runs", str(tmp_path), "--sort", "recall"]) == 2
+    assert run(["runs", str(tmp_path)]) == 0
+    assert "threshold.recall" in capsys.readouterr().out.splitlines()[0].split()

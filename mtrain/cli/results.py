@@ -117,7 +117,7 @@ def runs(
     as_json: Json = False,
 ) -> None:
     """List runs: their data, the settings that differ, best value, worst class and state."""
-    from mtrain.runs import differing_settings, list_runs
+    from mtrain.runs import differing_settings, list_runs, setting_headings
 
     found, problems = list_runs(folder, sort)
 
@@ -127,7 +127,7 @@ def runs(
         if as_json:
             print_json(runs_as_json(found, str(folder)), stdout)
         elif found:
-            print_runs(found, differing_settings(found), stdout)
+            print_runs(found, setting_headings(differing_settings(found)), stdout)
     for problem in problems:
         print(inert(problem), file=sys.stderr)
 

@@ -92,6 +92,20 @@ class History:
             segments=[*segments, {**last, "epochs": [last["epochs"][0], epochs]}],
         )
 
+    def figures(self, index: int) -> EpochFigures:
+        """Those of one epoch, as they were appended."""
+        from mtrain.metrics.epoch import EpochFigures
+
+        return EpochFigures(
+            epoch=self.epoch[index],
+            scalars={key: column[index] for key, column in self.scalars.items()},
+            counts={split: self.class_counts(split, index) for split in self.counts},
+            per_class={
+                split: {key: column[index] for key, column in metrics.items()}
+                for split, metrics in self.per_class.items()
+            },
+        )
+
     def monitored(self, monitor: str, index: int) -> float:
         """A scalar of one epoch, NaN where it cannot tell a better epoch from a worse one.
 

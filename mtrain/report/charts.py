@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtrain.metrics.lowest import lowest
+from mtrain.report.class_names import class_labels
 from mtrain.report.drawing import Figure, mpl
 from mtrain.report.fonts import font_families
 from mtrain.report.text import share
-from mtrain.text import inert
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -33,6 +33,9 @@ MOST_LINES = len(COLOURS) * len(STYLES) - 1
 """Of more classes than this only the worst are told apart."""
 
 WORST_LINES = 7
+
+LABEL_WIDTH = 24
+"""Characters of a class's name in a chart."""
 
 MOST_GREY = 200
 """Lines behind them; more take minutes to draw, and are a grey area all the same."""
@@ -95,13 +98,14 @@ def draw_class_lines(
     grey = others[:: -(-len(others) // MOST_GREY) or 1]
     for k in grey:
         axes.plot(*points(k), color=GREY, linewidth=0.6, zorder=1, drawstyle=drawstyle)
-    for number, k in enumerate(shown):
+    labels = class_labels([classes[k] for k in shown], LABEL_WIDTH)
+    for number, (k, name) in enumerate(zip(shown, labels, strict=True)):
         # The value first: a label that begins with an underscore would be left out.
         axes.plot(
             *points(k),
             color=COLOURS[number % len(COLOURS)],
             linestyle=STYLES[number // len(COLOURS)],
-            label=f"{share(values[k])}  {class_label(classes[k])}",
+            label=f"{share(values[k])}  {name}",
             drawstyle=drawstyle,
             **options,
         )
@@ -118,12 +122,6 @@ def add_legend(figure: Figure, axes: Axes, title: str) -> None:
     figure.legend(
         handles, labels, loc="outside right upper", title=title, alignment="left", fontsize=9
     )
-
-
-def class_label(name: str) -> str:
-    """A class's name, cut where it is long."""
-    shown = inert(name)
-    return shown if len(shown) <= 24 else f"{shown[:23]}…"
 
 
 @contextmanager

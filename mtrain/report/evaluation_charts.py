@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,16 +15,17 @@ from mtrain.metrics.scores import threshold_counts
 from mtrain.report.charts import (
     COLOURS,
     GREY,
+    LABEL_WIDTH,
     add_legend,
     chart_files,
-    class_label,
     draw_class_lines,
 )
+from mtrain.report.class_names import class_labels
 from mtrain.report.drawing import Figure
 from mtrain.report.text import SPLITS, share
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from matplotlib.axes import Axes
 
@@ -84,7 +85,7 @@ def draw_precision_recall(report: Report) -> Figure:
             shown = "undefined" if math.isnan(value) else f"{value:.3f}"
             right = 0.0 if math.isnan(value) else max(value, high)
             axes.text(right + 0.01, y, shown, va="center", fontsize=7.5)
-    axes.set_yticks(positions, [class_label(entry["name"]) for entry in entries])
+    axes.set_yticks(positions, _names(entries))
     axes.set_ylim(len(entries) - 0.4, -0.6)
     axes.set_xlim(0, 1.09)
     axes.set_xticks(np.linspace(0, 1, 6))
@@ -101,14 +102,20 @@ def draw_precision_recall(report: Report) -> Figure:
 def draw_confusion_matrix(report: Report) -> Figure:
     """Rows of each true class by predicted class; the colour is the share of the row."""
     confusion = np.array(report.metrics["confusion_matrix"], np.int32)
-    names = [class_label(entry["name"]) for entry in report.metrics["classes"]]
+    names = _names(report.metrics["classes"])
     size = min(max(5.0, 1.6 + 0.55 * len(names)), 20.0)
     figure = Figure(figsize=(size + 0.8, size))
     axes = figure.subplots()
     shares = ratio(confusion, confusion.sum(axis=1, keepdims=True)).astype(np.float32)
-    # Sharp cells, as long as there are pixels for them.
-    interpolation = "nearest" if len(names) <= CELLS else "auto"
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation=interpolation)
+    edges = (-0.5, len(names) - 0.5)
+    image = axes.imshow(
+        _largest_of_blocks(shares, CELLS),
+        cmap="Blues",
+        vmin=0,
+        vmax=1,
+        interpolation="nearest",  # sharp cells
+        extent=(*edges, *reversed(edges)),
+    )
     figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true class")
     small = 8 if len(names) <= 20 else 5
     which = ""
@@ -128,6 +135,17 @@ def draw_confusion_matrix(report: Report) -> Figure:
                 colour = "white" if shares[i, j] > 0.6 else "black"
                 axes.text(j, i, f"{count}", ha="center", va="center", fontsize=7, color=colour)
     return figure
+
+
+def _largest_of_blocks(values: Floats, most: int) -> Floats:
+    """The largest value of each of at most so many blocks each way, without NaN.
+
+    There are no pixels for more, and matplotlib would take gigabytes for them.
+    """
+    starts = np.arange(0, len(values), -(-len(values) // most))
+    by_row = np.fmax.reduceat(values, starts, axis=0)
+    found: Floats = np.fmax.reduceat(by_row, starts, axis=1)
+    return found
 
 
 def draw_roc(report: Report) -> Figure:
@@ -184,7 +202,7 @@ def draw_threshold(report: Report) -> Figure:
     )
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(-0.01, 1.01)
-    name = class_label(report.metrics["classes"][1]["name"])
+    name = _names(report.metrics["classes"])[1]
     axes.set_xlabel(f"probability above which {name} is predicted")
     axes.set_title(f"Precision, recall and F1 over the threshold, {_split_words(report)}")
     figure.legend(loc="outside lower center", ncols=4)
@@ -223,6 +241,10 @@ def _told_apart(x: Floats, y: Floats) -> tuple[Floats, Floats]:
     cells = np.round(np.stack([x, y]) * CELLS)
     apart = (np.diff(cells, prepend=-1.0) != 0).any(axis=0)
     return x[apart], y[apart]
+
+
+def _names(entries: Sequence[dict[str, Any]]) -> list[str]:
+    return class_labels([entry["name"] for entry in entries], LABEL_WIDTH)
 
 
 def _split_words(report: Report) -> str:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from mtrain.config.own_code import OwnModel
 from mtrain.metrics.lowest import MOST_CLASSES, lowest
+from mtrain.report.class_names import class_labels, leave_room
 from mtrain.report.results import make_console
 from mtrain.report.text import first_few, shortened
 from mtrain.text import inert
@@ -28,18 +29,25 @@ def print_inspection(inspection: Inspection, config: Config, stream: TextIO) -> 
     if inspection.missing:
         rows = ", ".join(f"{inert(name)} {n:,}" for name, n in inspection.missing.items())
         console.print(Text(f"rows without a value: {rows}"))
-    table = Table(box=None, pad_edge=False)
-    table.add_column("class", no_wrap=True, overflow="ellipsis")
-    for split in inspection.counts:
-        table.add_column(split, justify="right", no_wrap=True)
     shown = _fewest(inspection)
-    for k in shown:
-        counts = (f"{counts[k]:,}" for counts in inspection.counts.values())
-        table.add_row(Text(inert(inspection.classes[k])), *counts)
+    columns, room = leave_room(
+        {
+            split: [*(Text(f"{counts[k]:,}") for k in shown), Text(f"{counts.sum():,}")]
+            for split, counts in inspection.counts.items()
+        },
+        console.width,
+    )
+    table = Table(box=None, pad_edge=False)
+    table.add_column("class", max_width=room, overflow="fold")
+    for split in columns:
+        table.add_column(split, justify="right", no_wrap=True)
+    *counts, totals = zip(*columns.values(), strict=True)
+    names = class_labels([inspection.classes[k] for k in shown], room)
+    for name, numbers in zip(names, counts, strict=True):
+        table.add_row(Text(name), *numbers)
     if more := len(inspection.classes) - len(shown):
         table.add_row(Text(f"and {more:,} classes with no fewer rows to train on", style="dim"))
     table.add_section()
-    totals = (f"{counts.sum():,}" for counts in inspection.counts.values())
     table.add_row("rows", *totals, style="bold")
     console.print(table)
     console.print(

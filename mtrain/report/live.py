@@ -15,6 +15,7 @@ from rich.text import Text
 from mtrain.metrics.counts import class_counts
 from mtrain.metrics.lowest import lowest
 from mtrain.observer import Observer
+from mtrain.report.class_names import class_labels, leave_room
 from mtrain.report.pace import Pace
 from mtrain.report.plain import opening_lines, shown_counts
 from mtrain.report.text import change, figure, share
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from mtrain.config.schema import Config
     from mtrain.metrics.counts import ClassCounts
     from mtrain.metrics.epoch import EpochFigures
+    from mtrain.metrics.history import History
     from mtrain.records import Dataset, Progress
 
 REFRESH_SECONDS = 0.1
@@ -35,8 +37,8 @@ REFRESH_SECONDS = 0.1
 OTHER_LINES = 5
 """Of the display that are no class: bar, training, validation, header, and one left free."""
 
-WIDTH_OF_EVERYTHING = 60
-"""Below this many columns support and change are left out."""
+HEADINGS = ("precision", "recall", "F1", "support", "F1 change")
+"""Of a class's numbers; in a narrow terminal the last are left out."""
 
 
 class LiveTable(Observer):
@@ -72,6 +74,11 @@ class LiveTable(Observer):
         if self._stage:
             self._console.print(Text(self._stage, style="dim"), end="\r")
 
+    def resume(self, history: History) -> None:
+        """Begin with the figures of the last epoch, compared with the one before."""
+        for index in range(len(history.epoch))[-2:]:
+            self._take(history.figures(index))
+
     def begin(self, device: str, config: Config, dataset: Dataset, parameters: int) -> None:
         """Say where and what is trained, and start the display."""
         self.stage("")
@@ -80,7 +87,9 @@ class LiveTable(Observer):
         self._classes = tuple(inert(name) for name in dataset.classes)
         self._epochs = config.training.epochs
         self._validates = dataset.val is not None
-        self._pace = Pace(config.training.rows_an_epoch(len(dataset.train)), self._epochs)
+        self._pace = Pace(
+            config.training.rows_an_epoch(len(dataset.train)), self._epochs, self._done
+        )
         self._live.start()
         self._draw()
 
@@ -97,10 +106,13 @@ class LiveTable(Observer):
     def epoch(self, figures: EpochFigures, seconds: float) -> None:  # noqa: ARG002 -- Observer's
         """Show the figures of every class, and what changed since the epoch before."""
         self._pace.epoch(figures.epoch)
+        self._take(figures)
+        self._draw()
+
+    def _take(self, figures: EpochFigures) -> None:
         before, self._last = self._last, figures
         self._counts = shown_counts(figures)
         self._compared_with = None if before is None else shown_counts(before)
-        self._draw()
 
     def end(self, why: str | None) -> None:
         """Leave the last state on the screen."""
@@ -121,7 +133,7 @@ class LiveTable(Observer):
         return Group(self._bar(), self._training(), *self._by_class())
 
     def _bar(self) -> Table:
-        epoch = self._progress.epoch if self._progress else 1
+        epoch = self._progress.epoch if self._progress else min(self._done + 1, self._epochs)
         line = Table.grid(padding=(0, 1), expand=True)
         line.add_column()
         line.add_column(ratio=1)
@@ -138,35 +150,50 @@ class LiveTable(Observer):
             return Text("compiling the training loop", style="dim")
         tally = self._progress.tally
         right = share(class_counts(tally.confusion).accuracy)
-        return Text(f"training: loss {figure(tally.loss)}, accuracy {right}", no_wrap=True)
+        return self._line(f"training: loss {figure(tally.loss)}", f"accuracy {right}")
+
+    def _line(self, *parts: str) -> Text:
+        """As many of the parts as a line has room for: a number that is cut is another number."""
+        while len(parts) > 1 and len(", ".join(parts)) > self._console.width:
+            parts = parts[:-1]
+        return Text(", ".join(parts), no_wrap=True)
 
     def _by_class(self) -> Iterator[Text | Table]:
-        yield Text(self._heading(), no_wrap=True)
+        yield self._heading()
         shown = self._shown_classes()
+        rows = [self._cells(k) for k in shown]
+        cells = {heading: [row[i] for row in rows] for i, heading in enumerate(HEADINGS)}
+        # One column of the terminal is left at each edge.
+        columns, room = leave_room(cells, self._console.width - 2)
         table = Table(box=None)
-        table.add_column("class", no_wrap=True, overflow="ellipsis", max_width=34)
-        headings: tuple[str, ...] = ("precision", "recall", "F1", "support", "F1 change")
-        if self._console.width < WIDTH_OF_EVERYTHING:
-            headings = headings[:3]
-        for heading in headings:
-            table.add_column(heading, justify="right", no_wrap=True, min_width=len(heading))
-        for k in shown:
-            table.add_row(Text(self._classes[k]), *self._cells(k)[: len(headings)])
+        table.add_column("class", no_wrap=True)
+        for heading in columns:
+            table.add_column(heading, justify="right", no_wrap=True)
+        names = class_labels([self._classes[k] for k in shown], room)
+        for name, *numbers in zip(names, *columns.values(), strict=True):
+            table.add_row(Text(name), *numbers)
         yield table
         if (hidden := len(self._classes) - len(shown)) > 0:
             known = self._counts is not None and self._counts.support.all()
             which = "classes of higher recall" if known else "other classes"
             yield Text(f" and {hidden} {which}", style="dim")
 
-    def _heading(self) -> str:
+    def _heading(self) -> Text:
         """Which split the table is of."""
         if not self._validates:
-            return "training"
+            return Text("training")
         if self._last is None:
-            return "training, until validation has figures"
+            return self._line("training", "until validation has figures")
         loss = figure(self._last.scalars["val_loss"])
         right = share(self._last.counts["val"].accuracy)
-        return f"validation: loss {loss}, accuracy {right}, after epoch {self._last.epoch}"
+        return self._line(
+            f"validation: loss {loss}", f"accuracy {right}", f"after epoch {self._last.epoch}"
+        )
+
+    @property
+    def _done(self) -> int:
+        """Epochs."""
+        return 0 if self._last is None else self._last.epoch
 
     @property
     def _shows_validation(self) -> bool:

@@ -20,10 +20,10 @@ class Pace:
     is part of the time left and not of the speed.
     """
 
-    def __init__(self, rows_an_epoch: int, epochs: int) -> None:
+    def __init__(self, rows_an_epoch: int, epochs: int, done: int = 0) -> None:
         self._rows_an_epoch = rows_an_epoch
         self._epochs = epochs
-        self._epochs_done = 0
+        self._epochs_done = done
         self._last: Progress | None = None
         self._compiled: set[int] = set()
         self._rows = 0

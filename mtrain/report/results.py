@@ -10,20 +10,18 @@ from rich.table import Table
 from rich.text import Text
 
 from mtrain.metrics.lowest import lowest_f1
+from mtrain.report.class_names import NARROWEST, class_labels, leave_room, room_beside
 from mtrain.report.fonts import missing_letters
 from mtrain.report.text import SPLITS, first_few, share
 from mtrain.text import inert
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from mtrain.metrics.report import Report
     from mtrain.records import Layer
 
-
-WIDTH_OF_INTERVALS = 68
-"""Below this many columns intervals are left out, so that names and numbers can be read."""
 
 WIDTH_OF_A_FILE = 1000
 
@@ -48,39 +46,26 @@ def print_report(report: Report, stream: TextIO) -> None:
     """Precision, recall and F1 of every class with 95 % intervals, and the baseline beside them."""
     metrics = report.metrics
     console = make_console(stream)
-    intervals = console.width >= WIDTH_OF_INTERVALS
-    shown = _with_interval if intervals else _alone
-    table = Table(box=None, pad_edge=False)
-    table.add_column("class", no_wrap=True, overflow="ellipsis")
-    share_width = len(_interval((0, 0))) + 5 if intervals else 9
-    for heading, width in (
-        ("precision", share_width),
-        ("recall", share_width),
-        ("F1", 5),
-        ("support", 7),
-    ):
-        table.add_column(heading, justify="right", no_wrap=True, min_width=width)
     entries = lowest_f1(metrics["classes"])
-    for entry in entries:
-        table.add_row(
-            Text(inert(entry["name"])),
-            shown(entry["precision"], entry["precision_ci"]),
-            shown(entry["recall"], entry["recall_ci"]),
-            share(entry["f1-score"]),
-            f"{entry['support']:,}",
-        )
+    macro = metrics["averages"]["macro avg"] | {"support": metrics["n"]}
+    columns = _columns([*entries, macro], _with_interval)
+    intervals = room_beside(columns, console.width) >= NARROWEST
+    if not intervals:
+        columns = _columns([*entries, macro], _alone)
+    columns, room = leave_room(columns, console.width)
+    table = Table(box=None, pad_edge=False)
+    # What is no name, such as how many classes are not shown, goes on in the next line.
+    table.add_column("class", max_width=room, overflow="fold")
+    for heading in columns:
+        table.add_column(heading, justify="right", no_wrap=True)
+    *rows, average = zip(*columns.values(), strict=True)
+    names = class_labels([entry["name"] for entry in entries], room)
+    for name, numbers in zip(names, rows, strict=True):
+        table.add_row(Text(name), *numbers)
     if more := len(metrics["classes"]) - len(entries):
         table.add_row(Text(_left_out(metrics["classes"], more), style="dim"))
-    macro = metrics["averages"]["macro avg"]
     table.add_section()
-    table.add_row(
-        "macro average",
-        shown(macro["precision"], None),
-        shown(macro["recall"], None),
-        share(macro["f1-score"]),
-        f"{metrics['n']:,}",
-        style="bold",
-    )
+    table.add_row("macro average", *average, style="bold")
     note = ", with 95 % Wilson intervals" if intervals else ""
     console.print(f"{SPLITS[metrics['split']]} split{note}", style="dim")
     console.print(table)
@@ -223,6 +208,20 @@ def _listed(names: Sequence[str]) -> str:
     if len(names) > len(shown):
         shown.append(f"{len(names) - len(shown)} more")
     return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
+
+
+def _columns(
+    entries: Sequence[dict[str, Any]],
+    shown: Callable[[float | None, Sequence[float] | None], str],
+) -> dict[str, Sequence[Text]]:
+    """The numbers of classes, or of an average, which has no intervals, by heading."""
+    columns: dict[str, Sequence[Text]] = {
+        metric: [Text(shown(entry[metric], entry.get(f"{metric}_ci"))) for entry in entries]
+        for metric in ("precision", "recall")
+    }
+    columns["F1"] = [Text(share(entry["f1-score"])) for entry in entries]
+    columns["support"] = [Text(f"{entry['support']:,}") for entry in entries]
+    return columns
 
 
 def _with_interval(value: float | None, bounds: Sequence[float] | None) -> str:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -14,7 +15,7 @@ from mtrain.report.text import figure, share
 from mtrain.text import inert
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mtrain.records import RunOutcome
 
@@ -34,53 +35,79 @@ class _Column:
 
     @property
     def width(self) -> int:
-        """Characters that it takes unbroken, and the gap after it."""
-        return max(map(len, [self.heading, *self.cells])) + GAP
+        """Characters that it takes unbroken."""
+        return max(map(cell_len, [self.heading, *self.cells]))
 
     @property
     def least(self) -> int:
-        """Characters below which a number would be broken."""
+        """Characters below which a number, or a word of the heading, would be broken."""
         if not self.is_name:
-            return self.width - GAP
+            return self.width
         words = (word for cell in self.cells for word in cell.split())
         numbers = (word for word in words if word.lstrip("-([")[:1].isdigit())
-        return min(self.width - GAP, max([NARROWEST, *map(len, numbers)]))
+        whole = map(cell_len, [*self.heading.split(), *numbers])
+        return min(self.width, max([NARROWEST, *whole]))
 
 
-def print_runs(runs: Sequence[RunOutcome], settings: Sequence[str], stream: TextIO) -> None:
-    """A row a run, with a column for each of the `settings`, by dotted key.
+def print_runs(runs: Sequence[RunOutcome], settings: Mapping[str, str], stream: TextIO) -> None:
+    """A row a run, with a column for each of the `settings`: headings by dotted key.
 
     Hidden units and start are left out where there is no room for them. Where the rest does not fit,
-    names continue in the next line; numbers are never broken.
+    names continue in the next line. Where that does not do, the last settings are left out, and then
+    other columns, which is said; numbers are never broken.
     """
     console = make_console(stream)
-    columns = [
-        _Column("run", [inert(run.name) for run in runs], is_name=True),
-        _Column("data", [inert(run.dataset) for run in runs], is_name=True),
-        *_settings(runs, settings),
-        _Column("epochs", [f"{run.epochs:,}/{run.epochs_wanted:,}" for run in runs]),
-        _Column("best", [_best(run) for run in runs], is_name=True),
-        _Column("worst F1", [_worst(run) for run in runs], is_name=True),
-        _Column("state", [inert(run.state) for run in runs], is_name=True),
-    ]
+    run = _Column("run", [inert(run.name) for run in runs], is_name=True)
+    data = _Column("data", [inert(run.dataset) for run in runs], is_name=True)
+    differing = list(_settings(runs, settings))
+    epochs = _Column("epochs", [f"{run.epochs:,}/{run.epochs_wanted:,}" for run in runs])
+    best = _Column("best", [_best(run) for run in runs], is_name=True)
+    worst = _Column("worst F1", [_worst(run) for run in runs], is_name=True)
+    state = _Column("state", [inert(run.state) for run in runs], is_name=True)
+    columns = [run, data, *differing, epochs, best, worst, state]
     hidden = _Column("hidden", [inert(run.network) for run in runs])
     started = _Column("started", [inert(run.started[:16].replace("T", " ")) for run in runs])
     for column, place in ((hidden, 2), (started, len(columns) + 1)):
-        if sum(some.width for some in [*columns, column]) <= console.width:
+        if _total(some.width for some in [*columns, column]) <= console.width:
             columns.insert(place, column)
+    left_out: list[str] = []
+    for column in (*reversed(differing), data, state, worst):
+        if _total(some.least for some in columns) <= console.width:
+            break
+        columns.remove(column)
+        left_out.insert(0, column.heading)
     table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0))
-    for column in columns:
-        table.add_column(column.heading, overflow="fold", min_width=column.least)
+    for column, width in zip(columns, _widths(columns, console.width), strict=True):
+        table.add_column(column.heading, overflow="fold", width=width)
     for row in zip(*(column.cells for column in columns), strict=True):
         table.add_row(*map(Text, row))
     console.print(table, crop=False)
+    if left_out:
+        line = f"Left out: {', '.join(left_out)}; --json or a wider terminal shows them."
+        console.print(Text(line, style="dim"))
 
 
-def _settings(runs: Sequence[RunOutcome], settings: Sequence[str]) -> Iterator[_Column]:
-    """By the last part of their key, where that says which."""
-    short = [key.rpartition(".")[2] for key in settings]
-    for key, last in zip(settings, short, strict=True):
-        heading = last if short.count(last) == 1 else key
+def _total(widths: Iterable[int]) -> int:
+    """Of a table with columns of these widths."""
+    return sum(width + GAP for width in widths) - GAP
+
+
+def _widths(columns: Sequence[_Column], room: int) -> list[int]:
+    """Of each column: the widest give way, as far as they may, until all fit.
+
+    Rich would take from columns that cannot be narrower, and then be wider than the terminal.
+    """
+    widths = [column.width for column in columns]
+    while _total(widths) > room:
+        spare = [k for k, column in enumerate(columns) if widths[k] > column.least]
+        if not spare:
+            break
+        widths[max(spare, key=widths.__getitem__)] -= 1
+    return widths
+
+
+def _settings(runs: Sequence[RunOutcome], headings: Mapping[str, str]) -> Iterator[_Column]:
+    for key, heading in headings.items():
         cells = [_setting(run.settings.get(key)) for run in runs]
         yield _Column(heading, cells, is_name=True)
 
