@@ -6,6 +6,7 @@ import io
 import json
 import tracemalloc
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from mtrain.metrics.counts import class_counts
 from mtrain.metrics.report import make_report
 from mtrain.metrics.scores import pooled
 from mtrain.records import Note, Predictions
-from mtrain.report.evaluation_charts import draw_pr, draw_roc
+from mtrain.report.evaluation_charts import draw_confusion_matrix, draw_pr, draw_roc
 from mtrain.report.inspection import print_inspection
 from mtrain.run.arrays import npz_bytes, read_arrays
 from mtrain.run.checkpoint import read_checkpoint
@@ -138,6 +139,23 @@ def wide_table(tmp_path):
         "model": {"hidden": 4},
         "training": {"epochs": 2},
     }
+
+
+def test_of_a_large_matrix_each_pixel_is_the_largest_of_its_block():
+    """A single count is seen among millions of cells; the axes still number the classes."""
+    counts = np.zeros((5000, 5000), np.int32)
+    counts[4321, 17] = 3
+    entries = [{"name": f"c{k}"} for k in range(5000)]
+    metrics = {"confusion_matrix": counts, "classes": entries, "split": "test", "n": 3}
+    report = SimpleNamespace(metrics={**metrics, "checkpoint": "epoch-0001", "selected": False})
+    axes = draw_confusion_matrix(report).axes[0]
+    (image,) = axes.images
+
+    shares = image.get_array()
+    assert max(shares.shape) <= 2000
+    assert np.argwhere(shares == 1).tolist() == [[4321 // 3, 17 // 3]]
+    assert axes.get_xlim() == (-0.5, 4999.5)
+    assert axes.get_ylim() == (4999.5, -0.5)
 
 
 def test_check_of_many_classes_is_as_short_as_an_evaluation(wide_table):

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
+    from numpy.typing import NDArray
+
     from mtrain.metrics.report import Report
     from mtrain.metrics.scores import ThresholdCounts
     from mtrain.records import Floats
@@ -107,14 +109,14 @@ def draw_confusion_matrix(report: Report) -> Figure:
     figure = Figure(figsize=(size + 0.8, size))
     axes = figure.subplots()
     shares = ratio(confusion, confusion.sum(axis=1, keepdims=True)).astype(np.float32)
-    edges = (-0.5, len(names) - 0.5)
+    end = len(names) - 0.5
     image = axes.imshow(
         _largest_of_blocks(shares, CELLS),
         cmap="Blues",
         vmin=0,
         vmax=1,
         interpolation="nearest",  # sharp cells
-        extent=(*edges, *reversed(edges)),
+        extent=(-0.5, end, end, -0.5),
     )
     figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true class")
     small = 8 if len(names) <= 20 else 5
@@ -137,14 +139,14 @@ def draw_confusion_matrix(report: Report) -> Figure:
     return figure
 
 
-def _largest_of_blocks(values: Floats, most: int) -> Floats:
+def _largest_of_blocks(values: NDArray[np.float32], most: int) -> NDArray[np.float32]:
     """The largest value of each of at most so many blocks each way, without NaN.
 
     There are no pixels for more, and matplotlib would take gigabytes for them.
     """
     starts = np.arange(0, len(values), -(-len(values) // most))
     by_row = np.fmax.reduceat(values, starts, axis=0)
-    found: Floats = np.fmax.reduceat(by_row, starts, axis=1)
+    found: NDArray[np.float32] = np.fmax.reduceat(by_row, starts, axis=1)
     return found
 
 
