@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from matplotlib.axes import Axes
-
     from numpy.typing import NDArray
 
     from mtrain.metrics.report import Report
