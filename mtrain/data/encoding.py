@@ -125,7 +125,7 @@ def _learn_columns(table: Table, missing: str | None, *, standard: bool) -> Enco
             constant = float(filled[0]) if (filled == filled[0]).all() else None
             columns.append(Column(name, column.kind, fill, constant=constant))
             means.append(float(filled.mean()))
-            deviations.append(float(_deviation(filled)))
+            deviations.append(1.0 if constant is not None else float(filled.std()) or 1.0)
         else:
             seen = np.unique(column.values[column.values >= 0])
             categories = tuple(sorted({as_category(column.categories[code]) for code in seen}))

@@ -205,6 +205,12 @@ def _right_alone(
         # Equal values stay together: the group of a value is that of its first row.
         first = np.searchsorted(np.sort(codes), np.arange(int(codes.max()) + 1))
         codes = (first // ROWS_ALIKE)[codes]
+    others = n - int(np.bincount(labels).max())
+    if n_labels > 1 and (cells := (int(codes.max()) + 1) * n_labels) <= 8 * n:
+        table = np.bincount(codes * n_labels + labels, minlength=cells).reshape(-1, n_labels)
+        second, most = np.partition(table, -2, axis=1)[:, -2:].T
+        right = int(most[most - 1 > second].sum())
+        return right / n if n - right <= TELLING * others else None
     pairs, counts = np.unique(codes * n_labels + labels, return_counts=True)
     groups = pairs // n_labels
     order = np.lexsort((-counts, groups))
@@ -214,7 +220,6 @@ def _right_alone(
     second[np.append(groups, -1)[starts + 1] != groups[starts]] = 0
     # Of each row the label is told by the others: one alone in its group is told by nobody.
     right = int(counts[starts][counts[starts] - 1 > second].sum())
-    others = n - int(np.bincount(labels).max())
     return right / n if n - right <= TELLING * others else None
 
 

@@ -79,6 +79,8 @@ class Notation:
 
     def without_missing(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
         """The column with null for what `missing` names."""
+        if not self.missing:
+            return column
         if is_text(column.type):
             values = pa.array(sorted({str(value) for value in self.missing}), column.type)
         elif pa.types.is_integer(column.type) or pa.types.is_floating(column.type):

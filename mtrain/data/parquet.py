@@ -210,7 +210,8 @@ def _whole(name: str, tables: list[tuple[Path, pa.Table]]) -> pa.ChunkedArray:
         )
         raise MtrainError(f"{file}: column {name!r} must be of one type in all files, is {found}")
     # Not safe: what a float64 rounds is a number that a float32 would round all the more.
-    chunks = [chunk.cast(common, safe=False) for part in parts for chunk in part.chunks]
+    chunks = [chunk for part in parts for chunk in part.chunks]
+    chunks = [c if c.type == common else c.cast(common, safe=False) for c in chunks]
     return pa.chunked_array(chunks, type=common)
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from mtrain.config.endings import ENDINGS
@@ -27,7 +28,6 @@ from mtrain.records import Note
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from mtrain.config.sources import TableConfig
@@ -136,18 +136,15 @@ def _thousands(table: RawTable, values: Table) -> Iterator[Note]:
         return
     point = table.notation.decimal
     other = "," if point == "." else "."
-    numbers = {
-        name: pc.drop_null(pc.utf8_trim_whitespace(table.columns[name]))
-        for name, column in values.columns.items()
-        if column.kind == "number"
-    }
+    numbers = [name for name, column in values.columns.items() if column.kind == "number"]
     # The first rows of nearly all tables show what a point is.
+    first = [chunk for name in numbers for chunk in table.columns[name][:SAMPLE].chunks]
     decimals = rf"\{point}([0-9]{{1,2}}|[0-9]{{4,}})$"
-    first = {name: texts[:SAMPLE] for name, texts in numbers.items()}
-    if any(pc.any(pc.match_substring_regex(some, decimals)).as_py() for some in first.values()):
+    if first and pc.any(pc.match_substring_regex(pa.chunked_array(first), decimals)).as_py():
         return
-    for name, texts in numbers.items():
-        if _has_thousands(first[name], point) and _has_thousands(texts, point):
+    for name in numbers:
+        texts = pc.drop_null(table.columns[name])
+        if _has_thousands(texts[:SAMPLE], point) and _has_thousands(texts, point):
             example = next(text for text in texts.to_pylist() if point in text)
             text = (
                 f"{table.where}: column {name!r}: is {example} the number "
