@@ -1,6 +1,6 @@
 """Whether mtrain computes what stock Keras does: from the same weights, in the same order of rows.
 
-python benchmarks/parity.py FOLDER_OF_FASHION_MNIST
+python benchmarks/parity.py FOLDER_OF_FASHION_MNIST [WORKLOAD,...]
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from workloads import CLASSES, PIXELS, WORKLOADS, Workload
@@ -17,6 +17,9 @@ from mtrain.config.load import load_config
 from mtrain.data.idx import read_split
 from mtrain.engine.backend import load_tensorflow
 from mtrain.records import Split
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 STEPS = 20
 
@@ -29,16 +32,18 @@ one unit of the second layer; on some processors in the first, where the others 
 def main() -> None:
     """Print the drifts of every workload as JSON, and fail where they are no rounding."""
     load_tensorflow()
-    print(json.dumps(drifts(sys.argv[1])))
+    names = sys.argv[2].split(",") if sys.argv[2:] else WORKLOADS
+    print(json.dumps(drifts(sys.argv[1], names)))
 
 
-def drifts(folder: str) -> dict[str, dict[str, float]]:
+def drifts(folder: str, names: Iterable[str] = WORKLOADS) -> dict[str, dict[str, float]]:
     """Of each workload; raises `SystemExit` where mtrain and Keras do not train the same.
 
     As graph, mtrain's weights are Keras' own after 20 steps, to the last bit.
     """
     found = {}
-    for name, workload in WORKLOADS.items():
+    for name in names:
+        workload = WORKLOADS[name]
         several = STEPS * workload.batch_size - workload.batch_size // 2  # the last one ragged
         found[name] = {
             "graph": drift(workload, folder, several, jit_compile=False),

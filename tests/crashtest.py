@@ -36,7 +36,7 @@ CONFIGS = {
 dataset: {name: digits}
 model: {hidden: 64}
 optimizer: {name: sgd, learning_rate: 0.01}
-training: {epochs: 100, batch_size: 2}
+training: {epochs: 50, batch_size: 2}
 checkpoint: {every_seconds: 0}
 """,
     "everything": """
@@ -45,7 +45,7 @@ model: {hidden: 64x2, dropout: 0.2, batch_norm: true}
 optimizer:
   learning_rate: {name: CosineDecay, initial_learning_rate: 0.001, decay_steps: 10000,
                   warmup_target: 0.004, warmup_steps: 500}
-training: {epochs: 40, batch_size: 4, early_stopping: {patience: 9}, save_best: val_f1_macro}
+training: {epochs: 20, batch_size: 4, early_stopping: {patience: 9}, save_best: val_f1_macro}
 checkpoint: {every_seconds: 0}
 """,
     "plateau": """
@@ -53,7 +53,7 @@ dataset: {name: digits}
 model: {hidden: 64, dropout: 0.2}
 optimizer: {learning_rate: 0.003}
 training:
-  epochs: 40
+  epochs: 20
   batch_size: 4
   reduce_on_plateau: {patience: 2, factor: 0.5}
   early_stopping: {patience: 8}

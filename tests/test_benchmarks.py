@@ -157,13 +157,12 @@ def test_a_process_is_measured_from_its_start_to_its_end(peer, fashion_folder):
 
 @pytest.mark.slow
 def test_engine_and_keras_train_the_same(fashion_folder):
-    """Of all eight workloads: parity is checked before anything is measured."""
-    command = [sys.executable, str(BENCHMARKS / "parity.py"), str(fashion_folder)]
+    """Of those that take seconds; `make bench` checks all before anything is measured."""
+    names = "W1,W2a,W3,W2b,W2A"
+    command = [sys.executable, str(BENCHMARKS / "parity.py"), str(fashion_folder), names]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
 
     drifts = json.loads(done.stdout)
+    assert list(drifts) == names.split(",")
     assert {found["graph"] for found in drifts.values()} == {0.0}
-    one_step = sorted(found["xla, one step"] for found in drifts.values())
-    # Of one workload a unit whose input is 0 but for rounding may be on in one and off in the other.
-    assert one_step[-2] < 1e-5
-    assert one_step[-1] < 1e-3
+    assert max(found["xla, one step"] for found in drifts.values()) < 1e-5
