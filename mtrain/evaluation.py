@@ -164,7 +164,7 @@ class _Question:
             data={
                 "source": dataset.source,
                 "sha256": dataset.sha256,
-                "as_trained_on": is_own_data or part is not None,
+                "as_trained_on": is_own_data or (part is not None and len(dataset.parts) == 1),
                 "notes": [*dataset.notes, *_known_rows(dataset, part), *changed_code(place, saved)],
             },
         )
