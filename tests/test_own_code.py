@@ -494,6 +494,7 @@ def test_code_that_was_changed_in_a_run_is_said(folder, capsys):
     assert note in said(capsys, "predict", done.path, folder / "rows.npz", "--allow-code")[1]
 
 
+@pytest.mark.renders
 def test_a_chain_with_a_layer_that_leaves_its_units_is_drawn(folder, capsys):
     config = experiment(folder, model='{name: "guide:with_activity", rate: 0.1}')
     picture = folder / "network.svg"
