@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mtrain.metrics.history import History
 
 SHOWN_ANYWAY = (
-    *("name", "dataset.name", "dataset.path", "model.hidden", "training.epochs"),
+    *("name", "dataset.name", "dataset.path", "dataset.classes", "model.hidden", "training.epochs"),
     *("checkpoint.", "tracking.", "training.memory"),
 )
 """Settings, or sections, that no column of differences needs: others say them, or no figure does."""
