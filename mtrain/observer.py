@@ -27,7 +27,7 @@ class Observer:
         """Something begins that takes a second or more: `reading the data`; empty: it is over."""
 
     def resume(self, history: History) -> None:
-        """The training that is about to begin goes on after the epochs of `history`."""
+        """The training that is about to begin continues after the epochs of `history`."""
 
     def begin(self, device: str, config: Config, dataset: Dataset, parameters: int) -> None:
         """Training of a model of so many parameters is about to start on `device`."""

@@ -113,8 +113,8 @@ def choose_environment(
 ) -> dict[str, Any]:
     """Load TensorFlow, and choose where and how to compute: the content of `environment.json`.
 
-    `facts` is what that says of the data: its `data`, `sha256` and `source`, and its `splits`, the
-    SHA-256 of the rows of each; `threads` are those of an operation
+    `facts` is what that says of the data: its `data`, `sha256`, `source` and the SHA-256 of each split
+    that they bring, and its `splits`, the SHA-256 of the rows of each; `threads` are those of an operation
     on the CPU, None: all, but a resumed run has those that it began with. Raises `MtrainError`
     for what cannot be had on this machine, `UsageError` for a resumed run under other
     circumstances, unless that is allowed.

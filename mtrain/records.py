@@ -139,7 +139,7 @@ class Dataset:
     """Where the data was found."""
 
     parts: Mapping[str, str] = field(default_factory=dict)
-    """The same of each split that the data bring, `training`, `validation` or `test`."""
+    """As `sha256`, of each split that the data bring, `training`, `validation` or `test`."""
 
     notes: tuple[str, ...] = ()
     """What is worth saying of it: classes without rows, rows left out, unknown categories."""

@@ -17,6 +17,7 @@ SWITCH = "switch"
 """The kind of a setting that is true, false or a number."""
 
 NUMBERS = {*WHOLE, "float_type", SWITCH}
+TRUTHS = {"bool_type", SWITCH}
 LONGEST = 60
 """Characters of a text that are looked at."""
 
@@ -33,8 +34,7 @@ def got(kind: str, found: Any, shown: str) -> str:
     """
     if kind in NUMBERS and isinstance(found, str) and is_number(found):
         return f", but {shown} is text; leave out the quotation marks"
-    truths = {"true", "false"} if kind in {"bool_type", SWITCH} else set()
-    if isinstance(found, str) and found.lower() in truths:
+    if kind in TRUTHS and isinstance(found, str) and found.lower() in {"true", "false"}:
         return f", but {shown} is text; leave out the quotation marks"
     write = _instead(kind, found)
     return f", got {shown}{write and f'; {write}'}"
@@ -85,7 +85,7 @@ def _instead(kind: str, found: Any) -> str:
     if kind in {"model_type", "model_attributes_type"} and isinstance(found, list):
         is_settings = bool(found) and all(isinstance(item, dict) for item in found)
         return "leave out the dashes before its settings" if is_settings else ""
-    if kind in {"bool_type", SWITCH} and str(found).lower() in _WORDS:
+    if kind in TRUTHS and str(found).lower() in _WORDS:
         return f"write {_WORDS[str(found).lower()]}"
     if not isinstance(found, str) or len(found) > LONGEST:
         return ""

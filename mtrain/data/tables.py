@@ -338,10 +338,10 @@ def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
 
 def check_columns(path: str, there: list[str], wanted: Iterable[str]) -> None:
     """Raise `MtrainError` where one of the columns that are `wanted` is not `there`."""
-    wanted, known = list(wanted), set(there)
-    others = [name for name in there if name not in set(wanted)]
-    for name in wanted:
+    needed, known = dict.fromkeys(wanted), set(there)
+    for name in needed:
         if name not in known:
+            others = [other for other in there if other not in needed]
             hint = f"; {suggestion(name, others)}" if others else ""
             raise MtrainError(f"{path}: no column {name!r}{hint}")
 
