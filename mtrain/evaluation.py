@@ -148,7 +148,7 @@ class _Question:
         if threshold is not None:
             predictions = predict_above(predictions, threshold)
         is_own_data = dataset.sha256 == saved.identity.get("data.sha256")
-        part = None if is_own_data else _part_of(dataset, saved)
+        part = None if is_own_data else _part_of_training(dataset, saved)
         is_validation = part == "validation" or (is_own_data and self.split == "val")
         best_by_validation = place.is_best and (saved.config.save_best or "").startswith("val_")
         chosen_by_validation = best_by_validation or (how is not None and "failed" not in how)
@@ -165,7 +165,11 @@ class _Question:
                 "source": dataset.source,
                 "sha256": dataset.sha256,
                 "as_trained_on": is_own_data or (part is not None and len(dataset.parts) == 1),
-                "notes": [*dataset.notes, *_known_rows(dataset, part), *changed_code(place, saved)],
+                "notes": [
+                    *dataset.notes,
+                    *_known_rows(dataset, saved, part),
+                    *changed_code(place, saved),
+                ],
             },
         )
         what = [] if place.is_own else [place.path.name]
@@ -177,19 +181,28 @@ class _Question:
         return _Answer(report, rows, place, "-".join([self.split, *what]), keeps_predictions)
 
 
-def _part_of(dataset: Dataset, saved: Checkpoint) -> str | None:
+def _part_of_training(dataset: Dataset, saved: Checkpoint) -> str | None:
     """Which split that the data of the training brought these rows are; None: they are others."""
     rows = dataset.parts.get("test", dataset.parts["training"])
     parts = ("training", "validation", "test")
     return next((part for part in parts if saved.identity.get(f"data.{part}") == rows), None)
 
 
-def _known_rows(dataset: Dataset, part: str | None) -> list[str]:
+def _known_rows(dataset: Dataset, saved: Checkpoint, part: str | None) -> list[str]:
     """What is to be said of rows that are a split of the training's data, met under another name."""
     if part is None:
         return []
-    what = "the model was trained on them" if part == "training" else f"its {part} rows"
-    return [f"{dataset.source}: these are rows that the run knows: {what}"]
+    drawn = [
+        split
+        for split, short in (("validation", "val"), ("test", "test"))
+        if f"splits.{short}" in saved.identity and f"data.{split}" not in saved.identity
+    ]
+    of = (
+        f", of which its {' and '.join(drawn)} rows were drawn"
+        if part == "training" and drawn
+        else ""
+    )
+    return [f"{dataset.source}: these rows are the run's {part} data{of}"]
 
 
 def _plain(name: str) -> str:

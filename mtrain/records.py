@@ -21,6 +21,9 @@ Arrays = dict[str, NDArray[Any]]
 Shapes = dict[str, tuple[str, tuple[int, ...]]]
 """Of arrays by name: the name of the type, and the shape."""
 
+CONFUSION = "counts/confusion"
+"""Of the arrays of a training, the confusion matrix of an epoch that is not over."""
+
 MOST_THREADS = 1024
 """Of one operation on the CPU; whoever asks for more is mistaken."""
 

@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from mtrain.config.schema import Config
     from mtrain.metrics.history import History
 
-SHOWN_ANYWAY = (
-    *("name", "dataset.name", "dataset.path", "dataset.classes", "model.hidden", "training.epochs"),
+NO_COLUMN = (
+    *("name", "dataset.name", "dataset.path", "model.hidden", "training.epochs"),
     *("checkpoint.", "tracking.", "training.memory"),
 )
-"""Settings, or sections, that no column of differences needs: others say them, or no figure does."""
+"""Settings, and sections, without a column of differences: another column says them, or they change
+no figure."""
 
 SORTED_BY = ("started", "run", "data", "epochs", "best", "worst", "state")
 """Columns by which runs are sorted, besides the settings in which they differ."""
@@ -63,7 +64,7 @@ def list_runs(folder: Path, sort: str = "started") -> tuple[list[RunOutcome], li
 def differing_settings(outcomes: Sequence[RunOutcome]) -> list[str]:
     """The settings by dotted key in which some of these runs differ; a run may lack some of them.
 
-    Without those that every run shows anyway, and those that another kind of data does not have.
+    Without those of `NO_COLUMN`, and those that another kind of data does not have.
     """
     keys = dict.fromkeys(key for outcome in outcomes for key in outcome.settings)
     paths = {outcome.dataset: outcome.settings.get("dataset.path") for outcome in outcomes}
@@ -73,7 +74,7 @@ def differing_settings(outcomes: Sequence[RunOutcome]) -> list[str]:
     def is_shown(key: str) -> bool:
         if key == "dataset.path":
             return same_names
-        if key.startswith(SHOWN_ANYWAY):
+        if key.startswith(NO_COLUMN):
             return False
         of_all = kinds == 1 or not key.startswith("dataset.")
         return of_all or all(key in outcome.settings for outcome in outcomes)
@@ -140,7 +141,7 @@ def _sorted(outcomes: list[RunOutcome], sort: str) -> list[RunOutcome]:
         return found is None, False, found or 0.0, ""
 
     if sort not in (*SORTED_BY, *keys):
-        known = ", ".join([*SORTED_BY, *differing])
+        known = ", ".join([*SORTED_BY, *setting_headings(differing).values()])
         raise UsageError(f"--sort: no column {sort!r}; choose one of {known}")
     return sorted(sorted(outcomes, key=lambda outcome: outcome.started), key=place)
 

@@ -69,7 +69,7 @@ def test_a_table_is_told_by_rows_kinds_and_counts(tmp_path, capsys):
         "z         13    3     4",
         "rows      38   10    12",
         # (6 + 1) * 4 + (4 + 1) * 3 weights; four arrays of float32.
-        "model 6-4-3: 43 parameters, with gradients and optimizer 688 bytes; the data take 1.4 kB",
+        "model 6-4-3: 43 parameters, with gradients and optimizer 688 bytes; the data take 1.44 kB",
     ]
 
 

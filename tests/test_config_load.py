@@ -154,7 +154,7 @@ def problems(settings, **overrides):
         ),
         (
             {"dataset": {"path": "x"}},
-            "dataset.name: is missing; write name: csv, parquet, npz, idx or images",
+            "dataset.name: is missing; choose one of mnist, fashion_mnist, csv, parquet, npz, idx, images",
         ),
         (
             {"dataset": {"name": "mnist", "test": {"size": 10}}},
@@ -603,6 +603,7 @@ def test_schedules_have_the_parameters_and_defaults_of_the_installed_keras(secti
         ({"hidden": 30}, 2),
         ({"hidden": "500x2", "batch_norm": True, "dropout": 0.5}, 10),
         ({"hidden": [7, 5, 3]}, 3),
+        ({"hidden": (7, 5)}, 3),  # as Python has it
     ],
     ids=str,
 )

@@ -6,7 +6,13 @@ import pytest
 
 from mtrain.cli.main import run
 from mtrain.config.json_schema import config_schema
-from mtrain.config.load import config_to_yaml, load_config, parse_overrides, read_settings
+from mtrain.config.load import (
+    config_to_yaml,
+    flat_settings,
+    load_config,
+    parse_overrides,
+    read_settings,
+)
 from mtrain.config.reader import dump, parse
 from mtrain.errors import UsageError
 
@@ -70,17 +76,20 @@ IS_TEXT = "is text; leave out the quotation marks"
         ("dataset: {validation: 20%}", f"dataset.validation: {SIZE}, got '20%'; write 0.2"),
         ("dataset: {validation: none}", f"dataset.validation: {SIZE}, got 'none'; write null for none"),
         ("dataset: {test: false}", f"dataset.test: {SIZE}, got false"),
+        ("training: {early_stopping: 5%}", f"training.early_stopping: {SWITCH}, got '5%'"),
+        ("training: {early_stopping: '1,5'}", f"training.early_stopping: {SWITCH}, got '1,5'"),
+        ("training: {early_stopping: 5.0}", f"training.early_stopping: {SWITCH}, got 5.0; write 5"),
         ("model: {hidden: 30.0}", "model.hidden: must be 30, 500x2 or a list of units, got 30.0; write 30"),
         ("model: {hidden: None}", "model.hidden: must be 30, 500x2 or a list of units, got 'None'; write [] for none"),
         ("model: {hidden: null}", "model.hidden: must be 30, 500x2 or a list of units, got null; write [] for none"),
         ("model: {hidden: 2x500}", "model.hidden: must have 1 to 100 layers, got 500; write 500x2"),
-        ("dataset: my/rows.csv.gz", "dataset: a file is named by its path; write {name: csv, path: my/rows.csv.gz, target: COLUMN}"),
-        ("dataset: a.NPZ", "dataset: a file is named by its path; write {name: npz, path: a.NPZ}"),
+        ("dataset: my/rows.csv.gz", "dataset: a data set is a section; write {name: csv, path: my/rows.csv.gz, target: COLUMN}"),
+        ("dataset: 'a b, c.NPZ'", "dataset: a data set is a section; write {name: npz, path: 'a b, c.NPZ'}"),
         ("dataset: {path: a.parquet, target: y}", "dataset.name: is missing; write name: parquet"),
-        ("dataset: {path: pictures}", "dataset.name: is missing; write name: csv, parquet, npz, idx or images"),
-        ("dataset: {csv: {path: a}}", "dataset.csv: a name is a setting, too; write name: csv"),
-        ("optimizer: {SGD: {learning_rate: 0.1}}", "optimizer.SGD: a name is a setting, too; write name: sgd"),
-        ("loss: {huber: {delta: 2}}", "loss.huber: a name is a setting, too; write name: huber"),
+        ("dataset: {path: pictures}", "dataset.name: is missing; choose one of mnist, fashion_mnist, csv, parquet, npz, idx, images"),
+        ("dataset: {csv: {path: a}}", "dataset.csv: is the name of a section; write name: csv in it"),
+        ("optimizer: {SGD: {learning_rate: 0.1}}", "optimizer.SGD: is the name of a section; write name: sgd in it"),
+        ("loss: {huber: {delta: 2}}", "loss.huber: is the name of a section; write name: huber in it"),
         ("training: {early_stopping: 0}", "training.early_stopping: must be at least 1, got 0"),
         ("dataset: {validation: 1.5}", "dataset.validation: must be rows (at least 1) or a fraction (above 0, below 1), got 1.5"),
     ],
@@ -109,7 +118,7 @@ def test_what_was_meant_is_said(settings, problem):
         ({"dropuot": 0.1}, "dropuot: unknown setting; did you mean 'model.dropout'?"),
         ({"\xa0\xa0hidden": 3}, "'\\xa0\\xa0hidden': unknown setting; white space is part of it; indent with plain spaces"),
         ({"optimizer": {"001": None}}, "optimizer.001: unknown setting; a number has a decimal point, no comma"),
-        ({"training.epochs": 3}, "training.epochs: unknown setting; write epochs under training; with a point it is for the command line"),
+        ({"training.epochs": 3}, "training.epochs: unknown setting; write epochs in the section training; dotted keys are for the command line and Python"),
         ({"device": "gpu"}, "device: unknown setting; it is an option of `mtrain fit`, --device"),
         ({"training": {"epochs:3": None}}, "training.epochs:3: unknown setting; write epochs: 3, with a space after the colon"),
         ({"optimizer": {"name": "sgd", "momentum=0.9": None}}, "optimizer.momentum=0.9: unknown setting; write momentum: 0.9, with a space after the colon"),
@@ -323,6 +332,33 @@ def test_a_path_that_is_not_there_is_said_with_its_line(path, problem, tmp_path,
     assert run(["check", str(config)]) == 1
     expected = problem.format(tmp_path)
     assert capsys.readouterr().err == f"mtrain: {config}:4: dataset.path: {expected}\n"
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "expected"),
+    [
+        ("dataset: {validation: true}", "dataset.validation.size", 0.3),
+        ("dataset: {validation: false}", "dataset.validation.size", 0.3),
+        ("dataset: {validation: 0.5}", "dataset.validation.size", 0.3),
+        ("dataset: {test: true}", "dataset.test.size", 0.3),
+        ("training: {early_stopping: false}", "training.early_stopping.patience", 3),
+        ("training: {reduce_on_plateau: true}", "training.reduce_on_plateau.patience", 3),
+        ("dataset: {validation: 20%}", "dataset.validation.size", f"dataset.validation: {SIZE}, got '20%'; write 0.2"),
+        ("dataset: {test: false}", "dataset.test.size", f"dataset.test: {SIZE}, got false"),
+        ("training: {early_stopping: 'yes'}", "training.early_stopping.patience", f"training.early_stopping: {SWITCH}, got 'yes'; write true"),
+        ("training: {reduce_on_plateau: 2.5}", "training.reduce_on_plateau.patience", f"training.reduce_on_plateau: {SWITCH}, got 2.5"),
+    ],
+)  # fmt: skip
+def test_a_setting_of_a_section_in_short_form_is_overridden(settings, key, expected):
+    """Or the short form is refused as it is without that."""
+    data = parse(settings, "x").data
+    overrides = {key: expected if isinstance(expected, float | int) else 1}
+    if isinstance(expected, str):
+        with pytest.raises(UsageError) as error:
+            load_config(data, overrides)
+        assert str(error.value) == f"config: {expected}"
+    else:
+        assert flat_settings(load_config(data, overrides))[key] == expected
 
 
 def test_a_folder_or_a_config_that_is_not_there(tmp_path, capsys):

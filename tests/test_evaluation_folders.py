@@ -112,9 +112,9 @@ def test_the_figures_of_the_validation_that_chose_the_checkpoint_are_optimistic(
 @pytest.mark.parametrize(
     ("part", "says", "is_optimistic"),
     [
-        ("train", "the model was trained on them", False),
-        ("val", "its validation rows", True),
-        ("test", "its test rows", False),
+        ("train", "training", False),
+        ("val", "validation", True),
+        ("test", "test", False),
     ],
 )
 def test_a_split_of_the_training_is_known_by_its_rows(tmp_path, part, says, is_optimistic):
@@ -136,7 +136,7 @@ def test_a_split_of_the_training_is_known_by_its_rows(tmp_path, part, says, is_o
     moved = shutil.copy(tmp_path / f"{part}.csv", tmp_path / "moved.csv")
 
     metrics = mtrain.evaluate(run, data=moved).metrics
-    assert f"{moved}: these are rows that the run knows: {says}" in metrics["data"]["notes"]
+    assert f"{moved}: these rows are the run's {says} data" in metrics["data"]["notes"]
     assert (metrics["selected"], metrics["data"]["as_trained_on"]) == (is_optimistic, True)
     (tmp_path / "other.csv").write_text("word,a,b,label\nw0,1,2,yes\nw1,-1,-2,no\n")
     others = mtrain.evaluate(run, data=tmp_path / "other.csv").metrics

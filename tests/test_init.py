@@ -588,9 +588,9 @@ def test_of_two_classes_the_rarer_is_the_second(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
 def test_a_few_ratings_with_decimals_are_listed_as_classes(tmp_path, name):
-    """As which `check` takes them; without the list they would be measurements."""
+    """As which `check` takes them; without the list they would be measurements. NA is none."""
     ratings = [(i % 7, [2.0, 2.5, 4.5][i % 3]) for i in range(60)]
-    path = write(tmp_path / "a.csv", ["x", "rating"], ratings)
+    path = write(tmp_path / "a.csv", ["x", "rating"], [*ratings, (3, "NA")])
     if name == "a.parquet":
         path = path.with_name(name)
         x, rating = zip(*ratings, strict=True)

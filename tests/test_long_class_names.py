@@ -155,6 +155,9 @@ def test_names_that_differ_anywhere_have_labels_that_differ(width):
     """At the beginning, the end and in the middle, and by their length; no label is too long."""
     names = [f"{'x' * 17}{letter}{'y' * 17}" for letter in "abc名"]
     names += ["z" * n for n in (40, 41, 42)] + list(SEGMENTS)
+    # Two of three share more of their beginning.
+    start = "w" * 20
+    names += [f"{start}1{start}1{start}", f"{start}1{start}2{start}", f"{start}2{start}3{start}"]
     labels = class_labels(names, width)
 
     assert len(set(labels)) == len(names)

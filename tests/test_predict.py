@@ -291,7 +291,7 @@ def test_unknown_categories_are_counted_on_stderr(tabular, tmp_path, capsys):
     ("content", "says"),
     [
         ("lenght,kind,is wet\n1,u,true\n", "FILE: no column 'length'; did you mean 'lenght'?"),
-        ("a,kind,b\n1,u,true\n", "FILE: no column 'length'; there is a, b"),
+        ("a,kind,b\n1,u,true\n", "FILE: no column 'length'; there is a, kind, b"),
         (
             "length,kind,is wet\n1,u,true\n1_0,u,true\n",
             "FILE:3: column 'length': '1_0' is not a finite number, but the rest of the column is numeric",

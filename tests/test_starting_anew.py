@@ -19,7 +19,6 @@ from mtrain.cli.main import run
 from mtrain.data import load_dataset
 from mtrain.errors import MtrainError
 from mtrain.run.checkpoint import save_checkpoint
-from mtrain.run.directory import OTHER_OUT
 from mtrain.run.history import HistoryFile
 
 COMMAND = str(Path(sys.executable).with_name("mtrain"))
@@ -103,7 +102,7 @@ def test_what_was_half_written_by_then_goes_away(whole, tmp_path, monkeypatch, c
 def test_a_disk_that_is_full_later_leaves_a_checkpoint_to_go_on_from(
     whole, tmp_path, monkeypatch, capsys
 ):
-    """Resuming from it, and is not started anew."""
+    """A resumed run continues from it, and is not started anew."""
     out, calls = tmp_path / "run", []
 
     def full_from_the_third_on(run, checkpoint, arrays):
@@ -143,7 +142,12 @@ def test_a_run_that_trained_and_lost_its_checkpoints_is_not_overwritten(
     ("options", "status", "message"),
     [
         (["--resume"], 1, "another process has trained there meanwhile; start again"),
-        ([], 2, f"is not empty; --out takes a new or an empty folder, {OTHER_OUT}"),
+        (
+            [],
+            2,
+            "is not empty; --out takes a new or an empty folder, --resume resumes a run, and without --out "
+            "the next free name in outputs is taken",
+        ),
     ],
 )
 def test_a_run_that_came_and_went_while_the_data_were_read_is_left_alone(

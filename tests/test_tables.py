@@ -30,8 +30,7 @@ AS_IT_IS = {"scale": "none", "validation": None, "test": {"size": 1, "how": "tai
 
 NO_NUMBER = (
     "is not a finite number, but the rest of the column is numeric\n"
-    "numbers are written as in 1234.5 or 1e-3; of a column that is meant to have text, name it in "
-    "dataset.categorical"
+    "numbers are written as in 1234.5 or 1e-3; columns of text are named in dataset.categorical"
 )
 
 
@@ -488,7 +487,7 @@ def test_a_test_file_has_its_columns_in_any_order(table):
 @pytest.mark.parametrize(
     ("test", "message"),
     [
-        ("t,y\na,p\n", "TEST: no column 'n'"),
+        ("t,y\na,p\n", "TEST: no column 'n'; there is t, y"),
         ("n,t,y\n1,a,p\nmany,a,q\n", "TEST:3: column 'n': 'many' " + NO_NUMBER),
         ("n,t,y\n", "TEST: there is no row for the test split"),
         ("n,t,y\n1,a,p\n,a,p\n", "TEST:3: column 'n': a value is missing; dataset.missing says what to do"),
@@ -502,6 +501,17 @@ def test_what_is_wrong_with_a_test_file_is_said_of_it(table, test, message):
     assert refusal(train, test_path=str(path)).replace(str(path), "TEST") == message
 
 
+def test_values_of_a_model_are_refused_without_settings_that_cannot_be_set(table):
+    """Nothing in the column is a number, what is missing aside."""
+    first = load(table("n,y\n1,p\n2,q\n3,p\n"), missing="mean", **AS_IT_IS)
+    path = table("n,y\nx,p\n,q\nz,p\n", "other.csv")
+
+    assert refusal(path, encoding=first.encoding, missing="mean") == (
+        "PATH:2: column 'n': 'x' is not a finite number, as in training; so 1 more row\n"
+        "numbers are written as in 1234.5 or 1e-3"
+    )
+
+
 def test_what_was_learned_encodes_a_table_with_other_columns_first(table):
     """Matched by name; a column that looks like another kind is still what training had."""
     first = load(table("n,t,y\n1,a,p\n2,b,q\n3,a,p\n"), **AS_IT_IS)
@@ -509,7 +519,9 @@ def test_what_was_learned_encodes_a_table_with_other_columns_first(table):
     data = load(path, encoding=first.encoding, **AS_IT_IS)
 
     assert_array_equal(data.train.features, [[1, 0, 0], [2, 1, 0]])
-    assert refusal(table("n,y\n1,p\n2,q\n"), encoding=first.encoding) == ("PATH: no column 't'")
+    assert refusal(table("n,y\n1,p\n2,q\n"), encoding=first.encoding) == (
+        "PATH: no column 't'; there is n, y"
+    )
 
 
 def test_one_cell_makes_another_fingerprint(table):

@@ -377,6 +377,13 @@ def test_points_that_may_stand_between_thousands_are_doubted(tmp_path, capsys, t
     if is_doubtful:
         assert "with dataset.decimal: ','" in warnings(path)["thousands"][0]
         assert "thousands" not in warnings(path, decimal=",", thousands=".")
+        # Once for all splits of a folder, and whatever stands for a missing value.
+        (tmp_path / "rows").mkdir()
+        content = columns(count=[text(n) for n in numbers]) | others
+        content = {k: [*some, "NA" if k == "count" else some[0]] for k, some in content.items()}
+        for split in ("train", "test"):
+            table(tmp_path / "rows" / f"{split}.csv", content)
+        assert len(warnings(tmp_path / "rows", missing="median")["thousands"]) == 1
         # Another column shows that a point stands before decimals.
         path = table(tmp_path / "a.csv", columns(count=[text(n) for n in numbers]))
         assert "thousands" not in warnings(path)

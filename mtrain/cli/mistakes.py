@@ -63,7 +63,7 @@ def explain(
     """
     # Typer passes pydantic's prefix on.
     message = error.format_message().replace("Value error, ", "")
-    message = re.sub(r"Input should be a valid (\w+), unable to parse .*", r"must be a \1", message)
+    message = re.sub("Input should be a valid number, .*", "must be a number", message)
     if unknown := re.fullmatch(r"No such command '(.*)'\.", message):
         message = f"{message} {_nearest(unknown[1], commands)}"
     option = str(getattr(error, "option_name", ""))

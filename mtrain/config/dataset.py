@@ -90,17 +90,17 @@ class TestConfig(Section):
 
 
 def with_size(value: Any) -> Any:
-    """`0.2` as `{size: 0.2}`."""
+    """`0.2` as `{size: 0.2}`, `true` as all defaults."""
+    if value is True:
+        return {}
     if isinstance(value, str | bool):
         raise NumberError("must be rows (at least 1), a fraction (above 0, below 1) or settings")
     return {"size": value} if type(value) in {int, float} else value
 
 
 def with_size_or_none(value: Any) -> Any:
-    """The same; `true` as all defaults, `false` as none."""
-    if isinstance(value, bool):
-        return {} if value else None
-    return with_size(value)
+    """The same, and `false` as none."""
+    return None if value is False else with_size(value)
 
 
 Validation = Annotated[
@@ -112,7 +112,9 @@ Validation = Annotated[
 ]
 Test = Annotated[
     TestConfig | None,
-    BeforeValidator(with_size, json_schema_input_type=RowsOrFraction | TestConfig | None),
+    BeforeValidator(
+        with_size, json_schema_input_type=Literal[True] | RowsOrFraction | TestConfig | None
+    ),
 ]
 
 
@@ -138,8 +140,8 @@ class DatasetConfig(Section):
 
     validation: Validation = ValidationConfig()
     """Rows for validation, where the data brings no such split of its own: `{size: 0.2, how:
-    stratified}`, or just `0.2`; null: none."""
+    stratified}`, or just `0.2`; `true` is these defaults, null or `false` none."""
 
     test: Test = None
     """Rows for the test, where the data brings no such split of its own, written as `validation`;
-    null: {size: 0.2, how: stratified} of such data."""
+    null or `true`: {size: 0.2, how: stratified} of such data."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+import shlex
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from mtrain.config.own_code import missing_module
 from mtrain.config.problems import describe, holds_settings
 from mtrain.config.reader import MOST_PROBLEMS, dotted, dump, parse, read_document
 from mtrain.config.schema import SHORT_FORMS, Config
+from mtrain.config.section import NumberError
 from mtrain.config.sources import PATHS
 from mtrain.errors import MissingPathError, MtrainError, SettingError, UsageError
 
@@ -71,7 +73,8 @@ def _refuse_other(path: Path) -> None:
     """Raise `UsageError` for data, a run directory, or a checkpoint in place of a config."""
     if path.is_file() and kind_by_ending(path.name) is not None:
         raise UsageError(
-            f"{path}: holds data, not a config; `mtrain init config.yaml --data {path}` writes one"
+            f"{path}: holds data, not a config; `mtrain init config.yaml --data "
+            f"{shlex.quote(str(path))}` writes one"
         )
     if not path.is_dir():
         return
@@ -79,8 +82,8 @@ def _refuse_other(path: Path) -> None:
     config = run / "config.yaml"
     if config.is_file() and (run / "checkpoints").is_dir():
         raise UsageError(
-            f"{path}: is a run, not a config; `mtrain resume {run}` resumes it, and {config} has its "
-            "settings"
+            f"{path}: is a run, not a config; `mtrain resume {shlex.quote(str(run))}` resumes it, and "
+            f"{config} has its settings"
         )
 
 
@@ -145,8 +148,12 @@ class Settings:
         section = self.data
         for depth, parent in enumerate(parents, 1):
             inner = section.get(parent)
-            if keys[:depth] in SHORT_FORMS:
-                inner = SHORT_FORMS[keys[:depth]](inner)
+            if (as_settings := SHORT_FORMS.get(keys[:depth])) is not None:
+                try:
+                    inner = as_settings(inner)
+                except NumberError as error:
+                    where = self._where(keys[:depth])
+                    raise UsageError(f"{where}: {error.about(inner)}") from error
             if isinstance(inner, str):
                 inner = {"name": inner}
             elif inner is None:

@@ -12,11 +12,11 @@ _WORDS = {
     **dict.fromkeys(("false", "no", "off", "n", "0"), "false"),
 }
 
-WHOLE = {"int_type", "int_from_float"}
 SWITCH = "switch"
-"""The kind of a setting that is true, false or a number."""
+"""The kind of a setting that is true, false or a whole number."""
 
-NUMBERS = {*WHOLE, "float_type", SWITCH}
+WHOLE = {"int_type", "int_from_float", SWITCH}
+NUMBERS = {*WHOLE, "float_type"}
 TRUTHS = {"bool_type", SWITCH}
 LONGEST = 60
 """Characters of a text that are looked at."""

@@ -15,7 +15,7 @@ from mtrain.config.meant import missing_space
 from mtrain.config.setting_names import letters, setting_called
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 ACTIVATIONS = (
     "celu",
@@ -236,14 +236,29 @@ def any_spelling(known: Iterable[str], aliases: Iterable[str] = ()) -> dict[str,
     }
 
 
+MOST_LISTED = 60
+"""Names that a message lists at most."""
+
+
 def suggestion(name: str, known: Iterable[str], aliases: Iterable[str] = ()) -> str:
-    """`did you mean 'recall'?`, or all known names where nothing is near."""
+    """`did you mean 'recall'?`, or the known names where nothing is near."""
     known = list(known)
-    lowered = {candidate.lower(): candidate for candidate in (*known, *aliases)}
+    near = nearest(name, (*known, *aliases))
+    return there_is(known) if near is None else f"did you mean {near!r}?"
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The one that may be meant by `name`, in any case; None: nothing is near."""
+    lowered = {candidate.lower(): candidate for candidate in known}
     near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean {lowered[near[0]]!r}?"
-    return f"there is {', '.join(known)}"
+    return lowered[near[0]] if near else None
+
+
+def there_is(known: Sequence[str]) -> str:
+    """`there is accuracy, recall`; of very many the first."""
+    more = len(known) - MOST_LISTED
+    others = f" and {more:,} more" if more > 0 else ""
+    return f"there is {', '.join(known[:MOST_LISTED])}{others}"
 
 
 _SEPARATORS = "[-_ ]*"

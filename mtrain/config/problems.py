@@ -60,7 +60,7 @@ def describe(error: ErrorDetails, data: Any) -> tuple[Keys, str]:
         if isinstance(problem, InvalidSettingError):
             keys = (*keys, problem.key)
         if isinstance(problem, NumberError):
-            return keys, f"{problem}{got(problem.kind, found, shown(found))}"
+            return keys, problem.about(found)
         return keys, str(problem)
     if kind not in _EXPECTED:
         return keys, f"{error['msg']}, got {shown(found)}"
@@ -133,7 +133,9 @@ def _nearest_setting(keys: Keys, data: Any) -> str:
         return slip
     if "." in key and key in _settings(Config):
         within, _, last = key.rpartition(".")
-        return f"write {last} under {within}; with a point it is for the command line"
+        return (
+            f"write {last} in the section {within}; dotted keys are for the command line and Python"
+        )
     elsewhere = setting_path(key) if key != "name" else None
     same = letters(elsewhere.rpartition(".")[2]) if elsewhere else None
     here = next((name for name in section.model_fields if letters(name) == same), None)

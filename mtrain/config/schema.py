@@ -10,7 +10,7 @@ from annotated_types import Ge, Le, Lt, MaxLen
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema, model_validator
 
 from mtrain.config.adam import Adam
-from mtrain.config.dataset import with_size
+from mtrain.config.dataset import with_size, with_size_or_none
 from mtrain.config.evaluation import DEFAULT_THRESHOLD, EvaluationConfig
 from mtrain.config.losses import Auto, LossConfig
 from mtrain.config.meant import layers_meant
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from mtrain.config.reader import Keys
 
 SHORT_FORMS: dict[Keys, Callable[[Any], Any]] = {
-    ("dataset", "validation"): with_size,
+    ("dataset", "validation"): with_size_or_none,
     ("dataset", "test"): with_size,
     ("training", "early_stopping"): with_patience,
     ("training", "reduce_on_plateau"): with_patience,
@@ -96,9 +96,10 @@ def _hidden(value: Any) -> Any:
         return [units] * layers
     if value is None or str(value).lower() == "none":
         raise ValueError(f"{_EXPECTED}, got {shown(value)}; write [] for none")
-    if not isinstance(value, str | list | dict):
+    if not isinstance(value, str | list | tuple | dict):
         raise NumberError(_EXPECTED, "int_type")
-    if any(isinstance(units, str) for units in (value if isinstance(value, list) else [value])):
+    given = value if isinstance(value, list | tuple) else [value]
+    if any(isinstance(units, str) for units in given):
         if (meant := layers_meant(value)) in {None, value if isinstance(value, str) else None}:
             raise NumberError(_EXPECTED)
         raise ValueError(f"{_EXPECTED}, got {shown(value)}; write {meant}")

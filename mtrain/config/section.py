@@ -16,6 +16,7 @@ from pydantic import (
     field_validator,
 )
 
+from mtrain.config.meant import got
 from mtrain.config.names import any_spelling, call_as_mapping, canonical
 
 if TYPE_CHECKING:
@@ -73,6 +74,10 @@ class NumberError(ValueError):
         super().__init__(expected)
         self.kind = kind
 
+    def about(self, found: Any) -> str:
+        """The whole message where `found` was found."""
+        return f"{self}{got(self.kind, found, shown(found))}"
+
 
 def named(
     value: Any, known: Iterable[str], aliases: Mapping[str, str] = MappingProxyType({})
@@ -91,7 +96,7 @@ def named(
             name = canonical(str(key), list(known), aliases)
         except ValueError:
             return value  # a setting of the section
-        raise InvalidSettingError(key, f"a name is a setting, too; write name: {name}")
+        raise InvalidSettingError(key, f"is the name of a section; write name: {name} in it")
     return value
 
 

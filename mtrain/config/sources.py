@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from mtrain.config.dataset import DatasetConfig, Test
 from mtrain.config.endings import kind_by_ending
 from mtrain.config.names import canonical
+from mtrain.config.reader import dump_inline
 from mtrain.config.section import (
     Count,
     InvalidSettingError,
@@ -382,12 +383,16 @@ PATHS = ("path", "val_path", "test_path")
 def _named_source(value: Any) -> Any:
     """Settings without a name are those of the default data set, which has no path."""
     if isinstance(value, str) and (name := kind_by_ending(value)) is not None:
-        settings = f"name: {name}, path: {value}{', target: COLUMN' if name in TABLES else ''}"
-        raise ValueError(f"a file is named by its path; write {{{settings}}}")
+        settings = {"name": name, "path": value}
+        if name in TABLES:
+            settings["target"] = "COLUMN"
+        raise ValueError(f"a data set is a section; write {dump_inline(settings)}")
     value = named(value, SOURCES)
     if isinstance(value, dict) and "name" not in value and "path" in value:
-        name = kind_by_ending(str(value["path"])) or "csv, parquet, npz, idx or images"
-        raise InvalidSettingError("name", f"is missing; write name: {name}")
+        name = kind_by_ending(str(value["path"]))
+        known = ", ".join(name for name, kind in SOURCES.items() if "path" in kind.model_fields)
+        what = f"write name: {name}" if name else f"choose one of {known}"
+        raise InvalidSettingError("name", f"is missing; {what}")
     return {"name": "digits", **value} if isinstance(value, dict) else value
 
 

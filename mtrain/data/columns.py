@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-MISSING_NUMBERS = list(USUAL)
-"""What stands for nothing where the rest of a column are numbers; an empty value always does."""
-
 LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -129,6 +126,6 @@ def _wrong(column: pa.ChunkedArray, numbers: NDArray[np.float64]) -> NDArray[np.
     wrong: NDArray[np.bool_] = np.abs(numbers) > LARGEST
     nothing = np.isnan(numbers)
     if is_text(column.type) and np.count_nonzero(nothing) > column.null_count:
-        known = pc.is_in(column, pa.array([*MISSING_NUMBERS, None], pa.string()))
+        known = pc.is_in(column, pa.array([*USUAL, None], pa.string()))
         wrong |= nothing & ~known.to_numpy()
     return wrong

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from mtrain.config.endings import ENDINGS
-from mtrain.data.columns import MISSING_NUMBERS, RawTable, trimmed
+from mtrain.data.columns import RawTable, trimmed
 from mtrain.data.csv_text import (
     BLOCK,
     LINE_END,
@@ -24,14 +24,14 @@ from mtrain.data.csv_text import (
     open_text,
 )
 from mtrain.data.files import check_memory, find_files, partitions_of
-from mtrain.data.notation import PLAIN, Notation
+from mtrain.data.notation import PLAIN, USUAL, Notation
 from mtrain.errors import MtrainError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-NOTHING = {"", "?", *MISSING_NUMBERS}
+NOTHING = {"", "?", *USUAL}
 """What tells nothing of a column."""
 
 ROWS_LOOKED_AT = 1000

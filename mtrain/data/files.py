@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from mtrain.config.paths import nearest_path
 from mtrain.data.split_names import SPLIT_NAMES, split_called
 from mtrain.errors import MissingPathError, MtrainError
+from mtrain.text import bytes_as_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,7 +38,7 @@ def find_files(path: str, endings: tuple[str, ...], split: str | None = "train")
     called. Raises `MtrainError` where there is none, one is no regular file, or a name looks like a
     split where there cannot be any.
     """
-    found = _listed(path, endings)
+    found = _files_at(path, endings)
     if split is not None and (splits := _splits(path, found)):
         found = [file for file in found if splits[file] == split]
         if not found:
@@ -66,7 +67,7 @@ def find_splits(path: str, endings: tuple[str, ...]) -> set[str]:
 
     Raises `MtrainError` as `find_files` does.
     """
-    return set(_splits(path, _listed(path, endings)).values())
+    return set(_splits(path, _files_at(path, endings)).values())
 
 
 def partitions_of(file: Path, path: str) -> dict[str, str | None]:
@@ -89,7 +90,7 @@ def has_ending(file: Path, endings: tuple[str, ...]) -> bool:
     return file.name.lower().endswith(endings)
 
 
-def _listed(path: str, endings: tuple[str, ...]) -> list[Path]:
+def _files_at(path: str, endings: tuple[str, ...]) -> list[Path]:
     place = Path(path)
     if place.is_dir():
         found = _files_within(place, endings)
@@ -97,12 +98,17 @@ def _listed(path: str, endings: tuple[str, ...]) -> list[Path]:
             plain = " or ".join(ending for ending in endings if not ending.endswith(".gz"))
             raise MtrainError(f"{path}: no {plain} file in this folder")
     elif not place.exists() and glob.has_magic(path):
-        found = sorted(Path(name) for name in glob.glob(path))  # noqa: PTH207 -- the pattern may be absolute
+        found = _matching(path)
         if not found:
             raise MissingPathError(path, f"{path}: no file matches this pattern{_folder_of(path)}")
     else:
         found = [place]
     return found
+
+
+def _matching(pattern: str) -> list[Path]:
+    """All that is called so."""
+    return sorted(Path(name) for name in glob.glob(pattern))  # noqa: PTH207 -- it may be absolute
 
 
 def _folder_of(pattern: str) -> str:
@@ -189,19 +195,15 @@ def _split_of(parts: Sequence[str]) -> tuple[str | None, bool]:
 
 def large_files(paths: Iterable[str | None]) -> str | None:
     """`big.csv, 212 MB`: the files at `paths`, where reading them takes more than a second or two."""
-    places = [place for path in paths if path is not None for place in _places(path)]
+    places: list[Path] = []
+    for path in filter(None, paths):
+        # Where nothing is, that is told when it is read.
+        places += [Path(path)] if Path(path).exists() else _matching(path)
     n_bytes = sum(_bytes_at(place) for place in places)
     if n_bytes < LARGE:
         return None
     more = f" and {len(places) - 1:,} more" if len(places) > 1 else ""
-    return f"{places[0]}{more}, {_size(n_bytes)}"
-
-
-def _places(path: str) -> list[Path]:
-    """What a path names; nothing where nothing is there, which is told when it is read."""
-    if Path(path).exists():
-        return [Path(path)]
-    return sorted(Path(name) for name in glob.glob(path))  # noqa: PTH207 -- the pattern may be absolute
+    return f"{places[0]}{more}, {bytes_as_text(n_bytes)}"
 
 
 def _bytes_at(place: Path) -> int:
@@ -221,12 +223,6 @@ def check_memory(
     """Raise `MtrainError` where values would take more than `training.memory`."""
     if n_bytes > memory:
         raise MtrainError(
-            f"{where}: its values take {_size(n_bytes)} or more, beyond training.memory, "
-            f"{_size(memory)}; {remedy}"
+            f"{where}: its values take {bytes_as_text(n_bytes)} or more, beyond training.memory, "
+            f"{bytes_as_text(memory)}; {remedy}"
         )
-
-
-def _size(n_bytes: float) -> str:
-    units = {"GB": 1e9, "MB": 1e6, "kB": 1e3, "bytes": 1}
-    unit, size = next((unit, size) for unit, size in units.items() if n_bytes >= size)
-    return f"{n_bytes / size:.3g} {unit}"

@@ -175,18 +175,18 @@ def _table_pieces(path: Path, config: TableConfig, encoding: Encoding) -> Iterat
 
 def _table_piece(raw: RawTable, config: TableConfig, encoding: Encoding, done: int) -> Piece:
     """`done` rows stand before these."""
-    from mtrain.data.columns import complaint
-    from mtrain.data.tables import read_features
+    from mtrain.data.features import complaints, read_features
 
     kinds = {column.name: column.kind for column in encoding.columns}
-    table = read_features(raw, kinds, remedy=None)
+    table = read_features(raw, kinds)
     missing = {name: column.missing for name, column in table.columns.items()}
     rows = replace(_unlabelled(table), place=raw.place)
     if config.missing == "drop":
         rows = rows.take(np.flatnonzero(~np.logical_or.reduce(list(missing.values()))))
-    elif config.missing is None and (gaps := {n: m for n, m in missing.items() if m.any()}):
-        problem = "is missing; training had no row without it"
-        raise MtrainError("\n".join(complaint(raw, name, problem, gaps[name]) for name in gaps))
+    elif config.missing is None:
+        why = "is missing; training had no row without it"
+        if problems := complaints(raw, missing, lambda _: why):
+            raise MtrainError("\n".join(problems))
     split, unknown = encode(rows, encoding, raw.where)
     return Piece(
         replace(split, rows=split.rows + done),

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtrain.data.columns import MISSING_NUMBERS
-from mtrain.data.notation import is_text
+from mtrain.data.notation import USUAL, is_text
 from mtrain.records import Note
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
     from mtrain.data.columns import RawTable
 
-MISSING_LABELS = (*MISSING_NUMBERS, "<NA>", "NaT", "?")
+MISSING_LABELS = (*USUAL, "<NA>", "NaT", "?")
 """What stands for a missing value where programs write a table; as a label it is hardly a class."""
 
 

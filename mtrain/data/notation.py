@@ -119,8 +119,9 @@ NOTATIONS = (
 """Those by which columns are tried, in the order in which they are preferred."""
 
 MARKERS = {
-    *("?", "??", "-", "--", "---", ".", "..", "*", "#", "na", "n.a.", "n.a", "nan", "nil", "none"),
-    *("null", "missing", "unknown", "unk", "not available", "#value!", "#ref!", "#div/0!", "<na>"),
+    *map(str.lower, USUAL),
+    *("?", "??", "-", "--", "---", ".", "..", "*", "#", "n.a.", "n.a", "nil", "missing", "unknown"),
+    *("unk", "not available", "#value!", "#ref!", "#div/0!", "<na>"),
 }
 """What stands for a missing value among numbers, in lower case."""
 

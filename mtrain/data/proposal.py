@@ -17,6 +17,7 @@ from mtrain.data import split_source
 from mtrain.data.inspection import column_warnings, is_id
 from mtrain.data.missing_labels import MISSING_LABELS
 from mtrain.data.notation import PLAIN, Notation, guess_notation
+from mtrain.data.notes import kind_of
 from mtrain.data.parquet import pandas_index
 from mtrain.data.reading import read_source
 from mtrain.data.source import is_whole
@@ -151,7 +152,7 @@ def propose_splits(config: SourceConfig, memory: int) -> tuple[int, Proposal]:
     if isinstance(features, Table):
         odd = column_warnings(features.columns, source.train.labels, ())
         notes += [note for note in odd if note.kind == "telling-column"]
-        notes += [note for note in source.notes if getattr(note, "kind", None) == "thousands"]
+        notes += [note for note in source.notes if kind_of(note) == "thousands"]
     return len(source.train), Proposal(settings, reasons, tuple(notes))
 
 
@@ -294,7 +295,7 @@ def _in_notation(table: RawTable, notation: Notation) -> RawTable:
 def _judged(table: RawTable, name: str, index: list[str]) -> tuple[Values, bool, str | None]:
     """A column's values, whether numbers and text are mixed in it, and why it is to be left out."""
     from mtrain.data.columns import read_column
-    from mtrain.data.tables import SLIPS
+    from mtrain.data.features import SLIPS
 
     column = table.columns[name]
     values, wrong = read_column(column, None, typed=table.typed, notation=table.notation)
@@ -341,13 +342,15 @@ def _check_labels(path: Path, target: str, labels: Values) -> None:
 
 def _listed_classes(labels: Values, *, typed: bool) -> list[str]:
     """A few numbers with decimals, such as 2.5, which are classes only where they are listed."""
-    numbers = [as_value(name) for name in labels.categories]
-    if len(numbers) > MOST_CLASSES or any(n is None or n in BOOLEANS for n in numbers):
+    names = [name for name in labels.categories if name not in MISSING_LABELS]
+    if len(names) > MOST_CLASSES:
+        return []
+    numbers = [as_value(name) for name in names]
+    if any(number is None or number in BOOLEANS for number in numbers):
         return []
     if all(is_whole(str(number)) for number in numbers):
         return []
-    names = map(str, numbers) if typed else labels.categories
-    return sorted(names, key=float)
+    return sorted(map(str, numbers) if typed else names, key=float)
 
 
 def _readable_columns(

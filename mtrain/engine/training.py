@@ -25,6 +25,7 @@ from mtrain.engine.steps import CompiledSteps
 from mtrain.engine.tracking import Tracker
 from mtrain.errors import DivergedError, MtrainError
 from mtrain.records import (
+    CONFUSION,
     Arrays,
     EpochRecord,
     Ints,
@@ -50,7 +51,6 @@ CHUNK_SECONDS = (0.05, 0.25)
 LARGE_INPUT = 100.0
 """Inputs beyond this are likelier than the learning rate to be why a training diverges."""
 
-CONFUSION = "counts/confusion"
 """The name in a state's arrays of what the epoch under way has counted so far."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from os.path import commonprefix
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from rich.cells import cell_len, set_cell_size
 from mtrain.text import inert
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from rich.text import Text
 
@@ -24,8 +25,9 @@ GAP = 2
 def class_labels(names: Sequence[str], width: int) -> list[str]:
     """The names in at most `width` characters, those of wide scripts counting as two.
 
-    A long name is cut at its end; those that would then look alike are cut in the middle, and where
-    they still do, around the first character in which they differ.
+    A long name is cut at its end; those that would then look alike are cut in the middle, and those
+    that still do, around the first character in which they differ. Where that does not do, a label
+    ends in the index of its class.
     """
     whole = [inert(name) for name in names]
     labels = list(whole)
@@ -38,7 +40,9 @@ def class_labels(names: Sequence[str], width: int) -> list[str]:
                 labels[k] = cut(whole[k], width, len(shared))
                 cut_alike.setdefault(labels[k], []).append(k)
         alike = [group for group in cut_alike.values() if len(group) > 1]
-    return labels
+    for k in chain.from_iterable(alike):
+        labels[k] = f"{_beginning(whole[k], width - len(f'…#{k}'))}…#{k}"
+    return [label if cell_len(label) <= width else _beginning(label, width) for label in labels]
 
 
 def leave_room(
@@ -52,6 +56,12 @@ def leave_room(
     while (room := room_beside(shown, width)) < NARROWEST and len(shown) > 1:
         shown.popitem()
     return shown, max(room, 1)
+
+
+def left_out(columns: Iterable[str], shown: Container[str]) -> Iterator[str]:
+    """A line that names the columns for which there was no room, where there are such."""
+    if others := [heading for heading in columns if heading not in shown]:
+        yield f"Left out: {', '.join(others)}; a wider terminal shows more."
 
 
 def room_beside(columns: Mapping[str, Sequence[Text]], width: int) -> int:

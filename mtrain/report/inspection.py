@@ -10,10 +10,10 @@ from rich.text import Text
 
 from mtrain.config.own_code import OwnModel
 from mtrain.metrics.lowest import MOST_CLASSES, lowest
-from mtrain.report.class_names import class_labels, leave_room
+from mtrain.report.class_names import class_labels, leave_room, left_out
 from mtrain.report.results import make_console
 from mtrain.report.text import first_few, shortened
-from mtrain.text import inert
+from mtrain.text import bytes_as_text, inert
 
 if TYPE_CHECKING:
     from mtrain.config.schema import Config
@@ -50,8 +50,12 @@ def print_inspection(inspection: Inspection, config: Config, stream: TextIO) -> 
     table.add_section()
     table.add_row("rows", *totals, style="bold")
     console.print(table)
+    for line in left_out(inspection.counts, columns):
+        console.print(Text(line, style="dim"))
     console.print(
-        Text(f"model {_model(inspection, config)}; the data take {_bytes(inspection.n_bytes)}")
+        Text(
+            f"model {_model(inspection, config)}; the data take {bytes_as_text(inspection.n_bytes)}"
+        )
     )
     for fact in inspection.facts:
         console.print(Text(inert(fact)))
@@ -77,7 +81,7 @@ def _model(inspection: Inspection, config: Config) -> str:
     arrays = 2 + config.optimizer.slots
     return (
         f"{'-'.join(map(str, config.model.sizes(*shape)))}: {parameters:,} parameters, with "
-        f"gradients and optimizer {_bytes(4 * parameters * arrays)}"
+        f"gradients and optimizer {bytes_as_text(4 * parameters * arrays)}"
     )
 
 
@@ -91,10 +95,3 @@ def _inputs(encoding: Encoding) -> str:
         f"{len(some):,} {kind} ({shortened(', '.join(some))})" for kind, some in names.items()
     )
     return f"{encoding.n_features:,} inputs, of {len(encoding.columns):,} columns: {kinds}"
-
-
-def _bytes(number: int) -> str:
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if number >= size:
-            return f"{number / size:.1f} {unit}"
-    return f"{number} bytes"

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mtrain.metrics.lowest import lowest_f1
-from mtrain.report.class_names import NARROWEST, class_labels, leave_room, room_beside
+from mtrain.report.class_names import NARROWEST, class_labels, leave_room, left_out, room_beside
 from mtrain.report.fonts import missing_letters
 from mtrain.report.text import SPLITS, first_few, share
 from mtrain.text import inert
@@ -52,9 +52,10 @@ def print_report(report: Report, stream: TextIO) -> None:
     intervals = room_beside(columns, console.width) >= NARROWEST
     if not intervals:
         columns = _columns([*entries, macro], _alone)
+    headings = tuple(columns)
     columns, room = leave_room(columns, console.width)
     table = Table(box=None, pad_edge=False)
-    # What is no name, such as how many classes are not shown, goes on in the next line.
+    # What is no name, such as how many classes are not shown, continues in the next line.
     table.add_column("class", max_width=room, overflow="fold")
     for heading in columns:
         table.add_column(heading, justify="right", no_wrap=True)
@@ -69,6 +70,8 @@ def print_report(report: Report, stream: TextIO) -> None:
     note = ", with 95 % Wilson intervals" if intervals else ""
     console.print(f"{SPLITS[metrics['split']]} split{note}", style="dim")
     console.print(table)
+    for line in left_out(headings, columns):
+        console.print(Text(line, style="dim"))
     for name, value in metrics.get("figures", {}).items():
         console.print(Text(f"{name} {'undefined' if value is None else f'{value:zg}'}"))
     for line in (*_conclusions(metrics), *_last_lines(metrics["classes"])):

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from mtrain.report.class_names import GAP
 from mtrain.report.results import make_console
 from mtrain.report.text import figure, share
 from mtrain.text import inert
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
     from mtrain.records import RunOutcome
 
-GAP = 2
-"""Characters between two columns."""
+MOST_ITEMS = 6
+"""Of a setting that is a list, as many as are shown."""
 
 NARROWEST = 8
 """Characters of a column of names; one that is longer continues in the next line."""
@@ -144,7 +145,9 @@ def _named(values: tuple[Any, ...], *names: str) -> dict[str, Any]:
 
 def _setting(value: Any) -> str:
     if isinstance(value, list | tuple):
-        return ",".join(map(_setting, value))
+        more = len(value) - MOST_ITEMS
+        shown = [_setting(item) for item in value[:MOST_ITEMS]]
+        return ",".join([*shown, f"+{more}"] if more > 0 else shown)
     return "-" if value is None else inert(str(value))
 
 

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from mtrain.errors import MtrainError
+from mtrain.records import CONFUSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,22 +37,17 @@ _DAMAGE = (
 _END_OF_DIRECTORY = struct.Struct("<4s8xI6x")
 """The last bytes of a zip file without a comment: mark, ..., bytes of its directory, ..."""
 
-SMALL = 1_000_000
-"""Bytes of an array that is never compressed."""
-
 LARGEST_DIRECTORY = 1_000_000
 """Bytes that list the arrays; 100 layers need a fifth of it."""
 
 
 def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """The arrays as an `.npz`, uncompressed but for large counts that are mostly 0."""
+    """The arrays as an `.npz`, uncompressed but for the confusion matrix of a training."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
         for name, array in arrays.items():
             member = zipfile.ZipInfo(f"{name}.npy")  # of a fixed date, as NumPy's own are
-            # A confusion matrix of thousands of classes has a few counts among millions of zeros.
-            if array.nbytes > SMALL and np.count_nonzero(array) < array.size / 8:
-                member.compress_type = zipfile.ZIP_DEFLATED
+            member.compress_type = _compression(name)
             with file.open(member, "w", force_zip64=True) as content:
                 np.lib.format.write_array(content, array, allow_pickle=False)
     return buffer.getvalue()
@@ -94,6 +90,14 @@ def read_arrays(
     raise MtrainError(f"{path}: arrays do not fit the config: {'; '.join(problems[:5])}")
 
 
+def _compression(name: str) -> int:
+    """How an array is stored: as it is, so that a file holds no more than its size says.
+
+    But a confusion matrix of thousands of classes has a few counts among millions of zeros.
+    """
+    return zipfile.ZIP_DEFLATED if name == CONFUSION else zipfile.ZIP_STORED
+
+
 def _check_directory(path: Path) -> None:
     """Whether the list of arrays is short: `zipfile` reads all of it, whatever it holds."""
     with path.open("rb") as file:
@@ -110,8 +114,8 @@ def _mismatches(
     for name, (kind, shape) in shapes.items():
         if (member := members.get(name)) is None:
             continue
-        if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-            yield f"{name} is compressed otherwise than by deflate"
+        if member.compress_type != _compression(name):
+            yield f"{name} is not stored as mtrain stores it"
             continue
         with file.open(member) as content:
             found, start = _header(content)

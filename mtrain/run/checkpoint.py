@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from mtrain.records import Arrays, Encoding, Shapes
     from mtrain.run.directory import RunDirectory
 
-SCHEMA = 4
+SCHEMA = 5
 ARRAYS = "arrays.npz"
 STATE = "state.json"
 SUMS = "SHA256SUMS"

@@ -1,0 +1,99 @@
+"""Columns of a table as features, or what is wrong with their values."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mtrain.data.columns import complaint, read_column
+from mtrain.data.notation import guess_notation
+from mtrain.data.table import NUMBER, Table
+from mtrain.errors import MtrainError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from mtrain.data.columns import RawTable
+
+SLIPS = 0.1
+"""Share of a column that is no number up to which the rest are meant to be."""
+
+MOST_COLUMNS = 10
+"""Of which something is said."""
+
+BEYOND = "is beyond float32, whose largest number is 3.4e+38; scale the column, or leave it out"
+
+
+def read_features(
+    table: RawTable, kinds: Mapping[str, str | None], *, are_learned: bool = False
+) -> Table:
+    """The columns of these names and kinds; None: of what their values look like.
+
+    Raises `MtrainError` with a line for each column with values that are no numbers among numbers,
+    and how numbers are written; `are_learned`: also with the settings that could help, which are
+    fixed where a model was trained with them.
+    """
+    columns, wrong = {}, {}
+    for name, kind in kinds.items():
+        columns[name], rows = read_column(
+            table.columns[name], kind, typed=table.typed, notation=table.notation
+        )
+        if rows.any():
+            wrong[name] = rows
+    if not wrong:
+        return Table(columns)
+    beyond = {name for name, rows in wrong.items() if _is_finite(table, name, rows)}
+
+    def problem(name: str) -> str:
+        if name in beyond:
+            return BEYOND
+        is_of_text = columns[name].missing.all()
+        rest = "as in training" if is_of_text else "but the rest of the column is numeric"
+        return f"is not a finite number, {rest}"
+
+    problems = complaints(table, wrong, problem)
+    if len(beyond) < len(wrong):
+        problems.append(f"numbers are written as in {table.notation.example}")
+        if are_learned:
+            problems[-1] += "; columns of text are named in dataset.categorical"
+            problems += _hints(table, wrong)
+    raise MtrainError("\n".join(problems))
+
+
+def complaints(
+    table: RawTable, wrong: Mapping[str, NDArray[np.bool_]], problem: Callable[[str], str]
+) -> list[str]:
+    """A line for each column with rows that are wrong, of the first few such columns.
+
+    `problem` says of a column what is wrong with its first such row.
+    """
+    names = [name for name, rows in wrong.items() if rows.any()]
+    shown = names[:MOST_COLUMNS]
+    lines = [complaint(table, name, problem(name), wrong[name]) for name in shown]
+    if len(names) > MOST_COLUMNS:
+        lines.append(f"{table.where}: {len(names) - MOST_COLUMNS:,} more columns as well")
+    return lines
+
+
+def _is_finite(table: RawTable, name: str, rows: NDArray[np.bool_]) -> bool:
+    """Whether the first of these rows is a number as any program writes it."""
+    value = table.columns[name][int(rows.argmax())].as_py()
+    pattern = NUMBER if table.notation.is_plain else table.notation.pattern
+    return bool(re.match(pattern, value)) if isinstance(value, str) else math.isfinite(value)
+
+
+def _hints(table: RawTable, wrong: Mapping[str, NDArray[np.bool_]]) -> Iterator[str]:
+    """Settings by which columns of a CSV with many wrong values would be numbers."""
+    for name, rows in wrong.items():
+        if table.typed or np.count_nonzero(rows) <= max(1, SLIPS * len(rows)):
+            continue
+        notation = guess_notation({name: table.columns[name]})
+        if notation.settings:
+            shown = [f"dataset.{key}: {value!r}" for key, value in notation.settings.items()]
+            yield f"{table.where}: column {name!r} is of numbers with {' and '.join(shown)}"
+            return  # others will be of the same kind

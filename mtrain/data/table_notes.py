@@ -1,0 +1,92 @@
+"""What is odd about how a table was read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mtrain.config.sources import CsvConfig
+from mtrain.data import csv
+from mtrain.data.notation import USUAL
+from mtrain.data.table import LARGEST_EXACT
+from mtrain.records import Note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mtrain.config.sources import TableConfig
+    from mtrain.data.columns import RawTable
+    from mtrain.data.table import Table
+
+SAMPLE = 1_000
+"""Rows that are looked at first."""
+
+FEW = 3
+"""Numbers with and without a point that a column has at least if its points are doubtful."""
+
+
+def header_notes(config: TableConfig) -> Iterator[Note]:
+    """A note where the names of the columns look like a row."""
+    if isinstance(config, CsvConfig) and config.header:
+        file = csv.csv_file(config.path)
+        if csv.looks_like_data(file):
+            text = f"{file}: the first line looks like data; dataset.header: false makes it a row"
+            yield Note("no-header", text)
+
+
+def merged_notes(tables: Mapping[str, RawTable], features: Mapping[str, Table]) -> Iterator[Note]:
+    """A note for each column of whole numbers so large that different ones become one."""
+    said = set()
+    for split, table in tables.items():
+        for name, column in features[split].columns.items():
+            if column.kind != "number" or name in said:
+                continue
+            if not (np.abs(column.values) >= LARGEST_EXACT).any():
+                continue
+            there = pc.count_distinct(table.columns[name], mode="only_valid").as_py()
+            left = len(np.unique(column.values[~column.missing]))
+            if left < there:
+                said.add(name)
+                text = (
+                    f"{table.where}: column {name!r}: {there:,} different values become {left:,}: "
+                    "beyond 2^53 a float64 does not tell whole numbers apart; dataset.categorical is "
+                    "for codes"
+                )
+                yield Note("merged-numbers", text)
+
+
+def thousands_notes(table: RawTable, features: Table) -> Iterator[Note]:
+    """A note for each column of a CSV whose decimal points may rather stand between thousands."""
+    if table.typed or table.notation.thousands is not None:
+        return
+    point = table.notation.decimal
+    other = "," if point == "." else "."
+    numbers = [name for name, column in features.columns.items() if column.kind == "number"]
+    # The first rows of nearly all tables show what a point is.
+    first = [chunk for name in numbers for chunk in table.columns[name][:SAMPLE].chunks]
+    decimals = rf"\{point}([0-9]{{1,2}}|[0-9]{{4,}})$"
+    if first and pc.any(pc.match_substring_regex(pa.chunked_array(first), decimals)).as_py():
+        return
+    for name in numbers:
+        texts = table.columns[name]
+        if _has_thousands(texts[:SAMPLE], point) and _has_thousands(texts, point):
+            example = next(text for text in texts.to_pylist() if text and point in text)
+            text = (
+                f"{table.where}: column {name!r}: is {example} the number "
+                f"{example.replace(point, '')}? All numbers with {point!r} have three digits behind "
+                f"it; dataset.thousands: {point!r} with dataset.decimal: {other!r} reads it so"
+            )
+            yield Note("thousands", text)
+
+
+def _has_thousands(texts: pa.ChunkedArray, point: str) -> bool:
+    """Whether all have three digits behind a point, or at most three digits and none; some each."""
+    nothing = pc.is_in(texts, pa.array([*USUAL, None], pa.string()))
+    texts = texts.filter(pc.invert(nothing))
+    grouped = pc.match_substring_regex(texts, rf"^[-+]?[1-9][0-9]{{0,2}}\{point}[0-9]{{3}}$")
+    short = pc.match_substring_regex(texts, "^[-+]?[0-9]{1,3}$")
+    counts = [pc.sum(some).as_py() or 0 for some in (grouped, short)]
+    return sum(counts) == len(texts) and min(counts) >= FEW
