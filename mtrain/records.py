@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -102,7 +103,7 @@ class Encoding:
     is_bytes: bool = False
     """Whether rows that are arrays were of bytes."""
 
-    @property
+    @cached_property
     def n_features(self) -> int:
         """How many inputs a row gives."""
         if self.columns:

@@ -480,7 +480,7 @@ def test_names_of_columns_and_classes_are_inert(tmp_path, capsys):
 
     out = capsys.readouterr().out
     assert "\x1b" not in out
-    assert "2 number (\\x1b[2J, [bold]b)" in out
+    assert "2 numbers (\\x1b[2J, [bold]b)" in out
     assert "[/x]" in out
     assert "column '\\x1b[2J' is the same in every row" in out
 

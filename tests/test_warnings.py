@@ -16,6 +16,7 @@ from mtrain.cli.main import run
 from mtrain.config.load import load_config
 from mtrain.config.reader import parse
 from mtrain.data.notes import KINDS
+from mtrain.data.telling import _told
 from mtrain.errors import MtrainError
 
 ROOT = Path(__file__).parents[1]
@@ -160,6 +161,41 @@ def test_a_column_that_all_but_decides_the_label_is_warned_of(tmp_path, capsys, 
     assert text.endswith(" of the rows; is it known before the label is?")
     assert "features" not in proposed(tmp_path, path)[0]
     assert text in capsys.readouterr().err
+
+
+def told_by_others(values, labels, is_number):
+    """The share of rows whose label is the most frequent one among the others of their group."""
+    n, ordered = len(labels), sorted(values)
+    groups = [ordered.index(value) for value in values]
+    if is_number and len(set(values)) > n // 5 and len(set(values)) != len(set(labels)):
+        groups = [group // 5 for group in groups]
+    right = 0
+    for i in range(n):
+        others = [labels[j] for j in range(n) if groups[j] == groups[i] and j != i]
+        counts = sorted((others.count(label) for label in set(others)), reverse=True)
+        is_clear = counts and counts[0] > sum(counts[1:2])
+        right += bool(is_clear and others.count(labels[i]) == counts[0])
+    return right / n
+
+
+def test_how_much_a_column_tells_equals_counting_row_by_row():
+    """Several columns at once, of numbers and of categories."""
+    generator = np.random.default_rng(0)
+    for _ in range(60):
+        n = int(generator.integers(6, 40))
+        labels = np.unique(generator.integers(0, 4, n), return_inverse=True)[1]
+        columns = [
+            generator.integers(0, int(generator.integers(1, 30)), n).astype(float) for _ in range(6)
+        ]
+        if labels.max() == 0:
+            continue
+        is_number = np.arange(6) % 2 == 0
+        right, _ = _told(np.stack(columns), labels, is_number)
+        expected = [
+            told_by_others(values.tolist(), labels.tolist(), kind)
+            for values, kind in zip(columns, is_number, strict=True)
+        ]
+        np.testing.assert_allclose(right, expected, rtol=0, atol=1e-12)
 
 
 def test_columns_that_help_are_not_warned_of():

@@ -19,6 +19,8 @@ from mtrain.data.files import check_memory
 from mtrain.data.notes import dataset_notes
 from mtrain.data.reading import read_source
 from mtrain.data.splitting import draw, split_off
+from mtrain.data.table import Table
+from mtrain.data.telling import telling_notes
 from mtrain.errors import MtrainError, SettingError
 from mtrain.records import Dataset, Encoding, Note
 
@@ -84,8 +86,11 @@ def make_dataset(
     for name, rows in splits.items():
         if rows.weights is not None and not rows.weights.any():
             raise MtrainError(f"{source.where}: every row of the {name} split has the weight 0")
+    notes = list(source.notes)
     if encoding is None:
         encoding = _learn(source, config, splits["train"])
+        if isinstance(source.train.features, Table):
+            notes += telling_notes(source.train.features.columns, source.train.labels)
     _check_inputs(splits, encoding, memory, source.where)
     encoded = {name: encode(rows, encoding, source.where) for name, rows in splits.items()}
     unknown = {name: unknown for name, (_, unknown) in encoded.items()}
@@ -102,7 +107,7 @@ def make_dataset(
         sha256=sha256,
         parts=parts,
         source=source.where,
-        notes=(*source.notes, *changed, *dataset_notes(inputs, unknown, classes)),
+        notes=(*notes, *changed, *dataset_notes(inputs, unknown, classes)),
     )
 
 

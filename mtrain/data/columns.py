@@ -78,14 +78,16 @@ def read_column(
 
 def as_numbers(column: pa.ChunkedArray, notation: Notation = PLAIN) -> NDArray[np.float64]:
     """Each value as a number, NaN where it is missing or none; shape (N,)."""
-    if is_text(column.type) and not notation.is_plain:
-        column = notation.plain(column)
     if is_text(column.type):
+        if not notation.is_plain:
+            column = notation.plain(column)
         try:
-            column = pc.cast(column, pa.float64())
+            column = column.cast(pa.float64())
         except pa.ArrowInvalid:
             column = pc.if_else(pc.match_substring_regex(column, NUMBER), column, None)
-    numbers: NDArray[np.float64] = pc.cast(column, pa.float64(), safe=False).to_numpy()
+    if column.type != pa.float64():
+        column = column.cast(pa.float64(), safe=False)
+    numbers: NDArray[np.float64] = column.to_numpy()
     return numbers
 
 

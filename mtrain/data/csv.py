@@ -6,7 +6,7 @@ import csv
 import re
 from bisect import bisect_right
 from functools import cache, partial
-from itertools import accumulate, islice, pairwise, zip_longest
+from itertools import accumulate, islice, pairwise
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -35,7 +35,9 @@ NOTHING = {"", "?", *USUAL}
 """What tells nothing of a column."""
 
 ROWS_LOOKED_AT = 1000
-"""Of a file, for whether its first line names the columns."""
+"""Of a file, for whether its first line names the columns; of very many columns fewer."""
+
+CELLS_LOOKED_AT = 1_000_000
 
 
 def csv_file(path: str) -> Path:
@@ -127,7 +129,9 @@ def _batches(
     """The named columns, trimmed, some rows at a time."""
     form = form_of(file)
     line, names = _header(file, notation)
-    numbers = {name: str(number) for number, name in enumerate(names)}
+    numbers: dict[str, str] = {}
+    for number, name in enumerate(names):
+        numbers.setdefault(name, str(number))  # several may have none
     for name in columns:
         if name not in numbers and name not in partition:
             raise MtrainError(f"{file}: no column {name!r}, which other files of {path} have")
@@ -145,7 +149,7 @@ def _batches(
                 # Names are counted: in the file they may be empty, or have space around them.
                 pyarrow.csv.ReadOptions(
                     block_size=BLOCK,
-                    column_names=list(numbers.values()),
+                    column_names=list(map(str, range(len(names)))),
                     skip_rows_after_names=line,
                 ),
                 pyarrow.csv.ParseOptions(
@@ -163,7 +167,7 @@ def _batches(
             ) as reader,
         ):
             for batch in reader:
-                values = dict(zip(there, map(trimmed, batch.columns), strict=True))
+                values = dict(zip(there, _trimmed_columns(batch), strict=True))
                 yield pa.RecordBatch.from_arrays(
                     [
                         values[name]
@@ -178,6 +182,14 @@ def _batches(
         # That names alone, without an end of the line, are no block is no fault of the file.
         if problem or len(list(islice(_records(file), 2))) > 1:
             raise MtrainError(problem or f"{file}: not CSV: {error}") from error
+
+
+def _trimmed_columns(batch: pa.RecordBatch) -> list[pa.Array]:
+    """All at once: a call for each of very many columns takes longer than what it does."""
+    if not batch.num_columns:
+        return []
+    whole, n = trimmed(pa.concat_arrays(batch.columns)), len(batch)
+    return [whole.slice(k * n, n) for k in range(batch.num_columns)]
 
 
 def _header(file: Path, notation: Notation) -> tuple[int, list[str]]:
@@ -220,26 +232,30 @@ def looks_like_data(file: Path) -> bool:
     years do; or, where no column is one of numbers, most names are values of their own columns.
     """
     try:
-        (_, names), *records = islice(_records(file), ROWS_LOOKED_AT)
-    except (csv.Error, UnicodeDecodeError, ValueError):
+        lines = _records(file)
+        _, names = next(lines)
+        records = list(islice(lines, min(ROWS_LOOKED_AT, CELLS_LOOKED_AT // len(names))))
+    except (csv.Error, StopIteration, UnicodeDecodeError):
         return False
-    names = [name.strip() for name in names]
-    columns = list(zip_longest(*(values for _, values in records), fillvalue=""))[: len(names)]
-    if len(columns) < len(names):
+    rows = [values for _, values in records]
+    if max(map(len, rows), default=0) < len(names):
         return False
-    values = [{value.strip() for value in column} - NOTHING for column in columns]
-    numbers = [k for k, some in enumerate(values) if some and all(map(_is_number, some))]
-    if numbers:
-        named = [names[k] for k in numbers]
-        if not all(_is_number(name) or name in NOTHING for name in named):
+    found: list[float] = []
+    texts = told = 0
+    for k, name in enumerate(map(str.strip, names)):
+        values = {row[k].strip() for row in rows if k < len(row)} - NOTHING
+        if not (values and all(map(_is_number, values))):
+            texts += 1
+            told += name in values
+        elif _is_number(name):
+            found.append(float(name.replace(",", ".")))
+        elif name not in NOTHING:
             return False
-        found = [float(name.replace(",", ".")) for name in named if name not in NOTHING]
-        # As years or months do, whatever the step.
-        counted = len({after - before for before, after in pairwise(found)}) <= 1
-        if found and not (counted and all(number % 1 == 0 for number in found)):
-            return True
-    texts = [k for k in range(len(names)) if k not in numbers]
-    return sum(names[k] in values[k] for k in texts) > len(texts) / 2
+    # As years or months do, whatever the step.
+    counted = len({after - before for before, after in pairwise(found)}) <= 1
+    if found and not (counted and all(number % 1 == 0 for number in found)):
+        return True
+    return told > texts / 2
 
 
 def _is_number(text: str) -> bool:

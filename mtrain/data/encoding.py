@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtrain.data.table import Table, as_category
+from mtrain.data.table import Table, as_category, some_at_once
 from mtrain.errors import MtrainError
 from mtrain.records import Column, Encoding, Split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -116,16 +116,19 @@ def _encode_arrays(arrays: NDArray[Any], encoding: Encoding, where: str) -> NDAr
 
 
 def _learn_columns(table: Table, missing: str | None, *, standard: bool) -> Encoding:
+    numbers = [name for name, column in table.columns.items() if column.kind == "number"]
+    learned = {
+        column.name: (column, mean, deviation)
+        for some in some_at_once(numbers, len(table))
+        for column, mean, deviation in _learn_numbers(table, some, missing)
+    }
     columns, means, deviations = [], [], []
     for name, column in table.columns.items():
-        if column.kind == "number":
-            present = column.values[~np.isnan(column.values)]
-            fill = None if missing is None else _fill(present, missing)
-            filled = _filled(column, fill)
-            constant = float(filled[0]) if (filled == filled[0]).all() else None
-            columns.append(Column(name, column.kind, fill, constant=constant))
-            means.append(float(filled.mean()))
-            deviations.append(1.0 if constant is not None else float(filled.std()) or 1.0)
+        if name in learned:
+            of_numbers, mean, deviation = learned[name]
+            columns.append(of_numbers)
+            means.append(mean)
+            deviations.append(deviation)
         else:
             seen = np.unique(column.values[column.values >= 0])
             categories = tuple(sorted({as_category(column.categories[code]) for code in seen}))
@@ -135,6 +138,25 @@ def _learn_columns(table: Table, missing: str | None, *, standard: bool) -> Enco
     if not standard:
         return Encoding(columns=tuple(columns))
     return Encoding(columns=tuple(columns), mean=tuple(means), deviation=tuple(deviations))
+
+
+def _learn_numbers(
+    table: Table, names: Sequence[str], missing: str | None
+) -> Iterator[tuple[Column, float, float]]:
+    """Of each column of numbers what it is filled with, its mean and its deviation."""
+    fills: dict[str, float | None] = dict.fromkeys(names)
+    if missing is not None:
+        for name in names:
+            values = table.columns[name].values
+            fills[name] = _fill(values[~np.isnan(values)], missing)
+    filled = np.stack([_filled(table.columns[name], fills[name]) for name in names])
+    is_constant = (filled == filled[:, :1]).all(axis=1)
+    means, deviations = filled.mean(axis=1), filled.std(axis=1)
+    for k, name in enumerate(names):
+        constant = float(filled[k, 0]) if is_constant[k] else None
+        deviation = 1.0 if is_constant[k] else float(deviations[k]) or 1.0
+        column = Column(name, table.columns[name].kind, fills[name], constant=constant)
+        yield column, float(means[k]), deviation
 
 
 def _encode_columns(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mtrain.data.ids import why_id
 from mtrain.data.notation import NOTATIONS, TRIED, is_number_column
 from mtrain.data.notes import by_class, kind_of
 from mtrain.data.table import LARGEST_EXACT, Table
@@ -25,13 +25,6 @@ if TYPE_CHECKING:
 
 FEW_ROWS = 10
 """Of a class to train on: less is hardly learned, and not at all measured."""
-
-TELLING = 0.05
-"""Share of the rows not of the most frequent class that a column may tell wrong and still all but
-decide the label."""
-
-ROWS_ALIKE = 5
-"""Of numbers next to each other, as many as can tell each other's label."""
 
 LOPSIDED = 0.9
 """Share of the most frequent class from which accuracy says nothing of the others."""
@@ -87,7 +80,7 @@ def inspect(source: Source, dataset: Dataset, index: Collection[str] = ()) -> In
         (
             *(Note(kind_of(note), note) for note in dataset.notes),
             *_class_warnings(counts, classes),
-            *column_warnings(columns, source.train.labels, index),
+            *_column_warnings(columns, index),
             *_contradictions(source.splits, classes),
         ),
         source.facts,
@@ -136,50 +129,33 @@ def _class_warnings(counts: Mapping[str, Ints], classes: tuple[str, ...]) -> Ite
         yield Note("imbalance", text)
 
 
-def column_warnings(
-    columns: Mapping[str, Values], labels: NDArray[np.int32], index: Collection[str]
-) -> Iterator[Note]:
-    """A note for each oddity of a column; `labels` of shape (N,), `index` as for `inspect`."""
+def _column_warnings(columns: Mapping[str, Values], index: Collection[str]) -> Iterator[Note]:
+    """A note for each oddity of a column; `index` as for `inspect`."""
     seen: dict[bytes, str] = {}
-    present, label_codes = np.unique(labels, return_inverse=True)
-    n_labels = len(present)
     for name, column in columns.items():
-        distinct, codes = np.unique(column.values, return_inverse=True)
-        if len(distinct) == 1 and column.kind == "number" and abs(distinct[0]) >= LARGEST_EXACT:
-            continue  # they may differ, which is said where they were read
-        if len(distinct) == 1:
+        n, n_categories = len(column.values), len(column.without_unused().categories)
+        if column.kind == "number":
+            first = column.values[0]
+            is_constant = (column.values == first).all() or column.missing.all()
+            if is_constant and abs(first) >= LARGEST_EXACT:
+                continue  # they may differ, which is said where they were read
+        else:
+            is_constant = (column.values == column.values[0]).all()
+        if is_constant:
             yield Note("constant-column", f"column {name!r} is the same in every row")
             continue
         if (other := seen.setdefault(_digest(_comparable(column)), name)) != name:
             yield Note("same-columns", f"columns {other!r} and {name!r} are the same")
         if column.kind == "text" and (notation := _numbers_as_text(column)) is not None:
             yield Note("text-numbers", f"column {name!r} {notation}")
-        elif column.kind == "text" and len(distinct) > max(20, len(codes) // 2):
+        elif column.kind == "text" and n_categories > max(20, n // 2):
             text = (
-                f"column {name!r} has {len(distinct):,} categories in {len(codes):,} rows, each "
-                "an input of its own; is it a name or a number of the row?"
+                f"column {name!r} has {n_categories:,} categories in {n:,} rows, each an input of its "
+                "own; is it a name or a number of the row?"
             )
             yield Note("many-categories", text)
-        if (why := is_id(name, column, index)) is not None:
-            yield Note("id-column", f"column {name!r} {why}")
-        elif len(distinct) == n_labels == len(np.unique(codes * n_labels + label_codes)):
-            text = f"column {name!r} is the label by another name: each value stands for one class"
-            yield Note("telling-column", text)
-        elif (right := _right_alone(codes, label_codes, n_labels, column.kind)) is not None:
-            text = (
-                f"column {name!r} alone tells the label of {right:.1%} of the rows; is it known "
-                "before the label is?"
-            )
-            yield Note("telling-column", text)
-
-
-def is_id(name: str, column: Values, index: Collection[str]) -> str | None:
-    """Why a column is a name of the row rather than something to learn from; None: it is not."""
-    if name in index:
-        return "is the index of the pandas table"
-    if re.fullmatch(r"Unnamed: [0-9]+", name) and column.kind == "number":
-        return "has the name that pandas gives an index"
-    return column.numbers_rows
+        if (why := why_id(name, column, index)) is not None:
+            yield Note("id-column", f"column {name!r} {why[0]}")
 
 
 def _numbers_as_text(column: Values) -> str | None:
@@ -190,37 +166,6 @@ def _numbers_as_text(column: Values) -> str | None:
             shown = [f"dataset.{key}: {value!r}" for key, value in notation.settings.items()]
             return f"is text such as {texts[0]!r}, which {' and '.join(shown)} reads as numbers"
     return None
-
-
-def _right_alone(
-    codes: NDArray[np.int64], labels: NDArray[np.int64], n_labels: int, kind: str
-) -> float | None:
-    """Share of the rows whose label the others of the same value have, where that is nearly all.
-
-    Values of numbers with few rows each are taken together with those next to them. Nearly all: no
-    more than `TELLING` of the rows that are not of the most frequent class are told wrong.
-    """
-    n = len(codes)
-    if kind == "number" and int(codes.max()) >= n // ROWS_ALIKE:
-        # Equal values stay together: the group of a value is that of its first row.
-        first = np.searchsorted(np.sort(codes), np.arange(int(codes.max()) + 1))
-        codes = (first // ROWS_ALIKE)[codes]
-    others = n - int(np.bincount(labels).max())
-    if n_labels > 1 and (cells := (int(codes.max()) + 1) * n_labels) <= 8 * n:
-        table = np.bincount(codes * n_labels + labels, minlength=cells).reshape(-1, n_labels)
-        second, most = np.partition(table, -2, axis=1)[:, -2:].T
-        right = int(most[most - 1 > second].sum())
-        return right / n if n - right <= TELLING * others else None
-    pairs, counts = np.unique(codes * n_labels + labels, return_counts=True)
-    groups = pairs // n_labels
-    order = np.lexsort((-counts, groups))
-    groups, counts = groups[order], counts[order]
-    starts = np.flatnonzero(np.diff(groups, prepend=-1))
-    second = np.append(counts, 0)[starts + 1]
-    second[np.append(groups, -1)[starts + 1] != groups[starts]] = 0
-    # Of each row the label is told by the others: one alone in its group is told by nobody.
-    right = int(counts[starts][counts[starts] - 1 > second].sum())
-    return right / n if n - right <= TELLING * others else None
 
 
 def _contradictions(splits: Mapping[str, Rows], classes: tuple[str, ...]) -> Iterator[Note]:

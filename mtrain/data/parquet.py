@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+PANDAS_INDEX = re.compile("__index_level_[0-9]+__")
+"""What pandas calls an index without a name."""
+
 DAMAGE = (OSError, UnicodeDecodeError, pa.ArrowException)
 """What pyarrow raises for files that are not as they must be."""
 
@@ -33,7 +36,7 @@ def parquet_columns(path: str, _: Notation = PLAIN, *, split: str | None = "trai
     Its folders are columns as well: `year` of `year=2024/part.parquet`.
     """
     file = find_files(path, ENDINGS["parquet"], split)[0]
-    return list(_names(file) | partitions_of(file, path))
+    return list(_names(_schema(file), file) | partitions_of(file, path))
 
 
 def read_parquet(
@@ -54,9 +57,9 @@ def read_parquet(
     files = find_files(path, ENDINGS["parquet"], split)
     partitions = _partitions(files, path)
     for file in files:
-        there = _there(file, columns, partitions, path)
         try:
             opened = pq.ParquetFile(file)
+            there = _there(opened, file, columns, partitions, path)
             rows += opened.metadata.num_rows
             check_memory(4 * rows * len(columns), memory, path)
             # Not read_table: it would take folders called x=1 for columns.
@@ -79,12 +82,15 @@ def read_parquet(
 def pandas_index(path: str) -> list[str]:
     """The columns of the first file that were the index of a pandas table, and have its name."""
     file = find_files(path, ENDINGS["parquet"])[0]
-    names = {there: name for name, there in _names(file).items()}
+    schema = _schema(file)
+    names = {there: name for name, there in _names(schema, file).items()}
     try:
-        index = json.loads((pq.read_schema(file).metadata or {})[b"pandas"])["index_columns"]
+        index = json.loads((schema.metadata or {})[b"pandas"])["index_columns"]
     except (KeyError, TypeError, ValueError):
         return []  # not written by pandas
-    return [names[name] for name in index if name in names] if isinstance(index, list) else []
+    # That which just counts the rows is no column, but a mapping that says from where to where.
+    columns = (name for name in index if isinstance(name, str)) if isinstance(index, list) else ()
+    return [names[name] for name in columns if name in names]
 
 
 def parquet_pieces(
@@ -94,10 +100,11 @@ def parquet_pieces(
     files = find_files(path, ENDINGS["parquet"], None)
     partitions = _partitions(files, path)
     for file in files:
-        there = _there(file, columns, partitions, path)
         done = 0
         try:
-            for batch in pq.ParquetFile(file).iter_batches(rows, columns=list(there.values())):
+            opened = pq.ParquetFile(file)
+            there = _there(opened, file, columns, partitions, path)
+            for batch in opened.iter_batches(rows, columns=list(there.values())):
                 whole = pa.Table.from_batches([batch])
                 table = _named(whole, columns, there, partitions[file])
                 whole_columns = {name: _whole(name, [(file, table)]) for name in columns}
@@ -121,10 +128,14 @@ def _place(file: Path, start: int, row: int) -> str:
 
 
 def _there(
-    file: Path, columns: list[str], partitions: Mapping[Path, Mapping[str, Any]], path: str
+    opened: pq.ParquetFile,
+    file: Path,
+    columns: list[str],
+    partitions: Mapping[Path, Mapping[str, Any]],
+    path: str,
 ) -> dict[str, str]:
     """What the file calls those of the columns that it has itself; the others are its folders'."""
-    names = _names(file)
+    names = _names(opened.schema_arrow, file)
     for name in columns:
         if name not in names and name not in partitions[file]:
             raise MtrainError(f"{file}: no column {name!r}, which other files of {path} have")
@@ -171,30 +182,31 @@ def _is_integer(text: str | None) -> bool:
     return text is not None and is_whole(text) and -(2**63) <= int(text) < 2**63
 
 
-def _names(file: Path) -> dict[str, str]:
+def _schema(file: Path) -> pa.Schema:
+    try:
+        return pq.read_schema(file)
+    except DAMAGE as error:
+        raise _damaged(file, error) from error
+
+
+def _names(schema: pa.Schema, file: Path) -> dict[str, str]:
     """Of the columns, but of pandas' index, which is none of its columns: trimmed, and as they are.
 
     Space around names and texts means nothing, as in CSV.
     """
-    try:
-        as_they_are: list[str] = pq.read_schema(file).names
-    except DAMAGE as error:
-        raise _damaged(file, error) from error
     names: dict[str, str] = {}
-    for name in as_they_are:
-        if name.strip() in names:
-            raise MtrainError(f"{file}: there are two columns {name.strip()!r}")
-        names[name.strip()] = name
-    return {
-        name: there
-        for name, there in names.items()
-        if not re.fullmatch(r"__index_level_[0-9]+__", name)
-    }
+    for there in schema.names:
+        if (name := there.strip()) in names:
+            raise MtrainError(f"{file}: there are two columns {name!r}")
+        names[name] = there
+    return {name: there for name, there in names.items() if not PANDAS_INDEX.fullmatch(name)}
 
 
 def _whole(name: str, tables: list[tuple[Path, pa.Table]]) -> pa.ChunkedArray:
     """A column of all files, as text, numbers or true and false."""
     parts = [_plain(table[name], name, file) for file, table in tables]
+    if len(parts) == 1 and parts[0].type != pa.null():
+        return parts[0]
     types = {part.type: file for part, (file, _) in zip(parts, tables, strict=True)}
     types.pop(pa.null(), None)
     if len(types) == 1:
@@ -217,22 +229,19 @@ def _whole(name: str, tables: list[tuple[Path, pa.Table]]) -> pa.ChunkedArray:
 
 def _plain(column: pa.ChunkedArray, name: str, file: Path) -> pa.ChunkedArray:
     kind = column.type
+    if pa.types.is_floating(kind) or pa.types.is_integer(kind):
+        return column
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
         if _is_any_text(kind):
             # In one array of `string` there is no place for more than 2 GB.
             column = column.cast(pa.dictionary(column.type.index_type, pa.large_string()))
             kind = pa.large_string()
-        column = column.cast(kind)
+        return _plain(column.cast(kind), name, file)
     if _is_any_text(kind):
         return trimmed(column.cast(pa.large_string()))
-    plain = (
-        pa.types.is_boolean,
-        pa.types.is_integer,
-        pa.types.is_floating,
-        pa.types.is_decimal,
-    )
-    if not (pa.types.is_null(kind) or any(is_it(kind) for is_it in plain)):
+    plain = (pa.types.is_null, pa.types.is_boolean, pa.types.is_decimal)
+    if not any(is_it(kind) for is_it in plain):
         raise MtrainError(
             f"{file}: column {name!r} is {kind}; columns must be numbers, text, or true and false: "
             "turn it into one of these, or leave it out by dataset.exclude"

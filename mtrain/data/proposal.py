@@ -14,7 +14,7 @@ import numpy as np
 from mtrain.config.names import suggestion
 from mtrain.config.sources import CsvConfig, ParquetConfig
 from mtrain.data import split_source
-from mtrain.data.inspection import column_warnings, is_id
+from mtrain.data.ids import why_id
 from mtrain.data.missing_labels import MISSING_LABELS
 from mtrain.data.notation import PLAIN, Notation, guess_notation
 from mtrain.data.notes import kind_of
@@ -22,6 +22,7 @@ from mtrain.data.parquet import pandas_index
 from mtrain.data.reading import read_source
 from mtrain.data.source import is_whole
 from mtrain.data.table import BOOLEANS, Table, as_value
+from mtrain.data.telling import telling_notes
 from mtrain.errors import MtrainError, SettingError
 
 if TYPE_CHECKING:
@@ -150,8 +151,7 @@ def propose_splits(config: SourceConfig, memory: int) -> tuple[int, Proposal]:
     notes = [f"classes: {reasons['classes']}"] if reasons["classes"] != CLASSES else []
     features = source.train.features
     if isinstance(features, Table):
-        odd = column_warnings(features.columns, source.train.labels, ())
-        notes += [note for note in odd if note.kind == "telling-column"]
+        notes += telling_notes(features.columns, source.train.labels)
         notes += [note for note in source.notes if kind_of(note) == "thousands"]
     return len(source.train), Proposal(settings, reasons, tuple(notes))
 
@@ -309,7 +309,10 @@ def _judged(table: RawTable, name: str, index: list[str]) -> tuple[Values, bool,
         return values, True, f"has {value!r:.60} ({place}), which is not a finite number"
     if is_mixed:
         values, _ = read_column(column, "text", typed=table.typed)
-    return values, is_mixed, _why_not(values) or is_id(name, values, index)
+    why = _why_not(values)
+    if why is None and (named := why_id(name, values, index)) is not None and named[1]:
+        why = named[0]
+    return values, is_mixed, why
 
 
 def _too_wide(used: Mapping[str, Values], rows: int, memory: int) -> dict[str, str]:
@@ -388,7 +391,9 @@ def _why_not(column: Values) -> str | None:
     if column.kind == "text" and all(map(DATE.fullmatch, column.categories)):
         return f"has dates or times, such as {column.categories[0]!r}"
     if len(column.categories) > min(MOST_CATEGORIES, max(20, len(column.values) // 2)):
-        return f"has {len(column.categories):,} different texts"
+        return (
+            f"has {len(column.categories):,} different texts, such as {column.categories[0]!r:.40}"
+        )
     return None
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -20,11 +20,10 @@ if TYPE_CHECKING:
 
 BOOLEANS = {"true", "false"}
 
+VALUES_AT_ONCE = 1 << 20
+
 LARGEST_EXACT = 2.0**53
 """From which not each whole number is a float64."""
-
-FEWEST_IDS = 20
-"""Rows from which whole numbers that all differ, in any order, are ids; of few they often do."""
 
 NUMBER = r"^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$"
 
@@ -50,36 +49,16 @@ class Values:
 
     def without_unused(self) -> Values:
         """The same values, of no more categories than there are in these rows."""
+        if not self.categories:
+            return self
         used = np.zeros(len(self.categories) + 1, np.bool_)
-        used[self.values if self.categories else []] = True
+        used[self.values] = True
         used[-1] = False  # where -1, a missing value, led
         if used[:-1].all():
             return self
         places = np.where(used, np.cumsum(used) - 1, -1).astype(np.int32)
         kept = (name for name, is_used in zip(self.categories, used, strict=False) if is_used)
         return Values(self.kind, places[self.values], tuple(kept))
-
-    @property
-    def numbers_rows(self) -> str | None:
-        """How a column of whole numbers tells each row from the others; None: it does not."""
-        if self.kind != "number":
-            return None
-        values = self.values[~self.missing]
-        if len(values) < 3 or 2 * len(values) < len(self.values):
-            return None
-        if (values % 1 != 0).any() or np.abs(values).max() >= 2**64:
-            return None  # one that was measured
-        steps = np.diff(values)
-        if (steps == 1).all():
-            return "counts the rows"
-        if (steps > 0).all() or (steps < 0).all():
-            order = "larger" if steps[0] > 0 else "smaller"
-            return f"numbers the rows: whole numbers, each {order} than the one before"
-        # Beyond 2^53 a float64 takes some neighbours for the same.
-        alike = len(values) // 10 if np.abs(values).max() > 2**53 else 0
-        if len(values) >= FEWEST_IDS and len(np.unique(values)) >= len(values) - alike:
-            return "is an id: a different whole number in every row"
-        return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +78,17 @@ class Table:
                 for name, column in self.columns.items()
             }
         )
+
+
+def some_at_once(columns: Sequence[str], rows: int) -> Iterator[Sequence[str]]:
+    """The names of columns, so many at a time as have a million values in so many rows.
+
+    What is done to all of them together costs little beyond the values; a call for each of very many
+    columns costs far more.
+    """
+    n = max(1, VALUES_AT_ONCE // max(1, rows))
+    for start in range(0, len(columns), n):
+        yield columns[start : start + n]
 
 
 def as_value(text: str) -> str | None:

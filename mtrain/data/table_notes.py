@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from mtrain.config.sources import CsvConfig
 from mtrain.data import csv
 from mtrain.data.notation import USUAL
-from mtrain.data.table import LARGEST_EXACT
+from mtrain.data.table import LARGEST_EXACT, some_at_once
 from mtrain.records import Note
 
 if TYPE_CHECKING:
@@ -65,12 +65,17 @@ def thousands_notes(table: RawTable, features: Table) -> Iterator[Note]:
     point = table.notation.decimal
     other = "," if point == "." else "."
     numbers = [name for name, column in features.columns.items() if column.kind == "number"]
-    # The first rows of nearly all tables show what a point is.
-    first = [chunk for name in numbers for chunk in table.columns[name][:SAMPLE].chunks]
-    decimals = rf"\{point}([0-9]{{1,2}}|[0-9]{{4,}})$"
-    if first and pc.any(pc.match_substring_regex(pa.chunked_array(first), decimals)).as_py():
-        return
-    for name in numbers:
+    doubted: list[str] = []
+    # Of very many columns some at a time: the first rows of nearly all tables show what a point is.
+    for names in some_at_once(numbers, SAMPLE):
+        first = [chunk for name in names for chunk in table.columns[name][:SAMPLE].chunks]
+        texts = pa.chunked_array(first, pa.string())
+        decimals = rf"\{point}([0-9]{{1,2}}|[0-9]{{4,}})$"
+        if pc.any(pc.match_substring_regex(texts, decimals)).as_py():
+            return
+        if pc.any(pc.match_substring(texts, point)).as_py():
+            doubted += names
+    for name in doubted:
         texts = table.columns[name]
         if _has_thousands(texts[:SAMPLE], point) and _has_thousands(texts, point):
             example = next(text for text in texts.to_pylist() if text and point in text)

@@ -16,9 +16,14 @@ from mtrain.report.text import first_few, shortened
 from mtrain.text import bytes_as_text, inert
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mtrain.config.schema import Config
     from mtrain.data.inspection import Inspection
     from mtrain.records import Encoding
+
+MOST_NAMED = 60
+"""Columns whose names are put together; fewer are shown."""
 
 
 def print_inspection(inspection: Inspection, config: Config, stream: TextIO) -> None:
@@ -90,8 +95,15 @@ def _inputs(encoding: Encoding) -> str:
         return f"{encoding.n_features:,} inputs, of arrays of shape {encoding.shape}"
     names: dict[str, list[str]] = {}
     for column in encoding.columns:
-        names.setdefault(column.kind, []).append(inert(column.name))
+        names.setdefault(column.kind, []).append(column.name)
     kinds = "; ".join(
-        f"{len(some):,} {kind} ({shortened(', '.join(some))})" for kind, some in names.items()
+        f"{len(some):,} {kind}{'s' * (len(some) > 1)} ({_first(some)})"
+        for kind, some in names.items()
     )
-    return f"{encoding.n_features:,} inputs, of {len(encoding.columns):,} columns: {kinds}"
+    n, inputs = len(encoding.columns), encoding.n_features
+    return f"{inputs:,} input{'s' * (inputs > 1)}, of {n:,} column{'s' * (n > 1)}: {kinds}"
+
+
+def _first(names: Sequence[str]) -> str:
+    """As many of the names as there is room for."""
+    return shortened(", ".join(map(inert, names[:MOST_NAMED])))

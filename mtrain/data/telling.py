@@ -1,0 +1,86 @@
+"""Columns that all but decide the label: often they are known only after it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mtrain.data.ids import why_id
+from mtrain.data.table import some_at_once
+from mtrain.records import Note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from mtrain.data.table import Values
+    from mtrain.records import Floats, Ints
+
+TELLING = 0.05
+"""Share of the rows not of the most frequent class that a column may tell wrong and still all but
+decide the label."""
+
+ROWS_ALIKE = 5
+"""Of numbers next to each other, as many as can tell each other's label."""
+
+MOST_ROWS = 100_000
+"""Of which columns are looked at, evenly spread over all there are."""
+
+
+def telling_notes(columns: Mapping[str, Values], labels: NDArray[np.int32]) -> Iterator[Note]:
+    """A note for each column, but for ids, that all but decides the `labels`, of shape (N,)."""
+    rows = np.arange(len(labels))
+    if len(labels) > MOST_ROWS:
+        rows = np.linspace(0, len(labels) - 1, MOST_ROWS).astype(np.int64)
+    present, indices = np.unique(labels[rows], return_inverse=True)
+    if len(present) < 2:
+        return
+    frequent = int(np.bincount(indices).max()) / len(rows)
+    for some in some_at_once(list(columns), len(rows)):
+        values = np.stack([columns[name].values[rows] for name in some]).astype(np.float64)
+        is_number = np.array([columns[name].kind == "number" for name in some])
+        right, is_renamed = _told(values, indices, is_number)
+        is_near = 1 - right <= TELLING * (1 - frequent)
+        for k in np.flatnonzero(is_near | is_renamed):
+            name = some[int(k)]
+            if (why := why_id(name, columns[name], ())) is not None and why[1]:
+                continue
+            text = f"alone tells the label of {right[k]:.1%} of the rows; is it known before the label is?"
+            if is_renamed[k]:
+                text = "is the label by another name: each value stands for one class"
+            yield Note("telling-column", f"column {name!r} {text}")
+
+
+def _told(
+    values: Floats, labels: Ints, is_number: NDArray[np.bool_]
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """The share of the rows whose label the others of the same value have, by column, shape (C,).
+
+    `values` has shape (C, N), `labels` from 0 shape (N,). Values of numbers with few rows each are
+    taken together with those next to them. The second says of which columns each value is one label's.
+    """
+    n, n_labels = len(labels), int(labels.max()) + 1
+    order = np.argsort(values, axis=1, kind="stable")
+    ordered = np.take_along_axis(values, order, axis=1)
+    differs = ordered[:, 1:] != ordered[:, :-1]
+    differs &= ~np.isnan(ordered[:, :-1])  # these are last, and all the same
+    # Equal values are one group, called by the place of its first row.
+    groups = np.zeros(values.shape, np.int64)
+    np.maximum.accumulate(np.where(differs, np.arange(1, n), 0), axis=1, out=groups[:, 1:])
+    distinct = 1 + differs.sum(axis=1)
+    few_rows_each = is_number & (distinct > n // ROWS_ALIKE) & (distinct != n_labels)
+    groups[few_rows_each] //= ROWS_ALIKE
+    groups += n * np.arange(len(values))[:, np.newaxis]
+    cells, counts = np.unique(groups * n_labels + labels[order], return_counts=True)
+    starts = np.flatnonzero(np.diff(cells // n_labels, prepend=-1))
+    most = np.maximum.reduceat(counts, starts)
+    # Of each row the label is told by the others: one alone in its group is told by nobody, and of
+    # two labels as frequent among the others, neither is told.
+    rivals = counts >= np.repeat(most, np.diff(starts, append=len(counts))) - 1
+    is_told = (np.add.reduceat(rivals.astype(np.int64), starts) == 1) & (most > 1)
+    column_of = cells // (n * n_labels)
+    right = np.bincount(column_of[starts], np.where(is_told, most, 0), len(values))
+    n_cells = np.bincount(column_of, minlength=len(values))
+    return right / n, (distinct == n_labels) & (n_cells == n_labels)
