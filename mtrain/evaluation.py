@@ -213,7 +213,7 @@ def _plain(name: str) -> str:
 def _rows(dataset: Dataset, split: str) -> Split:
     if (rows := dataset.splits.get(split)) is None:
         if "train" not in dataset.splits:
-            raise UsageError(f"--split: {dataset.source} are not the data of the training")
+            raise UsageError(f"--split: {dataset.source}: these are not the data of the training")
         raise UsageError(f"--split: this run has no split {split!r}: dataset.validation is null")
     return rows
 

@@ -89,8 +89,14 @@ def _predict_pieces(
     pieces = read_pieces(inputs, config.dataset, saved.encoding, config.training.memory_bytes)
     first = next(pieces)  # before TensorFlow is loaded: rows that do not fit are said at once
     code = changed_code(place, saved)
+    said: tuple[str, ...] = ()
     if threshold is None:
         threshold, _ = chosen_threshold(saved, place.path)
+        if threshold is not None:
+            name = saved.classes[1]
+            said = (
+                f"{name!r} is predicted above {threshold:g}, by the run's evaluation.threshold",
+            )
     with ExitStack() as held:
         # Without any row TensorFlow need not be loaded.
         network = held.enter_context(_predictor(saved, first.split, place)) if first.split else None
@@ -103,7 +109,7 @@ def _predict_pieces(
                 predictions = predict_above(predictions, threshold)
             writer.write(piece.split, predictions)
             seen.add(piece)
-    return *seen.notes(inputs, saved.encoding), *code
+    return *said, *seen.notes(inputs, saved.encoding), *code
 
 
 def _no_predictions(n_classes: int) -> Predictions:

@@ -26,6 +26,7 @@ from mtrain.preparation import choose_environment, find_place, prepare
 from mtrain.records import Progress
 from mtrain.report.tensorboard import TensorBoard, check_tensorboard
 from mtrain.report.text import first_few
+from mtrain.run.directory import OUTPUTS
 from mtrain.run.evaluation import METRICS
 from mtrain.run.files import read_json
 from mtrain.signals import InterruptedBySignal, handled_signals
@@ -156,7 +157,7 @@ def train(
                 config, dataset.classes, facts, device, threads, place, held
             )
             prepared = prepare(config, dataset, environment, place, held, code_folder or Path())
-            for line in _notes(config, dataset, place, prepared.trainer):
+            for line in _notes(config, dataset, place, prepared):
                 observers.note(line)
             ended = "an error"
             received = held.enter_context(handled_signals())
@@ -217,13 +218,16 @@ def _begin(config: Config, dataset: Dataset, prepared: Prepared, observer: Obser
     observer.begin(prepared.device, config, dataset, prepared.trainer.parameters)
 
 
-def _notes(config: Config, dataset: Dataset, place: Place, trainer: Trainer) -> Iterator[str]:
+def _notes(config: Config, dataset: Dataset, place: Place, prepared: Prepared) -> Iterator[str]:
     """What is worth a line before training starts."""
     yield from place.notes
+    if place.out is None and (usual := OUTPUTS / config.name) != prepared.run.path:
+        yield f"{usual} is there already; this run is {prepared.run.path}."
     if names := [code.name for code in config.own_code.values()]:
         yield f"Own code: {', '.join(names)}."
     notes = [*dataset.notes, *zero_weights(dataset)]
     yield from first_few([f"{note}." for note in notes])
+    trainer = prepared.trainer
     if (first := trainer.first_idle_step()) is not None:
         yield (
             f"The learning rate is 0 from step {first:,} of {trainer.all_steps:,} on: the schedule "
@@ -299,13 +303,12 @@ def _train(
         for line in _advice(config, recorder.history):
             observer.note(line)
         return early, None
-    name = signals[0].name
+    name, run = signals[0].name, shlex.quote(str(prepared.run.path))
     recorder.end(name)
     if early or trainer.finished:
         why = f"{early}; then " if early else ""
-        run = shlex.quote(str(prepared.run.path))
         return f"{why}stopped by {name}: training {UNREPORTED.format(run)}", signals[0]
-    return f"stopped by {name}, saved; `mtrain resume` continues it", signals[0]
+    return f"stopped by {name}, saved; `mtrain resume {run}` continues it", signals[0]
 
 
 @contextmanager

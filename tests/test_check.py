@@ -84,7 +84,7 @@ def test_nothing_is_said_of_data_that_nothing_is_wrong_with(tmp_path):
         pytest.param(
             plain([[a, b, "z" if k < 3 else y] for k, (a, b, y) in enumerate(two_classes())]),
             {"validation": None, "test": TAIL},
-            ["class 'z' has no row in test"],
+            ["class 'z' has no row in test", "class 'z' has only 3 rows to train on"],
             id="a class missing from a split",
         ),
         pytest.param(
@@ -135,8 +135,8 @@ def test_nothing_is_said_of_data_that_nothing_is_wrong_with(tmp_path):
             plain([[a, f"n{k}", y] for k, (a, _, y) in enumerate(two_classes())]),
             {},
             [
-                f"val: WARNING: in 16 of 16 rows (100%) {UNKNOWN}",
-                f"test: WARNING: in 20 of 20 rows (100%) {UNKNOWN}",
+                f"WARNING: val: in 16 of 16 rows (100%) {UNKNOWN}",
+                f"WARNING: test: in 20 of 20 rows (100%) {UNKNOWN}",
                 "column 'b' has 100 categories in 100 rows, each an input of its own; is it a name or "
                 "a number of the row?",
             ],

@@ -116,7 +116,7 @@ def problems(settings, **overrides):
             "binary_crossentropy, categorical_focal_crossentropy, binary_focal_crossentropy, not of "
             "sparse_categorical_crossentropy",
         ),
-        ({"loss": "mes"}, "loss: unknown name 'mes'; did you mean 'mse'?"),
+        ({"loss": "mes"}, "loss: unknown name 'mes'; did you mean 'mean_squared_error'?"),
         ({"loss": {"name": "huber", "delta": 0}}, "loss.delta: must be above 0, got 0"),
         (
             {"optimizer": {"name": "muon", "exclude_layers": ["("]}},
@@ -250,7 +250,7 @@ def problems(settings, **overrides):
         ),
         (
             {"optimizer": {"learning_rate": {**PIECES, "boundaries": []}}},
-            "optimizer.learning_rate.boundaries: must have at least 1 items, got 0",
+            "optimizer.learning_rate.boundaries: must have at least 1 item, got 0",
         ),
         (
             {"optimizer": {"learning_rate": {**PIECES, "values": [1]}}},
@@ -282,7 +282,7 @@ def problems(settings, **overrides):
         ),
         (
             {"training": {"class_weight": {}}},
-            "training.class_weight: must have at least 1 items, got 0",
+            "training.class_weight: must have at least 1 item, got 0",
         ),
         (
             {"evaluation": {"threshold": 1.5}},
@@ -295,7 +295,8 @@ def problems(settings, **overrides):
         ),
         (
             {"evaluation": {"threshold": "f2"}},
-            "evaluation.threshold: unknown name 'f2'; there is f1",
+            "evaluation.threshold: must be a number from 0 to 1, f1, {recall: R} or "
+            "{precision: P}, got 'f2'",
         ),
         (
             {"evaluation": {"threshold": {"recall": 0}}},

@@ -276,3 +276,18 @@ def test_a_spreadsheet_called_csv_is_said_to_be_none(tmp_path):
     with pytest.raises(MtrainError) as error:
         load(path)
     assert str(error.value) == f"{path}: a zip file, as spreadsheets are; export its table as CSV"
+
+
+@pytest.mark.parametrize("empty", [1, 3])
+def test_columns_without_names_can_be_left_out(tmp_path, empty):
+    """As a spreadsheet writes those that were cleared: all at once, or by naming the others."""
+    path = text(
+        tmp_path,
+        f"a,b,y{',' * empty}\n1,2,u{',' * empty}\n3,4,v,{'x' * (empty == 3)}{',' * (empty - 1)}\n",
+    )
+
+    for settings in ({"exclude": [""]}, {"features": ["a", "b"]}):
+        data = load(path, **settings)
+        assert [column.name for column in data.encoding.columns] == ["a", "b"]
+    with pytest.raises(MtrainError, match=r"column 4 has no name; .*dataset\.exclude: \[\"\"\]"):
+        load(path)

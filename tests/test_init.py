@@ -274,8 +274,8 @@ def test_columns_that_teach_nothing_are_left_out_and_why_is_said(tmp_path):
     assert found["categorical"] == ["mixed"]
     lines = (tmp_path / "proposed.yaml").read_text().splitlines()
     assert (
-        "  features: [mixed, a, b, c, d]   # left out: '' has no name; 'id' has 150 different texts; "
-        "'number' counts the rows; 'nothing' is empty"
+        "  features: [mixed, a, b, c, d]   # left out: '' has no name; 'id' has 150 different texts, "
+        "such as 'n0'; 'number' counts the rows; 'nothing' is empty"
     ) in lines
     assert "  categorical: [mixed]   # numbers and text mixed" in lines
 
@@ -478,7 +478,12 @@ def test_a_folder_that_is_not_there(tmp_path, capsys):
             "n,label\n1,0\n2,1\n3,0\n",
             "FILE: there is no column but 'label' to learn from; 'n' counts the rows",
         ),
-        ("a.csv", "label\n1\n0\n", "FILE: there is no column but 'label' to learn from"),
+        (
+            "a.csv",
+            "label\n1\n0\n",
+            "FILE: there is no column but 'label' to learn from; values of a CSV are separated by "
+            "commas, semicolons, tabs or vertical bars",
+        ),
         (
             "a.csv",
             "x,y\n" + "".join(f"{k % 5},{k}.5\n" for k in range(50)),

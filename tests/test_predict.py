@@ -287,6 +287,31 @@ def test_unknown_categories_are_counted_on_stderr(tabular, tmp_path, capsys):
     assert len(out.out.splitlines()) == 4
 
 
+def test_values_unlike_those_of_the_training_are_told_where_they_are_many(
+    tabular, tmp_path, capsys
+):
+    """Numbers in another notation, and such as are missing; of many rows a few are not."""
+    lines = {
+        "far": ["1e9,u,true"] * 2 + ["1,u,true"] * 8,
+        "missing": [",u,true"] * 2 + ["1,u,true"] * 8,
+        "few": ["1e9,u,true", ",u,true"] + ["1,u,true"] * 18,
+    }
+    said = {}
+    for name, rows in lines.items():
+        path = tmp_path / f"{name}.csv"
+        path.write_text("\n".join(["length,kind,is wet", *rows, ""]))
+        assert run(["predict", str(tabular), str(path)]) == 0
+        said[name] = capsys.readouterr().err
+
+    start = "WARNING: in 2 of 10 rows (20%) column 'length' is"
+    assert said == {
+        "far": f"{start} more than 10 standard deviations from its mean in training; are numbers "
+        "written as in training?\n",
+        "missing": f"{start} missing; a number that was learned in training stands for it\n",
+        "few": "",
+    }
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [

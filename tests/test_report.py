@@ -353,7 +353,7 @@ def test_results_show_the_baseline_and_what_was_not_learned():
     assert "accuracy 0.990 (x); always 'stay': accuracy 0.990" in text
     assert "Accuracy is no better than that of always answering 'stay'." in text
     assert "Never predicted: 'leave', though 10 rows are of it" in text
-    assert "Undefined: precision of 'leave', never predicted" in text
+    assert "Undefined: precision of 'leave', never predicted; not in the macro average" in text
     assert "chosen on this split" in text
 
 
@@ -385,7 +385,10 @@ def test_of_many_classes_that_are_not_learned_the_first_are_named():
     assert lines[1] == "Accuracy is no better than that of always answering 'class 0'."
     named = ", ".join(f"'class {k}'" for k in range(1, 9))
     assert lines[2] == f"Never predicted: {named} and 3 more, though 11 rows are of them"
-    assert lines[3] == f"Undefined: precision of {named} and 3 more, never predicted"
+    assert (
+        lines[3]
+        == f"Undefined: precision of {named} and 3 more, never predicted; not in the macro average"
+    )
     assert lines[4] == "Least learned: class 1 (F1 0.00), most often taken for class 0 (1 of 1)"
     assert len(lines) == 5
 

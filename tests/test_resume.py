@@ -108,7 +108,7 @@ def test_a_stopped_run_ends_as_if_it_never_had_been(
         stop_at(patch, epoch, signal.SIGTERM)
         status, text = said(capsys, "fit", config, "--out", out)
     assert status == 143
-    assert "Training ended: stopped by SIGTERM, saved; `mtrain resume` continues it." in text
+    assert f"Training ended: stopped by SIGTERM, saved; `mtrain resume {out}` continues it." in text
     assert segments(out)[0]["ended"] == "SIGTERM"
     checkpoint = list_checkpoints(RunDirectory(out))[0]
     status, text = said(capsys, "resume", out)

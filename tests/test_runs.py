@@ -205,7 +205,7 @@ def test_a_column_that_is_not_there_is_refused_with_those_that_are(folder, tmp_p
         assert run(["runs", str(tmp_path), "--sort", sort]) == 2
         assert capsys.readouterr().err == (
             f"mtrain: --sort: no column '{sort}'; choose one of started, run, data, epochs, best, "
-            "worst, state, optimizer.learning_rate\n"
+            "worst, state, learning_rate\n"
         )
 
 

@@ -111,9 +111,19 @@ def test_settings_without_room_are_left_out_and_named(capsys, monkeypatch, colum
         f"{n}.5" for n in range(1, 8)
     ]
     note = " ".join(line.strip() for line in lines if not line.startswith((" ", "digits", "run")))
-    left_out = ", ".join(headings[shown:])
-    said = f"Left out: {left_out}; --json or a wider terminal shows them."
-    assert note == (said if left_out else "")
+    left_out = ", ".join([*headings[shown:], "hidden", "started"])
+    assert note == f"Left out: {left_out}; --json or a wider terminal shows them."
+
+
+def test_hidden_units_that_differ_stay_as_long_as_settings_go(capsys, monkeypatch):
+    """They are what most people look for."""
+    monkeypatch.setenv("COLUMNS", "80")
+    runs = [outcome(name="a", dataset="b", network="30"), outcome(name="b", dataset="b")]
+    print_runs(runs, setting_headings(["optimizer.learning_rate"]), sys.stdout)
+    text = capsys.readouterr().out
+
+    assert "hidden" in text.splitlines()[0]
+    assert text.splitlines()[-1].startswith("Left out: learning_rate, started; ")
 
 
 def test_a_pipe_has_every_setting(capsys):

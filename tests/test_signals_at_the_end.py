@@ -93,7 +93,10 @@ def test_a_signal_in_the_last_chunk_stops_before_the_validation(
         patch.setattr(Recorder, "progress", progress)
         status, text = said(capsys, "fit", config, "--out", out)
     assert status == 128 + number
-    assert f"Training ended: stopped by {number.name}, saved; `mtrain resume` continues it." in text
+    assert (
+        f"Training ended: stopped by {number.name}, saved; `mtrain resume {out}` continues it."
+        in text
+    )
     assert list_checkpoints(RunDirectory(out))[0].name == f"epoch-0002-step-{LAST_STEP:06}"
     assert not (out / "evaluation").exists()
     assert state_of(capsys, out) == f"stopped by {number.name}"

@@ -73,7 +73,7 @@ def test_many_unknown_categories_are_a_warning(tmp_path, kind):
     train = csv_of(tmp_path / "t.csv", "c,y", ["u,a", "v,b", "u,a"])
     encoding = load(train).encoding
     for unknown, said in (
-        (3, "test: WARNING: in 3 of 20 rows (15%) column 'c' has a category unseen in training"),
+        (3, "WARNING: test: in 3 of 20 rows (15%) column 'c' has a category unseen in training"),
         (1, "test: in 1 row column 'c' has a category unseen in training; it is encoded as zeros"),
     ):
         values = ["w"] * unknown + ["u"] * (20 - unknown)

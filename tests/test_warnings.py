@@ -15,6 +15,7 @@ from mtrain.checking import check
 from mtrain.cli.main import run
 from mtrain.config.load import load_config
 from mtrain.config.reader import parse
+from mtrain.data import load_dataset
 from mtrain.data.notes import KINDS
 from mtrain.data.telling import _told
 from mtrain.errors import MtrainError
@@ -138,6 +139,42 @@ def test_an_index_that_pandas_wrote_is_an_id(tmp_path):
     assert proposed(tmp_path, tmp_path / "a.csv")[0]["features"] == ["a", "b"]
 
 
+def test_the_index_that_pandas_writes_as_a_rule_is_no_column(tmp_path):
+    """From where to where it counts is in the file's metadata, as a mapping."""
+    index = {"kind": "range", "name": None, "start": 0, "stop": N, "step": 1}
+    told = {b"pandas": json.dumps({"index_columns": [index]}).encode()}
+    pq.write_table(pa.table(columns()).replace_schema_metadata(told), tmp_path / "a.parquet")
+
+    assert "id-column" not in warnings(tmp_path / "a.parquet")
+    assert "features" not in proposed(tmp_path, tmp_path / "a.parquet")[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "in_order", "is_kept"),
+    [("income", False, True), ("income", True, True), ("customer_id", False, False), ("Id", True, False)],
+)  # fmt: skip
+def test_whole_numbers_far_apart_may_be_measured(tmp_path, name, in_order, is_kept):
+    """By chance hardly two are equal: `check` doubts them, `init` leaves them out by name alone."""
+    numbers = np.random.default_rng(3).choice(10**7, N, replace=False) + 15_000
+    if in_order:
+        numbers.sort()
+    path = table(tmp_path / "a.csv", columns(**{name: numbers.tolist()}))
+
+    (text,) = warnings(path)["id-column"]
+    assert ("may be an id: " in text) == is_kept
+    assert ("features" not in proposed(tmp_path, path)[0]) == is_kept
+
+
+def test_a_class_of_few_rows_is_rare_wherever_it_is_absent(tmp_path):
+    """Both are said; of the first two rows one is of the test."""
+    labels = columns()["y"]
+    labels[:2] = ["two", "two"]
+    found = warnings(table(tmp_path / "a.csv", columns(y=labels)))
+
+    assert found["absent-class"] == ["class 'two' has no row in val"]
+    assert found["rare-class"] == ["class 'two' has only 1 row to train on"]
+
+
 def telling(kind):
     """A column that tells the label of columns() of nearly every row."""
     labels = columns()["y"]
@@ -161,6 +198,7 @@ def test_a_column_that_all_but_decides_the_label_is_warned_of(tmp_path, capsys, 
     assert text.endswith(" of the rows; is it known before the label is?")
     assert "features" not in proposed(tmp_path, path)[0]
     assert text in capsys.readouterr().err
+    assert text in load_dataset(config(path).dataset).notes  # as `fit` says them
 
 
 def told_by_others(values, labels, is_number):
@@ -379,7 +417,7 @@ def test_a_constant_column_that_changes_is_mentioned(tmp_path, capsys):
     out = str(tmp_path / "run")
     assert run(["fit", str(tmp_path / "c.yaml"), "--out", out, "--quiet"]) == 0
     capsys.readouterr()
-    says = "in 60 rows column 'c' is not 5, which it is in every training row"
+    says = "in 60 of 120 rows (50%) column 'c' is not 5, which it is in every training row"
 
     assert run(["predict", out, str(other)]) == 0
     assert says in capsys.readouterr().err

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le
 from pydantic import BeforeValidator, Discriminator, Tag, model_serializer, model_validator
 
-from mtrain.config.meant import is_number
 from mtrain.config.section import NumberError, Section
 
 DEFAULT_THRESHOLD = 0.5
@@ -42,8 +41,9 @@ def _kind(value: Any) -> str:
 
 
 def _number_or_rule(value: Any) -> Any:
-    is_text = isinstance(value, str)
-    if type(value) in {int, float, str, dict, WantedConfig} and not (is_text and is_number(value)):
+    if isinstance(value, str) and value.lower() == "f1":
+        return "f1"
+    if type(value) in {int, float, dict, WantedConfig}:
         return value
     raise NumberError("must be a number from 0 to 1, f1, {recall: R} or {precision: P}")
 

@@ -240,10 +240,14 @@ MOST_LISTED = 60
 """Names that a message lists at most."""
 
 
-def suggestion(name: str, known: Iterable[str], aliases: Iterable[str] = ()) -> str:
+def suggestion(
+    name: str, known: Iterable[str], aliases: Mapping[str, str] = MappingProxyType({})
+) -> str:
     """`did you mean 'recall'?`, or the known names where nothing is near."""
     known = list(known)
     near = nearest(name, (*known, *aliases))
+    if near is not None and near not in known:
+        near = aliases[near]
     return there_is(known) if near is None else f"did you mean {near!r}?"
 
 

@@ -64,7 +64,7 @@ def describe(error: ErrorDetails, data: Any) -> tuple[Keys, str]:
         return keys, str(problem)
     if kind not in _EXPECTED:
         return keys, f"{error['msg']}, got {shown(found)}"
-    expected = _EXPECTED[kind].format(**context)
+    expected = re.sub(r"\b1 items$", "1 item", _EXPECTED[kind].format(**context))
     if kind in {"too_long", "too_short"}:
         return keys, f"{expected}, got {context['actual_length']}"
     if kind == "literal_error" and isinstance(found, str):
@@ -143,7 +143,7 @@ def _nearest_setting(keys: Keys, data: Any) -> str:
         return f"did you mean {here!r}?"
     if elsewhere not in {None, dotted(keys)}:
         return f"did you mean {elsewhere!r}?"
-    if (option := option_called(key)) is not None:
+    if not parents and (option := option_called(key)) is not None:
         return f"it is an option of `mtrain fit`, {option}"
     near = difflib.get_close_matches(key.lower(), section.model_fields, n=1, cutoff=0.6)
     by_last = {path.rpartition(".")[2]: path for path in reversed(list(_settings(Config)))}

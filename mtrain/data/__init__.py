@@ -14,15 +14,16 @@ from mtrain.config.sources import (
     SyntheticConfig,
     TableConfig,
 )
-from mtrain.data.encoding import changed_constants, changed_notes, encode, learn_encoding
+from mtrain.data.encoding import encode, learn_encoding
 from mtrain.data.files import check_memory
 from mtrain.data.notes import dataset_notes
 from mtrain.data.reading import read_source
 from mtrain.data.splitting import draw, split_off
 from mtrain.data.table import Table
 from mtrain.data.telling import telling_notes
+from mtrain.data.unlike import CONSTANT, UNKNOWN, unlike_notes
 from mtrain.errors import MtrainError, SettingError
-from mtrain.records import Dataset, Encoding, Note
+from mtrain.records import Dataset, Encoding
 
 if TYPE_CHECKING:
     from mtrain.config.sources import SourceConfig
@@ -81,7 +82,7 @@ def make_dataset(
     else:
         raise MtrainError(
             f"{source.where}: these are not the data of the training, of which its test rows are; "
-            "`mtrain evaluate --data` takes all rows of others"
+            "restore them, or evaluate other rows, which were not trained on, by --data"
         )
     for name, rows in splits.items():
         if rows.weights is not None and not rows.weights.any():
@@ -93,12 +94,11 @@ def make_dataset(
             notes += telling_notes(source.train.features.columns, source.train.labels)
     _check_inputs(splits, encoding, memory, source.where)
     encoded = {name: encode(rows, encoding, source.where) for name, rows in splits.items()}
-    unknown = {name: unknown for name, (_, unknown) in encoded.items()}
-    changed = (
-        Note("changed-constant", f"{name}: {line}")
-        for name, rows in splits.items()
-        for line in changed_notes(changed_constants(rows, encoding), encoding)
-    )
+    for name, (split, unlike) in encoded.items():
+        # Of the training's own data as much is missing, or far, in every split.
+        is_other = drawn_from not in {None, sha256}
+        told = {k: n for k, n in unlike.items() if is_other or k[0] in {UNKNOWN, CONSTANT}}
+        notes += unlike_notes(told, encoding, len(split), f"{name}: ")
     inputs = {name: split for name, (split, _) in encoded.items()}
     return Dataset(
         classes=classes,
@@ -107,7 +107,7 @@ def make_dataset(
         sha256=sha256,
         parts=parts,
         source=source.where,
-        notes=(*notes, *changed, *dataset_notes(inputs, unknown, classes)),
+        notes=(*notes, *dataset_notes(inputs, classes)),
     )
 
 

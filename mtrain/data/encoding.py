@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtrain.data.table import Table, as_category, some_at_once
+from mtrain.data.unlike import UNKNOWN, count_unlike
 from mtrain.errors import MtrainError
 from mtrain.records import Column, Encoding, Split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections import Counter
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from mtrain.data.source import Rows
-    from mtrain.data.table import Values
+    from mtrain.data.unlike import Unlike
 
 ROWS_AT_ONCE = 10_000
 
@@ -49,11 +51,10 @@ def learn_encoding(
     return replace(encoding, mean=tuple(mean.tolist()), deviation=tuple(deviation.tolist()))
 
 
-def encode(rows: Rows, encoding: Encoding, where: str) -> tuple[Split, dict[str, int]]:
-    """The rows as inputs of shape (N, `encoding.n_features`), and what was unknown.
+def encode(rows: Rows, encoding: Encoding, where: str) -> tuple[Split, Counter[Unlike]]:
+    """The rows as inputs of shape (N, `encoding.n_features`), and how they are unlike training.
 
-    That is, by column, in how many rows stands a category unseen in training. Raises
-    `MtrainError` naming `where` for rows of another shape, and for values so far from those of the
+    That is, by how and by column, in how many rows. Raises `MtrainError` naming `where` for rows of another shape, and for values so far from those of the
     training that no float32 can say it.
     """
     unknown: dict[str, int] = {}
@@ -66,29 +67,9 @@ def encode(rows: Rows, encoding: Encoding, where: str) -> tuple[Split, dict[str,
         row = int(rows.rows[finite.argmin()])
         at = f"{where}: row {row:,}" if rows.place is None else rows.place(row)
         raise MtrainError(f"{at}: a value is too far from those of the training")
-    return Split(features, rows.labels, rows.rows, rows.weights, rows.names), unknown
-
-
-def changed_constants(rows: Rows, encoding: Encoding) -> dict[str, int]:
-    """By column of numbers that is constant in training, the rows in which it is another number."""
-    if not isinstance(rows.features, Table):
-        return {}
-    found = {}
-    for column in encoding.columns:
-        if column.constant is not None:
-            values = _filled(rows.features.columns[column.name], column.fill)
-            found[column.name] = int(np.count_nonzero(values != column.constant))
-    return {name: n for name, n in found.items() if n}
-
-
-def changed_notes(changed: Mapping[str, int], encoding: Encoding) -> Iterator[str]:
-    """What to say of those columns."""
-    constants = {column.name: column.constant for column in encoding.columns}
-    for name, n in changed.items():
-        yield (
-            f"in {n:,} row{'s' * (n > 1)} column {name!r} is not {constants[name]:g}, which it is in "
-            "every training row; what it means was not learned"
-        )
+    unlike = count_unlike(rows, encoding, features)
+    unlike.update({(UNKNOWN, name): n for name, n in unknown.items()})
+    return Split(features, rows.labels, rows.rows, rows.weights, rows.names), unlike
 
 
 def _encode_arrays(arrays: NDArray[Any], encoding: Encoding, where: str) -> NDArray[Any]:
@@ -149,7 +130,7 @@ def _learn_numbers(
         for name in names:
             values = table.columns[name].values
             fills[name] = _fill(values[~np.isnan(values)], missing)
-    filled = np.stack([_filled(table.columns[name], fills[name]) for name in names])
+    filled = np.stack([table.columns[name].filled(fills[name]) for name in names])
     is_constant = (filled == filled[:, :1]).all(axis=1)
     means, deviations = filled.mean(axis=1), filled.std(axis=1)
     for k, name in enumerate(names):
@@ -167,7 +148,7 @@ def _encode_columns(
     for column in encoding.columns:
         values = table.columns[column.name]
         if column.kind == "number":
-            filled = _filled(values, column.fill)
+            filled = values.filled(column.fill)
             if encoding.mean:
                 filled = (filled - encoding.mean[at]) / encoding.deviation[at]
             features[:, at] = filled
@@ -188,10 +169,6 @@ def _encode_columns(
 
 def _fill(present: NDArray[np.float64], missing: str) -> float:
     return float(FILLS[missing](present)) if len(present) else 0.0
-
-
-def _filled(column: Values, fill: float | None) -> NDArray[np.float64]:
-    return column.values if fill is None else np.nan_to_num(column.values, nan=fill)
 
 
 def _deviation(features: NDArray[Any]) -> Any:

@@ -11,11 +11,11 @@ import numpy as np
 
 from mtrain.config.endings import ENDINGS
 from mtrain.config.sources import IdxConfig, ImagesConfig, NpzConfig, TableConfig
-from mtrain.data.encoding import changed_constants, changed_notes, encode
+from mtrain.data.encoding import encode
 from mtrain.data.files import check_memory, has_ending
 from mtrain.data.idx import is_idx_name, read_idx
 from mtrain.data.source import Rows, checked_rows
-from mtrain.data.unknown import unknown_note
+from mtrain.data.unlike import unlike_notes
 from mtrain.errors import MtrainError
 from mtrain.records import Split
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mtrain.config.dataset import DatasetConfig
     from mtrain.data.columns import RawTable
     from mtrain.data.table import Table
+    from mtrain.data.unlike import Unlike
     from mtrain.records import Encoding
 
 ROWS_AT_ONCE = 2048
@@ -45,17 +46,14 @@ class Piece:
     split: Split
     """Its labels mean nothing."""
 
-    unknown: Mapping[str, int]
-    """Rows with a category unseen in training, by column."""
+    unlike: Mapping[Unlike, int]
+    """In how many rows a column is unlike training, by how and its name."""
 
     left_out: int
     """Rows that miss a value, where training left such out as well."""
 
     done: tuple[str, ...] = ()
     """What was done to images."""
-
-    changed: Mapping[str, int] = field(default_factory=dict)
-    """Rows in which a column is another number than in all of training, by column."""
 
 
 def read_pieces(
@@ -89,16 +87,14 @@ class Seen:
 
     rows: int = 0
     left_out: int = 0
-    unknown: Counter[str] = field(default_factory=Counter)
-    changed: Counter[str] = field(default_factory=Counter)
+    unlike: Counter[Unlike] = field(default_factory=Counter)
     done: tuple[str, ...] = ()
 
     def add(self, piece: Piece) -> None:
         """Take the next piece."""
         self.rows += len(piece.split)
         self.left_out += piece.left_out
-        self.unknown.update(piece.unknown)
-        self.changed.update(piece.changed)
+        self.unlike.update(piece.unlike)
         self.done += piece.done
 
     def notes(self, path: Path, encoding: Encoding) -> Iterator[str]:
@@ -106,9 +102,7 @@ class Seen:
         yield from self.done
         if self.left_out:
             yield f"{path}: {self.left_out:,} rows left out, which miss values"
-        for column, n in self.unknown.items():
-            yield unknown_note(column, n, self.rows)
-        yield from changed_notes(self.changed, encoding)
+        yield from unlike_notes(self.unlike, encoding, self.rows)
 
 
 def rows_of_a_piece(encoding: Encoding) -> int:
@@ -142,10 +136,9 @@ def _whole(pieces: list[Piece]) -> Piece:
             np.concatenate([split.labels for split in splits]),
             np.concatenate([split.rows for split in splits]),
         ),
-        seen.unknown,
+        seen.unlike,
         seen.left_out,
         seen.done,
-        seen.changed,
     )
 
 
@@ -187,12 +180,11 @@ def _table_piece(raw: RawTable, config: TableConfig, encoding: Encoding, done: i
         why = "is missing; training had no row without it"
         if problems := complaints(raw, missing, lambda _: why):
             raise MtrainError("\n".join(problems))
-    split, unknown = encode(rows, encoding, raw.where)
+    split, unlike = encode(rows, encoding, raw.where)
     return Piece(
         replace(split, rows=split.rows + done),
-        unknown,
+        unlike,
         len(raw) - len(rows),
-        changed=changed_constants(rows, encoding),
     )
 
 

@@ -104,9 +104,10 @@ def _class_warnings(counts: Mapping[str, Ints], classes: tuple[str, ...]) -> Ite
             continue  # which is said already
         if sum(some[k] for some in counts.values()) == 1:
             rare[name] = "a single row in all; whether it is learned cannot be measured"
-        elif lacking := [split for split, some in counts.items() if some[k] == 0]:
+            continue
+        if lacking := [split for split, some in counts.items() if some[k] == 0]:
             absent[name] = " and ".join(lacking)
-        elif n < FEW_ROWS:
+        if n < FEW_ROWS:
             rare[name] = f"only {n} row{'' if n == 1 else 's'} to train on"
     yield from by_class(
         "absent-class",

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.data.unknown import unknown_note
 from mtrain.records import Note
 
 if TYPE_CHECKING:
@@ -53,14 +52,8 @@ MEASURED = 30
 """Different numbers as labels from which they may be measurements."""
 
 
-def dataset_notes(
-    splits: dict[str, Split], unknown: dict[str, dict[str, int]], classes: tuple[str, ...]
-) -> Iterator[str]:
-    """Categories `unknown` to training, by split and column; what is odd about classes and rows.
-
-    The last only where there is a training split among `splits`.
-    """
-    yield from _unknown(splits, unknown)
+def dataset_notes(splits: dict[str, Split], classes: tuple[str, ...]) -> Iterator[str]:
+    """What is odd about classes and rows, where there is a training split among `splits`."""
     if "train" in splits:
         counts = {
             name: np.bincount(rows.labels, minlength=len(classes)) for name, rows in splits.items()
@@ -69,14 +62,6 @@ def dataset_notes(
         yield from _joined(classes)
         yield from _absent(counts, classes)
         yield from _shared(splits)
-
-
-def _unknown(splits: dict[str, Split], unknown: dict[str, dict[str, int]]) -> Iterator[Note]:
-    """A line for each split and column with rows of a category unseen in training."""
-    for split, columns in unknown.items():
-        for column, rows in columns.items():
-            text = f"{split}: {unknown_note(column, rows, len(splits[split]))}"
-            yield Note("unknown-category", text)
 
 
 def kind_of(note: str) -> str:

@@ -251,6 +251,8 @@ def _table(path: Path, kind: str, target: str, memory: int, notation: Notation) 
     whys = _listed([f"{name!r} {why}" for name, why in left_out.items()])
     if not features:
         but = f"; {whys}" if whys else ""
+        if kind == "csv" and len(names) == 1:
+            but = "; values of a CSV are separated by commas, semicolons, tabs or vertical bars"
         raise MtrainError(f"{path}: there is no column but {target!r} to learn from{but}")
     settings: dict[str, Any] = {"name": kind, "path": str(path), "target": target}
     settings |= table.notation.settings

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mtrain.records import Ints
+    from mtrain.records import Floats, Ints
 
 
 BOOLEANS = {"true", "false"}
@@ -46,6 +46,10 @@ class Values:
     def missing(self) -> NDArray[np.bool_]:
         """Where there is no value; shape (N,)."""
         return np.isnan(self.values) if self.kind == "number" else self.values < 0
+
+    def filled(self, fill: float | None) -> Floats:
+        """The numbers, with `fill` for those that are missing; None: none is."""
+        return self.values if fill is None else np.nan_to_num(self.values, nan=fill)
 
     def without_unused(self) -> Values:
         """The same values, of no more categories than there are in these rows."""

@@ -50,8 +50,9 @@ def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -
         for split, (path, part) in _places(config, names + others).items()
     }
 
+    is_learned = encoding is None
     for split, table in raw.items():
-        _check_rows(len(table), table, split)
+        _check_rows(len(table), table, split if is_learned else None)
     notes = list(header_notes(config))
     raw = without_missing_labels(raw, config.target, config.classes)
     classes, codes = class_indices(raw, config.target, config.classes)
@@ -64,7 +65,6 @@ def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -
         notes += missing_label_notes(classes)
     alike = look_alikes(classes, f"{config.path}: labels")
     notes += [Note("look-alike-labels", line) for line in alike]
-    is_learned = encoding is None
     remedy = "dataset.missing says what to do" if is_learned else "training had no row without it"
     features, rows = {}, {}
     for split, table in raw.items():
@@ -80,7 +80,7 @@ def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -
         rows[split] = read_rows.take(complete) if len(complete) < len(table) else read_rows
         if incomplete := len(table) - unlabelled - len(complete):
             notes.append(_left_out(table, incomplete, "incomplete-rows", "which miss values"))
-        _check_rows(len(complete), table, split)
+        _check_rows(len(complete), table, split if is_learned else None)
     notes += merged_notes(raw, features)
     if is_learned:
         notes += thousands_notes(raw["training"], features["training"])
@@ -119,9 +119,10 @@ def _left_out(table: RawTable, rows: int, kind: str, why: str) -> Note:
     return Note(kind, f"{table.where}: {rows:,} row{'s' * (rows > 1)} left out, {why}")
 
 
-def _check_rows(rows: int, table: RawTable, split: str) -> None:
+def _check_rows(rows: int, table: RawTable, split: str | None) -> None:
     if not rows:
-        raise MtrainError(f"{table.where}: there is no row for the {split} split")
+        of = "" if split is None else f" for the {split} split"
+        raise MtrainError(f"{table.where}: there is no row{of}")
 
 
 def _complete_rows(

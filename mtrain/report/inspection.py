@@ -64,7 +64,10 @@ def print_inspection(inspection: Inspection, config: Config, stream: TextIO) -> 
     )
     for fact in inspection.facts:
         console.print(Text(inert(fact)))
-    warnings = [f"warning: {inert(note)} [{note.kind}]" for note in inspection.warnings]
+    warnings = [
+        f"{'' if note.startswith('WARNING') else 'warning: '}{inert(note)} [{note.kind}]"
+        for note in inspection.warnings
+    ]
     for warning in first_few(warnings):
         console.print(Text(warning))
 

@@ -144,7 +144,7 @@ def _conclusions(metrics: dict[str, Any]) -> Iterator[str]:
     for entry in metrics["undefined"]:
         undefined.setdefault((entry["metric"], entry["reason"]), []).append(entry["class"])
     for (metric, reason), names in undefined.items():
-        yield f"Undefined: {metric} of {_listed(names)}, {reason}"
+        yield f"Undefined: {metric} of {_listed(names)}, {reason}; not in the macro average"
     data = metrics.get("data", {"as_trained_on": True, "notes": []})
     yield from map(inert, first_few(data["notes"]))
     if not data["as_trained_on"]:

@@ -53,9 +53,10 @@ class _Column:
 def print_runs(runs: Sequence[RunOutcome], settings: Mapping[str, str], stream: TextIO) -> None:
     """A row a run, with a column for each of the `settings`: headings by dotted key.
 
-    Hidden units and start are left out where there is no room for them. Where the rest does not fit,
-    names continue in the next line. Where that does not do, the last settings are left out, and then
-    other columns, which is said; numbers are never broken.
+    The start, and hidden units that are all the same, are left out where there is no room for them.
+    Where the rest does not fit, names continue in the next line. Where that does not do, the last
+    settings are left out, and then other columns. All that is left out is said; numbers are never
+    broken.
     """
     console = make_console(stream)
     run = _Column("run", [inert(run.name) for run in runs], is_name=True)
@@ -65,14 +66,19 @@ def print_runs(runs: Sequence[RunOutcome], settings: Mapping[str, str], stream: 
     best = _Column("best", [_best(run) for run in runs], is_name=True)
     worst = _Column("worst F1", [_worst(run) for run in runs], is_name=True)
     state = _Column("state", [inert(run.state) for run in runs], is_name=True)
-    columns = [run, data, *differing, epochs, best, worst, state]
     hidden = _Column("hidden", [inert(run.network) for run in runs])
     started = _Column("started", [inert(run.started[:16].replace("T", " ")) for run in runs])
+    networks = [hidden] if len(set(hidden.cells)) > 1 else []
+    columns = [run, data, *networks, *differing, epochs, best, worst, state]
+    left_out: list[str] = []
     for column, place in ((hidden, 2), (started, len(columns) + 1)):
+        if column in columns:
+            continue
         if _total(some.width for some in [*columns, column]) <= console.width:
             columns.insert(place, column)
-    left_out: list[str] = []
-    for column in (*reversed(differing), data, state, worst):
+        else:
+            left_out.append(column.heading)
+    for column in (*reversed(differing), *networks, data, state, worst):
         if _total(some.least for some in columns) <= console.width:
             break
         columns.remove(column)
