@@ -81,6 +81,7 @@ def predict(checkpoint: Path, rows: Any, **options: Any) -> Predicted:
 def load_model(checkpoint: Path, *, allow_code: bool) -> keras.Model:
     """The model of a run's best checkpoint, or its last, or of the one checkpoint named.
 
+    It takes inputs of shape (N, D) that are encoded and scaled already; `predict` takes raw rows.
     Raises `MtrainError` for what is damaged, `UsageError` for custom code unless `allow_code`.
     """
 
