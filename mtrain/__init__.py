@@ -163,8 +163,9 @@ def predict(
 ) -> Predicted:
     """Predict rows without labels with a run or a checkpoint, as `mtrain predict` does.
 
-    `inputs` are a path; or an array of shape (N, ...); or, of a table, a mapping from column to
-    values, such as a pandas DataFrame. Raises `mtrain.MtrainError` for everything a user can mend.
+    `inputs` are a path, or an array of shape (N, ...). For a model of a table they are columns (a
+    dict or a data frame), rows (a list of dicts) or one row (a dict of single values). Raises
+    `mtrain.MtrainError` for everything a user can mend.
     """
     from pathlib import Path
 

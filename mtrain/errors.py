@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 class MtrainError(Exception):
     """A file, the disk or the data is not as it must be.
@@ -28,6 +33,17 @@ class MissingPathError(MtrainError):
     def __init__(self, path: str, problem: str) -> None:
         self.path = path
         super().__init__(problem)
+
+
+class BrokenImageError(MtrainError):
+    """The image file at `path` cannot be read.
+
+    Whoever knows the other images of the data set adds those that cannot be read either.
+    """
+
+    def __init__(self, path: Path, problem: str) -> None:
+        self.path = path
+        super().__init__(f"{path}: {problem}")
 
 
 class SettingError(UsageError):

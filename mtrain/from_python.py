@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -19,6 +20,7 @@ from mtrain.run.selection import with_checkpoint
 
 if TYPE_CHECKING:
     import keras
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from mtrain.run.checkpoint import Checkpoint
@@ -55,7 +57,7 @@ class Predicted:
 
 
 def predict(checkpoint: Path, rows: Any, **options: Any) -> Predicted:
-    """Predict the rows of a path, of an array, or of a mapping from column to values.
+    """Predict the rows of a path, of an array, or of a table: by column, one row, or a list of rows.
 
     `options` are those of `mtrain.prediction.predict`. Raises `MtrainError` as it does.
     """
@@ -79,6 +81,7 @@ def predict(checkpoint: Path, rows: Any, **options: Any) -> Predicted:
 def load_model(checkpoint: Path, *, allow_code: bool) -> keras.Model:
     """The model of a run's best checkpoint, or its last, or of the one checkpoint named.
 
+    It takes inputs of shape (N, D) that are encoded and scaled already; `predict` takes raw rows.
     Raises `MtrainError` for what is damaged, `UsageError` for custom code unless `allow_code`.
     """
 
@@ -93,10 +96,11 @@ def load_model(checkpoint: Path, *, allow_code: bool) -> keras.Model:
 def _check_kind(checkpoint: Path, rows: Any) -> None:
     """Raise `MtrainError` for an array where the model is of a table, and the other way round."""
     saved = with_checkpoint(checkpoint, lambda _, found: found)
-    if saved.encoding.columns and not hasattr(rows, "items"):
-        problem = "must be a mapping from column to values, such as a pandas DataFrame"
+    is_table = hasattr(rows, "items") or _is_list_of_rows(rows)
+    if saved.encoding.columns and not is_table:
+        problem = "must be columns (a dict or a data frame) or rows (a list of dicts)"
         raise MtrainError(f"rows: {problem}, for a model of a table, got {type(rows).__name__}")
-    if not saved.encoding.columns and hasattr(rows, "items"):
+    if not saved.encoding.columns and is_table:
         shape = ", ".join(map(str, saved.encoding.shape))
         problem = f"must be an array of shape (N, {shape}) for this model"
         raise MtrainError(f"rows: {problem}, got {type(rows).__name__}")
@@ -104,19 +108,9 @@ def _check_kind(checkpoint: Path, rows: Any) -> None:
 
 def _written(rows: Any, folder: Path) -> Path:
     """The file in `folder` with these rows, as `mtrain predict` reads it."""
-    if hasattr(rows, "items"):
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
+    if hasattr(rows, "items") or _is_list_of_rows(rows):
         path = folder / "rows.parquet"
-        columns = [(str(name), each) for name, each in rows.items()]
-        names = [name for name, _ in columns]
-        if twice := [name for name in names if names.count(name) > 1]:
-            raise MtrainError(f"rows: there are two columns {twice[0]!r}")
-        try:
-            pq.write_table(pa.table({name: pa.array(each) for name, each in columns}), path)
-        except (pa.ArrowException, TypeError, ValueError) as error:
-            raise MtrainError(f"rows: not columns of values: {error}") from error
+        _write_columns(_columns(rows), path)
         return path
     array = np.asarray(rows)
     if array.dtype.kind not in "iufb" or array.ndim < 2:
@@ -125,6 +119,68 @@ def _written(rows: Any, folder: Path) -> Path:
     path = folder / "rows.npz"
     path.write_bytes(npz_bytes({"x": array}))
     return path
+
+
+def _is_list_of_rows(rows: Any) -> bool:
+    is_list = isinstance(rows, list | tuple) and bool(rows)
+    return is_list and all(hasattr(row, "items") for row in rows)
+
+
+def _columns(rows: Any) -> list[tuple[str, Any]]:
+    """The names and the values of the columns; a row that lacks one has None there."""
+    if _is_list_of_rows(rows):
+        named = [dict(row.items()) for row in rows]
+        names = dict.fromkeys(name for row in named for name in row)
+        return [(str(name), [row.get(name) for row in named]) for name in names]
+    columns = [(str(name), values) for name, values in rows.items()]
+    single = [name for name, values in columns if _is_single(values)]
+    if len(single) == len(columns):  # one row
+        return [(name, [value]) for name, value in columns]
+    if single:
+        problem = "is a single value, but other columns are lists of values"
+        raise MtrainError(f"rows: column {single[0]!r}: {problem}")
+    return columns
+
+
+def _is_single(values: Any) -> bool:
+    return isinstance(values, str | bytes) or not hasattr(values, "__iter__")
+
+
+def _write_columns(columns: list[tuple[str, Any]], path: Path) -> None:
+    """Write a Parquet file; raises `MtrainError` for what are no columns of the same length."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = [name for name, _ in columns]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise MtrainError(f"rows: there are two columns {twice[0]!r}")
+    arrays = {name: _as_arrow(name, values) for name, values in columns}
+    for name, array in arrays.items():
+        if len(array) != (n := len(arrays[names[0]])):
+            found = f"{names[0]!r} has {n:,} values, {name!r} has {len(array):,}"
+            raise MtrainError(f"rows: columns must be of the same length, but {found}")
+    try:
+        pq.write_table(pa.table(arrays), path)
+    except pa.ArrowException as error:
+        raise MtrainError(f"rows: not columns of values: {error}") from error
+
+
+def _as_arrow(name: str, values: Any) -> pa.Array:
+    """The values of a column; raises `MtrainError` for what are none, or of several types."""
+    import pyarrow as pa
+
+    if isinstance(values, Mapping | set | frozenset):  # of which Arrow would take the keys
+        found = type(values).__name__
+        raise MtrainError(f"rows: column {name!r}: must be a list of values, got {found}")
+    values = values if hasattr(values, "__len__") else list(values)
+    try:
+        # As pandas writes it: NaN is a missing value, among text as well.
+        return pa.array(values, from_pandas=True)
+    except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
+        types = sorted({type(value).__name__ for value in values if value is not None})
+        mixed = f"must be all numbers or all text, got {' and '.join(types)}"
+        problem = mixed if len(types) > 1 else str(error)
+        raise MtrainError(f"rows: column {name!r}: {problem}") from error
 
 
 def _read(path: Path, notes: tuple[str, ...]) -> Predicted:

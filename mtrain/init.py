@@ -10,7 +10,7 @@ from mtrain.config.load import load_config
 from mtrain.config.reader import dump_inline
 from mtrain.config.training import TrainingConfig
 from mtrain.data.proposal import propose_source, propose_splits
-from mtrain.errors import MtrainError, UsageError
+from mtrain.errors import BrokenImageError, MtrainError, UsageError
 from mtrain.run.files import write_text
 from mtrain.text import inert
 
@@ -50,7 +50,10 @@ def init(
         reasons = {"name": "or mnist, fashion_mnist, csv, parquet, npz, idx, images"}
         rows = 1797
     else:
-        proposal = propose_source(data.absolute(), memory, target=target, ask=ask)
+        try:
+            proposal = propose_source(data.absolute(), memory, target=target, ask=ask)
+        except BrokenImageError as error:
+            raise _about_all_images(error, data.absolute()) from error
         settings, reasons, notes = proposal.settings, proposal.reasons, proposal.notes
         config = load_config({"dataset": settings}, {})
         rows, read = propose_splits(config.dataset, memory)
@@ -62,6 +65,13 @@ def init(
         raise UsageError(f"--target: is for a table; {data or 'digits'} has no columns")
     write_text(file, "".join(f"{inert(line)}\n" for line in _lines(settings, reasons, rows)))
     return notes
+
+
+def _about_all_images(error: BrokenImageError, folder: Path) -> MtrainError:
+    from mtrain.data.images import about_all, walk_images
+
+    images = (file for file in walk_images(folder) if file.parent != folder)
+    return about_all(error, images, str(folder))
 
 
 def _relative(data: Path, file: Path) -> str:

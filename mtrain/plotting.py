@@ -29,7 +29,7 @@ def plot(
         raise UsageError(f"--format: must be {', '.join(FORMATS)}, got {file_format!r}")
     run = RunDirectory(path if path.is_dir() else path.parent)
     run.refuse_links()
-    history = read_history(path)  # before matplotlib: a wrong path fails at once
+    history = _read(path)  # before matplotlib: a wrong path fails at once
     if not history.epoch:
         raise MtrainError(f"{path}: holds no epoch yet, there is nothing to draw")
     files = draw(history, out or run.charts, file_format)
@@ -38,6 +38,16 @@ def plot(
 
     missing = missing_letters((history.run, *history.classes))
     return files, () if missing is None else (missing,)
+
+
+def _read(path: Path) -> History:
+    try:
+        return read_history(path)
+    except MtrainError as error:
+        if not path.is_file() or path.suffix.lower() == ".json":
+            raise
+        problem = "not a history; name the folder of a run, or the history.json in it"
+        raise MtrainError(f"{path}: {problem}") from error
 
 
 def draw(history: History, folder: Path, file_format: str = "png") -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -21,7 +22,7 @@ from mtrain.own.code import imported
 from mtrain.records import Predictions
 from mtrain.run.checkpoint import read_checkpoint_arrays
 from mtrain.run.predictions import CsvWriter, check_ending, open_predictions
-from mtrain.run.selection import changed_code, with_checkpoint
+from mtrain.run.selection import changed_code, holds_checkpoints, with_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,12 +52,13 @@ def predict(
     ending, or as CSV to `stream`, some rows at a time; without either returns them as CSV text. Also
     returns what is worth saying of the rows. `threshold` and `allow_code` are as for `evaluate`.
     Raises `MtrainError` for a checkpoint or rows that are damaged or do not fit each other,
-    `UsageError` for an ending or a threshold that cannot be.
+    `UsageError` for a run and rows in each other's place, and an ending or a threshold that cannot be.
     """
     if out is not None:
         check_ending(out)
         if out.exists() and inputs.exists() and out.samefile(inputs):
             raise UsageError(f"--out: {out} is what is to be predicted; name another file")
+    _check_order(checkpoint, inputs)
     check_threshold(threshold)
     text = io.BytesIO()
 
@@ -74,6 +76,15 @@ def predict(
 
     notes = with_checkpoint(checkpoint, use)
     return None if out is not None or stream is not None else text.getvalue().decode(), notes
+
+
+def _check_order(checkpoint: Path, inputs: Path) -> None:
+    """Raise `UsageError` where the run stands in the place of the rows."""
+    if checkpoint.exists() and not holds_checkpoints(checkpoint) and holds_checkpoints(inputs):
+        command = shlex.join(["mtrain", "predict", str(inputs), str(checkpoint)])
+        raise UsageError(
+            f"{checkpoint}: is not a run, but {inputs} is one; the run comes first: `{command}`"
+        )
 
 
 def _predict_pieces(

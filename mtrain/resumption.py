@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ FREE = (
 they lie, is for their hash to say."""
 
 BEST = "best checkpoint"
+DATA = "data.sha256"
 
 Differences = dict[str, tuple[Any, Any]]
 """What was, and what is, by dotted key; None where there is no such thing."""
@@ -56,12 +58,15 @@ class Resumption:
 
     differences: Differences = field(default_factory=dict)
 
+    data: str = "the data"
+    """What the data are called in messages, once it is known which they are."""
+
     def compare(self, was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         """Record what differs; raises `UsageError` unless that is allowed."""
         keys = dict.fromkeys([*now, *was])
         found = {key: (was.get(key), now.get(key)) for key in keys if was.get(key) != now.get(key)}
         if found and not self.differences_allowed:
-            lines = [f"{key}: was {_shown(a)}, is {_shown(b)}" for key, (a, b) in found.items()]
+            lines = [f"{name}: was {a}, is {b}" for name, a, b in self._told(found)]
             remedy = (
                 "the result would differ from that of an uninterrupted run; "
                 "--allow-differences resumes all the same and records them"
@@ -72,7 +77,12 @@ class Resumption:
     def compare_environment(self, environment: Mapping[str, Any]) -> None:
         """The same for what is known of the environment so far."""
         now = identity(environment)
-        self.compare({key: self.checkpoint.identity.get(key) for key in now}, now)
+        was = {key: self.checkpoint.identity.get(key) for key in now}
+        parts = [key for key in now if key.startswith("data.") and key != DATA]
+        changed = [key.removeprefix("data.") for key in parts if was[key] != now[key]]
+        some = f"the {' and '.join(changed)} rows of " if 0 < len(changed) < len(parts) else ""
+        self.data = f"{some}the data ({environment['data']['source']})"
+        self.compare(was, now)
 
     def compare_code(self, hashes: Mapping[str, str]) -> None:
         """The same for the user's own code, by the SHA-256 of its files."""
@@ -133,9 +143,15 @@ class Resumption:
         """What is worth saying before training continues."""
         for problem in self.damaged:
             yield f"{problem}; an older checkpoint is used."
-        for key, (was, now) in self.differences.items():
-            yield f"{key} was {_shown(was)}, is {_shown(now)}."
+        for name, was, now in self._told(self.differences):
+            yield f"{name} was {was}, is {now}."
         yield f"Resuming from {self.path}."
+
+    def _told(self, differences: Differences) -> Iterator[tuple[str, str, str]]:
+        """What each is called, what it was and what it is; other data have other splits as well."""
+        for key, (was, now) in differences.items():
+            if key == DATA or DATA not in differences or not key.startswith(("data.", "splits.")):
+                yield self.data if key == DATA else key, _shown(was), _shown(now)
 
     def state(self, shapes: Shapes) -> TrainingState:
         """What to put back; raises `MtrainError` for arrays that are not of `shapes`."""
@@ -227,4 +243,6 @@ def _settings(config: Config) -> dict[str, Any]:
 
 
 def _shown(value: Any) -> str:
-    return "not set" if value is None else str(value)
+    """A setting, or as many digits of a hash as tell two apart."""
+    text = "not set" if value is None else str(value)
+    return text[:8] if re.fullmatch("[0-9a-f]{64}", text) else text

@@ -47,7 +47,8 @@ def list_runs(folder: Path, sort: str = "started") -> tuple[list[RunOutcome], li
     `MtrainError` where there is no such folder, `UsageError` for a column that is not there.
     """
     if not folder.is_dir():
-        raise MtrainError(f"{folder}: no such folder")
+        problem = "not a folder; name one with runs in it" if folder.exists() else "no such folder"
+        raise MtrainError(f"{folder}: {problem}")
     outcomes, problems = [], []
     for path in _find(folder):
         try:

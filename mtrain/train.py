@@ -100,8 +100,8 @@ class Run:
         """The class and the probabilities of every row, by the checkpoint that `model` takes.
 
         `rows` are as the training read its own, without labels: an array of shape (N, ...); of a
-        table a mapping from column to values, such as a pandas DataFrame; or a path, as for
-        `mtrain.predict`, which has the other options.
+        table columns (a dict or a data frame), rows (a list of dicts) or one row (a dict of single
+        values); or a path, as for `mtrain.predict`, which has the other options.
         """
         from mtrain.from_python import predict
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -105,6 +106,45 @@ def test_data_in_place_of_a_config_are_answered_with_init(tmp_path, capsys, comm
         2,
         f"mtrain: {path}: holds data, not a config; `mtrain init config.yaml --data {path}` writes one\n",
     )
+
+
+def test_rows_in_place_of_the_run_are_answered_with_the_command(finished_run, tmp_path, capsys):
+    """A file, or a folder of images; of a run, or of one of its checkpoints."""
+    images, rows = tmp_path / "new images", tmp_path / "rows.csv"
+    images.mkdir()
+    rows.write_text("x,y\n1,2\n")
+    checkpoint = finished_run / "checkpoints" / "epoch-0004"
+
+    for given, model in ((rows, finished_run), (rows, checkpoint), (images, finished_run)):
+        command = shlex.join(["mtrain", "predict", str(model), str(given)])
+        assert said(capsys, "predict", given, model) == (
+            2,
+            f"mtrain: {given}: is not a run, but {model} is one; the run comes first: `{command}`\n",
+        )
+    assert said(capsys, "predict", tmp_path / "nope", finished_run)[1].endswith(
+        "nope: no such run or checkpoint; `mtrain fit` makes one\n"
+    )
+
+
+def test_a_file_in_place_of_a_folder_of_runs_is_said(tmp_path, capsys):
+    """It is there."""
+    (tmp_path / "iris.csv").write_text("x,y\n")
+    assert said(capsys, "runs", tmp_path / "iris.csv") == (
+        1,
+        f"mtrain: {tmp_path}/iris.csv: not a folder; name one with runs in it\n",
+    )
+
+
+def test_another_file_of_a_run_is_answered_with_what_plot_reads(finished_run, capsys):
+    """In words, not those of a parser; a damaged history.json still says what is wrong with it."""
+    for name in ("history.csv", "config.yaml"):
+        assert said(capsys, "plot", finished_run / name) == (
+            1,
+            f"mtrain: {finished_run / name}: not a history; name the folder of a run, or the "
+            "history.json in it\n",
+        )
+    (finished_run / "history.json").write_text("{")
+    assert "not JSON as mtrain writes it: " in said(capsys, "plot", finished_run)[1]
 
 
 def test_an_option_that_is_no_number_is_said_plainly(capsys):

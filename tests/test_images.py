@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
-from conftest import dataset_config, write_idx
+from conftest import dataset_config, read_inputs, write_idx
 from numpy.testing import assert_array_equal
 from PIL import Image
 
@@ -189,7 +189,7 @@ def png_header(width, height, bits=8):
     ("content", "message"),
     [
         (b"no image", "no PNG, JPEG, BMP, WEBP, GIF, TIFF, whatever its name says"),
-        (b"", "no PNG, JPEG, BMP, WEBP, GIF, TIFF, whatever its name says"),
+        (b"", "is empty"),
         (b"GIF89a" + bytes(20), "no PNG, JPEG, BMP, WEBP, GIF, TIFF, whatever its name says"),
         (b"P5 6 4 255\n" + bytes(24), "no PNG, JPEG, BMP, WEBP, GIF, TIFF, whatever its name says"),
         (
@@ -211,6 +211,62 @@ def test_what_is_no_image_is_refused(folder, content, message):
     put(folder, "b/0.png")
 
     assert refusal(folder) == f"PATH/a/1.png: {message}"
+
+
+def broken_images(folder, n):
+    """Good images of two classes, and as many broken ones, each in its own way; the latter's names."""
+    whole = put(folder, "a/whole.png").read_bytes()
+    put(folder, "b/whole.png")
+    contents = (b"", b"no image", whole[:60])
+    names = [f"{'ab'[k % 2]}/{k:02}.png" for k in range(n)]
+    for k, name in enumerate(names):
+        (folder / name).write_bytes(contents[k % len(contents)])
+    return sorted(names)
+
+
+def test_all_broken_images_are_named_at_once(folder):
+    """Of every class and split, in the order of their names; up to ten, and how many more."""
+    for split, n in (("train", 7), ("test", 3)):
+        broken_images(folder / split, n)
+    lines = refusal(folder).split("\n")
+    assert [line.partition(": ")[0] for line in lines] == [
+        *(f"PATH/test/{name}" for name in ("a/00.png", "a/02.png", "b/01.png")),
+        *(f"PATH/train/a/{k:02}.png" for k in (0, 2, 4, 6)),
+        *(f"PATH/train/b/{k:02}.png" for k in (1, 3, 5)),
+    ]
+    assert lines[0].endswith("is empty")
+    broken_images(folder / "train", 14)
+    lines = refusal(folder).split("\n")
+    assert len(lines) == 11
+    assert lines[-1] == "PATH: 7 more images cannot be read"
+
+
+@pytest.mark.parametrize("command", ["init", "check", "fit"])
+def test_every_command_names_all_broken_images(folder, tmp_path, capsys, command):
+    """A line each, with the name of the file first."""
+    names = broken_images(folder, 5)
+    config = tmp_path / "config.yaml"
+    arguments = {"init": [str(config), "--data", str(folder)]}
+    if command != "init":
+        config.write_text("dataset: {name: images, path: images}\n")
+
+    assert run([command, *arguments.get(command, [str(config)])]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(": ")[1] for line in lines] == [f"{folder}/{name}" for name in names]
+
+
+def test_all_broken_images_to_predict_are_named_at_once(folder, tmp_path):
+    """As those of a training are."""
+    config = dataset_config(name="images", path=str(folder), size=4, **ALL)
+    for name in "ab":
+        put(folder, f"{name}/0.png")
+    encoding = load_dataset(config).encoding
+    names = broken_images(tmp_path / "new", 3)
+    with pytest.raises(MtrainError) as error:
+        read_inputs(tmp_path / "new", config, encoding, 10**9)
+
+    named = [line.partition(": ")[0] for line in str(error.value).split("\n")]
+    assert named == [f"{tmp_path}/new/{name}" for name in names]
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "bmp", "webp", "gif", "tif"])

@@ -15,6 +15,7 @@ from conftest import dataset_config, write_idx
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.preprocessing import StandardScaler
 
+import mtrain
 from mtrain.data import load_dataset
 from mtrain.data.idx import FILES, read_idx
 from mtrain.errors import MtrainError, UsageError
@@ -46,6 +47,17 @@ def arrays(tmp_path):
         return tmp_path / name
 
     return make
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The folder of a run of four numbers a row and three classes."""
+    folder = tmp_path_factory.mktemp("npz")
+    np.savez(folder / "a.npz", x=numbers(60, 4), y=np.arange(60) % 3)
+    dataset = {"name": "npz", "path": str(folder / "a.npz")}
+    training = {"epochs": 1, "compile": "graph"}
+    mtrain.fit({"dataset": dataset, "training": training}, out=folder / "run", report=False)
+    return folder / "run"
 
 
 def numbers(rows, *shape, seed=0):
@@ -100,6 +112,32 @@ def test_the_test_split_can_be_a_file_of_its_own(arrays, names):
     assert len(data.train) == 10
     assert_allclose(data.test.features, x[:3], rtol=1e-6)
     assert len(load(arrays(x=x, y=y, x_test=x[:3], y_test=y[:3])).test) == 3
+
+
+@pytest.mark.parametrize(
+    "names", [("x_test", "y_test"), ("test_images", "test_labels")], ids=["usual", "MedMNIST"]
+)
+def test_a_file_of_test_arrays_alone_is_evaluated(trained, arrays, names):
+    """As the same rows called x and y are; to train on, it is refused."""
+    x, y = numbers(9, 4, seed=1), np.arange(9) % 3
+    test = arrays("test.npz", **dict(zip(names, (x, y), strict=True)))
+    found, expected = (mtrain.evaluate(trained, data=p) for p in (test, arrays("xy.npz", x=x, y=y)))
+
+    assert found.metrics["confusion_matrix"] == expected.metrics["confusion_matrix"]
+    assert found.metrics["loss"] == expected.metrics["loss"]
+    assert refusal(test) == (
+        f"PATH: no arrays x_train and y_train, or x and y; there is {', '.join(names)}"
+    )
+
+
+def test_evaluation_names_the_arrays_that_it_wants(trained, arrays):
+    """Those of validation are none of them."""
+    path = arrays("b.npz", x_val=numbers(3, 4), y_val=np.arange(3))
+    with pytest.raises(MtrainError) as error:
+        mtrain.evaluate(trained, data=path)
+
+    there = "no arrays x_test and y_test, or x and y; there is x_val, y_val"
+    assert str(error.value) == f"{path}: {there}"
 
 
 @pytest.mark.parametrize(
@@ -337,6 +375,21 @@ def test_without_test_files_the_test_is_split_off_or_elsewhere(idx_folder, tmp_p
     assert refusal(folder, test_path=str(tmp_path / "nowhere")) == (
         f"{tmp_path}/nowhere: no such folder; IDX files are expected here"
     )
+
+
+def test_test_files_alone_are_all_rows_of_an_evaluation(idx_folder):
+    """To train on, they are refused."""
+    folder = idx_folder(classes=3, train=90, test=30)
+    config, whole = dataset_config(name="idx", path=str(folder)), load(folder)
+    for name in FILES["training"]:
+        (folder / name).unlink()
+    known = {"encoding": whole.encoding, "drawn_from": whole.sha256}
+    data = load_dataset(config, takes_others=True, **known)
+
+    assert list(data.splits) == ["test"]
+    assert_array_equal(data.test.features, whole.test.features)
+    missing = ", ".join(FILES["training"])
+    assert refusal(folder) == f"PATH: no data set: {missing} missing (or with .gz)"
 
 
 def test_idx_files_beyond_training_memory_are_refused(idx_folder):

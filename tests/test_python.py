@@ -326,8 +326,53 @@ def test_columns_in_memory_are_predicted_as_those_of_a_file(table_run, tmp_path)
     assert given.classes == ("no", "yes")
     with pytest.raises(MtrainError, match=r"^rows: no column 'width'"):
         table_run.predict({"colour": ["x"]})
-    with pytest.raises(MtrainError, match=r"^rows: must be a mapping from column to values"):
+    with pytest.raises(MtrainError, match=r"^rows: must be columns \(a dict or a data frame\) or "):
         table_run.predict(np.zeros((2, 2)))
+
+
+def test_rows_in_memory_are_predicted_as_the_same_columns(table_run):
+    """A list of dicts in any order of keys, and a dict of single values, as of a row of pandas."""
+    columns = table_run.predict({"colour": ["x", "y"], "width": [1, 2.5]})
+    rows = [{"width": 1, "colour": "x"}, {"colour": "y", "width": 2.5}]
+    single = {"width": np.float64(2.5), "colour": np.str_("y")}
+
+    np.testing.assert_array_equal(table_run.predict(rows).probabilities, columns.probabilities)
+    one = mtrain.predict(table_run, single)
+    np.testing.assert_allclose(one.probabilities, columns.probabilities[1:], atol=1e-6)
+    assert one.rows.tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ({"width": [1, 2], "colour": "x"}, "column 'colour': is a single value, but other columns are lists of values"),
+        ({"width": [1, 2], "colour": ["x", 3]}, "column 'colour': must be all numbers or all text, got int and str"),
+        ([{"width": "a", "colour": "x"}, {"width": 1.5, "colour": "x"}], "column 'width': must be all numbers or all text, got float and str"),
+        ({"width": {0: 1}, "colour": {0: "x"}}, "column 'width': must be a list of values, got dict"),
+        ({"width": {1, 2}, "colour": ["x", "y"]}, "column 'width': must be a list of values, got set"),
+        ({"width": [1, 2], "colour": ["x"]}, "columns must be of the same length, but 'width' has 2 values, 'colour' has 1"),
+        ({"width": [2**70], "colour": ["x"]}, "column 'width': "),
+        ([1, 2], "must be columns (a dict or a data frame) or rows (a list of dicts), for a model of a table, got list"),
+    ],
+)  # fmt: skip
+def test_rows_that_are_no_table_are_refused_by_column(table_run, rows, message):
+    """In words, not those of a library."""
+    with pytest.raises(MtrainError) as error:
+        table_run.predict(rows)
+
+    assert str(error.value).startswith(f"rows: {message}")
+
+
+def test_a_row_that_lacks_a_column_misses_its_value(table_run):
+    """As NaN among text does."""
+    for rows in (
+        [{"width": 1, "colour": "x"}, {"width": 2}],
+        {"width": [1, 2], "colour": ["x", float("nan")]},
+    ):
+        with pytest.raises(
+            MtrainError, match=r"^rows: row 1: column 'colour': a value is missing; "
+        ):
+            table_run.predict(rows)
 
 
 def test_unknown_categories_are_noted(table_run):

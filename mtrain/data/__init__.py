@@ -46,11 +46,16 @@ def load_dataset(
     `memory` is how many bytes the data may take. `encoding` is what was learned from another
     training split; None: it is learned from this one. `drawn_from` is the SHA-256 of the data that
     are split as the config says, None: all are. Of others there is a test split alone: the one that
-    they bring; else, if it `takes_others`, all their rows. Raises `MtrainError` for data that is
-    missing, damaged, or does not fit the config.
+    they bring; else, if it `takes_others`, all their rows; arrays may then lack a training split.
+    Raises `MtrainError` for data that is missing, damaged, or does not fit the config.
     """
     source = read_source(
-        config, memory=memory, encoding=encoding, progress=progress, download=download
+        config,
+        memory=memory,
+        encoding=encoding,
+        takes_others=takes_others,
+        progress=progress,
+        download=download,
     )
     return make_dataset(
         source,

@@ -19,6 +19,7 @@ from mtrain.data.files import check_folder, check_memory
 from mtrain.data.source import (
     Rows,
     Source,
+    all_from_test,
     check_alike,
     checked_rows,
     counted_from,
@@ -53,21 +54,26 @@ FILES = {
 """Of a folder, by split: rows and labels, each gzipped or not, in this or another usual spelling."""
 
 
-def read_idx_source(config: IdxConfig, *, memory: int) -> Source:
+def read_idx_source(config: IdxConfig, *, memory: int, takes_test: bool = False) -> Source:
     """The splits in the folder at `config.path`, the test split perhaps in one of its own.
 
+    If it `takes_test`, a folder without training files may have those of a test split, as all rows.
     Raises `MtrainError` for files that are missing, damaged, do not fit each other, or would take
     more than `memory` bytes.
     """
     folder = Path(config.path)
     offset = config.offset
-    splits = {"training": read_split(folder, "training", memory, offset)}
-    if any(idx_file(folder, name) for name in FILES["test"]):
+    there = [split for split, names in FILES.items() if any(idx_file(folder, n) for n in names)]
+    splits = {}
+    if not takes_test or there != ["test"]:
+        splits["training"] = read_split(folder, "training", memory, offset)
+    if "test" in there:
         splits["test"] = read_split(folder, "test", memory, offset)
     if config.test_path is not None:
         refuse_second_test(splits, config.path)
         splits["test"] = read_split(Path(config.test_path), "test", memory, offset)
     check_alike(splits, config.path)
+    splits = all_from_test(splits)
     n_classes = number_of_classes([rows.labels for rows in splits.values()], config.path)
     return Source(
         splits["training"],

@@ -23,7 +23,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from mtrain.errors import MtrainError
+from mtrain.errors import BrokenImageError, MtrainError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -87,7 +87,7 @@ def read_image(
     `shape` is (height, width), or (height, width, 3) for colors. Pixels are uint8, or uint16 from 0
     to 65,535 for gray of 16 bits. Transparent ones show `background`: red, green and blue.
     `resize` brings the image to the height and width of `shape`. Raises `MtrainError` for an image
-    of another size else, and for what is no image.
+    of another size else, and `BrokenImageError` for what is no image.
     """
     height, width = shape[:2]
     with _opened(file) as image:
@@ -111,7 +111,7 @@ def read_image(
 
 
 def image_facts(file: Path) -> tuple[tuple[int, int], bool]:
-    """Height and width of an image, and whether it is gray; raises as `read_image` does."""
+    """Height and width of an image, and whether it is gray; raises `BrokenImageError`."""
     with _opened(file) as image:
         # Of a TIFF Pillow gives the size as it is turned.
         is_tiff = image.format == "TIFF"
@@ -176,9 +176,8 @@ def _byte_pixels(
 ) -> NDArray[np.uint8]:
     """Pixels of 8 bits a color; shape (height, width), or (height, width, 3) unless `is_gray`."""
     if image.mode not in OPAQUE_MODES | ALPHA_MODES:
-        raise MtrainError(
-            f"{file}: its pixels are of the mode {image.mode}; images have 8 or 16 bits a color"
-        )
+        problem = f"its pixels are of the mode {image.mode}; images have 8 or 16 bits a color"
+        raise BrokenImageError(file, problem)
     transparent = image.info.get("transparency")
     if any(";16" in str(tile.args) for tile in image.tile):
         done.add("deep")
@@ -225,7 +224,10 @@ def _resized(pixels: NDArray[Any], width: int, height: int) -> NDArray[Any]:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[ImageFile.ImageFile]:
-    """The image, of which nothing is decoded yet; whatever is wrong with it is a `MtrainError`."""
+    """The image, of which nothing is decoded yet.
+
+    Whatever is wrong with it, as it is decoded too, is a `BrokenImageError`.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -234,8 +236,9 @@ def _opened(file: Path) -> Iterator[ImageFile.ImageFile]:
             with Image.open(file, formats=FORMATS) as image:
                 yield image
     except UnidentifiedImageError as error:
-        raise MtrainError(f"{file}: no {', '.join(FORMATS)}, whatever its name says") from error
+        other = f"no {', '.join(FORMATS)}, whatever its name says"
+        raise BrokenImageError(file, other if file.stat().st_size else "is empty") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise MtrainError(f"{file}: {error}") from error
+        raise BrokenImageError(file, str(error)) from error
     except DAMAGE as error:
-        raise MtrainError(f"{file}: cannot be read: {error}") from error
+        raise BrokenImageError(file, f"cannot be read: {error}") from error

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
+from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,11 +25,11 @@ from mtrain.data.image_files import (
 )
 from mtrain.data.source import Rows, Source, class_places, refuse_second_test, sorted_names
 from mtrain.data.split_names import split_called
-from mtrain.errors import MtrainError, SettingError
+from mtrain.errors import BrokenImageError, MtrainError, SettingError
 from mtrain.records import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -40,6 +42,9 @@ IGNORED = {"__MACOSX", "@eaDir"}
 
 SPLIT_SETTINGS = ("training", "validation", "test")
 
+MOST_BROKEN = 10
+"""Images that are named, at most, in an error about all that cannot be read."""
+
 Listing = dict[str, list["Path"]]
 """The images of each class, sorted by name."""
 
@@ -48,8 +53,8 @@ def read_images(config: ImagesConfig, *, memory: int, encoding: Encoding | None 
     """The images below `config.path`, the test split perhaps in a folder of its own.
 
     They are bytes, or numbers of 16 bits where any image has such; as in the training whose
-    `encoding` is given. Raises `MtrainError` for folders without images, for images that cannot be
-    read, are of another size than the rest, or would take more than `memory` bytes.
+    `encoding` is given. Raises `MtrainError` for folders without images, for all images that cannot
+    be read, and for images of another size than the rest, or that take more than `memory` bytes.
     """
     folder = _folder(config.path)
     folders, notes = _split_folders(folder)
@@ -59,6 +64,26 @@ def read_images(config: ImagesConfig, *, memory: int, encoding: Encoding | None 
     files = {split: _files_by_class(place) for split, place in folders.items()}
     notes += [line for split in files for line in _left_out(folders[split], files[split])]
     classes = config.classes or _classes(files.values(), folder)
+    try:
+        source = _read(config, classes, folders, files, memory, encoding)
+    except BrokenImageError as error:
+        images = (images for listing in files.values() for images in listing.values())
+        raise about_all(error, chain.from_iterable(images), config.path) from error
+    return replace(source, notes=tuple(Note("unread-images", line) for line in notes))
+
+
+def _read(
+    config: ImagesConfig,
+    classes: tuple[str, ...],
+    folders: Mapping[str, Path],
+    files: Mapping[str, Listing],
+    memory: int,
+    encoding: Encoding | None,
+) -> Source:
+    """The pixels of the `files` of each split; everything else is as for `read_images`.
+
+    Raises `BrokenImageError` for the first image that cannot be read.
+    """
     first = next(iter(files["training"].values()))[0]
     size = config.size or image_facts(first)[0]
     shape = size if config.color == "gray" else (*size, 3)
@@ -79,7 +104,6 @@ def read_images(config: ImagesConfig, *, memory: int, encoding: Encoding | None 
         classes,
         largest=float(LARGEST_WIDE if is_wide else LARGEST_BYTE),
         where=config.path,
-        notes=tuple(Note("unread-images", line) for line in notes),
         facts=tuple(sayings(done, config.path, background=config.background)),
     )
 
@@ -94,7 +118,7 @@ def read_pixels(
 ) -> NDArray[Any]:
     """The images as one array of shape (N, *shape), uint8; uint16 if one of them has 16 bits.
 
-    `done` counts what was done to them. Raises `MtrainError` as `read_image` does.
+    `done` counts what was done to them. Raises as `read_image` does.
     """
     features: NDArray[Any] = np.empty((len(files), *shape), np.uint8)
     for row, file in enumerate(files):
@@ -104,6 +128,24 @@ def read_pixels(
             features = as_depth(features, wide=True)
         features[row] = as_depth(pixels, wide=features.dtype == np.uint16)
     return features
+
+
+def about_all(error: BrokenImageError, images: Iterable[Path], where: str) -> MtrainError:
+    """The error about every image that cannot be read of those at `where`; `error` names the first.
+
+    It has a line for each, up to `MOST_BROKEN`, and then one that counts the rest.
+    """
+    problems = {error.path: str(error)}
+    for file in images:
+        try:
+            # Without a size of its own: whether all have the same one is another question.
+            read_image(file, (1, 1, 3), resize=True)
+        except BrokenImageError as other:
+            problems.setdefault(file, str(other))
+    lines = [problems[file] for file in sorted(problems)]
+    if (more := len(lines) - MOST_BROKEN) > 0:
+        lines[MOST_BROKEN:] = [f"{where}: {more:,} more image{'s' * (more > 1)} cannot be read"]
+    return MtrainError("\n".join(lines))
 
 
 def list_images(folder: Path) -> list[Path]:

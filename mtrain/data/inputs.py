@@ -16,7 +16,7 @@ from mtrain.data.files import check_memory, has_ending
 from mtrain.data.idx import is_idx_name, read_idx
 from mtrain.data.source import Rows, checked_rows
 from mtrain.data.unlike import unlike_notes
-from mtrain.errors import MtrainError
+from mtrain.errors import BrokenImageError, MtrainError
 from mtrain.records import Split
 
 if TYPE_CHECKING:
@@ -246,10 +246,23 @@ def _is_of_images(config: DatasetConfig, encoding: Encoding) -> bool:
 def _image_pieces(
     path: Path, config: DatasetConfig, encoding: Encoding, memory: int
 ) -> Iterator[Piece]:
+    from mtrain.data.images import about_all
+
+    files = _image_files(path)
+    try:
+        yield from _pixel_pieces(files, path, config, encoding, memory)
+    except BrokenImageError as error:
+        raise about_all(error, files, str(path)) from error
+
+
+def _pixel_pieces(
+    files: Sequence[Path], path: Path, config: DatasetConfig, encoding: Encoding, memory: int
+) -> Iterator[Piece]:
+    """The images `files` below `path`; raises `BrokenImageError` for the first that is broken."""
     from mtrain.data.image_files import WHITE, as_depth, image_facts, sayings
     from mtrain.data.images import read_pixels
 
-    files, most = _image_files(path), rows_of_a_piece(encoding)
+    most = rows_of_a_piece(encoding)
     resize, is_wide, background = False, False, WHITE
     if isinstance(config, ImagesConfig):
         resize, is_wide = config.size is not None, not encoding.is_bytes

@@ -20,6 +20,7 @@ from mtrain.data.files import check_memory, find_files
 from mtrain.data.source import (
     MOST_CLASSES,
     Source,
+    all_from_test,
     check_alike,
     checked_rows,
     class_places,
@@ -53,13 +54,15 @@ LABELS = ("y", "labels", "label", "targets", "target")
 """What arrays are called, the usual name first; labels have that of their features' place."""
 
 
-def read_npz_source(config: NpzConfig, *, memory: int) -> Source:
+def read_npz_source(config: NpzConfig, *, memory: int, takes_test: bool = False) -> Source:
     """The splits in the file at `config.path`, the test split perhaps in a file of its own.
 
+    If it `takes_test`, a file without training arrays may have those of a test split, as all rows.
     Raises `MtrainError` for arrays that are missing, damaged, do not fit each other, or would take
     more than `memory` bytes.
     """
-    arrays = _read_splits(config.path, config.weights, memory, ("training",))
+    needed = ("test", "training") if takes_test else ("training",)
+    arrays = _read_splits(config.path, config.weights, memory, needed)
     where = dict.fromkeys(arrays, config.path)
     if config.test_path is not None:
         refuse_second_test(arrays, config.path)
@@ -78,6 +81,7 @@ def read_npz_source(config: NpzConfig, *, memory: int) -> Source:
         for split, some in arrays.items()
     }
     check_alike(splits, config.path)
+    splits = all_from_test(splits)
     if named is None:
         n_classes = number_of_classes([rows.labels for rows in splits.values()], config.path)
         named = tuple(map(str, range(config.offset, config.offset + n_classes)))

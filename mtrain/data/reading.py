@@ -28,14 +28,17 @@ def read_source(
     *,
     memory: int,
     encoding: Encoding | None = None,
+    takes_others: bool = False,
     progress: bool = False,
     download: bool = False,
 ) -> Source:
     """The data set that `config` names, as it is; columns of a table as `encoding` has them.
 
-    `memory`, `progress` and `download` are as for `load_dataset`, and so is what is raised.
+    If it `takes_others`, arrays may be those of a test split alone. `memory`, `progress` and
+    `download` are as for `load_dataset`, and so is what is raised.
     """
-    source = _read(config, memory, encoding, progress=progress, download=download)
+    how = {"takes_others": takes_others, "progress": progress, "download": download}
+    source = _read(config, memory, encoding, **how)
     _check_labels(source, config, len(config.classes or source.classes))
     return source
 
@@ -54,6 +57,7 @@ def _read(
     memory: int,
     encoding: Encoding | None,
     *,
+    takes_others: bool,
     progress: bool,
     download: bool,
 ) -> Source:
@@ -76,11 +80,11 @@ def _read(
     if isinstance(config, NpzConfig):
         from mtrain.data.npz import read_npz_source
 
-        return read_npz_source(config, memory=memory)
+        return read_npz_source(config, memory=memory, takes_test=takes_others)
     if isinstance(config, IdxConfig):
         from mtrain.data.idx import read_idx_source
 
-        return read_idx_source(config, memory=memory)
+        return read_idx_source(config, memory=memory, takes_test=takes_others)
     from mtrain.data.mnist import read_mnist
 
     return read_mnist(config.name, config.path, progress=progress, download=download)

@@ -167,6 +167,11 @@ def check_alike(splits: dict[str, Rows], where: str) -> None:
                 )
 
 
+def all_from_test(splits: dict[str, Rows]) -> dict[str, Rows]:
+    """The splits; the test rows as all the rows there are, where none are to train on."""
+    return splits if "training" in splits else {"training": splits["test"]}
+
+
 def refuse_second_test(splits: Iterable[str], path: str) -> None:
     """Raise `SettingError` where `dataset.test_path` would hide a test split that `path` has."""
     refuse_second_split("test", splits, path)

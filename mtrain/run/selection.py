@@ -59,6 +59,11 @@ def find_checkpoint(path: Path) -> CheckpointPlace:
     )
 
 
+def holds_checkpoints(path: Path) -> bool:
+    """Whether `path` looks like a run directory, or like one of its checkpoints."""
+    return (path / STATE).is_file() or RunDirectory(path).checkpoints.is_dir()
+
+
 def with_checkpoint(path: Path, use: Callable[[CheckpointPlace, Checkpoint], Found]) -> Found:
     """What `use` makes of the checkpoint that `path` means, and of its state.
 
