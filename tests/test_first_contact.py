@@ -17,6 +17,7 @@ from mtrain.cli.commands import command_names
 from mtrain.cli.main import run
 from mtrain.cli.mistakes import EXAMPLES, MEANT
 
+SMOKE = Path(__file__).parents[1] / "configs" / "smoke.yaml"
 COMMAND = str(Path(sys.executable).with_name("mtrain"))
 
 
@@ -218,3 +219,13 @@ def test_completion_costs_help_nothing():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_where_a_run_of_the_same_name_goes_is_said_before_it_trains(tmp_path, monkeypatch, capsys):
+    """`evaluate outputs/NAME` would be of the other one."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "outputs" / "smoke").mkdir(parents=True)
+
+    assert run(["fit", str(SMOKE), "training.epochs=1"]) == 0
+    says = "outputs/smoke is there already; this run is outputs/smoke-2.\n"
+    assert says in "".join(capsys.readouterr())

@@ -349,6 +349,16 @@ def test_the_threshold_is_that_of_the_run_or_the_one_given(binary, capsys):
         assert again | {"predicted": found["predicted"]} == found
 
 
+def test_a_threshold_of_the_run_is_said(binary, capsys):
+    """Where none is given: without it, a class of the lower probability would look wrong."""
+    arguments = ["predict", str(binary), str(binary.parent / "test.csv")]
+    assert run(arguments) == 0
+    says = "'yes' is predicted above 0.3, by the run's evaluation.threshold\n"
+    assert says in capsys.readouterr().err
+    assert run([*arguments, "--threshold", "0.3"]) == 0
+    assert "is predicted above" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("threshold", "says"),
     [

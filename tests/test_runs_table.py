@@ -117,7 +117,7 @@ def test_settings_without_room_are_left_out_and_named(capsys, monkeypatch, colum
 
 def test_hidden_units_that_differ_stay_as_long_as_settings_go(capsys, monkeypatch):
     """They are what most people look for."""
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("COLUMNS", "74")
     runs = [outcome(name="a", dataset="b", network="30"), outcome(name="b", dataset="b")]
     print_runs(runs, setting_headings(["optimizer.learning_rate"]), sys.stdout)
     text = capsys.readouterr().out

@@ -210,7 +210,7 @@ def _header(file: Path, notation: Notation) -> tuple[int, list[str]]:
         raise MtrainError(f"{file}: is empty; the first line must name the columns")
     if any("\0" in name for name in names):
         check_bytes(file, form.delimiter)
-    last = line + sum(len(re.findall(LINE_END, name)) for name in names)
+    last = line + len(re.findall(LINE_END, " ".join(names)))
     if wrong := find_quote_problem(file, form.delimiter, lines=last):
         raise MtrainError(f"{file}:{wrong.line}: column {wrong.column + 1}: {wrong.problem}")
     if not notation.header:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.data.columns import complaint, read_column
+from mtrain.data.columns import complaint, read_column, read_numbers
 from mtrain.data.notation import guess_notation
-from mtrain.data.table import NUMBER, Table
+from mtrain.data.table import NUMBER, Table, some_at_once
 from mtrain.errors import MtrainError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtrain.data.columns import RawTable
+    from mtrain.data.table import Values
 
 SLIPS = 0.1
 """Share of a column that is no number up to which the rest are meant to be."""
@@ -38,13 +39,18 @@ def read_features(
     and how numbers are written; `are_learned`: also with the settings that could help, which are
     fixed where a model was trained with them.
     """
-    columns, wrong = {}, {}
-    for name, kind in kinds.items():
-        columns[name], rows = read_column(
-            table.columns[name], kind, typed=table.typed, notation=table.notation
-        )
-        if rows.any():
-            wrong[name] = rows
+    columns: dict[str, Values] = {}
+    wrong: dict[str, NDArray[np.bool_]] = {}
+    for names in some_at_once(list(kinds), len(table)):
+        if (numbers := _numbers(table, {name: kinds[name] for name in names})) is not None:
+            columns |= numbers
+            continue
+        for name in names:
+            columns[name], rows = read_column(
+                table.columns[name], kinds[name], typed=table.typed, notation=table.notation
+            )
+            if rows.any():
+                wrong[name] = rows
     if not wrong:
         return Table(columns)
     beyond = {name for name, rows in wrong.items() if _is_finite(table, name, rows)}
@@ -78,6 +84,15 @@ def complaints(
     if len(names) > MOST_COLUMNS:
         lines.append(f"{table.where}: {len(names) - MOST_COLUMNS:,} more columns as well")
     return lines
+
+
+def _numbers(table: RawTable, kinds: Mapping[str, str | None]) -> Mapping[str, Values] | None:
+    """These columns, read at once where all are of numbers written as programs do; else None."""
+    notation = table.notation
+    if not notation.is_plain or notation.missing or set(kinds.values()) - {None, "number"}:
+        return None
+    numbers = read_numbers([table.columns[name] for name in kinds], typed=table.typed)
+    return None if numbers is None else dict(zip(kinds, numbers, strict=True))
 
 
 def _is_finite(table: RawTable, name: str, rows: NDArray[np.bool_]) -> bool:

@@ -35,8 +35,10 @@ def why_id(name: str, column: Values, index: Collection[str]) -> tuple[str, bool
         return "is the index of the pandas table", True
     if column.kind != "number":
         return None
-    if re.fullmatch(r"Unnamed: [0-9]+", name):
+    if name.startswith("Unnamed: "):
         return "has the name that pandas gives an index", True
+    if (column.values[:FEWEST_IDS] % 1 > 0).any():
+        return None  # most columns end here
     values = column.values[~column.missing]
     if len(values) < 3 or 2 * len(values) < len(column.values):
         return None

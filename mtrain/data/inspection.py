@@ -92,7 +92,8 @@ def _missing(source: Source) -> dict[str, int]:
     tables = [rows.features for rows in source.splits.values() if isinstance(rows.features, Table)]
     names = tables[0].columns if tables else ()
     counts = {
-        name: sum(int(table.columns[name].missing.sum()) for table in tables) for name in names
+        name: sum(int(np.count_nonzero(table.columns[name].missing)) for table in tables)
+        for name in names
     }
     return {name: count for name, count in counts.items() if count}
 
@@ -135,15 +136,10 @@ def _column_warnings(columns: Mapping[str, Values], index: Collection[str]) -> I
     seen: dict[bytes, str] = {}
     for name, column in columns.items():
         n, n_categories = len(column.values), len(column.without_unused().categories)
-        if column.kind == "number":
-            first = column.values[0]
-            is_constant = (column.values == first).all() or column.missing.all()
-            if is_constant and abs(first) >= LARGEST_EXACT:
-                continue  # they may differ, which is said where they were read
-        else:
-            is_constant = (column.values == column.values[0]).all()
-        if is_constant:
-            yield Note("constant-column", f"column {name!r} is the same in every row")
+        if _is_constant(column):
+            # Numbers so large may differ in the file, which is said where they were read.
+            if column.kind != "number" or not abs(column.values[0]) >= LARGEST_EXACT:
+                yield Note("constant-column", f"column {name!r} is the same in every row")
             continue
         if (other := seen.setdefault(_digest(_comparable(column)), name)) != name:
             yield Note("same-columns", f"columns {other!r} and {name!r} are the same")
@@ -157,6 +153,13 @@ def _column_warnings(columns: Mapping[str, Values], index: Collection[str]) -> I
             yield Note("many-categories", text)
         if (why := why_id(name, column, index)) is not None:
             yield Note("id-column", f"column {name!r} {why[0]}")
+
+
+def _is_constant(column: Values) -> bool:
+    first, last = column.values[0], column.values[-1]
+    if first == last:
+        return bool((column.values == first).all())
+    return column.kind == "number" and bool(np.isnan(first) and column.missing.all())
 
 
 def _numbers_as_text(column: Values) -> str | None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+MANY_COLUMNS = 1_000
+
 PANDAS_INDEX = re.compile("__index_level_[0-9]+__")
 """What pandas calls an index without a name."""
 
@@ -63,7 +65,8 @@ def read_parquet(
             rows += opened.metadata.num_rows
             check_memory(4 * rows * len(columns), memory, path)
             # Not read_table: it would take folders called x=1 for columns.
-            table = opened.read(list(there.values()))
+            # Of very many columns, threads take longer to begin than to read.
+            table = opened.read(list(there.values()), use_threads=len(there) < MANY_COLUMNS)
             n_bytes += table.nbytes
             check_memory(n_bytes, memory, path)
             tables.append((file, _named(table, columns, there, partitions[file])))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 BOOLEANS = {"true", "false"}
 
 VALUES_AT_ONCE = 1 << 20
+COLUMNS_AT_ONCE = 500
 
 LARGEST_EXACT = 2.0**53
 """From which not each whole number is a float64."""
@@ -85,12 +86,12 @@ class Table:
 
 
 def some_at_once(columns: Sequence[str], rows: int) -> Iterator[Sequence[str]]:
-    """The names of columns, so many at a time as have a million values in so many rows.
+    """The names of columns, so many at a time as have a million values in so many rows, or 500.
 
     What is done to all of them together costs little beyond the values; a call for each of very many
     columns costs far more.
     """
-    n = max(1, VALUES_AT_ONCE // max(1, rows))
+    n = min(max(1, VALUES_AT_ONCE // max(1, rows)), COLUMNS_AT_ONCE)
     for start in range(0, len(columns), n):
         yield columns[start : start + n]
 
