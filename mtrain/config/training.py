@@ -180,9 +180,9 @@ class TrainingConfig(Section):
 
     class_weight: ClassWeight = None
     """What a row counts in the training loss, by class name, 1 where there is none: `{leave: 10}`;
-    `balanced`: rows / (classes * rows of the class); null: all the same. The validation's loss is
-    not weighted by class, and often best after the first epoch; a `save_best` that is after what
-    class weights are is `val_recall_macro`."""
+    `balanced`: rows / (classes * rows of the class); null: all the same. The validation loss is
+    not weighted by class, and often lowest after the first epoch; `save_best: val_recall_macro`
+    chooses the best epoch by what class weights are for."""
 
     early_stopping: EarlyStopping = None
     """When to stop before the last epoch: settings, just the patience, or true for all defaults;

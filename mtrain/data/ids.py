@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 FEWEST_IDS = 20
 """Rows from which whole numbers that all differ, in any order, are ids; of few they often do."""
 
-NAMES = re.compile(r"(.*[\W_])?(id|ids|idx|index|key|nr|uuid|guid)|.*[a-z](Id|ID)", re.IGNORECASE)
-"""What ids are called."""
+NAMES = re.compile(r"(?i:(.*[\W_])?(id|ids|idx|index|key|nr|uuid|guid))|.*[a-z](Id|ID)")
+"""What ids are called; `paid` is none."""
 
 SPARSE = 100
 """Times as many whole numbers as there are rows, of which few would be the same by chance."""
@@ -48,7 +48,7 @@ def why_id(name: str, column: Values, index: Collection[str]) -> tuple[str, bool
         return None
     if NAMES.fullmatch(name) or _are_dense(values):
         return how, True
-    return f"may be an id: {how}", False
+    return f"may be an id: {how.removeprefix('is an id: ')}", False
 
 
 def _how_they_differ(values: Floats) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtrain.data.table import Table
+from mtrain.data.table import VALUES_AT_ONCE, Table
 from mtrain.records import Note
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 MANY = 0.1
 """Share of a column's rows from which what is predicted of them is in doubt."""
-
-ROWS_AT_ONCE = 10_000
 
 FAR = 10
 """Standard deviations from the mean, where hardly any training row was."""
@@ -64,8 +62,9 @@ def count_unlike(rows: Rows, encoding: Encoding, features: NDArray[Any]) -> Coun
         return found
     far = np.zeros(encoding.n_features, np.int64)
     if encoding.mean:
-        for start in range(0, len(features), ROWS_AT_ONCE):
-            far += (np.abs(features[start : start + ROWS_AT_ONCE]) > FAR).sum(axis=0)
+        n = max(1, VALUES_AT_ONCE // encoding.n_features)
+        for start in range(0, len(features), n):
+            far += (np.abs(features[start : start + n]) > FAR).sum(axis=0)
     at = 0
     for column in encoding.columns:
         if column.kind == "number":
