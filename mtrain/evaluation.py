@@ -197,11 +197,9 @@ def _known_rows(dataset: Dataset, saved: Checkpoint, part: str | None) -> list[s
         for split, short in (("validation", "val"), ("test", "test"))
         if f"splits.{short}" in saved.identity and f"data.{split}" not in saved.identity
     ]
-    of = (
-        f", of which its {' and '.join(drawn)} rows were drawn"
-        if part == "training" and drawn
-        else ""
-    )
+    of = ""
+    if part == "training" and drawn:
+        of = f", from which it drew its {' and '.join(drawn)} rows"
     return [f"{dataset.source}: these rows are the run's {part} data{of}"]
 
 

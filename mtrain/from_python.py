@@ -97,6 +97,8 @@ def _check_kind(checkpoint: Path, rows: Any) -> None:
     """Raise `MtrainError` for an array where the model is of a table, and the other way round."""
     saved = with_checkpoint(checkpoint, lambda _, found: found)
     is_table = hasattr(rows, "items") or _is_list_of_rows(rows)
+    if isinstance(rows, list | tuple) and not rows:
+        raise MtrainError("rows: there is no row to predict")
     if saved.encoding.columns and not is_table:
         problem = "must be columns (a dict or a data frame) or rows (a list of dicts)"
         raise MtrainError(f"rows: {problem}, for a model of a table, got {type(rows).__name__}")
@@ -143,7 +145,8 @@ def _columns(rows: Any) -> list[tuple[str, Any]]:
 
 
 def _is_single(values: Any) -> bool:
-    return isinstance(values, str | bytes) or not hasattr(values, "__iter__")
+    has_values = hasattr(values, "__iter__") and getattr(values, "ndim", 1) > 0
+    return isinstance(values, str | bytes) or not has_values
 
 
 def _write_columns(columns: list[tuple[str, Any]], path: Path) -> None:
@@ -177,9 +180,9 @@ def _as_arrow(name: str, values: Any) -> pa.Array:
         # As pandas writes it: NaN is a missing value, among text as well.
         return pa.array(values, from_pandas=True)
     except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
-        types = sorted({type(value).__name__ for value in values if value is not None})
-        mixed = f"must be all numbers or all text, got {' and '.join(types)}"
-        problem = mixed if len(types) > 1 else str(error)
+        problem, types = str(error), {type(value).__name__ for value in values}
+        if "str" in types and len(types - {"NoneType"}) > 1:
+            problem = f"must be all numbers or all text, got {' and '.join(sorted(types))}"
         raise MtrainError(f"rows: column {name!r}: {problem}") from error
 
 

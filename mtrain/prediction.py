@@ -102,12 +102,12 @@ def _predict_pieces(
     code = changed_code(place, saved)
     said: tuple[str, ...] = ()
     if threshold is None:
-        threshold, _ = chosen_threshold(saved, place.path)
+        threshold, how = chosen_threshold(saved, place.path)
         if threshold is not None:
-            name = saved.classes[1]
-            said = (
-                f"{name!r} is predicted above {threshold:g}, by the run's evaluation.threshold",
-            )
+            why = "by the run's evaluation.threshold"
+            if how is not None and "failed" in how:
+                why = f"since no other could be chosen: {how['failed']}"
+            said = (f"{saved.classes[1]!r} is predicted above {threshold:g}, {why}",)
     with ExitStack() as held:
         # Without any row TensorFlow need not be loaded.
         network = held.enter_context(_predictor(saved, first.split, place)) if first.split else None

@@ -9,10 +9,8 @@ def inert(name: str) -> str:
 
 
 def bytes_as_text(n_bytes: float) -> str:
-    """In three digits, and thousands of bytes as kB."""
-    # From 999.5 on there is no third digit.
-    units = {"GB": 1e9, "MB": 1e6, "kB": 1e3, "bytes": 1}
-    unit, size = next(
-        ((unit, size) for unit, size in units.items() if n_bytes >= 0.9995 * size), ("bytes", 1)
-    )
-    return f"{n_bytes / size:.3g} {unit}"
+    """In three digits: `3.24 kB`, `212 MB`."""
+    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if n_bytes >= 0.9995 * size:  # 999,500 would be 1e+03 kB
+            return f"{n_bytes / size:.3g} {unit}"
+    return f"{n_bytes:.0f} byte{'s' * (n_bytes != 1)}"

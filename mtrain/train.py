@@ -226,7 +226,7 @@ def _notes(config: Config, dataset: Dataset, place: Place, prepared: Prepared) -
     if names := [code.name for code in config.own_code.values()]:
         yield f"Own code: {', '.join(names)}."
     notes = [*dataset.notes, *zero_weights(dataset)]
-    yield from first_few([f"{note}." for note in notes])
+    yield from first_few([note if note.endswith("?") else f"{note}." for note in notes])
     trainer = prepared.trainer
     if (first := trainer.first_idle_step()) is not None:
         yield (

@@ -150,6 +150,14 @@ def test_names_are_cut_where_they_do_not_differ(names, expected):
     assert class_labels(names, 12) == expected
 
 
+def test_labels_that_would_look_alike_end_in_the_index_of_their_class():
+    """Of all classes, not of those that are shown."""
+    start = "w" * 20
+    names = [f"{start}1{start}1{start}", f"{start}1{start}2{start}", f"{start}2{start}"]
+
+    assert class_labels(names, 12, [57, 58, 90])[:2] == ["wwwwwwww…#57", "wwwwwwww…#58"]
+
+
 @pytest.mark.parametrize("width", range(12, 30))
 def test_names_that_differ_anywhere_have_labels_that_differ(width):
     """At the beginning, the end and in the middle, and by their length; no label is too long."""

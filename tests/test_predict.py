@@ -303,11 +303,12 @@ def test_values_unlike_those_of_the_training_are_told_where_they_are_many(
         assert run(["predict", str(tabular), str(path)]) == 0
         said[name] = capsys.readouterr().err
 
-    start = "WARNING: in 2 of 10 rows (20%) column 'length' is"
+    fill = read_checkpoint(find_checkpoint(tabular).path).encoding.columns[0].fill
+    start = "in 2 of 10 rows (20%) column 'length' is"
     assert said == {
-        "far": f"{start} more than 10 standard deviations from its mean in training; are numbers "
-        "written as in training?\n",
-        "missing": f"{start} missing; a number that was learned in training stands for it\n",
+        "far": f"WARNING: {start} more than 10 standard deviations from its mean in training; are "
+        "numbers written as in training?\n",
+        "missing": f"{start} missing; {fill:g} stands for it\n",
         "few": "",
     }
 

@@ -18,6 +18,7 @@ from sklearn.datasets import load_digits
 import mtrain
 from mtrain.config.load import read_settings
 from mtrain.errors import MtrainError, UsageError
+from mtrain.from_python import _written
 from mtrain.keywords import with_keywords
 from mtrain.metrics.report import make_report
 from mtrain.records import Predictions
@@ -431,3 +432,20 @@ def test_what_is_public_is_listed_and_imported_lazily():
 def test_the_package_says_that_it_is_typed():
     """By the file that type checkers look for."""
     assert (Path(mtrain.__file__).parent / "py.typed").is_file()
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ({"a": np.array(5.0), "b": [1.0]}, "rows: column 'a': is a single value, but other columns"),
+        ({"a": [2**70, 1.5], "b": [1, 2]}, "rows: column 'a': "),
+        ({"a": ["x", 1.5], "b": [1, 2]}, "rows: column 'a': must be all numbers or all text, got float and str"),
+    ],
+)  # fmt: skip
+def test_rows_that_are_no_columns_are_refused_by_name(tmp_path, rows, says):
+    """Numbers that are too large are not called text."""
+    with pytest.raises(MtrainError) as error:
+        _written(rows, tmp_path)
+
+    assert str(error.value).startswith(says)
+    assert ("all text" in str(error.value)) == ("all text" in says)

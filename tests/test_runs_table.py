@@ -126,6 +126,17 @@ def test_hidden_units_that_differ_stay_as_long_as_settings_go(capsys, monkeypatc
     assert text.splitlines()[-1].startswith("Left out: learning_rate, started; ")
 
 
+def test_long_lists_are_cut_unless_they_differ_in_what_is_cut(capsys):
+    """Six items of each are shown."""
+    lists = [list("abcdefgh"), list("abcdefgx"), list("abcdefgh")]
+    runs = [
+        outcome(name=f"r{k}", settings={"dataset.classes": some}) for k, some in enumerate(lists)
+    ]
+    for shown, expected in ((runs[:2], "a,b,c,d,e,f,g,x"), (runs[::2], "a,b,c,d,e,f,+2")):
+        print_runs(shown, setting_headings(["dataset.classes"]), sys.stdout)
+        assert expected in capsys.readouterr().out
+
+
 def test_a_pipe_has_every_setting(capsys):
     """It has no width."""
     lines = wide_table(capsys)

@@ -96,7 +96,9 @@ def named(
             name = canonical(str(key), list(known), aliases)
         except ValueError:
             return value  # a setting of the section
-        raise InvalidSettingError(key, f"is the name of a section; write name: {name} in it")
+        raise InvalidSettingError(
+            key, f"is no setting; write name: {name}, and its settings beside it"
+        )
     return value
 
 

@@ -100,8 +100,9 @@ def make_dataset(
     _check_inputs(splits, encoding, memory, source.where)
     encoded = {name: encode(rows, encoding, source.where) for name, rows in splits.items()}
     for name, (split, unlike) in encoded.items():
-        # Of the training's own data as much is missing, or far, in every split.
-        is_other = drawn_from not in {None, sha256}
+        # In a split that was drawn as much is missing, or far, as in the others.
+        was_drawn = {"train": True, "val": source.val is None, "test": source.test is None}
+        is_other = drawn_from not in {None, sha256} or not was_drawn[name]
         told = {k: n for k, n in unlike.items() if is_other or k[0] in {UNKNOWN, CONSTANT}}
         notes += unlike_notes(told, encoding, len(split), f"{name}: ")
     inputs = {name: split for name, (split, _) in encoded.items()}
@@ -150,7 +151,7 @@ def split_source(source: Source, config: SourceConfig) -> dict[str, Rows]:
         # What is still to be split off must not lack a class because this split has it.
         parts = 2 if val is not None or config.validation is None else 3
         train, test = split_off(train, apart.size, apart.how, config.seed, section, parts=parts)
-    elif config.test is not None:
+    elif config.test not in {None, TestConfig()}:
         problem = f"{source.where} brings a test split of its own"
         raise SettingError((("dataset", "test"), problem))
     if (validation := config.validation) is None:

@@ -54,8 +54,8 @@ def learn_encoding(
 def encode(rows: Rows, encoding: Encoding, where: str) -> tuple[Split, Counter[Unlike]]:
     """The rows as inputs of shape (N, `encoding.n_features`), and how they are unlike training.
 
-    That is, by how and by column, in how many rows. Raises `MtrainError` naming `where` for rows of another shape, and for values so far from those of the
-    training that no float32 can say it.
+    That is the number of rows by how and column. Raises `MtrainError` naming `where` for rows of
+    another shape, and for values so far from those of the training that no float32 can say it.
     """
     unknown: dict[str, int] = {}
     with np.errstate(over="ignore"):

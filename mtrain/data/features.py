@@ -81,8 +81,8 @@ def complaints(
     names = [name for name, rows in wrong.items() if rows.any()]
     shown = names[:MOST_COLUMNS]
     lines = [complaint(table, name, problem(name), wrong[name]) for name in shown]
-    if len(names) > MOST_COLUMNS:
-        lines.append(f"{table.where}: {len(names) - MOST_COLUMNS:,} more columns as well")
+    if (more := len(names) - MOST_COLUMNS) > 0:
+        lines.append(f"{table.where}: {more:,} more column{'s' * (more > 1)} as well")
     return lines
 
 

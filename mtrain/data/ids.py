@@ -16,13 +16,10 @@ if TYPE_CHECKING:
     from mtrain.records import Floats
 
 FEWEST_IDS = 20
-"""Rows from which whole numbers that all differ, in any order, are ids; of few they often do."""
+"""Rows from which whole numbers that all differ, in any order, are ids; fewer often do by chance."""
 
 NAMES = re.compile(r"(?i:(.*[\W_])?(id|ids|idx|index|key|nr|uuid|guid))|.*[a-z](Id|ID)")
 """What ids are called; `paid` is none."""
-
-SPARSE = 100
-"""Times as many whole numbers as there are rows, of which few would be the same by chance."""
 
 
 def why_id(name: str, column: Values, index: Collection[str]) -> tuple[str, bool] | None:
@@ -67,7 +64,7 @@ def _how_they_differ(values: Floats) -> str | None:
 
 
 def _are_dense(values: Floats) -> bool:
-    """Whether measured numbers of this range would hardly all differ, or not begin so far from 0."""
+    """Whether measured numbers of this range would hardly all differ, or begin so far from 0."""
     n, span = len(values), values.max() - values.min()
-    # Of n numbers in a range n^2 / (2 range) pairs are expected to be equal.
-    return bool(span <= max(SPARSE * n, n**2 / 10) or span <= np.abs(values).min() / 100)
+    # Of n numbers in a range n^2 / (2 range) pairs are expected to be equal: here five or more.
+    return bool(span <= max(2 * n, n**2 / 10) or span <= np.abs(values).min() / 10_000)

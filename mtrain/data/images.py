@@ -6,7 +6,7 @@ import math
 import os
 from collections import Counter
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,6 +41,9 @@ IGNORED = {"__MACOSX", "@eaDir"}
 """Folders that computers make of themselves; hidden ones, with a dot, are ignored as well."""
 
 SPLIT_SETTINGS = ("training", "validation", "test")
+
+MOST_LOOKED_AT = 5_000
+"""Images that are decoded, at most, to name those that cannot be."""
 
 MOST_BROKEN = 10
 """Images that are named, at most, in an error about all that cannot be read."""
@@ -133,10 +136,11 @@ def read_pixels(
 def about_all(error: BrokenImageError, images: Iterable[Path], where: str) -> MtrainError:
     """The error about every image that cannot be read of those at `where`; `error` names the first.
 
-    It has a line for each, up to `MOST_BROKEN`, and then one that counts the rest.
+    It has a line for each, up to `MOST_BROKEN`, and then one that counts the rest. Of very many images
+    only the first are looked at: they are decoded for it.
     """
     problems = {error.path: str(error)}
-    for file in images:
+    for file in islice(images, MOST_LOOKED_AT):
         try:
             # Without a size of its own: whether all have the same one is another question.
             read_image(file, (1, 1, 3), resize=True)

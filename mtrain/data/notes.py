@@ -38,6 +38,8 @@ KINDS = {
     "thousands": "the points of a column of numbers may stand between thousands",
     "no-header": "the first line of a CSV looks like data",
     "unknown-category": "rows have a category that no training row has",
+    "missing-values": "in a tenth of the rows or more of other data a column is missing",
+    "far-values": "in a tenth of the rows or more a column is far from its mean in training",
     "shared-rows": "rows of validation or test are training rows, too",
     "contradiction": "rows are alike but for the label",
     "threshold": "`evaluation.threshold` is for the more frequent class",

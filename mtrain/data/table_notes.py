@@ -44,16 +44,16 @@ def merged_notes(tables: Mapping[str, RawTable], features: Mapping[str, Table]) 
         for name, column in features[split].columns.items():
             if column.kind != "number" or name in said:
                 continue
-            if not (np.abs(column.values) >= LARGEST_EXACT).any():
+            if not (is_large := np.abs(column.values) >= LARGEST_EXACT).any():
                 continue
-            there = pc.count_distinct(table.columns[name], mode="only_valid").as_py()
-            left = len(np.unique(column.values[~column.missing]))
+            there = pc.count_distinct(table.columns[name].filter(pa.array(is_large))).as_py()
+            left = len(np.unique(column.values[is_large]))
             if left < there:
                 said.add(name)
                 text = (
-                    f"{table.where}: column {name!r}: {there:,} different values become {left:,}: "
-                    "beyond 2^53 a float64 does not tell whole numbers apart; dataset.categorical is "
-                    "for codes"
+                    f"{table.where}: column {name!r}: {there:,} different values beyond 2^53 become "
+                    f"{left:,}: a float64 does not tell such whole numbers apart; dataset.categorical "
+                    "is for codes"
                 )
                 yield Note("merged-numbers", text)
 

@@ -196,7 +196,7 @@ def check_columns(path: str, there: list[str], wanted: Iterable[str]) -> None:
     for name in needed:
         if name not in known:
             near = nearest(name, (other for other in there if other not in needed))
-            hint = there_is(there) if near is None else f"did you mean {near!r}?"
+            hint = there_is(there or ["none"]) if near is None else f"did you mean {near!r}?"
             raise MtrainError(f"{path}: no column {name!r}; {hint}")
 
 

@@ -11,7 +11,7 @@ from mtrain.data.table import some_at_once
 from mtrain.records import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -25,41 +25,53 @@ decide the label."""
 ROWS_ALIKE = 5
 """Of numbers next to each other, as many as can tell each other's label."""
 
+FEWEST_ROWS = 20
+"""Of fewer a column often tells the label by chance."""
+
 MOST_ROWS = 100_000
-"""Of which columns are looked at, evenly spread over all there are."""
+"""That are looked at first, drawn from all there are."""
 
 
 def telling_notes(columns: Mapping[str, Values], labels: NDArray[np.int32]) -> Iterator[Note]:
     """A note for each column, but for ids, that all but decides the `labels`, of shape (N,)."""
-    rows = np.arange(len(labels))
+    names = list(columns) if len(labels) >= FEWEST_ROWS else []
     if len(labels) > MOST_ROWS:
-        rows = np.linspace(0, len(labels) - 1, MOST_ROWS).astype(np.int64)
+        some = np.random.default_rng(0).choice(len(labels), MOST_ROWS, replace=False)
+        names = [name for name, *_ in _telling(columns, names, labels, some)]
+    for name, right, is_renamed in _telling(columns, names, labels, np.arange(len(labels))):
+        if (why := why_id(name, columns[name], ())) is not None and why[1]:
+            continue
+        text = f"alone tells the label of {right:.1%} of the rows; is it known before the label is?"
+        if is_renamed:
+            text = "is the label by another name: each value stands for one class"
+        yield Note("telling-column", f"column {name!r} {text}")
+
+
+def _telling(
+    columns: Mapping[str, Values], names: Sequence[str], labels: NDArray[np.int32], rows: Ints
+) -> Iterator[tuple[str, float, bool]]:
+    """Of these columns those that decide the labels of these rows, with what `_told` says of each."""
     present, indices = np.unique(labels[rows], return_inverse=True)
     if len(present) < 2:
         return
     frequent = int(np.bincount(indices).max()) / len(rows)
-    for some in some_at_once(list(columns), len(rows)):
+    for some in some_at_once(names, len(rows)):
         values = np.stack([columns[name].values[rows] for name in some]).astype(np.float64)
         is_number = np.array([columns[name].kind == "number" for name in some])
         right, is_renamed = _told(values, indices, is_number)
         is_near = 1 - right <= TELLING * (1 - frequent)
-        for k in np.flatnonzero(is_near | is_renamed):
-            name = some[int(k)]
-            if (why := why_id(name, columns[name], ())) is not None and why[1]:
-                continue
-            text = f"alone tells the label of {right[k]:.1%} of the rows; is it known before the label is?"
-            if is_renamed[k]:
-                text = "is the label by another name: each value stands for one class"
-            yield Note("telling-column", f"column {name!r} {text}")
+        for k in map(int, np.flatnonzero(is_near | is_renamed)):
+            yield some[k], float(right[k]), bool(is_renamed[k])
 
 
 def _told(
     values: Floats, labels: Ints, is_number: NDArray[np.bool_]
 ) -> tuple[Floats, NDArray[np.bool_]]:
-    """The share of the rows whose label the others of the same value have, by column, shape (C,).
+    """By column the share of the rows, from 0 to 1, whose label the others of the same value have.
 
-    `values` has shape (C, N), `labels` from 0 shape (N,). Values of numbers with few rows each are
-    taken together with those next to them. The second says of which columns each value is one label's.
+    `values` has shape (C, N), `labels` from 0 shape (N,), what is returned shape (C,). Values of
+    numbers with few rows each are taken together with those next to them. The second says of which
+    columns each value is that of one label, and each label has one value.
     """
     n, n_labels = len(labels), int(labels.max()) + 1
     order = np.argsort(values, axis=1, kind="stable")

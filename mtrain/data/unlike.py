@@ -26,35 +26,15 @@ FAR = 10
 
 UNKNOWN, CONSTANT, MISSING, DISTANT = "unknown", "constant", "missing", "far"
 
-SAID = {
-    UNKNOWN: (
-        "unknown-category",
-        "has a category unseen in training; it is encoded as zeros",
-        ", and the model cannot see what it is; are categories written as in training?",
-    ),
-    CONSTANT: (
-        "changed-constant",
-        "is not {:g}, which it is in every training row; what it means was not learned",
-        "",
-    ),
-    MISSING: ("reading", "is missing", "; a number that was learned in training stands for it"),
-    DISTANT: (
-        "reading",
-        f"is more than {FAR} standard deviations from its mean in training",
-        "; are numbers written as in training?",
-    ),
-}
-"""The kind of its note, what is said, and what more where such rows are many."""
-
 Unlike = tuple[str, str]
 """How a column is unlike training, and its name."""
 
 
 def count_unlike(rows: Rows, encoding: Encoding, features: NDArray[Any]) -> Counter[Unlike]:
-    """In how many rows a column of numbers is unlike training, by how and its name.
+    """The number of rows in which a column is unlike training, by how and its name.
 
-    It is another number than the one that all of training had (`CONSTANT`), missing and filled
-    (`MISSING`), or far away (`DISTANT`), which is known of columns that are brought to mean 0 and
+    It is missing (`MISSING`); or a number that is another than the one that all of training had
+    (`CONSTANT`), or far away (`DISTANT`), which is known of columns that are brought to mean 0 and
     deviation 1. `features` are the encoded rows, of shape (N, `encoding.n_features`).
     """
     found: Counter[Unlike] = Counter()
@@ -67,15 +47,14 @@ def count_unlike(rows: Rows, encoding: Encoding, features: NDArray[Any]) -> Coun
             far += (np.abs(features[start : start + n]) > FAR).sum(axis=0)
     at = 0
     for column in encoding.columns:
-        if column.kind == "number":
-            if column.fill is not None:
-                missing = rows.features.columns[column.name].missing
-                found[MISSING, column.name] = int(np.count_nonzero(missing))
-            if column.constant is None:
-                found[DISTANT, column.name] = int(far[at])
-            else:
-                values = rows.features.columns[column.name].filled(column.fill)
-                found[CONSTANT, column.name] = int(np.count_nonzero(values != column.constant))
+        values = rows.features.columns[column.name]
+        if column.kind != "number" or column.fill is not None:
+            found[MISSING, column.name] = int(np.count_nonzero(values.missing))
+        if column.constant is not None:
+            others = values.filled(column.fill) != column.constant
+            found[CONSTANT, column.name] = int(np.count_nonzero(others))
+        elif column.kind == "number":
+            found[DISTANT, column.name] = int(far[at])
         at += column.width
     return +found
 
@@ -83,19 +62,38 @@ def count_unlike(rows: Rows, encoding: Encoding, features: NDArray[Any]) -> Coun
 def unlike_notes(
     found: Mapping[Unlike, int], encoding: Encoding, rows: int, where: str = ""
 ) -> Iterator[Note]:
-    """A note for each column that is unlike training in some of so many `rows`, by `where` they are.
+    """A note for each column that is unlike training in some of so many `rows`.
 
-    Missing and far values are said of where they are many; what is many cannot be overlooked.
+    `where` is what each begins with, after WARNING where what is predicted is in doubt. Missing and
+    far values are said of where they are many.
     """
-    constants = {column.name: column.constant for column in encoding.columns}
+    columns = {column.name: column for column in encoding.columns}
     for (how, name), n in found.items():
-        is_many = n >= MANY * rows
-        of = f" of {rows:,} rows ({n / rows:.0%})" if is_many else f" row{'s' * (n > 1)}"
-        kind, what, more = SAID[how]
-        if kind == "reading" and not is_many:
+        is_many, column, doubt = n >= MANY * rows, columns[name], ""
+        if how == UNKNOWN:
+            kind, what = (
+                "unknown-category",
+                "has a category unseen in training; it is encoded as zeros",
+            )
+            doubt = ", and the model cannot see what it is; are categories written as in training?"
+        elif how == CONSTANT:
+            kind, what = "changed-constant", f"is not {column.constant:g}, which it is in every "
+            what += "training row; what it means was not learned"
+        elif not is_many:
             continue
-        if how == CONSTANT:
-            what = what.format(constants[name])
-        warning = "WARNING: " if is_many and more else ""
-        text = f"in {n:,}{of} column {name!r} {what}{more * is_many}"
-        yield Note(kind, f"{warning}{where}{text}")
+        elif how == MISSING:
+            filled = (
+                "it is encoded as zeros"
+                if column.fill is None
+                else f"{column.fill:g} stands for it"
+            )
+            kind, what = "missing-values", f"is missing; {filled}"
+        else:
+            kind, what = (
+                "far-values",
+                f"is more than {FAR} standard deviations from its mean in training",
+            )
+            doubt = "; are numbers written as in training?"
+        of = f" of {rows:,} rows ({n / rows:.0%})" if is_many else f" row{'s' * (n > 1)}"
+        warning, doubt = ("WARNING: ", doubt) if is_many and doubt else ("", "")
+        yield Note(kind, f"{warning}{where}in {n:,}{of} column {name!r} {what}{doubt}")

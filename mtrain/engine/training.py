@@ -51,8 +51,6 @@ CHUNK_SECONDS = (0.05, 0.25)
 LARGE_INPUT = 100.0
 """Inputs beyond this are likelier than the learning rate to be why a training diverges."""
 
-"""The name in a state's arrays of what the epoch under way has counted so far."""
-
 
 class Trainer:
     """Trains a network on rows that stay on the device, and yields what happened.

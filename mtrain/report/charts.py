@@ -98,7 +98,7 @@ def draw_class_lines(
     grey = others[:: -(-len(others) // MOST_GREY) or 1]
     for k in grey:
         axes.plot(*points(k), color=GREY, linewidth=0.6, zorder=1, drawstyle=drawstyle)
-    labels = class_labels([classes[k] for k in shown], LABEL_WIDTH)
+    labels = class_labels([classes[k] for k in shown], LABEL_WIDTH, shown)
     for number, (k, name) in enumerate(zip(shown, labels, strict=True)):
         # The value first: a label that begins with an underscore would be left out.
         axes.plot(

@@ -22,12 +22,14 @@ GAP = 2
 """Characters between two columns of a table."""
 
 
-def class_labels(names: Sequence[str], width: int) -> list[str]:
+def class_labels(
+    names: Sequence[str], width: int, indices: Sequence[int] | None = None
+) -> list[str]:
     """The names in at most `width` characters, those of wide scripts counting as two.
 
     A long name is cut at its end; those that would then look alike are cut in the middle, and those
     that still do, around the first character in which they differ. Where that does not do, a label
-    ends in the index of its class.
+    ends in the index of its class, of which `indices` has one a name; None: all classes are here.
     """
     whole = [inert(name) for name in names]
     labels = list(whole)
@@ -41,7 +43,8 @@ def class_labels(names: Sequence[str], width: int) -> list[str]:
                 cut_alike.setdefault(labels[k], []).append(k)
         alike = [group for group in cut_alike.values() if len(group) > 1]
     for k in chain.from_iterable(alike):
-        labels[k] = f"{_beginning(whole[k], width - len(f'…#{k}'))}…#{k}"
+        end = f"…#{k if indices is None else indices[k]}"
+        labels[k] = _beginning(whole[k], width - len(end)) + end
     return [label if cell_len(label) <= width else _beginning(label, width) for label in labels]
 
 

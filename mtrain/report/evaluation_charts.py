@@ -245,7 +245,8 @@ def _told_apart(x: Floats, y: Floats) -> tuple[Floats, Floats]:
 
 
 def _names(entries: Sequence[dict[str, Any]]) -> list[str]:
-    return class_labels([entry["name"] for entry in entries], LABEL_WIDTH)
+    ids = [entry["id"] for entry in entries]
+    return class_labels([entry["name"] for entry in entries], LABEL_WIDTH, ids)
 
 
 def _split_words(report: Report) -> str:

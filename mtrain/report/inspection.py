@@ -47,7 +47,7 @@ def print_inspection(inspection: Inspection, config: Config, stream: TextIO) -> 
     for split in columns:
         table.add_column(split, justify="right", no_wrap=True)
     *counts, totals = zip(*columns.values(), strict=True)
-    names = class_labels([inspection.classes[k] for k in shown], room)
+    names = class_labels([inspection.classes[k] for k in shown], room, shown)
     for name, numbers in zip(names, counts, strict=True):
         table.add_row(Text(name), *numbers)
     if more := len(inspection.classes) - len(shown):

@@ -169,7 +169,7 @@ class LiveTable(Observer):
         table.add_column("class", no_wrap=True)
         for heading in columns:
             table.add_column(heading, justify="right", no_wrap=True)
-        names = class_labels([self._classes[k] for k in shown], room)
+        names = class_labels([self._classes[k] for k in shown], room, shown)
         for name, *numbers in zip(names, *columns.values(), strict=True):
             table.add_row(Text(name), *numbers)
         yield table

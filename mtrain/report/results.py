@@ -60,7 +60,8 @@ def print_report(report: Report, stream: TextIO) -> None:
     for heading in columns:
         table.add_column(heading, justify="right", no_wrap=True)
     *rows, average = zip(*columns.values(), strict=True)
-    names = class_labels([entry["name"] for entry in entries], room)
+    ids = [entry["id"] for entry in entries]
+    names = class_labels([entry["name"] for entry in entries], room, ids)
     for name, numbers in zip(names, rows, strict=True):
         table.add_row(Text(name), *numbers)
     if more := len(metrics["classes"]) - len(entries):

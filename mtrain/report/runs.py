@@ -115,7 +115,10 @@ def _widths(columns: Sequence[_Column], room: int) -> list[int]:
 
 def _settings(runs: Sequence[RunOutcome], headings: Mapping[str, str]) -> Iterator[_Column]:
     for key, heading in headings.items():
-        cells = [_setting(run.settings.get(key)) for run in runs]
+        values = [run.settings.get(key) for run in runs]
+        cells = [_setting(value) for value in values]
+        if len(set(cells)) < len(set(map(str, values))):  # they differ in what is not shown
+            cells = [_setting(value, len(str(value))) for value in values]
         yield _Column(heading, cells, is_name=True)
 
 
@@ -149,10 +152,10 @@ def _named(values: tuple[Any, ...], *names: str) -> dict[str, Any]:
     return dict(zip(names, plain, strict=True))
 
 
-def _setting(value: Any) -> str:
+def _setting(value: Any, most: int = MOST_ITEMS) -> str:
     if isinstance(value, list | tuple):
-        more = len(value) - MOST_ITEMS
-        shown = [_setting(item) for item in value[:MOST_ITEMS]]
+        more = len(value) - most
+        shown = [_setting(item) for item in value[:most]]
         return ",".join([*shown, f"+{more}"] if more > 0 else shown)
     return "-" if value is None else inert(str(value))
 
