@@ -275,7 +275,7 @@ def test_images_beside_those_that_are_read_are_named(folder, tmp_path, capsys):
 
     assert refuse_vanished(folder, tmp_path, capsys) == [
         f"mtrain: {folder}: 1 image beside its folders left out: they have no class [unread-images]",
-        f"mtrain: {folder}: class 'cat': left out are 1 image one folder deeper, as in 'more' [unread-images]",
+        f"mtrain: {folder}: class 'cat': left out: 1 image one folder deeper, as in 'more' [unread-images]",
     ]
 
 

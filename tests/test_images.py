@@ -73,7 +73,7 @@ def test_folders_are_classes_and_names_give_the_order(folder):
     assert data.encoding.divisor == 255
     assert data.notes[:2] == (
         f"{folder}: class '11' is left out: it is empty",
-        f"{folder}: class '9': left out are 1 file of no known kind (.txt)",
+        f"{folder}: class '9': left out: 1 file of no known kind (.txt)",
     )
 
 

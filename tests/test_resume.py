@@ -583,7 +583,10 @@ def test_other_data_are_refused(idx_folder, tmp_path, monkeypatch, capsys):
 
     assert said(capsys, "evaluate", out)[0] == 0
     run(["evaluate", str(out)])
-    assert f"These are not the data of the training: {folder}" in capsys.readouterr().out
+    assert (
+        f"These are not the files of the training, and may have rows of it: {folder}"
+        in capsys.readouterr().out
+    )
     images.write_bytes(content)
     folder = folder.rename(tmp_path / "elsewhere")
     assert said(capsys, "resume", out, f"dataset.path={folder}", "--quiet") == (0, "")

@@ -260,6 +260,14 @@ def test_how_much_a_column_tells_equals_counting_row_by_row():
         assert is_renamed.tolist() == expected
 
 
+def test_codes_that_are_named_as_categories_are_no_numbers_in_another_notation(tmp_path):
+    """Whoever names them knows; with decimal commas they are."""
+    codes = [f"{k % 7:05}" for k in range(N)]
+    path = table(tmp_path / "a.csv", columns(zip=codes))
+
+    assert "text-numbers" not in warnings(path, categorical=["zip"])
+
+
 def test_columns_that_help_are_not_warned_of():
     """Those of real flowers, of which petals tell most."""
     from sklearn.datasets import load_iris

@@ -241,7 +241,7 @@ def _left_out(folder: Path, listing: Listing) -> Iterator[str]:
         if not images:
             yield f"{folder}: class {name!r} is left out: {' and '.join(whys) or 'it is empty'}"
         elif whys:
-            yield f"{folder}: class {name!r}: left out are {' and '.join(whys)}"
+            yield f"{folder}: class {name!r}: left out: {' and '.join(whys)}"
 
 
 def _endings(folder: Path, images: Iterable[Path]) -> Counter[str]:

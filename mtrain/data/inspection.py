@@ -165,6 +165,8 @@ def _is_constant(column: Values) -> bool:
 def _numbers_as_text(column: Values) -> str | None:
     """How the numbers of a column are written that is read as text; None: it has other text."""
     texts = column.categories[:TRIED]
+    if is_number_column(texts, NOTATIONS[0]):
+        return None  # codes that are meant to be categories
     for notation in NOTATIONS[1:]:
         if is_number_column(texts, notation):
             shown = [f"dataset.{key}: {value!r}" for key, value in notation.settings.items()]

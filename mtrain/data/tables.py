@@ -74,7 +74,10 @@ def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -
         weights = None if config.weights is None else _weights(table, config.weights)
         labelled = codes[split] >= 0
         if unlabelled := int(np.count_nonzero(~labelled)):
-            notes.append(_left_out(table, unlabelled, "unlabelled-rows", "without a label"))
+            why = "without a label"
+            if config.classes is not None:
+                why += ", which NA and the like are where dataset.classes does not list them"
+            notes.append(_left_out(table, unlabelled, "unlabelled-rows", why))
         complete = _complete_rows(values, labelled, weights, table, config, remedy)
         read_rows = Rows(values, codes[split], np.arange(len(table)), weights, place=table.place)
         rows[split] = read_rows.take(complete) if len(complete) < len(table) else read_rows

@@ -149,7 +149,9 @@ def _conclusions(metrics: dict[str, Any]) -> Iterator[str]:
     data = metrics.get("data", {"as_trained_on": True, "notes": []})
     yield from map(inert, first_few(data["notes"]))
     if not data["as_trained_on"]:
-        yield f"These are not the data of the training: {inert(data['source'])}"
+        yield (
+            f"These are not the files of the training, and may have rows of it: {inert(data['source'])}"
+        )
     if metrics["selected"]:
         chosen = metrics.get("threshold_chosen", {"failed": "by no rule"})
         what = "checkpoint" if "failed" in chosen else "threshold"
