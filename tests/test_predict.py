@@ -313,6 +313,32 @@ def test_values_unlike_those_of_the_training_are_told_where_they_are_many(
     }
 
 
+def test_points_between_thousands_are_doubted_where_training_says_so(tmp_path, capsys):
+    """Whole numbers to train on, then a file that writes 180642 as 180.642; one row is enough."""
+    generator = np.random.default_rng(0)
+    income = generator.integers(14_000, 190_000, 120)
+    ratio = generator.normal(size=120).round(3)
+    lines = [f"{i},{r},{'yn'[int(i > 90_000)]}" for i, r in zip(income, ratio, strict=True)]
+    (tmp_path / "train.csv").write_text("\n".join(["income,ratio,y", *lines, ""]))
+    dataset = {"name": "csv", "path": str(tmp_path / "train.csv"), "target": "y"}
+    model = fit(tmp_path, dataset)
+    capsys.readouterr()
+    said = {}
+    for number in ("180642", "180.642", "90.000"):
+        rows = tmp_path / f"{number}.csv"
+        rows.write_text(f"income,ratio\n{number},1.234\n")
+        assert run(["predict", str(model), str(rows)]) == 0
+        said[number] = capsys.readouterr().err.replace(str(rows), "FILE")
+
+    assert said == {
+        "180642": "",
+        "180.642": "FILE: column 'income': is 180.642 the number 180642? That would be nearer to the "
+        "training; numbers are written as in 1234.5 or 1e-3\n",
+        "90.000": "FILE: column 'income': is 90.000 the number 90000? That would be nearer to the "
+        "training; numbers are written as in 1234.5 or 1e-3\n",
+    }
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [

@@ -53,7 +53,7 @@ class Piece:
     """Rows that miss a value, where training left such out as well."""
 
     done: tuple[str, ...] = ()
-    """What was done to images."""
+    """What was done to images, or is doubtful about how a table was read."""
 
 
 def read_pieces(
@@ -169,6 +169,7 @@ def _table_pieces(path: Path, config: TableConfig, encoding: Encoding) -> Iterat
 def _table_piece(raw: RawTable, config: TableConfig, encoding: Encoding, done: int) -> Piece:
     """`done` rows stand before these."""
     from mtrain.data.features import complaints, read_features
+    from mtrain.data.table_notes import misread_notes
 
     kinds = {column.name: column.kind for column in encoding.columns}
     table = read_features(raw, kinds)
@@ -185,6 +186,7 @@ def _table_piece(raw: RawTable, config: TableConfig, encoding: Encoding, done: i
         replace(split, rows=split.rows + done),
         unlike,
         len(raw) - len(rows),
+        () if done else tuple(misread_notes(raw, encoding)),
     )
 
 

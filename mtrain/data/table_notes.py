@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from mtrain.config.sources import CsvConfig
 from mtrain.data import csv
+from mtrain.data.columns import as_numbers
 from mtrain.data.notation import USUAL
 from mtrain.data.table import LARGEST_EXACT, some_at_once
 from mtrain.records import Note
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from mtrain.config.sources import TableConfig
     from mtrain.data.columns import RawTable
     from mtrain.data.table import Table
+    from mtrain.records import Encoding
 
 SAMPLE = 1_000
 """Rows that are looked at first."""
@@ -87,11 +89,48 @@ def thousands_notes(table: RawTable, features: Table) -> Iterator[Note]:
             yield Note("thousands", text)
 
 
+def misread_notes(table: RawTable, encoding: Encoding) -> Iterator[str]:
+    """A line for each column of a CSV that is nearer to training with its points between thousands.
+
+    That is, whose numbers with a point all have three digits behind it, and would be less far from the
+    mean of the training without it.
+    """
+    if table.typed or not encoding.mean:
+        return
+    point, at = table.notation.decimal, 0
+    for column in encoding.columns:
+        if column.kind == "number":
+            texts = _numbers_in(table.columns[column.name][:SAMPLE])
+            grouped, short = _grouped(texts, point)
+            some = texts.filter(grouped)
+            if len(some) and pc.all(pc.or_(grouped, short)).as_py():
+                numbers = as_numbers(some, table.notation)
+                far, near = (np.abs(x - encoding.mean[at]) for x in (numbers, 1000 * numbers))
+                if np.median(near) < np.median(far):
+                    example = some[0].as_py()
+                    yield (
+                        f"{table.where}: column {column.name!r}: is {example} the number "
+                        f"{example.replace(point, '')}? That would be nearer to the training; "
+                        f"numbers are written as in {table.notation.example}"
+                    )
+        at += column.width
+
+
 def _has_thousands(texts: pa.ChunkedArray, point: str) -> bool:
     """Whether all have three digits behind a point, or at most three digits and none; some each."""
-    nothing = pc.is_in(texts, pa.array([*USUAL, None], pa.string()))
-    texts = texts.filter(pc.invert(nothing))
-    grouped = pc.match_substring_regex(texts, rf"^[-+]?[1-9][0-9]{{0,2}}\{point}[0-9]{{3}}$")
-    short = pc.match_substring_regex(texts, "^[-+]?[0-9]{1,3}$")
-    counts = [pc.sum(some).as_py() or 0 for some in (grouped, short)]
+    texts = _numbers_in(texts)
+    counts = [pc.sum(some).as_py() or 0 for some in _grouped(texts, point)]
     return sum(counts) == len(texts) and min(counts) >= FEW
+
+
+def _numbers_in(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Those that do not stand for a missing value."""
+    return texts.filter(pc.invert(pc.is_in(texts, pa.array([*USUAL, None], pa.string()))))
+
+
+def _grouped(texts: pa.ChunkedArray, point: str) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+    """Which have three digits behind a point, and which at most three digits and no point."""
+    return (
+        pc.match_substring_regex(texts, rf"^[-+]?[1-9][0-9]{{0,2}}\{point}[0-9]{{3}}$"),
+        pc.match_substring_regex(texts, "^[-+]?[0-9]{1,3}$"),
+    )

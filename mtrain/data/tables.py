@@ -16,7 +16,7 @@ from mtrain.data.labels import class_indices, look_alikes
 from mtrain.data.missing_labels import missing_label_notes, without_missing_labels
 from mtrain.data.notation import notation_of
 from mtrain.data.source import Rows, Source, refuse_second_split
-from mtrain.data.table_notes import header_notes, merged_notes, thousands_notes
+from mtrain.data.table_notes import header_notes, merged_notes, misread_notes, thousands_notes
 from mtrain.errors import MtrainError, SettingError
 from mtrain.records import Note
 
@@ -85,8 +85,10 @@ def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -
             notes.append(_left_out(table, incomplete, "incomplete-rows", "which miss values"))
         _check_rows(len(complete), table, split if is_learned else None)
     notes += merged_notes(raw, features)
-    if is_learned:
+    if encoding is None:
         notes += thousands_notes(raw["training"], features["training"])
+    else:
+        notes += misread_notes(raw["training"], encoding)
     return Source(
         rows["training"],
         rows.get("validation"),
