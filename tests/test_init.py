@@ -259,6 +259,16 @@ def test_rows_without_a_label_are_left_out(tmp_path):
     )
 
 
+def test_codes_with_zeros_that_a_number_does_not_need_are_categories(tmp_path):
+    """Postal codes are no quantities; plain numbers and decimals below 1 are."""
+    rows = [[f"{k % 9:05}", k % 9, f"{k % 7 / 10:.1f}", "ab"[k % 2]] for k in range(90)]
+    data = write(tmp_path / "a.csv", ["zip", "n", "share", "class"], rows)
+
+    found = proposed(tmp_path, data)
+    assert found["categorical"] == ["zip"]
+    assert "features" not in found
+
+
 def test_columns_that_teach_nothing_are_left_out_and_why_is_said(tmp_path):
     """An index without a name, as pandas writes one, identifiers, a number of the row, nothing."""
     rows, names = iris()
@@ -277,7 +287,7 @@ def test_columns_that_teach_nothing_are_left_out_and_why_is_said(tmp_path):
         "  features: [mixed, a, b, c, d]   # left out: '' has no name; 'id' has 150 different texts, "
         "such as 'n0'; 'number' counts the rows; 'nothing' is empty"
     ) in lines
-    assert "  categorical: [mixed]   # numbers and text mixed" in lines
+    assert "  categorical: [mixed]   # numbers and text mixed, or codes such as 007" in lines
 
 
 def test_classes_too_rare_to_stratify_are_drawn_at_random(tmp_path):

@@ -128,6 +128,13 @@ def trimmed(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     return pc.if_else(empty, None, texts) if pc.any(empty).as_py() else texts
 
 
+def has_codes(column: pa.ChunkedArray, values: Values) -> bool:
+    """Whether numbers of a CSV begin with a 0 that they do not need, as postal codes may."""
+    if values.kind != "number" or not is_text(column.type):
+        return False
+    return bool(pc.any(pc.match_substring_regex(column, "^0[0-9]+$")).as_py())
+
+
 def complaint(table: RawTable, name: str, problem: str, rows: NDArray[np.bool_]) -> str:
     """A line that says where the first of `rows` stands, and how many more there are."""
     row, more = int(rows.argmax()), int(np.count_nonzero(rows)) - 1

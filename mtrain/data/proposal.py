@@ -279,7 +279,7 @@ def _reasons(whys: str, without: int) -> dict[str, str]:
         "target": target,
         "features": f"left out: {whys}",
         "exclude": whys,
-        "categorical": "numbers and text mixed",
+        "categorical": "numbers and text mixed, or codes such as 007",
         "missing": "values are missing; mean, median, zero or drop",
         "header": "the first line looks like data; its columns are named by number",
         "decimal": "numbers have a decimal comma",
@@ -295,14 +295,14 @@ def _in_notation(table: RawTable, notation: Notation) -> RawTable:
 
 
 def _judged(table: RawTable, name: str, index: list[str]) -> tuple[Values, bool, str | None]:
-    """A column's values, whether numbers and text are mixed in it, and why it is to be left out."""
-    from mtrain.data.columns import read_column
+    """A column's values, whether they are categories in spite of numbers, and why to leave it out."""
+    from mtrain.data.columns import has_codes, read_column
     from mtrain.data.features import SLIPS
 
     column = table.columns[name]
     values, wrong = read_column(column, None, typed=table.typed, notation=table.notation)
-    is_mixed = bool(wrong.any())
-    if is_mixed and (table.typed or wrong.sum() <= SLIPS * len(wrong)):
+    is_mixed = bool(wrong.any()) or has_codes(column, values)
+    if wrong.any() and (table.typed or wrong.sum() <= SLIPS * len(wrong)):
         # Reading would refuse it, naming this place.
         row = int(wrong.argmax())
         place = table.place(row).rpartition(": " if table.typed else ":")[2]
