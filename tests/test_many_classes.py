@@ -145,7 +145,7 @@ def test_of_a_large_matrix_each_pixel_is_the_largest_of_its_block():
     """A single count is seen among millions of cells; the axes still number the classes."""
     counts = np.zeros((5000, 5000), np.int32)
     counts[4321, 17] = 3
-    entries = [{"name": f"c{k}"} for k in range(5000)]
+    entries = [{"id": k, "name": f"c{k}"} for k in range(5000)]
     metrics = {"confusion_matrix": counts, "classes": entries, "split": "test", "n": 3}
     report = SimpleNamespace(metrics={**metrics, "checkpoint": "epoch-0001", "selected": False})
     axes = draw_confusion_matrix(report).axes[0]

@@ -89,8 +89,8 @@ def thousands_notes(table: RawTable, features: Table) -> Iterator[Note]:
             yield Note("thousands", text)
 
 
-def misread_notes(table: RawTable, encoding: Encoding) -> Iterator[str]:
-    """A line for each column of a CSV that is nearer to training with its points between thousands.
+def misread_notes(table: RawTable, encoding: Encoding) -> Iterator[Note]:
+    """A note for each column of a CSV that is nearer to training with its points between thousands.
 
     That is, whose numbers with a point all have three digits behind it, and would be less far from the
     mean of the training without it.
@@ -108,11 +108,12 @@ def misread_notes(table: RawTable, encoding: Encoding) -> Iterator[str]:
                 far, near = (np.abs(x - encoding.mean[at]) for x in (numbers, 1000 * numbers))
                 if np.median(near) < np.median(far):
                     example = some[0].as_py()
-                    yield (
+                    text = (
                         f"{table.where}: column {column.name!r}: is {example} the number "
                         f"{example.replace(point, '')}? That would be nearer to the training; "
                         f"numbers are written as in {table.notation.example}"
                     )
+                    yield Note("thousands", text)
         at += column.width
 
 
