@@ -271,9 +271,9 @@ class TableConfig(OwnData):
     false always are; each category seen in training is an input of its own."""
 
     missing: Literal["mean", "median", "zero", "drop"] | None = None
-    """What stands for a missing number: mean or median of the training split, or zero; a missing
-    category is none of the known ones. drop: such rows are left out. null: they are an error.
-    Rows without a label are left out in any case."""
+    """What replaces a missing number: the mean or median of the training split, or zero; a missing
+    category is encoded as zeros. `drop` leaves out rows with missing values; null makes them an
+    error. Rows without a label are left out in any case."""
 
     missing_values: MissingValues = ()
     """What stands for a missing value in any column: texts such as `"?"`, numbers such as -999. An

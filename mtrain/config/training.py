@@ -179,10 +179,10 @@ class TrainingConfig(Section):
     """A new order of the rows each epoch; else the data's own order."""
 
     class_weight: ClassWeight = None
-    """What a row counts in the training loss, by class name, 1 where there is none: `{leave: 10}`;
-    `balanced`: rows / (classes * rows of the class); null: all the same. The validation loss is
-    not weighted by class, and often lowest after the first epoch; `save_best: val_recall_macro`
-    chooses the best epoch by what class weights are for."""
+    """The weight of a class's rows in the training loss, by class name: with `{leave: 10}` all other
+    classes have weight 1. `balanced` weights a class by rows / (classes * rows of the class); null
+    weights none. The validation loss has no class weights and is often lowest after the first epoch;
+    `save_best: val_recall_macro` chooses the best epoch by the recall of all classes."""
 
     early_stopping: EarlyStopping = None
     """When to stop before the last epoch: settings, just the patience, or true for all defaults;
