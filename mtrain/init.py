@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 from typing import TYPE_CHECKING, Any
 
+from mtrain.config.endings import kind_by_ending
 from mtrain.config.load import load_config
 from mtrain.config.reader import dump_inline
 from mtrain.config.training import TrainingConfig
@@ -42,7 +44,10 @@ def init(
     there already, and for data that cannot be trained on, `UsageError` for a target of no table.
     """
     if file.exists() or file.is_symlink():
-        raise MtrainError(f"{file}: is there already; name another file")
+        hint = "name another file"
+        if data is None and (file.is_dir() or kind_by_ending(file.name)):
+            hint = f"for a config for this data: mtrain init config.yaml --data {shlex.quote(str(file))}"
+        raise MtrainError(f"{file}: is there already; {hint}")
     memory = TrainingConfig().memory_bytes
     notes: tuple[str, ...] = ()
     if data is None:

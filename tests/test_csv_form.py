@@ -12,6 +12,7 @@ import pytest
 from conftest import dataset_config
 from numpy.testing import assert_allclose, assert_array_equal
 
+from mtrain.cli.main import run
 from mtrain.data import load_dataset
 from mtrain.data.csv_text import BLOCK
 from mtrain.errors import MtrainError
@@ -129,6 +130,37 @@ def test_lines_are_counted_behind_the_line_of_the_delimiter(tmp_path):
     assert refusal(text(tmp_path, "sep=;\nx;y\n1;a\n2;b;c\n")) == (
         "PATH:4: 3 values; the first line names 2 columns"
     )
+
+
+ONE_COLUMN = (
+    "; is it a title or a comment? The names stand in the first line; values are separated by commas, "
+    "semicolons, tabs or vertical bars"
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "first"),
+    [
+        ("Measured in May\n\nx,y\n1,a\n2,b\n", "Measured in May"),
+        ("# Measured in May\nx;y\n1;a\n2;b\n", "# Measured in May"),
+        ("  x     y\n  1     a\n  2     b\n", "x     y"),
+    ],
+    ids=["title", "comment", "spaces"],
+)
+def test_a_first_line_of_one_name(tmp_path, capsys, content, first):
+    """It may be no line of names; said by reading and by `init`."""
+    path = text(tmp_path, content)
+    says = f"the first line names one column, {first!r}{ONE_COLUMN}"
+
+    assert refusal(path).endswith(f"PATH has no column 'y'; {says}")
+    assert run(["init", str(tmp_path / "c.yaml"), "--data", str(path)]) == 1
+    assert capsys.readouterr().err.endswith(f"{path}: {says}\n")
+
+
+def test_values_below_a_title(tmp_path):
+    """Which is called as the target is."""
+    says = "PATH: the first line names one column, 'y'" + ONE_COLUMN
+    assert refusal(text(tmp_path, "y\n1,a\n2,b\n")) == says
 
 
 @pytest.mark.parametrize("name", ["t.csv.gz", "t.tsv.gz", "t.CSV.GZ", "t.csv"])

@@ -5,6 +5,7 @@ import datetime as dt
 import os
 import pty
 import select
+import shlex
 import subprocess
 import sys
 
@@ -469,6 +470,15 @@ def test_a_file_that_is_there_is_left_as_it_is(tmp_path, capsys):
     assert not (tmp_path / "nowhere").exists()
 
 
+def test_data_in_place_of_a_config(tmp_path, capsys):
+    """A file that is there, or a folder: with what to type."""
+    for data in (write(tmp_path / "my data.csv", ["x", "y"], [(1, "a")]), tmp_path):
+        says = (
+            f"for a config for this data: mtrain init config.yaml --data {shlex.quote(str(data))}"
+        )
+        assert refused(capsys, data) == (1, f"{data}: is there already; {says}")
+
+
 def test_a_folder_that_is_not_there(tmp_path, capsys):
     """Of the config, or of the data."""
     path = tmp_path / "nowhere" / "c.yaml"
@@ -491,8 +501,8 @@ def test_a_folder_that_is_not_there(tmp_path, capsys):
         (
             "a.csv",
             "label\n1\n0\n",
-            "FILE: there is no column but 'label' to learn from; values of a CSV are separated by "
-            "commas, semicolons, tabs or vertical bars",
+            "FILE: the first line names one column, 'label'; is it a title or a comment? The names "
+            "stand in the first line; values are separated by commas, semicolons, tabs or vertical bars",
         ),
         (
             "a.csv",

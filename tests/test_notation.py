@@ -309,6 +309,16 @@ def test_a_row_with_the_same_value_twice_is_no_header(tmp_path):
     assert init(tmp_path, path)[1]["header"] is False
 
 
+def test_names_that_are_there_again_are_names(tmp_path):
+    """As in files that were put one after the other; the second line of names is no row."""
+    path = tmp_path / "a.csv"
+    rows = "".join(f"{k / 7:.2f},{'ab'[k % 2]}\n" for k in range(40))
+    path.write_text(2 * f"x,y\n{rows}")
+
+    with pytest.raises(MtrainError, match=r"a\.csv:42: column 'x': 'x' is not a finite number"):
+        check(config(path))
+
+
 def test_numbers_read_as_text_are_warned_of(tmp_path):
     """A column of decimal commas without a whole number would be categories."""
     path = table(tmp_path / "a.csv", {"x": [f"{k},5" for k in range(40)], "y": LABELS})

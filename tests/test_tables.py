@@ -252,7 +252,11 @@ def test_what_is_wrong_in_the_second_shard_is_found_there(table, tmp_path, secon
             ",x,y\n0,1,a\n",
             'PATH: column 1 has no name; name it, or leave it out: dataset.exclude: [""]',
         ),
-        ("y\na\nb\n", "PATH: there is no column but 'y' to learn from"),
+        (
+            "y\na\nb\n",
+            "PATH: the first line names one column, 'y'; is it a title or a comment? The names stand "
+            "in the first line; values are separated by commas, semicolons, tabs or vertical bars",
+        ),
         ("x,label\n1,a\n", "dataset.target: PATH has no column 'y'; there is x, label"),
     ],
 )  # fmt: skip

@@ -317,6 +317,40 @@ def test_init_leaves_out_what_does_not_fit_and_says_why(tmp_path):
         assert reason in text
 
 
+MARKED = {
+    "percent": ([f"{k / 7:.1f}%" for k in range(N)], "0.0%"),
+    "currency": ([f"${k:,}.50" for k in range(1000, 1000 + N)], "$1,000.50"),
+    "currency-behind": ([f"{k} EUR" for k in range(N)], "0 EUR"),
+    "unit": ([f"{k / 7:.1f} cm" if k % 9 else "N/A" for k in range(N)], "0.1 cm"),
+    "degrees": ([f"{k / 7:.1f} °C" for k in range(N)], "0.0 °C"),
+    "minus": ([f"\u2212{k}.5" if k % 2 else f"{k}.5" for k in range(N)], "\u22121.5"),
+    "brackets": ([f"({k}.5)" if k % 2 else f"{k}.5" for k in range(N)], "(1.5)"),
+}
+
+
+@pytest.mark.parametrize(("texts", "example"), MARKED.values(), ids=MARKED)
+def test_numbers_with_signs_or_units(tmp_path, texts, example):
+    """`init` leaves them out with an example, `check` warns where they are categories."""
+    path = table(tmp_path / "a.csv", columns(c=texts))
+
+    found, text = proposed(tmp_path, path)
+    assert found["features"] == ["a", "b"]
+    assert f"'c' has numbers with a sign or a unit, such as {example!r}" in text
+    assert warnings(path, missing="median", categorical=["c"])["text-numbers"] == [
+        f"column 'c' is text such as {example!r}; a number is read as one without sign or unit"
+    ]
+
+
+@pytest.mark.parametrize("form", ["A{}", "#{}", "1.{}.0", "{}-{}", "{}/5", "room {}"])
+def test_names_with_numbers_are_no_numbers(tmp_path, form):
+    """Codes, versions and names, which have no sign or unit; nor have a few sizes to choose from."""
+    content = columns(
+        c=[form.format(k, k) for k in range(N)], size=[f"{k % 5} mm" for k in range(N)]
+    )
+
+    assert "text-numbers" not in warnings(table(tmp_path / "a.csv", content))
+
+
 def test_init_leaves_out_infinity_of_parquet(tmp_path):
     """Which reading would refuse."""
     path = table(tmp_path / "a.parquet", columns(c=[np.inf if k == 5 else k / 7 for k in range(N)]))

@@ -39,6 +39,9 @@ ROWS_LOOKED_AT = 1000
 
 CELLS_LOOKED_AT = 1_000_000
 
+REPEATED = 0.05
+"""Share of rows that may be the names once more, of files that were put one after the other."""
+
 
 def csv_file(path: str) -> Path:
     """The first file of a path; raises `MtrainError` where there is none."""
@@ -225,6 +228,14 @@ def _header(file: Path, notation: Notation) -> tuple[int, list[str]]:
     return line, names
 
 
+def one_column(name: str) -> str:
+    """What is said where the first line has one name, and several are needed."""
+    return (
+        f"the first line names one column, {name!r:.60}; is it a title or a comment? The names stand in "
+        "the first line; values are separated by commas, semicolons, tabs or vertical bars"
+    )
+
+
 def looks_like_data(file: Path) -> bool:
     """Whether the first line seems to be a row of data rather than the names of columns.
 
@@ -238,6 +249,8 @@ def looks_like_data(file: Path) -> bool:
     except (csv.Error, StopIteration, UnicodeDecodeError):
         return False
     rows = [values for _, values in records]
+    if rows.count(names) <= REPEATED * len(rows):  # names that stand between rows again
+        rows = [values for values in rows if values != names]
     if max(map(len, rows), default=0) < len(names):
         return False
     found: list[float] = []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtrain.data.ids import why_id
-from mtrain.data.notation import NOTATIONS, TRIED, is_number_column
+from mtrain.data.notation import NOTATIONS, TRIED, is_number_column, marked_number
 from mtrain.data.notes import by_class, kind_of
 from mtrain.data.table import LARGEST_EXACT, Table
 from mtrain.records import Note
@@ -171,6 +171,8 @@ def _numbers_as_text(column: Values) -> str | None:
         if is_number_column(texts, notation):
             shown = [f"dataset.{key}: {value!r}" for key, value in notation.settings.items()]
             return f"is text such as {texts[0]!r}, which {' and '.join(shown)} reads as numbers"
+    if (marked := marked_number(texts)) is not None:
+        return f"is text such as {marked!r}; a number is read as one without sign or unit"
     return None
 
 

@@ -118,6 +118,18 @@ NOTATIONS = (
 )
 """Those by which columns are tried, in the order in which they are preferred."""
 
+MARKED = re.compile(
+    r"[-+]?(?P<before>[\u2212(]?\s?[^\w\s.,#+-]?)\s?[-+]?[0-9][0-9.,]*\s?"
+    r"(?P<after>[^\w\s.,#+-]?[^\W\d_]{0,5})"
+)
+"""A number with a currency, a percent sign or a unit, in brackets, or with another sign of minus."""
+
+MOST_MARKS = 6
+"""Signs and units of a column of measured numbers."""
+
+FEW_NUMBERS = 20
+"""Different texts up to which numbers with a unit may rather be sizes to choose from."""
+
 MARKERS = {
     *map(str.lower, USUAL),
     *("?", "??", "-", "--", "---", ".", "..", "*", "#", "n.a.", "n.a", "nil", "missing", "unknown"),
@@ -155,6 +167,15 @@ def is_number_column(texts: Collection[str], notation: Notation) -> bool:
     pattern = re.compile(notation.pattern)
     values = [text for text in texts if text.lower() not in MARKERS]
     return bool(values) and all(pattern.fullmatch(text) for text in values)
+
+
+def marked_number(texts: Collection[str]) -> str | None:
+    """One of some different texts that are numbers with signs or units, as `5 %`; None: others are."""
+    texts = [text for text in texts if text.lower() not in MARKERS]
+    found = {text: match.groups() for text in texts if (match := MARKED.fullmatch(text))}
+    if not FEW_NUMBERS < len(texts) == len(found) or len(set(found.values())) > MOST_MARKS:
+        return None
+    return next((text for text, marks in found.items() if any(marks)), None)
 
 
 def _sample(column: pa.ChunkedArray) -> list[str]:

@@ -34,7 +34,7 @@ KINDS = {
     "many-categories": "a column of text has nearly as many values as rows",
     "id-column": "a column numbers the rows, or has a different whole number in each",
     "telling-column": "a single column all but decides the label",
-    "text-numbers": "a column of numbers with decimal commas or thousands separators is read as text",
+    "text-numbers": "a column of numbers with decimal commas, thousands separators, signs or units is text",
     "thousands": "the points of a column of numbers may stand between thousands",
     "no-header": "the first line of a CSV looks like data",
     "unknown-category": "rows have a category that no training row has",

@@ -16,7 +16,7 @@ from mtrain.config.sources import CsvConfig, ParquetConfig
 from mtrain.data import split_source
 from mtrain.data.ids import why_id
 from mtrain.data.missing_labels import MISSING_LABELS
-from mtrain.data.notation import PLAIN, Notation, guess_notation
+from mtrain.data.notation import PLAIN, TRIED, Notation, guess_notation, marked_number
 from mtrain.data.notes import kind_of
 from mtrain.data.parquet import pandas_index
 from mtrain.data.reading import read_source
@@ -226,10 +226,13 @@ def _columns(path: Path, kind: str, notation: Notation) -> list[str]:
 
 
 def _table(path: Path, kind: str, target: str, memory: int, notation: Notation) -> Proposal:
+    from mtrain.data import csv
     from mtrain.data.columns import read_column
     from mtrain.data.tables import COLUMNS
 
     names = COLUMNS[kind](str(path), notation)
+    if kind == "csv" and len(names) == 1:
+        raise MtrainError(f"{path}: {csv.one_column(names[0])}")
     table, left_out = _readable_columns(path, kind, names, memory, notation)
     if target in left_out:
         raise MtrainError(f"{path}: column {target!r} {left_out[target]}, which is no label")
@@ -251,8 +254,6 @@ def _table(path: Path, kind: str, target: str, memory: int, notation: Notation) 
     whys = _listed([f"{name!r} {why}" for name, why in left_out.items()])
     if not features:
         but = f"; {whys}" if whys else ""
-        if kind == "csv" and len(names) == 1:
-            but = "; values of a CSV are separated by commas, semicolons, tabs or vertical bars"
         raise MtrainError(f"{path}: there is no column but {target!r} to learn from{but}")
     settings: dict[str, Any] = {"name": kind, "path": str(path), "target": target}
     settings |= table.notation.settings
@@ -392,6 +393,8 @@ def _why_not(column: Values) -> str | None:
         return "is empty"
     if column.kind == "text" and all(map(DATE.fullmatch, column.categories)):
         return f"has dates or times, such as {column.categories[0]!r}"
+    if (marked := marked_number(column.categories[:TRIED])) is not None:
+        return f"has numbers with a sign or a unit, such as {marked!r}"
     if len(column.categories) > min(MOST_CATEGORIES, max(20, len(column.values) // 2)):
         return (
             f"has {len(column.categories):,} different texts, such as {column.categories[0]!r:.40}"

@@ -173,8 +173,13 @@ def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
         "categorical": config.categorical,
     }
     known = set(there)
+    is_one = config.name == "csv" and len(there) == 1
+
+    def hint(name: str) -> str:
+        return csv.one_column(there[0]) if is_one else suggestion(name, there)
+
     problems = [
-        (("dataset", key), f"{config.path} has no column {name!r}; {suggestion(name, there)}")
+        (("dataset", key), f"{config.path} has no column {name!r}; {hint(name)}")
         for key, names in named.items()
         for name in names
         if name not in known
@@ -191,7 +196,8 @@ def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
             'out: dataset.exclude: [""]'
         )
     if not features:
-        raise MtrainError(f"{config.path}: there is no column but {config.target!r} to learn from")
+        why = f"there is no column but {config.target!r} to learn from"
+        raise MtrainError(f"{config.path}: {csv.one_column(there[0]) if is_one else why}")
     return features
 
 
