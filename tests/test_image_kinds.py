@@ -279,6 +279,27 @@ def test_images_beside_those_that_are_read_are_named(folder, tmp_path, capsys):
     ]
 
 
+def test_files_that_computers_make_of_themselves_are_none(folder):
+    """Of Windows and macOS, beside images."""
+    for k in range(60):
+        put(folder, f"{('cat', 'dog')[k % 2]}/{k}.png", pixels(k))
+    for name in ("Thumbs.db", "desktop.ini", ".DS_Store"):
+        (folder / "cat" / name).write_bytes(b"\1")
+
+    assert load(folder).notes == ()
+
+
+def test_folders_that_look_alike_are_said(folder):
+    """They are two classes all the same; so are labels of npz files."""
+    for k in range(60):
+        put(folder, f"{('cat', 'Cat')[k % 2]}/{k}.png", pixels(k))
+    rows = np.random.default_rng(0).normal(size=(60, 3))
+    np.savez(folder / "a.npz", x=rows, y=np.array(["cat", "Cat"])[np.arange(60) % 2])
+
+    for data in (load(folder), load_dataset(dataset_config(name="npz", path=f"{folder}/a.npz"))):
+        assert data.notes == ("labels 'Cat' and 'cat' look alike, and are 2 classes",)
+
+
 @pytest.mark.parametrize("train", ["train", "Training", "train_set"])
 @pytest.mark.parametrize(
     ("name", "split"),

@@ -327,7 +327,9 @@ def test_folders_that_are_no_classes_are_refused(folder):
     (folder / "empty").mkdir()
     assert refusal(folder) == f"PATH: {none}; there is 0.png"
     put(folder, "a/0.png")
-    assert refusal(folder) == "PATH: its folders are the classes: must be at least 2 names, got 1"
+    assert refusal(folder) == (
+        "PATH: every image is in the folder 'a'; a classifier needs two classes"
+    )
     put(folder, "accuracy/0.png")
     assert refusal(folder) == (
         "PATH: its folders are the classes: 'accuracy' is a key of the classification report; "

@@ -215,7 +215,7 @@ GOOD = {"x": np.ones((4, 2)), "y": np.array([0, 1, 0, 1])}
         ({"y": np.array(3)}, "PATH: training labels must be numbers, one a row, got ()"),
         ({"y": np.zeros((4, 2, 2))}, "PATH: training labels must be numbers, one a row, got (4, 2, 2)"),
         ({"y": np.array([["a", "b"]] * 4)}, "PATH: labels of text are one a row in every split; those of training are <U1 (4, 2)"),
-        ({"y": np.array(["a", "a", "a", "a"])}, "PATH: its labels are the classes: must be at least 2 names, got 1"),
+        ({"y": np.array(["a", "a", "a", "a"])}, "PATH: every label is 'a'; a classifier needs two classes"),
         ({"y": np.array(["a", "", "a", "b"])}, "PATH: its labels are the classes: the name of class 0 is empty"),
         ({"y": np.array([b"a", b"\xff", b"a", b"b"])}, "PATH: labels are bytes that are not UTF-8 text"),
         ({"y": np.array([0, 1, 0, 1], "M8[D]")}, "PATH: training labels must be numbers, one a row, got datetime64[D]"),

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from mtrain.config.sources import ImagesConfig
     from mtrain.records import Encoding
 
-IGNORED = {"__MACOSX", "@eaDir"}
-"""Folders that computers make of themselves; hidden ones, with a dot, are ignored as well."""
+IGNORED = {"__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini"}
+"""What computers make of themselves; what is hidden, with a dot, is ignored as well."""
 
 SPLIT_SETTINGS = ("training", "validation", "test")
 
@@ -250,7 +250,7 @@ def _endings(folder: Path, images: Iterable[Path]) -> Counter[str]:
     return Counter(
         path.suffix.lower() or "without an ending"
         for path in folder.iterdir()
-        if not path.name.startswith(".") and path.name not in known and not path.is_dir()
+        if not path.name.startswith(".") and path.name not in IGNORED | known and not path.is_dir()
     )
 
 
@@ -265,6 +265,10 @@ def _text(name: str) -> str:
 
 def _classes(listings: Iterable[Listing], folder: Path) -> tuple[str, ...]:
     classes = sorted_names({name for listing in listings for name in listing})
+    if len(classes) == 1:
+        raise MtrainError(
+            f"{folder}: every image is in the folder {classes[0]!r}; a classifier needs two classes"
+        )
     try:
         return class_names(classes)
     except ValueError as error:

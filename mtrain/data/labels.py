@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +16,7 @@ from mtrain.data.table import BOOLEANS, as_value
 from mtrain.errors import MtrainError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -60,24 +59,6 @@ def class_indices(
             raise MtrainError(complaint(table, target, problem, unknown))
         codes[split] = rows
     return classes, codes
-
-
-def look_alikes(classes: tuple[str, ...], where: str) -> Iterator[str]:
-    """A line for each group of classes that differ in nothing a reader would tell apart.
-
-    That is case, composed and decomposed accents, width, space within, and how a number is written.
-    """
-    groups: dict[str, list[str]] = {}
-    for name in classes:
-        plain = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
-        key = as_value(plain) or unicodedata.normalize("NFKC", plain)
-        groups.setdefault(key, []).append(name)
-    for names in groups.values():
-        if len(names) > 1:
-            # Of what is drawn alike, the code points are shown.
-            drawn = {unicodedata.normalize("NFC", name) for name in names}
-            those = " and ".join(map(repr if len(drawn) == len(names) else ascii, names))
-            yield f"{where} {those} look alike, and are {len(names)} classes"
 
 
 def _texts(table: RawTable, target: str, classes: tuple[str, ...] | None) -> pa.ChunkedArray:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mtrain.data.table import as_value
 from mtrain.records import Note
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ def dataset_notes(splits: dict[str, Split], classes: tuple[str, ...]) -> Iterato
             name: np.bincount(rows.labels, minlength=len(classes)) for name, rows in splits.items()
         }
         yield from _measured(counts, classes)
+        yield from _look_alikes(classes)
         yield from _joined(classes)
         yield from _absent(counts, classes)
         yield from _shared(splits)
@@ -98,6 +101,25 @@ def _measured(counts: Mapping[str, Ints], classes: tuple[str, ...]) -> Iterator[
             "that was measured or counted is no class: bring it into a few ranges first"
         )
         yield Note("measured-target", text)
+
+
+def _look_alikes(classes: tuple[str, ...]) -> Iterator[Note]:
+    """A note for each group of classes that differ in nothing a reader would tell apart.
+
+    That is case, composed and decomposed accents, width, space within, and how a number is written.
+    """
+    groups: dict[str, list[str]] = {}
+    for name in classes:
+        plain = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+        key = as_value(plain) or unicodedata.normalize("NFKC", plain)
+        groups.setdefault(key, []).append(name)
+    for names in groups.values():
+        if len(names) > 1:
+            # Of what is drawn alike, the code points are shown.
+            drawn = {unicodedata.normalize("NFC", name) for name in names}
+            those = " and ".join(map(repr if len(drawn) == len(names) else ascii, names))
+            text = f"labels {those} look alike, and are {len(names)} classes"
+            yield Note("look-alike-labels", text)
 
 
 def _joined(classes: tuple[str, ...]) -> Iterator[Note]:

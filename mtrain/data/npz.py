@@ -270,6 +270,8 @@ def _as_text(labels: NDArray[Any], where: str) -> NDArray[np.str_]:
 
 
 def _check_names(classes: tuple[str, ...], where: str) -> None:
+    if len(classes) == 1:
+        raise MtrainError(f"{where}: every label is {classes[0]!r}; a classifier needs two classes")
     try:
         class_names(classes)
     except ValueError as error:

@@ -12,7 +12,7 @@ from mtrain.data import csv, parquet
 from mtrain.data.columns import complaint, read_column
 from mtrain.data.features import complaints, read_features
 from mtrain.data.files import find_splits
-from mtrain.data.labels import class_indices, look_alikes
+from mtrain.data.labels import class_indices
 from mtrain.data.missing_labels import missing_label_notes, without_missing_labels
 from mtrain.data.notation import notation_of
 from mtrain.data.source import Rows, Source, refuse_second_split
@@ -63,8 +63,6 @@ def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -
         kinds = {**kinds, **dict.fromkeys(config.categorical, "text")}
     if config.classes is None:
         notes += missing_label_notes(classes)
-    alike = look_alikes(classes, f"{config.path}: labels")
-    notes += [Note("look-alike-labels", line) for line in alike]
     remedy = "dataset.missing says what to do" if is_learned else "training had no row without it"
     features, rows = {}, {}
     for split, table in raw.items():
