@@ -27,7 +27,7 @@ from mtrain.cli.main import run
 from mtrain.errors import MtrainError
 from mtrain.run.checkpoint import read_checkpoint, read_checkpoint_arrays
 
-CPU_SECONDS = 3
+CPU_SECONDS = 20
 WALL_SECONDS = 200
 """Beyond this it waits for what never comes; `CPU_SECONDS` bounds what it computes."""
 MEMORY = 2_000_000_000

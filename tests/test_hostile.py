@@ -884,7 +884,7 @@ def check_refused(answer: Answer, case: Case) -> None:
     assert len(lines) <= 100, f"{len(lines):,} lines"
     assert max(map(len, lines)) <= 2000
     assert said["bytes"] <= 200_000_000, f"{said['bytes']:,} bytes"
-    assert said["seconds"] <= 5, f"{said['seconds']} s"
+    assert said["seconds"] <= 10, f"{said['seconds']} s"
 
 
 def check_harmless(answer: Answer) -> None:

@@ -136,6 +136,8 @@ def _nearest_setting(keys: Keys, data: Any) -> str:
         return (
             f"write {last} in the section {within}; dotted keys are for the command line and Python"
         )
+    if "name" in section.model_fields and letters(key) in {"type", "kind", "classname"}:
+        return "did you mean 'name'?"
     elsewhere = setting_path(key) if key != "name" else None
     same = letters(elsewhere.rpartition(".")[2]) if elsewhere else None
     here = next((name for name in section.model_fields if letters(name) == same), None)
@@ -143,8 +145,13 @@ def _nearest_setting(keys: Keys, data: Any) -> str:
         return f"did you mean {here!r}?"
     if elsewhere not in {None, dotted(keys)}:
         return f"did you mean {elsewhere!r}?"
-    if not parents and (option := option_called(key)) is not None:
+    if parents in ([], ["training"]) and (option := option_called(key)) is not None:
         return f"it is an option of `mtrain fit`, {option}"
+    return _near(key, section)
+
+
+def _near(key: str, section: type[Section]) -> str:
+    """The setting whose name is nearest, of the section or of any other; else those of the section."""
     near = difflib.get_close_matches(key.lower(), section.model_fields, n=1, cutoff=0.6)
     by_last = {path.rpartition(".")[2]: path for path in reversed(list(_settings(Config)))}
     del by_last["name"]

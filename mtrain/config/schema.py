@@ -159,6 +159,15 @@ class ModelConfig(Section):
             return f"{self.hidden[0]}x{len(self.hidden)}"
         return ",".join(map(str, self.hidden)) or "none"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _is_no_bare_shape(cls, value: Any) -> Any:
+        if isinstance(value, str | int | list) and (meant := layers_meant(value)) is not None:
+            raise ValueError(
+                f"must be a mapping of settings, got {shown(value)}; write {{hidden: {meant}}}"
+            )
+        return value
+
     @model_validator(mode="after")
     def _nothing_is_ignored(self) -> ModelConfig:
         if not self.hidden:
