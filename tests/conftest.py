@@ -128,7 +128,11 @@ def finished_run(shared_run: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 def shared_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run directory of a short training on digits, with every metric; to be copied, or read."""
     out = tmp_path_factory.mktemp("runs") / "digits"
-    metrics = f"metrics=[{', '.join(METRICS)}]"
+    settings = (
+        "training.epochs=4",
+        f"metrics=[{', '.join(METRICS)}]",
+        "checkpoint.every_seconds=86400",  # a busy machine would be due to save within an epoch
+    )
     config = str(CONFIGS / "digits.yaml")
-    assert run(["fit", config, "training.epochs=4", metrics, "--out", str(out), "--quiet"]) == 0
+    assert run(["fit", config, *settings, "--out", str(out), "--quiet"]) == 0
     return out
