@@ -33,6 +33,12 @@ NO_COLUMN = (
 """Settings, and sections, without a column of differences: another column says them, or they change
 no figure."""
 
+OF_THE_DATA = {
+    f"dataset.{key}"
+    for key in ("target", "classes", "features", "exclude", "categorical", "size", "weights")
+}
+"""Settings that differ because the data do: a column of them tells of runs of the same data alone."""
+
 SORTED_BY = ("started", "run", "data", "epochs", "best", "worst", "state")
 """Columns by which runs are sorted, besides the settings in which they differ."""
 
@@ -72,19 +78,24 @@ def differing_settings(outcomes: Sequence[RunOutcome]) -> list[str]:
     same_names = any(paths[o.dataset] != o.settings.get("dataset.path") for o in outcomes)
     kinds = len({outcome.settings["dataset.name"] for outcome in outcomes})
 
+    by_data: dict[str, list[RunOutcome]] = {}
+    for outcome in outcomes:
+        by_data.setdefault(outcome.dataset, []).append(outcome)
+
+    def differs(key: str, those: Sequence[RunOutcome]) -> bool:
+        return len({str(outcome.settings.get(key)) for outcome in those}) > 1
+
     def is_shown(key: str) -> bool:
         if key == "dataset.path":
             return same_names
         if key.startswith(NO_COLUMN):
             return False
+        if key in OF_THE_DATA:
+            return any(differs(key, those) for those in by_data.values())
         of_all = kinds == 1 or not key.startswith("dataset.")
         return of_all or all(key in outcome.settings for outcome in outcomes)
 
-    return [
-        key
-        for key in keys
-        if is_shown(key) and len({str(outcome.settings.get(key)) for outcome in outcomes}) > 1
-    ]
+    return [key for key in keys if is_shown(key) and differs(key, outcomes)]
 
 
 def setting_headings(settings: Sequence[str]) -> dict[str, str]:

@@ -389,7 +389,7 @@ X, Y = np.random.default_rng(0).normal(size=(20, 2)), np.arange(20) % 2
         ),
         pytest.param(
             {"x": np.array([object()] * 20), "y": Y},
-            "not arrays that can be read: Object arrays cannot be loaded when allow_pickle=False",
+            "array 'x' holds Python objects; save it as numbers or text, as by x.astype(str)",
             id="49 objects",
         ),
     ],

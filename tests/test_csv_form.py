@@ -144,8 +144,9 @@ ONE_COLUMN = (
         ("Measured in May\n\nx,y\n1,a\n2,b\n", "Measured in May"),
         ("# Measured in May\nx;y\n1;a\n2;b\n", "# Measured in May"),
         ("  x     y\n  1     a\n  2     b\n", "x     y"),
+        ("Measured in May;\nx;y\n1;a\n2;b\n", "Measured in May"),
     ],
-    ids=["title", "comment", "spaces"],
+    ids=["title", "comment", "spaces", "title of a spreadsheet"],
 )
 def test_a_first_line_of_one_name(tmp_path, capsys, content, first):
     """It may be no line of names; said by reading and by `init`."""

@@ -41,7 +41,7 @@ def test_the_module_is_the_same_program():
     assert helps[0] == helps[1]
 
 
-@pytest.mark.parametrize("command", EXAMPLES)
+@pytest.mark.parametrize("command", [name for name in EXAMPLES if name != "init"])
 def test_a_command_alone_is_answered_with_an_example(capsys, command):
     """Of itself."""
     status, text = said(capsys, command)
@@ -50,6 +50,22 @@ def test_a_command_alone_is_answered_with_an_example(capsys, command):
     assert text.startswith("mtrain: command line: Missing argument '")
     assert f"For example: `mtrain {command} " in text
     assert text.count("\n") == 1
+
+
+def test_data_beside_the_config_of_init_are_answered_with_the_option(capsys):
+    """The first is taken for the config."""
+    _, text = said(capsys, "init", "config.yaml", "iris.csv")
+    example = "For example: `mtrain init config.yaml --data rows.csv`\n"
+    assert text == f"mtrain: command line: Got unexpected extra argument(s) (iris.csv). {example}"
+
+
+@pytest.mark.parametrize("command", ["evaluate", "resume", "predict"])
+def test_a_config_in_place_of_a_run(capsys, command):
+    """Which is what `fit` makes of it."""
+    config = str(SMOKE)
+    rows = [config] if command == "predict" else []
+    says = f"mtrain: {config}: a config, not a run; `mtrain fit` trains it and makes a run\n"
+    assert said(capsys, command, config, *rows) == (1, says)
 
 
 @pytest.mark.parametrize(

@@ -258,6 +258,9 @@ def test_missing_values_are_what_training_made_of_them(tabular, tmp_path, capsys
     assert np.allclose(scores[2], scores[3], rtol=1e-6, atol=0)
 
 
+SINCE = "training had no row without it; fill it in, or leave the row out"
+
+
 def test_missing_values_are_refused_where_training_had_none(binary, tmp_path, capsys):
     """A line for each column, with the place of the first."""
     path = tmp_path / "a.csv"
@@ -265,10 +268,9 @@ def test_missing_values_are_refused_where_training_had_none(binary, tmp_path, ca
 
     assert refused(capsys, binary, path) == (
         1,
-        f"{path}:4: column 'length': a value is missing; training had no row without it; so 1 "
-        "more row\n"
-        f"mtrain: {path}:3: column 'kind': a value is missing; training had no row without it\n"
-        f"mtrain: {path}:4: column 'is wet': a value is missing; training had no row without it",
+        f"{path}:4: column 'length': a value is missing; {SINCE}; so 1 more row\n"
+        f"mtrain: {path}:3: column 'kind': a value is missing; {SINCE}\n"
+        f"mtrain: {path}:4: column 'is wet': a value is missing; {SINCE}",
     )
 
 

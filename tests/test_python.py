@@ -124,6 +124,13 @@ def test_wrong_keywords_are_reported_by_the_function_that_has_them(overrides, me
     assert str(error.value).startswith(message)
 
 
+def test_data_in_place_of_a_config_are_refused_as_a_whole():
+    """An array or a data frame, which is no mapping of settings."""
+    says = "config: must be a path or a mapping of settings, got ndarray; data are named by its "
+    with pytest.raises(UsageError, match=f"^{says}section dataset$"):
+        mtrain.fit(np.zeros((3, 2)))
+
+
 def test_wrong_arguments_are_reported_by_their_names_in_python(run, tmp_path):
     """As they are typed: without dashes."""
     with pytest.raises(UsageError, match=r"^split: must be test, val or train, got 'validation'$"):

@@ -369,6 +369,17 @@ def test_runs_that_differ_do_not_look_the_same(first, second, differing):
     assert differing_settings(runs) == differing
 
 
+@pytest.mark.parametrize(("others", "differing"), [("a.csv", ["dataset.classes"]), ("b.csv", [])])
+def test_classes_are_a_column_for_runs_of_the_same_data(others, differing):
+    """Other data have other classes: that tells nothing of a run."""
+    runs = [
+        run_with("one", "a.csv", dataset__name="csv", dataset__classes=["no", "yes"]),
+        run_with("two", others, dataset__name="csv", dataset__classes=["yes", "no"]),
+    ]
+
+    assert differing_settings(runs) == differing
+
+
 def test_runs_are_sorted_by_a_setting_as_it_is_headed(tmp_path, capsys):
     """A wanted recall is no recall: that is refused."""
     for name, wanted in (("one", 0.75), ("two", 0.5)):

@@ -317,6 +317,39 @@ def test_init_leaves_out_what_does_not_fit_and_says_why(tmp_path):
         assert reason in text
 
 
+@pytest.mark.parametrize("marker", [-999, 9999, -99])
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_number_that_may_mean_missing(tmp_path, capsys, kind, marker):
+    """Far from all others, in several rows; said by `check` and `init`, beside NA as well."""
+    values = [float(marker) if k % 12 == 5 else k % 60 / 2 for k in range(N)]
+    path = table(tmp_path / f"a.{kind}", columns(c=[*values[:-1], None]))
+    said = (
+        f"column 'c': {marker} in 10 rows is far from all other values; if it stands for a missing "
+        f"value: dataset.missing_values: [{marker}]"
+    )
+
+    assert warnings(path, missing="median")["missing-marker"] == [said]
+    proposed(tmp_path, path)
+    assert said in capsys.readouterr().err
+    given = warnings(path, missing="median", missing_values=[marker])
+    assert "missing-marker" not in given
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [999.0 if k == 5 else k % 60 / 2 for k in range(N)],
+        [k * 9.0 for k in range(112)] + [999.0] * 8,
+        [99.0] * 60 + [float(k) for k in range(60)],
+        [99.0, 100.0] * 60,
+    ],
+    ids=["one", "next to others", "within reach", "two values"],
+)
+def test_a_number_that_is_one_of_many_means_nothing(tmp_path, values):
+    """A single row, or values near to it."""
+    assert "missing-marker" not in warnings(table(tmp_path / "a.csv", columns(c=values)))
+
+
 MARKED = {
     "percent": ([f"{k / 7:.1f}%" for k in range(N)], "0.0%"),
     "currency": ([f"${k:,}.50" for k in range(1000, 1000 + N)], "$1,000.50"),

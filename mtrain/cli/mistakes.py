@@ -19,8 +19,9 @@ EXAMPLES = {
     "plot": "`mtrain plot outputs/digits`",
     "check": "`mtrain check config.yaml`",
     "summary": "`mtrain summary config.yaml`",
+    "init": "`mtrain init config.yaml --data rows.csv`",
 }
-"""How each command is typed that has an argument without a default."""
+"""How each command with arguments is typed."""
 
 MEANT = {
     "train": "fit",
@@ -70,8 +71,9 @@ def explain(
     if message.startswith("No such option") and (hint := _setting_hint(option, arguments)):
         message = f"No such option: {option}{hint}"
     command = getattr(getattr(error, "ctx", None), "info_name", None)
-    if message.startswith("Missing argument") and command in EXAMPLES:
-        message = f"{message} For example: {EXAMPLES[command]}"
+    is_of_arguments = message.startswith(("Missing argument", "Got unexpected extra argument"))
+    if is_of_arguments and command in EXAMPLES:
+        message = f"{message.removesuffix('.')}. For example: {EXAMPLES[command]}"
     return f"command line: {message}"
 
 

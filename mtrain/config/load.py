@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 import shlex
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,7 @@ from mtrain.config.sources import PATHS
 from mtrain.errors import MissingPathError, MtrainError, SettingError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from mtrain.config.reader import Keys
 
@@ -56,6 +57,11 @@ def read_settings(
         document = read_document(source)
         settings = Settings(
             document.data, str(source), document.lines, source.parent, source.stem, document.empty
+        )
+    elif not isinstance(source, Mapping):
+        raise UsageError(
+            f"config: must be a path or a mapping of settings, got {type(source).__name__}; data are "
+            "named by its section dataset"
         )
     else:
         settings = Settings(copy.deepcopy(dict(source)), "config", {}, None, "run")

@@ -89,7 +89,7 @@ def holds_settings(keys: Keys, data: Any) -> bool:
 
 def setting_path(name: str) -> str | None:
     """The dotted path of the setting that is called so, here or elsewhere; None: there is none."""
-    paths = list(_settings(Config))
+    paths = sorted(_settings(Config), key=lambda path: path.count("."))
     if name in paths:
         return name
     for wanted in (name, setting_called(name)):
@@ -118,6 +118,7 @@ def _keys_in(data: Any, location: tuple[str | int, ...], *, missing: bool) -> Ke
 
 def _nearest_setting(keys: Keys, data: Any) -> str:
     *parents, key = keys
+    config = data
     section: type[Section] = Config
     choices: list[type[Section]] = []
     for parent in parents:
@@ -144,7 +145,7 @@ def _nearest_setting(keys: Keys, data: Any) -> str:
     if here is not None and here != key:
         return f"did you mean {here!r}?"
     if elsewhere not in {None, dotted(keys)}:
-        return f"did you mean {elsewhere!r}?"
+        return f"did you mean {elsewhere!r}{_owners(str(elsewhere), config)}?"
     if parents in ([], ["training"]) and (option := option_called(key)) is not None:
         return f"it is an option of `mtrain fit`, {option}"
     return _near(key, section)
@@ -159,6 +160,20 @@ def _near(key: str, section: type[Section]) -> str:
     if far and not near:
         return f"did you mean {by_last[far[0]]!r}?"
     return suggestion(key, section.model_fields)
+
+
+def _owners(path: str, data: Any) -> str:
+    """`, of csv, parquet` where the section that the config `data` names lacks a setting of others."""
+    choices: list[type[Section]] = [Config]
+    *parents, last = path.split(".")
+    for key in parents:
+        field = _chosen(choices, data).model_fields[key]
+        choices = list(_sections_in(field.annotation))
+        data = data.get(key) if isinstance(data, dict) else None
+    if last in _chosen(choices, data).model_fields:
+        return ""
+    having = [choice for choice in choices if {last, "name"} <= choice.model_fields.keys()]
+    return f", of {', '.join(map(_name_of, having))}" if having else ""
 
 
 def _slip(key: str) -> str | None:

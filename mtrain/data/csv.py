@@ -28,7 +28,7 @@ from mtrain.data.notation import PLAIN, USUAL, Notation
 from mtrain.errors import MtrainError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 NOTHING = {"", "?", *USUAL}
@@ -226,6 +226,12 @@ def _header(file: Path, notation: Notation) -> tuple[int, list[str]]:
             raise MtrainError(f"{file}:{line}: there are two columns {name!r}{hint}")
         seen.add(name)
     return line, names
+
+
+def only_name(names: Iterable[str]) -> str | None:
+    """The name of a first line that has but one, as a title does; None: it has several."""
+    named = [name for name in names if name]
+    return named[0] if len(named) == 1 else None
 
 
 def one_column(name: str) -> str:

@@ -24,8 +24,13 @@ if TYPE_CHECKING:
 SLIPS = 0.1
 """Share of a column that is no number up to which the rest are meant to be."""
 
+MOSTLY = 0.75
+"""Share of a column that is no number from which the others are no rest."""
+
 MOST_COLUMNS = 10
 """Of which something is said."""
+
+MISSING_SINCE = "training had no row without it; fill it in, or leave the row out"
 
 BEYOND = "is beyond float32, whose largest number is 3.4e+38; scale the column, or leave it out"
 
@@ -59,7 +64,9 @@ def read_features(
         if name in beyond:
             return BEYOND
         is_of_text = columns[name].missing.all()
-        rest = "as in training" if is_of_text else "but the rest of the column is numeric"
+        is_rare = np.count_nonzero(wrong[name]) < MOSTLY * len(table)
+        rest = "but the rest of the column is numeric" if is_rare else "as others of the column are"
+        rest = "as in training" if is_of_text else rest
         return f"is not a finite number, {rest}"
 
     problems = complaints(table, wrong, problem)

@@ -168,7 +168,7 @@ def _table_pieces(path: Path, config: TableConfig, encoding: Encoding) -> Iterat
 
 def _table_piece(raw: RawTable, config: TableConfig, encoding: Encoding, done: int) -> Piece:
     """`done` rows stand before these."""
-    from mtrain.data.features import complaints, read_features
+    from mtrain.data.features import MISSING_SINCE, complaints, read_features
     from mtrain.data.table_notes import misread_notes
 
     kinds = {column.name: column.kind for column in encoding.columns}
@@ -178,7 +178,7 @@ def _table_piece(raw: RawTable, config: TableConfig, encoding: Encoding, done: i
     if config.missing == "drop":
         rows = rows.take(np.flatnonzero(~np.logical_or.reduce(list(missing.values()))))
     elif config.missing is None:
-        why = "is missing; training had no row without it"
+        why = f"is missing; {MISSING_SINCE}"
         if problems := complaints(raw, missing, lambda _: why):
             raise MtrainError("\n".join(problems))
     split, unlike = encode(rows, encoding, raw.where)

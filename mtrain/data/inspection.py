@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtrain.data.ids import why_id
+from mtrain.data.markers import marker_notes
 from mtrain.data.notation import NOTATIONS, TRIED, is_number_column, marked_number
 from mtrain.data.notes import by_class, kind_of
 from mtrain.data.table import LARGEST_EXACT, Table
@@ -81,6 +82,7 @@ def inspect(source: Source, dataset: Dataset, index: Collection[str] = ()) -> In
             *(Note(kind_of(note), note) for note in dataset.notes),
             *_class_warnings(counts, classes),
             *_column_warnings(columns, index),
+            *marker_notes(columns),
             *_contradictions(source.splits, classes),
         ),
         source.facts,

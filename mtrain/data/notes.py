@@ -38,6 +38,7 @@ KINDS = {
     "telling-column": "a single column all but decides the label",
     "text-numbers": "a column of numbers with decimal commas, thousands separators, signs or units is text",
     "thousands": "the points of a column of numbers may stand between thousands",
+    "missing-marker": "a number such as -999 is far from all others of its column",
     "no-header": "the first line of a CSV looks like data",
     "unknown-category": "rows have a category that no training row has",
     "missing-values": "in a tenth of the rows or more of other data a column is missing",

@@ -110,14 +110,20 @@ def read_members(
             if missing := [name for name in names if name not in there]:
                 raise MtrainError(f"{path}: no array {missing[0]!r}; there is {', '.join(there)}")
             check_memory(sum(there[name].file_size for name in names), memory, str(path))
-            return {name: _array(file, there[name]) for name in names}
+            return {name: _array(file, there[name], path) for name in names}
     except DAMAGE as error:
         raise MtrainError(f"{path}: not arrays that can be read: {error}") from error
 
 
-def _array(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+def _array(file: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> NDArray[Any]:
     with file.open(member) as content:
-        shape = _shape(content)
+        shape, kind = _header(content)
+    if kind.hasobject:  # which are pickles
+        name = member.filename.removesuffix(".npy")
+        raise MtrainError(
+            f"{path}: array {name!r} holds Python objects; save it as numbers or text, as by "
+            f"{name}.astype(str)"
+        )
     if not all(type(size) is int and size >= 0 for size in shape):
         raise ValueError(f"the shape of {member.filename} is {shape}")
     with file.open(member) as content:
@@ -125,12 +131,13 @@ def _array(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
         return array
 
 
-def _shape(content: IO[bytes]) -> tuple[Any, ...]:
-    """What the header says; NumPy takes True and False for sizes."""
+def _header(content: IO[bytes]) -> tuple[tuple[Any, ...], np.dtype[Any]]:
+    """Shape and type of an array; NumPy takes True and False for sizes."""
     version = np.lib.format.read_magic(content)
     first = version == (1, 0)
     read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
-    return tuple(read(content)[0])
+    shape, _, kind = read(content)
+    return tuple(shape), kind
 
 
 def array_names(path: Path) -> list[str]:

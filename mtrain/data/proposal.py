@@ -15,6 +15,7 @@ from mtrain.config.names import suggestion
 from mtrain.config.sources import CsvConfig, ParquetConfig
 from mtrain.data import split_source
 from mtrain.data.ids import why_id
+from mtrain.data.markers import marker_notes
 from mtrain.data.missing_labels import MISSING_LABELS
 from mtrain.data.notation import PLAIN, TRIED, Notation, guess_notation, marked_number
 from mtrain.data.notes import kind_of
@@ -59,6 +60,10 @@ SAID = ("header", "decimal", "thousands", "missing_values")
 """Settings of a CSV that are said, since with others the same file would be another table."""
 
 CLASSES = "in index order; of two the second is what a threshold is for"
+RARER_SECOND = "in index order, the rarer second: of two it is what a threshold is for"
+MAJORITY = 0.6
+"""Share of the rows from which one of two classes is the frequent one."""
+
 RARE = "too few rows for every class to be in every split"
 OFFSET = "the smallest label, that of the first class"
 
@@ -138,10 +143,12 @@ def propose_splits(config: SourceConfig, memory: int) -> tuple[int, Proposal]:
         settings["classes"] = list(classes)
     named = config.name in {"csv", "parquet", "images"}
     is_ordered = set(map(str.lower, source.classes)) in (BOOLEANS, {"0", "1"})
-    is_second_rare = 2 * source.train.labels.sum() <= len(source.train)
-    if named and len(source.classes) == 2 and not (is_ordered or is_second_rare):
+    is_second_frequent = source.train.labels.sum() >= MAJORITY * len(source.train)
+    if named and len(source.classes) == 2 and is_second_frequent and not is_ordered:
         # A threshold is of the second class, as a rule the one that is sought and rare.
         settings["classes"].reverse()
+        if reasons["classes"] == CLASSES:
+            reasons["classes"] = RARER_SECOND
     try:
         split_source(source, config)
     except SettingError:
@@ -153,6 +160,7 @@ def propose_splits(config: SourceConfig, memory: int) -> tuple[int, Proposal]:
     if isinstance(features, Table):
         notes += telling_notes(features.columns, source.train.labels)
         notes += [note for note in source.notes if kind_of(note) == "thousands"]
+        notes += marker_notes(features.columns)
     return len(source.train), Proposal(settings, reasons, tuple(notes))
 
 
@@ -231,8 +239,8 @@ def _table(path: Path, kind: str, target: str, memory: int, notation: Notation) 
     from mtrain.data.tables import COLUMNS
 
     names = COLUMNS[kind](str(path), notation)
-    if kind == "csv" and len(names) == 1:
-        raise MtrainError(f"{path}: {csv.one_column(names[0])}")
+    if kind == "csv" and (only := csv.only_name(names)) is not None:
+        raise MtrainError(f"{path}: {csv.one_column(only)}")
     table, left_out = _readable_columns(path, kind, names, memory, notation)
     if target in left_out:
         raise MtrainError(f"{path}: column {target!r} {left_out[target]}, which is no label")

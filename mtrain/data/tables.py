@@ -10,7 +10,7 @@ from mtrain.config.endings import ENDINGS
 from mtrain.config.names import nearest, suggestion, there_is
 from mtrain.data import csv, parquet
 from mtrain.data.columns import complaint, read_column
-from mtrain.data.features import complaints, read_features
+from mtrain.data.features import MISSING_SINCE, complaints, read_features
 from mtrain.data.files import find_splits
 from mtrain.data.labels import class_indices
 from mtrain.data.missing_labels import missing_label_notes, without_missing_labels
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from mtrain.data.columns import RawTable
     from mtrain.data.table import Table
     from mtrain.records import Encoding, Floats, Ints
+
+MISSING = "dataset.missing says what to do"
 
 COLUMNS = {"csv": csv.csv_columns, "parquet": parquet.parquet_columns}
 READERS = {"csv": csv.read_csv, "parquet": parquet.read_parquet}
@@ -63,7 +65,7 @@ def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -
         kinds = {**kinds, **dict.fromkeys(config.categorical, "text")}
     if config.classes is None:
         notes += missing_label_notes(classes)
-    remedy = "dataset.missing says what to do" if is_learned else "training had no row without it"
+    remedy = MISSING if is_learned else MISSING_SINCE
     features, rows = {}, {}
     for split, table in raw.items():
         values = read_features(table, kinds, are_learned=is_learned)
@@ -171,10 +173,10 @@ def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
         "categorical": config.categorical,
     }
     known = set(there)
-    is_one = config.name == "csv" and len(there) == 1
+    only = csv.only_name(there) if config.name == "csv" else None
 
     def hint(name: str) -> str:
-        return csv.one_column(there[0]) if is_one else suggestion(name, there)
+        return suggestion(name, there) if only is None else csv.one_column(only)
 
     problems = [
         (("dataset", key), f"{config.path} has no column {name!r}; {hint(name)}")
@@ -195,7 +197,7 @@ def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
         )
     if not features:
         why = f"there is no column but {config.target!r} to learn from"
-        raise MtrainError(f"{config.path}: {csv.one_column(there[0]) if is_one else why}")
+        raise MtrainError(f"{config.path}: {why if only is None else csv.one_column(only)}")
     return features
 
 

@@ -28,6 +28,10 @@ def refuse_foreign(path: Path) -> None:
         if kind is None:
             return
     elif path.is_file():
+        if path.suffix.lower() in {".yaml", ".yml"}:
+            raise MtrainError(
+                f"{path}: a config, not a run; `mtrain fit` trains it and makes a run"
+            )
         kind = _kind(path)
     else:
         raise MtrainError(f"{path}: neither a folder nor a file")
