@@ -25,7 +25,7 @@ SLIPS = 0.1
 """Share of a column that is no number up to which the rest are meant to be."""
 
 MOSTLY = 0.75
-"""Share of a column that is no number from which the others are no rest."""
+"""Share of a column's values that are no numbers from which the others are not called the rest."""
 
 MOST_COLUMNS = 10
 """Of which something is said."""

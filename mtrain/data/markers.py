@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from mtrain.data.table import Values
 
-MARKERS = [sign * (10.0**digits - 1) for digits in range(2, 9) for sign in (-1, 1)]
+NINES = [sign * (10.0**digits - 1) for digits in range(2, 9) for sign in (-1, 1)]
 """99, -99, 999, ...: what is written where nothing was measured."""
 
 FEWEST = 2
@@ -37,7 +37,7 @@ def _marker(column: Values) -> tuple[float, int] | None:
     values = column.values[~column.missing]
     if not len(values):
         return None
-    for end in {values.min(), values.max()}.intersection(MARKERS):
+    for end in {values.min(), values.max()}.intersection(NINES):
         is_marker = values == end
         rest, rows = values[~is_marker], int(np.count_nonzero(is_marker))
         if rows >= FEWEST and len(rest) and 0 < np.ptp(rest) < np.abs(rest - end).min():
