@@ -23,10 +23,12 @@ def plot(
     """Draw the charts of a run directory or a `history.json`; returns the files written, and notes.
 
     They go to `out`, by default `charts` beside the history. Raises `MtrainError` for what is no
-    history, `UsageError` for another format than png, svg or pdf.
+    history, `UsageError` for another format than png, svg or pdf, and for an `out` that is no folder.
     """
     if file_format not in FORMATS:
         raise UsageError(f"--format: must be {', '.join(FORMATS)}, got {file_format!r}")
+    if out is not None and out.exists() and not out.is_dir():
+        raise UsageError(f"--out: {out}: a file; charts are put into a folder")
     run = RunDirectory(path if path.is_dir() else path.parent)
     run.refuse_links()
     history = _read(path)  # before matplotlib: a wrong path fails at once

@@ -39,6 +39,9 @@ OF_THE_DATA = {
 }
 """Settings that differ because the data do: a column of them tells of runs of the same data alone."""
 
+SPLITS = ("dataset.validation", "dataset.test.")
+"""Settings that data of every kind have."""
+
 SORTED_BY = ("started", "run", "data", "epochs", "best", "worst", "state")
 """Columns by which runs are sorted, besides the settings in which they differ."""
 
@@ -92,7 +95,7 @@ def differing_settings(outcomes: Sequence[RunOutcome]) -> list[str]:
             return False
         if key in OF_THE_DATA:
             return any(differs(key, those) for those in by_data.values())
-        of_all = kinds == 1 or not key.startswith("dataset.")
+        of_all = kinds == 1 or not key.startswith("dataset.") or key.startswith(SPLITS)
         return of_all or all(key in outcome.settings for outcome in outcomes)
 
     return [key for key in keys if is_shown(key) and differs(key, outcomes)]

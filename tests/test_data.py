@@ -234,6 +234,16 @@ def test_a_broken_mnist_npz_is_said_to_be(empty_home):
         dataset(name="mnist")
 
 
+def test_files_of_the_other_mnist_are_noticed(mnist_folder, fashion_folder):
+    """They are called alike, and every class would have the other's name."""
+    paths = {"mnist": fashion_folder, "fashion_mnist": mnist_folder}
+    for name, other in zip(paths, ("fashion_mnist", "mnist"), strict=True):
+        says = f"{paths[name]}: has the test labels of {other}; dataset.name: {other} names its classes"
+        assert says in dataset(name=name, path=str(paths[name])).notes
+        right = dataset(name=name, path=str(paths[other])).notes
+        assert not [note for note in right if "test labels" in note]
+
+
 @pytest.mark.parametrize("place", ["keras/datasets/fashion-mnist", "debian"])
 def test_fashion_mnist_is_found_in_keras_cache_and_in_debian(empty_home, idx_folder, place):
     """Four IDX files in either."""

@@ -68,6 +68,23 @@ def test_a_config_in_place_of_a_run(capsys, command):
     assert said(capsys, command, config, *rows) == (1, says)
 
 
+def test_parts_of_a_run_in_place_of_it(capsys):
+    """The file that names the best checkpoint, the folder of all."""
+    run_folder = SMOKE.parents[1] / "tests" / "stored_run"
+    best = run_folder / "checkpoints" / "best"
+    says = f"says which checkpoint is the best; name that folder, or the run {run_folder}"
+    assert said(capsys, "evaluate", best) == (1, f"mtrain: {best}: {says}\n")
+    says = f"holds checkpoints; name one, or the run {run_folder}"
+    assert said(capsys, "evaluate", best.parent) == (1, f"mtrain: {best.parent}: {says}\n")
+
+
+def test_a_file_in_place_of_the_folder_of_charts(capsys):
+    """It stays as it is."""
+    run_folder = SMOKE.parents[1] / "tests" / "stored_run"
+    says = f"mtrain: --out: {SMOKE}: a file; charts are put into a folder\n"
+    assert said(capsys, "plot", run_folder, "--out", SMOKE) == (2, says)
+
+
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,20 +9,24 @@ import pytest
 from mtrain.cli.main import run
 from mtrain.metrics.report import make_report
 from mtrain.records import Predictions
-from mtrain.report.results import print_report
+from mtrain.report.results import print_files, print_report
 
 NAMES = ("Pullover", "Coat", "Shirt")
 
 
-def last_line(confusion, names=NAMES):
-    """Of what is said of predictions with this confusion matrix."""
+def report_of(confusion, names=NAMES):
+    """Of predictions with this confusion matrix."""
     confusion = np.array(confusion)
     places = np.indices(confusion.shape).reshape(2, -1)
     labels, predicted = (np.repeat(place, confusion.ravel()) for place in places)
     probabilities = np.eye(len(names), dtype=np.float32)[predicted]
     predictions = Predictions(labels, predicted, probabilities, 0.1)
-    report = make_report(predictions, names, split="test", checkpoint="epoch-0001")
-    print_report(report, stream := io.StringIO())
+    return make_report(predictions, names, split="test", checkpoint="epoch-0001")
+
+
+def last_line(confusion, names=NAMES):
+    """Of what is said of them."""
+    print_report(report_of(confusion, names), stream := io.StringIO())
     return stream.getvalue().splitlines()[-1]
 
 
@@ -63,6 +68,24 @@ def test_a_class_is_named_inertly():
     line = last_line([[1, 1], [0, 2]], ("\x1b[31mred", "b"))
 
     assert line == r"Least learned: \x1b[31mred (F1 0.67), most often taken for b (1 of 2)"
+
+
+@pytest.mark.parametrize(("folder", "lines"), [("run", 4), ("a long name of a run" * 3, 7)])
+def test_what_does_not_fit_into_a_terminal_has_a_line_of_its_own(monkeypatch, folder, lines):
+    """The path stays whole."""
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    report = report_of([[1, 1], [0, 2]], ("a", "b"))
+    print_files(report, Path(folder), stream := Terminal())
+
+    shown = stream.getvalue().splitlines()
+    assert len(shown) == lines
+    assert all(len(line) <= 80 or line.strip().endswith((".png", ".csv")) for line in shown)
 
 
 def test_evaluate_says_which_files_to_open_first(finished_run, capsys):

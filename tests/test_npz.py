@@ -391,6 +391,16 @@ def test_test_files_alone_are_all_rows_of_an_evaluation(idx_folder):
     assert refusal(folder) == f"PATH: no data set: {missing} missing (or with .gz)"
 
 
+def test_a_folder_above_that_of_the_files_is_answered_with_their_folder(idx_folder, tmp_path):
+    """As `data/` with `data/mnist/` in it."""
+    folder = idx_folder(classes=3, train=90, test=30)
+    inner = folder.rename(tmp_path / "data-of-mnist")
+    (above := tmp_path / "above").mkdir()
+    inner.rename(above / "mnist")
+
+    assert refusal(above).endswith(" missing (or with .gz); there are such files in 'mnist'")
+
+
 def test_idx_files_beyond_training_memory_are_refused(idx_folder):
     """Gzipped, too: a megabyte can hold a gigabyte."""
     folder = idx_folder(classes=3, train=90, test=30)

@@ -145,6 +145,21 @@ def test_lines_by_class_show_the_history_and_can_be_told_apart():
         assert line.get_label() == f"{recall[-1, k]:.3f}  class {k}"
 
 
+def test_a_line_along_the_lowest_tick_is_above_the_axis():
+    """Of two classes, each recalled half of the time in every epoch."""
+    history = History("a run", names_of(2), segments=[{"epochs": [1, 0], "seconds": 0.0}])
+    labels, predicted = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
+    predictions = Predictions(labels, predicted, np.eye(2, dtype=np.float32)[predicted], 0.1)
+    tally = Tally(1.5, confusion_matrix(labels, predicted, 2))
+    for epoch in (1, 2):
+        record = EpochRecord(epoch, 0.01, tally, predictions)
+        history.append(epoch_figures(record, load_config({}, {}).metrics), seconds=1.0)
+    (axes,) = history_charts.draw_by_class(history, "recall").axes
+
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), [0.5, 0.5])
+    assert axes.get_ylim()[0] < 0.5
+
+
 def test_of_a_hundred_classes_the_worst_are_named():
     """Seven in colour, the rest in grey behind them."""
     history = history_of(names_of(100))

@@ -369,6 +369,17 @@ def test_runs_that_differ_do_not_look_the_same(first, second, differing):
     assert differing_settings(runs) == differing
 
 
+def test_splits_are_columns_whatever_the_data():
+    """A run without validation lacks its size."""
+    runs = [
+        run_with("one", dataset__name="digits", dataset__validation=None),
+        run_with("two", dataset__name="digits", **{"dataset__validation.size": 0.3}),
+        run_with("three", "a.csv", dataset__name="csv", **{"dataset__validation.size": 0.2}),
+    ]
+
+    assert differing_settings(runs) == ["dataset.validation.size"]
+
+
 @pytest.mark.parametrize(("others", "differing"), [("a.csv", ["dataset.classes"]), ("b.csv", [])])
 def test_classes_are_a_column_for_runs_of_the_same_data(others, differing):
     """Other data have other classes: that tells nothing of a run."""

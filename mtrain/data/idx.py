@@ -94,10 +94,18 @@ def read_split(folder: Path, split: str, memory: int = 4_000_000_000, offset: in
     check_folder(str(folder), "IDX files are expected here")
     files = {name: idx_file(folder, name) for name in FILES[split]}
     if missing := [name for name, file in files.items() if file is None]:
-        raise MtrainError(f"{folder}: no data set: {', '.join(missing)} missing (or with .gz)")
+        inner = [place.name for place in sorted(folder.iterdir()) if _has_split(place, split)]
+        hint = f"; there are such files in {' and '.join(map(repr, inner))}" if inner else ""
+        raise MtrainError(
+            f"{folder}: no data set: {', '.join(missing)} missing (or with .gz){hint}"
+        )
     rows, labels = (read_idx(file, memory) for file in files.values() if file is not None)
     labels = counted_from(labels, offset, str(folder), split)
     return checked_rows(rows, labels, str(folder), split)
+
+
+def _has_split(folder: Path, split: str) -> bool:
+    return folder.is_dir() and all(idx_file(folder, name) for name in FILES[split])
 
 
 def idx_file(folder: Path, name: str) -> Path | None:

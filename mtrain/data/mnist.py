@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
+
 from mtrain.data.idx import FILES, idx_file, read_split
 from mtrain.data.npz import read_members
 from mtrain.data.source import Rows, Source, check_alike, checked_rows
@@ -25,6 +27,12 @@ CLASSES = {
         "Ankle boot",
     ),
 }
+
+TEST_COUNTS = {
+    "mnist": (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009),
+    "fashion_mnist": (1000,) * 10,
+}
+"""Rows of each class in the test split."""
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 
@@ -62,9 +70,24 @@ def read_mnist(name: str, path: str | None, *, progress: bool, download: bool) -
     else:
         splits = {split: read_split(where, split) for split in FILES}
     check_alike(splits, str(where))
-    classes = CLASSES[name]
     return Source(
-        splits["training"], None, splits["test"], classes, largest=255.0, where=str(where)
+        splits["training"],
+        None,
+        splits["test"],
+        CLASSES[name],
+        largest=255.0,
+        where=str(where),
+        notes=_other_notes(name, splits["test"], str(where)),
+    )
+
+
+def _other_notes(name: str, test: Rows, where: str) -> tuple[str, ...]:
+    """A note where the test labels are those of the other data set, whose files have the same names."""
+    counts = tuple(np.bincount(test.labels, minlength=10).tolist())
+    return tuple(
+        f"{where}: has the test labels of {other}; dataset.name: {other} names its classes"
+        for other, known in TEST_COUNTS.items()
+        if other != name and counts == known
     )
 
 

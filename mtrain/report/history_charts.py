@@ -91,7 +91,8 @@ def draw_by_class(history: History, metric: str) -> Figure:
     )
     axes.set_ylabel(metric)
     lowest = np.nanmin(values) if np.isfinite(values).any() else 0.0
-    axes.set_ylim(math.floor(lowest * 10) / 10 if lowest < 1 else 0.9, 1.005)
+    # A little below: a line along the axis could not be seen.
+    axes.set_ylim(math.floor(lowest * 10) / 10 - 0.01 if lowest < 1 else 0.9, 1.005)
     add_legend(figure, axes, f"last {metric}")
     return figure
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, TextIO
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -91,7 +92,10 @@ def print_files(report: Report, folder: Path, stream: TextIO) -> None:
     console = make_console(stream)
     console.print("Open first:")
     for name, content in files.items():
-        console.print(Text(f"  {inert(str(folder / name))}  {content}"), soft_wrap=True)
+        path = inert(str(folder / name))
+        fits = not console.is_terminal or cell_len(path) + len(content) + 4 <= console.width
+        between = "  " if fits else "\n    "
+        console.print(Text(f"  {path}{between}{content}"), soft_wrap=True)
 
 
 def print_layers(layers: Sequence[Layer], stream: TextIO) -> None:

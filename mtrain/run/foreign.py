@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 LOOKED_AT = 65536
 """Bytes at either end of a file."""
 
+POINTERS = ("best", "last")
+"""Files of a run that name one of its checkpoints."""
+
 _FILES = {
     "saved_model.pb": "a TensorFlow SavedModel",
     "keras_metadata.pb": "a TensorFlow SavedModel",
@@ -31,6 +34,11 @@ def refuse_foreign(path: Path) -> None:
         if path.suffix.lower() in {".yaml", ".yml"}:
             raise MtrainError(
                 f"{path}: a config, not a run; `mtrain fit` trains it and makes a run"
+            )
+        if path.parent.name == "checkpoints" and path.name in POINTERS:
+            raise MtrainError(
+                f"{path}: says which checkpoint is the {path.name}; name that folder, or the run "
+                f"{path.parent.parent}"
             )
         kind = _kind(path)
     else:

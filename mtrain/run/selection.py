@@ -49,6 +49,8 @@ def find_checkpoint(path: Path) -> CheckpointPlace:
     run.refuse_links()
     best, last = _pointed(run, "best"), _pointed(run, "last")
     name = whole_path.name if named else best or last
+    if name is None and path.name == "checkpoints" and (path.parent / "config.yaml").is_file():
+        raise MtrainError(f"{path}: holds checkpoints; name one, or the run {path.parent}")
     if name is None:
         raise MtrainError(
             f"{path}: neither a run directory with a checkpoint nor a checkpoint (no {STATE}); "
