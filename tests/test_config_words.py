@@ -76,6 +76,8 @@ IS_TEXT = "is text; leave out the quotation marks"
         ("dataset: {name: digits, kind: digits}", "dataset.kind: unknown setting; did you mean 'name'?"),
         ("training: {device: cuda}", "training.device: unknown setting; it is an option of `mtrain fit`, --device"),
         ("training: {early_stopping: {restore_best_weights: true}}", "training.early_stopping.restore_best_weights: unknown setting; did you mean 'training.save_best'?"),
+        ("training: {save_best: true}", "training.save_best: must be a figure of the history, got true; write auto"),
+        ("training: {save_best: false}", "training.save_best: must be a figure of the history, got false; write null for none"),
         ("model: {num_classes: 3}", "model.num_classes: unknown setting; did you mean 'dataset.n_classes', of synthetic?"),
         ("target: x", "target: unknown setting; did you mean 'dataset.target', of csv, parquet?"),
         ("image_size: 32", "image_size: unknown setting; did you mean 'dataset.size', of images?"),

@@ -59,6 +59,10 @@ TEXT = "text after a closing quote; a quote within a value is written twice"
         ('\ufeff"x"z,y\n1,a\n', f"PATH:1: column 1: {TEXT}"),
         ('x,y\n1,a\n2,"b""\n', "PATH:3: column 'y': a quote that is never closed"),
         ('x,y\n1,5" nail\n2,"b"c\n', f"PATH:3: column 'y': {TEXT}"),
+        ('x,y\n1,"a"\n2, "b"\n', "PATH:3: column 'y': a space before a quote; remove it"),
+        ('x,y\n1,"a"\n \t"2","b"\n', "PATH:3: column 'x': a space before a quote; remove it"),
+        ('x\ty\n1\t "a"\n2\t"b"\n', "PATH:2: column 'y': a space before a quote; remove it"),
+        ('x, "y"\n1,a\n2,b\n', "PATH:1: column 2: a space before a quote; remove it"),
     ],
 )  # fmt: skip
 def test_text_after_a_closing_quote_is_refused(tmp_path, content, message):

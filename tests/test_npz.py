@@ -277,7 +277,9 @@ def test_nothing_is_unpickled(arrays, tmp_path):
     no_zip = "PATH: not arrays that can be read: File is not a zip file"
     assert refusal(tmp_path / "p.npz") == no_zip
     np.save(tmp_path / "a.npy", trap)
-    assert refusal(tmp_path / "a.npy") == no_zip
+    assert (
+        refusal(tmp_path / "a.npy") == "PATH: a single array; save rows and labels by numpy.savez"
+    )
     assert not (tmp_path / "sprung").exists()
 
 

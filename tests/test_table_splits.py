@@ -49,6 +49,10 @@ def write(folder, **files):
         ("train.csv.gz", "val.csv.gz", "test.csv.gz"),
         ("train/a.parquet", "validation/a.parquet", "test/a.parquet"),
         ("squad-train.parquet", "squad-dev.parquet", "squad-test.parquet"),
+        ("TrainSet.csv", "ValidationSet.csv", "TestSet.csv"),
+        ("KDDTrain+.csv", "KDDVal+.csv", "KDDTest+.csv"),
+        ("rows_training-set.csv", "rows_eval-set.csv", "rows_testing-set.csv"),
+        ("data_train_v2.csv", "data_dev_v2.csv", "data_test_v2.csv"),
     ],
 )  # fmt: skip
 def test_files_of_a_folder_are_the_splits_that_they_are_called(tmp_path, names):

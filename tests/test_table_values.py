@@ -96,6 +96,7 @@ def test_many_unknown_categories_are_a_warning(tmp_path, kind):
         (["a b", "a  b"], "'a  b' and 'a b'"),
         (["stra\u00dfe", "STRASSE"], "'STRASSE' and 'stra\u00dfe'"),
         (["1", "1.0"], "'1' and '1.0'"),
+        (["a", "a\u200b"], "'a' and 'a\\u200b'"),
         (["01", "1"], "'01' and '1'"),
         (["true", "TRUE"], "'TRUE' and 'true'"),
     ],

@@ -120,8 +120,17 @@ def _name_or_section(value: Any) -> str:
     return "section" if isinstance(value, dict | BestConfig) else "name"
 
 
+def _no_switch(value: Any) -> Any:
+    if isinstance(value, bool):
+        meant = "auto" if value else "null for none"
+        problem = f"must be a figure of the history, got {shown(value)}; write {meant}"
+        raise ValueError(problem)  # noqa: TRY004 -- pydantic's
+    return value
+
+
 SaveBest = Annotated[
-    Annotated[str | None, Tag("name")] | Annotated[BestConfig, Tag("section")],
+    Annotated[str | None, BeforeValidator(_no_switch), Tag("name")]
+    | Annotated[BestConfig, Tag("section")],
     Discriminator(_name_or_section),
 ]
 

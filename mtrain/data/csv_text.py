@@ -173,8 +173,12 @@ def find_quote_problem(
     at = end = column = 0
     while (at := content.find(b'"', at)) >= 0:
         if at and content[at - 1] not in boundaries:
-            at += 1
-            continue
+            if not _begins(content, at, boundaries):
+                at += 1
+                continue
+            line = 1 + len(re.findall(LINE_END.encode(), content[:at]))
+            column = content[:at].rpartition(b"\n")[2].count(delimiter.encode())
+            return QuoteProblem(line, column, "a space before a quote; remove it")
         between = content[end:at]
         last = max(between.rfind(b"\n"), between.rfind(b"\r"))
         column = between.count(delimiter.encode(), last + 1) + (column if last < 0 else 0)
@@ -187,6 +191,13 @@ def find_quote_problem(
             return QuoteProblem(line, column, problem)
         at = end = match.end()
     return None
+
+
+def _begins(content: bytes, at: int, boundaries: bytes) -> bool:
+    """Whether a value begins at `at`, the space before it aside."""
+    while at and content[at - 1] in b" \t" and content[at - 1] not in boundaries:
+        at -= 1
+    return not at or content[at - 1] in boundaries
 
 
 def _are_in_order(content: bytes, before: int, ends: NDArray[np.bool_]) -> tuple[int, bool]:

@@ -27,6 +27,9 @@ SPLITS = {"training": "train", "validation": "val", "test": "test"}
 NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 """In a folder's name, what stands for a missing value."""
 
+BESIDE_SPLITS = {"of", "v", "set", "split", "data", "images", "final"}
+"""Words in names of files that tell nothing of the split."""
+
 REMEDY = "name files in dataset.path, dataset.val_path and dataset.test_path"
 
 
@@ -181,16 +184,24 @@ def _looks(files: Sequence[Path], root: Path | None) -> tuple[dict[Path, str], s
 def _split_of(parts: Sequence[str]) -> tuple[str | None, bool]:
     """The split that a file's name, or that of a folder around it, says; whether it is all of it.
 
-    `train` and `train-00000-of-00002` are nothing else; `iris_train` and `test_2020` may be.
+    `train` and `train-00000-of-00002` are nothing else; `iris_train`, `KDDTrain+`, `rows_train_v2` and
+    `test_2020` may be.
     """
     for part in parts:
-        stem = part.lower().partition(".")[0]
-        words = [word for word in re.split(r"[^a-z]+", stem) if word not in {"", "of"}]
+        stem = part.partition(".")[0]
+        words = [word for word in _words(stem) if word not in BESIDE_SPLITS]
+        stem = stem.lower()
         said = {SPLIT_NAMES[word] for word in words[:1] + words[-1:] if word in SPLIT_NAMES}
         if len(said) == 1:
             name = re.sub(r"-[0-9]+-of-[0-9]+$", "", stem)
             return SPLITS[said.pop()], split_called(name) is not None
     return None, False
+
+
+def _words(name: str) -> list[str]:
+    """In small letters; `KDDTrain` is two."""
+    parted = re.sub("(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
+    return re.findall("[a-z]+", parted.lower())
 
 
 def large_files(paths: Iterable[str | None]) -> str | None:

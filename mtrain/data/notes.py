@@ -107,11 +107,13 @@ def _measured(counts: Mapping[str, Ints], classes: tuple[str, ...]) -> Iterator[
 def _look_alikes(classes: tuple[str, ...]) -> Iterator[Note]:
     """A note for each group of classes that differ in nothing a reader would tell apart.
 
-    That is case, composed and decomposed accents, width, space within, and how a number is written.
+    That is case, composed and decomposed accents, width, space within, signs that are not drawn, and
+    how a number is written.
     """
     groups: dict[str, list[str]] = {}
     for name in classes:
-        plain = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+        seen = "".join(sign for sign in name if unicodedata.category(sign) != "Cf")
+        plain = " ".join(unicodedata.normalize("NFKC", seen).casefold().split())
         key = as_value(plain) or unicodedata.normalize("NFKC", plain)
         groups.setdefault(key, []).append(name)
     for names in groups.values():

@@ -112,7 +112,13 @@ def read_members(
             check_memory(sum(there[name].file_size for name in names), memory, str(path))
             return {name: _array(file, there[name], path) for name in names}
     except DAMAGE as error:
-        raise MtrainError(f"{path}: not arrays that can be read: {error}") from error
+        raise _not_arrays(path, error) from error
+
+
+def _not_arrays(path: Path, error: Exception) -> MtrainError:
+    if path.suffix.lower() == ".npy":
+        return MtrainError(f"{path}: a single array; save rows and labels by numpy.savez")
+    return MtrainError(f"{path}: not arrays that can be read: {error}")
 
 
 def _array(file: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> NDArray[Any]:
@@ -146,7 +152,7 @@ def array_names(path: Path) -> list[str]:
         with zipfile.ZipFile(path) as file:
             return [name.removesuffix(".npy") for name in file.namelist()]
     except DAMAGE as error:
-        raise MtrainError(f"{path}: not arrays that can be read: {error}") from error
+        raise _not_arrays(path, error) from error
 
 
 def find_features(names: Sequence[str]) -> dict[str, str]:
