@@ -429,9 +429,8 @@ def test_a_single_array_is_not_unpickled(tmp_path):
     with pytest.raises(MtrainError) as caught:
         check(load_config({"dataset": {"name": "npz", "path": str(tmp_path / "a.npy")}}, {}))
 
-    assert str(caught.value) == (
-        f"{tmp_path / 'a.npy'}: not arrays that can be read: File is not a zip file"
-    )
+    says = "a single array; save rows and labels by numpy.savez"
+    assert str(caught.value) == f"{tmp_path / 'a.npy'}: {says}"
 
 
 # --- The command
