@@ -62,6 +62,7 @@ TEXT = "text after a closing quote; a quote within a value is written twice"
         ('x,y\n1,"a"\n2, "b"\n', "PATH:3: column 'y': a space before a quote; remove it"),
         ('x,y\n1,"a"\n \t"2","b"\n', "PATH:3: column 'x': a space before a quote; remove it"),
         ('x\ty\n1\t "a"\n2\t"b"\n', "PATH:2: column 'y': a space before a quote; remove it"),
+        ('x,z,y\r"1,1",2, "b"\r', "PATH:2: column 'y': a space before a quote; remove it"),
         ('x, "y"\n1,a\n2,b\n', "PATH:1: column 2: a space before a quote; remove it"),
     ],
 )  # fmt: skip

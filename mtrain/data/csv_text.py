@@ -177,11 +177,9 @@ def find_quote_problem(
                 at += 1
                 continue
             line = 1 + len(re.findall(LINE_END.encode(), content[:at]))
-            column = content[:at].rpartition(b"\n")[2].count(delimiter.encode())
+            column = _column_after(content[end:at], column, delimiter)
             return QuoteProblem(line, column, "a space before a quote; remove it")
-        between = content[end:at]
-        last = max(between.rfind(b"\n"), between.rfind(b"\r"))
-        column = between.count(delimiter.encode(), last + 1) + (column if last < 0 else 0)
+        column = _column_after(content[end:at], column, delimiter)
         match = value.match(content, at)
         if match is None or match[1] is None or match[1].strip():
             line = 1 + len(re.findall(LINE_END.encode(), content[:at]))
@@ -191,6 +189,12 @@ def find_quote_problem(
             return QuoteProblem(line, column, problem)
         at = end = match.end()
     return None
+
+
+def _column_after(between: bytes, column: int, delimiter: str) -> int:
+    """The column at the end of some bytes without values in quotes, which begin in `column`."""
+    last = max(between.rfind(b"\n"), between.rfind(b"\r"))
+    return between.count(delimiter.encode(), last + 1) + (column if last < 0 else 0)
 
 
 def _begins(content: bytes, at: int, boundaries: bytes) -> bool:
