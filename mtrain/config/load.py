@@ -190,7 +190,7 @@ class Settings:
             self.override(key, copy.deepcopy(value))  # the caller's own stays as it is
 
     def _section(self, key: str) -> dict[str, Any] | None:
-        """The mapping at `key`, that of a bare name included; None where there is none."""
+        """The mapping at `key`, or the one that a bare name stands for; None without either."""
         found: Any = self.data
         for part in key.split("."):
             found = found.get(part) if isinstance(found, dict) else None

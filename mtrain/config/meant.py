@@ -62,7 +62,7 @@ def missing_colon(text: str) -> str | None:
 
 
 def layers_meant(value: Any) -> str | None:
-    """`500*2`, `[500x2]` or `500, 250` as `model.hidden` has it; None: it is none of these."""
+    """`500*2`, `[500x2]` or `500, 250` as `model.hidden` has it; None for anything else."""
     text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
     text = re.sub(r"\s*[x*X\u00d7]\s*", "x", text[:LONGEST])
     parts = [part for part in re.split(r"[\s,;()\[\]-]+", text) if part]

@@ -81,14 +81,14 @@ class OwnCode(Section):
 
 
 class OwnLoss(OwnCode):
-    """A loss of one's own: a function of labels and outputs, or a `keras.losses.Loss`."""
+    """A custom loss: a function of labels and outputs, or a `keras.losses.Loss`."""
 
     least_classes: ClassVar[int] = 2
     most_classes: ClassVar[float] = math.inf
 
 
 class OwnMetric(OwnCode):
-    """A metric of one's own: a function of labels and outputs, or a `keras.metrics.Metric`."""
+    """A custom metric: a function of labels and outputs, or a `keras.metrics.Metric`."""
 
     @field_validator("name")
     @classmethod
@@ -108,7 +108,7 @@ class OwnMetric(OwnCode):
 
 
 class OwnModel(OwnCode):
-    """A model of one's own: a function of the numbers of features and classes."""
+    """A custom model: a function of the numbers of features and classes."""
 
     def __str__(self) -> str:
         return self.name

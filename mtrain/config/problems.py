@@ -88,7 +88,7 @@ def holds_settings(keys: Keys, data: Any) -> bool:
 
 
 def setting_path(name: str) -> str | None:
-    """The dotted path of the setting that is called so, here or elsewhere; None: there is none."""
+    """The dotted path of the setting with this name, ours or another program's; None: no setting has it."""
     paths = sorted(_settings(Config), key=lambda path: path.count("."))
     if name in paths:
         return name
