@@ -305,7 +305,10 @@ def test_folders_that_look_alike_are_said(folder):
     ("name", "split"),
     [
         *((name, "val") for name in ("val", "Valid", "validation", "dev", "eval", "val_set")),
-        *((name, "test") for name in ("TEST", "testing", "test_set", "holdout", "hold-out")),
+        *(
+            (name, "test")
+            for name in ("TEST", "testing", "test_set", "holdout", "hold-out", "unseen")
+        ),
     ],
 )
 def test_folders_of_splits_have_usual_names(folder, train, name, split):

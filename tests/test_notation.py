@@ -319,13 +319,25 @@ def test_names_that_are_there_again_are_names(tmp_path):
         check(config(path))
 
 
+def test_columns_written_differently(tmp_path, capsys):
+    """One setting holds for the whole file: `init` leaves out the column that it cannot read."""
+    commas, points = ([f"{k}{point}5" for k in range(40)] for point in ",.")
+    path = table(tmp_path / "a.csv", {"x": points, "c": commas, "z": points[::-1], "y": LABELS})
+
+    _, found = init(tmp_path, path)
+
+    assert found["features"] == ["x", "z"]
+    said = capsys.readouterr().err
+    assert "'c' has numbers such as '0,5', those of other columns are as in 1234.5" in said
+
+
 def test_numbers_read_as_text_are_warned_of(tmp_path):
     """A column of decimal commas without a whole number would be categories."""
     path = table(tmp_path / "a.csv", {"x": [f"{k},5" for k in range(40)], "y": LABELS})
 
     warnings = {warning.kind: warning for warning in check(config(path)).warnings}
 
-    assert "which dataset.decimal: ',' reads as numbers" in warnings["text-numbers"]
+    assert "dataset.decimal: ',' reads numbers so, in every column" in warnings["text-numbers"]
     assert "text-numbers" not in {w.kind for w in check(config(path, decimal=",")).warnings}
 
 

@@ -36,6 +36,8 @@ def got(kind: str, found: Any, shown: str) -> str:
         return f", but {shown} is text; leave out the quotation marks"
     if kind in TRUTHS and isinstance(found, str) and found.lower() in {"true", "false"}:
         return f", but {shown} is text; leave out the quotation marks"
+    if kind in NUMBERS and isinstance(found, str) and found.strip().lower() in {"null", "~"}:
+        return f", but {shown} is text; leave out the quotation marks"
     write = _instead(kind, found)
     return f", got {shown}{write and f'; {write}'}"
 
@@ -101,6 +103,8 @@ def _instead(kind: str, found: Any) -> str:
 def _number_instead(text: str, *, whole: bool) -> str:
     if text.lower() in {"none", "nil"}:
         return "write null for none"
+    if re.fullmatch(rf"{_NUMBER}\s*[,;]", text, re.ASCII):
+        return f"write {text[:-1].strip()}"
     if whole and re.fullmatch(r"\d{1,3}([,_' ]\d{3})+|\d+(_\d+)+", text, re.ASCII):
         return f"write {re.sub('[^0-9]', '', text)}"
     if re.fullmatch(r"[-+]?\d+(_\d+)+(\.\d*)?", text, re.ASCII):

@@ -172,7 +172,8 @@ def _numbers_as_text(column: Values) -> str | None:
     for notation in NOTATIONS[1:]:
         if is_number_column(texts, notation):
             shown = [f"dataset.{key}: {value!r}" for key, value in notation.settings.items()]
-            return f"is text such as {texts[0]!r}, which {' and '.join(shown)} reads as numbers"
+            keys = " and ".join(shown)
+            return f"is text such as {texts[0]!r}; {keys} reads numbers so, in every column"
     if (marked := marked_number(texts)) is not None:
         return f"is text such as {marked!r}; a number is read as one without sign or unit"
     return None

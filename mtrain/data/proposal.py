@@ -17,7 +17,16 @@ from mtrain.data import split_source
 from mtrain.data.ids import why_id
 from mtrain.data.markers import marker_notes
 from mtrain.data.missing_labels import MISSING_LABELS
-from mtrain.data.notation import PLAIN, TRIED, Notation, guess_notation, marked_number
+from mtrain.data.notation import (
+    MARKERS,
+    NOTATIONS,
+    PLAIN,
+    TRIED,
+    Notation,
+    guess_notation,
+    is_number_column,
+    marked_number,
+)
 from mtrain.data.notes import kind_of
 from mtrain.data.parquet import pandas_index
 from mtrain.data.reading import read_source
@@ -321,10 +330,25 @@ def _judged(table: RawTable, name: str, index: list[str]) -> tuple[Values, bool,
         return values, True, f"has {value!r:.60} ({place}), which is {fault}"
     if is_mixed:
         values, _ = read_column(column, "text", typed=table.typed)
-    why = _why_not(values)
+    why = None
+    if values.kind == "text" and not table.typed:
+        why = _other_notation(values.categories[:TRIED], table.notation)
+    why = why or _why_not(values)
     if why is None and (named := why_id(name, values, index)) is not None and named[1]:
         why = named[0]
     return values, is_mixed, why
+
+
+def _other_notation(texts: Sequence[str], notation: Notation) -> str | None:
+    """Why a column of numbers cannot be read that are all written in another way."""
+    texts = [text for text in texts if text.lower() not in MARKERS]
+    # Plain numbers that are text have codes such as 007.
+    if any(is_number_column(texts, one) for one in (PLAIN, notation)):
+        return None
+    if not any(is_number_column(texts, other) for other in NOTATIONS):
+        return None
+    example = next(text for text in texts if not is_number_column([text], notation))
+    return f"has numbers such as {example!r}, those of other columns are as in {notation.example}"
 
 
 def _too_wide(used: Mapping[str, Values], rows: int, memory: int) -> dict[str, str]:

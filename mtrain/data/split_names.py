@@ -8,7 +8,7 @@ SPLIT_NAMES = {
     **dict.fromkeys(("train", "training", "trn"), "training"),
     **dict.fromkeys(("val", "valid", "validation", "validate"), "validation"),
     **dict.fromkeys(("dev", "devel", "development", "eval", "evaluation"), "validation"),
-    **dict.fromkeys(("test", "testing", "tst", "t10k", "holdout", "heldout"), "test"),
+    **dict.fromkeys(("test", "testing", "tst", "t10k", "holdout", "heldout", "unseen"), "test"),
 }
 """Names of splits, in small letters, by the split that they mean."""
 
