@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from mtrain.engine.network import Network
-    from mtrain.records import Split
+    from mtrain.records.dataset import Split
 
 
 def in_processes(function: Callable[[Any], Any], cases: Iterable[Any]) -> Iterator[Any]:
@@ -70,7 +70,7 @@ def epoch_seconds(
     from mtrain.engine.training import Trainer
     from mtrain.metrics.epoch import epoch_figures
     from mtrain.model import build_counters, build_optimizer
-    from mtrain.records import EpochRecord
+    from mtrain.records.training import EpochRecord
 
     settings: dict[str, Any] = {"optimizer": workload.optimizer}
     config = load_config(settings if metrics is None else settings | {"metrics": metrics}, {})
@@ -96,7 +96,7 @@ def epoch_seconds(
 
 def random_images(rows: int, classes: int = CLASSES) -> Split:
     """Of the size of Fashion-MNIST's, of random classes."""
-    from mtrain.records import Split
+    from mtrain.records.dataset import Split
 
     generator = np.random.default_rng(0)
     features = generator.integers(0, 256, (rows, PIXELS), np.uint8)

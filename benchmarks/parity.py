@@ -16,7 +16,7 @@ from workloads import CLASSES, PIXELS, WORKLOADS, Workload
 from mtrain.config.load import load_config
 from mtrain.data.idx import read_split
 from mtrain.engine.backend import load_tensorflow
-from mtrain.records import Split
+from mtrain.records.dataset import Split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -20,7 +20,8 @@ from mtrain.report.evaluation_charts import evaluation_charts
 
 if TYPE_CHECKING:
     from mtrain.engine.network import Network
-    from mtrain.records import Predictions, Split
+    from mtrain.records.dataset import Split
+    from mtrain.records.training import Predictions
 
 SIZES = (10_000, 100_000, 1_000_000)
 

@@ -23,7 +23,8 @@ from mtrain.train import train
 
 if TYPE_CHECKING:
     from mtrain.config.schema import Config
-    from mtrain.records import Dataset, Progress
+    from mtrain.records.dataset import Dataset
+    from mtrain.records.training import Progress
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"

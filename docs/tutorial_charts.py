@@ -18,7 +18,7 @@ from mtrain.report.charts import COLOURS, chart_files
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mtrain.records import Floats, Ints
+    from mtrain.records.arrays import Floats, Ints
 
 MTRAIN = str(Path(sys.executable).with_name("mtrain"))
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mtrain.engine.training import Trainer
     from mtrain.own.code import UserCode
     from mtrain.own.metric import OwnFigure
-    from mtrain.records import Dataset, Encoding
+    from mtrain.records.dataset import Dataset, Encoding
 
 
 def build_network(

@@ -9,7 +9,7 @@ from mtrain.data import make_dataset
 from mtrain.data.inspection import inspect
 from mtrain.data.reading import index_columns, read_source
 from mtrain.errors import SettingError
-from mtrain.records import Note
+from mtrain.records.dataset import Note
 from mtrain.weighting import weight_training, zero_weights
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mtrain.config.schema import Config
     from mtrain.data.inspection import Inspection
-    from mtrain.records import Dataset
+    from mtrain.records.dataset import Dataset
 
 
 def check(config: Config) -> Inspection:

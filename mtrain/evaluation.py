@@ -25,7 +25,7 @@ from mtrain.run.selection import changed_code, with_checkpoint
 if TYPE_CHECKING:
     from mtrain.metrics.report import Report
     from mtrain.own.code import UserCode
-    from mtrain.records import Dataset, Split
+    from mtrain.records.dataset import Dataset, Split
     from mtrain.run.checkpoint import Checkpoint
     from mtrain.run.selection import CheckpointPlace
 

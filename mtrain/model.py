@@ -12,7 +12,7 @@ from mtrain.config.own_code import OwnLoss, OwnModel
 from mtrain.own.code import NO_CODE, UserCode
 from mtrain.own.loss import own_loss
 from mtrain.own.model import own_model
-from mtrain.records import Layer
+from mtrain.records.training import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

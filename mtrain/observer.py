@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from mtrain.config.schema import Config
     from mtrain.metrics.epoch import EpochFigures
     from mtrain.metrics.history import History
-    from mtrain.records import Dataset, Progress
+    from mtrain.records.dataset import Dataset
+    from mtrain.records.training import Progress
 
 
 class Observer:

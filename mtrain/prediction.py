@@ -19,7 +19,7 @@ from mtrain.errors import MtrainError, UsageError
 from mtrain.metrics.epoch import THRESHOLD
 from mtrain.metrics.thresholds import predict_above
 from mtrain.own.code import imported
-from mtrain.records import Predictions
+from mtrain.records.training import Predictions
 from mtrain.run.checkpoint import read_checkpoint_arrays
 from mtrain.run.predictions import CsvWriter, check_ending, open_predictions
 from mtrain.run.selection import changed_code, holds_checkpoints, with_checkpoint
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mtrain.engine.network import Network
     from mtrain.engine.prediction import Predictor
     from mtrain.own.code import UserCode
-    from mtrain.records import Split
+    from mtrain.records.dataset import Split
     from mtrain.run.checkpoint import Checkpoint
     from mtrain.run.predictions import Writer
     from mtrain.run.selection import CheckpointPlace

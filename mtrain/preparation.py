@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from mtrain.config.schema import Config
     from mtrain.engine.training import Trainer
     from mtrain.own.code import UserCode
-    from mtrain.records import Dataset
+    from mtrain.records.dataset import Dataset
 
 
 @dataclass(frozen=True, eq=False)

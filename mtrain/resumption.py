@@ -11,7 +11,7 @@ from mtrain.config.load import flat_settings, read_settings
 from mtrain.config.own_code import refuse_code
 from mtrain.errors import MtrainError, SettingError, UsageError
 from mtrain.metrics.monitor import Course
-from mtrain.records import TrainingState
+from mtrain.records.training import TrainingState
 from mtrain.run.checkpoint import GROUPS, Checkpoint, read_checkpoint_arrays
 from mtrain.run.directory import RunDirectory
 from mtrain.run.environment import identity
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mtrain.config.load import Settings
     from mtrain.config.schema import Config
     from mtrain.metrics.history import History
-    from mtrain.records import Shapes
+    from mtrain.records.arrays import Shapes
 
 FREE = (
     *("name", "checkpoint.", "dataset.path", "dataset.val_path", "dataset.test_path", "tracking."),

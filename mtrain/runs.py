@@ -15,7 +15,7 @@ from mtrain.config.names import METRICS
 from mtrain.config.sources import OwnData
 from mtrain.errors import MtrainError, UsageError
 from mtrain.metrics.monitor import Course, Improvement, higher_is_better
-from mtrain.records import RunOutcome
+from mtrain.records.report import RunOutcome
 from mtrain.run.directory import RunDirectory
 from mtrain.run.history import read_history
 from mtrain.run.lock import is_locked

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from mtrain.records import Layer
+    from mtrain.records.training import Layer
 
 
 GRAPH_FORMATS = ("png", "svg", "pdf")

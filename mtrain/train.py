@@ -23,7 +23,7 @@ from mtrain.metrics.monitor import Course, always_undefined, first_is_best
 from mtrain.observer import Observer, Observers
 from mtrain.plotting import draw
 from mtrain.preparation import choose_environment, find_place, prepare
-from mtrain.records import Progress
+from mtrain.records.training import Progress
 from mtrain.report.tensorboard import TensorBoard, check_tensorboard
 from mtrain.report.text import first_few
 from mtrain.run.directory import OUTPUTS
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from mtrain.metrics.history import History
     from mtrain.metrics.report import Report
     from mtrain.preparation import Place, Prepared
-    from mtrain.records import Dataset
+    from mtrain.records.dataset import Dataset
     from mtrain.run.recorder import Recorder
     from mtrain.signals import Received
 

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtrain.errors import MtrainError, SettingError
-from mtrain.records import Note
+from mtrain.records.dataset import Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
-    from mtrain.records import Dataset, Floats
+    from mtrain.records.arrays import Floats
+    from mtrain.records.dataset import Dataset
 
 
 def weight_training(dataset: Dataset, class_weight: Mapping[str, float] | str | None) -> Dataset:

@@ -17,7 +17,7 @@ import numpy as np
 
 from mtrain.errors import MtrainError
 from mtrain.metrics.epoch import EpochFigures
-from mtrain.records import TrainingState
+from mtrain.records.training import TrainingState
 from mtrain.run import recorder
 from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.directory import RunDirectory

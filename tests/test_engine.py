@@ -37,7 +37,8 @@ from mtrain.model import (
     build_schedule,
     list_layers,
 )
-from mtrain.records import EpochRecord, Progress, Split, TrainingState
+from mtrain.records.dataset import Split
+from mtrain.records.training import EpochRecord, Progress, TrainingState
 from mtrain.weighting import row_weights
 
 CLASSES = 10

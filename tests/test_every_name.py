@@ -13,7 +13,8 @@ from mtrain.config.names import ACTIVATIONS
 from mtrain.config.optimizers import OPTIMIZERS
 from mtrain.config.schedules import SCHEDULES
 from mtrain.own.code import NO_CODE
-from mtrain.records import Dataset, Encoding, EpochRecord, Split
+from mtrain.records.dataset import Dataset, Encoding, Split
+from mtrain.records.training import EpochRecord
 
 ROWS = 12
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mtrain.metrics.report import make_report
-from mtrain.records import Predictions
+from mtrain.records.training import Predictions
 from mtrain.report import fonts
 from mtrain.report.evaluation_charts import evaluation_charts
 from mtrain.report.fonts import font_families, missing_letters

@@ -12,7 +12,8 @@ from mtrain.config.load import load_config
 from mtrain.engine.device import LARGEST_XLA_BATCH, check_compilation
 from mtrain.errors import SettingError
 from mtrain.own.code import NO_CODE
-from mtrain.records import Dataset, Encoding, EpochRecord, Split
+from mtrain.records.dataset import Dataset, Encoding, Split
+from mtrain.records.training import EpochRecord
 
 CLASSES = ("a", "b", "c")
 MILLION = 10**6

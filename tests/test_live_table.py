@@ -13,7 +13,8 @@ from mtrain.metrics.epoch import epoch_figures
 from mtrain.metrics.history import History
 from mtrain.metrics.report import make_report
 from mtrain.observer import Observer
-from mtrain.records import Dataset, Encoding, EpochRecord, Predictions, Progress, Split, Tally
+from mtrain.records.dataset import Dataset, Encoding, Split
+from mtrain.records.training import EpochRecord, Predictions, Progress, Tally
 from mtrain.report.live import LiveTable
 from mtrain.report.results import print_report
 from mtrain.report.text import change, figure, share

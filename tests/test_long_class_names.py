@@ -15,7 +15,8 @@ from mtrain.metrics.counts import class_counts
 from mtrain.metrics.epoch import epoch_figures
 from mtrain.metrics.history import History
 from mtrain.metrics.report import make_report
-from mtrain.records import Dataset, Encoding, EpochRecord, Predictions, Split, Tally
+from mtrain.records.dataset import Dataset, Encoding, Split
+from mtrain.records.training import EpochRecord, Predictions, Tally
 from mtrain.report import evaluation_charts, history_charts
 from mtrain.report.class_names import class_labels
 from mtrain.report.live import LiveTable

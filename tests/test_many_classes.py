@@ -19,7 +19,8 @@ from mtrain.config.load import load_config
 from mtrain.metrics.counts import class_counts
 from mtrain.metrics.report import make_report
 from mtrain.metrics.scores import pooled
-from mtrain.records import Note, Predictions
+from mtrain.records.dataset import Note
+from mtrain.records.training import Predictions
 from mtrain.report.evaluation_charts import draw_confusion_matrix, draw_pr, draw_roc
 from mtrain.report.inspection import print_inspection
 from mtrain.run.arrays import npz_bytes, read_arrays

@@ -26,7 +26,7 @@ from mtrain.metrics.probabilities import log_loss
 from mtrain.metrics.report import make_report
 from mtrain.metrics.scores import one_against_rest, threshold_counts, top_k_hits
 from mtrain.metrics.thresholds import predict_above
-from mtrain.records import EpochRecord, Predictions, Tally
+from mtrain.records.training import EpochRecord, Predictions, Tally
 
 nan = math.nan
 

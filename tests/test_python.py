@@ -21,7 +21,7 @@ from mtrain.errors import MtrainError, UsageError
 from mtrain.from_python import _written
 from mtrain.keywords import with_keywords
 from mtrain.metrics.report import make_report
-from mtrain.records import Predictions
+from mtrain.records.training import Predictions
 from mtrain.report.console import watch_from_python
 from mtrain.report.live import LiveTable
 from mtrain.report.plain import PlainLines

@@ -16,7 +16,8 @@ from mtrain.metrics.counts import class_counts, confusion_matrix
 from mtrain.metrics.epoch import epoch_figures
 from mtrain.metrics.history import History
 from mtrain.metrics.report import make_report
-from mtrain.records import Dataset, Encoding, EpochRecord, Predictions, Progress, Split, Tally
+from mtrain.records.dataset import Dataset, Encoding, Split
+from mtrain.records.training import EpochRecord, Predictions, Progress, Tally
 from mtrain.report import evaluation_charts, history_charts
 from mtrain.report.console import watch
 from mtrain.report.live import LiveTable

@@ -22,7 +22,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from mtrain.data import load_dataset
 from mtrain.data.csv_text import BLOCK
 from mtrain.errors import MtrainError, SettingError, UsageError
-from mtrain.records import Column, Encoding
+from mtrain.records.dataset import Column, Encoding
 from mtrain.run.encoding import encoding_as_json, encoding_from_json
 
 AS_IT_IS = {"scale": "none", "validation": None, "test": {"size": 1, "how": "tail"}}

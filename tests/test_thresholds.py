@@ -11,7 +11,7 @@ from sklearn.metrics import f1_score, precision_recall_curve, precision_score, r
 from mtrain.config.load import load_config
 from mtrain.metrics.epoch import epoch_figures
 from mtrain.metrics.thresholds import between, choose_threshold, predict_above
-from mtrain.records import EpochRecord, Predictions, Tally
+from mtrain.records.training import EpochRecord, Predictions, Tally
 
 ONE = np.float32(1)
 FLOAT32 = st.floats(0, 1, width=32)

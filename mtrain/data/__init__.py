@@ -23,7 +23,7 @@ from mtrain.data.table import Table
 from mtrain.data.telling import telling_notes
 from mtrain.data.unlike import CONSTANT, UNKNOWN, unlike_notes
 from mtrain.errors import MtrainError, SettingError
-from mtrain.records import Dataset, Encoding
+from mtrain.records.dataset import Dataset, Encoding
 
 if TYPE_CHECKING:
     from mtrain.config.sources import SourceConfig

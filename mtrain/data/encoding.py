@@ -10,7 +10,7 @@ import numpy as np
 from mtrain.data.table import Table, as_category, some_at_once
 from mtrain.data.unlike import UNKNOWN, count_unlike
 from mtrain.errors import MtrainError
-from mtrain.records import Column, Encoding, Split
+from mtrain.records.dataset import Column, Encoding, Split
 
 if TYPE_CHECKING:
     from collections import Counter

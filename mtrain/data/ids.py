@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from mtrain.data.table import Values
-    from mtrain.records import Floats
+    from mtrain.records.arrays import Floats
 
 FEWEST_IDS = 20
 """Rows from which whole numbers that all differ, in any order, are ids; fewer often do by chance."""

@@ -26,7 +26,7 @@ from mtrain.data.image_files import (
 from mtrain.data.source import Rows, Source, class_places, refuse_second_test, sorted_names
 from mtrain.data.split_names import split_called
 from mtrain.errors import BrokenImageError, MtrainError, SettingError
-from mtrain.records import Note
+from mtrain.records.dataset import Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtrain.config.sources import ImagesConfig
-    from mtrain.records import Encoding
+    from mtrain.records.dataset import Encoding
 
 IGNORED = {"__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini"}
 """What computers make of themselves; what is hidden, with a dot, is ignored as well."""

@@ -17,7 +17,7 @@ from mtrain.data.idx import is_idx_name, read_idx
 from mtrain.data.source import Rows, checked_rows
 from mtrain.data.unlike import unlike_notes
 from mtrain.errors import BrokenImageError, MtrainError
-from mtrain.records import Split
+from mtrain.records.dataset import Split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mtrain.data.columns import RawTable
     from mtrain.data.table import Table
     from mtrain.data.unlike import Unlike
-    from mtrain.records import Encoding
+    from mtrain.records.dataset import Encoding
 
 ROWS_AT_ONCE = 2048
 """Rows that are predicted by one call, wherever they are from (`engine/prediction.py`): pieces of a

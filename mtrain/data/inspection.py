@@ -13,7 +13,7 @@ from mtrain.data.markers import marker_notes
 from mtrain.data.notation import NOTATIONS, TRIED, is_number_column, marked_number
 from mtrain.data.notes import by_class, kind_of
 from mtrain.data.table import LARGEST_EXACT, Table
-from mtrain.records import Note
+from mtrain.records.dataset import Note
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from mtrain.data.source import Rows, Source
     from mtrain.data.table import Values
-    from mtrain.records import Dataset, Encoding, Ints
+    from mtrain.records.arrays import Ints
+    from mtrain.records.dataset import Dataset, Encoding
 
 FEW_ROWS = 10
 """Of a class to train on: less is hardly learned, and not at all measured."""

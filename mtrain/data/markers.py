@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.records import Note
+from mtrain.records.dataset import Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mtrain.data.notation import USUAL, is_text
-from mtrain.records import Note
+from mtrain.records.dataset import Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtrain.data.table import as_value
-from mtrain.records import Note
+from mtrain.records.dataset import Note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from mtrain.records import Ints, Split
+    from mtrain.records.arrays import Ints
+    from mtrain.records.dataset import Split
 
 KINDS = {
     "absent-class": "a class has no row in a split",

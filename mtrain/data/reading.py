@@ -20,7 +20,7 @@ from mtrain.errors import MtrainError, SettingError
 if TYPE_CHECKING:
     from mtrain.config.sources import SourceConfig
     from mtrain.data.source import Source
-    from mtrain.records import Encoding
+    from mtrain.records.dataset import Encoding
 
 
 def read_source(

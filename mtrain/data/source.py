@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtrain.data.table import Table
-    from mtrain.records import Floats, Ints
+    from mtrain.records.arrays import Floats, Ints
 
 MOST_CLASSES = 10_000
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtrain.data.source import Rows
-    from mtrain.records import Ints
+    from mtrain.records.arrays import Ints
 
 
 def split_off(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mtrain.records import Floats, Ints
+    from mtrain.records.arrays import Floats, Ints
 
 
 BOOLEANS = {"true", "false"}

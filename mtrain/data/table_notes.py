@@ -13,7 +13,7 @@ from mtrain.data import csv
 from mtrain.data.columns import as_numbers
 from mtrain.data.notation import USUAL
 from mtrain.data.table import LARGEST_EXACT, some_at_once
-from mtrain.records import Note
+from mtrain.records.dataset import Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mtrain.config.sources import TableConfig
     from mtrain.data.columns import RawTable
     from mtrain.data.table import Table
-    from mtrain.records import Encoding
+    from mtrain.records.dataset import Encoding
 
 SAMPLE = 1_000
 """Rows that are looked at first."""

@@ -18,7 +18,7 @@ from mtrain.data.notation import notation_of
 from mtrain.data.source import Rows, Source, refuse_second_split
 from mtrain.data.table_notes import header_notes, merged_notes, misread_notes, thousands_notes
 from mtrain.errors import MtrainError, SettingError
-from mtrain.records import Note
+from mtrain.records.dataset import Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from mtrain.config.sources import TableConfig
     from mtrain.data.columns import RawTable
     from mtrain.data.table import Table
-    from mtrain.records import Encoding, Floats, Ints
+    from mtrain.records.arrays import Floats, Ints
+    from mtrain.records.dataset import Encoding
 
 MISSING = "dataset.missing says what to do"
 

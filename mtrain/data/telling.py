@@ -8,7 +8,7 @@ import numpy as np
 
 from mtrain.data.ids import why_id
 from mtrain.data.table import some_at_once
-from mtrain.records import Note
+from mtrain.records.dataset import Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtrain.data.table import Values
-    from mtrain.records import Floats, Ints
+    from mtrain.records.arrays import Floats, Ints
 
 TELLING = 0.05
 """Share of the rows not of the most frequent class that a column may tell wrong and still all but

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtrain.data.table import VALUES_AT_ONCE, Table
-from mtrain.records import Note
+from mtrain.records.dataset import Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtrain.data.source import Rows
-    from mtrain.records import Encoding
+    from mtrain.records.dataset import Encoding
 
 MANY = 0.1
 """Share of a column's rows from which what is predicted of them is in doubt."""

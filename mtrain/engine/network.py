@@ -13,7 +13,7 @@ import tensorflow as tf
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from mtrain.records import Arrays, Shapes
+    from mtrain.records.arrays import Arrays, Shapes
 
 
 Variables = dict[str, keras.Variable | tf.Variable]

@@ -11,10 +11,12 @@ import tensorflow as tf
 from mtrain.engine.device import leaves_cpus_idle
 from mtrain.engine.network import put_arrays, take_arrays
 from mtrain.engine.threads import cpu_count
-from mtrain.records import Floats, Predictions, Split
+from mtrain.records.training import Predictions
 
 if TYPE_CHECKING:
     from mtrain.engine.network import Network
+    from mtrain.records.arrays import Floats
+    from mtrain.records.dataset import Split
 
 ROWS_A_CALL = 2048
 """Of any split, whatever the training's batch size: an evaluation repeats a validation's figures

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from mtrain.engine.network import Network
     from mtrain.engine.tracking import Tracker
-    from mtrain.records import Split
+    from mtrain.records.dataset import Split
 
 Carried = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 """Sum of the weighted losses (float64), confusion matrix (K, K) and top-k hits (int32) so far.

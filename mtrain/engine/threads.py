@@ -7,7 +7,7 @@ import re
 from itertools import pairwise
 
 from mtrain.errors import UsageError
-from mtrain.records import MOST_THREADS
+from mtrain.records.training import MOST_THREADS
 
 VARIABLE = "TF_NUM_INTRAOP_THREADS"
 """Of the environment, TensorFlow's own."""

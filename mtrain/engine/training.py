@@ -24,15 +24,11 @@ from mtrain.engine.prediction import Predictor
 from mtrain.engine.steps import CompiledSteps
 from mtrain.engine.tracking import Tracker
 from mtrain.errors import DivergedError, MtrainError
-from mtrain.records import (
+from mtrain.records.training import (
     CONFUSION,
-    Arrays,
     EpochRecord,
-    Ints,
     Predictions,
     Progress,
-    Shapes,
-    Split,
     Tally,
     TrainingState,
 )
@@ -43,6 +39,8 @@ if TYPE_CHECKING:
     import keras
 
     from mtrain.engine.network import Network
+    from mtrain.records.arrays import Arrays, Ints, Shapes
+    from mtrain.records.dataset import Split
 
 # A chunk is as many steps as take about this long: short enough for a live table and Ctrl-C,
 # long enough that a call costs nothing beside it.

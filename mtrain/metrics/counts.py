@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mtrain.records import Counts, Floats, Ints
+    from mtrain.records.arrays import Counts, Floats, Ints
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,7 @@ from mtrain.metrics.counts import (
 )
 from mtrain.metrics.scores import one_against_rest, pooled, top_k_hits
 from mtrain.metrics.thresholds import choose_threshold, predict_above
-from mtrain.records import EpochRecord, Floats, Predictions, Tally
+from mtrain.records.training import EpochRecord, Predictions, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mtrain.config.evaluation import EvaluationConfig
     from mtrain.config.metrics import AnyMetric
     from mtrain.metrics.scores import ThresholdCounts
+    from mtrain.records.arrays import Floats
 
 
 THRESHOLD = "val_threshold"

@@ -14,7 +14,7 @@ from mtrain.metrics.counts import ClassCounts, ratio
 
 if TYPE_CHECKING:
     from mtrain.metrics.epoch import EpochFigures
-    from mtrain.records import Floats, Ints
+    from mtrain.records.arrays import Floats, Ints
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from mtrain.records import Counts, Floats
+    from mtrain.records.arrays import Counts, Floats
 
 Z_95 = 1.959963984540054
 """The normal distribution's 97.5 % quantile."""

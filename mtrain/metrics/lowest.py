@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mtrain.records import Floats
+    from mtrain.records.arrays import Floats
 
 MOST_CLASSES = 100
 """Of more, tables and bars show only the worst."""

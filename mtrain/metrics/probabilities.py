@@ -11,7 +11,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from mtrain.metrics.scores import Scores
-    from mtrain.records import Floats, Ints
+    from mtrain.records.arrays import Floats, Ints
 
 EPSILON = float(np.finfo(np.float32).eps)
 

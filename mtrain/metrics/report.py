@@ -21,7 +21,8 @@ from mtrain.metrics.intervals import wilson
 from mtrain.metrics.probabilities import log_loss
 
 if TYPE_CHECKING:
-    from mtrain.records import Counts, Floats, Ints, Predictions
+    from mtrain.records.arrays import Counts, Floats, Ints
+    from mtrain.records.training import Predictions
 
 SCHEMA = 1
 

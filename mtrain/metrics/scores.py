@@ -13,7 +13,7 @@ from mtrain.metrics.counts import ratio
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mtrain.records import Counts, Floats, Ints
+    from mtrain.records.arrays import Counts, Floats, Ints
 
 MANY_CLASSES = 100
 """Of more, the true ones are less than a hundredth of all (row, class) pairs."""

@@ -12,7 +12,7 @@ from mtrain.metrics.scores import threshold_counts
 
 if TYPE_CHECKING:
     from mtrain.metrics.scores import Scores, Truths
-    from mtrain.records import Predictions
+    from mtrain.records.training import Predictions
 
 
 def choose_threshold(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from mtrain.config.own_code import OwnMetric
     from mtrain.own.code import UserCode
-    from mtrain.records import Predictions
+    from mtrain.records.training import Predictions
 
 
 @dataclass(frozen=True, eq=False)

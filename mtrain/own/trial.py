@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from mtrain.config.own_code import OwnCode
     from mtrain.own.code import UserCode
-    from mtrain.records import Ints
+    from mtrain.records.arrays import Ints
 
 MOST_ROWS = 2003
 """On which own code is tried before anything is trained; fewer of few classes."""

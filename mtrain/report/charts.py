@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from mtrain.records import Floats
+    from mtrain.records.arrays import Floats
 
 # Okabe and Ito's colours, told apart with any kind of colour vision; their yellow is too pale
 # for a line on white.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from mtrain.metrics.report import Report
     from mtrain.metrics.scores import ThresholdCounts
-    from mtrain.records import Floats
+    from mtrain.records.arrays import Floats
 
 CELLS = 2000
 """More than the axes of a curve, or of a confusion matrix, have pixels each way."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mtrain.config.schema import Config
     from mtrain.data.inspection import Inspection
-    from mtrain.records import Encoding
+    from mtrain.records.dataset import Encoding
 
 MOST_NAMED = 60
 """Columns whose names are put together; fewer are shown."""

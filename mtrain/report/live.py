@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from mtrain.metrics.counts import ClassCounts
     from mtrain.metrics.epoch import EpochFigures
     from mtrain.metrics.history import History
-    from mtrain.records import Dataset, Progress
+    from mtrain.records.dataset import Dataset
+    from mtrain.records.training import Progress
 
 REFRESH_SECONDS = 0.1
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from mtrain.records import Floats
+    from mtrain.records.arrays import Floats
 
 MOST_NODES = 10
 """Of a larger layer only the first and the last half of so many are drawn, dots between them."""

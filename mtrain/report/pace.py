@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mtrain.report.text import duration
 
 if TYPE_CHECKING:
-    from mtrain.records import Progress
+    from mtrain.records.training import Progress
 
 
 class Pace:

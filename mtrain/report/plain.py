@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mtrain.config.schema import Config
     from mtrain.metrics.counts import ClassCounts
     from mtrain.metrics.epoch import EpochFigures
-    from mtrain.records import Dataset
+    from mtrain.records.dataset import Dataset
 
 WORST_NAMED = 3
 

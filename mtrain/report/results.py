@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mtrain.metrics.report import Report
-    from mtrain.records import Layer
+    from mtrain.records.training import Layer
 
 
 WIDTH_OF_A_FILE = 1000

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mtrain.config.schema import Config
     from mtrain.metrics.epoch import EpochFigures
-    from mtrain.records import Arrays, Floats
+    from mtrain.records.arrays import Arrays, Floats
 
 MOST_UNITS = 64
 """Of a first layer's units only so many are shown as images."""

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from mtrain.errors import MtrainError
-from mtrain.records import CONFUSION
+from mtrain.records.training import CONFUSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mtrain.records import Arrays, Shapes
+    from mtrain.records.arrays import Arrays, Shapes
 
 _HEADER = re.compile(
     rb"\x93NUMPY\x01\x00\{'descr': '([<>|]\w+)', 'fortran_order': False, "

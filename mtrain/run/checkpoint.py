@@ -15,7 +15,7 @@ from mtrain.config.own_code import OwnModel
 from mtrain.config.sources import TableConfig
 from mtrain.errors import MtrainError, UsageError
 from mtrain.metrics.history import History
-from mtrain.records import MOST_THREADS
+from mtrain.records.training import MOST_THREADS
 from mtrain.run.arrays import npz_bytes, read_arrays
 from mtrain.run.encoding import encoding_as_json, encoding_from_json
 from mtrain.run.files import (
@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mtrain.config.schema import Config
-    from mtrain.records import Arrays, Encoding, Shapes
+    from mtrain.records.arrays import Arrays, Shapes
+    from mtrain.records.dataset import Encoding
     from mtrain.run.directory import RunDirectory
 
 SCHEMA = 5

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from mtrain.records import Column, Encoding
+from mtrain.records.dataset import Column, Encoding
 
 KINDS = ("number", "boolean", "text")
 

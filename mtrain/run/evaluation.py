@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mtrain.metrics.report import Report
-    from mtrain.records import Arrays, Split
+    from mtrain.records.arrays import Arrays
+    from mtrain.records.dataset import Split
     from mtrain.run.directory import RunDirectory
 
 METRICS = "metrics.json"

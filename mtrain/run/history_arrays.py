@@ -15,7 +15,7 @@ from mtrain.run.history import check_history, read_names, read_numbers, read_seg
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mtrain.records import Arrays, Shapes
+    from mtrain.records.arrays import Arrays, Shapes
 
 GROUP = "history/"
 """What the names of its arrays begin with."""

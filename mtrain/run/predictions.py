@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from mtrain.records import Predictions, Split
+    from mtrain.records.dataset import Split
+    from mtrain.records.training import Predictions
 
 ENDINGS = (".csv", ".parquet")
 

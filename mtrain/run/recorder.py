@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mtrain.metrics.epoch import EpochFigures
-    from mtrain.records import TrainingState
+    from mtrain.records.training import TrainingState
     from mtrain.run.directory import RunDirectory
 
 HISTORY_SECONDS = 1.0

@@ -1,4 +1,4 @@
-"""What one room hands another: plain arrays and numbers."""
+"""Rows to learn from, and how they became inputs of a model."""
 
 from __future__ import annotations
 
@@ -6,27 +6,16 @@ import hashlib
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Counts = Ints | Floats
-"""Numbers of rows; sums of their weights where they have some."""
-Arrays = dict[str, NDArray[Any]]
-Shapes = dict[str, tuple[str, tuple[int, ...]]]
-"""Of arrays by name: the name of the type, and the shape."""
+    from numpy.typing import NDArray
 
-CONFUSION = "counts/confusion"
-"""Of the arrays of a training, the confusion matrix of an epoch that is not over."""
-
-MOST_THREADS = 1024
-"""Of one operation on the CPU; whoever asks for more is mistaken."""
+    from mtrain.records.arrays import Floats, Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,144 +151,3 @@ class Dataset:
     def test(self) -> Split:
         """Rows to look at in the end."""
         return self.splits["test"]
-
-
-@dataclass(frozen=True, eq=False)
-class Tally:
-    """What one pass over a split's rows counted."""
-
-    loss: float
-    """Mean over the rows, each times its weight, penalties included."""
-
-    confusion: Ints
-    """Rows of true class i predicted as j; shape (K, K)."""
-
-    top_k: int | None = None
-    """Rows whose true class was among the k likeliest, where the run counts them."""
-
-    scalars: Mapping[str, float] = field(default_factory=dict)
-    """Other figures of an epoch, by their names in the history: Keras' own, the user's, and what is
-    tracked; none of an epoch that is under way."""
-
-
-@dataclass(frozen=True, eq=False)
-class Predictions:
-    """What a model says of each row of a split."""
-
-    labels: Ints
-    """True class, shape (N,)."""
-
-    predicted: Ints
-    """Predicted class, shape (N,)."""
-
-    probabilities: NDArray[np.float32]
-    """Shape (N, K); each row sums to 1 within float32."""
-
-    loss: float
-    """Mean over the rows, each times its weight, penalties included."""
-
-    weights: Floats | None = None
-    """What each row counts in the weighted figures, shape (N,), from 0; None: the same."""
-
-    own: Mapping[str, float] = field(default_factory=dict)
-    """Metrics of the user's own, by name."""
-
-
-@dataclass(frozen=True, eq=False)
-class Progress:
-    """A chunk of steps is done."""
-
-    epoch: int
-    """Counted from 1."""
-
-    step: int
-    """Steps done in this epoch."""
-
-    steps: int
-    """Steps in an epoch."""
-
-    rows: int
-    """Rows seen in this epoch."""
-
-    tally: Tally
-    """Of this epoch so far."""
-
-
-@dataclass(frozen=True, eq=False)
-class EpochRecord:
-    """An epoch is done."""
-
-    epoch: int
-    """Counted from 1."""
-
-    learning_rate: float
-    """Of the epoch's last step."""
-
-    train: Tally
-    """Gathered while the weights moved."""
-
-    val: Predictions | None
-    """With the weights at the end of the epoch."""
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingState:
-    """All there is to know to continue training as if never stopped."""
-
-    arrays: Arrays
-    """Every variable (weights, optimizer, generators), and the counts of the epoch under way."""
-
-    cursor: Mapping[str, Any]
-    """How many epochs are done, how many steps of the next, and their sums: plain numbers."""
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A layer of a model, for its summary."""
-
-    name: str
-    kind: str
-    """Its Keras class."""
-
-    output_shape: tuple[int | None, ...]
-    """None stands for the rows of a batch."""
-
-    parameters: int
-    trainable: int
-    """How many of the parameters training changes."""
-
-
-@dataclass(frozen=True)
-class RunOutcome:
-    """What has come of a run so far."""
-
-    name: str
-    """Its path below the folder that was listed."""
-
-    started: str
-    """ISO 8601, UTC."""
-
-    dataset: str
-    """The name of the data set, or of the file or folder of the user's own."""
-
-    network: str
-    """Its hidden layers, or the function that makes it."""
-
-    epochs: int
-    epochs_wanted: int
-    best: tuple[str, float] | None
-    """The figure by which the best epoch is chosen, and its value there; None without any."""
-
-    higher_is_better: bool
-    """Whether a higher value of that figure is better."""
-
-    worst_class: tuple[str, float, str] | None
-    """The class of the lowest F1 in the best epoch, its F1, and of which split, `val` or `train`;
-    None before the first epoch."""
-
-    state: str
-    """`finished`, `finished, not reported`, `stopped by SIGINT`, `diverged`, `failed`, `running` or
-    `killed`."""
-
-    settings: Mapping[str, Any]
-    """All of its config by dotted key."""
