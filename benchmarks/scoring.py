@@ -91,7 +91,7 @@ def score(predictions: Predictions) -> tuple[float, float]:
     names = tuple(str(k) for k in range(CLASSES))
     report = make_report(predictions, names, split="test", checkpoint="epoch-0001")
     figures = time.perf_counter() - began
-    for _ in evaluation_charts(report):
+    for _ in evaluation_charts(report, predictions):
         pass
     return figures, time.perf_counter() - began - figures
 

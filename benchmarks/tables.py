@@ -144,9 +144,10 @@ def mtrain_accuracy(folder: Path, kind: str, seed: int) -> float:
         "optimizer": {"name": "adam", "learning_rate": RATE},
         "training": {"epochs": EPOCHS, "batch_size": BATCH, "compile": "graph"},
     }
-    metrics = train(load_config(settings, {}), out=folder / "run").metrics
-    assert metrics is not None
-    return float(metrics["accuracy"])
+    report = train(load_config(settings, {}), out=folder / "run").report
+    assert report is not None
+    assert report.accuracy is not None
+    return report.accuracy
 
 
 PLACES = {"path": "train", "test_path": "test"}

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from mtrain.data.inspection import Inspection
     from mtrain.errors import DivergedError, MtrainError, UsageError
     from mtrain.from_python import Predicted
-    from mtrain.metrics.report import Report
     from mtrain.observer import Observer
+    from mtrain.records.report import Report
     from mtrain.train import Run
 
 __all__ = [
@@ -39,7 +39,7 @@ _TYPES = {
     "MtrainError": "mtrain.errors",
     "Observer": "mtrain.observer",
     "Predicted": "mtrain.from_python",
-    "Report": "mtrain.metrics.report",
+    "Report": "mtrain.records.report",
     "Run": "mtrain.train",
     "UsageError": "mtrain.errors",
 }

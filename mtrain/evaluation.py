@@ -17,15 +17,17 @@ from mtrain.metrics.epoch import single_figures
 from mtrain.metrics.report import make_report
 from mtrain.metrics.thresholds import predict_above
 from mtrain.prediction import check_threshold, check_two_classes, chosen_threshold, predict_split
+from mtrain.records.report import EvaluatedData
 from mtrain.run.directory import RunDirectory, check_creatable, check_empty
 from mtrain.run.evaluation import keep_evaluation, write_evaluation
 from mtrain.run.files import is_denied
 from mtrain.run.selection import changed_code, with_checkpoint
 
 if TYPE_CHECKING:
-    from mtrain.metrics.report import Report
     from mtrain.own.code import UserCode
     from mtrain.records.dataset import Dataset, Split
+    from mtrain.records.report import Report
+    from mtrain.records.training import Predictions
     from mtrain.run.checkpoint import Checkpoint
     from mtrain.run.selection import CheckpointPlace
 
@@ -80,14 +82,14 @@ def evaluate(
     from mtrain.report.evaluation_charts import evaluation_charts
 
     report, run = found.report, found.place.run
-    keep = {"keeps_predictions": found.keeps_predictions}
-    charts = evaluation_charts(report)
+    keeps = found.keeps_predictions
+    content = report, found.predictions, found.rows, evaluation_charts(report, found.predictions)
     if out is not None:
-        write_evaluation(out, report, found.rows, charts, **keep)
+        write_evaluation(out, *content, keeps_predictions=keeps)
         return Evaluation(report, out)
     folder = run.evaluations / found.name
     try:
-        keep_evaluation(run, found.name, report, found.rows, charts, **keep)
+        keep_evaluation(run, found.name, *content, keeps_predictions=keeps)
     except MtrainError as error:
         if not is_denied(error):
             raise
@@ -101,6 +103,7 @@ class _Answer:
     """A report, and what it takes to keep it."""
 
     report: Report
+    predictions: Predictions
     rows: Split
     place: CheckpointPlace
     name: str
@@ -138,20 +141,20 @@ class _Question:
         dataset = self.dataset
         rows = _rows(dataset, self.split)
         predictions = predict_split(saved, rows, place, code)
-        threshold, how = chosen_threshold(saved, place.path)
+        threshold, choice = chosen_threshold(saved, place.path)
         is_own_threshold = self.threshold in {
             None,
             DEFAULT_THRESHOLD if threshold is None else threshold,
         }
         if not is_own_threshold:
-            threshold, how = self.threshold, None
+            threshold, choice = self.threshold, None
         if threshold is not None:
             predictions = predict_above(predictions, threshold)
         is_own_data = dataset.sha256 == saved.identity.get("data.sha256")
         part = None if is_own_data else _part_of_training(dataset, saved)
         is_validation = part == "validation" or (is_own_data and self.split == "val")
         best_by_validation = place.is_best and (saved.config.save_best or "").startswith("val_")
-        chosen_by_validation = best_by_validation or (how is not None and "failed" not in how)
+        chosen_by_validation = best_by_validation or (choice is not None and choice.failed is None)
         report = make_report(
             predictions,
             saved.classes,
@@ -159,18 +162,18 @@ class _Question:
             checkpoint=place.path.name,
             selected=is_validation and chosen_by_validation,
             threshold=threshold,
-            threshold_chosen=how,
+            threshold_chosen=choice,
             figures=single_figures(predictions, saved.config.metrics),
-            data={
-                "source": dataset.source,
-                "sha256": dataset.sha256,
-                "as_trained_on": is_own_data or (part is not None and len(dataset.parts) == 1),
-                "notes": [
+            data=EvaluatedData(
+                source=dataset.source,
+                sha256=dataset.sha256,
+                as_trained_on=is_own_data or (part is not None and len(dataset.parts) == 1),
+                notes=(
                     *dataset.notes,
                     *_known_rows(dataset, saved, part),
                     *changed_code(place, saved),
-                ],
-            },
+                ),
+            ),
         )
         what = [] if place.is_own else [place.path.name]
         if not is_own_data:
@@ -178,7 +181,9 @@ class _Question:
         if not is_own_threshold:
             what.append(f"threshold-{threshold}")
         keeps_predictions = saved.config.evaluation.predictions
-        return _Answer(report, rows, place, "-".join([self.split, *what]), keeps_predictions)
+        return _Answer(
+            report, predictions, rows, place, "-".join([self.split, *what]), keeps_predictions
+        )
 
 
 def _part_of_training(dataset: Dataset, saved: Checkpoint) -> str | None:

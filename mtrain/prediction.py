@@ -7,7 +7,7 @@ import shlex
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -19,9 +19,10 @@ from mtrain.errors import MtrainError, UsageError
 from mtrain.metrics.epoch import THRESHOLD
 from mtrain.metrics.thresholds import predict_above
 from mtrain.own.code import imported
+from mtrain.records.report import ThresholdChoice
 from mtrain.records.training import Predictions
 from mtrain.run.checkpoint import read_checkpoint_arrays
-from mtrain.run.predictions import CsvWriter, check_ending, open_predictions
+from mtrain.run.prediction_table import CsvWriter, check_ending, open_predictions
 from mtrain.run.selection import changed_code, holds_checkpoints, with_checkpoint
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from mtrain.own.code import UserCode
     from mtrain.records.dataset import Split
     from mtrain.run.checkpoint import Checkpoint
-    from mtrain.run.predictions import Writer
+    from mtrain.run.prediction_table import Writer
     from mtrain.run.selection import CheckpointPlace
 
 
@@ -102,11 +103,11 @@ def _predict_pieces(
     code = changed_code(place, saved)
     said: tuple[str, ...] = ()
     if threshold is None:
-        threshold, how = chosen_threshold(saved, place.path)
+        threshold, choice = chosen_threshold(saved, place.path)
         if threshold is not None:
             why = "by the run's evaluation.threshold"
-            if how is not None and "failed" in how:
-                why = f"since no other could be chosen: {how['failed']}"
+            if choice is not None and choice.failed is not None:
+                why = f"since no other could be chosen: {choice.failed}"
             said = (f"{saved.classes[1]!r} is predicted above {threshold:g}, {why}",)
     with ExitStack() as held:
         # Without any row TensorFlow need not be loaded.
@@ -140,7 +141,7 @@ def check_two_classes(threshold: float | None, saved: Checkpoint) -> None:
         raise UsageError(f"--threshold: is for two classes, this run has {len(saved.classes)}")
 
 
-def chosen_threshold(saved: Checkpoint, path: Path) -> tuple[float | None, dict[str, Any] | None]:
+def chosen_threshold(saved: Checkpoint, path: Path) -> tuple[float | None, ThresholdChoice | None]:
     """The run's threshold, None where it is simply 0.5, and how it was chosen, if it was."""
     evaluation, history = saved.config.evaluation, saved.history
     if len(saved.classes) != 2 or evaluation.threshold == DEFAULT_THRESHOLD:
@@ -148,11 +149,10 @@ def chosen_threshold(saved: Checkpoint, path: Path) -> tuple[float | None, dict[
     if evaluation.rule is None:
         return evaluation.number, None
     by, at_least = evaluation.rule
-    how: dict[str, Any] = {"by": by} if at_least is None else {"by": by, "at_least": at_least}
-    how["on"] = "val"
+    choice = ThresholdChoice(by, "val", at_least)
     if not history.epoch:
-        return DEFAULT_THRESHOLD, how | {"failed": "no epoch is done yet"}
-    how["epoch"] = history.epoch[-1]
+        return DEFAULT_THRESHOLD, replace(choice, failed="no epoch is done yet")
+    choice = replace(choice, epoch=history.epoch[-1])
     if THRESHOLD not in history.scalars:
         raise MtrainError(f"{path}: its history lacks {THRESHOLD}, which its config asks for")
     threshold = history.scalars[THRESHOLD][-1]
@@ -160,10 +160,10 @@ def chosen_threshold(saved: Checkpoint, path: Path) -> tuple[float | None, dict[
         counts = history.counts["val"]
         present = counts["tp"][-1][1] + counts["fn"][-1][1] > 0
         why = "no threshold reaches it there" if present else "there is no row of this class"
-        return DEFAULT_THRESHOLD, how | {"failed": why}
+        return DEFAULT_THRESHOLD, replace(choice, failed=why)
     if not 0 <= threshold <= 1:
         raise MtrainError(f"{path}: {THRESHOLD} must be between 0 and 1, got {threshold}")
-    return threshold, how
+    return threshold, choice
 
 
 def predict_split(

@@ -17,18 +17,17 @@ from mtrain.engine.threads import choose_threads
 from mtrain.errors import DivergedError, MtrainError, SettingError
 from mtrain.evaluation import evaluate
 from mtrain.keywords import naming_keywords
-from mtrain.metrics.as_html import metrics_as_html
 from mtrain.metrics.epoch import epoch_figures
 from mtrain.metrics.monitor import Course, always_undefined, first_is_best
 from mtrain.observer import Observer, Observers
 from mtrain.plotting import draw
 from mtrain.preparation import choose_environment, find_place, prepare
+from mtrain.records.notebook import report_as_html
 from mtrain.records.training import Progress
 from mtrain.report.tensorboard import TensorBoard, check_tensorboard
 from mtrain.report.text import first_few
 from mtrain.run.directory import OUTPUTS
-from mtrain.run.evaluation import METRICS
-from mtrain.run.files import read_json
+from mtrain.run.evaluation import read_evaluation
 from mtrain.signals import InterruptedBySignal, handled_signals
 from mtrain.text import inert
 from mtrain.weighting import weight_training, zero_weights
@@ -43,9 +42,9 @@ if TYPE_CHECKING:
     from mtrain.engine.training import Trainer
     from mtrain.from_python import Predicted
     from mtrain.metrics.history import History
-    from mtrain.metrics.report import Report
     from mtrain.preparation import Place, Prepared
     from mtrain.records.dataset import Dataset
+    from mtrain.records.report import Report
     from mtrain.run.recorder import Recorder
     from mtrain.signals import Received
 
@@ -59,10 +58,7 @@ class Run:
     path: Path
     history: History
     report: Report | None
-    """The evaluation on the test split; None where training was stopped, or was finished before."""
-
-    metrics: dict[str, Any] | None
-    """The content of the evaluation's `metrics.json`; None where training was stopped."""
+    """The evaluation on the test split; None where training was stopped, or none was wanted."""
 
     stopped_by: signal.Signals | None
     """The signal that stopped it."""
@@ -75,13 +71,13 @@ class Run:
         parts = [f"{len(self.history.epoch):,} epochs"]
         if self.stopped_by is not None:
             parts.append(f"stopped by {self.stopped_by.name}")
-        if self.metrics is not None and self.metrics["accuracy"] is not None:
-            parts.append(f"{self.metrics['split']} accuracy {self.metrics['accuracy']:z.3f}")
+        if self.report is not None and self.report.accuracy is not None:
+            parts.append(f"{self.report.split} accuracy {self.report.accuracy:z.3f}")
         return f"<mtrain.Run {self.path}: {', '.join(parts)}>"
 
     def _repr_html_(self) -> str:
         heading = f"<p>{html.escape(inert(repr(self)))}</p>"
-        return heading if self.metrics is None else heading + metrics_as_html(self.metrics)
+        return heading if self.report is None else heading + report_as_html(self.report)
 
     def model(self, *, allow_code: bool = False) -> keras.Model:
         """The Keras model with the weights of the best checkpoint, or of the last without a best.
@@ -190,8 +186,7 @@ def train(
                 observers.note(f"Training {UNREPORTED.format(run)}.")
         if stopped_by is None:
             prepared.recorder.end("finished")
-        metrics = None if found is None else found.metrics
-        return Run(prepared.run.path, prepared.recorder.history, found, metrics, stopped_by)
+        return Run(prepared.run.path, prepared.recorder.history, found, stopped_by)
 
 
 def _read(config: Config, observer: Observer, *, progress: bool, download: bool) -> Dataset:
@@ -374,14 +369,14 @@ def _finished(place: Place, config: Config, observer: Observer) -> Run | None:
     if not going_on.is_reported:
         return None
     try:
-        metrics = read_json(run.evaluations / "test" / METRICS)
-        if metrics["checkpoint"] != (going_on.checkpoint.best or going_on.checkpoint.name):
-            return None  # a kill came between the last evaluation and this one
-    except (MtrainError, LookupError, TypeError):
+        report = read_evaluation(run.evaluations / "test")
+    except MtrainError:
         return None  # somebody removed or changed it; it is made again
+    if report.checkpoint != (going_on.checkpoint.best or going_on.checkpoint.name):
+        return None  # a kill came between the last evaluation and this one
     for problem in going_on.damaged:
         observer.note(f"{problem}.")
     because = "" if why is None else f" ({why})"
     done_with = f"{run.path} is finished{because}; there is nothing to do."
     observer.note(f"{done_with} To train on: {command}")
-    return Run(run.path, going_on.history, None, metrics, None)
+    return Run(run.path, going_on.history, report, None)

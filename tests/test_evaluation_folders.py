@@ -106,7 +106,7 @@ def test_the_figures_of_the_validation_that_chose_the_checkpoint_are_optimistic(
     data = shutil.copy(folder / "rows.csv", folder / "moved.csv") if moved else None
     report = mtrain.evaluate(folder / "run", split="val", data=data)
 
-    assert report.metrics["selected"]
+    assert report.selected
 
 
 @pytest.mark.parametrize(
@@ -135,12 +135,12 @@ def test_a_split_of_the_training_is_known_by_its_rows(tmp_path, part, says, is_o
     run = mtrain.fit(config, out=tmp_path / "run")
     moved = shutil.copy(tmp_path / f"{part}.csv", tmp_path / "moved.csv")
 
-    metrics = mtrain.evaluate(run, data=moved).metrics
-    assert f"{moved}: these rows are the run's {says} data" in metrics["data"]["notes"]
-    assert (metrics["selected"], metrics["data"]["as_trained_on"]) == (is_optimistic, True)
+    report = mtrain.evaluate(run, data=moved)
+    assert f"{moved}: these rows are the run's {says} data" in report.data.notes
+    assert (report.selected, report.data.as_trained_on) == (is_optimistic, True)
     (tmp_path / "other.csv").write_text("word,a,b,label\nw0,1,2,yes\nw1,-1,-2,no\n")
-    others = mtrain.evaluate(run, data=tmp_path / "other.csv").metrics
-    assert not others["data"]["as_trained_on"]
+    others = mtrain.evaluate(run, data=tmp_path / "other.csv")
+    assert not others.data.as_trained_on
 
 
 def test_rows_say_where_each_prediction_stands_in_the_data(folder):

@@ -108,7 +108,7 @@ def test_lines_in_colour_are_of_classes_with_a_value(metric):
 
 def test_curves_in_colour_are_of_classes_with_a_value():
     """Of an absent class there is no ROC curve."""
-    axes = evaluation_charts.draw_roc(report()).axes[0]
+    axes = evaluation_charts.draw_roc(report(), predictions()).axes[0]
 
     labels = [line.get_label() for line in axes.lines if not line.get_label().startswith("_")]
     assert [label.split("  ")[1] for label in labels[:-1]] == [NAMES[k] for k in PRESENT]

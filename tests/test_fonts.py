@@ -109,4 +109,6 @@ def test_charts_of_names_that_no_font_has_are_drawn():
     names = ("\U0001faac", CAT)
     report = make_report(predictions, names, split="test", checkpoint="epoch-0001")
 
-    assert all(content.startswith(b"\x89PNG") for _, content in evaluation_charts(report))
+    assert all(
+        content.startswith(b"\x89PNG") for _, content in evaluation_charts(report, predictions)
+    )

@@ -43,7 +43,7 @@ def last_line(confusion, names=NAMES):
         ),
         (
             [[10, 0, 0], [6, 20, 0], [3, 0, 20]],
-            "Least learned: Pullover (F1 0.69): all of its rows are found, but 9 rows of other "
+            "Least learned: Pullover (F1 0.69), all of its rows are found, but 9 rows of other "
             "classes are taken for it",
         ),
         # Nobody wears a pullover, so it cannot be the least learned, though one is predicted.

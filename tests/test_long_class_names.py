@@ -120,7 +120,7 @@ def test_charts_tell_long_names_apart():
     bars = evaluation_charts.draw_precision_recall(report()).axes[0]
     matrix = evaluation_charts.draw_confusion_matrix(report()).axes[0]
     lines = [
-        evaluation_charts.draw_roc(report()).axes[0].lines,
+        evaluation_charts.draw_roc(report(), report().predictions).axes[0].lines,
         history_charts.draw_by_class(history, "recall").axes[0].lines,
     ]
     expected = [f"Customers wh…e segment {letter}" for letter in "ABC"]

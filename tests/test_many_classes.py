@@ -26,6 +26,7 @@ from mtrain.report.inspection import print_inspection
 from mtrain.run.arrays import npz_bytes, read_arrays
 from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.files import json_text
+from mtrain.run.metrics import report_as_json
 
 pytestmark = pytest.mark.renders
 
@@ -86,7 +87,7 @@ def test_a_report_of_many_classes_takes_little_memory():
     tracemalloc.stop()
 
     assert peak < 200 * MEGABYTE
-    assert len(report.metrics["confusion_matrix"]) == 2000
+    assert len(report.confusion_matrix) == 2000
 
 
 def test_a_matrix_is_written_a_row_a_line():
@@ -95,10 +96,10 @@ def test_a_matrix_is_written_a_row_a_line():
     weighted = predictions_of(40, 400, weights=np.full(400, 0.5))
     for some in (made, weighted):
         report = make_report(some, names_of(40), split="test", checkpoint="epoch-0001")
-        text = json_text(report.metrics)
+        text = json_text(report_as_json(report))
 
-        assert json.loads(text) == report.metrics
-        first = report.metrics["confusion_matrix"][0]
+        assert json.loads(text) == report_as_json(report)
+        first = report.confusion_matrix[0].tolist()
         assert f"\n    [{','.join(map(str, first))}]," in text
         assert text.count("\n") < 40 * 80
 
@@ -110,9 +111,9 @@ def test_what_a_class_is_confused_with_comes_most_often_first():
     made = Predictions(labels, predicted, np.eye(6, dtype=np.float32)[predicted], 1.0)
     report = make_report(made, names_of(6), split="test", checkpoint="epoch-0001")
 
-    confused = report.metrics["classes"][0]["confused_with"]
-    assert [(entry["id"], entry["n"]) for entry in confused] == [(5, 3), (1, 2), (3, 2)]
-    assert report.metrics["classes"][1]["confused_with"] == []
+    confused = report.classes[0].confused_with
+    assert [(entry.id, entry.n) for entry in confused] == [(5, 3), (1, 2), (3, 2)]
+    assert report.classes[1].confused_with == ()
 
 
 @pytest.mark.parametrize("draw", [draw_roc, draw_pr])
@@ -120,7 +121,7 @@ def test_of_very_many_classes_some_curves_are_drawn_in_grey(draw):
     """Two hundred at most, and the legend says of how many."""
     made = predictions_of(500, 1000)
     report = make_report(made, names_of(500), split="test", checkpoint="epoch-0001")
-    axes = draw(report).axes[0]
+    axes = draw(report, made).axes[0]
 
     curves = [line for line in axes.lines if len(line.get_xdata()) > 2]
     labels = [line.get_label() for line in axes.lines if not line.get_label().startswith("_")]
@@ -146,9 +147,8 @@ def test_of_a_large_matrix_each_pixel_is_the_largest_of_its_block():
     """A single count is seen among millions of cells; the axes still number the classes."""
     counts = np.zeros((5000, 5000), np.int32)
     counts[4321, 17] = 3
-    entries = [{"id": k, "name": f"c{k}"} for k in range(5000)]
-    metrics = {"confusion_matrix": counts, "classes": entries, "split": "test", "n": 3}
-    report = SimpleNamespace(metrics={**metrics, "checkpoint": "epoch-0001", "selected": False})
+    classes = [SimpleNamespace(id=k, name=f"c{k}") for k in range(5000)]
+    report = SimpleNamespace(confusion_matrix=counts, classes=classes, split="test", n=3)
     axes = draw_confusion_matrix(report).axes[0]
     (image,) = axes.images
 

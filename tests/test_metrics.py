@@ -27,6 +27,8 @@ from mtrain.metrics.report import make_report
 from mtrain.metrics.scores import one_against_rest, threshold_counts, top_k_hits
 from mtrain.metrics.thresholds import predict_above
 from mtrain.records.training import EpochRecord, Predictions, Tally
+from mtrain.run.evaluation import classification_report
+from mtrain.run.metrics import report_as_json
 
 nan = math.nan
 
@@ -97,15 +99,15 @@ def test_reports_equal_scikit_learns(ties):
                 zero_division=nan,
                 output_dict=True,
             )
-        assert report.classification_report.keys() == theirs.keys()
-        assert report.classification_report["accuracy"] == pytest.approx(theirs.pop("accuracy"))
+        assert classification_report(report).keys() == theirs.keys()
+        assert classification_report(report)["accuracy"] == pytest.approx(theirs.pop("accuracy"))
         for name, figures in theirs.items():
-            ours = report.classification_report[name]
+            ours = classification_report(report)[name]
             assert ours.keys() == figures.keys()
             values = [nan if value is None else value for value in ours.values()]
             assert_allclose(values, list(figures.values()), atol=1e-12)
         matrix = sklearn_metrics.confusion_matrix(labels, predicted, labels=classes)
-        assert_array_equal(report.metrics["confusion_matrix"], matrix)
+        assert_array_equal(report.confusion_matrix, matrix)
 
 
 def test_counts_and_ratios_equal_scikit_learns_in_ten_thousand_cases():
@@ -373,7 +375,7 @@ def test_weighted_figures_equal_scikit_learns(ties):
         weights = predictions.weights
         if not weights.any():  # which scikit-learn refuses
             continue
-        block = report_of(predictions).metrics["sample_weighted"]
+        block = report_as_json(report_of(predictions))["sample_weighted"]
         entries = block["classes"]
         classes = range(len(entries))
         matrix = sklearn_metrics.confusion_matrix(
@@ -431,7 +433,7 @@ def test_weighted_averages_equal_scikit_learns(average):
     predicted = probabilities.argmax(axis=1)
     weights = generator.exponential(2, 300) * (generator.random(300) > 0.2)
     predictions = Predictions(labels, predicted, probabilities, 1.0, weights)
-    block = report_of(predictions).metrics["sample_weighted"]
+    block = report_as_json(report_of(predictions))["sample_weighted"]
 
     precision, recall, f1, _ = sklearn_metrics.precision_recall_fscore_support(
         labels, predicted, average=average, sample_weight=weights
@@ -459,17 +461,17 @@ def test_weights_change_no_count_and_no_unweighted_figure():
     """All of metrics.json but the block of its own."""
     for seed in range(30):
         plain = random_predictions(seed)
-        metrics = report_of(replace(plain, weights=weights_for(plain, seed))).metrics
+        metrics = report_as_json(report_of(replace(plain, weights=weights_for(plain, seed))))
         del metrics["sample_weighted"]
 
-        assert metrics == report_of(plain).metrics
+        assert metrics == report_as_json(report_of(plain))
 
 
 def test_figures_without_any_weight_are_undefined():
     """No row counts: not 0, not an error."""
     predictions = random_predictions(4)
     weightless = replace(predictions, weights=np.zeros(len(predictions.labels)))
-    block = report_of(weightless).metrics["sample_weighted"]
+    block = report_as_json(report_of(weightless))["sample_weighted"]
 
     assert block["accuracy"] is block["log_loss"] is None
     assert block["averages"]["macro avg"]["recall"] is None
@@ -495,13 +497,13 @@ def test_undefined_figures_have_their_reason():
     """Three classes; the third is absent, the second never predicted."""
     probabilities = np.array([[0.9, 0.1, 0.0], [0.8, 0.1, 0.1], [0.7, 0.2, 0.1]], np.float32)
     predictions = Predictions(np.array([0, 0, 1]), np.zeros(3, np.int64), probabilities, 0.5)
-    metrics = report_of(predictions).metrics
+    metrics = report_as_json(report_of(predictions))
 
     reasons = {(u["class"], u["metric"]): u["reason"] for u in metrics["undefined"]}
     assert reasons["class 1", "precision"] == "never predicted"
     assert reasons["class 2", "recall"] == "no row of this class in the split"
-    assert reasons["class 2", "f1-score"] == "neither present nor predicted"
-    assert ("class 1", "f1-score") not in reasons
+    assert reasons["class 2", "f1"] == "neither present nor predicted"
+    assert ("class 1", "f1") not in reasons
     assert metrics["classes"][2]["recall"] is None
     assert metrics["classes"][2]["recall_ci"] is None
     macro = metrics["averages"]["macro avg"]
@@ -517,7 +519,9 @@ def test_the_baseline_always_says_the_most_frequent_class():
     labels = np.repeat([0, 1], [990, 10])
     probabilities = np.tile(np.array([[0.6, 0.4]], np.float32), (1000, 1))
     predictions = Predictions(labels, np.zeros(1000, np.int64), probabilities, 0.1)
-    metrics = make_report(predictions, ("stay", "leave"), split="val", checkpoint="x").metrics
+    metrics = report_as_json(
+        make_report(predictions, ("stay", "leave"), split="val", checkpoint="x")
+    )
 
     assert metrics["baseline"] == {"class": "stay", "accuracy": 0.99}
     assert metrics["accuracy"] == 0.99
@@ -528,7 +532,7 @@ def test_classes_are_confused_with_those_they_are_taken_for():
     labels = np.zeros(12, np.int64)
     predicted = np.array([0, 1, 2, 2, 3, 3, 3, 4, 4, 4, 4, 4])
     probabilities = np.full((12, 5), 0.2, np.float32)
-    metrics = report_of(Predictions(labels, predicted, probabilities, 0.0)).metrics
+    metrics = report_as_json(report_of(Predictions(labels, predicted, probabilities, 0.0)))
 
     confused = metrics["classes"][0]["confused_with"]
     assert [(entry["id"], entry["n"]) for entry in confused] == [(4, 5), (3, 3), (2, 2)]

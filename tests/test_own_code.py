@@ -317,11 +317,11 @@ def test_metrics_are_counted_in_training_and_on_validation(folder, compilation):
     assert "numpy_right" not in found
     assert "phi" not in found
     np.testing.assert_allclose(found["val_numpy_right"], found["val_accuracy"], rtol=1e-12)
-    own = done.metrics["figures"]
+    own = done.report.figures
     with np.load(done.path / "evaluation" / "test" / "predictions.npz") as arrays:
         truth = matthews_corrcoef(arrays["y_true"], arrays["y_pred"])
     assert own["phi"] == pytest.approx(2 * truth, rel=1e-12)
-    assert own["right"] == pytest.approx(done.metrics["accuracy"], rel=1e-12)
+    assert own["right"] == pytest.approx(done.report.accuracy, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -338,7 +338,7 @@ def test_a_loss_remembers(folder, name, compilation):
     epochs = [rows @ (np.arange(12) + first) / 1150 for first in (1, 13)]
     np.testing.assert_allclose(history(done.path)["loss"], epochs, rtol=1e-12)
     assert history(done.path)["val_loss"] == [13.0, 25.0]
-    assert done.metrics["loss"] == 13.0  # the best epoch is the first
+    assert done.report.loss == 13.0  # the best epoch is the first
     resumed = mtrain.fit(config, out=folder / "resumed", report=False, **{"training.epochs": 1})
     mtrain.resume(resumed.path, allow_code=True, report=False, **{"training.epochs": 2})
     assert history(resumed.path) == history(done.path)
@@ -479,7 +479,7 @@ def test_only_a_perceptron_is_drawn(folder, capsys):
 
 def test_code_that_was_changed_in_a_run_is_said(folder, capsys):
     done = mtrain.fit(experiment(folder, metrics="[accuracy, own:phi]"), out=folder / "run")
-    assert done.metrics["data"]["notes"] == []
+    assert done.report.data.notes == ()
     with (done.path / "code" / "own.py").open("a") as file:
         file.write("# changed\n")
     np.savez(folder / "rows.npz", x=np.zeros((2, 8, 8), np.float32))
@@ -550,7 +550,7 @@ def test_a_module_that_the_program_has_itself_is_imported_anew(folder, monkeypat
 
     done = mtrain.fit(experiment(folder, metrics="[own:phi]"), out=folder / "run")
     assert (done.path / "code" / "own.py").is_file()
-    assert mtrain.evaluate(done.path, allow_code=True).metrics["figures"]
+    assert mtrain.evaluate(done.path, allow_code=True).figures
     assert sys.modules["own"] is own
     del sys.modules["own"]
 
@@ -646,7 +646,7 @@ def test_a_metric_may_work_in_place(folder):
 
     with np.load(done.path / "evaluation" / "test" / "predictions.npz") as arrays:
         assert (arrays["probabilities"].argmax(axis=1) == arrays["y_pred"]).all()
-        assert done.metrics["figures"]["in_place"] == len(arrays["y_pred"])
+        assert done.report.figures["in_place"] == len(arrays["y_pred"])
 
 
 @pytest.mark.parametrize("compilation", ["graph", "xla"])

@@ -25,6 +25,7 @@ from mtrain.records.training import Predictions
 from mtrain.report.console import watch_from_python
 from mtrain.report.live import LiveTable
 from mtrain.report.plain import PlainLines
+from mtrain.run.metrics import report_as_json
 
 CONFIG = {
     "dataset": {"name": "digits", "samples": 100, "validation": {"size": 0.25, "how": "tail"}},
@@ -163,7 +164,7 @@ def test_options_have_their_names_in_python(message, expected):
 def test_a_run_is_accepted_wherever_a_path_is(run, tmp_path):
     """By every function, and by `open` and `Path`."""
     assert Path(run) == run.path
-    assert mtrain.evaluate(run).metrics == run.metrics
+    assert report_as_json(mtrain.evaluate(run)) == report_as_json(run.report)
     assert mtrain.resume(run).history.epoch == [1, 2]
     charts = mtrain.plot(run, out=tmp_path)
     assert sorted(charts) == sorted(tmp_path.iterdir())
@@ -181,7 +182,7 @@ def test_check_returns_what_the_command_shows():
 
 def test_a_run_and_a_report_are_short_to_look_at(run):
     """One line that says which, how long and how good."""
-    accuracy = f"{run.metrics['accuracy']:.3f}"
+    accuracy = f"{run.report.accuracy:.3f}"
 
     assert repr(run) == f"<mtrain.Run {run.path}: 2 epochs, test accuracy {accuracy}>"
     assert repr(run.report).startswith("<mtrain.Report of epoch-000")

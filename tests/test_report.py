@@ -17,6 +17,7 @@ from mtrain.metrics.epoch import epoch_figures
 from mtrain.metrics.history import History
 from mtrain.metrics.report import make_report
 from mtrain.records.dataset import Dataset, Encoding, Split
+from mtrain.records.report import ThresholdChoice
 from mtrain.records.training import EpochRecord, Predictions, Progress, Tally
 from mtrain.report import evaluation_charts, history_charts
 from mtrain.report.console import watch
@@ -81,9 +82,10 @@ def names_of(count):
 def test_every_chart_is_drawn(names, kind):
     """Of two classes, of a hundred, of names that mean something to matplotlib."""
     starts = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
+    report = report_of(names)
     charts = [
         *history_charts.history_charts(history_of(names), kind),
-        *evaluation_charts.evaluation_charts(report_of(names), kind),
+        *evaluation_charts.evaluation_charts(report, report.predictions, kind),
     ]
 
     assert [name for name, _ in charts] == [
@@ -175,7 +177,8 @@ def test_of_a_hundred_classes_the_worst_are_named():
 
 def test_every_precision_recall_curve_is_drawn_in_steps():
     """Between its points it is not a slope: the grey ones neither."""
-    axes = evaluation_charts.draw_pr(report_of(names_of(30))).axes[0]
+    report = report_of(names_of(30))
+    axes = evaluation_charts.draw_pr(report, report.predictions).axes[0]
 
     assert {line.get_drawstyle() for line in axes.lines if len(line.get_xdata())} == {"steps-pre"}
 
@@ -185,12 +188,12 @@ def test_bars_show_precision_and_recall_side_by_side():
     report = report_of(names_of(5))
     (axes,) = evaluation_charts.draw_precision_recall(report).axes
 
-    entries = report.metrics["classes"]
+    entries = report.classes
     widths = [bar.get_width() for bar in axes.patches]
-    assert widths == [e["precision"] for e in entries] + [e["recall"] for e in entries]
+    assert widths == [e.precision for e in entries] + [e.recall for e in entries]
     assert [label.get_text() for label in axes.get_yticklabels()] == list(names_of(5))
     drawn = axes.containers[1].lines[2][0].get_segments()[0][:, 0]
-    np.testing.assert_allclose(drawn, entries[0]["precision_ci"])
+    np.testing.assert_allclose(drawn, entries[0].precision_ci)
 
 
 def test_the_confusion_matrix_has_every_count():
@@ -202,12 +205,13 @@ def test_the_confusion_matrix_has_every_count():
     for text in axes.texts:
         x, y = text.get_position()
         counts[int(y), int(x)] = int(text.get_text())
-    np.testing.assert_array_equal(counts, report.metrics["confusion_matrix"])
+    np.testing.assert_array_equal(counts, report.confusion_matrix)
 
 
 def test_of_two_classes_only_the_second_has_curves():
     """The first's say the same again."""
-    axes = evaluation_charts.draw_roc(report_of(("stay", "leave"))).axes[0]
+    report = report_of(("stay", "leave"))
+    axes = evaluation_charts.draw_roc(report, report.predictions).axes[0]
 
     labels = [line.get_label() for line in axes.lines if not line.get_label().startswith("_")]
     assert len(labels) == 1
@@ -427,17 +431,17 @@ def test_accuracy_of_a_single_class_says_little():
     [
         (None, "'b' predicted above 0.25"),
         (
-            {"by": "f1", "on": "val", "epoch": 3},
+            ThresholdChoice("f1", "val", epoch=3),
             "'b' predicted above 0.25, the threshold of the best F1 on the validation split after "
             "epoch 3",
         ),
         (
-            {"by": "recall", "at_least": 0.9, "on": "val", "epoch": 3},
+            ThresholdChoice("recall", "val", 0.9, epoch=3),
             "'b' predicted above 0.25, the highest threshold that reaches recall 0.9 on the "
             "validation split after epoch 3",
         ),
         (
-            {"by": "precision", "at_least": 0.9, "on": "val", "failed": "no epoch is done yet"},
+            ThresholdChoice("precision", "val", 0.9, failed="no epoch is done yet"),
             "'b' predicted above 0.25, not at the lowest threshold that reaches precision 0.9 on "
             "the validation split: no epoch is done yet",
         ),
@@ -454,8 +458,8 @@ def test_results_say_how_the_threshold_was_chosen(chosen, line):
     ("chosen", "what"),
     [
         (None, "checkpoint"),
-        ({"by": "f1"}, "threshold"),
-        ({"by": "f1", "failed": "x"}, "checkpoint"),
+        (ThresholdChoice("f1", "val"), "threshold"),
+        (ThresholdChoice("f1", "val", failed="x"), "checkpoint"),
     ],
 )
 def test_what_was_chosen_on_a_split_is_named(chosen, what):
@@ -469,7 +473,7 @@ def test_what_was_chosen_on_a_split_is_named(chosen, what):
 def test_the_threshold_chart_shows_what_every_threshold_gives():
     """Read off at some, the one in use among them, as counting at it says."""
     report = report_of(("stay", "leave"), threshold=0.3)
-    (axes,) = evaluation_charts.draw_threshold(report).axes
+    (axes,) = evaluation_charts.draw_threshold(report, report.predictions).axes
     labels, scores = report.predictions.labels, report.predictions.probabilities[:, 1]
     *lines, used = axes.lines
 
@@ -513,10 +517,10 @@ def test_results_fit_narrow_terminals_and_are_whole_in_a_pipe(monkeypatch):
     print_report(report_of(names), pipe := io.StringIO())
 
     assert all(len(line) <= 44 for line in narrow.getvalue().splitlines()[:5])
-    entry = report_of(names).metrics["classes"][0]
-    assert f"{entry['recall']:.3f}" in narrow.getvalue()
+    entry = report_of(names).classes[0]
+    assert f"{entry.recall:.3f}" in narrow.getvalue()
     assert names[0] in pipe.getvalue()
-    assert f"{entry['recall']:.3f} [" in pipe.getvalue()
+    assert f"{entry.recall:.3f} [" in pipe.getvalue()
 
 
 def test_a_narrow_live_table_keeps_precision_recall_and_f1():
@@ -555,7 +559,7 @@ def test_curves_of_very_many_rows_are_drawn_as_fine_as_a_picture():
     """What is left out lies within half a thousandth of what is drawn."""
     predictions = predictions_of(3, rows=12_000)
     report = make_report(predictions, names_of(3), split="test", checkpoint="epoch-0001")
-    line = evaluation_charts.draw_roc(report).axes[0].get_lines()[0]
+    line = evaluation_charts.draw_roc(report, report.predictions).axes[0].get_lines()[0]
     x, y = line.get_data()
     truths, scores = predictions.labels == 0, predictions.probabilities[:, 0]
     fpr, tpr, _ = sklearn_metrics.roc_curve(truths, scores, drop_intermediate=False)
@@ -569,7 +573,12 @@ def test_a_threshold_chart_of_very_many_rows_is_drawn_as_fine_as_a_picture():
     """The same, of recall over the threshold."""
     predictions = predictions_of(2, rows=12_000)
     report = make_report(predictions, names_of(2), split="test", checkpoint="epoch-0001")
-    x, y = evaluation_charts.draw_threshold(report).axes[0].get_lines()[1].get_data()
+    x, y = (
+        evaluation_charts.draw_threshold(report, report.predictions)
+        .axes[0]
+        .get_lines()[1]
+        .get_data()
+    )
     truths, scores = predictions.labels == 1, predictions.probabilities[:, 1]
     _, recall, thresholds = sklearn_metrics.precision_recall_curve(truths, scores)
 
@@ -582,7 +591,7 @@ def test_of_a_thousand_classes_the_worst_are_shown():
     """A hundred of the lowest F1, in class order, in the table and as bars."""
     predictions = predictions_of(1000, rows=4000)
     report = make_report(predictions, names_of(1000), split="test", checkpoint="epoch-0001")
-    f1 = np.array([entry["f1-score"] for entry in report.metrics["classes"]])
+    f1 = np.array([entry.f1 for entry in report.classes])
     worst = [f"class {k}" for k in np.sort(np.argsort(f1, kind="stable")[:100])]
 
     stream = io.StringIO()

@@ -48,7 +48,7 @@ def test_the_stored_run_is_evaluated_as_it_was(stored):
         before = dict(file)
     report = mtrain.evaluate(stored)
 
-    assert report.metrics["n"] == kept["n"]
+    assert report.n == kept["n"]
     np.testing.assert_allclose(report.predictions.probabilities, before["probabilities"], atol=1e-5)
     with np.load(stored / "evaluation" / "test" / "predictions.npz") as file:
         np.testing.assert_array_equal(file["rows"], before["rows"])

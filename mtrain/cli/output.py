@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from mtrain.metrics.report import Report
+    from mtrain.records.report import Report
 
 
 @contextmanager

@@ -41,6 +41,7 @@ def evaluate(
 ) -> None:
     """Evaluate a checkpoint on a split, class by class."""
     import mtrain.evaluation as use_case
+    from mtrain.run.metrics import report_as_json
 
     with waiting("evaluating", sys.stderr):
         found = use_case.evaluate(
@@ -53,7 +54,7 @@ def evaluate(
         )
     with open_stdout() as stdout:
         if as_json:
-            print_json(found.report.metrics, stdout)
+            print_json(report_as_json(found.report), stdout)
         else:
             print_evaluation(found.report, None if found.problem else found.folder, stdout)
             if found.problem is None:

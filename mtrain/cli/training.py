@@ -99,6 +99,7 @@ def _train(settings: Settings, *, quiet: bool, as_json: bool, **how: Any) -> int
 
     from mtrain.report.console import watch
     from mtrain.run.directory import RunDirectory
+    from mtrain.run.metrics import report_as_json
     from mtrain.train import train
 
     with settings.located():
@@ -111,10 +112,11 @@ def _train(settings: Settings, *, quiet: bool, as_json: bool, **how: Any) -> int
         )
     with open_stdout() as stdout:
         if as_json:
-            print_json({"run": str(run.path), "evaluation": run.metrics}, stdout)
+            evaluation = None if run.report is None else report_as_json(run.report)
+            print_json({"run": str(run.path), "evaluation": evaluation}, stdout)
         else:
             if run.report is not None:
-                folder = RunDirectory(run.path).evaluations / run.report.metrics["split"]
+                folder = RunDirectory(run.path).evaluations / run.report.split
                 print_evaluation(run.report, folder, stdout)
             print(f"run: {run.path}", file=stdout)
     return 0 if run.stopped_by is None else 128 + run.stopped_by

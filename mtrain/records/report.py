@@ -1,12 +1,245 @@
-"""What has come of a run."""
+"""What an evaluation says of a split, and what has come of a run; None is an undefined number."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from mtrain.records.arrays import Floats, Ints
+from mtrain.records.notebook import report_as_html
+from mtrain.records.training import Predictions
+
+MOST_CLASSES = 100
+"""Of more, tables and bars show only the worst."""
+
+Interval = tuple[float, float]
+"""The lowest and the highest value, both in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A class."""
+
+    id: int
+    """Its index."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How well a class is told apart from all others, or an average of that; each in [0, 1]."""
+
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    specificity: float | None
+    fpr: float | None
+    roc_auc: float | None
+    average_precision: float | None
+
+
+@dataclass(frozen=True)
+class Confusion(Named):
+    """Another class that rows of a class are taken for."""
+
+    n: int
+    """How many of them."""
+
+
+@dataclass(frozen=True)
+class ClassReport(Scores, Named):
+    """Counts and scores of one class against all others."""
+
+    support: int
+    """Rows of this class."""
+
+    predicted: int
+    """Rows predicted as this class."""
+
+    tp: int
+    fp: int
+    fn: int
+    tn: int
+    precision_ci: Interval | None
+    """95 % Wilson interval."""
+
+    recall_ci: Interval | None
+    confused_with: tuple[Confusion, ...]
+    """The up to three classes that its rows are most often taken for, most often first."""
+
+
+@dataclass(frozen=True)
+class WeightedClass(Scores, Named):
+    """Scores of one class, each row counted by its weight."""
+
+    support: float
+    """The sum of the weights of its rows."""
+
+
+@dataclass(frozen=True)
+class Average(Scores):
+    """An average of the classes where a score is defined."""
+
+    support: float
+    """Rows, or the sum of their weights."""
+
+    classes: int
+    """The smallest number of classes that one of the scores is an average of."""
+
+    classes_by_figure: Mapping[str, int]
+    """How many classes each score is an average of."""
+
+
+@dataclass(frozen=True)
+class Averages:
+    """Over classes, over classes by support, and of all rows pooled."""
+
+    macro: Average
+    weighted: Average
+    micro: Average
+
+
+@dataclass(frozen=True)
+class SampleWeighted:
+    """The same figures, each row counted by its weight."""
+
+    accuracy: float | None
+    log_loss: float | None
+    classes: tuple[WeightedClass, ...]
+    averages: Averages
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What somebody gets who always answers the most frequent class."""
+
+    class_name: str
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class ThresholdChoice:
+    """How a threshold was chosen."""
+
+    by: str
+    """`f1`, `recall` or `precision`."""
+
+    on: str
+    """The split."""
+
+    at_least: float | None = None
+    """The recall or precision to be reached."""
+
+    epoch: int | None = None
+    """After which it was chosen."""
+
+    failed: str | None = None
+    """Why none could be chosen."""
+
+
+@dataclass(frozen=True)
+class EvaluatedData:
+    """Which data were evaluated."""
+
+    source: str
+    sha256: str
+    as_trained_on: bool
+    """Whether they are data of the training."""
+
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Undefined:
+    """A score of a class that is 0/0."""
+
+    class_name: str
+    metric: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What follows from the numbers, for people."""
+
+    kind: str
+    """`never-predicted`, `no-better-than-baseline`, ...: the same for all texts of a kind."""
+
+    text: str
+    """A sentence."""
+
+    classes: tuple[str, ...] = ()
+    """The classes that it is about."""
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """An evaluation: what was predicted, and every figure of it."""
+
+    split: str
+    """`test`, `val` or `train`."""
+
+    checkpoint: str
+    selected: bool
+    """Whether the checkpoint or the threshold was chosen by its figures on this split, so that they
+    are optimistic."""
+
+    n: int
+    """Rows."""
+
+    loss: float | None
+    """Penalties included."""
+
+    accuracy: float | None
+    log_loss: float | None
+    baseline: Baseline
+    confusion_matrix: Ints
+    """Rows of true class i predicted as j, shape (K, K)."""
+
+    classes: tuple[ClassReport, ...]
+    averages: Averages
+    undefined: tuple[Undefined, ...]
+    findings: tuple[Finding, ...]
+    threshold: float | None = None
+    """Of two classes, where it is not simply 0.5: the probability of the second above which it is
+    predicted."""
+
+    threshold_chosen: ThresholdChoice | None = None
+    data: EvaluatedData | None = None
+    figures: Mapping[str, float | None] | None = None
+    """Other metrics of the run that are one number."""
+
+    sample_weighted: SampleWeighted | None = None
+    """Where rows have weights."""
+
+    weighted_confusion_matrix: Floats | None = None
+    """Their sums, shape (K, K), where rows have weights."""
+
+    predictions: Predictions | None = None
+    """Of every row; None where they were not kept."""
+
+    def __repr__(self) -> str:
+        shares = [
+            f"{name} {'undefined' if value is None else f'{value:z.3f}'}"
+            for name, value in (("accuracy", self.accuracy), ("macro F1", self.averages.macro.f1))
+        ]
+        return (
+            f"<mtrain.Report of {self.checkpoint} on {self.split}: "
+            f"{self.n:,} rows, {', '.join(shares)}>"
+        )
+
+    def _repr_html_(self) -> str:
+        return report_as_html(self)
+
+    def lowest_f1(self, most: int = MOST_CLASSES) -> tuple[ClassReport, ...]:
+        """The classes in class order; of more than `most` those of the lowest defined F1."""
+        if len(self.classes) <= most:
+            return self.classes
+        defined = [(c.f1, c.id) for c in self.classes if c.f1 is not None]
+        kept = sorted(k for _, k in sorted(defined)[:most])
+        return tuple(self.classes[k] for k in kept)
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mtrain.config.evaluation import DEFAULT_THRESHOLD
 from mtrain.metrics.counts import ratio
-from mtrain.metrics.lowest import MOST_CLASSES, lowest_f1
 from mtrain.metrics.scores import threshold_counts
+from mtrain.records.report import MOST_CLASSES
 from mtrain.report.charts import (
     COLOURS,
     GREY,
@@ -30,15 +30,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from mtrain.metrics.report import Report
     from mtrain.metrics.scores import ThresholdCounts
     from mtrain.records.arrays import Floats
+    from mtrain.records.report import ClassReport, Report
+    from mtrain.records.training import Predictions
 
 CELLS = 2000
 """More than the axes of a curve, or of a confusion matrix, have pixels each way."""
 
 
-def evaluation_charts(report: Report, file_format: str = "png") -> Iterator[tuple[str, bytes]]:
+def evaluation_charts(
+    report: Report, predictions: Predictions, file_format: str = "png"
+) -> Iterator[tuple[str, bytes]]:
     """Precision and recall bars, confusion matrix, ROC and PR curves; name and content.
 
     Of two classes precision, recall and F1 over the threshold as well.
@@ -46,12 +49,12 @@ def evaluation_charts(report: Report, file_format: str = "png") -> Iterator[tupl
     charts: dict[str, Callable[[], Figure]] = {
         "precision_recall": partial(draw_precision_recall, report),
         "confusion_matrix": partial(draw_confusion_matrix, report),
-        "roc": partial(draw_roc, report),
-        "pr": partial(draw_pr, report),
+        "roc": partial(draw_roc, report, predictions),
+        "pr": partial(draw_pr, report, predictions),
     }
-    if len(report.metrics["classes"]) == 2:
-        charts["threshold"] = partial(draw_threshold, report)
-    names = (entry["name"] for entry in report.metrics["classes"])
+    if len(report.classes) == 2:
+        charts["threshold"] = partial(draw_threshold, report, predictions)
+    names = (entry.name for entry in report.classes)
     yield from chart_files(charts, file_format, names)
 
 
@@ -60,15 +63,17 @@ def draw_precision_recall(report: Report) -> Figure:
 
     Of very many classes those of the lowest F1.
     """
-    entries = lowest_f1(report.metrics["classes"])
+    entries = report.lowest_f1()
     figure = Figure(figsize=(8, max(3.5, 1.6 + 0.42 * len(entries))))
     axes = figure.subplots()
     positions = np.arange(len(entries))
     height = 0.38
     for offset, metric, colour in ((-0.5, "precision", COLOURS[0]), (0.5, "recall", COLOURS[1])):
-        values = np.array([_nan(entry[metric]) for entry in entries])
-        bounds = np.array([entry[f"{metric}_ci"] or (math.nan, math.nan) for entry in entries])
-        average = share(report.metrics["averages"]["macro avg"][metric])
+        values = np.array([_nan(getattr(entry, metric)) for entry in entries])
+        bounds = np.array(
+            [getattr(entry, f"{metric}_ci") or (math.nan, math.nan) for entry in entries]
+        )
+        average = share(getattr(report.averages.macro, metric))
         at = positions + offset * height
         axes.barh(
             at, np.nan_to_num(values), height, color=colour, label=f"{metric}, on average {average}"
@@ -93,8 +98,8 @@ def draw_precision_recall(report: Report) -> Figure:
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("share, with 95 % Wilson interval")
     title = f"Precision and recall by class, {_split_words(report)}"
-    if len(entries) < len(report.metrics["classes"]):
-        title += f",\n{len(entries)} of {len(report.metrics['classes']):,}, those of the lowest F1"
+    if len(entries) < len(report.classes):
+        title += f",\n{len(entries)} of {len(report.classes):,}, those of the lowest F1"
     axes.set_title(title)
     figure.legend(loc="outside lower center", ncols=2)
     return figure
@@ -102,8 +107,8 @@ def draw_precision_recall(report: Report) -> Figure:
 
 def draw_confusion_matrix(report: Report) -> Figure:
     """Rows of each true class by predicted class; the colour is the share of the row."""
-    confusion = np.array(report.metrics["confusion_matrix"], np.int32)
-    names = _names(report.metrics["classes"])
+    confusion = report.confusion_matrix
+    names = _names(report.classes)
     size = min(max(5.0, 1.6 + 0.55 * len(names)), 20.0)
     figure = Figure(figsize=(size + 0.8, size))
     axes = figure.subplots()
@@ -149,10 +154,13 @@ def _largest_of_blocks(values: NDArray[np.float32], most: int) -> NDArray[np.flo
     return found
 
 
-def draw_roc(report: Report) -> Figure:
+def draw_roc(report: Report, predictions: Predictions) -> Figure:
     """True positive rate over false positive rate of each class against the rest."""
     figure, axes = _curves(
-        report, "roc_auc", lambda counts: (counts.false_positive_rate, counts.true_positive_rate)
+        report,
+        predictions,
+        "roc_auc",
+        lambda counts: (counts.false_positive_rate, counts.true_positive_rate),
     )
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, zorder=1)
     axes.set_xlabel("false positive rate")
@@ -162,12 +170,13 @@ def draw_roc(report: Report) -> Figure:
     return figure
 
 
-def draw_pr(report: Report) -> Figure:
+def draw_pr(report: Report, predictions: Predictions) -> Figure:
     """Precision over recall of each class against the rest."""
     # In steps: what lies between two thresholds cannot be had by mixing them (Davis and Goadrich,
     # ICML 2006), and the area under the steps is the average precision.
     figure, axes = _curves(
         report,
+        predictions,
         "average_precision",
         lambda counts: (counts.true_positive_rate, counts.precision),
         drawstyle="steps-pre",
@@ -179,9 +188,8 @@ def draw_pr(report: Report) -> Figure:
     return figure
 
 
-def draw_threshold(report: Report) -> Figure:
+def draw_threshold(report: Report, predictions: Predictions) -> Figure:
     """Precision, recall and F1 of the second of two classes over the threshold; the one in use."""
-    predictions = report.predictions
     counts = threshold_counts(predictions.labels == 1, predictions.probabilities[:, 1])
     figure = Figure(figsize=(7, 4.5))
     axes = figure.subplots()
@@ -197,13 +205,13 @@ def draw_threshold(report: Report) -> Figure:
         reached = np.concatenate([values[-1:], values[:0:-1], [none[name]]])
         points = _told_apart(thresholds, reached)
         axes.plot(*points, color=colour, label=name, drawstyle="steps-pre")
-    used = report.metrics.get("threshold", DEFAULT_THRESHOLD)
+    used = DEFAULT_THRESHOLD if report.threshold is None else report.threshold
     axes.axvline(
         used, color="#333333", linestyle="dashed", linewidth=1, label=f"in use: {used:.4g}"
     )
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(-0.01, 1.01)
-    name = _names(report.metrics["classes"])[1]
+    name = _names(report.classes)[1]
     axes.set_xlabel(f"probability above which {name} is predicted")
     axes.set_title(f"Precision, recall and F1 over the threshold, {_split_words(report)}")
     figure.legend(loc="outside lower center", ncols=4)
@@ -212,15 +220,16 @@ def draw_threshold(report: Report) -> Figure:
 
 def _curves(
     report: Report,
+    predictions: Predictions,
     metric: str,
     points: Callable[[ThresholdCounts], tuple[Floats, Floats]],
     drawstyle: str = "default",
 ) -> tuple[Figure, Axes]:
-    entries = report.metrics["classes"]
+    entries = report.classes
     # Of two classes the first's curves say nothing that the second's do not.
     first = 1 if len(entries) == 2 else 0
     entries = entries[first:]
-    labels, probabilities = report.predictions.labels, report.predictions.probabilities
+    labels, probabilities = predictions.labels, predictions.probabilities
 
     def curve(k: int) -> tuple[Floats, Floats]:
         k += first
@@ -231,8 +240,8 @@ def _curves(
     axes.set_aspect("equal")
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(-0.01, 1.01)
-    values = np.array([_nan(entry[metric]) for entry in entries])
-    names = tuple(entry["name"] for entry in entries)
+    values = np.array([_nan(getattr(entry, metric)) for entry in entries])
+    names = tuple(entry.name for entry in entries)
     draw_class_lines(axes, names, values, curve, drawstyle=drawstyle)
     return figure, axes
 
@@ -244,13 +253,13 @@ def _told_apart(x: Floats, y: Floats) -> tuple[Floats, Floats]:
     return x[apart], y[apart]
 
 
-def _names(entries: Sequence[dict[str, Any]]) -> list[str]:
-    ids = [entry["id"] for entry in entries]
-    return class_labels([entry["name"] for entry in entries], LABEL_WIDTH, ids)
+def _names(entries: Sequence[ClassReport]) -> list[str]:
+    ids = [entry.id for entry in entries]
+    return class_labels([entry.name for entry in entries], LABEL_WIDTH, ids)
 
 
 def _split_words(report: Report) -> str:
-    return f"{SPLITS[report.metrics['split']]} split, {report.metrics['n']:,} rows"
+    return f"{SPLITS[report.split]} split, {report.n:,} rows"
 
 
 def _nan(value: float | None) -> float:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtrain.run.arrays import npz_bytes
 from mtrain.run.directory import EVALUATING
 from mtrain.run.files import (
     blaming,
@@ -18,23 +18,24 @@ from mtrain.run.files import (
     write_text,
 )
 from mtrain.run.lock import one_at_a_time
+from mtrain.run.metrics import read_report, write_report
+from mtrain.run.predictions import PREDICTIONS, read_predictions, write_predictions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from mtrain.metrics.report import Report
-    from mtrain.records.arrays import Arrays
     from mtrain.records.dataset import Split
+    from mtrain.records.report import Report, Scores
+    from mtrain.records.training import Predictions
     from mtrain.run.directory import RunDirectory
-
-METRICS = "metrics.json"
 
 
 def keep_evaluation(
     run: RunDirectory,
     name: str,
     report: Report,
+    predictions: Predictions,
     split: Split,
     charts: Iterable[tuple[str, bytes]],
     *,
@@ -47,12 +48,15 @@ def keep_evaluation(
     with one_at_a_time(run.path / EVALUATING):
         remove_leftovers(run.evaluations)
         folder = run.evaluations / name
-        write_evaluation(folder, report, split, charts, keeps_predictions=keeps_predictions)
+        write_evaluation(
+            folder, report, predictions, split, charts, keeps_predictions=keeps_predictions
+        )
 
 
 def write_evaluation(
     folder: Path,
     report: Report,
+    predictions: Predictions,
     split: Split,
     charts: Iterable[tuple[str, bytes]],
     *,
@@ -65,39 +69,64 @@ def write_evaluation(
     with blaming(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
     with whole_folder(folder) as beside:
-        _write_numbers(beside, report, split, keeps_predictions=keeps_predictions)
+        _write_numbers(beside, report, predictions, split, keeps_predictions=keeps_predictions)
         for name, content in charts:
             write_bytes(beside / name, content)
 
 
-def _write_numbers(folder: Path, report: Report, split: Split, *, keeps_predictions: bool) -> None:
-    predictions = report.predictions
-    write_text(folder / METRICS, json_text(report.metrics))
-    write_text(folder / "classification_report.json", json_text(report.classification_report))
-    arrays: Arrays = {
-        "rows": split.rows,
-        "y_true": predictions.labels,
-        "y_pred": predictions.predicted,
-        "probabilities": predictions.probabilities,
+def read_evaluation(folder: Path) -> Report:
+    """The report of an evaluation's folder, with its predictions where they were kept.
+
+    Raises `MtrainError` where a file is missing, or not as mtrain writes it.
+    """
+    report = read_report(folder)
+    if not (folder / PREDICTIONS).exists():
+        return report
+    predictions, _ = read_predictions(report, folder)
+    return replace(report, predictions=predictions)
+
+
+def classification_report(report: Report) -> dict[str, Any]:
+    """As scikit-learn's `classification_report(output_dict=True)`, with None for NaN."""
+
+    def entry(scores: Scores, support: float) -> dict[str, float | None]:
+        names = {"precision": scores.precision, "recall": scores.recall, "f1-score": scores.f1}
+        return {**names, "support": support}
+
+    averages = {"macro avg": report.averages.macro, "weighted avg": report.averages.weighted}
+    return {
+        **{one.name: entry(one, one.support) for one in report.classes},
+        "accuracy": report.accuracy,
+        **{name: entry(average, average.support) for name, average in averages.items()},
     }
-    if predictions.weights is not None:
-        arrays["weights"] = predictions.weights
+
+
+def _write_numbers(
+    folder: Path,
+    report: Report,
+    predictions: Predictions,
+    split: Split,
+    *,
+    keeps_predictions: bool,
+) -> None:
+    write_report(report, folder)
+    write_text(folder / "classification_report.json", json_text(classification_report(report)))
     if keeps_predictions:
-        write_bytes(folder / "predictions.npz", npz_bytes(arrays))
+        write_predictions(predictions, split.rows, folder)
     write_csv(
         folder / "errors.csv",
         [
             *("row", "true", "predicted", "probability_true", "probability_predicted"),
             *([] if split.names is None else ["file"]),
         ],
-        _errors(report, split),
+        _errors(predictions, [one.name for one in report.classes], split),
     )
 
 
-def _errors(report: Report, split: Split) -> list[tuple[int | str | float, ...]]:
+def _errors(
+    predictions: Predictions, names: Sequence[str], split: Split
+) -> list[tuple[int | str | float, ...]]:
     """The mistakes, the most confident first."""
-    predictions = report.predictions
-    names = [entry["name"] for entry in report.metrics["classes"]]
     wrong = np.flatnonzero(predictions.labels != predictions.predicted)
     true, predicted = predictions.labels[wrong], predictions.predicted[wrong]
     p_true = predictions.probabilities[wrong, true]

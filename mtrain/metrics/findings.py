@@ -1,0 +1,99 @@
+"""What follows from the numbers of an evaluation: sentences that every report of it shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mtrain.records.report import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mtrain.records.report import ClassReport, Report
+
+MOST_NAMED = 8
+"""Classes that one sentence names."""
+
+
+def find(report: Report) -> Iterator[Finding]:
+    """The findings of a report, in the order in which they are shown."""
+    yield from _against_baseline(report)
+    yield from _not_learned(report.classes)
+    yield from _undefined(report)
+    if report.data is not None and not report.data.as_trained_on:
+        yield Finding(
+            "other-data",
+            "These are not the files of the training, and may have rows of it: "
+            f"{report.data.source}",
+        )
+    if report.selected:
+        choice = report.threshold_chosen
+        what = "checkpoint" if choice is None or choice.failed is not None else "threshold"
+        yield Finding(
+            "selected", f"The {what} was chosen on this split: its figures are optimistic."
+        )
+    yield from _least_learned(report.classes)
+
+
+def _against_baseline(report: Report) -> Iterator[Finding]:
+    name, baseline = report.baseline.class_name, report.baseline.accuracy
+    if baseline == 1:
+        yield Finding("one-class", f"Every row is of '{name}': accuracy says little here.", (name,))
+    elif report.accuracy is not None and report.accuracy <= baseline:
+        is_equal = report.accuracy == baseline
+        yield Finding(
+            "no-better-than-baseline" if is_equal else "worse-than-baseline",
+            f"Accuracy is {'no better' if is_equal else 'worse'} than that of always answering "
+            f"'{name}'.",
+        )
+
+
+def _not_learned(classes: Sequence[ClassReport]) -> Iterator[Finding]:
+    """Classes that accuracy hides: present, and never predicted or never rightly so."""
+    lost = [one for one in classes if one.support and not one.tp]
+    for kind, said, of_kind in (
+        ("never-predicted", "Never predicted", [one for one in lost if not one.predicted]),
+        ("never-right", "Never rightly predicted", [one for one in lost if one.predicted]),
+    ):
+        if of_kind:
+            rows = sum(one.support for one in of_kind)
+            are = "row is" if rows == 1 else "rows are"
+            of = "it" if len(of_kind) == 1 else "them"
+            names = tuple(one.name for one in of_kind)
+            yield Finding(kind, f"{said}: {_listed(names)}, though {rows:,} {are} of {of}", names)
+
+
+def _undefined(report: Report) -> Iterator[Finding]:
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for one in report.undefined:
+        by_reason.setdefault((one.metric, one.reason), []).append(one.class_name)
+    for (metric, reason), names in by_reason.items():
+        text = f"Undefined: {metric} of {_listed(names)}, {reason}; not in the macro average"
+        yield Finding("undefined", text, tuple(names))
+
+
+def _least_learned(classes: Sequence[ClassReport]) -> Iterator[Finding]:
+    """The class of the lowest F1, and what becomes of its rows."""
+    f1, k = min((one.f1, one.id) for one in classes if one.support and one.f1 is not None)
+    if f1 == 1:
+        return
+    least = classes[k]
+    if least.confused_with:
+        other = least.confused_with[0]
+        what = f"most often taken for {other.name} ({other.n:,} of {least.support:,})"
+        named = [least.name, other.name]
+    else:
+        others = "row of another class is" if least.fp == 1 else "rows of other classes are"
+        what = f"all of its rows are found, but {least.fp:,} {others} taken for it"
+        named = [least.name]
+    yield Finding(
+        "least-learned", f"Least learned: {least.name} (F1 {f1:.2f}), {what}", tuple(named)
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The names, of many the first."""
+    shown = [f"'{name}'" for name in names[:MOST_NAMED]]
+    if len(names) > len(shown):
+        shown.append(f"{len(names) - len(shown)} more")
+    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))

@@ -1,0 +1,115 @@
+"""`metrics.json`: the figures of an evaluation, written and read back."""
+
+from __future__ import annotations
+
+from dataclasses import field as dataclass_field
+from dataclasses import fields, is_dataclass, make_dataclass
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from mtrain.records.report import Report
+from mtrain.run.files import json_text, read_json, write_text
+from mtrain.run.reading import reading, validated
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+SCHEMA = 1
+
+METRICS = "metrics.json"
+
+MATRIX = "confusion_matrix"
+WEIGHTED = "sample_weighted"
+ARRAYS = (MATRIX, f"weighted_{MATRIX}", "predictions")
+"""Fields of a report that are no plain data."""
+
+NAMES = {
+    "class_name": "class",
+    "f1": "f1-score",
+    "macro": "macro avg",
+    "micro": "micro avg",
+    "weighted": "weighted avg",
+}
+"""What scikit-learn's report and this file call fields, where Python needs another name."""
+
+_KINDS = get_type_hints(Report)
+_FIELDS = [field for field in fields(Report) if field.name not in ARRAYS]
+_FILE: TypeAdapter[Any] = TypeAdapter(
+    make_dataclass(
+        "MetricsFile",
+        [(f.name, _KINDS[f.name], dataclass_field(default=f.default)) for f in _FIELDS],
+    )
+)
+
+
+def report_as_json(report: Report) -> dict[str, Any]:
+    """The content of `metrics.json`; what is undefined is None."""
+    data = {"schema": SCHEMA, **_plain(report)}
+    if report.sample_weighted is not None:
+        data[WEIGHTED][MATRIX] = data.pop(f"weighted_{MATRIX}")
+    return data
+
+
+def write_report(report: Report, folder: Path) -> None:
+    """Write the `metrics.json` of an evaluation's folder."""
+    write_text(folder / METRICS, json_text(report_as_json(report)))
+
+
+def read_report(folder: Path) -> Report:
+    """The report of an evaluation's folder, without its predictions.
+
+    Raises `MtrainError` where the file is missing, or not as mtrain writes it.
+    """
+    path = folder / METRICS
+    data = read_json(path)
+    with reading(path, "figures of an evaluation"):
+        if (schema := data.pop("schema")) != SCHEMA:
+            raise ValueError(f"its schema is {schema!r:.40}, this mtrain reads {SCHEMA}")
+        n_classes = len(data["classes"])
+        confusion = _matrix(data.pop(MATRIX), n_classes, int)
+        weighted = None
+        if WEIGHTED in data:
+            weighted = _matrix(data[WEIGHTED].pop(MATRIX), n_classes, float)
+        figures = data.pop("figures", None)  # whose names are the user's
+        read = validated(_FILE, _renamed(data) | ({} if figures is None else {"figures": figures}))
+        return Report(
+            **{field.name: getattr(read, field.name) for field in _FIELDS},
+            confusion_matrix=confusion,
+            weighted_confusion_matrix=weighted,
+        )
+
+
+def _plain(record: Any) -> Any:
+    """A record as plain data, without what it does not have."""
+    if isinstance(record, tuple):
+        return [_plain(item) for item in record]
+    if not is_dataclass(record):
+        return record.tolist() if isinstance(record, np.ndarray) else record
+    data = {}
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if not (value is None and field.default is None) and field.name != "predictions":
+            data[NAMES.get(field.name, field.name)] = _plain(value)
+    return data
+
+
+_FROM_FILE = {there: here for here, there in NAMES.items()}
+
+
+def _renamed(data: Any) -> Any:
+    """The data of the file with the names of Python's fields."""
+    if isinstance(data, list):
+        return [_renamed(item) for item in data]
+    if not isinstance(data, dict):
+        return data
+    return {_FROM_FILE.get(key, key): _renamed(value) for key, value in data.items()}
+
+
+def _matrix(rows: Any, n_classes: int, kind: type) -> NDArray[Any]:
+    if {len(row) for row in rows} == {len(rows)} == {n_classes}:
+        return np.array(rows, dtype=kind)
+    raise ValueError(f"{MATRIX} must have a row and a column for {n_classes} classes")

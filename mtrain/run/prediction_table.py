@@ -1,0 +1,131 @@
+"""Predictions of rows without labels, as a table for whoever asked, written some rows at a time."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+
+import numpy as np
+
+from mtrain.errors import UsageError
+from mtrain.run.files import blaming, csv_text, open_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from mtrain.records.dataset import Split
+    from mtrain.records.training import Predictions
+
+ENDINGS = (".csv", ".parquet")
+
+
+class Writer(Protocol):
+    """Writes what was predicted of some rows, and then of those that follow."""
+
+    def write(self, split: Split, predictions: Predictions) -> None:
+        """Add these rows."""
+
+    def close(self) -> None:
+        """Write what stands behind all rows."""
+
+
+class CsvWriter:
+    """Row, file where it has one, predicted class, and the probability of every class."""
+
+    def __init__(self, file: BinaryIO, classes: tuple[str, ...]) -> None:
+        """`file` stays open."""
+        self._file = file
+        self._classes = classes
+        self._is_begun = False
+
+    def write(self, split: Split, predictions: Predictions) -> None:
+        """Add these rows; before the first ones, the names of the columns."""
+        columns = _columns(split, predictions, self._classes)
+        # The shortest decimal of a float32, not that of the same number as a float64.
+        plain = [
+            map(float, values.astype(str)) if values.dtype == np.float32 else values.tolist()
+            for values in columns.values()
+        ]
+        header = [] if self._is_begun else list(columns)
+        self._is_begun = True
+        self._file.write(csv_text(header, zip(*plain, strict=True)).encode())
+
+    def close(self) -> None:
+        """Nothing stands behind the rows."""
+
+
+class ParquetWriter:
+    """The same columns, numbers as they are; a row group for each call."""
+
+    def __init__(self, file: BinaryIO, classes: tuple[str, ...]) -> None:
+        """`file` stays open."""
+        self._file = file
+        self._classes = classes
+        self._writer: Any = None
+
+    def write(self, split: Split, predictions: Predictions) -> None:
+        """Add these rows."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table = pa.table(dict(_columns(split, predictions, self._classes)))
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._file, table.schema)
+        self._writer.write_table(table)
+
+    def close(self) -> None:
+        """Write where in the file everything stands."""
+        if self._writer is not None:
+            self._writer.close()
+
+
+def check_ending(path: Path) -> None:
+    """Raise `UsageError` for a file that `open_predictions` cannot make."""
+    if path.suffix.lower() not in ENDINGS:
+        raise UsageError(f"--out: must end in {' or '.join(ENDINGS)}, got {str(path)!r}")
+
+
+@contextmanager
+def open_predictions(path: Path, classes: tuple[str, ...]) -> Iterator[Writer]:
+    """A CSV or Parquet file by its ending, which is there when all is written, or not at all."""
+    check_ending(path)
+    with open_whole(path) as file:
+        kind = CsvWriter if path.suffix.lower() == ".csv" else ParquetWriter
+        writer = _Blamed(kind(file, classes), path)
+        try:
+            yield writer
+        except BaseException:
+            with suppress(Exception):
+                writer.close()  # or pyarrow does when it is collected, and prints that it cannot
+            raise
+        writer.close()
+
+
+class _Blamed:
+    """What a disk does not take is said as `MtrainError` of the file."""
+
+    def __init__(self, writer: Writer, path: Path) -> None:
+        self._writer = writer
+        self._path = path
+
+    def write(self, split: Split, predictions: Predictions) -> None:
+        with blaming(self._path):
+            self._writer.write(split, predictions)
+
+    def close(self) -> None:
+        with blaming(self._path):
+            self._writer.close()
+
+
+def _columns(
+    split: Split, predictions: Predictions, classes: tuple[str, ...]
+) -> Mapping[str, np.ndarray[Any, Any]]:
+    return {
+        "row": split.rows,
+        **({} if split.names is None else {"file": split.names}),
+        "predicted": np.array(classes)[predictions.predicted],
+        **{
+            f"probability_{name}": predictions.probabilities[:, k] for k, name in enumerate(classes)
+        },
+    }
