@@ -239,6 +239,8 @@ def _load(saved: Checkpoint, data: Path | None, path: Path) -> Dataset:
         encoding=saved.encoding,
         drawn_from=saved.identity.get("data.sha256"),
         takes_others=data is not None,
+        # Without names in the config the labels of the training were the names.
+        names_classes=is_own and config.classes is None,
         # A stranger's run must not send this machine to the network.
         download=False,
     )

@@ -251,3 +251,67 @@ def test_an_array_without_dimensions_is_not_predicted(tmp_path):
     assert str(error.value) == (
         f"{tmp_path / 'b.npz'}: given rows must be arrays of values, got ()"
     )
+
+
+def arrays(path, **splits):
+    """Arrays `x_NAME` and `y_NAME` of so many rows for each name."""
+    found = {}
+    for name, n in splits.items():
+        found |= {f"x_{name}": rows(n), f"y_{name}": np.arange(n) % 2}
+    np.savez(path, **found)
+    return path
+
+
+@pytest.mark.parametrize(
+    "names", [("train", "test", "holdout"), ("train", "val", "dev"), ("train", "training", "test")]
+)
+def test_two_arrays_of_a_split_are_refused(tmp_path, names):
+    """Which one is meant is not known."""
+    path = arrays(tmp_path / "a.npz", **dict.fromkeys(names, 20))
+
+    with pytest.raises(MtrainError, match=r"arrays 'x_\w+' and 'x_\w+' are both of the \w+ split"):
+        load("npz", path)
+
+
+def test_arrays_of_no_known_split_are_named(tmp_path):
+    """They are not read."""
+    data = load("npz", arrays(tmp_path / "a.npz", train=40, test=10, extra=10))
+
+    (note,) = (note for note in data.notes if "not read" in note)
+    assert note.endswith("a.npz: arrays of no known split are not read: 'x_extra'")
+
+
+@pytest.mark.parametrize("kind", ["float32", "bool"])
+def test_zeros_and_ones_are_no_bytes(tmp_path, kind):
+    """A model of bytes would see nearly nothing; whole numbers up to 255 of any type are bytes."""
+    data = load("npz", arrays(tmp_path / "a.npz", train=40, test=10), validation=None)
+    for values, name in ((rows(10, 1) > 127, "b"), (rows(10, 1), "c")):
+        np.savez(tmp_path / f"{name}.npz", x=values.astype(kind if name == "b" else "float32"))
+    config = dataset_config(name="npz", path=str(tmp_path / "a.npz"))
+
+    with pytest.raises(MtrainError, match="from 0 to 1; training had bytes"):
+        read_inputs(tmp_path / "b.npz", config, data.encoding, 10**9)
+    read, _ = read_inputs(tmp_path / "c.npz", config, data.encoding, 10**9)
+    assert_array_equal(read.features, rows(10, 1).reshape(10, 12))
+
+
+def test_arrays_scaled_otherwise_than_in_training_are_warned_of(tmp_path):
+    """Trained on numbers from 0 to 1, asked for numbers from 0 to 255."""
+    np.savez(tmp_path / "a.npz", x=rows(40) / 255, y=np.arange(40) % 2)
+    np.savez(tmp_path / "b.npz", x=rows(10, 1).astype(float))
+    data = load("npz", tmp_path / "a.npz")
+    config = dataset_config(name="npz", path=str(tmp_path / "a.npz"))
+
+    _, notes = read_inputs(tmp_path / "b.npz", config, data.encoding, 10**9)
+    assert notes == (
+        "WARNING: in 10 of 10 rows (100%) a number is more than 10 times the largest of training, 1; "
+        "are they scaled as in training?",
+    )
+
+
+def test_a_label_that_is_no_unicode_text_is_refused(tmp_path):
+    """By `check` as by `fit`: nothing could be written of it."""
+    np.savez(tmp_path / "a.npz", x=rows(20), y=np.array(["a\ud800", "b"])[np.arange(20) % 2])
+
+    with pytest.raises(MtrainError, match=r"class 0 is not Unicode text: 'a\\ud800'"):
+        load("npz", tmp_path / "a.npz")

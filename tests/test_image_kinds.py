@@ -16,6 +16,7 @@ from mtrain.checking import check
 from mtrain.cli.main import run
 from mtrain.config.load import load_config
 from mtrain.data import load_dataset
+from mtrain.data.image_files import read_image
 from mtrain.errors import MtrainError, UsageError
 
 ALL = {"validation": None, "test": {"size": 1, "how": "tail"}}
@@ -385,3 +386,20 @@ def test_predicting_says_what_it_did_to_images(folder, tmp_path):
         f"{where}: 2 images brought to 4 x 4 pixels",
         f"{where}: 1 image in color turned to gray",
     )
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_a_tiff_whose_white_is_zero(tmp_path, depth):
+    """Is turned, of 16 bits as of 8."""
+    largest = 2**depth - 1
+    values = np.array([[0, largest], [largest // 3, largest // 5]], f"uint{depth}")
+    Image.fromarray(values).save(tmp_path / "a.tif", tiffinfo={262: 0})
+    with Image.open(tmp_path / "a.tif") as image:
+        assert image.tag_v2[262] == 0
+        stored = np.frombuffer((tmp_path / "a.tif").read_bytes(), np.uint8)
+    pixels, _ = read_image(tmp_path / "a.tif", (2, 2), resize=False)
+
+    # What is stored is what a reader turns: Pillow writes bytes turned already, 16 bits as they are.
+    raw = values.tobytes()
+    is_raw = raw in stored.tobytes()
+    np.testing.assert_array_equal(pixels, largest - values if is_raw else values)

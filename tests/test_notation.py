@@ -360,3 +360,18 @@ def test_where_many_values_are_no_numbers_the_settings_that_help_are_named(
 
     last = str(caught.value).splitlines()[-1]
     assert last == f"{path}: column 'x' is of numbers with {settings}"
+
+
+@pytest.mark.parametrize(
+    ("texts", "value", "thousands"),
+    [(["2\u2019650.91", "1\u2019000"], 2650.91, "'"), (["1,27,959", "12,34,56,789"], 127959, ",")],
+)
+def test_numbers_of_switzerland_and_india(tmp_path, texts, value, thousands):
+    """The apostrophe of print, and groups of two digits."""
+    column = [texts[k % 2].replace("7", str(k % 7 + 1)) for k in range(38)] + texts
+    path = table(tmp_path / "a.csv", {"x": column, "y": LABELS})
+
+    _, found = init(tmp_path, path)
+    assert found["thousands"] == thousands
+    read, _ = features(path, thousands=thousands)
+    assert read[-2, 0] == np.float32(value)

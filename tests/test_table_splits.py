@@ -166,3 +166,53 @@ def test_check_shows_the_splits_of_a_folder(tmp_path, capsys):
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["a", "2", "2", "2"] in lines
     assert ["b", "2", "2", "2"] in lines
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train.csv", "test.csv", "test_old.csv"),
+        ("train.csv", "test.csv", "test_small.csv"),
+        ("train.csv", "train_small.csv", "test.csv"),
+        ("train.csv", "test.csv", "test.csv.gz"),
+        ("train.csv", "val.csv", "dev.csv"),
+        ("train/a.csv", "test/a.csv", "test_old.csv"),
+        ("train/a.csv", "val/a.csv", "dev/a.csv"),
+    ],
+)
+def test_two_files_of_a_split_are_refused(tmp_path, names):
+    """One is as a rule a copy of the other, or a part of it: rows would count twice."""
+    write(tmp_path, **dict(zip(names, START.values(), strict=True)))
+
+    with pytest.raises(MtrainError, match=r"both look like the (train|val|test) split; name files"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train-00000-of-00002.csv", "train-00001-of-00002.csv", "test.csv"),
+        ("train/a.csv", "train/b.csv", "test/a.csv"),
+        ("train_1.csv", "train_2.csv", "test.csv"),
+    ],
+)
+def test_parts_of_a_split_are_read_together(tmp_path, names):
+    """By their numbers, or in its folder."""
+    write(tmp_path, **dict(zip(names, START.values(), strict=True)))
+    data = load(tmp_path, validation=None)
+
+    assert (len(data.train), len(data.test)) == (8, 4)
+
+
+def test_a_column_that_says_the_split_is_warned_of(tmp_path):
+    """As in FER2013: rows that others test on would be trained on."""
+    usage = ["Training", "Training", "PublicTest", "PrivateTest"] * 10
+    rows = "".join(f"{i},{name},{'ab'[i % 2]}\n" for i, name in enumerate(usage))
+    (tmp_path / "t.csv").write_text(f"x,Usage,y\n{rows}")
+    (note,) = (note for note in load(tmp_path / "t.csv").notes if "Usage" in note)
+
+    assert note.startswith(
+        "column 'Usage' says of which split each row is (PrivateTest, PublicTest, "
+    )
+    (tmp_path / "t.csv").write_text(f"x,Usage,y\n{rows}".replace("Training", "taxi"))
+    assert not any("Usage" in note for note in load(tmp_path / "t.csv").notes)

@@ -155,3 +155,67 @@ def test_whole_numbers_that_float64_does_not_tell_apart_are_said(tmp_path, kind)
     if kind == "csv":
         csv_of(path, "x,z,y", ["9007199254740994,0,a", "1,1,b", "NA,2,a", "2,3,b"])
         assert "2^53" not in " ".join(load(path, missing="zero").notes)
+
+
+@pytest.mark.parametrize("kind", [pa.float16(), pa.float32(), pa.float64(), pa.decimal128(6, 1)])
+def test_a_marker_of_missing_values_is_found_in_every_type(tmp_path, kind):
+    """-99.9 as a float32 is not quite the float64 of the config."""
+    values = [-99.9, 20.5, 21.5, -99.9]
+    column = pa.array(values, pa.float64())
+    column = pa.array(np.array(values, np.float16)) if kind == pa.float16() else column.cast(kind)
+    pq.write_table(pa.table({"x": column, "y": list("abab")}), tmp_path / "t.parquet")
+
+    data = load(tmp_path / "t.parquet", missing="zero", missing_values=[-99.9])
+
+    assert_array_equal(data.train.features[:, 0], [0, 20.5, 21.5])
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_labels_that_are_markers_of_missing_values_are_named(tmp_path, kind):
+    """They are left out as they are of features, unless `classes` lists them."""
+    path = tmp_path / f"t.{kind}"
+    labels = [0, 1, 2, 0, 1, 2]
+    if kind == "csv":
+        csv_of(path, "x,y", [f"{i + 1},{label}" for i, label in enumerate(labels)])
+    else:
+        pq.write_table(pa.table({"x": [1, 2, 3, 4, 5, 6], "y": labels}), path)
+    data = load(path, missing_values=[0])
+
+    assert data.classes == ("1", "2")
+    said = f"{path}: 2 rows have the label '0', which dataset.missing_values names"
+    assert data.notes[0].startswith(said)
+    kept = load(path, missing_values=[0], classes=["0", "1", "2"])
+    assert len(kept.train) + len(kept.test) == 6
+
+
+def test_numbers_with_zeros_at_their_end_are_categories_where_both_are_there(tmp_path):
+    """As codes of diagnoses, 250.0 and 250.00, and versions, 1.1 and 1.10, are told apart."""
+    rows = ["250.0,a", "250.00,b", "1.1,a", "1.10,b", "7.50,a", "V57,b", "3,a", "3.0,b", "x,a"]
+    data = load(csv_of(tmp_path / "t.csv", "c,y", rows), categorical=["c"])
+    (column,) = data.encoding.columns
+    assert column.categories == ("1.1", "1.10", "250", "250.00", "3", "7.5", "V57")
+
+    others = ["250,a", "250.00,a", "250.000,a", "1.10,a", "1.1,a", "7.5,a", "3.0,a", "x,a"]
+    config = dataset_config(
+        name="csv",
+        path=str(csv_of(tmp_path / "o.csv", "c,y", others)),
+        target="y",
+        classes=["a", "b"],
+    )
+    found = load_dataset(config, encoding=data.encoding, drawn_from="other", takes_others=True)
+    inputs = [column.categories[row.argmax()] if row.any() else None for row in found.test.features]
+    assert inputs == ["250", "250.00", None, "1.10", "1.1", "7.5", "3", None]
+
+
+def test_a_constant_of_another_type_is_the_same(tmp_path):
+    """0.1 of a file of float32 is what training had."""
+    for name, kind in (("t", pa.float64()), ("o", pa.float32())):
+        columns = {"c": pa.array([0.1] * 4, kind), "x": pa.array([1.0, 2, 3, 4], kind)}
+        pq.write_table(pa.table({**columns, "y": list("abab")}), tmp_path / f"{name}.parquet")
+    encoding = load(tmp_path / "t.parquet").encoding
+    config = dataset_config(
+        name="parquet", path=str(tmp_path / "o.parquet"), target="y", classes=["a", "b"]
+    )
+
+    data = load_dataset(config, encoding=encoding, drawn_from="other", takes_others=True)
+    assert data.notes == ()

@@ -223,9 +223,14 @@ def told_by_others(values, labels, is_number):
     """The share of rows whose label is the most frequent one among the others of their group."""
     n, ordered = len(labels), sorted(values)
     groups = [ordered.index(value) for value in values]
+    alone = told_by_groups(groups, labels)
     if is_number and len(set(values)) > n // 5 and len(set(values)) != len(set(labels)):
-        groups = [group // 5 for group in groups]
-    right = 0
+        return max(alone, told_by_groups([group // 5 for group in groups], labels))
+    return alone
+
+
+def told_by_groups(groups, labels):
+    n, right = len(labels), 0
     for i in range(n):
         others = [labels[j] for j in range(n) if groups[j] == groups[i] and j != i]
         counts = sorted((others.count(label) for label in set(others)), reverse=True)
@@ -297,6 +302,7 @@ def test_init_leaves_out_what_does_not_fit_and_says_why(tmp_path):
         "when": [f"2020-01-{k % 28 + 1:02}" for k in range(N)],
         "day": [f"{k % 28 + 1}.3.2021 12:00" for k in range(N)],
         "at": [f"{k % 24}:30" for k in range(N)],
+        "on": [f"{k % 28 + 1} Jan 2021" for k in range(N)],
         "zip": ["98115-4820" if k == 50 else 98100 + k % 13 for k in range(N)],
         "title": [k if k % 4 == 0 else f"Film {k}" for k in range(N)],
         "big": ["1e400" if k == 9 else k / 7 for k in range(N)],
@@ -310,6 +316,7 @@ def test_init_leaves_out_what_does_not_fit_and_says_why(tmp_path):
         "'when' has dates or times, such as '2020-01-01'",
         "'day' has dates or times, such as '1.3.2021 12:00'",
         "'at' has dates or times, such as '0:30'",
+        "'on' has dates or times, such as '1 Jan 2021'",
         "'zip' has '98115-4820' (line 52), which is not a finite number",
         "'title' has 120 different texts",
         "'big' has '1e400' (line 11), which is beyond float32",
@@ -610,3 +617,52 @@ def test_an_unknown_warning_cannot_be_allowed(tmp_path, capsys):
     assert capsys.readouterr().err == (
         "mtrain: --allow: is for --strict, without which no warning is an error\n"
     )
+
+
+@pytest.mark.parametrize("marker", [-99.9, -999.9, 9999.9, -9.99, -32768, 1e20, -888, -77, -1, 999])
+def test_markers_of_missing_values_are_asked_about(tmp_path, marker):
+    """Those that weather stations, programs and questionnaires write."""
+    values = [20 + k / 100 if k % 9 else marker for k in range(N)]
+
+    (text,) = warnings(table(tmp_path / "a.csv", columns(c=values)))["missing-marker"]
+    assert f"dataset.missing_values: [{marker:.6g}]" in text.replace(
+        "100000000000000000000", "1e+20"
+    )
+
+
+@pytest.mark.parametrize("each", [2, 3, 4, 10])
+def test_an_id_of_several_rows_each_is_telling(tmp_path, each):
+    """A patient has one diagnosis: other rows of the same patient tell it."""
+    draw = np.random.default_rng(0)
+    ids = np.repeat(draw.permutation(N * 10)[: N // each], each)[:N]
+    labels = [["no", "yes"][int(k * 7919 % 13) % 2] for k in ids]
+
+    found = warnings(table(tmp_path / "a.csv", columns(patient=ids.tolist(), y=labels)))
+    assert "column 'patient' alone tells the label of" in found["telling-column"][0]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("18-24", "18\u201324"),
+        ("Berlin", "BERLIN"),
+        ("it's", "it\u2019s"),
+        ("white", "white\ufe0f"),
+        ("1.1", "1.10"),
+    ],
+)
+def test_categories_that_look_alike_are_named(tmp_path, names):
+    """Each is an input of its own; as labels they are classes of their own."""
+    values = [(*names, "other")[k % 3] for k in range(N)]
+
+    found = warnings(table(tmp_path / "a.csv", columns(c=values)), categorical=["c"])
+    assert "look alike, and are 2 inputs" in found["look-alike-categories"][0]
+    found = warnings(table(tmp_path / "b.csv", columns(y=values)))
+    assert "look alike, and are 2 classes" in found["look-alike-labels"][0]
+
+
+def test_words_with_marks_of_their_script_do_not_look_alike(tmp_path):
+    """A vowel sign of Devanagari is a letter."""
+    values = [["\u0915", "\u0915\u093f"][k % 2] for k in range(N)]
+
+    assert "look-alike-labels" not in warnings(table(tmp_path / "a.csv", columns(y=values)))

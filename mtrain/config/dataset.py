@@ -38,6 +38,8 @@ def class_names(value: tuple[str, ...]) -> tuple[str, ...]:
     for number, name in enumerate(value):
         if len(name) > LONGEST_NAME:
             raise ValueError(f"the name of class {number} has more than {LONGEST_NAME} characters")
+        if any("\ud800" <= sign <= "\udfff" for sign in name):
+            raise ValueError(f"the name of class {number} is not Unicode text: {name!a}")
         if name in RESERVED_CLASSES:
             raise ValueError(f"{name!r} is a key of the classification report; rename the class")
         if not name.strip():

@@ -19,7 +19,7 @@ from mtrain.data.files import check_memory
 from mtrain.data.notes import dataset_notes
 from mtrain.data.reading import read_source
 from mtrain.data.splitting import draw, split_off
-from mtrain.data.table import Table
+from mtrain.data.table import BOOLEANS, Table
 from mtrain.data.telling import telling_notes
 from mtrain.data.unlike import CONSTANT, UNKNOWN, unlike_notes
 from mtrain.errors import MtrainError, SettingError
@@ -37,6 +37,7 @@ def load_dataset(
     encoding: Encoding | None = None,
     drawn_from: str | None = None,
     takes_others: bool = False,
+    names_classes: bool = False,
     progress: bool = True,
     download: bool = True,
 ) -> Dataset:
@@ -47,6 +48,7 @@ def load_dataset(
     training split; None: it is learned from this one. `drawn_from` is the SHA-256 of the data that
     are split as the config says, None: all are. Of others there is a test split alone: the one that
     they bring; else, if it `takes_others`, all their rows; arrays may then lack a training split.
+    If it `names_classes`, labels must be the names of the config's classes and may not count them.
     Raises `MtrainError` for data that is missing, damaged, or does not fit the config.
     """
     source = read_source(
@@ -57,6 +59,11 @@ def load_dataset(
         progress=progress,
         download=download,
     )
+    if names_classes and source.is_counted and {*map(str.lower, config.classes or ())} != BOOLEANS:
+        raise MtrainError(
+            f"{source.where}: its labels are whole numbers, those of the training names of classes "
+            f"({', '.join(config.classes or ()):.60}); which number is which class is not known"
+        )
     return make_dataset(
         source,
         config,
@@ -93,6 +100,8 @@ def make_dataset(
         if rows.weights is not None and not rows.weights.any():
             raise MtrainError(f"{source.where}: every row of the {name} split has the weight 0")
     notes = list(source.notes)
+    if source.is_counted and takes_others:
+        notes.append(f"{source.where}: its labels count dataset.classes: 0 is {classes[0]!r}, ...")
     if encoding is None:
         encoding = _learn(source, config, splits["train"])
         if isinstance(source.train.features, Table):

@@ -13,7 +13,7 @@ from mtrain.data.notation import PLAIN, USUAL, Notation, is_text
 from mtrain.data.table import BOOLEANS, NUMBER, Values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -41,6 +41,13 @@ class RawTable:
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
 
+    def without_missing(self, names: Iterable[str]) -> RawTable:
+        """With null for what the notation calls missing in the columns of these names."""
+        if not self.notation.missing:
+            return self
+        read = {name: self.notation.without_missing(self.columns[name]) for name in names}
+        return replace(self, columns={**self.columns, **read})
+
     def part(self, start: int, rows: int) -> RawTable:
         """Of the rows from `start` so many, or as many as there are."""
         if start == 0 and len(self) <= rows:
@@ -62,7 +69,7 @@ def read_column(
     if kind == "number" or (kind is None and _may_be_numbers(column.type, typed=typed)):
         numbers = as_numbers(column, notation)
         wrong = _wrong(column, numbers)
-        if meant := notation.missing_numbers:
+        if is_text(column.type) and (meant := notation.missing_numbers):
             numbers = np.where(np.isin(numbers, meant), np.nan, numbers)
         if kind or not np.isnan(numbers).all() or not wrong.any():
             return Values("number", numbers), wrong

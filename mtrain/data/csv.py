@@ -88,8 +88,7 @@ def read_csv(
         number = bisect_right(starts, row) - 1
         return _place(files[number], notation, 0, row - starts[number])
 
-    whole = pa.concat_tables(tables)
-    read = _columns_of(whole, notation)
+    read = _columns_of(pa.concat_tables(tables))
     return RawTable(read, typed=False, where=path, place=place, notation=notation)
 
 
@@ -104,7 +103,7 @@ def csv_pieces(
         done = 0
         for batch in _batches(file, columns, partitions_of(file, path), path, notation):
             yield RawTable(
-                _columns_of(pa.Table.from_batches([batch]), notation),
+                _columns_of(pa.Table.from_batches([batch])),
                 typed=False,
                 where=path,
                 place=partial(_place, file, notation, done),
@@ -117,9 +116,8 @@ def _place(file: Path, notation: Notation, start: int, row: int) -> str:
     return f"{file}:{_line(file, start + row, notation)}"
 
 
-def _columns_of(table: pa.Table, notation: Notation) -> Mapping[str, pa.ChunkedArray]:
-    columns = map(notation.without_missing, table.columns)
-    return dict(zip(table.column_names, columns, strict=True))
+def _columns_of(table: pa.Table) -> Mapping[str, pa.ChunkedArray]:
+    return dict(zip(table.column_names, table.columns, strict=True))
 
 
 def _batches(

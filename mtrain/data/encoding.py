@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtrain.data.table import Table, as_category, some_at_once
+from mtrain.data.table import Table, as_category, categories_of, some_at_once, with_zeros
 from mtrain.data.unlike import UNKNOWN, count_unlike
 from mtrain.errors import MtrainError
 from mtrain.records.dataset import Column, Encoding, Split
@@ -41,8 +41,12 @@ def learn_encoding(
     """
     if isinstance(train.features, Table):
         return _learn_columns(train.features, missing, standard=standard)
+    is_bytes = train.features.dtype == np.uint8
     encoding = Encoding(
-        shape=train.features.shape[1:], is_bytes=train.features.dtype == np.uint8, divisor=divisor
+        shape=train.features.shape[1:],
+        is_bytes=is_bytes,
+        divisor=divisor,
+        largest=None if is_bytes else float(np.abs(train.features).max()),
     )
     if not standard:
         return encoding
@@ -80,6 +84,11 @@ def _encode_arrays(arrays: NDArray[Any], encoding: Encoding, where: str) -> NDAr
         with np.errstate(invalid="ignore"):
             whole = arrays.astype(np.uint8)
         if np.array_equal(whole, arrays):
+            if arrays.dtype.kind in "fb" and arrays.max(initial=0) == 1:
+                problem = "from 0 to 1; training had bytes, as a rule from 0 to 255"
+                raise MtrainError(
+                    f"{where}: rows are {arrays.dtype} {problem}; write them as bytes"
+                )
             arrays = whole
     if (arrays.dtype == np.uint8) != encoding.is_bytes:
         had = "bytes" if encoding.is_bytes else "other numbers"
@@ -112,7 +121,7 @@ def _learn_columns(table: Table, missing: str | None, *, standard: bool) -> Enco
             deviations.append(deviation)
         else:
             seen = np.unique(column.values[column.values >= 0])
-            categories = tuple(sorted({as_category(column.categories[code]) for code in seen}))
+            categories = categories_of(column.categories[code] for code in seen)
             columns.append(Column(name, column.kind, categories=categories))
             means += [0.0] * len(categories)
             deviations += [1.0] * len(categories)
@@ -153,11 +162,8 @@ def _encode_columns(
                 filled = (filled - encoding.mean[at]) / encoding.deviation[at]
             features[:, at] = filled
         else:
-            places = {category: at + place for place, category in enumerate(column.categories)}
-            places = {as_category(category): place for category, place in places.items()} | places
             # One place more: of a missing category, whose code is -1.
-            found = (places.get(c, places.get(as_category(c), -1)) for c in values.categories)
-            known = np.array([*found, -1])
+            known = np.array([*_places(values.categories, column.categories, at), -1])
             inputs = known[values.values]
             rows = np.flatnonzero(inputs >= 0)
             features[rows, inputs[rows]] = 1
@@ -165,6 +171,18 @@ def _encode_columns(
                 unknown[column.name] = n
         at += column.width
     return features
+
+
+def _places(categories: Sequence[str], learned: Sequence[str], first: int) -> Iterator[int]:
+    """The input of each of these categories, the first of those learned being `first`; -1: none."""
+    places = {category: first + place for place, category in enumerate(learned)}
+    by_number: dict[str, int] = {}
+    for category, place in places.items():
+        number = as_category(category)
+        by_number[number] = -1 if number in by_number else place  # which of two is not known
+    for category in categories:
+        known = places.get(category, places.get(with_zeros(category)))
+        yield by_number.get(as_category(category), -1) if known is None else known
 
 
 def _fill(present: NDArray[np.float64], missing: str) -> float:

@@ -16,7 +16,7 @@ from mtrain.errors import MissingPathError, MtrainError
 from mtrain.text import bytes_as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 LARGE = 50_000_000
 """Bytes of files whose reading takes seconds."""
@@ -142,6 +142,7 @@ def _splits(path: str, files: Sequence[Path]) -> dict[Path, str]:
     root = Path(path) if Path(path).is_dir() else None
     splits, exact = _looks(files, root)
     different = set(splits.values())
+    _refuse_second_file(path, splits, exact)
     if different <= {"train"} and not (exact and len(splits) < len(files)):
         return {}
     if other := [file for file in files if file not in splits]:
@@ -168,21 +169,43 @@ def _splits(path: str, files: Sequence[Path]) -> dict[Path, str]:
     return splits
 
 
-def _looks(files: Sequence[Path], root: Path | None) -> tuple[dict[Path, str], set[Path]]:
-    """The split of each file that looks like one, and those of them that are called nothing else."""
-    splits, exact = {}, set()
+def split_in(name: str) -> str | None:
+    """The split, `train`, `val` or `test`, that a name such as `PrivateTest` says; None: none."""
+    return _split_of([name])[0]
+
+
+def _refuse_second_file(path: str, splits: Mapping[Path, str], exact: Mapping[Path, str]) -> None:
+    """Raise `MtrainError` where a file is all of a split by its name, and another is of it as well.
+
+    `test_old.csv` beside `test.csv` is as a rule a copy, or a part of it.
+    """
+    whole = {splits[file]: (file, name) for file, name in exact.items()}
+    for file, split in splits.items():
+        other, name = whole.get(split, (file, exact.get(file)))
+        if exact.get(file) != name:
+            raise MtrainError(
+                f"{path}: {other.name} and {file.name} both look like the {split} split; {REMEDY}"
+            )
+
+
+def _looks(files: Sequence[Path], root: Path | None) -> tuple[dict[Path, str], dict[Path, str]]:
+    """The split of each file that looks like one; of those that are called nothing else their name.
+
+    The name is that of the file without the number of a part, or of the folder of a split.
+    """
+    splits, exact = {}, {}
     for file in files:
         parts = (file.name,) if root is None else file.relative_to(root).parts
-        split, is_exact = _split_of([part for part in parts if "=" not in part])
+        split, name = _split_of([part for part in parts if "=" not in part])
         if split is not None:
             splits[file] = split
-        if is_exact:
-            exact.add(file)
+        if name is not None:
+            exact[file] = name
     return splits, exact
 
 
-def _split_of(parts: Sequence[str]) -> tuple[str | None, bool]:
-    """The split that a file's name, or that of a folder around it, says; whether it is all of it.
+def _split_of(parts: Sequence[str]) -> tuple[str | None, str | None]:
+    """The split that a file's name, or that of a folder around it, says; the name if it is all of it.
 
     `train` and `train-00000-of-00002` are nothing else; `iris_train`, `KDDTrain+`, `rows_train_v2` and
     `test_2020` may be.
@@ -194,8 +217,10 @@ def _split_of(parts: Sequence[str]) -> tuple[str | None, bool]:
         said = {SPLIT_NAMES[word] for word in words[:1] + words[-1:] if word in SPLIT_NAMES}
         if len(said) == 1:
             name = re.sub(r"-[0-9]+-of-[0-9]+$", "", stem)
-            return SPLITS[said.pop()], split_called(name) is not None
-    return None, False
+            is_part = name != stem or part != parts[-1]
+            is_all = split_called(name) is not None
+            return SPLITS[said.pop()], (name if is_part else part.lower()) if is_all else None
+    return None, None
 
 
 def _words(name: str) -> list[str]:

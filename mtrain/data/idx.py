@@ -23,6 +23,7 @@ from mtrain.data.source import (
     check_alike,
     checked_rows,
     counted_from,
+    counts_classes,
     largest_value,
     number_of_classes,
     offset_note,
@@ -83,6 +84,7 @@ def read_idx_source(config: IdxConfig, *, memory: int, takes_test: bool = False)
         largest=largest_value(splits["training"]),
         where=config.path,
         notes=offset_note(splits, offset, config.path),
+        is_counted=counts_classes(config.classes),
     )
 
 

@@ -59,6 +59,9 @@ WITH_FRAMES = {"GIF", "PNG", "TIFF", "WEBP"}
 
 LARGEST_BYTE, LARGEST_WIDE = 255, 65_535
 
+PHOTOMETRIC, WHITE_IS_ZERO = 262, 0
+"""The tag of a TIFF that says what a pixel of 0 is, and what it says of white."""
+
 WHITE = (255, 255, 255)
 
 SAYINGS = {
@@ -158,6 +161,8 @@ def _wide_pixels(
     """Gray of 16 bits; shape (height, width)."""
     done.add("wide")
     pixels = np.asarray(ImageOps.exif_transpose(image)).astype(np.uint16)
+    if getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO:
+        pixels = LARGEST_WIDE - pixels  # which Pillow does for bytes alone
     transparent = image.info.get("transparency")
     if isinstance(transparent, int) and (found := pixels == transparent).any():
         done.add("alpha")

@@ -23,7 +23,14 @@ from mtrain.data.image_files import (
     read_image,
     sayings,
 )
-from mtrain.data.source import Rows, Source, class_places, refuse_second_test, sorted_names
+from mtrain.data.source import (
+    Rows,
+    Source,
+    are_counted,
+    class_places,
+    refuse_second_test,
+    sorted_names,
+)
 from mtrain.data.split_names import split_called
 from mtrain.errors import BrokenImageError, MtrainError, SettingError
 from mtrain.records.dataset import Note
@@ -100,6 +107,7 @@ def _read(
     kinds = {np.asarray(rows.features).dtype for rows in splits.values()}
     is_wide = np.dtype(np.uint16) in kinds if encoding is None else not encoding.is_bytes
     done["size"] = done["color"] = 0  # which the config asks for
+    found = {name for listing in files.values() for name in listing}
     return Source(
         _at_depth(splits["training"], is_wide=is_wide),
         _at_depth(splits.get("validation"), is_wide=is_wide),
@@ -108,6 +116,7 @@ def _read(
         largest=float(LARGEST_WIDE if is_wide else LARGEST_BYTE),
         where=config.path,
         facts=tuple(sayings(done, config.path, background=config.background)),
+        is_counted=are_counted(classes, found),
     )
 
 

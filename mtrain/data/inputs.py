@@ -172,6 +172,7 @@ def _table_piece(raw: RawTable, config: TableConfig, encoding: Encoding, done: i
     from mtrain.data.table_notes import misread_notes
 
     kinds = {column.name: column.kind for column in encoding.columns}
+    raw = raw.without_missing(kinds)
     table = read_features(raw, kinds)
     missing = {name: column.missing for name, column in table.columns.items()}
     rows = replace(_unlabelled(table), place=raw.place)
@@ -221,14 +222,15 @@ def _array_pieces(path: Path, encoding: Encoding, memory: int) -> Iterator[Piece
     rows, most = _read_arrays(path, memory), rows_of_a_piece(encoding)
     for start in range(0, max(len(rows), 1), most):
         some = rows.take(np.arange(start, min(start + most, len(rows))))
-        yield Piece(encode(some, encoding, str(path))[0], {}, 0)
+        split, unlike = encode(some, encoding, str(path))
+        yield Piece(split, unlike, 0)
 
 
 def _read_arrays(path: Path, memory: int) -> Rows:
     if path.suffix.lower() == ".npz":
         from mtrain.data.npz import array_names, find_features, read_members
 
-        found = find_features(array_names(path))
+        found = find_features(array_names(path), str(path))
         name = found.get("test") or found.get("training") or "x"
         features = read_members(path, [name], memory)[name]
     else:

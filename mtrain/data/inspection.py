@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtrain.data.ids import why_id
+from mtrain.data.look_alikes import look_alikes
 from mtrain.data.markers import marker_notes
 from mtrain.data.notation import NOTATIONS, TRIED, is_number_column, marked_number
 from mtrain.data.notes import by_class, kind_of
@@ -146,6 +147,10 @@ def _column_warnings(columns: Mapping[str, Values], index: Collection[str]) -> I
             continue
         if (other := seen.setdefault(_digest(_comparable(column)), name)) != name:
             yield Note("same-columns", f"columns {other!r} and {name!r} are the same")
+        if column.kind == "text":
+            for names, n in look_alikes(column.without_unused().categories):
+                text = f"column {name!r}: categories {names} look alike, and are {n} inputs"
+                yield Note("look-alike-categories", text)
         if column.kind == "text" and (notation := _numbers_as_text(column)) is not None:
             yield Note("text-numbers", f"column {name!r} {notation}")
         elif column.kind == "text" and n_categories > max(20, n // 2):

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from mtrain.config.dataset import class_names
 from mtrain.data.columns import as_categories, complaint, read_column
 from mtrain.data.notation import is_text
-from mtrain.data.source import MOST_CLASSES, class_places, is_whole, sorted_names
+from mtrain.data.source import MOST_CLASSES, are_counted, class_places, is_whole, sorted_names
 from mtrain.data.table import BOOLEANS, as_value
 from mtrain.errors import MtrainError
 
@@ -28,8 +28,8 @@ Codes = dict[str, "NDArray[np.int32]"]
 
 def class_indices(
     tables: Mapping[str, RawTable], target: str, classes: tuple[str, ...] | None
-) -> tuple[tuple[str, ...], Codes]:
-    """The classes and, of each split, the index of every row's class.
+) -> tuple[tuple[str, ...], Codes, bool]:
+    """The classes; of each split the index of every row's class; whether labels count the classes.
 
     A label of text is what is written: `1`, `01` and `1.0` are three. A number of a typed file has
     no spelling: whole ones are written as integers, exactly in 64 bits, others as `2.5`. The classes
@@ -58,7 +58,7 @@ def class_indices(
                 problem += ": labels are compared as they are written"
             raise MtrainError(complaint(table, target, problem, unknown))
         codes[split] = rows
-    return classes, codes
+    return classes, codes, are_counted(classes, found)
 
 
 def _texts(table: RawTable, target: str, classes: tuple[str, ...] | None) -> pa.ChunkedArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +14,11 @@ if TYPE_CHECKING:
 
     from mtrain.data.table import Values
 
-NINES = [sign * (10.0**digits - 1) for digits in range(2, 9) for sign in (-1, 1)]
-"""99, -99, 999, ...: what is written where nothing was measured."""
+REPEATED = re.compile(r"-?(7+|8+|9+)(\.(0|7+|8+|9+))?")
+"""99, -999, -99.9, 888, ...: what is written where nothing was measured, if it has two digits."""
+
+OTHERS = {-1.0, -32_768.0, 32_767.0, 1e20, -1e20, 1e30, -1e30}
+"""Other such numbers: those of programs, the smallest of 16 bits, and those of climate data."""
 
 FEWEST = 2
 """Rows that have it: a single one may be a value."""
@@ -25,9 +29,10 @@ def marker_notes(columns: Mapping[str, Values]) -> Iterator[Note]:
     for name, column in columns.items():
         if column.kind == "number" and (found := _marker(column)) is not None:
             marker, rows = found
+            written = _written(marker)
             text = (
-                f"column {name!r}: {marker:.0f} in {rows:,} rows is far from all other values; if it "
-                f"stands for a missing value: dataset.missing_values: [{marker:.0f}]"
+                f"column {name!r}: {written} in {rows:,} rows is far from all other values; if it "
+                f"stands for a missing value: dataset.missing_values: [{written}]"
             )
             yield Note("missing-marker", text)
 
@@ -37,9 +42,24 @@ def _marker(column: Values) -> tuple[float, int] | None:
     values = column.values[~column.missing]
     if not len(values):
         return None
-    for end in {values.min(), values.max()}.intersection(NINES):
+    for end in sorted({float(values.min()), float(values.max())}):
+        if not _is_typical(end):
+            continue
         is_marker = values == end
         rest, rows = values[~is_marker], int(np.count_nonzero(is_marker))
         if rows >= FEWEST and len(rest) and 0 < np.ptp(rest) < np.abs(rest - end).min():
-            return float(end), rows
+            return end, rows
     return None
+
+
+def _is_typical(number: float) -> bool:
+    """Whether it is a number that programs and people write where there is none."""
+    text = _written(number)
+    is_repeated = REPEATED.fullmatch(text) is not None and sum(map(str.isdigit, text)) > 1
+    return is_repeated or number in OTHERS
+
+
+def _written(number: float) -> str:
+    """In the digits of a float32, which it may have been."""
+    is_short = number.is_integer() and abs(number) < 1e15
+    return str(int(number)) if is_short else f"{np.float32(number):.6g}"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mtrain.data.columns import RawTable
 
-MISSING_LABELS = (*USUAL, "<NA>", "NaT", "?")
+MISSING_LABELS = (*USUAL, "<NA>", "NaT", "N.A.", "n.a.", "?")
 """What stands for a missing value where programs write a table; as a label it is hardly a class."""
 
 
@@ -25,10 +25,38 @@ def without_missing_labels(
 ) -> dict[str, RawTable]:
     """The tables with no label where one is blank, or like NA and none of the `classes` given.
 
-    Without `classes` a label like NA is a class: it may well be one.
+    Without `classes` a label like NA is a class: it may well be one. What `dataset.missing_values`
+    names is no label, unless it is one of the `classes`.
     """
     missing = [] if classes is None else [name for name in MISSING_LABELS if name not in classes]
-    return {split: _without(table, target, missing) for split, table in tables.items()}
+    return {
+        split: _without(_unmarked(table, target, classes), target, missing)
+        for split, table in tables.items()
+    }
+
+
+def marked_label_notes(
+    tables: Mapping[str, RawTable], target: str, classes: tuple[str, ...] | None
+) -> Iterator[Note]:
+    """A note for each table with labels that `dataset.missing_values` names."""
+    for table in tables.values():
+        labels, left = (one.columns[target] for one in (table, _unmarked(table, target, classes)))
+        if left.null_count > labels.null_count:
+            marked = pc.unique(labels.filter(pc.and_(pc.is_null(left), pc.is_valid(labels))))
+            names = " and ".join(map(repr, map(str, marked.to_pylist())))
+            text = (
+                f"{table.where}: {left.null_count - labels.null_count:,} rows have the label {names}, "
+                "which dataset.missing_values names; dataset.classes with it keeps the class"
+            )
+            yield Note("unlabelled-rows", text)
+
+
+def _unmarked(table: RawTable, target: str, classes: tuple[str, ...] | None) -> RawTable:
+    """Without the labels that `dataset.missing_values` names and the classes do not."""
+    given = set(classes or ())
+    missing = tuple(value for value in table.notation.missing if str(value) not in given)
+    notation = replace(table.notation, missing=missing)
+    return replace(table, notation=notation).without_missing([target])
 
 
 def missing_label_notes(classes: tuple[str, ...]) -> Iterator[Note]:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -67,7 +68,10 @@ class Notation:
         point = re.escape(self.decimal)
         digits = "[0-9]+"
         if self.thousands is not None:
-            digits = f"(?:[0-9]{{1,3}}(?:{self._between}[0-9]{{3}})+|[0-9]+)"
+            grouped = f"[0-9]{{1,3}}(?:{self._between}[0-9]{{3}})+"
+            if self.thousands == ",":  # India writes 12,34,567
+                grouped += "|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}"
+            digits = f"(?:{grouped}|[0-9]+)"
         return rf"^[-+]?(?:{digits}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][-+]?[0-9]+)?$"
 
     def plain(self, texts: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -83,7 +87,12 @@ class Notation:
             return column
         if is_text(column.type):
             values = pa.array(sorted({str(value) for value in self.missing}), column.type)
-        elif pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+        elif pa.types.is_floating(column.type):
+            # As the column has them: -99.9 as a float32 is another float64.
+            with np.errstate(over="ignore"):
+                numbers = np.array(self.missing_numbers).astype(column.type.to_pandas_dtype())
+            values = pa.array(numbers[np.isfinite(numbers)].astype(np.float64))
+        elif pa.types.is_integer(column.type) or pa.types.is_decimal(column.type):
             values = pa.array(self.missing_numbers, pa.float64())
         else:
             return column
@@ -101,7 +110,8 @@ class Notation:
     @property
     def _between(self) -> str:
         """The regular expression of what stands between thousands."""
-        return f"[{SPACES}]" if self.thousands == " " else re.escape(self.thousands or "")
+        alike = {" ": f"[{SPACES}]", "'": "['\u2019]"}
+        return alike.get(self.thousands or "", re.escape(self.thousands or ""))
 
 
 PLAIN = Notation()

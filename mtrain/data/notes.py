@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.data.table import as_value
+from mtrain.data.look_alikes import look_alikes
 from mtrain.records.dataset import Note
 
 if TYPE_CHECKING:
@@ -27,11 +26,14 @@ KINDS = {
     "incomplete-rows": "rows with missing values are left out, by `dataset.missing: drop`",
     "missing-label": "a class is called `NA`, `NaN`, `null` or the like",
     "unread-images": "images, or a folder of them, are not read, or a class has none",
-    "look-alike-labels": "labels differ in case, accents, width or the way of writing a number alone",
+    "unread-arrays": "arrays of an `.npz` are not read",
+    "look-alike-labels": "labels differ in case, accents, width, dashes, quotation marks or the way of writing a number alone",
     "joined-labels": "a label such as `scab|rust` joins two other labels",
     "measured-target": "the labels are many different numbers with few rows each",
     "constant-column": "a column has the same value in every row",
     "changed-constant": "a column that was constant in training has other values",
+    "look-alike-categories": "categories differ in case, accents, width, dashes or quotation marks alone",
+    "split-column": "a column says of which split each row is",
     "same-columns": "two columns are the same",
     "merged-numbers": "a column has whole numbers so large that different ones become one",
     "many-categories": "a column of text has nearly as many values as rows",
@@ -65,7 +67,8 @@ def dataset_notes(splits: dict[str, Split], classes: tuple[str, ...]) -> Iterato
             name: np.bincount(rows.labels, minlength=len(classes)) for name, rows in splits.items()
         }
         yield from _measured(counts, classes)
-        yield from _look_alikes(classes)
+        for names, n in look_alikes(classes):
+            yield Note("look-alike-labels", f"labels {names} look alike, and are {n} classes")
         yield from _joined(classes)
         yield from _absent(counts, classes)
         yield from _shared(splits)
@@ -103,27 +106,6 @@ def _measured(counts: Mapping[str, Ints], classes: tuple[str, ...]) -> Iterator[
             "that was measured or counted is no class: bring it into a few ranges first"
         )
         yield Note("measured-target", text)
-
-
-def _look_alikes(classes: tuple[str, ...]) -> Iterator[Note]:
-    """A note for each group of classes that differ in nothing a reader would tell apart.
-
-    That is case, composed and decomposed accents, width, space within, signs that are not drawn, and
-    how a number is written.
-    """
-    groups: dict[str, list[str]] = {}
-    for name in classes:
-        seen = "".join(sign for sign in name if unicodedata.category(sign) != "Cf")
-        plain = " ".join(unicodedata.normalize("NFKC", seen).casefold().split())
-        key = as_value(plain) or unicodedata.normalize("NFKC", plain)
-        groups.setdefault(key, []).append(name)
-    for names in groups.values():
-        if len(names) > 1:
-            # Of what is drawn alike, the code points are shown.
-            drawn = {unicodedata.normalize("NFC", name) for name in names}
-            those = " and ".join(map(repr if len(drawn) == len(names) else ascii, names))
-            text = f"labels {those} look alike, and are {len(names)} classes"
-            yield Note("look-alike-labels", text)
 
 
 def _joined(classes: tuple[str, ...]) -> Iterator[Note]:

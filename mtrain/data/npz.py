@@ -21,10 +21,12 @@ from mtrain.data.source import (
     MOST_CLASSES,
     Source,
     all_from_test,
+    are_counted,
     check_alike,
     checked_rows,
     class_places,
     counted_from,
+    counts_classes,
     largest_value,
     number_of_classes,
     offset_note,
@@ -33,9 +35,10 @@ from mtrain.data.source import (
 )
 from mtrain.data.split_names import split_called
 from mtrain.errors import MtrainError, SettingError
+from mtrain.records.dataset import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -69,7 +72,7 @@ def read_npz_source(config: NpzConfig, *, memory: int, takes_test: bool = False)
         others = _read_splits(config.test_path, config.weights, memory, ("test", "training"))
         arrays["test"] = others.get("test") or others["training"]
         where["test"] = config.test_path
-    named = _named_classes(arrays, config)
+    named, is_counted = _named_classes(arrays, config)
     splits = {
         split: checked_rows(
             some.features,
@@ -88,6 +91,7 @@ def read_npz_source(config: NpzConfig, *, memory: int, takes_test: bool = False)
         notes = offset_note(splits, config.offset, config.path)
     else:
         notes = ()
+    notes = (*notes, *_unread_notes(config.path))
     return Source(
         splits["training"],
         splits.get("validation"),
@@ -96,7 +100,22 @@ def read_npz_source(config: NpzConfig, *, memory: int, takes_test: bool = False)
         largest=largest_value(splits["training"]),
         where=config.path,
         notes=notes,
+        is_counted=is_counted,
     )
+
+
+def _unread_notes(path: str) -> Iterator[Note]:
+    """A note where there are arrays of features that are of no known split."""
+    names = array_names(find_files(path, (".npz",))[0])
+    known = find_features(names, path).values()
+    unread = [
+        name
+        for name in names
+        if name not in known and {*re.split(r"[_.-]+", name.lower())} & {*FEATURES}
+    ]
+    if unread:
+        listed = ", ".join(map(repr, unread))
+        yield Note("unread-arrays", f"{path}: arrays of no known split are not read: {listed}")
 
 
 def read_members(
@@ -155,17 +174,24 @@ def array_names(path: Path) -> list[str]:
         raise _not_arrays(path, error) from error
 
 
-def find_features(names: Sequence[str]) -> dict[str, str]:
+def find_features(names: Sequence[str], where: str) -> dict[str, str]:
     """The name of each split's features among those of all arrays, by split.
 
     `training`, `validation` and `test`; arrays of no split are those of the training, where there
-    are no others.
+    are no others. Raises `MtrainError` naming `where` if two may be those of one split.
     """
     found: dict[str, list[tuple[int, str]]] = {}
     for name in names:
         kind, split = _kind_and_split(name)
         if kind in FEATURES:
             found.setdefault(split or "", []).append((FEATURES.index(kind), name))
+    for split, candidates in found.items():
+        for (place, name), (next_place, other) in itertools.pairwise(sorted(candidates)):
+            if place == next_place:
+                of = f"the {split} split" if split else "no split"
+                raise MtrainError(
+                    f"{where}: arrays {name!r} and {other!r} are both of {of}; keep one"
+                )
     best = {split: min(candidates)[1] for split, candidates in found.items()}
     whole = best.pop("", None)
     return best if whole is None or "training" in best else {"training": whole, **best}
@@ -188,7 +214,7 @@ def _read_splits(
     if more:
         raise MtrainError(f"{path}: {1 + len(more)} files; all arrays must be in one")
     there = array_names(file)
-    features = find_features(there)
+    features = find_features(there, path)
     if not set(needed) & set(features):
         split = "train" if needed[0] == "training" else "test"
         raise MtrainError(
@@ -239,13 +265,17 @@ def _kind_and_split(name: str, kinds: Sequence[str] = FEATURES) -> tuple[str, st
     return "", None
 
 
-def _named_classes(arrays: dict[str, _Arrays], config: NpzConfig) -> tuple[str, ...] | None:
+def _named_classes(
+    arrays: dict[str, _Arrays], config: NpzConfig
+) -> tuple[tuple[str, ...] | None, bool]:
     """The classes that labels of text name, which become numbers; None: they are numbers.
+
+    The second says whether labels count the config's classes.
 
     Raises `MtrainError` for labels of which some are text, and names that cannot be.
     """
     if not any(some.labels.dtype.kind in "US" for some in arrays.values()):
-        return None
+        return None, counts_classes(config.classes)
     texts = {}
     for split, some in arrays.items():
         labels = some.labels[:, 0] if some.labels.shape[1:] == (1,) else some.labels
@@ -270,7 +300,7 @@ def _named_classes(arrays: dict[str, _Arrays], config: NpzConfig) -> tuple[str, 
         names, codes = np.unique(labels, return_inverse=True)
         indices = np.array([places[str(name)] for name in names], np.int64)[codes]
         arrays[split] = replace(arrays[split], labels=indices + config.offset)
-    return classes
+    return classes, are_counted(classes, found)
 
 
 def _as_text(labels: NDArray[Any], where: str) -> NDArray[np.str_]:

@@ -72,7 +72,7 @@ def read_parquet(
             tables.append((file, _named(table, columns, there, partitions[file])))
         except DAMAGE as error:
             raise _damaged(file, error) from error
-    read = {name: notation.without_missing(_whole(name, tables)) for name in columns}
+    read = {name: _whole(name, tables) for name in columns}
     starts = [0, *accumulate(len(table) for _, table in tables)]
 
     def place(row: int) -> str:
@@ -110,12 +110,8 @@ def parquet_pieces(
             for batch in opened.iter_batches(rows, columns=list(there.values())):
                 whole = pa.Table.from_batches([batch])
                 table = _named(whole, columns, there, partitions[file])
-                whole_columns = {name: _whole(name, [(file, table)]) for name in columns}
-                read = {
-                    name: notation.without_missing(column) for name, column in whole_columns.items()
-                }
                 yield RawTable(
-                    read,
+                    {name: _whole(name, [(file, table)]) for name in columns},
                     typed=True,
                     where=path,
                     place=partial(_place, file, done),

@@ -59,9 +59,11 @@ MOST_CATEGORIES = 1_000
 MOST_NAMED = 50
 """Columns that are listed; of more features, those that are left out are."""
 
+MONTH = r"(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 DATE = re.compile(
     r"([0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.]([0-9]{4}|[0-9]{2}))"
-    r"([T ]+[0-9]{1,2}:[0-9]{2}.*)?|[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?[AaPp][Mm])?"
+    r"([T ]+[0-9]{1,2}:[0-9]{2}.*)?|[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?[AaPp][Mm])?|"
+    rf"[0-9]{{1,2}}[- ]{MONTH}[- ,]+[0-9]{{2,4}}|{MONTH} [0-9]{{1,2}},? [0-9]{{4}}"
 )
 """A date, with a time or without, or a time, as tables have them."""
 

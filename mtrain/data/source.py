@@ -84,6 +84,9 @@ class Source:
     facts: tuple[str, ...] = ()
     """What was done to read it, which is as it should be."""
 
+    is_counted: bool = False
+    """Whether its labels are numbers that count the classes of the config, which have names."""
+
     @property
     def splits(self) -> dict[str, Rows]:
         """Those that the data brings, by name."""
@@ -208,13 +211,23 @@ def sorted_names(names: set[str]) -> tuple[str, ...]:
 
 
 def class_places(classes: tuple[str, ...], found: set[str]) -> dict[str, int]:
-    """Class indices by label: classes are named by the labels `found`, or counted by them.
+    """Class indices by label: classes are named by the labels `found`, or counted by them."""
+    if are_counted(classes, found):
+        return {str(index): index for index in range(len(classes))}
+    return {name: index for index, name in enumerate(classes)}
+
+
+def are_counted(classes: tuple[str, ...], found: set[str]) -> bool:
+    """Whether labels are numbers that count the classes, which have names of their own.
 
     Classes whose names are numbers are never counted: 1 would be another than that called 1.
     """
-    if all(map(is_whole, found)) and not any(map(is_whole, classes)):
-        return {str(index): index for index in range(len(classes))}
-    return {name: index for index, name in enumerate(classes)}
+    return all(map(is_whole, found)) and counts_classes(classes)
+
+
+def counts_classes(classes: tuple[str, ...] | None) -> bool:
+    """Whether labels that are numbers count these classes of a config."""
+    return classes is not None and not any(map(is_whole, classes))
 
 
 def is_whole(name: str) -> bool:

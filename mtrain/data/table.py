@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -107,6 +107,27 @@ def as_value(text: str) -> str | None:
         return None
     number = Decimal(text)
     return str(int(number)) if number == number.to_integral_value() else f"{number.normalize()}"
+
+
+def categories_of(texts: Iterable[str]) -> tuple[str, ...]:
+    """The categories of some different texts, sorted: numbers in one way of writing.
+
+    Where a number is there with and without zeros at its end, as `1.1` and `1.10` among versions, both
+    are categories.
+    """
+    by_number: dict[str, set[str]] = {}
+    for text in texts:
+        by_number.setdefault(as_category(text), set()).add(with_zeros(text))
+    categories = set()
+    for number, written in by_number.items():
+        categories |= {number} if len(written) == 1 else written
+    return tuple(sorted(categories))
+
+
+def with_zeros(text: str) -> str:
+    """A category, or a number with zeros at its end that no program writes by itself: `1.10`, `250.00`."""
+    is_chosen = re.fullmatch(r"-?[0-9]+\.([0-9]*[1-9]0+|0{2,})", text) is not None
+    return text if is_chosen else as_category(text)
 
 
 def as_category(text: str) -> str:

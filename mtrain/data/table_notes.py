@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from mtrain.config.sources import CsvConfig
 from mtrain.data import csv
 from mtrain.data.columns import as_numbers
+from mtrain.data.files import split_in
 from mtrain.data.notation import USUAL
 from mtrain.data.table import LARGEST_EXACT, some_at_once
 from mtrain.records.dataset import Note
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 SAMPLE = 1_000
 """Rows that are looked at first."""
 
+MOST_SPLITS = 6
+"""Values of a column that says which split a row is of, as `Training`, `PublicTest`, `PrivateTest`."""
+
 FEW = 3
 """Numbers with and without a point that a column has at least if its points are doubtful."""
 
@@ -39,7 +43,34 @@ def header_notes(config: TableConfig) -> Iterator[Note]:
             yield Note("no-header", text)
 
 
-def merged_notes(tables: Mapping[str, RawTable], features: Mapping[str, Table]) -> Iterator[Note]:
+def reading_notes(
+    tables: Mapping[str, RawTable], features: Mapping[str, Table], encoding: Encoding | None
+) -> Iterator[Note]:
+    """What is odd about the columns of each split; `encoding` is that of a training, None: this is one."""
+    yield from _merged_notes(tables, features)
+    if encoding is not None:
+        yield from misread_notes(tables["training"], encoding)
+        return
+    yield from _thousands_notes(tables["training"], features["training"])
+    yield from _split_notes(features["training"])
+
+
+def _split_notes(features: Table) -> Iterator[Note]:
+    """A note for each column that says of which split a row is."""
+    for name, column in features.columns.items():
+        if column.kind != "text" or not 2 <= len(column.categories) <= MOST_SPLITS:
+            continue
+        said = {split_in(category) for category in column.categories}
+        if None not in said and len(said) > 1:
+            text = (
+                f"column {name!r} says of which split each row is ({', '.join(column.categories)}), "
+                "but is learned from, and splits are drawn anew: put the rows of each split into a file "
+                "of its own, and the column into dataset.exclude"
+            )
+            yield Note("split-column", text)
+
+
+def _merged_notes(tables: Mapping[str, RawTable], features: Mapping[str, Table]) -> Iterator[Note]:
     """A note for each column of whole numbers so large that different ones become one."""
     said = set()
     for split, table in tables.items():
@@ -60,7 +91,7 @@ def merged_notes(tables: Mapping[str, RawTable], features: Mapping[str, Table]) 
                 yield Note("merged-numbers", text)
 
 
-def thousands_notes(table: RawTable, features: Table) -> Iterator[Note]:
+def _thousands_notes(table: RawTable, features: Table) -> Iterator[Note]:
     """A note for each column of a CSV whose decimal points may rather stand between thousands."""
     if table.typed or table.notation.thousands is not None:
         return

@@ -13,10 +13,14 @@ from mtrain.data.columns import complaint, read_column
 from mtrain.data.features import MISSING_SINCE, complaints, read_features
 from mtrain.data.files import find_splits
 from mtrain.data.labels import class_indices
-from mtrain.data.missing_labels import missing_label_notes, without_missing_labels
+from mtrain.data.missing_labels import (
+    marked_label_notes,
+    missing_label_notes,
+    without_missing_labels,
+)
 from mtrain.data.notation import notation_of
 from mtrain.data.source import Rows, Source, refuse_second_split
-from mtrain.data.table_notes import header_notes, merged_notes, misread_notes, thousands_notes
+from mtrain.data.table_notes import header_notes, reading_notes
 from mtrain.errors import MtrainError, SettingError
 from mtrain.records.dataset import Note
 
@@ -46,10 +50,13 @@ def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -
     must be, each with its place, and for more than `memory` bytes of values.
     """
     names = _features(config, encoding)
-    others = [config.target, *([] if config.weights is None else [config.weights])]
+    weighted = [] if config.weights is None else [config.weights]
+    others = [config.target, *weighted]
     read, notation = READERS[config.name], notation_of(config)
     raw = {
-        split: read(path, [*names, *others], memory, notation, split=part)
+        split: read(path, [*names, *others], memory, notation, split=part).without_missing(
+            [*names, *weighted]
+        )
         for split, (path, part) in _places(config, names + others).items()
     }
 
@@ -57,8 +64,9 @@ def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -
     for split, table in raw.items():
         _check_rows(len(table), table, split if is_learned else None)
     notes = list(header_notes(config))
+    notes += marked_label_notes(raw, config.target, config.classes)
     raw = without_missing_labels(raw, config.target, config.classes)
-    classes, codes = class_indices(raw, config.target, config.classes)
+    classes, codes, is_counted = class_indices(raw, config.target, config.classes)
     kinds: Mapping[str, str | None] = dict.fromkeys(names)
     if encoding is not None:
         kinds = {column.name: column.kind for column in encoding.columns}
@@ -85,11 +93,7 @@ def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -
         if incomplete := len(table) - unlabelled - len(complete):
             notes.append(_left_out(table, incomplete, "incomplete-rows", "which miss values"))
         _check_rows(len(complete), table, split if is_learned else None)
-    notes += merged_notes(raw, features)
-    if encoding is None:
-        notes += thousands_notes(raw["training"], features["training"])
-    else:
-        notes += misread_notes(raw["training"], encoding)
+    notes += reading_notes(raw, features, encoding)
     return Source(
         rows["training"],
         rows.get("validation"),
@@ -98,6 +102,7 @@ def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -
         largest=None,
         where=config.path,
         notes=tuple(notes),
+        is_counted=is_counted,
     )
 
 

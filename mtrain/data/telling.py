@@ -70,7 +70,8 @@ def _told(
     """By column the share of the rows, from 0 to 1, whose label the others of the same value have.
 
     `values` has shape (C, N), `labels` from 0 shape (N,), what is returned shape (C,). Values of
-    numbers with few rows each are taken together with those next to them. The second says of which
+    numbers with few rows each are taken together with those next to them as well, and the larger share
+    counts. The second says of which
     columns each value is that of one label, and each label has one value.
     """
     n, n_labels = len(labels), int(labels.max()) + 1
@@ -82,10 +83,24 @@ def _told(
     groups = np.zeros(values.shape, np.int64)
     np.maximum.accumulate(np.where(differs, np.arange(1, n), 0), axis=1, out=groups[:, 1:])
     distinct = 1 + differs.sum(axis=1)
+    right, n_cells = _told_by_groups(groups, labels[order])
     few_rows_each = is_number & (distinct > n // ROWS_ALIKE) & (distinct != n_labels)
-    groups[few_rows_each] //= ROWS_ALIKE
-    groups += n * np.arange(len(values))[:, np.newaxis]
-    cells, counts = np.unique(groups * n_labels + labels[order], return_counts=True)
+    if few_rows_each.any():
+        near = groups[few_rows_each] // ROWS_ALIKE
+        told, _ = _told_by_groups(near, labels[order[few_rows_each]])
+        right[few_rows_each] = np.maximum(right[few_rows_each], told)
+    return right / n, (distinct == n_labels) & (n_cells == n_labels)
+
+
+def _told_by_groups(groups: Ints, labels: Ints) -> tuple[Ints, Ints]:
+    """By column the rows whose label the others of their group have, and how many labels groups have.
+
+    `groups` and `labels` have shape (C, N), what is returned shape (C,).
+    """
+    n_columns, n = groups.shape
+    n_labels = int(labels.max()) + 1
+    groups = groups + n * np.arange(n_columns)[:, np.newaxis]
+    cells, counts = np.unique(groups * n_labels + labels, return_counts=True)
     starts = np.flatnonzero(np.diff(cells // n_labels, prepend=-1))
     most = np.maximum.reduceat(counts, starts)
     # Of each row the label is told by the others: one alone in its group is told by nobody, and of
@@ -93,6 +108,5 @@ def _told(
     rivals = counts >= np.repeat(most, np.diff(starts, append=len(counts))) - 1
     is_told = (np.add.reduceat(rivals.astype(np.int64), starts) == 1) & (most > 1)
     column_of = cells // (n * n_labels)
-    right = np.bincount(column_of[starts], np.where(is_told, most, 0), len(values))
-    n_cells = np.bincount(column_of, minlength=len(values))
-    return right / n, (distinct == n_labels) & (n_cells == n_labels)
+    right = np.bincount(column_of[starts], np.where(is_told, most, 0), n_columns).astype(np.int64)
+    return right, np.bincount(column_of, minlength=n_columns)

@@ -24,6 +24,9 @@ MANY = 0.1
 FAR = 10
 """Standard deviations from the mean, where hardly any training row was."""
 
+ARRAY = ""
+"""In place of a column, of rows that are arrays."""
+
 UNKNOWN, CONSTANT, MISSING, DISTANT = "unknown", "constant", "missing", "far"
 
 Unlike = tuple[str, str]
@@ -35,11 +38,16 @@ def count_unlike(rows: Rows, encoding: Encoding, features: NDArray[Any]) -> Coun
 
     It is missing (`MISSING`); or a number that is another than the one that all of training had
     (`CONSTANT`), or far away (`DISTANT`), which is known of columns that are brought to mean 0 and
-    deviation 1. `features` are the encoded rows, of shape (N, `encoding.n_features`).
+    deviation 1. `features` are the encoded rows, of shape (N, `encoding.n_features`). Arrays have no
+    columns: of them those rows count whose largest number is far beyond that of training.
     """
     found: Counter[Unlike] = Counter()
     if not isinstance(rows.features, Table):
-        return found
+        if encoding.largest:
+            flat = np.asarray(rows.features).reshape(len(rows), -1)
+            highest = np.maximum(flat.max(axis=1), -flat.min(axis=1))
+            found[DISTANT, ARRAY] = int(np.count_nonzero(highest > FAR * encoding.largest))
+        return +found
     far = np.zeros(encoding.n_features, np.int64)
     if encoding.mean:
         n = max(1, VALUES_AT_ONCE // encoding.n_features)
@@ -51,7 +59,9 @@ def count_unlike(rows: Rows, encoding: Encoding, features: NDArray[Any]) -> Coun
         if column.kind != "number" or column.fill is not None:
             found[MISSING, column.name] = int(np.count_nonzero(values.missing))
         if column.constant is not None:
-            others = values.filled(column.fill) != column.constant
+            # As a model is fed: 0.1 from a file of float32 is the same.
+            constant = np.float32(column.constant)
+            others = values.filled(column.fill).astype(np.float32) != constant
             found[CONSTANT, column.name] = int(np.count_nonzero(others))
         elif column.kind == "number":
             found[DISTANT, column.name] = int(far[at])
@@ -69,6 +79,15 @@ def unlike_notes(
     """
     columns = {column.name: column for column in encoding.columns}
     for (how, name), n in found.items():
+        if name == ARRAY:
+            if n >= MANY * rows:
+                yield Note(
+                    "far-values",
+                    f"WARNING: {where}in {n:,} of {rows:,} rows ({n / rows:.0%}) a number is more than "
+                    f"{FAR} times the largest of training, {encoding.largest:g}; are they scaled as in "
+                    "training?",
+                )
+            continue
         is_many, column, doubt = n >= MANY * rows, columns[name], ""
         if how == UNKNOWN:
             kind, what = (

@@ -92,6 +92,9 @@ class Encoding:
     is_bytes: bool = False
     """Whether rows that are arrays were of bytes."""
 
+    largest: float | None = None
+    """Of arrays of other numbers the largest of the training, without its sign."""
+
     @cached_property
     def n_features(self) -> int:
         """How many inputs a row gives."""

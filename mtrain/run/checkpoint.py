@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from mtrain.records.dataset import Encoding
     from mtrain.run.directory import RunDirectory
 
-SCHEMA = 5
+SCHEMA = 6
 ARRAYS = "arrays.npz"
 STATE = "state.json"
 SUMS = "SHA256SUMS"

@@ -25,6 +25,7 @@ def encoding_from_json(data: Any) -> Encoding:
         divisor=None if data["divisor"] is None else _number(data["divisor"]),
         mean=tuple(_number(value) for value in data["mean"]),
         deviation=tuple(_number(value) for value in data["deviation"]),
+        largest=None if data["largest"] is None else _number(data["largest"]),
     )
     if bool(encoding.shape) == bool(encoding.columns) or encoding.n_features < 1:
         raise ValueError("encoding: rows are either arrays of a shape or have columns")

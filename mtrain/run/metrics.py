@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import field as dataclass_field
 from dataclasses import fields, is_dataclass, make_dataclass
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -51,6 +52,8 @@ def report_as_json(report: Report) -> dict[str, Any]:
     data = {"schema": SCHEMA, **_plain(report)}
     if report.sample_weighted is not None:
         data[WEIGHTED][MATRIX] = data.pop(f"weighted_{MATRIX}")
+    if report.figures is not None:
+        data["figures"] = dict(report.figures)  # whose names are the user's
     return data
 
 
@@ -74,7 +77,7 @@ def read_report(folder: Path) -> Report:
         weighted = None
         if WEIGHTED in data:
             weighted = _matrix(data[WEIGHTED].pop(MATRIX), n_classes, float)
-        figures = data.pop("figures", None)  # whose names are the user's
+        figures = data.pop("figures", None)
         read = validated(_FILE, _renamed(data) | ({} if figures is None else {"figures": figures}))
         return Report(
             **{field.name: getattr(read, field.name) for field in _FIELDS},
@@ -87,6 +90,8 @@ def _plain(record: Any) -> Any:
     """A record as plain data, without what it does not have."""
     if isinstance(record, tuple):
         return [_plain(item) for item in record]
+    if isinstance(record, Mapping):
+        return {NAMES.get(key, key): value for key, value in record.items()}
     if not is_dataclass(record):
         return record.tolist() if isinstance(record, np.ndarray) else record
     data = {}
