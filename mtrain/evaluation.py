@@ -19,6 +19,7 @@ from mtrain.metrics.thresholds import predict_above
 from mtrain.prediction import check_threshold, check_two_classes, chosen_threshold, predict_split
 from mtrain.records.report import EvaluatedData
 from mtrain.run.directory import RunDirectory, check_creatable, check_empty
+from mtrain.run.environment import changed_versions
 from mtrain.run.evaluation import keep_evaluation, write_evaluation
 from mtrain.run.files import is_denied
 from mtrain.run.selection import changed_code, with_checkpoint
@@ -137,7 +138,7 @@ class _Question:
             code = None  # this checkpoint is of a config that named other code
             refuse_code(codes, place.path, allowed=self.allow_code)
         if self.dataset is None:
-            self.dataset = _load(saved, self.data, place.path)
+            self.dataset = _load(saved, self.data, place)
         dataset = self.dataset
         rows = _rows(dataset, self.split)
         predictions = predict_split(saved, rows, place, code)
@@ -221,7 +222,7 @@ def _rows(dataset: Dataset, split: str) -> Split:
     return rows
 
 
-def _load(saved: Checkpoint, data: Path | None, path: Path) -> Dataset:
+def _load(saved: Checkpoint, data: Path | None, place: CheckpointPlace) -> Dataset:
     """The data of the training, or those at `data`, as the training encoded them."""
     config = saved.config.dataset
     is_own = isinstance(config, OwnData)
@@ -247,14 +248,15 @@ def _load(saved: Checkpoint, data: Path | None, path: Path) -> Dataset:
     for name, rows in dataset.splits.items():
         was = saved.identity.get(f"splits.{name}")
         if dataset.sha256 == saved.identity.get("data.sha256") and rows.rows_sha256 != was:
+            changed = changed_versions(place.run.environment)
             raise MtrainError(
-                f"{dataset.source}: the {name} split holds other rows than in the training of {path}, "
-                "so rows that were trained on may be among them; take the versions of libraries that "
-                "the run's environment.json names"
+                f"{dataset.source}: the {name} split holds other rows than in the training of "
+                f"{place.path}, so rows that were trained on may be among them; take the versions of "
+                f"libraries that the run's environment.json names{changed and f': {changed}'}"
             )
     if dataset.classes != saved.classes:
         raise MtrainError(
-            f"{dataset.source}: {_named(dataset.classes)}; {path} was trained on "
+            f"{dataset.source}: {_named(dataset.classes)}; {place.path} was trained on "
             f"{_named(saved.classes)}"
         )
     return dataset

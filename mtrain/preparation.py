@@ -13,6 +13,7 @@ from mtrain.config.load import config_to_yaml
 from mtrain.errors import MtrainError
 from mtrain.metrics.history import History
 from mtrain.own.code import imported
+from mtrain.records.run import Segment
 from mtrain.resumption import Resumption, find_resumption
 from mtrain.run.checkpoint import Checkpoint, check_state_size
 from mtrain.run.directory import (
@@ -23,8 +24,8 @@ from mtrain.run.directory import (
     choose_directory,
     make_directory,
 )
-from mtrain.run.environment import describe_environment, identity
-from mtrain.run.files import json_text, write_bytes, write_text
+from mtrain.run.environment import describe_environment, identity, write_environment
+from mtrain.run.files import write_bytes, write_text
 from mtrain.run.lock import locked, refuse_locked
 from mtrain.run.recorder import Recorder
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from mtrain.engine.training import Trainer
     from mtrain.own.code import UserCode
     from mtrain.records.dataset import Dataset
+    from mtrain.records.run import Environment
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +112,7 @@ def choose_environment(
     threads: int | None,
     place: Place,
     held: ExitStack,
-) -> dict[str, Any]:
+) -> Environment:
     """Load TensorFlow, and choose where and how to compute: the content of `environment.json`.
 
     `facts` is what that says of the data: its `data`, `sha256`, `source` and the SHA-256 of each split
@@ -131,9 +133,10 @@ def choose_environment(
     stays = going_on is not None and device == "auto" and going_on.checkpoint.device == "cpu"
     if going_on is not None:
         threads = going_on.checkpoint.threads
-    environment |= _device_facts(config, "cpu" if stays else device, threads, held)
+    facts_of_device = _device_facts(config, "cpu" if stays else device, threads, held)
     if stays:
-        environment["device_reason"] = "as before"
+        facts_of_device["device_reason"] = "as before"
+    environment = replace(environment, **facts_of_device)
     if going_on is not None:
         going_on.compare_environment(environment)
     return environment
@@ -142,7 +145,7 @@ def choose_environment(
 def prepare(
     config: Config,
     dataset: Dataset,
-    environment: dict[str, Any],
+    environment: Environment,
     place: Place,
     held: ExitStack,
     code_folder: Path,
@@ -155,15 +158,14 @@ def prepare(
     """
     from mtrain.engine.device import check_compilation
 
-    compilation = environment["compile"]
-    check_compilation(config, compilation, environment["device_kind"], len(dataset.train))
+    check_compilation(config, environment.compile, environment.device_kind, len(dataset.train))
     going_on = place.going_on
     code = held.enter_context(imported(config.own_code.values(), code_folder))
-    trainer = make_trainer(config, dataset, code, jit_compile=compilation == "xla")
+    trainer = make_trainer(config, dataset, code, jit_compile=environment.compile == "xla")
     files = code.files()  # now that all of it has run once
     hashes = {path: _sha256(file) for path, file in (files | code.installed()).items()}
     if hashes:
-        environment = environment | {"code": hashes}
+        environment = replace(environment, code=hashes)
     if going_on is not None:
         going_on.compare_code(hashes)
     run = place.begun or _make_run(config.name, place, held)
@@ -175,7 +177,7 @@ def prepare(
         before = going_on.history
         seconds, best = going_on.checkpoint.seconds, going_on.checkpoint.best
     # First of all, as it is by this file that a run is known as one.
-    write_text(run.environment, json_text(environment))
+    write_environment(environment, run.environment)
     for path, file in files.items():
         (run.code / path).parent.mkdir(parents=True, exist_ok=True)
         write_bytes(run.code / path, file)
@@ -184,7 +186,7 @@ def prepare(
         config=config,
         classes=dataset.classes,
         encoding=dataset.encoding,
-        device=environment["device_kind"],
+        device=environment.device_kind,
         identity=identity(environment),
         cursor=state.cursor,
         seconds=seconds,
@@ -195,7 +197,7 @@ def prepare(
     recorder = Recorder(run, start, state, is_written=going_on is not None)
     write_text(run.config, config_to_yaml(config))
     recorder.begin()
-    where = "{device} ({device_reason}), compiled as {compile}".format(**environment)
+    where = f"{environment.device} ({environment.device_reason}), compiled as {environment.compile}"
     return Prepared(run, trainer, recorder, code, where)
 
 
@@ -241,7 +243,7 @@ def _restore(trainer: Trainer, config: Config, going_on: Resumption) -> None:
     changed = ", ".join(going_on.differences)
     why = f"; not every setting can differ in a resumed run: {changed}" if changed else ""
     try:
-        state = going_on.state(trainer.shapes_at(going_on.checkpoint.cursor["step"]))
+        state = going_on.state(trainer.shapes_at(going_on.checkpoint.cursor.step))
     except MtrainError as error:
         raise MtrainError(f"{error}{why}") from error
     try:
@@ -253,16 +255,13 @@ def _restore(trainer: Trainer, config: Config, going_on: Resumption) -> None:
         trainer.learning_rate = rate
 
 
-def _segment(before: History, going_on: Resumption | None) -> dict[str, Any]:
+def _segment(before: History, going_on: Resumption | None) -> Segment:
     """What the history says of this process's share of the training."""
     done = len(before.epoch)
-    segment: dict[str, Any] = {
-        "epochs": [done + 1, done],
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "resumed_from": None if going_on is None else going_on.path.name,
-        "host": platform.node(),
-        "ended": None,
-    }
-    if going_on is not None and going_on.differences:
-        segment["differences"] = going_on.differences
-    return segment
+    return Segment(
+        epochs=(done + 1, done),
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        resumed_from=None if going_on is None else going_on.path.name,
+        host=platform.node(),
+        differences=None if going_on is None else going_on.differences or None,
+    )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mtrain.config.schema import Config
     from mtrain.metrics.history import History
     from mtrain.records.arrays import Shapes
+    from mtrain.records.run import Environment
 
 FREE = (
     *("name", "checkpoint.", "dataset.path", "dataset.val_path", "dataset.test_path", "tracking."),
@@ -74,14 +75,14 @@ class Resumption:
             raise UsageError("\n".join(f"{self.run.path}: {line}" for line in [*lines, remedy]))
         self.differences |= found
 
-    def compare_environment(self, environment: Mapping[str, Any]) -> None:
+    def compare_environment(self, environment: Environment) -> None:
         """The same for what is known of the environment so far."""
         now = identity(environment)
         was = {key: self.checkpoint.identity.get(key) for key in now}
         parts = [key for key in now if key.startswith("data.") and key != DATA]
         changed = [key.removeprefix("data.") for key in parts if was[key] != now[key]]
         some = f"the {' and '.join(changed)} rows of " if 0 < len(changed) < len(parts) else ""
-        self.data = f"{some}the data ({environment['data']['source']})"
+        self.data = f"{some}the data ({environment.data['source']})"
         self.compare(was, now)
 
     def compare_code(self, hashes: Mapping[str, str]) -> None:
@@ -105,9 +106,9 @@ class Resumption:
     def is_complete(self, config: Config) -> bool:
         """Whether nothing is left to train."""
         cursor = self.checkpoint.cursor
-        if cursor["step"]:
+        if cursor.step:
             return False
-        return cursor["epoch"] >= config.training.epochs or self.early_stop(config) is not None
+        return cursor.epoch >= config.training.epochs or self.early_stop(config) is not None
 
     def early_stop(self, config: Config) -> str | None:
         """Why training stopped before its last epoch, if early stopping is why."""
@@ -121,7 +122,7 @@ class Resumption:
         except MtrainError:
             return False
         same = history.epoch == self.checkpoint.history.epoch
-        return same and bool(history.segments) and history.segments[-1]["ended"] == "finished"
+        return same and bool(history.segments) and history.segments[-1].ended == "finished"
 
     @property
     def history(self) -> History:
@@ -131,9 +132,9 @@ class Resumption:
             later = read_history(self.run.path).segments
         except MtrainError:
             later = []
-        ends = {segment["started"]: segment["ended"] for segment in later}
+        ends = {segment.started: segment.ended for segment in later}
         segments = [
-            {**segment, "ended": ends.get(segment["started"], segment["ended"])}
+            replace(segment, ended=ends.get(segment.started, segment.ended))
             for segment in history.segments
         ]
         return replace(history, segments=segments)
@@ -215,7 +216,7 @@ def _check_unfinished(run: RunDirectory) -> None:
     saved = (run.checkpoints / "last").exists()
     with suppress(MtrainError):  # no history: it was killed before there was anything to lose
         segments = read_history(run.path).segments
-        saved |= bool(segments) and segments[-1]["ended"] not in {None, "failed"}
+        saved |= bool(segments) and segments[-1].ended not in {None, "failed"}
     if saved:
         raise MtrainError(
             f"{run.path}: was trained, but its checkpoints are gone; train into another folder"
@@ -224,7 +225,7 @@ def _check_unfinished(run: RunDirectory) -> None:
 
 def _check_epochs(checkpoint: Checkpoint, config: Config) -> None:
     cursor = checkpoint.cursor
-    begun = cursor["epoch"] + bool(cursor["step"])
+    begun = cursor.epoch + bool(cursor.step)
     if config.training.epochs < begun:
         problem = f"must be at least {begun}, which have begun, got {config.training.epochs}"
         raise SettingError((("training", "epochs"), problem))

@@ -15,7 +15,7 @@ from mtrain.config.names import METRICS
 from mtrain.config.sources import OwnData
 from mtrain.errors import MtrainError, UsageError
 from mtrain.metrics.monitor import Course, Improvement, higher_is_better
-from mtrain.records.report import RunOutcome
+from mtrain.records.run import RunOutcome
 from mtrain.run.directory import RunDirectory
 from mtrain.run.history import read_history
 from mtrain.run.lock import is_locked
@@ -175,7 +175,7 @@ def _outcome(run: RunDirectory, name: str) -> RunOutcome:
         best = config.save_best, history.scalars[config.save_best][index]
     return RunOutcome(
         name=run.path.absolute().name if name == "." else name,
-        started=history.segments[0]["started"] or "",
+        started=history.segments[0].started,
         dataset=_data(config),
         network=str(config.model),
         epochs=len(history.epoch),
@@ -205,9 +205,9 @@ def _worst_class(history: History, index: int) -> tuple[str, float, str]:
 def _state(run: RunDirectory, config: Config, history: History) -> str:
     if is_locked(run.path):
         return "running"
-    ended = history.segments[-1]["ended"]
-    if ended in {"finished", "diverged", "failed"}:
-        return str(ended)
+    ended = history.segments[-1].ended
+    if ended is not None and ended in {"finished", "diverged", "failed"}:
+        return ended
     is_trained = len(history.epoch) >= config.training.epochs
     if is_trained or Course(config.training, history).early_stop is not None:
         return "finished, not reported"

@@ -355,7 +355,7 @@ def _finished(place: Place, config: Config, observer: Observer) -> Run | None:
     going_on = place.going_on
     if going_on is None or not going_on.is_complete(config):
         return None
-    run, done = going_on.run, going_on.checkpoint.cursor["epoch"]
+    run, done = going_on.run, going_on.checkpoint.cursor.epoch
     why, epochs = going_on.early_stop(config), config.training.epochs
     more = f"training.epochs={epochs if epochs > done else 2 * epochs}"
     if why is not None:  # more epochs alone would stop at once

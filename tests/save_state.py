@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ def main(run: RunDirectory, captured: Path) -> None:
         arrays = dict(file)
 
     def state(epoch: int) -> TrainingState:
-        return TrainingState(arrays, {**checkpoint.cursor, "epoch": epoch})
+        return TrainingState(arrays, replace(checkpoint.cursor, epoch=epoch))
 
     # A slow process must not write the history once more: its system calls are counted.
     recorder.HISTORY_SECONDS = math.inf

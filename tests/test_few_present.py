@@ -14,6 +14,7 @@ from mtrain.metrics.history import History
 from mtrain.metrics.lowest import lowest
 from mtrain.metrics.report import make_report
 from mtrain.records.dataset import Dataset, Encoding, Split
+from mtrain.records.run import Segment
 from mtrain.records.training import EpochRecord, Predictions, Progress, Tally
 from mtrain.report import evaluation_charts, history_charts
 from mtrain.report.live import LiveTable
@@ -97,7 +98,7 @@ def test_the_bars_are_of_the_classes_that_are_present():
 @pytest.mark.parametrize("metric", ["precision", "recall"])
 def test_lines_in_colour_are_of_classes_with_a_value(metric):
     """The others are grey, and not called better."""
-    history = History("a run", NAMES, segments=[{"epochs": [1, 0], "seconds": 0.0}])
+    history = History("a run", NAMES, segments=[Segment((1, 0))])
     history.append(figures(), seconds=1.0)
     (axes,) = history_charts.draw_by_class(history, metric).axes
 

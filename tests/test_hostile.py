@@ -35,7 +35,7 @@ from waiting import HANGS
 from mtrain.cli.main import run as mtrain
 from mtrain.config.reader import parse
 from mtrain.errors import MtrainError
-from mtrain.run.checkpoint import read_checkpoint, read_checkpoint_arrays
+from mtrain.run.checkpoint import SCHEMA, read_checkpoint, read_checkpoint_arrays
 from mtrain.run.history import HistoryFile, read_history
 
 if TYPE_CHECKING:
@@ -383,7 +383,10 @@ def replace_arrays(run: Path, outside: Path, archive: Archive, name: str) -> Non
 
 STATES = {
     "nan": (as_text('"seconds": 0.0', '"seconds": NaN'), "NaN is no number in JSON"),
-    "infinity": (as_text('"seconds": 0.0', '"seconds": 1e999'), "seconds must be a number from 0"),
+    "infinity": (
+        as_text('"seconds": 0.0', '"seconds": 1e999'),
+        "seconds: Input should be a valid number",
+    ),
     "seconds_beyond_any_float": (put(seconds=10**400), "state.json: not "),
     "a_key_twice": (as_text('"schema": 5', '"schema": 5, "schema": 5'), "'schema' stands twice"),
     "the_last_of_50000_keys_twice": (
@@ -400,17 +403,20 @@ STATES = {
     "a_config_of_900_levels": (put(config__dataset=nested(900)), "state.json: "),
     "not_json": (lambda _: b"\x80\x05\x95", "not JSON as mtrain writes it"),
     "a_pickle": (lambda _: pickle.dumps(Payload()), "not JSON as mtrain writes it"),
-    "not_a_mapping": (lambda _: "[]", "not a checkpoint's"),
-    "a_number": (lambda _: "2", "not a checkpoint's"),
-    "another_schema": (put(schema=9), "its schema is 9, this mtrain reads 5; train it again"),
-    "nothing_but_a_schema": (lambda _: '{"schema": 5}', "no 'config'"),
+    "not_a_mapping": (lambda _: "[]", "not a checkpoint as mtrain"),
+    "a_number": (lambda _: "2", "not a checkpoint as mtrain"),
+    "another_schema": (
+        put(schema=9),
+        f"its schema is 9, this mtrain reads {SCHEMA}; train it again",
+    ),
+    "nothing_but_a_schema": (lambda _: f'{{"schema": {SCHEMA}}}', "config: Field required"),
     "a_huge_model": (
         put(config__model__hidden=[100_000] * 100),
         "bytes cannot be the arrays of its config's 990,",
     ),
     "a_model_of_no_units": (put(config__model__hidden=[0]), "model.hidden[0]: must be at least 1"),
     "code_for_a_model": (put(config__model__activation="os:system"), "model.activation: unknown"),
-    "a_config_that_is_a_list": (put(config=[]), "config must be a mapping"),
+    "a_config_that_is_a_list": (put(config=[]), "config: Input should be an object"),
     "20000_unknown_settings": (
         lambda state: state["config"].update({f"k{n}": 1 for n in range(20_000)}),
         "k0: unknown setting",
@@ -420,11 +426,17 @@ STATES = {
         put(config__name="\ud800"),
         "not JSON as mtrain writes it",
     ),
-    "a_shape_below_zero": (put(encoding__shape=[-64]), "a size must be a number from 1, got -64"),
-    "a_shape_by_a_fraction": (put(encoding__shape=[64.5]), "a size must be a number from 1"),
+    "a_shape_below_zero": (
+        put(encoding__shape=[-64]),
+        "encoding.shape.0: Input should be greater than or equal to 1",
+    ),
+    "a_shape_by_a_fraction": (
+        put(encoding__shape=[64.5]),
+        "encoding.shape.0: Input should be a valid integer",
+    ),
     "a_shape_that_is_true": (
         put(encoding__shape=[True]),
-        "a size must be a number from 1, got True",
+        "encoding.shape.0: Input should be a valid integer",
     ),
     "a_shape_beyond_the_file": (
         put(encoding__shape=[10**9, 1000]),
@@ -435,13 +447,16 @@ STATES = {
         "state.json: not ",
     ),
     "no_shape": (put(encoding__shape=[]), "rows are either arrays of a shape or have columns"),
-    "no_encoding": (put(encoding=None), "state.json: not a checkpoint's"),
+    "no_encoding": (put(encoding=None), "state.json: not a checkpoint as mtrain"),
     "a_mean_too_few": (
         put(encoding__mean=[0.0] * 63, encoding__deviation=[1.0] * 63),
         "63 means of 64 inputs",
     ),
     "a_mean_without_deviation": (put(encoding__mean=[0.0] * 64), "as many means as deviations"),
-    "a_mean_that_is_text": (put(encoding__mean=["0"] * 64), "numbers must be finite, got '0'"),
+    "a_mean_that_is_text": (
+        put(encoding__mean=["0"] * 64),
+        "encoding.mean.0: Input should be a valid number",
+    ),
     "a_deviation_of_zero": (
         put(encoding__mean=[0.0] * 64, encoding__deviation=[0.0] * 64),
         "what divides must be above 0",
@@ -449,7 +464,7 @@ STATES = {
     "a_divisor_below_zero": (put(encoding__divisor=-16.0), "what divides must be above 0"),
     "a_column_of_no_kind": (
         put(encoding__shape=[], encoding__columns=[column(kind="code")]),
-        "a column is 'code'",
+        "encoding.columns.0.kind: Input should be 'number', 'boolean' or 'text'",
     ),
     "a_column_twice": (
         put(encoding__shape=[], encoding__divisor=None, encoding__columns=[column(), column()]),
@@ -461,11 +476,17 @@ STATES = {
     ),
     "a_column_without_a_name": (
         put(encoding__shape=[], encoding__columns=[column(name=7)]),
-        "names must be text, got 7",
+        "encoding.columns.0.name: Input should be a valid string",
     ),
-    "classes_that_are_numbers": (put(classes=list(range(10))), "classes must be names"),
-    "classes_that_are_text": (put(classes="0123456789"), "classes must be names"),
-    "classes_that_are_nested": (put(classes=[["a"]] * 10), "classes must be names"),
+    "classes_that_are_numbers": (
+        put(classes=list(range(10))),
+        "classes.0: Input should be a valid str",
+    ),
+    "classes_that_are_text": (put(classes="0123456789"), "classes: Input should be a valid array"),
+    "classes_that_are_nested": (
+        put(classes=[["a"]] * 10),
+        "classes.0: Input should be a valid string",
+    ),
     "one_class": (put(classes=["a"]), "classes: must be at least 2 names, got 1"),
     "a_class_of_half_a_character": (put(classes=["\ud800", *"123456789"]), "not JSON"),
     "classes_of_one_name": (put(classes=10 * ["a"]), "classes"),
@@ -482,16 +503,22 @@ STATES = {
         put(history__counts=["train"], history__per_class={}),
         "is not of it",
     ),
-    "a_history_of_columns_that_are_numbers": (put(history__scalars=[1]), "names must be text"),
+    "a_history_of_columns_that_are_numbers": (
+        put(history__scalars=[1]),
+        "history.scalars.0: Input should be a valid string",
+    ),
     "a_history_of_fewer_seconds": (
         put(history__seconds=[1.0] * 3),
         "its history has 3 epochs, its cursor 4",
     ),
-    "a_history_of_text": (put(history__seconds=[*"abcd"]), "seconds must be numbers, got str"),
+    "a_history_of_text": (
+        put(history__seconds=[*"abcd"]),
+        "history.seconds.0: Input should be a valid",
+    ),
     "a_history_beyond_any_float": (put(history__seconds=[10**400] * 4), "state.json: not "),
-    "a_history_of_no_list": (put(history__per_class=[]), "not a checkpoint's"),
-    "no_history": (put(history=None), "history must be a mapping"),
-    "an_identity_of_lists": (put(identity={"threads": [1]}), "'threads' must be one value"),
+    "a_history_of_no_list": (put(history__per_class=[]), "not a checkpoint as mtrain"),
+    "no_history": (put(history=None), "history: Input should be an object"),
+    "an_identity_of_lists": (put(identity={"threads": [1]}), "identity.threads"),
     "code_outside_of_the_run": (
         lambda state: state["identity"].update({"code.../secret.py": "0"}),
         "'../secret.py' cannot be a file of the run",
@@ -504,11 +531,11 @@ STATES = {
     "utf_32": (lambda state: json.dumps(state).encode("utf-32"), "not JSON as mtrain writes it"),
     "a_cursor_of_another_epoch": (put(cursor__epoch=3), "it is epoch-0003"),
     "a_cursor_within_an_epoch": (put(cursor__step=7), "it is epoch-0005-step-000007"),
-    "a_cursor_below_zero": (put(cursor__epoch=-1), "epoch must be a number from 0, got -1"),
+    "a_cursor_below_zero": (put(cursor__epoch=-1), "cursor.epoch: Input should be greater"),
     "a_cursor_of_4300_digits": (as_text('"epoch": 4,', f'"epoch": {4300 * "9"},'), "state.json"),
-    "a_cursor_that_is_none": (put(cursor=None), "not a checkpoint's"),
+    "a_cursor_that_is_none": (put(cursor=None), "not a checkpoint as mtrain"),
     "best_outside": (put(best="../../x"), "best must name"),
-    "best_that_is_no_name": (put(best=["epoch-0004"]), "not a checkpoint's"),
+    "best_that_is_no_name": (put(best=["epoch-0004"]), "not a checkpoint as mtrain"),
     "best_of_an_epoch_to_come": (put(best="epoch-0099"), "best must name"),
 }
 

@@ -14,6 +14,7 @@ from mtrain.metrics.history import History
 from mtrain.metrics.report import make_report
 from mtrain.observer import Observer
 from mtrain.records.dataset import Dataset, Encoding, Split
+from mtrain.records.run import Segment
 from mtrain.records.training import EpochRecord, Predictions, Progress, Tally
 from mtrain.report.live import LiveTable
 from mtrain.report.results import print_report
@@ -195,7 +196,7 @@ def test_a_resumed_training_is_timed_from_where_it_goes_on(begin, clock):
 @pytest.mark.parametrize("validated", [True, False])
 def test_a_resumed_training_shows_where_it_is_before_its_first_step(begin, validated):
     """The sixth epoch of ten, and the figures of the fifth."""
-    history = History("run", CLASSES, segments=[{"epochs": [1, 0]}])
+    history = History("run", CLASSES, segments=[Segment((1, 0))])
     for epoch in range(1, 6):
         counted = confusion_of(10 + epoch, 12, 14)
         history.append(figures_of(epoch, counted, counted if validated else None), 1.0)
@@ -211,7 +212,7 @@ def test_a_resumed_training_shows_where_it_is_before_its_first_step(begin, valid
 
 def test_a_training_that_is_resumed_for_its_report_shows_its_last_epoch(begin):
     """There is no eleventh of ten."""
-    history = History("run", CLASSES, segments=[{"epochs": [1, 0]}])
+    history = History("run", CLASSES, segments=[Segment((1, 0))])
     for epoch in range(1, 11):
         history.append(figures_of(epoch, confusion_of(10, 12, 14)), 1.0)
 

@@ -16,6 +16,7 @@ from mtrain.metrics.epoch import epoch_figures
 from mtrain.metrics.history import History
 from mtrain.metrics.report import make_report
 from mtrain.records.dataset import Dataset, Encoding, Split
+from mtrain.records.run import Segment
 from mtrain.records.training import EpochRecord, Predictions, Tally
 from mtrain.report import evaluation_charts, history_charts
 from mtrain.report.class_names import class_labels
@@ -115,7 +116,7 @@ def test_a_narrow_line_leaves_out_a_whole_figure():
 
 def test_charts_tell_long_names_apart():
     """On the axes of bars and of the matrix, and in the legends."""
-    history = History("a run", SEGMENTS, segments=[{"epochs": [1, 0], "seconds": 0.0}])
+    history = History("a run", SEGMENTS, segments=[Segment((1, 0))])
     history.append(figures(1), seconds=1.0)
     bars = evaluation_charts.draw_precision_recall(report()).axes[0]
     matrix = evaluation_charts.draw_confusion_matrix(report()).axes[0]

@@ -10,6 +10,7 @@ import pytest
 
 from mtrain.cli.main import run
 from mtrain.metrics.history import History
+from mtrain.records.run import Segment
 from mtrain.run.checkpoint import read_checkpoint, save_checkpoint
 from mtrain.run.directory import RunDirectory
 from mtrain.run.history import HistoryFile, read_history
@@ -46,13 +47,7 @@ def long_history(epochs, classes):
             split: {key: list(figures(epochs, classes)) for key in RATIOS} for split in splits
         },
         segments=[
-            {
-                "epochs": [1, epochs],
-                "started": "2026-01-02T03:04:05+00:00",
-                "resumed_from": None,
-                "host": "here",
-                "ended": None,
-            }
+            Segment((1, epochs), "2026-01-02T03:04:05+00:00", host="here"),
         ],
     )
 
@@ -99,7 +94,7 @@ def test_the_longest_history_is_read_back_from_a_checkpoint_and_from_json(
         saved,
         classes=history.classes,
         history=history,
-        cursor={**saved.cursor, "epoch": epochs},
+        cursor=replace(saved.cursor, epoch=epochs),
         best=f"epoch-{epochs // 2:04}",
     )
     out = RunDirectory(tmp_path / "run")
@@ -125,7 +120,7 @@ def test_columns_of_another_length_than_the_epochs_that_are_done_are_refused(
     saved = read_checkpoint(stored)
     out = RunDirectory(tmp_path / "run")
     out.path.mkdir()
-    wrong = replace(saved, cursor={**saved.cursor, "epoch": 5})
+    wrong = replace(saved, cursor=replace(saved.cursor, epoch=5))
     name = save_checkpoint(out, wrong, arrays)
 
     assert run(["evaluate", str(out.checkpoints / name)]) == 1

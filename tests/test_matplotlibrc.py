@@ -15,6 +15,7 @@ from waiting import HANGS
 from mtrain.metrics.counts import class_counts
 from mtrain.metrics.epoch import EpochFigures
 from mtrain.metrics.history import History
+from mtrain.records.run import Segment
 from mtrain.run.history import HistoryFile
 
 COMMAND = str(Path(sys.executable).with_name("mtrain"))
@@ -31,7 +32,7 @@ def history(tmp_path):
     """The path of a history of one epoch."""
     counts = class_counts(np.array([[3, 1], [0, 4]]))
     scalars = {"loss": 0.5, "accuracy": 7 / 8, "learning_rate": 0.001}
-    history = History("a run", ("cat", "dog"), segments=[{"epochs": [1, 0], "seconds": 0.0}])
+    history = History("a run", ("cat", "dog"), segments=[Segment((1, 0))])
     history.append(EpochFigures(1, scalars, {"train": counts}, {"train": {}}), seconds=1.0)
     path = tmp_path / "history.json"
     HistoryFile(history, path).write()

@@ -96,7 +96,7 @@ def test_what_is_no_report_is_refused(tmp_path, change, problem):
 
     text = str(caught.value)
     assert text.startswith(
-        f"{tmp_path / METRICS}: not figures of an evaluation, as mtrain writes it"
+        f"{tmp_path / METRICS}: not figures of an evaluation as mtrain writes it"
     )
     assert problem in text
     assert "\n" not in text

@@ -18,6 +18,7 @@ from mtrain.metrics.history import History
 from mtrain.metrics.report import make_report
 from mtrain.records.dataset import Dataset, Encoding, Split
 from mtrain.records.report import ThresholdChoice
+from mtrain.records.run import Segment
 from mtrain.records.training import EpochRecord, Predictions, Progress, Tally
 from mtrain.report import evaluation_charts, history_charts
 from mtrain.report.console import watch
@@ -44,7 +45,7 @@ def predictions_of(classes, rows=400, seed=0):
 
 def history_of(classes, epochs=3):
     """A history of random predictions, better in no way from epoch to epoch."""
-    history = History("a run", classes, segments=[{"epochs": [1, 0], "seconds": 0.0}])
+    history = History("a run", classes, segments=[Segment((1, 0))])
     for epoch in range(1, epochs + 1):
         history.append(figures_of(len(classes), epoch), seconds=1.0)
     return history
@@ -150,7 +151,7 @@ def test_lines_by_class_show_the_history_and_can_be_told_apart():
 
 def test_a_line_along_the_lowest_tick_is_above_the_axis():
     """Of two classes, each recalled half of the time in every epoch."""
-    history = History("a run", names_of(2), segments=[{"epochs": [1, 0], "seconds": 0.0}])
+    history = History("a run", names_of(2), segments=[Segment((1, 0))])
     labels, predicted = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
     predictions = Predictions(labels, predicted, np.eye(2, dtype=np.float32)[predicted], 0.1)
     tally = Tally(1.5, confusion_matrix(labels, predicted, 2))

@@ -17,6 +17,7 @@ from mtrain.cli.main import run
 from mtrain.config.load import load_config
 from mtrain.errors import MtrainError, UsageError
 from mtrain.observer import Observer
+from mtrain.records.training import Cursor
 from mtrain.run.checkpoint import read_checkpoint, save_checkpoint
 from mtrain.run.directory import RunDirectory, choose_directory, make_directory
 from mtrain.run.files import json_bytes, json_text, write_bytes, write_csv
@@ -126,14 +127,14 @@ def pairs(grown, whole):
             lambda text: text.replace('"schema":1', '"schema":9', 1),
             "its schema is 9, this mtrain",
         ),
-        (lambda text: text.replace('"counts"', '"count"', 1), "no 'counts'"),
+        (lambda text: text.replace('"counts"', '"count"', 1), "counts: Field required"),
         (lambda text: "[]", "not a mapping"),
         (lambda text: '{"schema": 1, "schema": 1}', "the key 'schema' stands twice"),
         (lambda text: text.replace("[1,2,", "[2,1,", 1), "epoch must count 1, 2, 3, ..."),
         (lambda text: text.replace('"epochs":[1,', '"epochs":[9,', 1), "segments have epochs 9 to"),
         (
             lambda text: text.replace('"train":{"tp"', '"trai":{"tp"', 1),
-            "counts must be of train",
+            "counts.trai.[key]: Input should be 'train' or 'val'",
         ),
         (lambda text: text.replace('"loss"', '"los"', 1), "no 'loss'"),
         (
@@ -162,7 +163,7 @@ def test_a_checkpoint_holds_what_training_needs_to_go_on(finished_run):
         names = set(arrays.files)
     assert {"model/hidden_1/kernel", "optimizer/mlp_output_bias_velocity"} <= names
     assert "counts/confusion" in names
-    assert checkpoint.cursor["epoch"] == 4
+    assert checkpoint.cursor.epoch == 4
     assert checkpoint.history.epoch == [1, 2, 3, 4]
     assert checkpoint.best == path.name
     assert checkpoint.config.training.epochs == 4
@@ -175,7 +176,7 @@ def test_a_checkpoint_knows_nothing_of_later_epochs(finished_run):
     early = history.until(2)
 
     assert early.epoch == [1, 2]
-    assert early.segments[0]["epochs"] == [1, 2]
+    assert early.segments[0].epochs == (1, 2)
     assert early.scalars["val_loss"] == history.scalars["val_loss"][:2]
     np.testing.assert_array_equal(early.counts["val"]["tp"], history.counts["val"]["tp"][:2])
 
@@ -277,7 +278,7 @@ def test_a_missing_best_is_not_taken_for_none(copied_run, capsys):
     checkpoints = copied_run / "checkpoints"
     earlier = replace(
         read_checkpoint(find_checkpoint(copied_run).path),
-        cursor={"epoch": 3, "step": 0, "loss_sum": 0.0, "top_k_hits": 0},
+        cursor=Cursor(3, 0, 0.0, 0),
     )
     earlier = replace(earlier, history=earlier.history.until(3), best="epoch-0002")
     with np.load(find_checkpoint(copied_run).path / "arrays.npz") as arrays:

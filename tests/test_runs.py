@@ -17,7 +17,7 @@ from conftest import CONFIGS
 
 import mtrain
 from mtrain.cli.main import run
-from mtrain.records.report import RunOutcome
+from mtrain.records.run import RunOutcome
 from mtrain.run.directory import LOCK, WRITER
 from mtrain.run.lock import is_locked, locked
 from mtrain.runs import differing_settings

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from mtrain.records.report import RunOutcome
+from mtrain.records.run import RunOutcome
 from mtrain.report.runs import print_runs
 from mtrain.runs import setting_headings
 

@@ -85,7 +85,7 @@ def test_a_signal_in_the_last_chunk_stops_before_the_validation(
     out, original = tmp_path / "run", Recorder.progress
 
     def progress(self, take_state):
-        if len(self.history.epoch) == 1 and take_state().cursor["step"] == LAST_STEP:
+        if len(self.history.epoch) == 1 and take_state().cursor.step == LAST_STEP:
             os.kill(os.getpid(), number)
         original(self, take_state)
 

@@ -50,7 +50,7 @@ def old_run(captured, tmp_path):
 def save_earlier(run, captured, epoch):
     """A checkpoint as it might have been some epochs before `captured`."""
     checkpoint = read_checkpoint(captured)
-    cursor = {**checkpoint.cursor, "epoch": epoch}
+    cursor = replace(checkpoint.cursor, epoch=epoch)
     history = checkpoint.history.until(epoch)
     best = f"epoch-{epoch:04}"
     earlier = replace(checkpoint, cursor=cursor, history=history, best=best)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from mtrain.records.dataset import Kind
+
 
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -58,7 +60,7 @@ class RawTable:
 
 
 def read_column(
-    column: pa.ChunkedArray, kind: str | None, *, typed: bool, notation: Notation = PLAIN
+    column: pa.ChunkedArray, kind: Kind | None, *, typed: bool, notation: Notation = PLAIN
 ) -> tuple[Values, NDArray[np.bool_]]:
     """A column's values, and which of them are wrong, shape (N,): no numbers, or too large ones.
 

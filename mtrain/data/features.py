@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from mtrain.data.columns import RawTable
     from mtrain.data.table import Values
+    from mtrain.records.dataset import Kind
 
 SLIPS = 0.1
 """Share of a column that is no number up to which the rest are meant to be."""
@@ -36,7 +37,7 @@ BEYOND = "is beyond float32, whose largest number is 3.4e+38; scale the column, 
 
 
 def read_features(
-    table: RawTable, kinds: Mapping[str, str | None], *, are_learned: bool = False
+    table: RawTable, kinds: Mapping[str, Kind | None], *, are_learned: bool = False
 ) -> Table:
     """The columns of these names and kinds; None: of what their values look like.
 
@@ -93,7 +94,7 @@ def complaints(
     return lines
 
 
-def _numbers(table: RawTable, kinds: Mapping[str, str | None]) -> Mapping[str, Values] | None:
+def _numbers(table: RawTable, kinds: Mapping[str, Kind | None]) -> Mapping[str, Values] | None:
     """These columns, read at once where all are of numbers written as programs do; else None."""
     notation = table.notation
     if not notation.is_plain or notation.missing or set(kinds.values()) - {None, "number"}:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtrain.records.arrays import Floats, Ints
+    from mtrain.records.dataset import Kind
 
 
 BOOLEANS = {"true", "false"}
@@ -33,8 +34,7 @@ NUMBER = r"^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$"
 class Values:
     """A column's values."""
 
-    kind: str
-    """`number`, `boolean` or `text`."""
+    kind: Kind
 
     values: NDArray[Any]
     """Numbers, float64, NaN where missing; or for each row the index of its category, int32, -1

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mtrain.data.columns import RawTable
     from mtrain.data.table import Table
     from mtrain.records.arrays import Floats, Ints
-    from mtrain.records.dataset import Encoding
+    from mtrain.records.dataset import Encoding, Kind
 
 MISSING = "dataset.missing says what to do"
 
@@ -67,7 +67,7 @@ def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -
     notes += marked_label_notes(raw, config.target, config.classes)
     raw = without_missing_labels(raw, config.target, config.classes)
     classes, codes, is_counted = class_indices(raw, config.target, config.classes)
-    kinds: Mapping[str, str | None] = dict.fromkeys(names)
+    kinds: Mapping[str, Kind | None] = dict.fromkeys(names)
     if encoding is not None:
         kinds = {column.name: column.kind for column in encoding.columns}
     elif config.categorical:

@@ -26,6 +26,7 @@ from mtrain.engine.tracking import Tracker
 from mtrain.errors import DivergedError, MtrainError
 from mtrain.records.training import (
     CONFUSION,
+    Cursor,
     EpochRecord,
     Predictions,
     Progress,
@@ -208,12 +209,7 @@ class Trainer:
             confusion = np.zeros(0, np.int32)
         return TrainingState(
             take_arrays(self._variables) | {CONFUSION: confusion},
-            {
-                "epoch": self._epoch,
-                "step": self._step,
-                "loss_sum": float(loss),
-                "top_k_hits": int(hits),
-            },
+            Cursor(self._epoch, self._step, float(loss), int(hits)),
         )
 
     def restore(self, state: TrainingState) -> None:
@@ -223,14 +219,11 @@ class Trainer:
         """
         arrays, cursor = dict(state.arrays), state.cursor
         confusion = arrays.pop(CONFUSION)
-        loss_sum = cursor.get("loss_sum")
         limits = {"epoch": self.epochs, "step": self.steps, "top_k_hits": self._rows_an_epoch}
         for name, limit in limits.items():
-            if type(value := cursor.get(name)) is not int or not 0 <= value <= limit:
-                raise MtrainError(f"{name} must be a number from 0 to {limit:,}, got {value!r:.40}")
-        if type(loss_sum) is not float or not math.isfinite(loss_sum):
-            raise MtrainError(f"loss_sum must be a finite number, got {loss_sum!r:.40}")
-        epoch, step = cursor["epoch"], cursor["step"]
+            if (value := getattr(cursor, name)) > limit:
+                raise MtrainError(f"{name} must be a number from 0 to {limit:,}, got {value:,}")
+        epoch, step = cursor.epoch, cursor.step
         if (confusion < 0).any() or confusion.sum() != self._rows(step):
             raise MtrainError(f"{CONFUSION} does not count the rows of {step:,} steps")
         if not step:
@@ -238,9 +231,9 @@ class Trainer:
         put_arrays(self._variables, arrays)
         self._epoch, self._step = epoch, step
         self._carried = (
-            tf.constant(loss_sum, tf.float64),
+            tf.constant(cursor.loss_sum, tf.float64),
             tf.constant(confusion),
-            tf.constant(cursor["top_k_hits"]),
+            tf.constant(cursor.top_k_hits),
         )
 
     def _order(self, epoch: int) -> np.ndarray[Any, np.dtype[np.int32]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from mtrain.metrics.counts import ClassCounts, ratio
 if TYPE_CHECKING:
     from mtrain.metrics.epoch import EpochFigures
     from mtrain.records.arrays import Floats, Ints
+    from mtrain.records.run import Segment
 
 
 @dataclass
@@ -34,7 +35,7 @@ class History:
     per_class: dict[str, dict[str, list[Floats]]] = field(default_factory=dict)
     """By split and metric: each epoch's, of shape (K,)."""
 
-    segments: list[dict[str, Any]] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
 
     def __repr__(self) -> str:
         return (
@@ -59,8 +60,8 @@ class History:
         """Add an epoch to the history and to its last segment."""
         self.epoch.append(figures.epoch)
         self.seconds.append(seconds)
-        segment = self.segments[-1]
-        segment["epochs"] = [segment["epochs"][0], figures.epoch]
+        first, _ = self.segments[-1].epochs
+        self.segments[-1] = replace(self.segments[-1], epochs=(first, figures.epoch))
         for key, value in figures.scalars.items():
             self.scalars.setdefault(key, []).append(value)
         for split, counts in figures.counts.items():
@@ -89,7 +90,7 @@ class History:
             scalars=first(self.scalars),
             counts={split: first(columns) for split, columns in self.counts.items()},
             per_class={split: first(columns) for split, columns in self.per_class.items()},
-            segments=[*segments, {**last, "epochs": [last["epochs"][0], epochs]}],
+            segments=[*segments, replace(last, epochs=(last.epochs[0], epochs))],
         )
 
     def figures(self, index: int) -> EpochFigures:

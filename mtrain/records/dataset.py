@@ -6,9 +6,10 @@ import hashlib
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import numpy as np
+from annotated_types import Ge, Lt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtrain.records.arrays import Floats, Ints
+
+
+Kind = Literal["number", "boolean", "text"]
+"""What the values of a column are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +57,7 @@ class Column:
     """A column of a table as inputs of a model: one of a number, else one a category."""
 
     name: str
-    kind: str
-    """`number`, `boolean` or `text`."""
+    kind: Kind
 
     fill: float | None = None
     """What stands for a missing number; None: nothing may be missing."""
@@ -75,7 +79,7 @@ class Column:
 class Encoding:
     """How rows, as they are read, become inputs of a model; learned from the training split."""
 
-    shape: tuple[int, ...] = ()
+    shape: tuple[Annotated[int, Ge(1), Lt(2**31)], ...] = ()
     """Of a row that is an array, as it is read; of a row of a table nothing."""
 
     columns: tuple[Column, ...] = ()

@@ -1,10 +1,9 @@
-"""What an evaluation says of a split, and what has come of a run; None is an undefined number."""
+"""What an evaluation says of a split; None is an undefined number."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from mtrain.records.arrays import Floats, Ints
 from mtrain.records.notebook import report_as_html
@@ -240,39 +239,3 @@ class Report:
         defined = [(c.f1, c.id) for c in self.classes if c.f1 is not None]
         kept = sorted(k for _, k in sorted(defined)[:most])
         return tuple(self.classes[k] for k in kept)
-
-
-@dataclass(frozen=True)
-class RunOutcome:
-    """What has come of a run so far."""
-
-    name: str
-    """Its path below the folder that was listed."""
-
-    started: str
-    """ISO 8601, UTC."""
-
-    dataset: str
-    """The name of the data set, or of the file or folder of the user's own."""
-
-    network: str
-    """Its hidden layers, or the function that makes it."""
-
-    epochs: int
-    epochs_wanted: int
-    best: tuple[str, float] | None
-    """The figure by which the best epoch is chosen, and its value there; None without any."""
-
-    higher_is_better: bool
-    """Whether a higher value of that figure is better."""
-
-    worst_class: tuple[str, float, str] | None
-    """The class of the lowest F1 in the best epoch, its F1, and of which split, `val` or `train`;
-    None before the first epoch."""
-
-    state: str
-    """`finished`, `finished, not reported`, `stopped by SIGINT`, `diverged`, `failed`, `running` or
-    `killed`."""
-
-    settings: Mapping[str, Any]
-    """All of its config by dotted key."""

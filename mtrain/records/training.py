@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
+
+from annotated_types import Ge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,6 +100,23 @@ class EpochRecord:
     """With the weights at the end of the epoch."""
 
 
+@dataclass(frozen=True)
+class Cursor:
+    """Where in which epoch a training is, and what it has summed up there."""
+
+    epoch: Annotated[int, Ge(0)]
+    """Epochs that are done."""
+
+    step: Annotated[int, Ge(0)]
+    """Steps of the next epoch that are done."""
+
+    loss_sum: float
+    """Of the rows of these steps."""
+
+    top_k_hits: Annotated[int, Ge(0)]
+    """Of the rows of these steps those whose class was among the k likeliest."""
+
+
 @dataclass(frozen=True, eq=False)
 class TrainingState:
     """All there is to know to continue training as if never stopped."""
@@ -105,8 +124,7 @@ class TrainingState:
     arrays: Arrays
     """Every variable (weights, optimizer, generators), and the counts of the epoch under way."""
 
-    cursor: Mapping[str, Any]
-    """How many epochs are done, how many steps of the next, and their sums: plain numbers."""
+    cursor: Cursor
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from mtrain.text import inert
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from mtrain.records.report import RunOutcome
+    from mtrain.records.run import RunOutcome
 
 MOST_ITEMS = 6
 """Of a setting that is a list, as many as are shown."""

@@ -5,9 +5,13 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from collections.abc import Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+from annotated_types import Ge
+from pydantic import TypeAdapter
 
 from mtrain.config.dataset import class_names
 from mtrain.config.load import load_config
@@ -15,9 +19,10 @@ from mtrain.config.own_code import OwnModel
 from mtrain.config.sources import TableConfig
 from mtrain.errors import MtrainError, UsageError
 from mtrain.metrics.history import History
-from mtrain.records.training import MOST_THREADS
+from mtrain.records.dataset import Encoding
+from mtrain.records.training import MOST_THREADS, Cursor
 from mtrain.run.arrays import npz_bytes, read_arrays
-from mtrain.run.encoding import encoding_as_json, encoding_from_json
+from mtrain.run.encoding import check_encoding
 from mtrain.run.files import (
     blaming,
     flush_directory,
@@ -30,19 +35,20 @@ from mtrain.run.files import (
 )
 from mtrain.run.history_arrays import (
     GROUP,
+    HistoryHead,
     history_arrays,
     history_from_arrays,
     history_head,
     history_shapes,
 )
+from mtrain.run.reading import of_schema, reading, validated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from mtrain.config.schema import Config
     from mtrain.records.arrays import Arrays, Shapes
-    from mtrain.records.dataset import Encoding
     from mtrain.run.directory import RunDirectory
 
 SCHEMA = 6
@@ -86,8 +92,7 @@ class Checkpoint:
     identity: Mapping[str, Any]
     """What a resumed run must share to be the same to the last bit, by dotted key."""
 
-    cursor: Mapping[str, Any]
-    """Of the `TrainingState`."""
+    cursor: Cursor
 
     seconds: float
     """How long the epoch under way has taken so far."""
@@ -107,8 +112,26 @@ class Checkpoint:
     @property
     def name(self) -> str:
         """`epoch-0007` after seven epochs, `epoch-0008-step-000350` within the next."""
-        epoch, step = self.cursor["epoch"], self.cursor["step"]
+        epoch, step = self.cursor.epoch, self.cursor.step
         return f"epoch-{epoch + 1:04}-step-{step:06}" if step else f"epoch-{epoch:04}"
+
+
+@dataclass(frozen=True)
+class _State:
+    """What `state.json` has."""
+
+    config: Mapping[str, Any]
+    classes: tuple[str, ...]
+    encoding: Encoding
+    device: str
+    identity: Mapping[str, str | int | float | bool | None]
+    cursor: Cursor
+    seconds: Annotated[float, Ge(0)]
+    best: str | None
+    history: HistoryHead
+
+
+_STATE = TypeAdapter(_State)
 
 
 def check_state_size(checkpoint: Checkpoint) -> None:
@@ -141,10 +164,10 @@ def _state_bytes(checkpoint: Checkpoint) -> bytes:
         "schema": SCHEMA,
         "config": checkpoint.config.model_dump(mode="json"),
         "classes": checkpoint.classes,
-        "encoding": encoding_as_json(checkpoint.encoding),
+        "encoding": asdict(checkpoint.encoding),
         "device": checkpoint.device,
         "identity": checkpoint.identity,
-        "cursor": checkpoint.cursor,
+        "cursor": asdict(checkpoint.cursor),
         "seconds": checkpoint.seconds,
         "best": checkpoint.best,
         "history": history_head(checkpoint.history),
@@ -163,13 +186,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
     listed = read_bytes(path / SUMS, at_most=1000)
     if hashlib.sha256(content).hexdigest().encode() not in listed:
         raise MtrainError(f"{path / STATE}: damaged: its hash is not that in {SUMS}")
-    with _worded(path / STATE):
+    with _reading(path / STATE):
         state = _state(parse_json(content, path / STATE))
-        checkpoint = _without_history(state)
-        epochs, _ = (_whole(checkpoint.cursor, key, 0) for key in ("epoch", "step"))
+        parts = {field.name: getattr(state, field.name) for field in fields(state)}
+        parts |= {"config": load_config(state.config, {}), "history": History("", state.classes)}
+        checkpoint = Checkpoint(**parts)
         if checkpoint.name != path.name:
             raise ValueError(f"it is {checkpoint.name}")
-        shapes = history_shapes(state["history"], epochs, len(checkpoint.classes))
+        epochs = state.cursor.epoch
+        shapes = history_shapes(state.history, epochs, len(state.classes))
     _check_size(path / ARRAYS, checkpoint, shapes)
     try:
         damaged = _sums(path).encode() != listed
@@ -178,10 +203,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if damaged:
         raise MtrainError(f"{path / ARRAYS}: damaged: its hash is not that in {SUMS}")
     columns = read_arrays(path / ARRAYS, shapes, GROUPS, is_finite=False)
-    with _worded(path / STATE):
-        history = history_from_arrays(state["history"], checkpoint.classes, epochs, columns)
+    with _reading(path / STATE):
+        history = history_from_arrays(state.history, state.classes, epochs, columns)
         checkpoint = replace(checkpoint, history=history)
-        _check_state(checkpoint)
+        _check(checkpoint)
     return checkpoint
 
 
@@ -227,82 +252,39 @@ def _check_size(path: Path, checkpoint: Checkpoint, of_history: Shapes) -> None:
 
 
 @contextmanager
-def _worded(path: Path) -> Iterator[None]:
-    """Say of the state at `path` what is wrong with it, as `MtrainError`."""
+def _reading(path: Path) -> Iterator[None]:
+    """As `reading`, of a state; what is wrong with its config has a line each."""
     try:
-        yield
+        with reading(path, "a checkpoint"):
+            yield
     except UsageError as error:
-        raise MtrainError(
-            "\n".join(f"{path}: {line}" for line in str(error).split("\n"))
-        ) from error
-    except (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError) as e:
-        problem = f"no {e}" if isinstance(e, KeyError) else str(e)
-        raise MtrainError(f"{path}: not a checkpoint's, as mtrain writes it: {problem}") from e
+        lines = str(error).split("\n")
+        raise MtrainError("\n".join(f"{path}: {line}" for line in lines)) from error
 
 
-def _state(state: Any) -> dict[str, Any]:
-    if not isinstance(state, dict):
-        raise TypeError("not a mapping")
-    if (schema := state["schema"]) != SCHEMA:
-        remedy = "train it again: `mtrain fit` takes the run's config.yaml"
-        raise ValueError(f"its schema is {schema!r:.40}, this mtrain reads {SCHEMA}; {remedy}")
-    for key in ("config", "identity", "cursor", "history"):
-        if not isinstance(state[key], dict):
-            raise TypeError(f"{key} must be a mapping")
-    return state
-
-
-def _without_history(state: dict[str, Any]) -> Checkpoint:
-    classes = _names(state["classes"])
-    return Checkpoint(
-        config=load_config(state["config"], {}),
-        classes=classes,
-        encoding=encoding_from_json(state["encoding"]),
-        device=str(state["device"]),
-        identity=_identity(state["identity"]),
-        cursor=state["cursor"],
-        seconds=float(state["seconds"]),
-        best=state["best"],
-        history=History("", classes),
-    )
-
-
-def _identity(identity: dict[str, Any]) -> dict[str, Any]:
-    """Plain values, and of own code no file outside of the run: both are used as they are."""
-    for key, value in identity.items():
-        if not (value is None or isinstance(value, str | int | float | bool)):
-            raise TypeError(f"identity: {key!r:.60} must be one value, got {value!r:.40}")
+def _state(data: Any) -> _State:
+    remedy = "; train it again: `mtrain fit` takes the run's config.yaml"
+    state = validated(_STATE, of_schema(data, SCHEMA, remedy))
+    check_encoding(state.encoding)
+    try:
+        class_names(state.classes)
+    except ValueError as error:
+        raise ValueError(f"classes: {error}") from error
+    for key in state.identity:
+        # Of custom code no file outside of the run: it is opened as it is named.
         kind, _, name = key.partition(".")
         if kind == "code" and ("\\" in name or not set(name.split("/")).isdisjoint(OUTSIDE)):
             raise ValueError(f"identity: {name!r:.60} cannot be a file of the run")
-    return identity
+    return state
 
 
-def _check_state(checkpoint: Checkpoint) -> None:
-    """Raise `TypeError` or `ValueError` for what no checkpoint says."""
-    if not (math.isfinite(checkpoint.seconds) and checkpoint.seconds >= 0):
-        raise ValueError(f"seconds must be a number from 0, got {checkpoint.seconds}")
+def _check(checkpoint: Checkpoint) -> None:
+    """Raise `ValueError` for parts that do not fit each other."""
     epochs = {f"epoch-{epoch:04}" for epoch in checkpoint.history.epoch}
     if checkpoint.best is not None and checkpoint.best not in epochs:
         raise ValueError(f"best must name one of its epochs, got {checkpoint.best!r:.40}")
     if isinstance(checkpoint.config.dataset, TableConfig) != bool(checkpoint.encoding.columns):
         raise ValueError("its encoding is of another source")
-    validated = checkpoint.config.dataset.validation is not None
-    if checkpoint.history.epoch and ("val" in checkpoint.history.counts) != validated:
+    has_validation = checkpoint.config.dataset.validation is not None
+    if checkpoint.history.epoch and ("val" in checkpoint.history.counts) != has_validation:
         raise ValueError("its history is of another config")
-
-
-def _names(names: Any) -> tuple[str, ...]:
-    if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
-        raise TypeError("classes must be names")
-    try:
-        return class_names(tuple(names))
-    except ValueError as error:
-        raise ValueError(f"classes: {error}") from error
-
-
-def _whole(mapping: Mapping[str, Any], key: str, at_least: int) -> int:
-    value = mapping[key]
-    if type(value) is not int or value < at_least:
-        raise ValueError(f"{key} must be a number from {at_least}, got {value!r:.40}")
-    return value

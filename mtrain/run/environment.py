@@ -1,4 +1,4 @@
-"""What a run ran on: enough to know why another run differs."""
+"""`environment.json`: what a run ran on, written and read back."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from pydantic import TypeAdapter
+
+from mtrain.errors import MtrainError
+from mtrain.records.run import Environment
+from mtrain.run.files import json_text, read_json, write_text
+from mtrain.run.reading import of_schema, reading, validated
+
+SCHEMA = 1
 
 PACKAGES = ("mtrain", "tensorflow", "keras", "numpy", "scikit-learn")
 
@@ -39,32 +47,69 @@ IDENTITY = (
 """What must be the same for a run to be the same to the last bit."""
 
 
-def describe_environment(**facts: Any) -> dict[str, Any]:
-    """Versions, machine, command and git commit, and the `facts` of the run itself."""
-    return {
-        "schema": 1,
-        "command": sys.argv,
-        "versions": {
-            "python": platform.python_version(),
-            **{package: package_version(package) for package in PACKAGES},
-        },
-        "platform": platform.platform(),
-        "machine": platform.machine(),
-        "processor": processor(),
-        "flags": {name: os.environ.get(name) for name in FLAGS},
-        "git_commit": git_commit(),
-        **facts,
-    }
+def describe_environment(
+    seed: int, data: Mapping[str, str], splits: Mapping[str, str]
+) -> Environment:
+    """Versions, machine, command and git commit; the rest is as in the `Environment`."""
+    return Environment(
+        command=tuple(sys.argv),
+        versions=current_versions(),
+        platform=platform.platform(),
+        machine=platform.machine(),
+        processor=processor(),
+        flags={name: os.environ.get(name) for name in FLAGS},
+        git_commit=git_commit(),
+        seed=seed,
+        data=data,
+        splits=splits,
+    )
 
 
-def identity(environment: Mapping[str, Any]) -> dict[str, Any]:
+def write_environment(environment: Environment, path: Path) -> None:
+    """Write `environment.json` at `path`."""
+    data = {field.name: getattr(environment, field.name) for field in fields(environment)}
+    known = {key: value for key, value in data.items() if key != "code" or value is not None}
+    write_text(path, json_text({"schema": SCHEMA, **known}))
+
+
+def read_environment(path: Path) -> Environment:
+    """Read the `environment.json` at `path`.
+
+    Raises `MtrainError` where it is missing, or not as mtrain writes it.
+    """
+    data = read_json(path)
+    with reading(path, "an environment"):
+        return validated(TypeAdapter(Environment), of_schema(data, SCHEMA))
+
+
+def changed_versions(path: Path) -> str:
+    """`numpy was 1.26.4, is 2.3.5`: how versions differ from those of the `environment.json` at `path`.
+
+    Empty where none does, or the file cannot be read.
+    """
+    try:
+        was = read_environment(path).versions
+    except MtrainError:
+        return ""
+    now = current_versions()
+    changed = [key for key in was if key in now and was[key] != now[key]]
+    return ", ".join(f"{key} was {was[key]}, is {now[key]}" for key in changed)
+
+
+def current_versions() -> dict[str, str | None]:
+    """Of Python and of the packages that decide what is computed."""
+    packages = {package: package_version(package) for package in PACKAGES}
+    return {"python": platform.python_version(), **packages}
+
+
+def identity(environment: Environment) -> dict[str, Any]:
     """Of an environment what a resumed run must share, by dotted key."""
     found: dict[str, Any] = {}
     for key in IDENTITY:
-        value = environment.get(key)
-        if isinstance(value, dict):
+        value = getattr(environment, key)
+        if isinstance(value, Mapping):
             found |= {f"{key}.{inner}": item for inner, item in value.items()}
-        elif value is not None:
+        elif value:
             found[key] = value
     found.pop("data.source", None)  # the same data may have moved
     return found

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import orjson
+from annotated_types import MaxLen
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from mtrain.config.dataset import LONGEST_NAME
 from mtrain.errors import MtrainError
 from mtrain.metrics.history import History
+from mtrain.records.run import Segment
 from mtrain.run.files import (
     MOST_BRACKETS,
     json_bytes,
@@ -18,10 +22,13 @@ from mtrain.run.files import (
     write_bytes,
     write_csv,
 )
+from mtrain.run.reading import of_schema, reading, validated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 SCHEMA = 1
 
@@ -34,6 +41,38 @@ allows, however many epochs it is of."""
 
 LARGEST = 1e100
 """What no figure of a training reaches, and a chart's axis still can."""
+
+
+COUNTS: tuple[Literal["tp", "fp", "fn"], ...] = ("tp", "fp", "fn")
+
+Name = Annotated[str, MaxLen(LONGEST_NAME)]
+"""Of a run, a class or a column."""
+
+Split = Literal["train", "val"]
+Numbers = list[float | None]
+
+
+class _Columns(BaseModel):
+    """What `history.json` has for each epoch; a column of classes is a list a epoch."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    run: Name
+    classes: list[Name]
+    epoch: list[int]
+    seconds: Numbers
+    history: dict[Name, Numbers]
+    counts: dict[Split, dict[Literal["tp", "fp", "fn"], list[list[int]]]]
+    per_class: dict[Split, dict[Name, list[Numbers]]]
+
+
+@dataclass(frozen=True)
+class _FileSegment(Segment):
+    seconds: float = 0.0
+    """The sum of its epochs'."""
+
+
+_SEGMENTS = TypeAdapter(list[_FileSegment])
 
 
 def history_as_json(history: History) -> dict[str, Any]:
@@ -76,11 +115,17 @@ def _as_json(history: History, column: Callable[[list[Any]], Any]) -> dict[str, 
         "counts": {split: by_key(columns) for split, columns in history.counts.items()},
         "per_class": {split: by_key(columns) for split, columns in history.per_class.items()},
         "segments": [
-            {**segment, "seconds": sum(history.seconds[first - 1 : last])}
+            {**segment_as_json(segment), "seconds": sum(history.seconds[first - 1 : last])}
             for segment in history.segments
-            for first, last in [segment["epochs"]]
+            for first, last in [segment.epochs]
         ],
     }
+
+
+def segment_as_json(segment: Segment) -> dict[str, Any]:
+    """A segment as `history.json` and a checkpoint's state have it."""
+    data = {field.name: getattr(segment, field.name) for field in fields(segment)}
+    return {key: value for key, value in data.items() if key != "differences" or value is not None}
 
 
 def write_scalars(history: History, path: Path) -> None:
@@ -120,53 +165,52 @@ def read_history(path: Path) -> History:
             )
         path = file
     content = read_bytes(path, LARGEST_FILE)
-    most_lists = max(MOST_BRACKETS, len(content) // BYTES_PER_LIST)
-    return _history_from_json(parse_json(content, path, most_lists), path)
-
-
-def _history_from_json(data: Any, path: Path) -> History:
-    try:
+    data = parse_json(content, path, max(MOST_BRACKETS, len(content) // BYTES_PER_LIST))
+    with reading(path, "a history"):
         return _from_json(data)
-    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
-        problem = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise MtrainError(f"{path}: not a history as mtrain writes it: {problem:.200}") from error
 
 
-def _from_json(data: Any) -> History:
-    if not isinstance(data, dict):
-        raise TypeError("not a mapping")
-    if data["schema"] != SCHEMA:
-        raise ValueError(f"its schema is {data['schema']!r}, this mtrain reads {SCHEMA}")
-    run, *classes = read_names([data["run"], *data["classes"]])
-    epochs = len(data["epoch"])
-    history = History(
-        run=run,
-        classes=tuple(classes),
-        epoch=read_numbers(data["epoch"], (epochs,), "epoch", np.int64),
-        seconds=read_numbers(data["seconds"], (epochs,), "seconds", np.float64),
-        scalars={
-            key: read_numbers(values, (epochs,), key, np.float64)
-            for key, values in data["history"].items()
-        },
-        segments=read_segments(data["segments"], epochs),
-    )
-    if history.epoch != list(range(1, epochs + 1)):
+def _from_json(content: Any) -> History:
+    """Raises `KeyError` or `ValueError` for columns of other lengths, and what no history has."""
+    data = of_schema(content, SCHEMA)
+    segments = validated(_SEGMENTS, data.pop("segments"))
+    columns = _Columns.model_validate(data, strict=True)
+    epochs = len(columns.epoch)
+    if columns.epoch != list(range(1, epochs + 1)):
         raise ValueError("epoch must count 1, 2, 3, ...")
-    shape = (epochs, len(classes))
-    for split, columns in data["counts"].items():
-        history.counts[split] = {
-            key: read_numbers(columns[key], shape, key, np.int64) for key in ("tp", "fp", "fn")
-        }
-    for split, columns in data["per_class"].items():
-        history.per_class[split] = {
-            key: read_numbers(values, shape, key, np.float64) for key, values in columns.items()
-        }
+    scalar, by_class = (epochs,), (epochs, len(columns.classes))
+    history = History(
+        run=columns.run,
+        classes=tuple(columns.classes),
+        epoch=columns.epoch,
+        seconds=_array(columns.seconds, scalar, "seconds", np.float64).tolist(),
+        scalars={
+            name: _array(values, scalar, name, np.float64).tolist()
+            for name, values in columns.history.items()
+        },
+        counts={
+            split: {key: list(_array(of[key], by_class, key, np.int64)) for key in COUNTS}
+            for split, of in columns.counts.items()
+        },
+        per_class={
+            split: {
+                name: list(_array(values, by_class, name, np.float64))
+                for name, values in of.items()
+            }
+            for split, of in columns.per_class.items()
+        },
+        segments=[
+            Segment(**{field.name: getattr(segment, field.name) for field in fields(Segment)})
+            for segment in segments
+        ],
+    )
     check_history(history)
     return history
 
 
 def check_history(history: History) -> None:
-    """Raise `KeyError` or `ValueError` for columns that no history has."""
+    """Raise `KeyError` or `ValueError` for columns, or segments, that no history has."""
+    check_segments(history.segments, len(history.epoch))
     some = ["train"] if history.epoch else []
     splits = ["train", "val"] if "val" in history.counts else some
     if list(history.counts) != splits:
@@ -185,55 +229,21 @@ def check_history(history: History) -> None:
             raise ValueError(f"{name} holds a number too large to be a figure")
 
 
-def read_names(names: Any) -> list[str]:
-    """The names of a run, of classes or of columns; raises `TypeError` for what is no such list."""
-    if not isinstance(names, list):
-        raise TypeError(f"names must be a list, got {names!r:.40}")
-    for name in names:
-        if not isinstance(name, str) or len(name) > LONGEST_NAME:
-            raise TypeError(f"names must be text of at most {LONGEST_NAME} characters")
-    return names
+def check_segments(segments: Sequence[Segment], epochs: int) -> None:
+    """Raise `ValueError` for what are no segments of so many epochs."""
+    if not segments and epochs:
+        raise ValueError("there must be a segment for what was trained in one go")
+    for segment in segments:
+        first, last = segment.epochs
+        if not 1 <= first <= last + 1 <= epochs + 1:
+            raise ValueError(f"segments have epochs {first} to {last}")
 
 
-def read_segments(segments: Any, epochs: int) -> list[dict[str, Any]]:
-    """Each with the keys that mtrain gives them, and no others.
-
-    Raises `KeyError`, `TypeError` or `ValueError` for what are no segments of so many epochs.
-    """
-    if not isinstance(segments, list) or not (segments or epochs == 0):
-        raise TypeError("segments must be a list of what was trained in one go")
-    return [_segment(segment, epochs) for segment in segments]
-
-
-def _segment(segment: Any, epochs: int) -> dict[str, Any]:
-    first, last = segment["epochs"]
-    if not (type(first) is type(last) is int and 1 <= first <= last + 1 <= epochs + 1):
-        raise ValueError(f"segments have epochs {first!r:.20} to {last!r:.20}")
-    known: dict[str, Any] = {"epochs": [first, last]}
-    for key in ("started", "resumed_from", "host", "ended"):
-        text = segment.get(key)
-        if not (text is None or (isinstance(text, str) and text.isprintable())):
-            raise TypeError(f"{key} must be text, got {text!r:.20}")
-        known[key] = text
-    if (found := segment.get("differences")) is not None:
-        known["differences"] = {key: [was, now] for key, (was, now) in found.items()}
-        json_bytes(known)  # text that is none would come up when it is written
-    return known
-
-
-def read_numbers(
-    values: Any, shape: tuple[int, ...], key: str, dtype: type[np.generic]
-) -> list[Any]:
-    """The numbers of JSON as a list, of arrays where they are of classes; null is NaN.
-
-    Raises `TypeError` or `ValueError` where they are not of that shape and type.
-    """
-    array = np.array(values, dtype=object)
-    kinds = {float, int, type(None)} if dtype is np.float64 else {int}
+def _array(
+    values: Sequence[Any], shape: tuple[int, ...], key: str, dtype: type[np.generic]
+) -> NDArray[Any]:
+    """Numbers of JSON as an array, None being NaN; raises `ValueError` where they have another shape."""
+    array = np.array(values, dtype)  # raises for rows of other lengths
     if array.shape != shape and not (array.size == 0 and 0 in shape):
         raise ValueError(f"{key} must have the shape {shape}, got {array.shape}")
-    if wrong := {type(value) for value in array.flat} - kinds:
-        whole = "whole " if dtype is np.int64 else ""
-        raise TypeError(f"{key} must be {whole}numbers, got {wrong.pop().__name__}")
-    numbers = np.where(array == None, np.nan, array).astype(dtype)  # noqa: E711 -- elementwise
-    return list(numbers.reshape(shape)) if len(shape) > 1 else list(numbers.tolist())
+    return array.reshape(shape)

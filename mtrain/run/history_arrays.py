@@ -5,29 +5,40 @@ Times are of the rest, so that the arrays of two equal trainings are the same to
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from mtrain.metrics.history import History
-from mtrain.run.history import check_history, read_names, read_numbers, read_segments
+from mtrain.records.run import Segment
+from mtrain.run.history import COUNTS, Name, check_history, segment_as_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from mtrain.records.arrays import Arrays, Shapes
 
 GROUP = "history/"
 """What the names of its arrays begin with."""
 
-COUNTS = ("tp", "fp", "fn")
+
+@dataclass(frozen=True)
+class HistoryHead:
+    """What of a history is no column, and which columns it has."""
+
+    run: Name
+    segments: tuple[Segment, ...]
+    seconds: tuple[float, ...]
+    scalars: tuple[Name, ...]
+    counts: tuple[Literal["train", "val"], ...]
+    per_class: Mapping[Literal["train", "val"], tuple[Name, ...]]
 
 
 def history_head(history: History) -> dict[str, Any]:
-    """What of a history is no column, and which columns it has."""
+    """A `HistoryHead` as plain data."""
     return {
         "run": history.run,
-        "segments": history.segments,
+        "segments": [segment_as_json(segment) for segment in history.segments],
         "seconds": history.seconds,
         "scalars": list(history.scalars),
         "counts": list(history.counts),
@@ -56,48 +67,45 @@ def history_arrays(history: History) -> Arrays:
     return arrays
 
 
-def history_shapes(head: Mapping[str, Any], epochs: int, n_classes: int) -> Shapes:
-    """Type and shape of each array of a history of so many epochs, by the head of its state.
+def history_shapes(head: HistoryHead, epochs: int, n_classes: int) -> Shapes:
+    """Type and shape of each array of a history of so many epochs.
 
-    Raises `KeyError`, `TypeError` or `ValueError` for what is no head.
+    Raises `ValueError` where the head is of another number of epochs.
     """
-    if len(head["seconds"]) != epochs:
-        raise ValueError(f"its history has {len(head['seconds']):,} epochs, its cursor {epochs:,}")
-    shapes: Shapes = {
-        f"history/scalars/{name}": ("float64", (epochs,)) for name in read_names(head["scalars"])
-    }
-    for split in read_names(head["counts"]):
-        for name in COUNTS:
-            shapes[f"history/counts/{split}/{name}"] = "int64", (epochs, n_classes)
-    for split, names in head["per_class"].items():
-        for name in read_names(names):
+    if len(head.seconds) != epochs:
+        raise ValueError(f"its history has {len(head.seconds):,} epochs, its cursor {epochs:,}")
+    shapes: Shapes = {f"history/scalars/{name}": ("float64", (epochs,)) for name in head.scalars}
+    for split in head.counts:
+        for key in COUNTS:
+            shapes[f"history/counts/{split}/{key}"] = "int64", (epochs, n_classes)
+    for split, names in head.per_class.items():
+        for name in names:
             shapes[f"history/per_class/{split}/{name}"] = "float64", (epochs, n_classes)
     return shapes
 
 
 def history_from_arrays(
-    head: Mapping[str, Any], classes: tuple[str, ...], epochs: int, arrays: Arrays
+    head: HistoryHead, classes: tuple[str, ...], epochs: int, arrays: Arrays
 ) -> History:
     """The history of `head` and `arrays`, which are those of `history_shapes`.
 
-    Raises `KeyError`, `TypeError` or `ValueError` for values that no history has.
+    Raises `KeyError` or `ValueError` for values that no history has.
     """
-    (run,) = read_names([head["run"]])
     history = History(
-        run=run,
+        run=head.run,
         classes=classes,
         epoch=list(range(1, epochs + 1)),
-        seconds=read_numbers(head["seconds"], (epochs,), "seconds", np.float64),
-        scalars={name: arrays[f"history/scalars/{name}"].tolist() for name in head["scalars"]},
+        seconds=list(head.seconds),
+        scalars={name: arrays[f"history/scalars/{name}"].tolist() for name in head.scalars},
         counts={
             split: {name: list(arrays[f"history/counts/{split}/{name}"]) for name in COUNTS}
-            for split in head["counts"]
+            for split in head.counts
         },
         per_class={
             split: {name: list(arrays[f"history/per_class/{split}/{name}"]) for name in names}
-            for split, names in head["per_class"].items()
+            for split, names in head.per_class.items()
         },
-        segments=read_segments(head["segments"], epochs),
+        segments=list(head.segments),
     )
     check_history(history)
     return history

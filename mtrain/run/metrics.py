@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from mtrain.records.report import Report
 from mtrain.run.files import json_text, read_json, write_text
-from mtrain.run.reading import reading, validated
+from mtrain.run.reading import of_schema, reading, validated
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,8 +70,7 @@ def read_report(folder: Path) -> Report:
     path = folder / METRICS
     data = read_json(path)
     with reading(path, "figures of an evaluation"):
-        if (schema := data.pop("schema")) != SCHEMA:
-            raise ValueError(f"its schema is {schema!r:.40}, this mtrain reads {SCHEMA}")
+        data = of_schema(data, SCHEMA)
         n_classes = len(data["classes"])
         confusion = _matrix(data.pop(MATRIX), n_classes, int)
         weighted = None

@@ -19,19 +19,22 @@ if TYPE_CHECKING:
 Data = TypeVar("Data")
 
 
+def of_schema(data: Any, schema: int, remedy: str = "") -> dict[str, Any]:
+    """A file's content without its `schema`; raises `TypeError` or `ValueError` for another schema."""
+    if not isinstance(data, dict):
+        raise TypeError("not a mapping")
+    if (its := data["schema"]) != schema:
+        raise ValueError(f"its schema is {its!r:.40}, this mtrain reads {schema}{remedy}")
+    return {key: value for key, value in data.items() if key != "schema"}
+
+
 def validated(adapter: TypeAdapter[Data], data: Any) -> Data:
     """What JSON says, as the adapter's type; numbers are no text, and no key is unknown.
 
-    Raises `ValueError` with where the first problem is.
+    Raises pydantic's `ValidationError`.
     """
-    try:
-        # As JSON: only there lists are tuples and mappings dataclasses, and nothing else is converted.
-        return adapter.validate_json(json_bytes(data), strict=True, extra="forbid")
-    except ValidationError as error:
-        first, *others = error.errors(include_url=False, include_input=False)
-        where = ".".join(map(str, first["loc"]))
-        more = f" (and {len(others):,} more)" if others else ""
-        raise ValueError(f"{where}: {first['msg']}{more}") from error
+    # As JSON: only there lists are tuples and mappings dataclasses, and nothing else is converted.
+    return adapter.validate_json(json_bytes(data), strict=True, extra="forbid")
 
 
 @contextmanager
@@ -39,6 +42,23 @@ def reading(path: Path, kind: str) -> Iterator[None]:
     """Let what is wrong with the file at `path` out as `MtrainError`; `kind` is what it should be."""
     try:
         yield
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as e:
+        raise _wrong(path, kind, e) from e
+
+
+def _wrong(path: Path, kind: str, error: Exception) -> MtrainError:
+    if isinstance(error, ValidationError):
+        first, *others = error.errors(include_url=False, include_input=False)
+        where = ".".join(map(str, first["loc"]))
+        more = f" (and {len(others):,} more)" if others else ""
+        problem = f"{where}: {first['msg']}{more}"
+    else:
         problem = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise MtrainError(f"{path}: not {kind}, as mtrain writes it: {problem:.200}") from error
+    return MtrainError(f"{path}: not {kind} as mtrain writes it: {problem:.200}")

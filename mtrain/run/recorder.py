@@ -96,7 +96,7 @@ class Recorder:
 
     def end(self, how: str) -> None:
         """Say in the history how this segment of the training ended."""
-        self.history.segments[-1]["ended"] = how
+        self.history.segments[-1] = replace(self.history.segments[-1], ended=how)
         self._write_history()
 
     def _improves(self) -> bool:
@@ -123,8 +123,8 @@ class Recorder:
         self._checkpoint_written = time.monotonic()
 
     def _save(self, state: TrainingState, *, is_best: bool = False) -> str:
-        history = self.history.until(state.cursor["epoch"])
-        within = time.monotonic() - self._epoch_began if state.cursor["step"] else 0.0
+        history = self.history.until(state.cursor.epoch)
+        within = time.monotonic() - self._epoch_began if state.cursor.step else 0.0
         checkpoint = replace(
             self._template,
             cursor=state.cursor,

@@ -1,0 +1,108 @@
+"""What a run ran on, which processes trained it, and what has come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One process's share of a training."""
+
+    epochs: tuple[int, int]
+    """The first and the last; the last is the one before the first until an epoch is done."""
+
+    started: str = ""
+    """ISO 8601, UTC."""
+
+    resumed_from: str | None = None
+    """The checkpoint."""
+
+    host: str = ""
+    ended: str | None = None
+    """`finished`, `diverged`, `failed` or the name of a signal; None while it trains, and after a
+    kill."""
+
+    differences: Mapping[str, tuple[Any, Any]] | None = None
+    """What was and what is, by dotted key, where a resumed run was allowed some."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What a run ran on: enough to know why another run differs."""
+
+    command: tuple[str, ...]
+    versions: Mapping[str, str | None]
+    """Of Python and of packages; None where one is installed by another name."""
+
+    platform: str
+    machine: str
+    processor: str
+    """Its model, and its vector instructions."""
+
+    flags: Mapping[str, str | None]
+    """Environment variables that change what TensorFlow computes; None: not set."""
+
+    git_commit: str | None
+    """Of the current directory."""
+
+    seed: int
+    data: Mapping[str, str]
+    """`sha256`, `source`, and the SHA-256 of each split that the data bring."""
+
+    splits: Mapping[str, str]
+    """By split, the SHA-256 of its rows' positions."""
+
+    device_kind: str = ""
+    """`cpu` or `gpu`; empty, or 0, as what follows, until TensorFlow is loaded."""
+
+    device: str = ""
+    device_reason: str = ""
+    """Why that device."""
+
+    threads: int = 0
+    """Of one operation on the CPU."""
+
+    compile: str = ""
+    """`graph` or `xla`."""
+
+    code: Mapping[str, str] | None = None
+    """The SHA-256 of each file of custom code; None: there is none."""
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """What has come of a run so far."""
+
+    name: str
+    """Its path below the folder that was listed."""
+
+    started: str
+    """ISO 8601, UTC."""
+
+    dataset: str
+    """The name of the data set, or of the file or folder of the user's own."""
+
+    network: str
+    """Its hidden layers, or the function that makes it."""
+
+    epochs: int
+    epochs_wanted: int
+    best: tuple[str, float] | None
+    """The figure by which the best epoch is chosen, and its value there; None without any."""
+
+    higher_is_better: bool
+    """Whether a higher value of that figure is better."""
+
+    worst_class: tuple[str, float, str] | None
+    """The class of the lowest F1 in the best epoch, its F1, and of which split, `val` or `train`;
+    None before the first epoch."""
+
+    state: str
+    """`finished`, `finished, not reported`, `stopped by SIGINT`, `diverged`, `failed`, `running` or
+    `killed`."""
+
+    settings: Mapping[str, Any]
+    """All of its config by dotted key."""
