@@ -33,7 +33,7 @@ def measure(rounds: int, name: str) -> str:
     load_engine(workload)
     import keras
 
-    from mtrain.engine.dropout import XlaDropout
+    from mtrain.model.dropout import XlaDropout
 
     stock = RATE, keras.layers.Dropout
     contestants = [

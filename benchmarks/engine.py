@@ -45,7 +45,8 @@ def network_of(
     import keras
 
     from mtrain.engine.network import make_network
-    from mtrain.model import build_loss, build_model
+    from mtrain.model.loss import build_loss
+    from mtrain.model.perceptron import build_model
 
     rate, layer = dropout or (0.0, keras.layers.Dropout)
     config = load_config({"model": {"hidden": list(workload.hidden), "dropout": rate}}, {})
@@ -67,9 +68,10 @@ def epoch_seconds(
 
     None: the ones that a run has by default. The first compiles.
     """
-    from mtrain.engine.training import Trainer
+    from mtrain.engine.trainer import Trainer
     from mtrain.metrics.epoch import epoch_figures
-    from mtrain.model import build_counters, build_optimizer
+    from mtrain.model.counters import build_counters
+    from mtrain.model.optimizer import build_optimizer
     from mtrain.records.training import EpochRecord
 
     settings: dict[str, Any] = {"optimizer": workload.optimizer}

@@ -57,7 +57,7 @@ def uncounted(name: str, count: int, classes: int) -> Iterator[float]:
     import tensorflow as tf
 
     from mtrain.engine import training
-    from mtrain.engine.steps import Carried, CompiledSteps
+    from mtrain.engine.step import Carried, CompiledSteps
 
     class Uncounted(CompiledSteps):
         def initial_sums(self) -> Carried:

@@ -64,8 +64,10 @@ def drift(workload: Workload, folder: str, size: int, *, jit_compile: bool) -> f
     import keras
 
     from mtrain.engine.network import make_network
-    from mtrain.engine.training import Trainer
-    from mtrain.model import build_loss, build_model, build_optimizer
+    from mtrain.engine.trainer import Trainer
+    from mtrain.model.loss import build_loss
+    from mtrain.model.optimizer import build_optimizer
+    from mtrain.model.perceptron import build_model
 
     config = load_config(
         {"model": {"hidden": list(workload.hidden)}, "optimizer": workload.optimizer}, {}

@@ -22,7 +22,7 @@ import numpy as np
 from mtrain.config.load import load_config
 from mtrain.run import recorder
 from mtrain.run.recorder import Recorder
-from mtrain.train import train
+from mtrain.workflows.fit import train
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

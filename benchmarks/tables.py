@@ -28,7 +28,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mtrain.config.load import load_config
-from mtrain.train import train
+from mtrain.workflows.fit import train
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

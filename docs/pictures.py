@@ -19,7 +19,7 @@ from rich.console import Console
 from mtrain.config.load import load_config
 from mtrain.report.live import LiveTable
 from mtrain.report.plain import opening_lines
-from mtrain.train import train
+from mtrain.workflows.fit import train
 
 if TYPE_CHECKING:
     from mtrain.config.schema import Config

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from mtrain.config.load import Settings
     from mtrain.data.inspection import Inspection
     from mtrain.errors import DivergedError, MtrainError, UsageError
-    from mtrain.from_python import Predicted
     from mtrain.observer import Observer
     from mtrain.records.report import Report
-    from mtrain.train import Run
+    from mtrain.workflows.fit import Run
+    from mtrain.workflows.predict_rows import Predicted
 
 __all__ = [
     "DivergedError",
@@ -38,9 +38,9 @@ _TYPES = {
     "DivergedError": "mtrain.errors",
     "MtrainError": "mtrain.errors",
     "Observer": "mtrain.observer",
-    "Predicted": "mtrain.from_python",
+    "Predicted": "mtrain.workflows.predict_rows",
     "Report": "mtrain.records.report",
-    "Run": "mtrain.train",
+    "Run": "mtrain.workflows.fit",
     "UsageError": "mtrain.errors",
 }
 """Types that are imported when they are asked for, and the module of each."""
@@ -104,7 +104,7 @@ def resume(
     from pathlib import Path
 
     from mtrain.keywords import naming_keywords
-    from mtrain.resumption import read_run_settings
+    from mtrain.training.resume import read_run_settings
 
     with naming_keywords():
         return _train(
@@ -139,7 +139,7 @@ def evaluate(
     """
     from pathlib import Path
 
-    import mtrain.evaluation as use_case
+    import mtrain.workflows.evaluate as use_case
     from mtrain.keywords import naming_keywords
 
     with naming_keywords():
@@ -169,8 +169,8 @@ def predict(
     """
     from pathlib import Path
 
-    from mtrain.from_python import predict as use_case
     from mtrain.keywords import naming_keywords
+    from mtrain.workflows.predict_rows import predict as use_case
 
     with naming_keywords():
         return use_case(Path(checkpoint), inputs, threshold=threshold, allow_code=allow_code)
@@ -184,9 +184,9 @@ def check(config: str | PathLike[str] | Mapping[str, Any], **overrides: Any) -> 
     """
     from pathlib import Path
 
-    from mtrain.checking import check as use_case
     from mtrain.config.load import read_settings
     from mtrain.keywords import naming_keywords
+    from mtrain.workflows.check import check as use_case
 
     source = Path(config) if isinstance(config, str) or hasattr(config, "__fspath__") else config
     with naming_keywords():
@@ -209,7 +209,7 @@ def plot(
     """
     from pathlib import Path
 
-    import mtrain.plotting as use_case
+    import mtrain.workflows.plot as use_case
     from mtrain.keywords import naming_keywords
 
     with naming_keywords():
@@ -234,7 +234,7 @@ def _train(settings: Settings, progress: bool | None, observer: Observer | None,
     checked = settings.validate()
 
     from mtrain.report.console import watch_from_python
-    from mtrain.train import train
+    from mtrain.workflows.fit import train
 
     watcher = watch_from_python(progress) if observer is None else observer
     with settings.located():

@@ -6,7 +6,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from mtrain.text import inert
+from mtrain.escape import inert
 
 if TYPE_CHECKING:
     from collections.abc import Callable

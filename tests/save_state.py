@@ -22,7 +22,7 @@ from mtrain.records.training import TrainingState
 from mtrain.run import recorder
 from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.directory import RunDirectory
-from mtrain.run.selection import newest_whole
+from mtrain.run.find_checkpoint import newest_whole
 
 if TYPE_CHECKING:
     from mtrain.metrics.history import History

@@ -11,13 +11,13 @@ import pytest
 from conftest import dataset_config, read_inputs, write_idx
 from numpy.testing import assert_array_equal
 
-from mtrain.checking import check
 from mtrain.cli.main import run
 from mtrain.config.load import load_config
 from mtrain.config.reader import read_document
 from mtrain.data import load_dataset
 from mtrain.data.idx import read_idx
 from mtrain.errors import MtrainError
+from mtrain.workflows.check import check
 
 
 def load(kind, path, **settings):

@@ -11,11 +11,11 @@ import pytest
 from conftest import CONFIGS
 from waiting import HANGS, cpu_of_children
 
-from mtrain.checking import check
 from mtrain.cli.main import run
 from mtrain.config.load import load_config
 from mtrain.errors import MtrainError
-from mtrain.model import build_model
+from mtrain.model.perceptron import build_model
+from mtrain.workflows.check import check
 
 TAIL = {"size": 0.25, "how": "tail"}
 

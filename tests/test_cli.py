@@ -20,10 +20,10 @@ from mtrain.cli.main import run
 from mtrain.data import load_dataset
 from mtrain.errors import MtrainError, UsageError
 from mtrain.metrics.history import History
-from mtrain.prediction import chosen_threshold
 from mtrain.run.checkpoint import read_checkpoint
+from mtrain.run.find_checkpoint import find_checkpoint
 from mtrain.run.metrics import report_as_json
-from mtrain.run.selection import find_checkpoint
+from mtrain.workflows.predict import chosen_threshold
 
 COMMAND = str(Path(sys.executable).with_name("mtrain"))
 
@@ -278,8 +278,8 @@ def test_weights_of_rows_are_in_every_loss_and_in_the_report(tmp_path, monkeypat
         splits = {name: with_weights(split) for name, split in data.splits.items()}
         return replace(data, splits=splits)
 
-    monkeypatch.setattr("mtrain.train.load_dataset", weighted)
-    monkeypatch.setattr("mtrain.evaluation.load_dataset", weighted)
+    monkeypatch.setattr("mtrain.workflows.fit.load_dataset", weighted)
+    monkeypatch.setattr("mtrain.workflows.evaluate.load_dataset", weighted)
     out, config = tmp_path / "run", CONFIGS / "smoke.yaml"
     assert run(["fit", str(config), "training.save_best=null", "--out", str(out), "--quiet"]) == 0
     history = json.loads((out / "history.json").read_text())["history"]

@@ -14,7 +14,7 @@ from mtrain.config.reader import parse
 from mtrain.config.schedules import SCHEDULES
 from mtrain.config.schema import Config
 from mtrain.errors import UsageError
-from mtrain.model import build_model
+from mtrain.model.perceptron import build_model
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 

@@ -15,6 +15,7 @@ from mtrain.config.load import load_config
 from mtrain.config.losses import LOSSES
 from mtrain.config.optimizers import OPTIMIZERS
 from mtrain.data import load_dataset
+from mtrain.data.class_weights import row_weights
 from mtrain.engine.device import (
     Device,
     choose_compilation,
@@ -22,24 +23,19 @@ from mtrain.engine.device import (
     leaves_cpus_idle,
     thread_count,
 )
-from mtrain.engine.dropout import XlaDropout, dropout_layer
 from mtrain.engine.network import OF_LABELS, make_network
-from mtrain.engine.prediction import ROWS_A_CALL, Predictor
+from mtrain.engine.predictor import ROWS_A_CALL, Predictor
 from mtrain.engine.threads import choose_threads
-from mtrain.engine.training import Trainer
+from mtrain.engine.trainer import Trainer
 from mtrain.errors import DivergedError, MtrainError, UsageError
 from mtrain.metrics.scores import top_k_hits
-from mtrain.model import (
-    build_counters,
-    build_loss,
-    build_model,
-    build_optimizer,
-    build_schedule,
-    list_layers,
-)
+from mtrain.model.counters import build_counters
+from mtrain.model.dropout import XlaDropout, dropout_layer
+from mtrain.model.loss import build_loss
+from mtrain.model.optimizer import build_optimizer, build_schedule
+from mtrain.model.perceptron import build_model, list_layers
 from mtrain.records.dataset import Split
 from mtrain.records.training import EpochRecord, Progress, TrainingState
-from mtrain.weighting import row_weights
 
 CLASSES = 10
 
@@ -468,10 +464,10 @@ def test_predictions_do_not_depend_on_how_many_pieces_are_under_way(monkeypatch)
     """One after the other, or all at once: each row has its own, and the loss is the same."""
     split = random_split(rows=5 * ROWS_A_CALL + 52, features=40)
     predictor = Predictor(make_trainer(split)._network, split.features.dtype)
-    monkeypatch.setattr("mtrain.engine.prediction.cpu_count", lambda: 4)
+    monkeypatch.setattr("mtrain.engine.predictor.cpu_count", lambda: 4)
     found = []
     for idle in (False, True):
-        monkeypatch.setattr("mtrain.engine.prediction.leaves_cpus_idle", lambda idle=idle: idle)
+        monkeypatch.setattr("mtrain.engine.predictor.leaves_cpus_idle", lambda idle=idle: idle)
         found.append(predictor.predict(split))
 
     assert_array_equal(found[0].probabilities, found[1].probabilities)

@@ -15,7 +15,7 @@ import pytest
 import mtrain
 from mtrain.cli.main import run as command
 from mtrain.run.checkpoint import read_checkpoint
-from mtrain.run.selection import with_checkpoint
+from mtrain.run.find_checkpoint import with_checkpoint
 
 COMMAND = str(Path(sys.executable).with_name("mtrain"))
 

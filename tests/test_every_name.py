@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mtrain.building import make_trainer
 from mtrain.config.load import load_config
 from mtrain.config.losses import LOSSES
 from mtrain.config.names import ACTIVATIONS
 from mtrain.config.optimizers import OPTIMIZERS
 from mtrain.config.schedules import SCHEDULES
-from mtrain.own.code import NO_CODE
+from mtrain.engine.build import make_trainer
+from mtrain.model.custom.code import NO_CODE
 from mtrain.records.dataset import Dataset, Encoding, Split
 from mtrain.records.training import EpochRecord
 

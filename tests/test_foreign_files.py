@@ -14,7 +14,7 @@ from conftest import CONFIGS
 
 from mtrain.cli.main import run
 from mtrain.run.directory import RunDirectory
-from mtrain.run.selection import list_checkpoints
+from mtrain.run.find_checkpoint import list_checkpoints
 
 COMMAND = str(Path(sys.executable).with_name("mtrain"))
 

@@ -12,12 +12,12 @@ from conftest import dataset_config, read_inputs
 from numpy.testing import assert_array_equal
 from PIL import Image
 
-from mtrain.checking import check
 from mtrain.cli.main import run
 from mtrain.config.load import load_config
 from mtrain.data import load_dataset
 from mtrain.data.image_files import read_image
 from mtrain.errors import MtrainError, UsageError
+from mtrain.workflows.check import check
 
 ALL = {"validation": None, "test": {"size": 1, "how": "tail"}}
 """All rows but the last are there to train on."""

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from mtrain.building import make_trainer
 from mtrain.cli.main import run
 from mtrain.config.load import load_config
+from mtrain.engine.build import make_trainer
 from mtrain.engine.device import LARGEST_XLA_BATCH, check_compilation
 from mtrain.errors import SettingError
-from mtrain.own.code import NO_CODE
+from mtrain.model.custom.code import NO_CODE
 from mtrain.records.dataset import Dataset, Encoding, Split
 from mtrain.records.training import EpochRecord
 

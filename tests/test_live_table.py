@@ -19,7 +19,7 @@ from mtrain.records.training import EpochRecord, Predictions, Progress, Tally
 from mtrain.report.live import LiveTable
 from mtrain.report.results import print_report
 from mtrain.report.text import change, figure, share
-from mtrain.train import train
+from mtrain.workflows.fit import train
 
 CLASSES = ("cat", "dog", "owl")
 ROWS = 60

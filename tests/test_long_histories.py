@@ -13,8 +13,8 @@ from mtrain.metrics.history import History
 from mtrain.records.run import Segment
 from mtrain.run.checkpoint import read_checkpoint, save_checkpoint
 from mtrain.run.directory import RunDirectory
+from mtrain.run.find_checkpoint import list_checkpoints
 from mtrain.run.history import HistoryFile, read_history
-from mtrain.run.selection import list_checkpoints
 
 COUNTS = ("tp", "fp", "fn")
 RATIOS = ("precision", "recall", "f1")

@@ -13,7 +13,6 @@ import pytest
 from conftest import CONFIGS
 from sklearn import metrics as sklearn_metrics
 
-from mtrain.checking import check
 from mtrain.cli.main import run
 from mtrain.config.load import load_config
 from mtrain.metrics.counts import class_counts
@@ -27,6 +26,7 @@ from mtrain.run.arrays import npz_bytes, read_arrays
 from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.files import json_text
 from mtrain.run.metrics import report_as_json
+from mtrain.workflows.check import check
 
 pytestmark = pytest.mark.renders
 

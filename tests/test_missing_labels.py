@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 from test_warnings import BOTH, N, columns, config, proposed, table, warnings
 
-from mtrain.checking import check
 from mtrain.cli.main import run
 from mtrain.errors import MtrainError
+from mtrain.workflows.check import check
 
 # --- Rows without a label
 

@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.testing import assert_array_equal
 
-from mtrain.checking import check
 from mtrain.cli.main import run
 from mtrain.config.load import load_config
 from mtrain.config.reader import parse
 from mtrain.data import load_dataset
 from mtrain.errors import MtrainError
+from mtrain.workflows.check import check
 
 VALUES = [1234.5, -0.25, 1000000.0, 12.0] * 10
 """Of which some need a separator of thousands and some decimals."""

@@ -125,7 +125,7 @@ def test_an_interruption_by_an_observer_is_not_swallowed():
 @pytest.mark.parametrize("quiet", [[], ["--quiet"]])
 def test_a_tensorboard_whose_disk_is_full_ends_no_training(tmp_path, monkeypatch, capsys, quiet):
     """A line on stderr names it, which is no progress; training is finished."""
-    tensorboard = pytest.importorskip("mtrain.report.tensorboard")
+    tensorboard = pytest.importorskip("mtrain.trackers.tensorboard")
     pytest.importorskip("tensorboard", reason="the extra mtrain[tensorboard] is not installed")
 
     def write(self, figures, seconds):
@@ -196,7 +196,7 @@ def test_an_error_of_the_system_is_told_as_it_is(
     def load(*_arguments, **_options):
         raise error
 
-    monkeypatch.setattr("mtrain.evaluation.load_dataset", load)
+    monkeypatch.setattr("mtrain.workflows.evaluate.load_dataset", load)
     assert run(["evaluate", str(finished_run), *debug]) == 1
     err = capsys.readouterr().err
 
@@ -212,7 +212,7 @@ def test_a_graph_that_cannot_be_drawn_is_not_blamed_on_standard_output(
     def fail(*_arguments):
         raise FULL
 
-    monkeypatch.setattr("mtrain.summary.draw_graph", fail)
+    monkeypatch.setattr("mtrain.workflows.summarize.draw_graph", fail)
     graph = str(tmp_path / "network.png")
     assert run(["summary", str(CONFIGS / "smoke.yaml"), "--graph", graph]) == 1
     out, err = capsys.readouterr()

@@ -14,11 +14,11 @@ from conftest import CONFIGS
 from sklearn.metrics import matthews_corrcoef
 
 import mtrain
-from mtrain.building import make_trainer
 from mtrain.cli.main import run
 from mtrain.config.load import load_config
-from mtrain.own.code import imported
-from mtrain.runs import list_runs
+from mtrain.engine.build import make_trainer
+from mtrain.model.custom.code import imported
+from mtrain.workflows.list_runs import list_runs
 
 MODULE = """
 import keras
@@ -285,7 +285,7 @@ def test_a_loss_has_its_parameters(folder):
         ),
         {},
     )
-    from mtrain.model import build_loss
+    from mtrain.model.loss import build_loss
 
     labels = np.array([[1, 0, 0], [0, 0, 1]], np.float32)
     outputs = np.array([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]], np.float32)
@@ -379,8 +379,8 @@ def test_two_classes_have_one_column(folder):
 
 def test_what_a_loss_remembers_has_its_order(folder):
     """Another process would put back what is in a checkpoint by it."""
-    from mtrain.model import build_loss
-    from mtrain.own.loss import loss_variables
+    from mtrain.model.custom.loss import loss_variables
+    from mtrain.model.loss import build_loss
 
     config = load_config(experiment(folder, loss="own:Many"), {})
     with imported(config.own_code.values(), folder) as code:

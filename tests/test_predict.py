@@ -19,7 +19,7 @@ from mtrain.cli.main import run
 from mtrain.data import inputs
 from mtrain.data.inputs import read_pieces
 from mtrain.run.checkpoint import read_checkpoint
-from mtrain.run.selection import find_checkpoint
+from mtrain.run.find_checkpoint import find_checkpoint
 
 CLASSES = ("-b", "=cmd()", "[/x]")
 COLUMNS = ["length", "kind", "is wet"]

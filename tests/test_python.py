@@ -18,7 +18,6 @@ from sklearn.datasets import load_digits
 import mtrain
 from mtrain.config.load import read_settings
 from mtrain.errors import MtrainError, UsageError
-from mtrain.from_python import _written
 from mtrain.keywords import with_keywords
 from mtrain.metrics.report import make_report
 from mtrain.records.training import Predictions
@@ -26,6 +25,7 @@ from mtrain.report.console import watch_from_python
 from mtrain.report.live import LiveTable
 from mtrain.report.plain import PlainLines
 from mtrain.run.metrics import report_as_json
+from mtrain.workflows.predict_rows import _written
 
 CONFIG = {
     "dataset": {"name": "digits", "samples": 100, "validation": {"size": 0.25, "how": "tail"}},
@@ -421,7 +421,7 @@ def test_what_is_public_is_listed_and_imported_lazily():
         "import json, sys, mtrain; names = dir(mtrain);"
         "heavy = sorted({'numpy', 'pydantic', 'yaml', 'tensorflow'} & set(sys.modules));"
         "missing = [name for name in names if not hasattr(mtrain, name)];"
-        "import mtrain.checking, mtrain.plotting;"
+        "import mtrain.workflows.check, mtrain.workflows.plot;"
         "print(json.dumps([names, heavy, missing, callable(mtrain.check), callable(mtrain.plot)]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

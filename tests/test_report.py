@@ -12,6 +12,7 @@ from rich.console import Console
 from sklearn import metrics as sklearn_metrics
 
 from mtrain.config.load import load_config
+from mtrain.escape import inert
 from mtrain.metrics.counts import class_counts, confusion_matrix
 from mtrain.metrics.epoch import epoch_figures
 from mtrain.metrics.history import History
@@ -27,7 +28,6 @@ from mtrain.report.network_chart import draw_network
 from mtrain.report.plain import PlainLines
 from mtrain.report.results import print_report
 from mtrain.report.text import duration, figure, share
-from mtrain.text import inert
 
 pytestmark = pytest.mark.renders
 

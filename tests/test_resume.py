@@ -21,13 +21,13 @@ from waiting import cpu_of, cpu_of_children, killed_if_it_hangs, wait_until, wat
 
 import mtrain
 from mtrain.cli.main import run
-from mtrain.engine.prediction import Predictor
+from mtrain.engine.predictor import Predictor
 from mtrain.errors import DivergedError
 from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.directory import LOCK, RunDirectory
+from mtrain.run.find_checkpoint import list_checkpoints
 from mtrain.run.lock import locked
 from mtrain.run.recorder import Recorder
-from mtrain.run.selection import list_checkpoints
 
 COMMAND = str(Path(sys.executable).with_name("mtrain"))
 

@@ -21,9 +21,9 @@ from mtrain.records.training import Cursor
 from mtrain.run.checkpoint import read_checkpoint, save_checkpoint
 from mtrain.run.directory import RunDirectory, choose_directory, make_directory
 from mtrain.run.files import json_bytes, json_text, write_bytes, write_csv
+from mtrain.run.find_checkpoint import find_checkpoint
 from mtrain.run.history import HistoryFile, history_as_json, read_history
-from mtrain.run.selection import find_checkpoint
-from mtrain.train import train
+from mtrain.workflows.fit import train
 
 
 @pytest.fixture

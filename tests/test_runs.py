@@ -20,7 +20,7 @@ from mtrain.cli.main import run
 from mtrain.records.run import RunOutcome
 from mtrain.run.directory import LOCK, WRITER
 from mtrain.run.lock import is_locked, locked
-from mtrain.runs import differing_settings
+from mtrain.workflows.list_runs import differing_settings
 
 COMMAND = str(Path(sys.executable).with_name("mtrain"))
 

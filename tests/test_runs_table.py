@@ -10,7 +10,7 @@ import pytest
 
 from mtrain.records.run import RunOutcome
 from mtrain.report.runs import print_runs
-from mtrain.runs import setting_headings
+from mtrain.workflows.list_runs import setting_headings
 
 
 @pytest.fixture(autouse=True)

@@ -12,11 +12,11 @@ from crashtest import digest
 
 import mtrain
 from mtrain.cli.main import run
-from mtrain.engine.prediction import Predictor
-from mtrain.plotting import draw
+from mtrain.engine.predictor import Predictor
 from mtrain.run.directory import RunDirectory
+from mtrain.run.find_checkpoint import list_checkpoints
 from mtrain.run.recorder import Recorder
-from mtrain.run.selection import list_checkpoints
+from mtrain.workflows.plot import draw
 
 SHORT = """
 dataset: {name: digits, samples: 200}
@@ -130,10 +130,10 @@ def test_a_signal_at_the_end_of_the_last_epoch_leaves_the_report_out(
 @pytest.mark.parametrize(
     "moment",
     [
-        "mtrain.train._advice",
-        "mtrain.train.evaluate",
-        "mtrain.evaluation.keep_evaluation",
-        "mtrain.train.draw",
+        "mtrain.workflows.fit._advice",
+        "mtrain.workflows.fit.evaluate",
+        "mtrain.workflows.evaluate.keep_evaluation",
+        "mtrain.workflows.fit.draw",
     ],
 )
 def test_a_signal_during_the_report_ends_it(
@@ -182,7 +182,7 @@ def test_from_python_an_interrupted_report_is_a_keyboard_interrupt(
     """Ctrl-C leaves a loop of trainings; the run can be resumed."""
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr("mtrain.train.draw", sending(signal.SIGINT, draw))
+        patch.setattr("mtrain.workflows.fit.draw", sending(signal.SIGINT, draw))
         with pytest.raises(KeyboardInterrupt, match=r"stopped and saved; mtrain\.resume\('"):
             mtrain.fit(config, out=out)
     mtrain.resume(out)

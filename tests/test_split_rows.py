@@ -16,7 +16,7 @@ from mtrain.data.splitting import draw, split_off
 from mtrain.errors import MtrainError
 from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.directory import RunDirectory
-from mtrain.run.selection import list_checkpoints
+from mtrain.run.find_checkpoint import list_checkpoints
 
 SPLITS = ("train", "val", "test")
 

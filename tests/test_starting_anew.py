@@ -160,7 +160,7 @@ def test_a_run_that_came_and_went_while_the_data_were_read_is_left_alone(
         shutil.copytree(finished_run, out)
         return load_dataset(*arguments, **how)
 
-    monkeypatch.setattr("mtrain.train.load_dataset", load)
+    monkeypatch.setattr("mtrain.workflows.fit.load_dataset", load)
     before = (finished_run / "history.json").read_bytes()
 
     assert said(capsys, "fit", SMOKE, "--out", out, *options, "--quiet") == (

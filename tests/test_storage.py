@@ -18,7 +18,7 @@ import pytest
 from mtrain.errors import MtrainError
 from mtrain.run.checkpoint import read_checkpoint, read_checkpoint_arrays, save_checkpoint
 from mtrain.run.directory import RunDirectory
-from mtrain.run.selection import find_checkpoint, list_checkpoints, newest_whole, point_to
+from mtrain.run.find_checkpoint import find_checkpoint, list_checkpoints, newest_whole, point_to
 
 FILES = ("arrays.npz", "state.json", "SHA256SUMS")
 GROUPS = ("model/", "optimizer/", "counts/")

@@ -15,8 +15,8 @@ import mtrain
 from mtrain.cli.main import run as command
 from mtrain.run.checkpoint import SCHEMA, read_checkpoint
 from mtrain.run.directory import RunDirectory
+from mtrain.run.find_checkpoint import list_checkpoints
 from mtrain.run.history import read_history
-from mtrain.run.selection import list_checkpoints
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mtrain.checking import check
 from mtrain.cli.main import run
 from mtrain.config.load import load_config
 from mtrain.config.reader import parse
@@ -19,6 +18,7 @@ from mtrain.data.notes import KINDS
 from mtrain.data.table import Values
 from mtrain.data.telling import _told, telling_notes
 from mtrain.errors import MtrainError
+from mtrain.workflows.check import check
 
 ROOT = Path(__file__).parents[1]
 N = 120

@@ -5,9 +5,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 
+from mtrain.data.class_weights import balanced, row_weights, weight_training
 from mtrain.errors import MtrainError, SettingError
 from mtrain.records.dataset import Dataset, Encoding, Split
-from mtrain.weighting import balanced, row_weights, weight_training
 
 CLASSES = ("stay", "leave", "never")
 

@@ -12,8 +12,8 @@ import typer
 from mtrain.cli.options import AllowCode, ConfigFile, Overrides
 from mtrain.cli.output import open_stdout, print_json
 from mtrain.errors import MtrainError, UsageError
+from mtrain.escape import inert
 from mtrain.report.terminal import waiting
-from mtrain.text import inert
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ def init(
     ] = None,
 ) -> None:
     """Write a commented config to begin with."""
-    from mtrain.init import init as use_case
+    from mtrain.workflows.init import init as use_case
 
     def ask(columns: Sequence[str], likely: str) -> str:
         names = ", ".join(inert(column) for column in columns)
@@ -63,10 +63,10 @@ def check(
     ] = None,
 ) -> None:
     """Look at an experiment's settings and data before it is trained."""
-    from mtrain.checking import check as use_case
     from mtrain.config.load import parse_overrides, read_settings
     from mtrain.config.sources import PATHS
     from mtrain.data.files import large_files
+    from mtrain.workflows.check import check as use_case
 
     allowed = _allowed(allow or [], strict=strict)
     settings = read_settings(config_file, parse_overrides(overrides or []))
@@ -120,7 +120,7 @@ def summary(
 ) -> None:
     """Print a model's layers, output shapes and parameters."""
     from mtrain.config.load import parse_overrides
-    from mtrain.summary import check_graph, draw_graph, summarize
+    from mtrain.workflows.summarize import check_graph, draw_graph, summarize
 
     if graph is not None:
         check_graph(graph)

@@ -17,7 +17,7 @@ from mtrain.cli.commands import app, command_names
 from mtrain.cli.mistakes import explain
 from mtrain.cli.output import open_stdout
 from mtrain.errors import MtrainError, UsageError
-from mtrain.text import inert
+from mtrain.escape import inert
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -20,8 +20,8 @@ from mtrain.cli.options import (
     Threshold,
 )
 from mtrain.cli.output import open_stdout, print_evaluation, print_json
+from mtrain.escape import inert
 from mtrain.report.terminal import waiting
-from mtrain.text import inert
 
 
 def evaluate(
@@ -40,7 +40,7 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Evaluate a checkpoint on a split, class by class."""
-    import mtrain.evaluation as use_case
+    import mtrain.workflows.evaluate as use_case
     from mtrain.run.metrics import report_as_json
 
     with waiting("evaluating", sys.stderr):
@@ -81,7 +81,7 @@ def predict(
     allow_code: AllowCode = False,
 ) -> None:
     """Predict rows: their class, and the probability of every class."""
-    import mtrain.prediction as use_case
+    import mtrain.workflows.predict as use_case
 
     # Not straight to stdout: of rows that are wrong at the end of a file nothing is printed.
     with tempfile.TemporaryFile() as spool:
@@ -118,7 +118,7 @@ def runs(
     as_json: Json = False,
 ) -> None:
     """List runs: their data, the settings that differ, best value, worst class and state."""
-    from mtrain.runs import differing_settings, list_runs, setting_headings
+    from mtrain.workflows.list_runs import differing_settings, list_runs, setting_headings
 
     found, problems = list_runs(folder, sort)
 
@@ -149,7 +149,7 @@ def plot(
     ] = FormatChoice.png,
 ) -> None:
     """Draw learning curves, and precision and recall by class."""
-    import mtrain.plotting as use_case
+    import mtrain.workflows.plot as use_case
 
     with waiting("drawing", sys.stderr):
         charts, notes = use_case.plot(history, out, file_format.value)

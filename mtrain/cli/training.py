@@ -78,7 +78,7 @@ def resume(
 ) -> int:
     """Resume a stopped or killed run; it ends as if it had not been interrupted."""
     from mtrain.config.load import parse_overrides
-    from mtrain.resumption import read_run_settings
+    from mtrain.training.resume import read_run_settings
 
     settings = read_run_settings(run, parse_overrides(overrides or []), allow_code=allow_code)
     return _train(
@@ -100,7 +100,7 @@ def _train(settings: Settings, *, quiet: bool, as_json: bool, **how: Any) -> int
     from mtrain.report.console import watch
     from mtrain.run.directory import RunDirectory
     from mtrain.run.metrics import report_as_json
-    from mtrain.train import train
+    from mtrain.workflows.fit import train
 
     with settings.located():
         run = train(

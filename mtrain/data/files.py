@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from mtrain.config.paths import nearest_path
 from mtrain.data.split_names import SPLIT_NAMES, split_called
 from mtrain.errors import MissingPathError, MtrainError
-from mtrain.text import bytes_as_text
+from mtrain.escape import bytes_as_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

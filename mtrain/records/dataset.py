@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from mtrain.records.arrays import Floats, Ints
 
 
+SPLITS = {"train": "training", "val": "validation", "test": "test"}
+"""The splits in words."""
+
 Kind = Literal["number", "boolean", "text"]
 """What the values of a column are."""
 

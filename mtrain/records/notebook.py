@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
-from mtrain.text import inert
+from mtrain.escape import inert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,6 +11,7 @@ import numpy as np
 from mtrain.config.evaluation import DEFAULT_THRESHOLD
 from mtrain.metrics.counts import ratio
 from mtrain.metrics.scores import threshold_counts
+from mtrain.records.dataset import SPLITS
 from mtrain.records.report import MOST_CLASSES
 from mtrain.report.charts import (
     COLOURS,
@@ -22,7 +23,7 @@ from mtrain.report.charts import (
 )
 from mtrain.report.class_names import class_labels
 from mtrain.report.drawing import Figure
-from mtrain.report.text import SPLITS, share
+from mtrain.report.text import share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

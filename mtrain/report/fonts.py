@@ -6,9 +6,9 @@ import unicodedata
 from functools import cache
 from typing import TYPE_CHECKING
 
+from mtrain.escape import inert
 from mtrain.loading import load_matplotlib
 from mtrain.report.text import shortened
-from mtrain.text import inert
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mtrain.escape import inert
+from mtrain.records.dataset import SPLITS
 from mtrain.report.charts import COLOURS, add_legend, chart_files, draw_class_lines
 from mtrain.report.drawing import Figure, MaxNLocator
-from mtrain.report.text import SPLITS, shortened
-from mtrain.text import inert
+from mtrain.report.text import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

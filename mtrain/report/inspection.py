@@ -9,12 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from mtrain.config.own_code import OwnModel
+from mtrain.escape import bytes_as_text, inert
 from mtrain.metrics.lowest import lowest
 from mtrain.records.report import MOST_CLASSES
 from mtrain.report.class_names import class_labels, leave_room, left_out
 from mtrain.report.results import make_console
 from mtrain.report.text import first_few, shortened
-from mtrain.text import bytes_as_text, inert
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

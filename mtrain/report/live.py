@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from mtrain.escape import inert
 from mtrain.metrics.counts import class_counts
 from mtrain.metrics.lowest import lowest
 from mtrain.observer import Observer
@@ -19,7 +20,6 @@ from mtrain.report.class_names import class_labels, leave_room
 from mtrain.report.pace import Pace
 from mtrain.report.plain import opening_lines, shown_counts
 from mtrain.report.text import change, figure, share
-from mtrain.text import inert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

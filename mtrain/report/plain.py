@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, TextIO
 import numpy as np
 
 from mtrain.config.own_code import OwnModel
+from mtrain.escape import inert
 from mtrain.observer import Observer
-from mtrain.report.text import SPLITS, duration, figure, share
-from mtrain.text import inert
+from mtrain.records.dataset import SPLITS
+from mtrain.report.text import duration, figure, share
 
 if TYPE_CHECKING:
     from mtrain.config.schema import Config

@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mtrain.escape import inert
+from mtrain.records.dataset import SPLITS
 from mtrain.report.class_names import NARROWEST, class_labels, leave_room, left_out, room_beside
 from mtrain.report.fonts import missing_letters
-from mtrain.report.text import SPLITS, first_few, share
-from mtrain.text import inert
+from mtrain.report.text import first_few, share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

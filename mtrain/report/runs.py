@@ -10,10 +10,10 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from mtrain.escape import inert
 from mtrain.report.class_names import GAP
 from mtrain.report.results import make_console
 from mtrain.report.text import figure, share
-from mtrain.text import inert
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SPLITS = {"train": "training", "val": "validation", "test": "test"}
-"""The splits in words."""
-
 MOST_ALIKE = 30
 """Notes or warnings that are shown; of thousands of classes there may be thousands."""
 

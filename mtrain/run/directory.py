@@ -10,7 +10,7 @@ from pathlib import Path
 from mtrain.config.own_code import CODE
 from mtrain.errors import MtrainError, UsageError
 from mtrain.run.files import flush_directory, remove_leftovers
-from mtrain.run.foreign import refuse_foreign
+from mtrain.run.other_formats import refuse_foreign
 
 OUTPUTS = Path("outputs")
 

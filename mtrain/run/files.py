@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import orjson
 
 from mtrain.errors import MtrainError
-from mtrain.text import inert
+from mtrain.escape import inert
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from mtrain.metrics.monitor import Improvement
 from mtrain.run.checkpoint import Checkpoint, save_checkpoint
+from mtrain.run.find_checkpoint import point_to, remove_all_but
 from mtrain.run.history import HistoryFile, write_by_class, write_scalars
-from mtrain.run.selection import point_to, remove_all_but
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from mtrain.building import make_trainer
 from mtrain.config.load import config_to_yaml
+from mtrain.engine.build import make_trainer
 from mtrain.errors import MtrainError
 from mtrain.metrics.history import History
-from mtrain.own.code import imported
+from mtrain.model.custom.code import imported
 from mtrain.records.run import Segment
-from mtrain.resumption import Resumption, find_resumption
 from mtrain.run.checkpoint import Checkpoint, check_state_size
 from mtrain.run.directory import (
     OUTPUTS,
@@ -28,6 +27,7 @@ from mtrain.run.environment import describe_environment, identity, write_environ
 from mtrain.run.files import write_bytes, write_text
 from mtrain.run.lock import locked, refuse_locked
 from mtrain.run.recorder import Recorder
+from mtrain.training.resume import Resumption, find_resumption
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mtrain.config.schema import Config
-    from mtrain.engine.training import Trainer
-    from mtrain.own.code import UserCode
+    from mtrain.engine.trainer import Trainer
+    from mtrain.model.custom.code import UserCode
     from mtrain.records.dataset import Dataset
     from mtrain.records.run import Environment
 

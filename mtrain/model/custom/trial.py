@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtrain.config.own_code import OwnCode
-    from mtrain.own.code import UserCode
+    from mtrain.model.custom.code import UserCode
     from mtrain.records.arrays import Ints
 
 MOST_ROWS = 2003

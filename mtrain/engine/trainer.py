@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from mtrain.engine.diagnostics import Tracker
 from mtrain.engine.network import (
     metric_variables,
     model_variables,
@@ -20,9 +21,8 @@ from mtrain.engine.network import (
     take_arrays,
     variable_shapes,
 )
-from mtrain.engine.prediction import Predictor
-from mtrain.engine.steps import CompiledSteps
-from mtrain.engine.tracking import Tracker
+from mtrain.engine.predictor import Predictor
+from mtrain.engine.step import CompiledSteps
 from mtrain.errors import DivergedError, MtrainError
 from mtrain.records.training import (
     CONFUSION,

@@ -15,8 +15,8 @@ from mtrain.records.training import TrainingState
 from mtrain.run.checkpoint import GROUPS, Checkpoint, read_checkpoint_arrays
 from mtrain.run.directory import RunDirectory
 from mtrain.run.environment import identity
+from mtrain.run.find_checkpoint import newest_whole
 from mtrain.run.history import read_history
-from mtrain.run.selection import newest_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mtrain.own.trial import made, try_compiled, unchanged, wrong
+from mtrain.model.custom.trial import made, try_compiled, unchanged, wrong
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtrain.config.own_code import OwnModel
-    from mtrain.own.code import UserCode
+    from mtrain.model.custom.code import UserCode
 
 
 def own_model(

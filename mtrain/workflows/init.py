@@ -13,8 +13,8 @@ from mtrain.config.reader import dump_inline
 from mtrain.config.training import TrainingConfig
 from mtrain.data.proposal import propose_source, propose_splits
 from mtrain.errors import BrokenImageError, MtrainError, UsageError
+from mtrain.escape import inert
 from mtrain.run.files import write_text
-from mtrain.text import inert
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
-from mtrain.own.trial import (
+from mtrain.model.custom.trial import (
     as_numbers,
     check_finite,
     few_rows,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mtrain.config.own_code import OwnLoss
-    from mtrain.own.code import UserCode
+    from mtrain.model.custom.code import UserCode
 
 
 MEANS = ("sum_over_batch_size", "mean")

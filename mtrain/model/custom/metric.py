@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from mtrain.errors import MtrainError
-from mtrain.own.trial import (
+from mtrain.model.custom.trial import (
     as_numbers,
     check_finite,
     few_rows,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtrain.config.own_code import OwnMetric
-    from mtrain.own.code import UserCode
+    from mtrain.model.custom.code import UserCode
     from mtrain.records.training import Predictions
 
 

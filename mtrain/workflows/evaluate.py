@@ -16,21 +16,26 @@ from mtrain.errors import MtrainError, UsageError
 from mtrain.metrics.epoch import single_figures
 from mtrain.metrics.report import make_report
 from mtrain.metrics.thresholds import predict_above
-from mtrain.prediction import check_threshold, check_two_classes, chosen_threshold, predict_split
 from mtrain.records.report import EvaluatedData
 from mtrain.run.directory import RunDirectory, check_creatable, check_empty
 from mtrain.run.environment import changed_versions
 from mtrain.run.evaluation import keep_evaluation, write_evaluation
 from mtrain.run.files import is_denied
-from mtrain.run.selection import changed_code, with_checkpoint
+from mtrain.run.find_checkpoint import changed_code, with_checkpoint
+from mtrain.workflows.predict import (
+    check_threshold,
+    check_two_classes,
+    chosen_threshold,
+    predict_split,
+)
 
 if TYPE_CHECKING:
-    from mtrain.own.code import UserCode
+    from mtrain.model.custom.code import UserCode
     from mtrain.records.dataset import Dataset, Split
     from mtrain.records.report import Report
     from mtrain.records.training import Predictions
     from mtrain.run.checkpoint import Checkpoint
-    from mtrain.run.selection import CheckpointPlace
+    from mtrain.run.find_checkpoint import CheckpointPlace
 
 SPLITS = ("test", "val", "train")
 

@@ -1,25 +1,21 @@
-"""From a config to a Keras model, its loss and its optimizer; nothing is read from a file."""
+"""The network of a config: a multilayer perceptron, or the user's own model."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
-from mtrain.config.own_code import OwnLoss, OwnModel
-from mtrain.own.code import NO_CODE, UserCode
-from mtrain.own.loss import own_loss
-from mtrain.own.model import own_model
+from mtrain.config.own_code import OwnModel
+from mtrain.model.custom.code import NO_CODE, UserCode
+from mtrain.model.custom.model import own_model
 from mtrain.records.training import Layer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-    from mtrain.config.losses import LossConfig
-    from mtrain.config.metrics import AnyMetric
-    from mtrain.config.optimizers import OptimizerConfig
     from mtrain.config.schema import ModelConfig
 
 
@@ -64,53 +60,6 @@ def build_model(
     return keras.Sequential(layers, name="mlp")
 
 
-def build_loss(
-    config: LossConfig | OwnLoss,
-    n_classes: int,
-    code: UserCode = NO_CODE,
-    *,
-    jit_compile: bool | None = None,
-) -> keras.losses.Loss:
-    """Keras' loss of that name with these parameters, or the user's own, of `code`."""
-    if isinstance(config, OwnLoss):
-        return own_loss(config, code, n_classes, jit_compile=jit_compile)
-    kind, parameters = type(config).__name__, config.model_dump(exclude={"name"})
-    if config.name == "auto":
-        kind = "BinaryCrossentropy" if n_classes == 2 else "CategoricalCrossentropy"
-    if kind == "CategoricalCrossentropy" and not parameters["label_smoothing"]:
-        # The same mathematics without the one-hot rows.
-        return keras.losses.SparseCategoricalCrossentropy()
-    loss: keras.losses.Loss = getattr(keras.losses, kind)(**parameters)
-    return loss
-
-
-def build_counters(metrics: Iterable[AnyMetric]) -> dict[str, keras.metrics.Metric]:
-    """What counts, batch by batch, those metrics that are Keras' own; in float64, hence exactly."""
-    kinds = {"keras_precision": _Precision, "keras_recall": _Recall}
-    names = (metric.name for metric in metrics)
-    return {name: kinds[name](name=name, dtype="float64") for name in names if name in kinds}
-
-
-def build_optimizer(config: OptimizerConfig) -> keras.optimizers.Optimizer:
-    """Keras' optimizer of that name with these parameters."""
-    kind = getattr(keras.optimizers, type(config).__name__)
-    parameters = config.model_dump(exclude={"name"})
-    if (schedule := build_schedule(config)) is not None:
-        parameters["learning_rate"] = schedule
-    optimizer: keras.optimizers.Optimizer = kind(**parameters)
-    return optimizer
-
-
-def build_schedule(
-    config: OptimizerConfig,
-) -> keras.optimizers.schedules.LearningRateSchedule | None:
-    """The schedule of the optimizer's learning rate; None where it is a number."""
-    if isinstance(config.learning_rate, float):
-        return None
-    kind = getattr(keras.optimizers.schedules, config.learning_rate.name)
-    return kind(**config.learning_rate.model_dump(exclude={"name"}))
-
-
 def is_perceptron(model: keras.Model) -> bool:
     """Whether it is a chain of fully connected layers, and others that leave the units what they are."""
     kinds = keras.layers.Dense | keras.layers.BatchNormalization
@@ -132,20 +81,6 @@ def list_layers(model: keras.Model) -> list[Layer]:
         )
         for layer in model.layers
     ]
-
-
-class _Precision(keras.metrics.Precision):  # type: ignore[misc]  # Keras has no types
-    """Keras' own; where nothing is above 0.5 it is undefined, not 0."""
-
-    def result(self) -> Any:
-        return (self.true_positives / (self.true_positives + self.false_positives))[0]
-
-
-class _Recall(keras.metrics.Recall):  # type: ignore[misc]  # Keras has no types
-    """Likewise."""
-
-    def result(self) -> Any:
-        return (self.true_positives / (self.true_positives + self.false_negatives))[0]
 
 
 def _dense(

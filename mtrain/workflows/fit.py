@@ -12,25 +12,25 @@ from typing import TYPE_CHECKING, Any
 from mtrain.config.own_code import OwnModel
 from mtrain.config.sources import PATHS
 from mtrain.data import load_dataset
+from mtrain.data.class_weights import weight_training, zero_weights
 from mtrain.data.files import large_files
 from mtrain.engine.threads import choose_threads
 from mtrain.errors import DivergedError, MtrainError, SettingError
-from mtrain.evaluation import evaluate
+from mtrain.escape import inert
 from mtrain.keywords import naming_keywords
 from mtrain.metrics.epoch import epoch_figures
 from mtrain.metrics.monitor import Course, always_undefined, first_is_best
 from mtrain.observer import Observer, Observers
-from mtrain.plotting import draw
-from mtrain.preparation import choose_environment, find_place, prepare
 from mtrain.records.notebook import report_as_html
 from mtrain.records.training import Progress
-from mtrain.report.tensorboard import TensorBoard, check_tensorboard
 from mtrain.report.text import first_few
 from mtrain.run.directory import OUTPUTS
 from mtrain.run.evaluation import read_evaluation
-from mtrain.signals import InterruptedBySignal, handled_signals
-from mtrain.text import inert
-from mtrain.weighting import weight_training, zero_weights
+from mtrain.trackers.tensorboard import TensorBoard, check_tensorboard
+from mtrain.training.open import choose_environment, find_place, prepare
+from mtrain.training.signals import InterruptedBySignal, handled_signals
+from mtrain.workflows.evaluate import evaluate
+from mtrain.workflows.plot import draw
 
 if TYPE_CHECKING:
     import signal
@@ -39,14 +39,14 @@ if TYPE_CHECKING:
     import keras
 
     from mtrain.config.schema import Config
-    from mtrain.engine.training import Trainer
-    from mtrain.from_python import Predicted
+    from mtrain.engine.trainer import Trainer
     from mtrain.metrics.history import History
-    from mtrain.preparation import Place, Prepared
     from mtrain.records.dataset import Dataset
     from mtrain.records.report import Report
     from mtrain.run.recorder import Recorder
-    from mtrain.signals import Received
+    from mtrain.training.open import Place, Prepared
+    from mtrain.training.signals import Received
+    from mtrain.workflows.predict_rows import Predicted
 
 UNREPORTED = "is finished and saved; the report is missing; `mtrain resume {}` makes it"
 
@@ -85,7 +85,7 @@ class Run:
         Its inputs are of shape (N, D), encoded as in the training and divided by the largest value
         (255 for images); `predict` does that by itself. `allow_code` is as for `mtrain.evaluate`.
         """
-        from mtrain.from_python import load_model
+        from mtrain.workflows.predict_rows import load_model
 
         with naming_keywords():
             return load_model(self.path, allow_code=allow_code)
@@ -99,7 +99,7 @@ class Run:
         table columns (a dict or a data frame), rows (a list of dicts) or one row (a dict of single
         values); or a path, as for `mtrain.predict`, which has the other options.
         """
-        from mtrain.from_python import predict
+        from mtrain.workflows.predict_rows import predict
 
         with naming_keywords():
             return predict(self.path, rows, threshold=threshold, allow_code=allow_code)

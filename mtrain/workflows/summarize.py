@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mtrain.config.load import load_config
 from mtrain.config.own_code import OwnModel, refuse_code
 from mtrain.errors import UsageError
-from mtrain.own.code import imported
+from mtrain.model.custom.code import imported
 from mtrain.run.files import write_bytes
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def summarize(path: Path, overrides: Mapping[str, Any], *, allow_code: bool = Fa
     `allow_code` lets a model of the user's own be made.
     """
     if path.is_dir():
-        from mtrain.run.selection import with_checkpoint
+        from mtrain.run.find_checkpoint import with_checkpoint
 
         if overrides:
             raise UsageError(f"{path}: a checkpoint is as it is; only a config takes KEY=VALUE")
@@ -94,7 +94,7 @@ def summarize(path: Path, overrides: Mapping[str, Any], *, allow_code: bool = Fa
 
     load_tensorflow()
     from mtrain.engine.device import choose_device
-    from mtrain.model import build_model, is_perceptron, list_layers
+    from mtrain.model.perceptron import build_model, is_perceptron, list_layers
 
     with choose_device("cpu").scope(), imported(own, folder) as code:
         built = build_model(model, n_features, n_classes, seed=0, code=code)

@@ -13,10 +13,10 @@ import numpy as np
 
 from mtrain.config.own_code import refuse_code
 from mtrain.errors import MtrainError
-from mtrain.prediction import loaded_network
-from mtrain.prediction import predict as predict_file
 from mtrain.run.arrays import npz_bytes
-from mtrain.run.selection import with_checkpoint
+from mtrain.run.find_checkpoint import with_checkpoint
+from mtrain.workflows.predict import loaded_network
+from mtrain.workflows.predict import predict as predict_file
 
 if TYPE_CHECKING:
     import keras
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtrain.run.checkpoint import Checkpoint
-    from mtrain.run.selection import CheckpointPlace
+    from mtrain.run.find_checkpoint import CheckpointPlace
 
 PROBABILITY = "probability_"
 
@@ -59,7 +59,7 @@ class Predicted:
 def predict(checkpoint: Path, rows: Any, **options: Any) -> Predicted:
     """Predict the rows of a path, of an array, or of a table: by column, one row, or a list of rows.
 
-    `options` are those of `mtrain.prediction.predict`. Raises `MtrainError` as it does.
+    `options` are those of `mtrain.workflows.predict.predict`. Raises `MtrainError` as it does.
     """
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "predictions.parquet"

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     import keras
 
+    from mtrain.engine.diagnostics import Tracker
     from mtrain.engine.network import Network
-    from mtrain.engine.tracking import Tracker
     from mtrain.records.dataset import Split
 
 Carried = tuple[tf.Tensor, tf.Tensor, tf.Tensor]

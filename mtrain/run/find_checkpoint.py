@@ -10,7 +10,7 @@ from mtrain.errors import MtrainError
 from mtrain.run.checkpoint import NAME, STATE, Checkpoint, read_checkpoint
 from mtrain.run.directory import RunDirectory
 from mtrain.run.files import read_bytes, remove_folder, write_text
-from mtrain.run.foreign import refuse_foreign
+from mtrain.run.other_formats import refuse_foreign
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

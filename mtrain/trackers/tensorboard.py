@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtrain.errors import MtrainError, SettingError
+from mtrain.escape import inert
 from mtrain.observer import Observer
-from mtrain.report.text import SPLITS
-from mtrain.text import inert
+from mtrain.records.dataset import SPLITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

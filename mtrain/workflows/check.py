@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mtrain.data import make_dataset
+from mtrain.data.class_weights import weight_training, zero_weights
 from mtrain.data.inspection import inspect
 from mtrain.data.reading import index_columns, read_source
 from mtrain.errors import SettingError
 from mtrain.records.dataset import Note
-from mtrain.weighting import weight_training, zero_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

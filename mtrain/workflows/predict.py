@@ -11,31 +11,31 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from mtrain.building import build_network
 from mtrain.config.evaluation import DEFAULT_THRESHOLD
 from mtrain.config.own_code import OwnMetric, refuse_code
 from mtrain.data.inputs import Seen, read_pieces
+from mtrain.engine.build import build_network
 from mtrain.errors import MtrainError, UsageError
 from mtrain.metrics.epoch import THRESHOLD
 from mtrain.metrics.thresholds import predict_above
-from mtrain.own.code import imported
+from mtrain.model.custom.code import imported
 from mtrain.records.report import ThresholdChoice
 from mtrain.records.training import Predictions
 from mtrain.run.checkpoint import read_checkpoint_arrays
+from mtrain.run.find_checkpoint import changed_code, holds_checkpoints, with_checkpoint
 from mtrain.run.prediction_table import CsvWriter, check_ending, open_predictions
-from mtrain.run.selection import changed_code, holds_checkpoints, with_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from mtrain.engine.network import Network
-    from mtrain.engine.prediction import Predictor
-    from mtrain.own.code import UserCode
+    from mtrain.engine.predictor import Predictor
+    from mtrain.model.custom.code import UserCode
     from mtrain.records.dataset import Split
     from mtrain.run.checkpoint import Checkpoint
+    from mtrain.run.find_checkpoint import CheckpointPlace
     from mtrain.run.prediction_table import Writer
-    from mtrain.run.selection import CheckpointPlace
 
 
 def predict(
@@ -179,7 +179,7 @@ def predict_split(
     """
     config, n_classes = saved.config, len(saved.classes)
     with _predictor(saved, rows, place, code) as network:
-        from mtrain.own.metric import own_metric  # once TensorFlow is loaded, and quiet
+        from mtrain.model.custom.metric import own_metric  # once TensorFlow is loaded, and quiet
 
         predictions = network.predict(rows)
         own = {
@@ -212,7 +212,7 @@ def _predictor(
 ) -> Iterator[_Network]:
     """For rows of the type of `rows`; the rest is as for `predict_split`."""
     with loaded_network(saved, place, code) as (network, found):
-        from mtrain.engine.prediction import Predictor
+        from mtrain.engine.predictor import Predictor
 
         yield _Network(Predictor(network, rows.features.dtype), found, place.path)
 

@@ -11,9 +11,9 @@ from mtrain.metrics.epoch import counted_k
 if TYPE_CHECKING:
     from mtrain.config.schema import Config
     from mtrain.engine.network import Network
-    from mtrain.engine.training import Trainer
-    from mtrain.own.code import UserCode
-    from mtrain.own.metric import OwnFigure
+    from mtrain.engine.trainer import Trainer
+    from mtrain.model.custom.code import UserCode
+    from mtrain.model.custom.metric import OwnFigure
     from mtrain.records.dataset import Dataset, Encoding
 
 
@@ -31,10 +31,11 @@ def build_network(
     says; None: not at all, for a network that only predicts. Raises `MtrainError` for what is wrong
     with it.
     """
-    from mtrain.engine.dropout import dropout_layer
     from mtrain.engine.network import make_network
-    from mtrain.model import build_loss, build_model
-    from mtrain.own.loss import loss_variables
+    from mtrain.model.custom.loss import loss_variables
+    from mtrain.model.dropout import dropout_layer
+    from mtrain.model.loss import build_loss
+    from mtrain.model.perceptron import build_model
 
     model = build_model(
         config.model,
@@ -58,9 +59,10 @@ def make_trainer(config: Config, dataset: Dataset, code: UserCode, *, jit_compil
     `code` is the user's own; raises `MtrainError` for what is wrong with it, `SettingError` where
     training is steered by a figure that it has not.
     """
-    from mtrain.engine.training import Trainer
-    from mtrain.model import build_counters, build_optimizer, build_schedule
-    from mtrain.own.metric import own_metric
+    from mtrain.engine.trainer import Trainer
+    from mtrain.model.counters import build_counters
+    from mtrain.model.custom.metric import own_metric
+    from mtrain.model.optimizer import build_optimizer, build_schedule
 
     n_classes = len(dataset.classes)
     network = build_network(config, dataset.encoding, n_classes, code, jit_compile=jit_compile)
