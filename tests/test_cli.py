@@ -19,11 +19,11 @@ import mtrain
 from mtrain.cli.main import run
 from mtrain.data import load_dataset
 from mtrain.errors import MtrainError, UsageError
+from mtrain.inference.threshold import chosen_threshold
 from mtrain.metrics.history import History
 from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.find_checkpoint import find_checkpoint
 from mtrain.run.metrics import report_as_json
-from mtrain.workflows.predict import chosen_threshold
 
 COMMAND = str(Path(sys.executable).with_name("mtrain"))
 

@@ -13,6 +13,8 @@ from mtrain.config.sources import DigitsConfig, OwnData, SyntheticConfig, TableC
 from mtrain.data import load_dataset
 from mtrain.data.inputs import table_kind
 from mtrain.errors import MtrainError, UsageError
+from mtrain.inference.network import predict_split
+from mtrain.inference.threshold import check_threshold, check_two_classes, chosen_threshold
 from mtrain.metrics.epoch import single_figures
 from mtrain.metrics.report import make_report
 from mtrain.metrics.thresholds import predict_above
@@ -22,12 +24,6 @@ from mtrain.run.environment import changed_versions
 from mtrain.run.evaluation import keep_evaluation, write_evaluation
 from mtrain.run.files import is_denied
 from mtrain.run.find_checkpoint import changed_code, with_checkpoint
-from mtrain.workflows.predict import (
-    check_threshold,
-    check_two_classes,
-    chosen_threshold,
-    predict_split,
-)
 
 if TYPE_CHECKING:
     from mtrain.model.custom.code import UserCode

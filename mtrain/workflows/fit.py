@@ -21,7 +21,7 @@ from mtrain.keywords import naming_keywords
 from mtrain.metrics.epoch import epoch_figures
 from mtrain.metrics.monitor import Course, always_undefined, first_is_best
 from mtrain.observer import Observer, Observers
-from mtrain.records.notebook import report_as_html
+from mtrain.records.report import report_as_html
 from mtrain.records.training import Progress
 from mtrain.report.text import first_few
 from mtrain.run.directory import OUTPUTS

@@ -13,9 +13,9 @@ import numpy as np
 
 from mtrain.config.own_code import refuse_code
 from mtrain.errors import MtrainError
+from mtrain.inference.network import loaded_network
 from mtrain.run.arrays import npz_bytes
 from mtrain.run.find_checkpoint import with_checkpoint
-from mtrain.workflows.predict import loaded_network
 from mtrain.workflows.predict import predict as predict_file
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""A trained network, loaded from a checkpoint, and what it says of rows."""

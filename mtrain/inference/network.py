@@ -1,0 +1,104 @@
+"""The network of a checkpoint, with its weights."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mtrain.config.own_code import OwnMetric
+from mtrain.engine.build import build_network
+from mtrain.errors import MtrainError
+from mtrain.model.custom.code import imported
+from mtrain.run.checkpoint import read_checkpoint_arrays
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from mtrain.engine.network import Network
+    from mtrain.engine.predictor import Predictor
+    from mtrain.model.custom.code import UserCode
+    from mtrain.records.dataset import Split
+    from mtrain.records.training import Predictions
+    from mtrain.run.checkpoint import Checkpoint
+    from mtrain.run.find_checkpoint import CheckpointPlace
+
+
+def predict_split(
+    saved: Checkpoint,
+    rows: Split,
+    place: CheckpointPlace,
+    code: UserCode | None = None,
+) -> Predictions:
+    """What the checkpoint at `place`, whose state is `saved`, says of every row.
+
+    `code` is the run's own, where it is imported already. Raises `MtrainError` for arrays that are
+    not its config's, or give what is no probability.
+    """
+    config, n_classes = saved.config, len(saved.classes)
+    with open_predictor(saved, rows, place, code) as network:
+        from mtrain.model.custom.metric import own_metric  # once TensorFlow is loaded, and quiet
+
+        predictions = network.predict(rows)
+        own = {
+            metric.object: own_metric(metric, network.code, n_classes).of_split(predictions)
+            for metric in config.metrics
+            if isinstance(metric, OwnMetric)
+        }
+    return replace(predictions, own=own)
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedPredictor:
+    """A checkpoint's network, loaded."""
+
+    predictor: Predictor
+    code: UserCode
+    where: Path
+
+    def predict(self, rows: Split) -> Predictions:
+        """What it says of every row; raises `MtrainError` for what is no probability."""
+        predictions = self.predictor.predict(rows)
+        if not np.isfinite(predictions.probabilities).all():
+            raise MtrainError(f"{self.where}: what its weights give is not finite")
+        return predictions
+
+
+@contextmanager
+def open_predictor(
+    saved: Checkpoint, rows: Split, place: CheckpointPlace, code: UserCode | None = None
+) -> Iterator[LoadedPredictor]:
+    """For rows of the type of `rows`; the rest is as for `predict_split`."""
+    with loaded_network(saved, place, code) as (network, found):
+        from mtrain.engine.predictor import Predictor
+
+        yield LoadedPredictor(Predictor(network, rows.features.dtype), found, place.path)
+
+
+@contextmanager
+def loaded_network(
+    saved: Checkpoint, place: CheckpointPlace, code: UserCode | None = None
+) -> Iterator[tuple[Network, UserCode]]:
+    """The network of the checkpoint at `place` with its weights, and the code that it needs.
+
+    Everything else is as for `predict_split`.
+    """
+    from mtrain.engine.backend import load_tensorflow
+
+    load_tensorflow()
+    from mtrain.engine.device import choose_device
+    from mtrain.engine.network import model_variables, put_arrays, variable_shapes
+
+    # Where and with as many threads as it was trained, or the last digits of figures would differ.
+    device = choose_device("cpu" if saved.device == "cpu" else "auto", saved.threads)
+    codes = saved.config.own_code.values()
+    there = imported(codes, place.run.path) if code is None else nullcontext(code)
+    with device.scope(), there as found, found.blaming():
+        network = build_network(saved.config, saved.encoding, len(saved.classes), found)
+        variables = model_variables(network.model) | network.loss_state
+        shapes = variable_shapes(variables)
+        put_arrays(variables, read_checkpoint_arrays(place.path, shapes, "model/", "loss/"))
+        yield network, found
