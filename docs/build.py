@@ -76,7 +76,7 @@ def _configuration() -> Iterator[str]:
         "An unknown, misspelt or repeated key is an error; all problems of a file are reported at",
         "once. Scalars are those of YAML 1.2: `1e-3` is a number, `no` is text. Paths are relative",
         "to the file, on the command line to the current folder. `model`, `loss` and `metrics` take",
-        "[code of your own](own_code.md), too: `package.module:object`.",
+        "[code of your own](custom_code.md), too: `package.module:object`.",
         "",
         "An editor that knows JSON Schema (VS Code with the extension YAML) completes a config,",
         "explains each setting and marks mistakes, where the file begins with",

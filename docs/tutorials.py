@@ -200,7 +200,7 @@ def main() -> None:
         config: [find_run(arguments, config, seed) for seed in SEEDS]
         for config in (
             *dict.fromkeys(claim.config for claim in CLAIMS),
-            *("t4_own_metric", "t4_activity", "t3_employees"),
+            *("t4_custom_metric", "t4_activity", "t3_employees"),
         )
     }
     find_run(arguments, "t3_hundred_classes", 0)
@@ -226,7 +226,7 @@ def sentences(runs: dict[str, list[Run]]) -> dict[str, str]:
         return statistics.fmean(run.history[key][epoch - 1] for run in runs[config])
 
     def right(epoch: int) -> str:
-        return f"{mean('t4_own_metric', 'CategoricalTruePositives', epoch):,.0f}"
+        return f"{mean('t4_custom_metric', 'CategoricalTruePositives', epoch):,.0f}"
 
     tiny = runs["t2_watching"]
     lowest = [int(np.argmin(run.history["val_loss"])) + 1 for run in tiny]
@@ -244,7 +244,7 @@ def sentences(runs: dict[str, list[Run]]) -> dict[str, str]:
         "t4_right": f"{right(1)} and {right(3)}",
         "t4_loss": f"{mean('t4_guide', 'loss', 1):.2f}",
         "t4_activity": f"{mean('t4_activity', 'loss', 1):.2f}",
-        "t4_std": f"{mean('t4_own_metric', 'hidden_1_std', 1):.2f}",
+        "t4_std": f"{mean('t4_custom_metric', 'hidden_1_std', 1):.2f}",
         "t5": survey(),
     }
 

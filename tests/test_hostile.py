@@ -845,7 +845,7 @@ def ask(small_run, shapes, tmp_path_factory):
             before[name] = content_of(run.parent)
             jobs.append(job_of(case, run, shapes))
         done = subprocess.run(
-            [sys.executable, str(Path(__file__).with_name("probe.py"))],
+            [sys.executable, str(Path(__file__).with_name("sandbox.py"))],
             input=json.dumps(jobs),
             capture_output=True,
             text=True,

@@ -148,7 +148,7 @@ def test_wrong_arguments_are_reported_by_their_names_in_python(run, tmp_path):
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        ("x: own code; --allow-code allows that", "x: own code; allow_code=True allows that"),
+        ("x: custom code; --allow-code allows that", "x: custom code; allow_code=True allows that"),
         ("--device gpu: none; take --device cpu", "device='gpu': none; take device='cpu'"),
         ("--split: must be test", "split: must be test"),
         ("a/--out: no such file", "a/--out: no such file"),

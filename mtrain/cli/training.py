@@ -107,7 +107,7 @@ def _train(settings: Settings, *, quiet: bool, as_json: bool, **how: Any) -> int
             config,
             code_folder=settings.folder,
             observer=None if quiet else watch(sys.stderr),
-            own_process=True,
+            owns_process=True,
             **how,
         )
     with open_stdout() as stdout:

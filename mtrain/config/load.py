@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from mtrain.config.custom_code import missing_module
 from mtrain.config.endings import kind_by_ending
 from mtrain.config.meant import missing_colon
-from mtrain.config.own_code import missing_module
 from mtrain.config.problems import describe, holds_settings
 from mtrain.config.reader import MOST_PROBLEMS, dotted, dump, parse, read_document
 from mtrain.config.schema import SHORT_FORMS, Config
@@ -119,7 +119,7 @@ class Settings:
     source: str
     lines: dict[Keys, int]
     folder: Path | None
-    """The file's: what paths are relative to, but for those of overrides, and own code beside."""
+    """The file's: what paths are relative to, but for those of overrides, and custom code beside."""
 
     default_name: str
     """What the run is called where the settings do not say."""
@@ -215,7 +215,7 @@ class Settings:
                 problems.append(((), f"and {len(found) - MOST_PROBLEMS:,} problems more"))
         else:
             problems += config.conflicts()
-            for keys, code in config.own_code.items():
+            for keys, code in config.custom_code.items():
                 if self.folder and (problem := missing_module(code, self.folder)):
                     problems.append((keys, problem))
         if problems:

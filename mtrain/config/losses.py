@@ -8,7 +8,7 @@ from annotated_types import Ge, Gt, Lt
 from pydantic import BeforeValidator, Field
 
 from mtrain.config.names import LOSS_ALIASES
-from mtrain.config.section import Positive, Section, named
+from mtrain.config.section import Positive, Section, section_from_name
 
 
 class Loss(Section):
@@ -202,7 +202,7 @@ LOSSES: dict[str, type[Loss]] = {
 
 def _named_loss(value: Any) -> Any:
     """Parameters without a name are those of `auto`."""
-    value = named(value, LOSSES, LOSS_ALIASES)
+    value = section_from_name(value, LOSSES, LOSS_ALIASES)
     return {"name": "auto", **value} if isinstance(value, dict) else value
 
 

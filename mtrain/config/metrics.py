@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, model_serializer, model_validator
 
+from mtrain.config.custom_code import CUSTOM, KNOWN, KNOWN_OR_CUSTOM, BareMetric, CustomMetric
 from mtrain.config.names import (
     AVERAGES,
     METRIC_ALIASES,
@@ -15,15 +16,14 @@ from mtrain.config.names import (
     RATIO_METRICS,
     refuse_no_metric,
 )
-from mtrain.config.own_code import KNOWN, KNOWN_OR_OWN, OWN, BareMetric, OwnMetric
 from mtrain.config.section import (
     Count,
     InvalidSettingError,
     ListOf,
     Section,
+    any_spelling_of,
     section_name,
     shown,
-    spelt,
 )
 
 
@@ -35,7 +35,7 @@ def _metric_name(name: Any) -> Any:
     return section_name(name, METRICS, METRIC_ALIASES)
 
 
-_Spelling = spelt(METRICS, METRIC_ALIASES)
+_Spelling = any_spelling_of(METRICS, METRIC_ALIASES)
 
 
 def _named_metric(value: Any) -> Any:
@@ -79,7 +79,7 @@ class MetricConfig(Section):
         return self.name in RANKING_METRICS + PROBABILITY_METRICS
 
 
-AnyMetric = MetricConfig | OwnMetric
+AnyMetric = MetricConfig | CustomMetric
 
 
 def _no_metric_twice(metrics: tuple[AnyMetric, ...]) -> tuple[AnyMetric, ...]:
@@ -97,7 +97,7 @@ _Known = Annotated[
     MetricConfig, BeforeValidator(_named_metric, json_schema_input_type=_Spelling | MetricConfig)
 ]
 
-_Metric = Annotated[Annotated[_Known, KNOWN] | Annotated[BareMetric, OWN], KNOWN_OR_OWN]
+_Metric = Annotated[Annotated[_Known, KNOWN] | Annotated[BareMetric, CUSTOM], KNOWN_OR_CUSTOM]
 _Listed = Annotated[tuple[_Metric, ...], ListOf, AfterValidator(_no_metric_twice)]
 
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from mtrain.config.adam import Adam, Adamax, AdamW, Lamb, Nadam, ScheduleFreeAdamW
 from mtrain.config.optimizer import NotNegative, Optimizer, Share
 from mtrain.config.schedules import LearningRate  # noqa: TC001 -- pydantic reads it
-from mtrain.config.section import Count, ListOf, Positive, named
+from mtrain.config.section import Count, ListOf, Positive, section_from_name
 
 
 def _expression(value: str) -> str:
@@ -259,7 +259,7 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 
 def _named_optimizer(value: Any) -> Any:
     """Parameters without a name are those of the default optimizer."""
-    value = named(value, OPTIMIZERS)
+    value = section_from_name(value, OPTIMIZERS)
     return {"name": "adam", **value} if isinstance(value, dict) else value
 
 

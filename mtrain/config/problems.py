@@ -8,9 +8,9 @@ import typing
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from mtrain.config.custom_code import CustomCode
 from mtrain.config.meant import got
 from mtrain.config.names import LOSS_ALIASES, canonical, suggestion
-from mtrain.config.own_code import OwnCode
 from mtrain.config.reader import dotted
 from mtrain.config.schema import Config
 from mtrain.config.section import InvalidSettingError, NumberError, Section, shown
@@ -125,7 +125,7 @@ def _nearest_setting(keys: Keys, data: Any) -> str:
         data = data[parent]
         if isinstance(parent, str):
             inner = _sections_in(section.model_fields[parent].annotation)
-            choices = [choice for choice in inner if not issubclass(choice, OwnCode)]
+            choices = [choice for choice in inner if not issubclass(choice, CustomCode)]
             section = _chosen(choices, data)
     if having := [_name_of(choice) for choice in choices if key in choice.model_fields]:
         return f"it is of {', '.join(having)}, not of {_name_of(section)}"

@@ -14,7 +14,7 @@ from mtrain.config.section import (
     NumberError,
     Positive,
     Section,
-    named,
+    section_from_name,
     section_name,
     shown,
 )
@@ -174,7 +174,7 @@ def _named_schedule(value: Any) -> Any:
             raise NumberError("must be a number or a schedule")
         example = f"{{name: {section_name(value, SCHEDULES, {})}, ...}}"
         raise ValueError(f"a schedule needs its parameters, {example}")  # noqa: TRY004 -- pydantic's
-    return named(value, SCHEDULES)
+    return section_from_name(value, SCHEDULES)
 
 
 def _kind(value: Any) -> str:

@@ -10,6 +10,15 @@ from annotated_types import Ge, Le, Lt, MaxLen
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema, model_validator
 
 from mtrain.config.adam import Adam
+from mtrain.config.custom_code import (
+    CUSTOM,
+    KNOWN,
+    KNOWN_OR_CUSTOM,
+    BareLoss,
+    BareModel,
+    CustomCode,
+    CustomMetric,
+)
 from mtrain.config.dataset import with_size, with_size_or_none
 from mtrain.config.evaluation import DEFAULT_THRESHOLD, EvaluationConfig
 from mtrain.config.losses import Auto, LossConfig
@@ -25,14 +34,13 @@ from mtrain.config.names import (
     suggestion,
 )
 from mtrain.config.optimizers import OptimizerConfig  # noqa: TC001 -- pydantic reads it
-from mtrain.config.own_code import KNOWN, KNOWN_OR_OWN, OWN, BareLoss, BareModel, OwnCode, OwnMetric
 from mtrain.config.section import (
     InvalidSettingError,
     ListOf,
     NumberError,
     Section,
     Seed,
-    one_of,
+    known_spelling,
     shown,
 )
 from mtrain.config.sources import DigitsConfig, SourceConfig
@@ -127,7 +135,7 @@ class ModelConfig(Section):
     """Units per hidden layer, input side first: `30`, `500x2` or a list; `[]` is multinomial
     logistic regression."""
 
-    activation: Annotated[str, one_of(ACTIVATIONS)] = "relu"
+    activation: Annotated[str, known_spelling(ACTIVATIONS)] = "relu"
     """Activation of the hidden layers, by Keras' name."""
 
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
@@ -191,12 +199,14 @@ class Config(Section):
     """Draws initial weights, the order of the rows and dropout."""
 
     dataset: SourceConfig = DigitsConfig()
-    model: Annotated[Annotated[ModelConfig, KNOWN] | Annotated[BareModel, OWN], KNOWN_OR_OWN] = (
-        ModelConfig()
-    )
+    model: Annotated[
+        Annotated[ModelConfig, KNOWN] | Annotated[BareModel, CUSTOM], KNOWN_OR_CUSTOM
+    ] = ModelConfig()
     optimizer: OptimizerConfig = Adam()
 
-    loss: Annotated[Annotated[LossConfig, KNOWN] | Annotated[BareLoss, OWN], KNOWN_OR_OWN] = Auto()
+    loss: Annotated[Annotated[LossConfig, KNOWN] | Annotated[BareLoss, CUSTOM], KNOWN_OR_CUSTOM] = (
+        Auto()
+    )
 
     metrics: Metrics = tuple(
         MetricConfig(name=name) for name in ("accuracy", "precision", "recall", "f1")
@@ -221,11 +231,11 @@ class Config(Section):
         return (*keys, "val_loss", *(f"val_{key}" for m in self.metrics for key in m.keys))
 
     @property
-    def own_code(self) -> dict[Keys, OwnCode]:
-        """What of it is the user's own code, by where it stands."""
+    def custom_code(self) -> dict[Keys, CustomCode]:
+        """What of it is the user's custom code, by where it stands."""
         metrics: dict[Keys, Any] = {("metrics", n): m for n, m in enumerate(self.metrics)}
         settings = {("model",): self.model, ("loss",): self.loss, **metrics}
-        return {keys: code for keys, code in settings.items() if isinstance(code, OwnCode)}
+        return {keys: code for keys, code in settings.items() if isinstance(code, CustomCode)}
 
     @property
     def monitored(self) -> dict[Keys, str]:
@@ -272,7 +282,7 @@ class Config(Section):
 
     def _wrong_modes(self) -> Iterator[tuple[Keys, str]]:
         """Custom metrics as monitors without a mode; others with the wrong one."""
-        custom = {metric.object for metric in self.metrics if isinstance(metric, OwnMetric)}
+        custom = {metric.object for metric in self.metrics if isinstance(metric, CustomMetric)}
         for keys, monitor in self.monitored.items():
             mode, is_custom = self.modes[keys], monitor.removeprefix("val_") in custom
             better = better_mode(monitor)

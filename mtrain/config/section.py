@@ -79,7 +79,7 @@ class NumberError(ValueError):
         return f"{self}{got(self.kind, found, shown(found))}"
 
 
-def named(
+def section_from_name(
     value: Any, known: Iterable[str], aliases: Mapping[str, str] = MappingProxyType({})
 ) -> Any:
     """A bare name as `{name: ...}`, the name spelt as in `known`; anything else as it came."""
@@ -120,15 +120,15 @@ def known_name(
     return canonical(value, known, aliases) if isinstance(value, str) else value
 
 
-def spelt(known: Iterable[str], aliases: Iterable[str] = ()) -> Any:
+def any_spelling_of(known: Iterable[str], aliases: Iterable[str] = ()) -> Any:
     """The type, for the JSON Schema, of names in any spelling."""
     return Annotated[str, WithJsonSchema(any_spelling(known, aliases))]
 
 
-def one_of(known: Iterable[str]) -> BeforeValidator:
+def known_spelling(known: Iterable[str]) -> BeforeValidator:
     """What makes a text one of the known names, in any spelling."""
     return BeforeValidator(
-        lambda name: known_name(name, known), json_schema_input_type=spelt(known)
+        lambda name: known_name(name, known), json_schema_input_type=any_spelling_of(known)
     )
 
 

@@ -19,8 +19,8 @@ from mtrain.config.section import (
     ListOf,
     NumberError,
     Positive,
-    named,
-    spelt,
+    any_spelling_of,
+    section_from_name,
 )
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _red_green_blue(value: Any) -> Any:
 
 
 _Byte = Annotated[int, Ge(0), Le(LARGEST_BYTE)]
-_ColorName = spelt(COLORS)
+_ColorName = any_spelling_of(COLORS)
 Color = Annotated[
     tuple[int, int, int],
     BeforeValidator(
@@ -178,20 +178,20 @@ class FashionMnistConfig(KnownData):
 Offset = Annotated[int, Ge(0), Le(10**6)]
 
 
-class OwnData(DatasetConfig):
+class UserData(DatasetConfig):
     """Data of the user's own: classes are what its labels say."""
 
     test_path: str | None = None
     """The test split, where it is not in `path`; null: it is, or is split off."""
 
     @model_validator(mode="after")
-    def _one_test_split(self) -> OwnData:
+    def _one_test_split(self) -> UserData:
         if self.test_path is not None and self.test is not None:
             raise InvalidSettingError("test", "dataset.test_path names the test split")
         return self
 
 
-class IdxConfig(OwnData):
+class IdxConfig(UserData):
     """A folder of IDX files, as MNIST's: `train-images-idx3-ubyte`, `train-images.idx3-ubyte`."""
 
     name: Literal["idx"] = "idx"
@@ -204,7 +204,7 @@ class IdxConfig(OwnData):
     letters."""
 
 
-class NpzConfig(OwnData):
+class NpzConfig(UserData):
     """Arrays in a NumPy file.
 
     `x_train` and `y_train`, as well as `x_val`, `y_val`, `x_test` and `y_test`; or `x` and `y`; or
@@ -224,7 +224,7 @@ class NpzConfig(OwnData):
     in the loss and in weighted figures; null: all the same."""
 
 
-class ImagesConfig(OwnData):
+class ImagesConfig(UserData):
     """A folder of PNG, JPEG, BMP, WebP, GIF or TIFF images, one folder a class.
 
     Or folders `train`, `val` and `test` of such folders, by these or other usual names.
@@ -246,7 +246,7 @@ class ImagesConfig(OwnData):
     red, green and blue."""
 
 
-class TableConfig(OwnData):
+class TableConfig(UserData):
     """Rows of named columns."""
 
     path: str
@@ -387,7 +387,7 @@ def _named_source(value: Any) -> Any:
         if name in TABLES:
             settings["target"] = "COLUMN"
         raise ValueError(f"a data set is a section; write {dump_inline(settings)}")
-    value = named(value, SOURCES)
+    value = section_from_name(value, SOURCES)
     if isinstance(value, dict) and "name" not in value and "path" in value:
         name = kind_by_ending(str(value["path"]))
         known = ", ".join(name for name, kind in SOURCES.items() if "path" in kind.model_fields)

@@ -15,7 +15,7 @@ from mtrain.config.section import (
     ListOf,
     NumberError,
     Section,
-    one_of,
+    known_spelling,
     shown,
 )
 
@@ -235,7 +235,7 @@ class TrainingConfig(Section):
 TRACKED = ("activations", "gradients", "weights")
 """What can be tracked inside a network."""
 
-_Tracked = Annotated[str, one_of(TRACKED)]
+_Tracked = Annotated[str, known_spelling(TRACKED)]
 _ListOfTracked = Annotated[tuple[_Tracked, ...], ListOf, AfterValidator(_none_twice)]
 
 Tracked = Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mtrain.config.own_code import OwnLoss, OwnMetric
+from mtrain.config.custom_code import CustomLoss, CustomMetric
 from mtrain.errors import SettingError
 from mtrain.metrics.epoch import counted_k
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from mtrain.config.schema import Config
     from mtrain.engine.network import Network
     from mtrain.engine.trainer import Trainer
-    from mtrain.model.custom.code import UserCode
-    from mtrain.model.custom.metric import OwnFigure
+    from mtrain.model.custom.code import ImportedCode
+    from mtrain.model.custom.metric import CustomFigure
     from mtrain.records.dataset import Dataset, Encoding
 
 
@@ -21,7 +21,7 @@ def build_network(
     config: Config,
     encoding: Encoding,
     n_classes: int,
-    code: UserCode,
+    code: ImportedCode,
     *,
     jit_compile: bool | None = None,
 ) -> Network:
@@ -48,12 +48,14 @@ def build_network(
     )
     loss = build_loss(config.loss, n_classes, code, jit_compile=jit_compile)
     variables = []
-    if isinstance(config.loss, OwnLoss):
+    if isinstance(config.loss, CustomLoss):
         variables = loss_variables(config.loss, code, loss, n_classes)
     return make_network(model, loss, n_classes, encoding.divisor, variables)
 
 
-def make_trainer(config: Config, dataset: Dataset, code: UserCode, *, jit_compile: bool) -> Trainer:
+def make_trainer(
+    config: Config, dataset: Dataset, code: ImportedCode, *, jit_compile: bool
+) -> Trainer:
     """A trainer of the config's network on the data set's rows, not yet begun.
 
     `code` is the user's own; raises `MtrainError` for what is wrong with it, `SettingError` where
@@ -61,18 +63,18 @@ def make_trainer(config: Config, dataset: Dataset, code: UserCode, *, jit_compil
     """
     from mtrain.engine.trainer import Trainer
     from mtrain.model.counters import build_counters
-    from mtrain.model.custom.metric import own_metric
+    from mtrain.model.custom.metric import custom_metric
     from mtrain.model.optimizer import build_optimizer, build_schedule
 
     n_classes = len(dataset.classes)
     network = build_network(config, dataset.encoding, n_classes, code, jit_compile=jit_compile)
-    own_figures = tuple(
-        own_metric(metric, code, n_classes, jit_compile=jit_compile)
+    custom_figures = tuple(
+        custom_metric(metric, code, n_classes, jit_compile=jit_compile)
         for metric in config.metrics
-        if isinstance(metric, OwnMetric)
+        if isinstance(metric, CustomMetric)
     )
-    _check_monitors(config, own_figures)
-    own_counters = {figure.name: figure.counter for figure in own_figures if figure.counter}
+    _check_monitors(config, custom_figures)
+    custom_counters = {figure.name: figure.counter for figure in custom_figures if figure.counter}
     return Trainer(
         network,
         build_optimizer(config.optimizer),
@@ -86,15 +88,15 @@ def make_trainer(config: Config, dataset: Dataset, code: UserCode, *, jit_compil
         seed=config.seed,
         jit_compile=jit_compile,
         top_k=counted_k(config.metrics),
-        counters=build_counters(config.metrics) | own_counters,
-        of_split={figure.name: figure.of_split for figure in own_figures},
+        counters=build_counters(config.metrics) | custom_counters,
+        of_split={figure.name: figure.of_split for figure in custom_figures},
         tracked=config.track,
     )
 
 
-def _check_monitors(config: Config, own_figures: tuple[OwnFigure, ...]) -> None:
+def _check_monitors(config: Config, custom_figures: tuple[CustomFigure, ...]) -> None:
     """Raise `SettingError` where training is steered by a figure that only whole splits have."""
-    of_splits = {figure.name for figure in own_figures if figure.counter is None}
+    of_splits = {figure.name for figure in custom_figures if figure.counter is None}
     problem = "needs a whole split and is no figure of the training; val_{} is one of this run's"
     if problems := [
         (keys, f"{monitor!r} {problem.format(monitor)}")

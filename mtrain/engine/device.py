@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from mtrain.config.own_code import OwnModel
+from mtrain.config.custom_code import CustomModel
 from mtrain.engine.threads import cpu_count, threads_asked
 from mtrain.errors import MtrainError, SettingError, UsageError
 
@@ -109,7 +109,7 @@ def choose_compilation(config: Config, device: Device) -> str:
     """
     if config.training.compile != "auto":
         return config.training.compile
-    if isinstance(config.model, OwnModel):
+    if isinstance(config.model, CustomModel):
         return "graph"
     large = config.training.batch_size >= LARGE_BATCH
     return "graph" if large and device.kind == "cpu" else "xla"

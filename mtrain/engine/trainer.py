@@ -146,7 +146,7 @@ class Trainer:
                 raise self._diverged(f"epoch {epoch}", f"the validation loss is {val.loss}")
             if val is not None:
                 own = {name: figure(val) for name, figure in self._of_split.items()}
-                val = replace(val, own=own)
+                val = replace(val, custom=own)
             record = EpochRecord(epoch, self._last_learning_rate(), tally, val)
             for counter in self._counters.values():
                 counter.reset_state()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.config.own_code import OwnMetric
+from mtrain.config.custom_code import CustomMetric
 from mtrain.engine.build import build_network
 from mtrain.errors import MtrainError
 from mtrain.model.custom.code import imported
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mtrain.engine.network import Network
     from mtrain.engine.predictor import Predictor
-    from mtrain.model.custom.code import UserCode
+    from mtrain.model.custom.code import ImportedCode
     from mtrain.records.dataset import Split
     from mtrain.records.training import Predictions
     from mtrain.run.checkpoint import Checkpoint
@@ -31,7 +31,7 @@ def predict_split(
     saved: Checkpoint,
     rows: Split,
     place: CheckpointPlace,
-    code: UserCode | None = None,
+    code: ImportedCode | None = None,
 ) -> Predictions:
     """What the checkpoint at `place`, whose state is `saved`, says of every row.
 
@@ -40,15 +40,15 @@ def predict_split(
     """
     config, n_classes = saved.config, len(saved.classes)
     with open_predictor(saved, rows, place, code) as network:
-        from mtrain.model.custom.metric import own_metric  # once TensorFlow is loaded, and quiet
+        from mtrain.model.custom.metric import custom_metric  # once TensorFlow is loaded, and quiet
 
         predictions = network.predict(rows)
         own = {
-            metric.object: own_metric(metric, network.code, n_classes).of_split(predictions)
+            metric.object: custom_metric(metric, network.code, n_classes).of_split(predictions)
             for metric in config.metrics
-            if isinstance(metric, OwnMetric)
+            if isinstance(metric, CustomMetric)
         }
-    return replace(predictions, own=own)
+    return replace(predictions, custom=own)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class LoadedPredictor:
     """A checkpoint's network, loaded."""
 
     predictor: Predictor
-    code: UserCode
+    code: ImportedCode
     where: Path
 
     def predict(self, rows: Split) -> Predictions:
@@ -69,7 +69,7 @@ class LoadedPredictor:
 
 @contextmanager
 def open_predictor(
-    saved: Checkpoint, rows: Split, place: CheckpointPlace, code: UserCode | None = None
+    saved: Checkpoint, rows: Split, place: CheckpointPlace, code: ImportedCode | None = None
 ) -> Iterator[LoadedPredictor]:
     """For rows of the type of `rows`; the rest is as for `predict_split`."""
     with loaded_network(saved, place, code) as (network, found):
@@ -80,8 +80,8 @@ def open_predictor(
 
 @contextmanager
 def loaded_network(
-    saved: Checkpoint, place: CheckpointPlace, code: UserCode | None = None
-) -> Iterator[tuple[Network, UserCode]]:
+    saved: Checkpoint, place: CheckpointPlace, code: ImportedCode | None = None
+) -> Iterator[tuple[Network, ImportedCode]]:
     """The network of the checkpoint at `place` with its weights, and the code that it needs.
 
     Everything else is as for `predict_split`.
@@ -94,9 +94,9 @@ def loaded_network(
 
     # Where and with as many threads as it was trained, or the last digits of figures would differ.
     device = choose_device("cpu" if saved.device == "cpu" else "auto", saved.threads)
-    codes = saved.config.own_code.values()
+    codes = saved.config.custom_code.values()
     there = imported(codes, place.run.path) if code is None else nullcontext(code)
-    with device.scope(), there as found, found.blaming():
+    with device.scope(), there as found, found.attributing_errors():
         network = build_network(saved.config, saved.encoding, len(saved.classes), found)
         variables = model_variables(network.model) | network.loss_state
         shapes = variable_shapes(variables)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mtrain.config.custom_code import CustomMetric
 from mtrain.config.metrics import MetricConfig
 from mtrain.config.names import (
     KERAS_METRICS,
@@ -15,7 +16,6 @@ from mtrain.config.names import (
     PROBABILITY_METRICS,
     RANKING_METRICS,
 )
-from mtrain.config.own_code import OwnMetric
 from mtrain.metrics import probabilities
 from mtrain.metrics.counts import (
     ClassCounts,
@@ -96,12 +96,12 @@ def tally(predictions: Predictions, metrics: Iterable[AnyMetric]) -> Tally:
     confusion = confusion_matrix(predictions.labels, predictions.predicted, n_classes)
     k = counted_k(metrics)
     hits = None if k is None else top_k_hits(predictions.labels, predictions.probabilities, k)
-    return Tally(predictions.loss, confusion, hits, predictions.own)
+    return Tally(predictions.loss, confusion, hits, predictions.custom)
 
 
 def single_figures(predictions: Predictions, metrics: Iterable[AnyMetric]) -> dict[str, float]:
     """Those of the metrics that are one number, by name; every report has the others."""
-    single = tuple(m for m in metrics if m.keys == (m.name,) or isinstance(m, OwnMetric))
+    single = tuple(m for m in metrics if m.keys == (m.name,) or isinstance(m, CustomMetric))
     figures, _, _ = _split_figures(tally(predictions, single), predictions, single)
     return {key: value for key, value in figures.items() if key not in {"loss", "accuracy"}}
 
@@ -142,7 +142,7 @@ def _split_figures(
     ranking = ranking_figures(predictions) if ranked and predictions is not None else {}
     for metric in metrics:
         name = metric.name
-        if isinstance(metric, OwnMetric):
+        if isinstance(metric, CustomMetric):
             continue
         if predictions is None and (metric.needs_scores or name in KERAS_METRICS):
             continue  # the training counts Keras' own itself

@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING
 
 import keras
 
-from mtrain.config.own_code import OwnLoss
-from mtrain.model.custom.code import NO_CODE, UserCode
-from mtrain.model.custom.loss import own_loss
+from mtrain.config.custom_code import CustomLoss
+from mtrain.model.custom.code import NO_CODE, ImportedCode
+from mtrain.model.custom.loss import custom_loss
 
 if TYPE_CHECKING:
     from mtrain.config.losses import LossConfig
 
 
 def build_loss(
-    config: LossConfig | OwnLoss,
+    config: LossConfig | CustomLoss,
     n_classes: int,
-    code: UserCode = NO_CODE,
+    code: ImportedCode = NO_CODE,
     *,
     jit_compile: bool | None = None,
 ) -> keras.losses.Loss:
     """Keras' loss of that name with these parameters, or the user's own, of `code`."""
-    if isinstance(config, OwnLoss):
-        return own_loss(config, code, n_classes, jit_compile=jit_compile)
+    if isinstance(config, CustomLoss):
+        return custom_loss(config, code, n_classes, jit_compile=jit_compile)
     kind, parameters = type(config).__name__, config.model_dump(exclude={"name"})
     if config.name == "auto":
         kind = "BinaryCrossentropy" if n_classes == 2 else "CategoricalCrossentropy"

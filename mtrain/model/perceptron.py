@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
-from mtrain.config.own_code import OwnModel
-from mtrain.model.custom.code import NO_CODE, UserCode
-from mtrain.model.custom.model import own_model
+from mtrain.config.custom_code import CustomModel
+from mtrain.model.custom.code import NO_CODE, ImportedCode
+from mtrain.model.custom.model import custom_model
 from mtrain.records.training import Layer
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 def build_model(
-    config: ModelConfig | OwnModel,
+    config: ModelConfig | CustomModel,
     n_features: int,
     n_classes: int,
     seed: int,
     dropout: type[keras.layers.Dropout] = keras.layers.Dropout,
-    code: UserCode = NO_CODE,
+    code: ImportedCode = NO_CODE,
     *,
     jit_compile: bool | None = None,
 ) -> keras.Model:
@@ -35,8 +35,8 @@ def build_model(
     (N, `n_classes`). `seed` draws the initial weights and dropout, layer by layer; `dropout` is the
     kind of that layer. Or the user's own model, of `code`, tried as `jit_compile` says.
     """
-    if isinstance(config, OwnModel):
-        return own_model(config, code, n_features, n_classes, seed, jit_compile=jit_compile)
+    if isinstance(config, CustomModel):
+        return custom_model(config, code, n_features, n_classes, seed, jit_compile=jit_compile)
     seeds = _layer_seeds(seed)
     layers: list[keras.layers.Layer] = [keras.Input((n_features,), name="input")]
     activity = keras.regularizers.L1(config.activity) if config.activity else None

@@ -59,8 +59,8 @@ class Predictions:
     weights: Floats | None = None
     """What each row counts in the weighted figures, shape (N,), from 0; None: the same."""
 
-    own: Mapping[str, float] = field(default_factory=dict)
-    """Metrics of the user's own, by name."""
+    custom: Mapping[str, float] = field(default_factory=dict)
+    """Custom metrics, by name."""
 
 
 @dataclass(frozen=True, eq=False)

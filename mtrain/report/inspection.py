@@ -8,7 +8,7 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from mtrain.config.own_code import OwnModel
+from mtrain.config.custom_code import CustomModel
 from mtrain.escape import bytes_as_text, inert
 from mtrain.metrics.lowest import lowest
 from mtrain.records.report import MOST_CLASSES
@@ -83,7 +83,7 @@ def _fewest(inspection: Inspection) -> list[int]:
 
 def _model(inspection: Inspection, config: Config) -> str:
     """Its shape, and what it takes; one's own model is made by `fit` alone."""
-    if isinstance(config.model, OwnModel):
+    if isinstance(config.model, CustomModel):
         return config.model.name
     shape = inspection.encoding.n_features, len(inspection.classes)
     parameters = config.model.parameters(*shape)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
-from mtrain.config.own_code import OwnModel
+from mtrain.config.custom_code import CustomModel
 from mtrain.escape import inert
 from mtrain.observer import Observer
 from mtrain.records.dataset import SPLITS
@@ -85,7 +85,7 @@ def opening_lines(
 
 def _shape(config: Config, dataset: Dataset) -> str:
     """The units of each layer, if they are not many; of one's own model its name."""
-    if isinstance(config.model, OwnModel):
+    if isinstance(config.model, CustomModel):
         return config.model.name
     layers = config.model.sizes(dataset.encoding.n_features, len(dataset.classes))
     shape = "-".join(str(units) for units in layers)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from annotated_types import Ge
 from pydantic import TypeAdapter
 
+from mtrain.config.custom_code import CustomModel
 from mtrain.config.dataset import class_names
 from mtrain.config.load import load_config
-from mtrain.config.own_code import OwnModel
 from mtrain.config.sources import TableConfig
 from mtrain.errors import MtrainError, UsageError
 from mtrain.metrics.history import History
@@ -24,7 +24,7 @@ from mtrain.records.training import MOST_THREADS, Cursor
 from mtrain.run.arrays import npz_bytes, read_arrays
 from mtrain.run.encoding import check_encoding
 from mtrain.run.files import (
-    blaming,
+    attributing_errors,
     flush_directory,
     json_bytes,
     parse_json,
@@ -147,7 +147,7 @@ def save_checkpoint(run: RunDirectory, checkpoint: Checkpoint, arrays: Arrays) -
     """Write a checkpoint, in place of any of its name; returns its name."""
     name = checkpoint.name
     path = run.checkpoints / name
-    with blaming(path):
+    with attributing_errors(path):
         if not run.checkpoints.exists():
             run.checkpoints.mkdir()
             flush_directory(run.path)
@@ -232,14 +232,14 @@ def _check_size(path: Path, checkpoint: Checkpoint, of_history: Shapes) -> None:
     """Whether the arrays can be those of the config, before anything of either is made."""
     n_features, n_classes = checkpoint.encoding.n_features, len(checkpoint.classes)
     model = checkpoint.config.model
-    if isinstance(model, OwnModel):
+    if isinstance(model, CustomModel):
         return  # its own function alone knows
     parameters = model.parameters(n_features, n_classes)
     columns = sum(8 * math.prod(shape) + LARGEST_HEADER for _, shape in of_history.values())
     beyond = 4 * n_classes**2 + 1_000_000 + columns
     least = 4 * parameters
     most: float = MOST_PER_PARAMETER * parameters + beyond
-    if checkpoint.config.own_code:
+    if checkpoint.config.custom_code:
         most = math.inf  # it alone knows how much it remembers
     try:
         size = path.stat().st_size

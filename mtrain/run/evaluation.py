@@ -9,7 +9,7 @@ import numpy as np
 
 from mtrain.run.directory import EVALUATING
 from mtrain.run.files import (
-    blaming,
+    attributing_errors,
     json_text,
     remove_leftovers,
     whole_folder,
@@ -66,7 +66,7 @@ def write_evaluation(
 
     The folder takes the place of any of its name. Raises `MtrainError` where it cannot be written.
     """
-    with blaming(folder):
+    with attributing_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
     with whole_folder(folder) as beside:
         _write_numbers(beside, report, predictions, split, keeps_predictions=keeps_predictions)

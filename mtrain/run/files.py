@@ -35,7 +35,7 @@ def write_bytes(path: Path, content: bytes, *, flush: bool = True) -> None:
 
     Without `flush` a file survives a kill, but not for certain a loss of power.
     """
-    with open_whole(path, flush=flush) as file, blaming(path):
+    with open_whole(path, flush=flush) as file, attributing_errors(path):
         file.write(content)
 
 
@@ -47,29 +47,29 @@ def open_whole(path: Path, *, flush: bool = True) -> Iterator[BinaryIO]:
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with blaming(path):
+        with attributing_errors(path):
             beside.unlink(missing_ok=True)
             file = beside.open("xb")  # never through a link that somebody put there
         try:
             yield file
-            with blaming(path):
+            with attributing_errors(path):
                 file.flush()
                 if flush:
                     os.fsync(file.fileno())
         finally:
             with suppress(OSError):  # of a full disk, which is told already
                 file.close()
-        with blaming(path):
+        with attributing_errors(path):
             beside.replace(path)
             if flush:
                 flush_directory(path.parent)
     finally:
-        with blaming(path):
+        with attributing_errors(path):
             beside.unlink(missing_ok=True)
 
 
 @contextmanager
-def blaming(path: Path) -> Iterator[None]:
+def attributing_errors(path: Path) -> Iterator[None]:
     """What a disk does not take is said as `MtrainError` of this file."""
     try:
         yield
@@ -121,7 +121,7 @@ def remove_leftovers(folder: Path) -> None:
     """
     for path in (*folder.glob(".*.tmp"), *folder.glob(".*.old")):
         replaced = path.with_name(path.name[1:].removesuffix(REPLACED))
-        with blaming(path):
+        with attributing_errors(path):
             if path.name.endswith(REPLACED) and not replaced.exists():
                 path.rename(replaced)
             elif path.is_dir() and not path.is_symlink():

@@ -29,7 +29,7 @@ class CheckpointPlace:
     run: RunDirectory
     path: Path
     is_best: bool
-    is_own: bool
+    is_default: bool
     """Whether it is the one that the run directory itself means: its best, or else its last."""
 
 
@@ -57,7 +57,7 @@ def find_checkpoint(path: Path) -> CheckpointPlace:
             "`mtrain fit` makes one"
         )
     return CheckpointPlace(
-        run, run.checkpoints / name, is_best=name == best, is_own=name == (best or last)
+        run, run.checkpoints / name, is_best=name == best, is_default=name == (best or last)
     )
 
 
@@ -84,7 +84,7 @@ def with_checkpoint(path: Path, use: Callable[[CheckpointPlace, Checkpoint], Fou
 
 
 def changed_code(place: CheckpointPlace, saved: Checkpoint) -> list[str]:
-    """What is worth saying of own code in the run that is not what the checkpoint was trained with."""
+    """What is worth saying of custom code in the run that is not what the checkpoint was trained with."""
     trained = {
         place.run.code / key.removeprefix("code."): value
         for key, value in saved.identity.items()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 import numpy as np
 
 from mtrain.errors import UsageError
-from mtrain.run.files import blaming, csv_text, open_whole
+from mtrain.run.files import attributing_errors, csv_text, open_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -92,7 +92,7 @@ def open_predictions(path: Path, classes: tuple[str, ...]) -> Iterator[Writer]:
     check_ending(path)
     with open_whole(path) as file:
         kind = CsvWriter if path.suffix.lower() == ".csv" else ParquetWriter
-        writer = _Blamed(kind(file, classes), path)
+        writer = _Attributed(kind(file, classes), path)
         try:
             yield writer
         except BaseException:
@@ -102,7 +102,7 @@ def open_predictions(path: Path, classes: tuple[str, ...]) -> Iterator[Writer]:
         writer.close()
 
 
-class _Blamed:
+class _Attributed:
     """What a disk does not take is said as `MtrainError` of the file."""
 
     def __init__(self, writer: Writer, path: Path) -> None:
@@ -110,11 +110,11 @@ class _Blamed:
         self._path = path
 
     def write(self, split: Split, predictions: Predictions) -> None:
-        with blaming(self._path):
+        with attributing_errors(self._path):
             self._writer.write(split, predictions)
 
     def close(self) -> None:
-        with blaming(self._path):
+        with attributing_errors(self._path):
             self._writer.close()
 
 

@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 
     from mtrain.config.schema import Config
     from mtrain.engine.trainer import Trainer
-    from mtrain.model.custom.code import UserCode
+    from mtrain.model.custom.code import ImportedCode
     from mtrain.records.dataset import Dataset
     from mtrain.records.run import Environment
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
+class RunTarget:
     """Where a training writes, and from where it continues."""
 
     out: Path | None
@@ -54,16 +54,16 @@ class Place:
     begun: RunDirectory | None
     """The run that is there already, locked."""
 
-    going_on: Resumption | None
+    resumption: Resumption | None
     """None where training starts from the beginning."""
 
     @property
     def notes(self) -> Iterator[str]:
         """What is worth saying before training starts."""
-        if self.begun is not None and self.going_on is None:
+        if self.begun is not None and self.resumption is None:
             yield f"{self.begun.path} has no checkpoint yet; training starts anew."
-        if self.going_on is not None:
-            yield from self.going_on.notes
+        if self.resumption is not None:
+            yield from self.resumption.notes
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,16 +73,16 @@ class Prepared:
     run: RunDirectory
     trainer: Trainer
     recorder: Recorder
-    code: UserCode
+    code: ImportedCode
     """The user's own, imported."""
 
     device: str
     """What it runs on, why, and how it is compiled."""
 
 
-def find_place(
+def find_target(
     config: Config, out: Path | None, held: ExitStack, *, resume: bool, allow_differences: bool
-) -> Place:
+) -> RunTarget:
     """Where to train, before the data are read; a resumed run is locked as long as `held` is.
 
     Raises `MtrainError` for a folder that cannot be had, and as `find_resumption` does.
@@ -94,14 +94,14 @@ def find_place(
             begun.check_is_run()
             begun.refuse_links()
             held.enter_context(locked(begun.path))
-            going_on = find_resumption(begun, config, differences_allowed=allow_differences)
-            return Place(out, resume, begun, going_on)
+            resumption = find_resumption(begun, config, differences_allowed=allow_differences)
+            return RunTarget(out, resume, begun, resumption)
         check_creatable(out)
     else:
         if out is not None:
             refuse_locked(out)  # who is at work there is worth more than that it is not empty
         choose_directory(config.name, out)
-    return Place(out, resume, None, None)
+    return RunTarget(out, resume, None, None)
 
 
 def choose_environment(
@@ -110,7 +110,7 @@ def choose_environment(
     facts: dict[str, dict[str, str]],
     device: str,
     threads: int | None,
-    place: Place,
+    place: RunTarget,
     held: ExitStack,
 ) -> Environment:
     """Load TensorFlow, and choose where and how to compute: the content of `environment.json`.
@@ -123,22 +123,22 @@ def choose_environment(
     """
     # The data set itself is not to be seen from here: what TensorFlow tries in vain to import keeps
     # this frame, and all that it names, for as long as the process lives.
-    going_on = place.going_on
+    resumption = place.resumption
     environment = describe_environment(seed=config.seed, **facts)
-    if going_on is not None:
-        going_on.check_classes(classes)
-        going_on.compare_best()
-        going_on.compare_environment(environment)
+    if resumption is not None:
+        resumption.check_classes(classes)
+        resumption.compare_best()
+        resumption.compare_environment(environment)
     # What a run began on is no whim of the machine on which it goes on.
-    stays = going_on is not None and device == "auto" and going_on.checkpoint.device == "cpu"
-    if going_on is not None:
-        threads = going_on.checkpoint.threads
+    stays = resumption is not None and device == "auto" and resumption.checkpoint.device == "cpu"
+    if resumption is not None:
+        threads = resumption.checkpoint.threads
     facts_of_device = _device_facts(config, "cpu" if stays else device, threads, held)
     if stays:
         facts_of_device["device_reason"] = "as before"
     environment = replace(environment, **facts_of_device)
-    if going_on is not None:
-        going_on.compare_environment(environment)
+    if resumption is not None:
+        resumption.compare_environment(environment)
     return environment
 
 
@@ -146,36 +146,36 @@ def prepare(
     config: Config,
     dataset: Dataset,
     environment: Environment,
-    place: Place,
+    place: RunTarget,
     held: ExitStack,
     code_folder: Path,
 ) -> Prepared:
     """Make what trains, and put it where the run continues.
 
-    Own code is looked for in `code_folder`, and kept in the run. Raises `MtrainError` for what
+    Custom code is looked for in `code_folder`, and kept in the run. Raises `MtrainError` for what
     goes wrong in it, for what cannot be written, or restored, `SettingError` for batches that the
     compiler would add up too inexactly.
     """
     from mtrain.engine.device import check_compilation
 
     check_compilation(config, environment.compile, environment.device_kind, len(dataset.train))
-    going_on = place.going_on
-    code = held.enter_context(imported(config.own_code.values(), code_folder))
+    resumption = place.resumption
+    code = held.enter_context(imported(config.custom_code.values(), code_folder))
     trainer = make_trainer(config, dataset, code, jit_compile=environment.compile == "xla")
     files = code.files()  # now that all of it has run once
     hashes = {path: _sha256(file) for path, file in (files | code.installed()).items()}
     if hashes:
         environment = replace(environment, code=hashes)
-    if going_on is not None:
-        going_on.compare_code(hashes)
+    if resumption is not None:
+        resumption.compare_code(hashes)
     run = place.begun or _make_run(config.name, place, held)
-    if going_on is None:
+    if resumption is None:
         before = History(run.path.absolute().name, dataset.classes)
         seconds, best = 0.0, None
     else:
-        _restore(trainer, config, going_on)
-        before = going_on.history
-        seconds, best = going_on.checkpoint.seconds, going_on.checkpoint.best
+        _restore(trainer, config, resumption)
+        before = resumption.history
+        seconds, best = resumption.checkpoint.seconds, resumption.checkpoint.best
     # First of all, as it is by this file that a run is known as one.
     write_environment(environment, run.environment)
     for path, file in files.items():
@@ -191,17 +191,17 @@ def prepare(
         cursor=state.cursor,
         seconds=seconds,
         best=best,
-        history=replace(before, segments=[*before.segments, _segment(before, going_on)]),
+        history=replace(before, segments=[*before.segments, _segment(before, resumption)]),
     )
     check_state_size(start)
-    recorder = Recorder(run, start, state, is_written=going_on is not None)
+    recorder = Recorder(run, start, state, is_written=resumption is not None)
     write_text(run.config, config_to_yaml(config))
     recorder.begin()
     where = f"{environment.device} ({environment.device_reason}), compiled as {environment.compile}"
     return Prepared(run, trainer, recorder, code, where)
 
 
-def _make_run(name: str, place: Place, held: ExitStack) -> RunDirectory:
+def _make_run(name: str, place: RunTarget, held: ExitStack) -> RunDirectory:
     run = make_directory(name, place.out)
     held.enter_context(locked(run.path))
     # Another process may have come and gone while the data were read.
@@ -238,30 +238,30 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _restore(trainer: Trainer, config: Config, going_on: Resumption) -> None:
+def _restore(trainer: Trainer, config: Config, resumption: Resumption) -> None:
     """Put the trainer where the run continues."""
-    changed = ", ".join(going_on.differences)
+    changed = ", ".join(resumption.differences)
     why = f"; not every setting can differ in a resumed run: {changed}" if changed else ""
     try:
-        state = going_on.state(trainer.shapes_at(going_on.checkpoint.cursor.step))
+        state = resumption.state(trainer.shapes_at(resumption.checkpoint.cursor.step))
     except MtrainError as error:
         raise MtrainError(f"{error}{why}") from error
     try:
         trainer.restore(state)
     except MtrainError as error:
-        raise MtrainError(f"{going_on.path}: {error}{why}") from error
+        raise MtrainError(f"{resumption.path}: {error}{why}") from error
     rate = config.optimizer.learning_rate
-    if "optimizer.learning_rate" in going_on.differences and isinstance(rate, float):
+    if "optimizer.learning_rate" in resumption.differences and isinstance(rate, float):
         trainer.learning_rate = rate
 
 
-def _segment(before: History, going_on: Resumption | None) -> Segment:
+def _segment(before: History, resumption: Resumption | None) -> Segment:
     """What the history says of this process's share of the training."""
     done = len(before.epoch)
     return Segment(
         epochs=(done + 1, done),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
-        resumed_from=None if going_on is None else going_on.path.name,
+        resumed_from=None if resumption is None else resumption.path.name,
         host=platform.node(),
-        differences=None if going_on is None else going_on.differences or None,
+        differences=None if resumption is None else resumption.differences or None,
     )

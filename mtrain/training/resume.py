@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from mtrain.config.custom_code import refuse_code
 from mtrain.config.load import flat_settings, read_settings
-from mtrain.config.own_code import refuse_code
 from mtrain.errors import MtrainError, SettingError, UsageError
 from mtrain.metrics.monitor import Course
 from mtrain.records.training import TrainingState
@@ -86,7 +86,7 @@ class Resumption:
         self.compare(was, now)
 
     def compare_code(self, hashes: Mapping[str, str]) -> None:
-        """The same for the user's own code, by the SHA-256 of its files."""
+        """The same for the user's custom code, by the SHA-256 of its files."""
         before = self.checkpoint.identity.items()
         was = {key: value for key, value in before if key.startswith("code.")}
         self.compare(was, {f"code.{path}": sha256 for path, sha256 in hashes.items()})
@@ -175,7 +175,7 @@ def read_run_settings(
     run.check_is_run()
     run.refuse_links()
     settings = read_settings(run.config, overrides, function=function)
-    refuse_code(settings.validate().own_code.values(), path, allowed=allow_code)
+    refuse_code(settings.validate().custom_code.values(), path, allowed=allow_code)
     return settings
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mtrain.config.custom_code import refuse_code
 from mtrain.config.evaluation import DEFAULT_THRESHOLD
-from mtrain.config.own_code import refuse_code
-from mtrain.config.sources import DigitsConfig, OwnData, SyntheticConfig, TableConfig
+from mtrain.config.sources import DigitsConfig, SyntheticConfig, TableConfig, UserData
 from mtrain.data import load_dataset
 from mtrain.data.inputs import table_kind
 from mtrain.errors import MtrainError, UsageError
@@ -26,7 +26,7 @@ from mtrain.run.files import is_denied
 from mtrain.run.find_checkpoint import changed_code, with_checkpoint
 
 if TYPE_CHECKING:
-    from mtrain.model.custom.code import UserCode
+    from mtrain.model.custom.code import ImportedCode
     from mtrain.records.dataset import Dataset, Split
     from mtrain.records.report import Report
     from mtrain.records.training import Predictions
@@ -54,7 +54,7 @@ def evaluate(
     threshold: float | None = None,
     out: Path | None = None,
     dataset: Dataset | None = None,
-    code: UserCode | None = None,
+    code: ImportedCode | None = None,
     allow_code: bool = False,
 ) -> Evaluation:
     """Evaluate a run's best checkpoint, or the one checkpoint named.
@@ -63,7 +63,7 @@ def evaluate(
     are not the data of the training; `threshold`, for two classes, is the probability of class 1
     above which it is predicted, in [0, 1], None: as `evaluation.threshold` of the run says, chosen
     in the checkpoint's last whole epoch if it is to be chosen; `dataset` is the run's own, where it
-    is loaded already, and `code` its own code, where it is imported; `allow_code` lets it be. Writes
+    is loaded already, and `code` its custom code, where it is imported; `allow_code` lets it be. Writes
     into `out`, a new folder, or else the run's `evaluation/<split>`; with another checkpoint, data
     or threshold than the run's own into a folder whose name says which. Raises `MtrainError` for a
     checkpoint or data that are damaged or do not fit, `UsageError` for a split or a threshold that
@@ -123,17 +123,17 @@ class _Question:
     threshold: float | None
     allow_code: bool
     dataset: Dataset | None
-    code: UserCode | None
+    code: ImportedCode | None
 
     def answer(self, place: CheckpointPlace, saved: Checkpoint) -> _Answer:
         """The report on the checkpoint, and what it takes to keep it."""
-        if place.is_own and not place.is_best and saved.best not in {None, saved.name}:
+        if place.is_default and not place.is_best and saved.best not in {None, saved.name}:
             raise MtrainError(
                 f"{place.run.checkpoints / 'best'}: is missing, and {saved.best} is the best; "
                 "name one"
             )
         check_two_classes(self.threshold, saved)
-        codes = saved.config.own_code.values()
+        codes = saved.config.custom_code.values()
         code = self.code
         if code is None or any(own.name not in code.objects for own in codes):
             code = None  # this checkpoint is of a config that named other code
@@ -144,17 +144,17 @@ class _Question:
         rows = _rows(dataset, self.split)
         predictions = predict_split(saved, rows, place, code)
         threshold, choice = chosen_threshold(saved, place.path)
-        is_own_threshold = self.threshold in {
+        is_default_threshold = self.threshold in {
             None,
             DEFAULT_THRESHOLD if threshold is None else threshold,
         }
-        if not is_own_threshold:
+        if not is_default_threshold:
             threshold, choice = self.threshold, None
         if threshold is not None:
             predictions = predict_above(predictions, threshold)
-        is_own_data = dataset.sha256 == saved.identity.get("data.sha256")
-        part = None if is_own_data else _part_of_training(dataset, saved)
-        is_validation = part == "validation" or (is_own_data and self.split == "val")
+        is_training_data = dataset.sha256 == saved.identity.get("data.sha256")
+        part = None if is_training_data else _part_of_training(dataset, saved)
+        is_validation = part == "validation" or (is_training_data and self.split == "val")
         best_by_validation = place.is_best and (saved.config.save_best or "").startswith("val_")
         chosen_by_validation = best_by_validation or (choice is not None and choice.failed is None)
         report = make_report(
@@ -169,7 +169,7 @@ class _Question:
             data=EvaluatedData(
                 source=dataset.source,
                 sha256=dataset.sha256,
-                as_trained_on=is_own_data or (part is not None and len(dataset.parts) == 1),
+                as_trained_on=is_training_data or (part is not None and len(dataset.parts) == 1),
                 notes=(
                     *dataset.notes,
                     *_known_rows(dataset, saved, part),
@@ -177,10 +177,10 @@ class _Question:
                 ),
             ),
         )
-        what = [] if place.is_own else [place.path.name]
-        if not is_own_data:
+        what = [] if place.is_default else [place.path.name]
+        if not is_training_data:
             what.append(f"{_plain(Path(dataset.source).stem)}-{dataset.sha256[:8]}")
-        if not is_own_threshold:
+        if not is_default_threshold:
             what.append(f"threshold-{threshold}")
         keeps_predictions = saved.config.evaluation.predictions
         return _Answer(
@@ -226,12 +226,12 @@ def _rows(dataset: Dataset, split: str) -> Split:
 def _load(saved: Checkpoint, data: Path | None, place: CheckpointPlace) -> Dataset:
     """The data of the training, or those at `data`, as the training encoded them."""
     config = saved.config.dataset
-    is_own = isinstance(config, OwnData)
-    changes: dict[str, Any] = {"classes": saved.classes} if is_own else {}
+    is_default = isinstance(config, UserData)
+    changes: dict[str, Any] = {"classes": saved.classes} if is_default else {}
     if data is not None:
         if isinstance(config, DigitsConfig | SyntheticConfig):
             raise UsageError(f"--data: {config.name} comes with scikit-learn and takes no path")
-        changes |= {"path": str(data), **({"test_path": None} if is_own else {})}
+        changes |= {"path": str(data), **({"test_path": None} if is_default else {})}
         if isinstance(config, TableConfig):
             config = config.of_kind(table_kind(data) or config.name)
             changes["val_path"] = None
@@ -242,7 +242,7 @@ def _load(saved: Checkpoint, data: Path | None, place: CheckpointPlace) -> Datas
         drawn_from=saved.identity.get("data.sha256"),
         takes_others=data is not None,
         # Without names in the config the labels of the training were the names.
-        names_classes=is_own and config.classes is None,
+        names_classes=is_default and config.classes is None,
         # A stranger's run must not send this machine to the network.
         download=False,
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtrain.config.own_code import OwnModel
+from mtrain.config.custom_code import CustomModel
 from mtrain.config.sources import PATHS
 from mtrain.data import load_dataset
 from mtrain.data.class_weights import weight_training, zero_weights
@@ -27,7 +27,7 @@ from mtrain.report.text import first_few
 from mtrain.run.directory import OUTPUTS
 from mtrain.run.evaluation import read_evaluation
 from mtrain.trackers.tensorboard import TensorBoard, check_tensorboard
-from mtrain.training.open import choose_environment, find_place, prepare
+from mtrain.training.open import choose_environment, find_target, prepare
 from mtrain.training.signals import InterruptedBySignal, handled_signals
 from mtrain.workflows.evaluate import evaluate
 from mtrain.workflows.plot import draw
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from mtrain.records.dataset import Dataset
     from mtrain.records.report import Report
     from mtrain.run.recorder import Recorder
-    from mtrain.training.open import Place, Prepared
+    from mtrain.training.open import Prepared, RunTarget
     from mtrain.training.signals import Received
     from mtrain.workflows.predict_rows import Predicted
 
@@ -116,7 +116,7 @@ def train(
     code_folder: Path | None = None,
     report: bool = True,
     observer: Observer | None = None,
-    own_process: bool = False,
+    owns_process: bool = False,
 ) -> Run:
     """Train, keep everything in a run directory, and evaluate its best checkpoint on test.
 
@@ -124,9 +124,9 @@ def train(
     training continues with the run in `out`, or `outputs/<name>`, if there is one; `UsageError` lists
     what keeps it from becoming what an uninterrupted run would be, unless `allow_differences`.
     `download` lets data be fetched that is not on this machine. `code_folder` is where the config's
-    own code is looked for before what is installed; None: the current directory. Without `report`
+    custom code is looked for before what is installed; None: the current directory. Without `report`
     nothing is evaluated and no chart drawn, for those that are trained on at once. `observer` is told
-    of everything as it happens; None: nobody is. In its `own_process`, in which nothing else is
+    of everything as it happens; None: nobody is. In its `owns_process`, in which nothing else is
     computed, a training on the CPU has as few threads as serve it; TensorFlow has them for the whole
     process. Raises `MtrainError` for all that is wrong with the data, the device, the disk or own
     code, and `DivergedError` when the loss or a weight is no longer finite; what was learned until
@@ -136,7 +136,7 @@ def train(
     observers = Observers(*(() if observer is None else (observer,)))
     with ExitStack() as held:
         check_tensorboard(config)
-        place = find_place(config, out, held, resume=resume, allow_differences=allow_differences)
+        place = find_target(config, out, held, resume=resume, allow_differences=allow_differences)
         if (finished := _finished(place, config, observers)) is not None:
             return finished
         held.callback(observers.stage, "")  # wherever it ends
@@ -148,7 +148,7 @@ def train(
                 "data": {"sha256": dataset.sha256, "source": dataset.source, **dataset.parts},
                 "splits": {name: rows.rows_sha256 for name, rows in dataset.splits.items()},
             }
-            threads = _choose_threads(config, dataset) if own_process else None
+            threads = _choose_threads(config, dataset) if owns_process else None
             environment = choose_environment(
                 config, dataset.classes, facts, device, threads, place, held
             )
@@ -213,13 +213,13 @@ def _begin(config: Config, dataset: Dataset, prepared: Prepared, observer: Obser
     observer.begin(prepared.device, config, dataset, prepared.trainer.parameters)
 
 
-def _notes(config: Config, dataset: Dataset, place: Place, prepared: Prepared) -> Iterator[str]:
+def _notes(config: Config, dataset: Dataset, place: RunTarget, prepared: Prepared) -> Iterator[str]:
     """What is worth a line before training starts."""
     yield from place.notes
     if place.out is None and (usual := OUTPUTS / config.name) != prepared.run.path:
         yield f"{usual} is there already; this run is {prepared.run.path}."
-    if names := [code.name for code in config.own_code.values()]:
-        yield f"Own code: {', '.join(names)}."
+    if names := [code.name for code in config.custom_code.values()]:
+        yield f"Custom code: {', '.join(names)}."
     notes = [*dataset.notes, *zero_weights(dataset)]
     yield from first_few([note if note.endswith("?") else f"{note}." for note in notes])
     trainer = prepared.trainer
@@ -254,7 +254,7 @@ def _report(prepared: Prepared, dataset: Dataset, *, is_done: bool) -> Report | 
 
 
 def _choose_threads(config: Config, dataset: Dataset) -> int | None:
-    if isinstance(config.model, OwnModel):
+    if isinstance(config.model, CustomModel):
         return None
     widths = config.model.sizes(dataset.encoding.n_features, len(dataset.classes))
     return choose_threads(widths, min(config.training.batch_size, len(dataset.train)))
@@ -286,7 +286,7 @@ def _train(
     trainer, recorder = prepared.trainer, prepared.recorder
     signals = received.signals
     try:
-        with prepared.code.blaming():
+        with prepared.code.attributing_errors():
             early = _consume(config, trainer, recorder, observer, signals)
         recorder.finish(trainer.state())
     except MtrainError as error:
@@ -346,37 +346,37 @@ def _consume(
     return None
 
 
-def _finished(place: Place, config: Config, observer: Observer) -> Run | None:
+def _finished(place: RunTarget, config: Config, observer: Observer) -> Run | None:
     """The run, if nothing is left to do, which is said.
 
     Raises `SettingError` where other `training.epochs` are asked for than the run has, and early
     stopping keeps the run from them.
     """
-    going_on = place.going_on
-    if going_on is None or not going_on.is_complete(config):
+    resumption = place.resumption
+    if resumption is None or not resumption.is_complete(config):
         return None
-    run, done = going_on.run, going_on.checkpoint.cursor.epoch
-    why, epochs = going_on.early_stop(config), config.training.epochs
+    run, done = resumption.run, resumption.checkpoint.cursor.epoch
+    why, epochs = resumption.early_stop(config), config.training.epochs
     more = f"training.epochs={epochs if epochs > done else 2 * epochs}"
     if why is not None:  # more epochs alone would stop at once
         more += " training.early_stopping=null --allow-differences"
-    if config.own_code:
+    if config.custom_code:
         more += " --allow-code"
     command = f"`mtrain resume {shlex.quote(str(run.path))} {more}`"
-    if why is not None and epochs > done and "training.epochs" in going_on.differences:
+    if why is not None and epochs > done and "training.epochs" in resumption.differences:
         problem = f"{epochs:,} epochs cannot be had: early stopping ended {run.path} after {done:,}"
         raise SettingError((("training", "epochs"), f"{problem} ({why}); to train on: {command}"))
-    if not going_on.is_reported:
+    if not resumption.is_reported:
         return None
     try:
         report = read_evaluation(run.evaluations / "test")
     except MtrainError:
         return None  # somebody removed or changed it; it is made again
-    if report.checkpoint != (going_on.checkpoint.best or going_on.checkpoint.name):
+    if report.checkpoint != (resumption.checkpoint.best or resumption.checkpoint.name):
         return None  # a kill came between the last evaluation and this one
-    for problem in going_on.damaged:
+    for problem in resumption.damaged:
         observer.note(f"{problem}.")
     because = "" if why is None else f" ({why})"
     done_with = f"{run.path} is finished{because}; there is nothing to do."
     observer.note(f"{done_with} To train on: {command}")
-    return Run(run.path, going_on.history, report, None)
+    return Run(run.path, resumption.history, report, None)

@@ -12,7 +12,7 @@ import numpy as np
 
 from mtrain.config.load import flat_settings, load_config
 from mtrain.config.names import METRICS
-from mtrain.config.sources import OwnData
+from mtrain.config.sources import UserData
 from mtrain.errors import MtrainError, UsageError
 from mtrain.metrics.monitor import Course, Improvement, higher_is_better
 from mtrain.records.run import RunOutcome
@@ -191,7 +191,7 @@ def _outcome(run: RunDirectory, name: str) -> RunOutcome:
 def _data(config: Config) -> str:
     """The data set's name; of data of the user's own that of the file or folder."""
     dataset = config.dataset
-    return Path(dataset.path).name if isinstance(dataset, OwnData) else dataset.name
+    return Path(dataset.path).name if isinstance(dataset, UserData) else dataset.name
 
 
 def _worst_class(history: History, index: int) -> tuple[str, float, str]:

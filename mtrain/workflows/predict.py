@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from mtrain.config.own_code import refuse_code
+from mtrain.config.custom_code import refuse_code
 from mtrain.data.inputs import Seen, read_pieces
 from mtrain.errors import UsageError
 from mtrain.inference.network import open_predictor
@@ -55,7 +55,7 @@ def predict(
 
     def use(place: CheckpointPlace, saved: Checkpoint) -> tuple[str, ...]:
         check_two_classes(threshold, saved)
-        refuse_code(saved.config.own_code.values(), place.path, allowed=allow_code)
+        refuse_code(saved.config.custom_code.values(), place.path, allowed=allow_code)
         if out is not None:
             with open_predictions(out, saved.classes) as writer:
                 return _predict_pieces(saved, place, inputs, writer, threshold)

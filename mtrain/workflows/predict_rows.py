@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtrain.config.own_code import refuse_code
+from mtrain.config.custom_code import refuse_code
 from mtrain.errors import MtrainError
 from mtrain.inference.network import loaded_network
 from mtrain.run.arrays import npz_bytes
@@ -86,7 +86,7 @@ def load_model(checkpoint: Path, *, allow_code: bool) -> keras.Model:
     """
 
     def use(place: CheckpointPlace, saved: Checkpoint) -> keras.Model:
-        refuse_code(saved.config.own_code.values(), place.path, allowed=allow_code)
+        refuse_code(saved.config.custom_code.values(), place.path, allowed=allow_code)
         with loaded_network(saved, place) as (network, _):
             return network.model
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mtrain.config.custom_code import CustomModel, refuse_code
 from mtrain.config.load import load_config
-from mtrain.config.own_code import OwnModel, refuse_code
 from mtrain.errors import UsageError
 from mtrain.model.custom.code import imported
 from mtrain.run.files import write_bytes
@@ -87,7 +87,7 @@ def summarize(path: Path, overrides: Mapping[str, Any], *, allow_code: bool = Fa
         model, folder = config.model, path.parent
         memory = config.training.memory_bytes
         n_features, n_classes = dataset_shape(config.dataset, memory=memory)
-    own = [model] if isinstance(model, OwnModel) else []
+    own = [model] if isinstance(model, CustomModel) else []
     refuse_code(own, path, allowed=allow_code)
 
     from mtrain.engine.backend import load_tensorflow

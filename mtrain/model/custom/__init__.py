@@ -1,1 +1,1 @@
-"""The user's own code: imported, tried, and made what Keras calls it by."""
+"""The user's custom code: imported, tried, and made what Keras calls it by."""

@@ -1,4 +1,4 @@
-"""The user's own code: imported, and named where it goes wrong."""
+"""The user's custom code: imported, and named where it goes wrong."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mtrain.config.custom_code import code_folders
 from mtrain.config.names import suggestion
-from mtrain.config.own_code import code_folders
 from mtrain.errors import MtrainError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from types import ModuleType
 
-    from mtrain.config.own_code import OwnCode
+    from mtrain.config.custom_code import CustomCode
 
 
 LONG = 200
@@ -29,7 +29,7 @@ LONG = 200
 
 
 @dataclass(frozen=True, eq=False)
-class UserCode:
+class ImportedCode:
     """What was imported."""
 
     objects: Mapping[str, Any]
@@ -68,7 +68,7 @@ class UserCode:
         }
 
     @contextmanager
-    def blaming(self, config: OwnCode | None = None) -> Iterator[None]:
+    def attributing_errors(self, config: CustomCode | None = None) -> Iterator[None]:
         """Turn what goes wrong into a `MtrainError` that names the user's file and line.
 
         Without `config`, which of it is at work, only what has a line of theirs in its traceback.
@@ -83,7 +83,7 @@ class UserCode:
             what = ": ".join(filter(None, (type(error).__name__, _first_line(error))))
             raise MtrainError(f"{place}: {what}") from error
 
-    def _place(self, config: OwnCode | None, error: BaseException) -> str | None:
+    def _place(self, config: CustomCode | None, error: BaseException) -> str | None:
         """The last line of the traceback that is the user's; else their object's first."""
         if isinstance(error, SyntaxError) and error.filename is not None:
             return f"{_shown(error.filename)}:{error.lineno}"
@@ -105,15 +105,15 @@ class UserCode:
             return config.name
 
 
-NO_CODE = UserCode({})
+NO_CODE = ImportedCode({})
 """Of an experiment that has none."""
 
 
 @contextmanager
-def imported(codes: Iterable[OwnCode], folder: Path) -> Iterator[UserCode]:
-    """Own code by its name, importable as long as the context lasts.
+def imported(codes: Iterable[CustomCode], folder: Path) -> Iterator[ImportedCode]:
+    """Custom code by its name, importable as long as the context lasts.
 
-    Modules in `folder`, or its `code`, come before installed ones; where there is no own code
+    Modules in `folder`, or its `code`, come before installed ones; where there is no custom code
     nothing there can be imported. Raises `MtrainError` with the user's file and line for what goes
     wrong.
     """
@@ -128,7 +128,7 @@ def imported(codes: Iterable[OwnCode], folder: Path) -> Iterator[UserCode]:
         for name in list(sys.modules)
         if name.partition(".")[0] in tops and not _is_installed(_file(sys.modules[name]))
     }
-    code = UserCode({}, folders, frozenset(sys.modules))
+    code = ImportedCode({}, folders, frozenset(sys.modules))
     searched, dont_write = [str(place) for place in folders], sys.dont_write_bytecode
     sys.path[:0] = searched
     sys.dont_write_bytecode = True  # a run's folder is no place for caches
@@ -145,8 +145,8 @@ def imported(codes: Iterable[OwnCode], folder: Path) -> Iterator[UserCode]:
         sys.modules.update(aside)
 
 
-def _import(code: OwnCode, nothing: UserCode) -> Any:
-    with nothing.blaming(code):
+def _import(code: CustomCode, nothing: ImportedCode) -> Any:
+    with nothing.attributing_errors(code):
         module = importlib.import_module(code.module)
     top = code.module.partition(".")[0]
     beside = [

@@ -21,16 +21,16 @@ from mtrain.model.custom.trial import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mtrain.config.own_code import OwnLoss
-    from mtrain.model.custom.code import UserCode
+    from mtrain.config.custom_code import CustomLoss
+    from mtrain.model.custom.code import ImportedCode
 
 
 MEANS = ("sum_over_batch_size", "mean")
 """Keras' names of the one reduction by which batches add up to an epoch's mean."""
 
 
-def own_loss(
-    config: OwnLoss, code: UserCode, n_classes: int, *, jit_compile: bool | None = None
+def custom_loss(
+    config: CustomLoss, code: ImportedCode, n_classes: int, *, jit_compile: bool | None = None
 ) -> keras.losses.Loss:
     """A function, or a `keras.losses.Loss`, as a loss.
 
@@ -47,14 +47,14 @@ def own_loss(
 
 
 def loss_variables(
-    config: OwnLoss, code: UserCode, loss: keras.losses.Loss, n_classes: int
+    config: CustomLoss, code: ImportedCode, loss: keras.losses.Loss, n_classes: int
 ) -> list[tf.Variable]:
     """What a loss remembers from batch to batch, in the order in which it reads it.
 
     Raises `MtrainError` where it cannot be traced for a number of rows that is not known yet.
     """
     rows = [tf.TensorSpec((None, *some.shape[1:]), tf.float32) for some in few_rows(n_classes)]
-    with code.blaming(config):
+    with code.attributing_errors(config):
         graph = tf.function(loss.call, autograph=False).get_concrete_function(*rows).graph
     # The graph has its variables as a set, but what it captures in order.
     by_handle = {id(variable.handle): variable for variable in graph.variables}
@@ -62,7 +62,12 @@ def loss_variables(
 
 
 def _try(
-    config: OwnLoss, code: UserCode, loss: keras.losses.Loss, n_classes: int, *, jit_compile: bool
+    config: CustomLoss,
+    code: ImportedCode,
+    loss: keras.losses.Loss,
+    n_classes: int,
+    *,
+    jit_compile: bool,
 ) -> None:
     """Compute it on a few rows, as it is and compiled; what it remembers stays as it was."""
     if loss.reduction not in MEANS:
@@ -77,12 +82,12 @@ def _try(
             value = loss(labels, outputs)
         return value, tape.gradient(value, outputs)
 
-    with unchanged(variables), code.blaming(config):
+    with unchanged(variables), code.attributing_errors(config):
         by_row = as_numbers(config, loss.call(labels, outputs)).shape
     if by_row != (len(labels),):
         wanted = f"shape ({len(labels)},) for {len(labels)} rows"
         raise wrong(config, f"must be one loss a row, {wanted}, got {by_row}")
-    with unchanged(variables), code.blaming(config):
+    with unchanged(variables), code.attributing_errors(config):
         value, gradient = differentiated(labels, outputs)
     if gradient is None:
         raise wrong(config, "has no gradient: the outputs do not decide it, or not smoothly")
@@ -96,7 +101,7 @@ def _try(
     def is_same(function: Callable[..., Any]) -> bool:
         values = []
         for _ in range(2):
-            with unchanged(variables), code.blaming(config):
+            with unchanged(variables), code.attributing_errors(config):
                 values.append(float(function(labels, outputs)[0]))
         return math.isclose(*values, rel_tol=1e-4)
 

@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mtrain.config.own_code import OwnMetric
-    from mtrain.model.custom.code import UserCode
+    from mtrain.config.custom_code import CustomMetric
+    from mtrain.model.custom.code import ImportedCode
     from mtrain.records.training import Predictions
 
 
 @dataclass(frozen=True, eq=False)
-class OwnFigure:
+class CustomFigure:
     """A metric of one's own."""
 
     name: str
@@ -51,12 +51,12 @@ class OwnFigure:
         )
 
 
-def own_metric(
-    config: OwnMetric, code: UserCode, n_classes: int, *, jit_compile: bool | None = None
-) -> OwnFigure:
+def custom_metric(
+    config: CustomMetric, code: ImportedCode, n_classes: int, *, jit_compile: bool | None = None
+) -> CustomFigure:
     """A `keras.metrics.Metric`, or a function, as a figure.
 
-    It is tried as `own_loss` is; what was not counts in no loop. A function of one value a row is
+    It is tried as `custom_loss` is; what was not counts in no loop. A function of one value a row is
     averaged over the rows, in the compiled loop where it can be compiled; one of a single value is
     given all rows of a split as NumPy arrays. Raises `MtrainError` where it fails on a few rows, or
     gives what is no such value or not finite.
@@ -69,7 +69,7 @@ def own_metric(
     def values_of(
         labels: NDArray[np.float32], outputs: NDArray[np.float32]
     ) -> NDArray[np.floating[Any]]:
-        with code.blaming(config):
+        with code.attributing_errors(config):
             # Copies: it may work in place, and others read these.
             values = as_numbers(config, of_rows(labels.copy(), outputs.copy()))
         if values.shape != () and (counts or values.shape != labels.shape[:1]):
@@ -81,13 +81,13 @@ def own_metric(
         return float(values_of(labels, outputs).mean(dtype=np.float64))
 
     if jit_compile is None:
-        return OwnFigure(config.object, None, value_of)
+        return CustomFigure(config.object, None, value_of)
     found = values_of(*rows)
     check_finite(config, "is", found)
     counter = metric
     if not counts:
         if found.shape == ():
-            return OwnFigure(config.object, None, value_of)
+            return CustomFigure(config.object, None, value_of)
         # In float64, as everything that is added up over an epoch.
         counter = keras.metrics.MeanMetricWrapper(metric, config.object, "float64")
     try:
@@ -96,12 +96,12 @@ def own_metric(
         if counts:
             raise
         counter = None  # a function of NumPy's: of whole splits alone
-    return OwnFigure(config.object, counter, value_of)
+    return CustomFigure(config.object, counter, value_of)
 
 
 def _check_counter(
-    config: OwnMetric,
-    code: UserCode,
+    config: CustomMetric,
+    code: ImportedCode,
     metric: keras.metrics.Metric,
     rows: tuple[NDArray[np.float32], NDArray[np.float32]],
     *,
@@ -112,7 +112,7 @@ def _check_counter(
     values = []
     for update in (metric.update_state, compiled):
         metric.reset_state()
-        with code.blaming(config):
+        with code.attributing_errors(config):
             for _ in range(2):  # what is done in Python alone is done but once when it is compiled
                 update(*map(tf.constant, rows))
             values.append(float(metric.result()))

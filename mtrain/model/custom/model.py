@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mtrain.config.own_code import OwnModel
-    from mtrain.model.custom.code import UserCode
+    from mtrain.config.custom_code import CustomModel
+    from mtrain.model.custom.code import ImportedCode
 
 
-def own_model(
-    config: OwnModel,
-    code: UserCode,
+def custom_model(
+    config: CustomModel,
+    code: ImportedCode,
     n_features: int,
     n_classes: int,
     seed: int,
@@ -32,18 +32,18 @@ def own_model(
 ) -> keras.Model:
     """The `keras.Model` that the function makes of the numbers of features and classes.
 
-    `seed` draws what the function leaves to chance; it is tried as `own_loss` is. Raises
+    `seed` draws what the function leaves to chance; it is tried as `custom_loss` is. Raises
     `MtrainError` for anything else than a model from (N, `n_features`) to the probabilities of the
     classes that can be compiled.
     """
     build = made(config, code, keras.Model)
-    with _seeded(seed), code.blaming(config):
+    with _seeded(seed), code.attributing_errors(config):
         model: keras.Model = build(n_features, n_classes)
     if (problem := _structural_problem(model)) is not None:
         raise wrong(config, problem)
     rows = np.random.default_rng(0).uniform(size=(20, n_features)).astype(np.float32)
     before = [variable.numpy() for variable in model.variables]
-    with code.blaming(config):
+    with code.attributing_errors(config):
         outputs = np.asarray(model(rows))
     if not all(map(np.array_equal, before, [variable.numpy() for variable in model.variables])):
         raise wrong(config, "changes a variable when it only predicts, as one that draws then")
@@ -90,8 +90,8 @@ def _structural_problem(model: Any) -> str | None:
 
 
 def _try_training(
-    config: OwnModel,
-    code: UserCode,
+    config: CustomModel,
+    code: ImportedCode,
     model: keras.Model,
     rows: NDArray[np.float32],
     *,

@@ -1,4 +1,4 @@
-"""How own code is tried: on a few rows, before anything is trained.
+"""How custom code is tried: on a few rows, before anything is trained.
 
 Labels are one-hot, (B, K) float32, and outputs the probabilities, (B, K), as Keras has them for a
 categorical loss; two classes have one column of each, (B, 1), for the second.
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mtrain.config.own_code import OwnCode
-    from mtrain.model.custom.code import UserCode
+    from mtrain.config.custom_code import CustomCode
+    from mtrain.model.custom.code import ImportedCode
     from mtrain.records.arrays import Ints
 
 MOST_ROWS = 2003
-"""On which own code is tried before anything is trained; fewer of few classes."""
+"""On which custom code is tried before anything is trained; fewer of few classes."""
 
 
-def made(config: OwnCode, code: UserCode, kind: type) -> Any:
+def made(config: CustomCode, code: ImportedCode, kind: type) -> Any:
     """An object of the class, or the function with its parameters."""
     found, arguments = code.objects[config.name], config.arguments
     if kind is keras.Model and isinstance(found, type | keras.Model):
@@ -38,7 +38,7 @@ def made(config: OwnCode, code: UserCode, kind: type) -> Any:
     if isinstance(found, type):
         if not issubclass(found, kind):
             raise wrong(config, f"is a class, but no {kind.__name__} of Keras")
-        with code.blaming(config):
+        with code.attributing_errors(config):
             return found(**arguments)
     if isinstance(found, kind):
         if arguments:
@@ -51,8 +51,8 @@ def made(config: OwnCode, code: UserCode, kind: type) -> Any:
 
 
 def try_compiled(
-    config: OwnCode,
-    code: UserCode,
+    config: CustomCode,
+    code: ImportedCode,
     function: Callable[..., Any],
     arguments: tuple[Any, ...],
     *,
@@ -64,7 +64,7 @@ def try_compiled(
     """
     compiled: Callable[..., Any] = tf.function(function, jit_compile=jit_compile, autograph=False)
     try:
-        with code.blaming(config):
+        with code.attributing_errors(config):
             compiled(*map(tf.constant, arguments))
     except MtrainError as error:
         remedy = "; `training.compile: graph` may" if jit_compile else ""
@@ -100,21 +100,21 @@ def targets(labels: Ints, n_classes: int) -> NDArray[np.float32]:
     return np.eye(n_classes, dtype=np.float32)[labels]
 
 
-def as_numbers(config: OwnCode, value: Any) -> NDArray[Any]:
-    """What own code gave, as an array of numbers; raises `MtrainError` for anything else."""
+def as_numbers(config: CustomCode, value: Any) -> NDArray[Any]:
+    """What custom code gave, as an array of numbers; raises `MtrainError` for anything else."""
     found = np.asarray(value)
     if found.dtype.kind not in "biuf":
         raise wrong(config, f"must give numbers, got {type(value).__name__}")
     return found
 
 
-def check_finite(config: OwnCode, what: str, values: NDArray[np.float32]) -> None:
+def check_finite(config: CustomCode, what: str, values: NDArray[np.float32]) -> None:
     """Raise `MtrainError` where some of the `values` are not."""
     if not np.isfinite(values).all():
         found = values[~np.isfinite(values)].flat[0]
         raise wrong(config, f"{what} {found} for rows of ordinary probabilities")
 
 
-def wrong(config: OwnCode, what: str) -> MtrainError:
-    """What is wrong with own code, by its name."""
+def wrong(config: CustomCode, what: str) -> MtrainError:
+    """What is wrong with custom code, by its name."""
     return MtrainError(f"{config.name}: {what}")

@@ -1,6 +1,6 @@
 """Give mtrain what strangers made, each in a process of its own, and say what came of it.
 
-    python tests/probe.py < jobs.json > answers.json
+    python tests/sandbox.py < jobs.json > answers.json
 
 A job is `{"working": FOLDER, "command": [...]}`, run there as `mtrain` would be, or instead of the
 command has `"checkpoint": PATH, "shapes": {...}`, read as it is once TensorFlow is loaded. All that

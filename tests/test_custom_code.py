@@ -293,7 +293,7 @@ def test_a_loss_has_its_parameters(folder):
         0.5 * np.log(0.5) + np.log(0.7) + np.log(0.8),
         np.log(0.9) + np.log(0.9) + 0.5 * np.log(0.8),
     ]
-    with imported(config.own_code.values(), folder) as code:
+    with imported(config.custom_code.values(), folder) as code:
         loss = build_loss(config.loss, 3, code)
         assert float(loss(labels, outputs)) == pytest.approx(-2 * np.mean(rows) / 3, rel=1e-6)
 
@@ -383,7 +383,7 @@ def test_what_a_loss_remembers_has_its_order(folder):
     from mtrain.model.loss import build_loss
 
     config = load_config(experiment(folder, loss="own:Many"), {})
-    with imported(config.own_code.values(), folder) as code:
+    with imported(config.custom_code.values(), folder) as code:
         loss = build_loss(config.loss, 3, code)
         found = loss_variables(config.loss, code, loss, 3)
 
@@ -403,7 +403,7 @@ def test_what_it_remembers_goes_on_within_an_epoch(folder, settings):
     from mtrain.data import load_dataset
 
     dataset = load_dataset(config.dataset, memory=config.training.memory_bytes)
-    with imported(config.own_code.values(), folder) as code:
+    with imported(config.custom_code.values(), folder) as code:
 
         def trainer():
             made = make_trainer(config, dataset, code, jit_compile=False)
@@ -431,7 +431,7 @@ def test_a_run_keeps_its_code_and_is_only_read_with_leave(folder, capsys):
     out = folder / "run"
     status, lines = said(capsys, "fit", config, "--out", out)
     assert status == 0
-    assert "Own code: own:build, own:phi." in lines
+    assert "Custom code: own:build, own:phi." in lines
     assert "Model: own:build, 610 parameters." in lines
     assert (out / "code" / "own.py").read_text() == MODULE
     assert not list(out.rglob("__pycache__"))
@@ -515,7 +515,7 @@ def test_a_run_does_not_go_on_with_other_code(folder, capsys):
     assert re.search(r"code\.own\.py: was \w{8}, is \w{8}\n", message)
 
 
-def test_a_run_without_own_code_imports_nothing_of_its_folder(tmp_path, capsys):
+def test_a_run_without_custom_code_imports_nothing_of_its_folder(tmp_path, capsys):
     """Not even what is loaded late, under a name that is sought."""
     out = tmp_path / "run"
     config = tmp_path / "experiment.yaml"
@@ -586,7 +586,7 @@ def test_a_figure_of_whole_splits_steers_no_training(folder, capsys):
     [
         ("loss", "owm:right", "loss: no module 'owm' is beside the config or installed; did you mean 'own'?"),
         ("loss", "own:rihgt", "own:rihgt: no 'rihgt' is there; did you mean 'right'?"),
-        ("loss", "own.py:right", "loss: own code is"),
+        ("loss", "own.py:right", "loss: custom code is"),
         ("loss", "own:one_argument", "own.py:30: TypeError: one_argument() takes 1 positional argument"),
         ("loss", "own:batch_mean", "own:batch_mean: must be one loss a row, shape (23,) for 23 rows, got ()"),
         ("loss", "own:branching", "OperatorNotAllowedInGraphError: Using a symbolic `tf.Tensor` as a Python `bool` is not allowed"),

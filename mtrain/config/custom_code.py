@@ -1,4 +1,4 @@
-"""A loss, a metric or a model that is the user's own code: `package.module:object`."""
+"""A loss, a metric or a model that is the user's custom code: `package.module:object`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CODE = "code"
-"""The folder beside a run's config in which its own code is kept."""
+"""The folder beside a run's config in which its custom code is kept."""
 
 _PATTERN = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
 
@@ -36,18 +36,18 @@ _FIGURES = (
     rf"({'|'.join(METRICS)})(_{'|_'.join(AVERAGES)})?|loss|learning_rate|val_.*|threshold|"
     r"(hidden|activation)_\d+_(mean|std|dead)|(gradient|weight)_norm"
 )
-"""Names that scalars of the history have without own code."""
+"""Names that scalars of the history have without custom code."""
 
 _PlaceSchema = WithJsonSchema({"type": "string", "pattern": _PATTERN})
 
 
 def _place(name: str) -> str:
     if not re.fullmatch(_PATTERN, name, re.ASCII) or ".py:" in name:
-        raise ValueError(f"own code is package.module:object, without .py, got {name!r}")
+        raise ValueError(f"custom code is package.module:object, without .py, got {name!r}")
     return name
 
 
-class OwnCode(Section):
+class CustomCode(Section):
     """Where it is; all other keys are the object's own parameters."""
 
     model_config = ConfigDict(extra="allow")
@@ -71,7 +71,7 @@ class OwnCode(Section):
         return dict(self.model_extra or {})
 
     @model_validator(mode="after")
-    def _arguments_are_finite(self) -> OwnCode:
+    def _arguments_are_finite(self) -> CustomCode:
         """As all numbers of a config; one that is not would not equal itself."""
         try:
             json.dumps(self.arguments, allow_nan=False)
@@ -80,14 +80,14 @@ class OwnCode(Section):
         return self
 
 
-class OwnLoss(OwnCode):
+class CustomLoss(CustomCode):
     """A custom loss: a function of labels and outputs, or a `keras.losses.Loss`."""
 
     least_classes: ClassVar[int] = 2
     most_classes: ClassVar[float] = math.inf
 
 
-class OwnMetric(OwnCode):
+class CustomMetric(CustomCode):
     """A custom metric: a function of labels and outputs, or a `keras.metrics.Metric`."""
 
     @field_validator("name")
@@ -107,7 +107,7 @@ class OwnMetric(OwnCode):
         return (self.object,)
 
 
-class OwnModel(OwnCode):
+class CustomModel(CustomCode):
     """A custom model: a function of the numbers of features and classes."""
 
     def __str__(self) -> str:
@@ -119,20 +119,24 @@ def _bare(value: Any) -> Any:
 
 
 def _kind(value: Any) -> str:
-    """`own` where a setting, or its name, has the colon of own code."""
+    """`own` where a setting, or its name, has the colon of custom code."""
     name = value.get("name") if isinstance(value, dict) else getattr(value, "name", value)
     return "own" if isinstance(name, str) and ":" in name else "known"
 
 
-KNOWN, OWN, KNOWN_OR_OWN = Tag("known"), Tag("own"), Discriminator(_kind)
-"""What makes a type of one of mtrain's own sections and one of own code, told apart by the name."""
+KNOWN, CUSTOM, KNOWN_OR_CUSTOM = Tag("known"), Tag("own"), Discriminator(_kind)
+"""What makes a type of one of mtrain's own sections and one of custom code, told apart by the name."""
 
-BareLoss = Annotated[OwnLoss, BeforeValidator(_bare, Annotated[str, _PlaceSchema] | OwnLoss)]
-BareMetric = Annotated[OwnMetric, BeforeValidator(_bare, Annotated[str, _PlaceSchema] | OwnMetric)]
-BareModel = Annotated[OwnModel, BeforeValidator(_bare, Annotated[str, _PlaceSchema] | OwnModel)]
+BareLoss = Annotated[CustomLoss, BeforeValidator(_bare, Annotated[str, _PlaceSchema] | CustomLoss)]
+BareMetric = Annotated[
+    CustomMetric, BeforeValidator(_bare, Annotated[str, _PlaceSchema] | CustomMetric)
+]
+BareModel = Annotated[
+    CustomModel, BeforeValidator(_bare, Annotated[str, _PlaceSchema] | CustomModel)
+]
 
 
-def missing_module(code: OwnCode, folder: Path) -> str | None:
+def missing_module(code: CustomCode, folder: Path) -> str | None:
     """What is wrong where no module of this name is to be found; nothing is imported."""
     top = code.module.partition(".")[0]
     beside = [name for place in code_folders(folder) for name in _modules(place)]
@@ -148,16 +152,16 @@ def missing_module(code: OwnCode, folder: Path) -> str | None:
 
 
 def code_folders(folder: Path) -> tuple[Path, ...]:
-    """Where own code is looked for first: beside the config, and where a run keeps it."""
+    """Where custom code is looked for first: beside the config, and where a run keeps it."""
     return folder, folder / CODE
 
 
-def refuse_code(codes: Iterable[OwnCode], where: Path, *, allowed: bool) -> None:
-    """Raise `UsageError` for own code of a run or checkpoint, unless importing it is allowed."""
+def refuse_code(codes: Iterable[CustomCode], where: Path, *, allowed: bool) -> None:
+    """Raise `UsageError` for custom code of a run or checkpoint, unless importing it is allowed."""
     names = ", ".join(code.name for code in codes)
     if names and not allowed:
         raise UsageError(
-            f"{where}: has own code, {names}, which runs as it is imported; --allow-code allows that"
+            f"{where}: has custom code, {names}, which runs as it is imported; --allow-code allows that"
         )
 
 
