@@ -22,7 +22,7 @@ import numpy as np
 from mtrain.config.load import load_config
 from mtrain.run import recorder
 from mtrain.run.recorder import Recorder
-from mtrain.workflows.fit import train
+from mtrain.workflows.fit import fit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,7 +50,7 @@ def row(name: str, settings: dict[str, Any], out: Path, *methods: str) -> None:
     """Train, and print the seconds spent in these methods of the recorder; else in all of them."""
     spent = [0.0]
     with timed(spent, methods or ("progress", "epoch", "finish")):
-        run = train(load_config(settings, {}), out=out)
+        run = fit(load_config(settings, {}), out=out)
     trained = sum(run.history.seconds)
     print(f"| {name} | {trained:.1f} s | {spent[0]:.2f} s | {spent[0] / trained:.2%} |")
 

@@ -28,7 +28,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mtrain.config.load import load_config
-from mtrain.workflows.fit import train
+from mtrain.workflows.fit import fit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -144,7 +144,7 @@ def mtrain_accuracy(folder: Path, kind: str, seed: int) -> float:
         "optimizer": {"name": "adam", "learning_rate": RATE},
         "training": {"epochs": EPOCHS, "batch_size": BATCH, "compile": "graph"},
     }
-    report = train(load_config(settings, {}), out=folder / "run").report
+    report = fit(load_config(settings, {}), out=folder / "run").report
     assert report is not None
     assert report.accuracy is not None
     return report.accuracy

@@ -19,7 +19,7 @@ from rich.console import Console
 from mtrain.config.load import load_config
 from mtrain.report.live import LiveTable
 from mtrain.report.plain import opening_lines
-from mtrain.workflows.fit import train
+from mtrain.workflows.fit import fit
 
 if TYPE_CHECKING:
     from mtrain.config.schema import Config
@@ -67,7 +67,7 @@ def main() -> None:
     camera = Console(file=io.StringIO(), force_terminal=True, width=80, record=True)
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        run = train(config, out=Path(folder) / config.name, observer=Photographer(camera))
+        run = fit(config, out=Path(folder) / config.name, observer=Photographer(camera))
         shutil.copy(run.path / "evaluation" / "test" / "precision_recall.png", PICTURES)
     title = f"mtrain fit configs/{config.name}.yaml"
     camera.save_svg(str(PICTURES / "console.svg"), title=title)

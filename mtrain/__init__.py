@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from mtrain.errors import DivergedError, MtrainError, UsageError
     from mtrain.observer import Observer
     from mtrain.records.report import Report
-    from mtrain.workflows.fit import Run
     from mtrain.workflows.predict_rows import Predicted
+    from mtrain.workflows.run import Run
 
 __all__ = [
     "DivergedError",
@@ -40,7 +40,7 @@ _TYPES = {
     "Observer": "mtrain.observer",
     "Predicted": "mtrain.workflows.predict_rows",
     "Report": "mtrain.records.report",
-    "Run": "mtrain.workflows.fit",
+    "Run": "mtrain.workflows.run",
     "UsageError": "mtrain.errors",
 }
 """Types that are imported when they are asked for, and the module of each."""
@@ -234,11 +234,11 @@ def _train(settings: Settings, progress: bool | None, observer: Observer | None,
     checked = settings.validate()
 
     from mtrain.report.console import watch_from_python
-    from mtrain.workflows.fit import train
+    from mtrain.workflows.fit import fit
 
     watcher = watch_from_python(progress) if observer is None else observer
     with settings.located():
-        run = train(checked, code_folder=settings.folder, observer=watcher, **how)
+        run = fit(checked, code_folder=settings.folder, observer=watcher, **how)
     return _or_stopped(run)
 
 

@@ -51,6 +51,7 @@ class Observers(Observer):
 
     def __init__(self, *observers: Observer) -> None:
         self._observers = list(observers)
+        self._is_ended = False
 
     def add(self, *observers: Observer) -> None:
         """Tell these, too, from now on."""
@@ -81,8 +82,10 @@ class Observers(Observer):
         self._tell(lambda observer: observer.epoch(figures, seconds))
 
     def end(self, why: str | None) -> None:
-        """As each observer's own."""
-        self._tell(lambda observer: observer.end(why))
+        """As each observer's own; once."""
+        if not self._is_ended:
+            self._is_ended = True
+            self._tell(lambda observer: observer.end(why))
 
     def _tell(self, tell: Callable[[Observer], None]) -> None:
         for observer in list(self._observers):

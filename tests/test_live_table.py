@@ -19,7 +19,7 @@ from mtrain.records.training import EpochRecord, Predictions, Progress, Tally
 from mtrain.report.live import LiveTable
 from mtrain.report.results import print_report
 from mtrain.report.text import change, figure, share
-from mtrain.workflows.fit import train
+from mtrain.workflows.fit import fit
 
 CLASSES = ("cat", "dog", "owl")
 ROWS = 60
@@ -240,7 +240,7 @@ def test_observers_are_told_what_a_run_resumes_from(tmp_path):
     for epochs, told in ((2, ["begin"]), (3, [[1, 2], "begin"])):
         config = load_config(CONFIGS / "smoke.yaml", {**settings, "training.epochs": epochs})
         observer = Listening()
-        train(config, out=tmp_path / "run", resume=True, report=False, observer=observer)
+        fit(config, out=tmp_path / "run", resume=True, report=False, observer=observer)
         assert observer.told == told
 
 

@@ -11,7 +11,8 @@ from mtrain.cli.main import run
 from mtrain.config.load import load_config
 from mtrain.errors import UsageError
 from mtrain.metrics.history import History
-from mtrain.metrics.monitor import Course, first_is_best, higher_is_better
+from mtrain.metrics.monitor import first_is_best, higher_is_better
+from mtrain.training.control import TrainingControl
 
 MODULE = """
 def fpr95(y_true, y_pred):
@@ -129,10 +130,10 @@ def test_early_stopping_and_plateaus_go_by_the_mode(mode, stops):
     settings = {"early_stopping": steering, "reduce_on_plateau": steering}
     config = load_config(training_of(**settings), {})
     history = history_of(4.0, 3.0, 2.0, monitor="val_fpr95")
-    course = Course(config.training, history)
-    assert (course.early_stop is not None) == stops
+    control = TrainingControl(config.training, history)
+    assert (control.early_stop is not None) == stops
 
-    before = Course(config.training, history_of(4.0, 3.0, monitor="val_fpr95"))
+    before = TrainingControl(config.training, history_of(4.0, 3.0, monitor="val_fpr95"))
     before._history = history
     assert (before.add(2) is not None) == stops
 

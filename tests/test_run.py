@@ -23,7 +23,7 @@ from mtrain.run.directory import RunDirectory, choose_directory, make_directory
 from mtrain.run.files import json_bytes, json_text, write_bytes, write_csv
 from mtrain.run.find_checkpoint import find_checkpoint
 from mtrain.run.history import HistoryFile, history_as_json, read_history
-from mtrain.workflows.fit import train
+from mtrain.workflows.fit import fit
 
 
 @pytest.fixture
@@ -233,7 +233,7 @@ class Holder(Observer):
 def test_the_training_rows_are_there_once_while_training(tmp_path):
     """The device has them; as they were read they are gone by the first step."""
     holder = Holder()
-    train(load_config(CONFIGS / "smoke.yaml", {}), out=tmp_path / "run", observer=holder)
+    fit(load_config(CONFIGS / "smoke.yaml", {}), out=tmp_path / "run", observer=holder)
 
     assert holder.held is None
 

@@ -130,7 +130,7 @@ def test_a_signal_at_the_end_of_the_last_epoch_leaves_the_report_out(
 @pytest.mark.parametrize(
     "moment",
     [
-        "mtrain.workflows.fit._advice",
+        "mtrain.training.loop._advice",
         "mtrain.workflows.fit.evaluate",
         "mtrain.workflows.evaluate.keep_evaluation",
         "mtrain.workflows.fit.draw",

@@ -100,10 +100,10 @@ def _train(settings: Settings, *, quiet: bool, as_json: bool, **how: Any) -> int
     from mtrain.report.console import watch
     from mtrain.run.directory import RunDirectory
     from mtrain.run.metrics import report_as_json
-    from mtrain.workflows.fit import train
+    from mtrain.workflows.fit import fit
 
     with settings.located():
-        run = train(
+        run = fit(
             config,
             code_folder=settings.folder,
             observer=None if quiet else watch(sys.stderr),

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mtrain.config.custom_code import refuse_code
 from mtrain.config.load import flat_settings, read_settings
 from mtrain.errors import MtrainError, SettingError, UsageError
-from mtrain.metrics.monitor import Course
 from mtrain.records.training import TrainingState
 from mtrain.run.checkpoint import GROUPS, Checkpoint, read_checkpoint_arrays
 from mtrain.run.directory import RunDirectory
 from mtrain.run.environment import identity
 from mtrain.run.find_checkpoint import newest_whole
 from mtrain.run.history import read_history
+from mtrain.training.control import TrainingControl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,15 +36,41 @@ FREE = (
 they lie, is for their hash to say."""
 
 BEST = "best checkpoint"
+EPOCHS = "training.epochs"
 DATA = "data.sha256"
 
 Differences = dict[str, tuple[Any, Any]]
 """What was, and what is, by dotted key; None where there is no such thing."""
 
 
-@dataclass(eq=False)
+def differences(
+    checkpoint: Checkpoint,
+    config: Config,
+    environment: Environment | None = None,
+    *,
+    best_is_whole: bool = True,
+) -> Differences:
+    """What was otherwise when `checkpoint` was saved, of all that decides the figures of an epoch.
+
+    `environment` is what is known of it so far, None: nothing; `best_is_whole` says whether the best
+    checkpoint that this one knows of is, and counts once there is an environment.
+    """
+    was, now = _settings(checkpoint.config), _settings(config)
+    if environment is not None:
+        if not best_is_whole:
+            was[BEST], now[BEST] = checkpoint.best, "damaged"
+        known = identity(environment)
+        now |= known
+        was |= {key: checkpoint.identity.get(key) for key in known}
+        if environment.code is not None:
+            was |= {k: v for k, v in checkpoint.identity.items() if k.startswith("code.")}
+    keys = dict.fromkeys([*now, *was])
+    return {key: (was.get(key), now.get(key)) for key in keys if was.get(key) != now.get(key)}
+
+
+@dataclass(frozen=True, eq=False)
 class Resumption:
-    """A checkpoint to resume from, and what is no longer as it was then."""
+    """A checkpoint to resume from."""
 
     run: RunDirectory
     path: Path
@@ -57,51 +83,34 @@ class Resumption:
 
     differences_allowed: bool
 
-    differences: Differences = field(default_factory=dict)
+    @property
+    def best(self) -> str | None:
+        """The best checkpoint so far; None where there is none, or it is lost."""
+        return self.checkpoint.best if self.best_is_whole else None
 
-    data: str = "the data"
-    """What the data are called in messages, once it is known which they are."""
+    def differences(self, config: Config, environment: Environment | None = None) -> Differences:
+        """What differs from when it was saved, and what was asked for besides: more epochs."""
+        found = differences(self.checkpoint, config, environment, best_is_whole=self.best_is_whole)
+        was, now = self.checkpoint.config.training.epochs, config.training.epochs
+        return found if was == now else {**found, EPOCHS: (was, now)}
 
-    def compare(self, was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-        """Record what differs; raises `UsageError` unless that is allowed."""
-        keys = dict.fromkeys([*now, *was])
-        found = {key: (was.get(key), now.get(key)) for key in keys if was.get(key) != now.get(key)}
+    def check(self, config: Config, environment: Environment | None = None) -> None:
+        """Raise `UsageError` with what differs so far, unless that is allowed."""
+        found = self.differences(config, environment)
+        found.pop(EPOCHS, None)
         if found and not self.differences_allowed:
-            lines = [f"{name}: was {a}, is {b}" for name, a, b in self._told(found)]
+            lines = [f"{name}: was {a}, is {b}" for name, a, b in self._told(found, environment)]
             remedy = (
                 "the result would differ from that of an uninterrupted run; "
                 "--allow-differences resumes all the same and records them"
             )
             raise UsageError("\n".join(f"{self.run.path}: {line}" for line in [*lines, remedy]))
-        self.differences |= found
-
-    def compare_environment(self, environment: Environment) -> None:
-        """The same for what is known of the environment so far."""
-        now = identity(environment)
-        was = {key: self.checkpoint.identity.get(key) for key in now}
-        parts = [key for key in now if key.startswith("data.") and key != DATA]
-        changed = [key.removeprefix("data.") for key in parts if was[key] != now[key]]
-        some = f"the {' and '.join(changed)} rows of " if 0 < len(changed) < len(parts) else ""
-        self.data = f"{some}the data ({environment.data['source']})"
-        self.compare(was, now)
-
-    def compare_code(self, hashes: Mapping[str, str]) -> None:
-        """The same for the user's custom code, by the SHA-256 of its files."""
-        before = self.checkpoint.identity.items()
-        was = {key: value for key, value in before if key.startswith("code.")}
-        self.compare(was, {f"code.{path}": sha256 for path, sha256 in hashes.items()})
 
     def check_classes(self, classes: tuple[str, ...]) -> None:
         """Raise `UsageError` where the data have other classes: what was learned is not theirs."""
         if classes != self.checkpoint.classes:
             was, now = (f"{', '.join(some):.60}" for some in (self.checkpoint.classes, classes))
             raise UsageError(f"{self.run.path}: its classes are {was}, those of the data {now}")
-
-    def compare_best(self) -> None:
-        """The same for the best checkpoint, which may be lost; then there is none any longer."""
-        if not self.best_is_whole:
-            self.compare({BEST: self.checkpoint.best}, {BEST: "damaged"})
-            self.checkpoint = replace(self.checkpoint, best=None)
 
     def is_complete(self, config: Config) -> bool:
         """Whether nothing is left to train."""
@@ -112,7 +121,7 @@ class Resumption:
 
     def early_stop(self, config: Config) -> str | None:
         """Why training stopped before its last epoch, if early stopping is why."""
-        return Course(config.training, self.checkpoint.history).early_stop
+        return TrainingControl(config.training, self.checkpoint.history).early_stop
 
     @property
     def is_reported(self) -> bool:
@@ -139,25 +148,39 @@ class Resumption:
         ]
         return replace(history, segments=segments)
 
-    @property
-    def notes(self) -> Iterator[str]:
-        """What is worth saying before training continues."""
+    def notes(self, found: Differences, environment: Environment) -> Iterator[str]:
+        """What is worth saying before training continues under these differences."""
         for problem in self.damaged:
             yield f"{problem}; an older checkpoint is used."
-        for name, was, now in self._told(self.differences):
+        for name, was, now in self._told(found, environment):
             yield f"{name} was {was}, is {now}."
         yield f"Resuming from {self.path}."
-
-    def _told(self, differences: Differences) -> Iterator[tuple[str, str, str]]:
-        """What each is called, what it was and what it is; other data have other splits as well."""
-        for key, (was, now) in differences.items():
-            if key == DATA or DATA not in differences or not key.startswith(("data.", "splits.")):
-                yield self.data if key == DATA else key, _shown(was), _shown(now)
 
     def state(self, shapes: Shapes) -> TrainingState:
         """What to put back; raises `MtrainError` for arrays that are not of `shapes`."""
         arrays = read_checkpoint_arrays(self.path, shapes, *GROUPS)
         return TrainingState(arrays, self.checkpoint.cursor)
+
+    def _told(
+        self, found: Differences, environment: Environment | None
+    ) -> Iterator[tuple[str, str, str]]:
+        """What each is called, what it was and what it is; other data have other splits as well."""
+        for key, (was, now) in found.items():
+            if key == DATA or DATA not in found or not key.startswith(("data.", "splits.")):
+                name = self._data(environment) if key == DATA and environment else key
+                yield name, _shown(was), _shown(now)
+
+    def _data(self, environment: Environment) -> str:
+        """What the data are called: which of the splits that they bring have changed, and the source."""
+        now = identity(environment)
+        parts = [key for key in now if key.startswith("data.") and key != DATA]
+        changed = [
+            key.removeprefix("data.")
+            for key in parts
+            if self.checkpoint.identity.get(key) != now[key]
+        ]
+        some = f"the {' and '.join(changed)} rows of " if 0 < len(changed) < len(parts) else ""
+        return f"{some}the data ({environment.data['source']})"
 
 
 def read_run_settings(
@@ -196,10 +219,7 @@ def find_resumption(
         run, newest.path, checkpoint, newest.damaged, newest.best_is_whole, differences_allowed
     )
     _check_epochs(checkpoint, config)
-    found.compare(_settings(checkpoint.config), _settings(config))
-    was, now = checkpoint.config.training.epochs, config.training.epochs
-    if was != now:
-        found.differences["training.epochs"] = was, now
+    found.check(config)
     if checkpoint.history.epoch and _figures(checkpoint.config) != _figures(config):
         raise UsageError(
             f"{run.path}: its history has other figures than metrics, track, dataset.validation and "

@@ -14,11 +14,12 @@ from mtrain.config.load import flat_settings, load_config
 from mtrain.config.names import METRICS
 from mtrain.config.sources import UserData
 from mtrain.errors import MtrainError, UsageError
-from mtrain.metrics.monitor import Course, Improvement, higher_is_better
+from mtrain.metrics.monitor import Improvement, higher_is_better
 from mtrain.records.run import RunOutcome
 from mtrain.run.directory import RunDirectory
 from mtrain.run.history import read_history
 from mtrain.run.lock import is_locked
+from mtrain.training.control import TrainingControl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -209,6 +210,6 @@ def _state(run: RunDirectory, config: Config, history: History) -> str:
     if ended is not None and ended in {"finished", "diverged", "failed"}:
         return ended
     is_trained = len(history.epoch) >= config.training.epochs
-    if is_trained or Course(config.training, history).early_stop is not None:
+    if is_trained or TrainingControl(config.training, history).early_stop is not None:
         return "finished, not reported"
     return "killed" if ended is None else f"stopped by {ended}"

@@ -1,0 +1,105 @@
+"""The training itself: each record is kept, steers what follows, and is told to whoever watches."""
+
+from __future__ import annotations
+
+import shlex
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from mtrain.errors import DivergedError, MtrainError
+from mtrain.metrics.epoch import epoch_figures
+from mtrain.metrics.monitor import always_undefined, first_is_best
+from mtrain.records.training import Progress
+from mtrain.training.control import TrainingControl
+
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Iterator
+
+    from mtrain.config.schema import Config
+    from mtrain.metrics.history import History
+    from mtrain.observer import Observer
+    from mtrain.run.recorder import Recorder
+    from mtrain.training.open import Training
+    from mtrain.training.signals import Received
+
+UNREPORTED = "is finished and saved; the report is missing; `mtrain resume {}` makes it"
+
+
+def train(
+    training: Training, observer: Observer, received: Received
+) -> tuple[str | None, signal.Signals | None]:
+    """Train until it is done or to be stopped, and save.
+
+    Returns why it ended before the last epoch, and the signal where it was one.
+    """
+    trainer, recorder = training.trainer, training.recorder
+    signals = received.signals
+    try:
+        with training.code.attributing_errors():
+            early = _consume(training, observer, signals)
+        recorder.finish(trainer.state())
+    except MtrainError as error:
+        recorder.finish()
+        kind = DivergedError if isinstance(error, DivergedError) else MtrainError
+        kept = f"checkpoint {recorder.last_name} is the last good one"
+        raise kind(f"{error}; {kept}") from error
+    if not signals:
+        for line in _advice(training.config, recorder.history):
+            observer.note(line)
+        return early, None
+    name, run = signals[0].name, shlex.quote(str(training.run.path))
+    recorder.end(name)
+    if early or trainer.finished:
+        why = f"{early}; then " if early else ""
+        return f"{why}stopped by {name}: training {UNREPORTED.format(run)}", signals[0]
+    return f"stopped by {name}, saved; `mtrain resume {run}` continues it", signals[0]
+
+
+@contextmanager
+def failing(recorder: Recorder) -> Iterator[None]:
+    """Say in the history how it ended where something goes wrong."""
+    try:
+        yield
+    except Exception as error:
+        with suppress(MtrainError):  # the disk may be what failed, and that is being said
+            recorder.end("diverged" if isinstance(error, DivergedError) else "failed")
+        raise
+
+
+def _consume(
+    training: Training,
+    observer: Observer,
+    signals: list[signal.Signals],
+) -> str | None:
+    """Hand on each record until `signals` has one; returns why it ended early, if it did."""
+    config, trainer, recorder = training.config, training.trainer, training.recorder
+    control = TrainingControl(config.training, recorder.history)
+    if control.early_stop is not None and not trainer.is_within_epoch:
+        return control.early_stop
+    for record in trainer.records():
+        if isinstance(record, Progress):
+            observer.progress(record)
+            recorder.progress(trainer.state)
+        else:
+            figures = epoch_figures(record, config.metrics, config.evaluation)
+            seconds = recorder.append(figures)
+            if (plateau := control.add()) is not None:
+                trainer.learning_rate = plateau.reduced(trainer.learning_rate)
+            recorder.epoch(trainer.state())
+            observer.epoch(figures, seconds)
+            if control.early_stop is not None:
+                return control.early_stop
+        if signals:
+            break
+    return None
+
+
+def _advice(config: Config, history: History) -> Iterator[str]:
+    """What is worth a line after training, by the scalar that chooses the best epoch."""
+    if (monitor := config.save_best) is None:
+        return
+    if (why := always_undefined(history, monitor)) is not None:
+        yield f"{why}; so no epoch is the best, and the last is kept."
+    if (advice := first_is_best(history, monitor, config.save_best_mode)) is not None:
+        yield advice
