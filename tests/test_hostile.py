@@ -35,7 +35,7 @@ from waiting import HANGS
 from mtrain.cli.main import run as mtrain
 from mtrain.config.reader import parse
 from mtrain.errors import MtrainError
-from mtrain.run.checkpoint import read_checkpoint, read_checkpoint_arrays
+from mtrain.run.checkpoint import SCHEMA, read_checkpoint, read_checkpoint_arrays
 from mtrain.run.history import HistoryFile, read_history
 
 if TYPE_CHECKING:
@@ -402,8 +402,11 @@ STATES = {
     "a_pickle": (lambda _: pickle.dumps(Payload()), "not JSON as mtrain writes it"),
     "not_a_mapping": (lambda _: "[]", "not a checkpoint's"),
     "a_number": (lambda _: "2", "not a checkpoint's"),
-    "another_schema": (put(schema=9), "its schema is 9, this mtrain reads 5; train it again"),
-    "nothing_but_a_schema": (lambda _: '{"schema": 5}', "no 'config'"),
+    "another_schema": (
+        put(schema=9),
+        f"its schema is 9, this mtrain reads {SCHEMA}; train it again",
+    ),
+    "nothing_but_a_schema": (lambda _: f'{{"schema": {SCHEMA}}}', "no 'config'"),
     "a_huge_model": (
         put(config__model__hidden=[100_000] * 100),
         "bytes cannot be the arrays of its config's 990,",
