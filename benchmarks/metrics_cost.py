@@ -56,7 +56,7 @@ def uncounted(name: str, count: int, classes: int) -> Iterator[float]:
     """Epochs of an engine that counts rows, whatever their class."""
     import tensorflow as tf
 
-    from mtrain.engine import training
+    from mtrain.engine import trainer
     from mtrain.engine.step import Carried, CompiledSteps
 
     class Uncounted(CompiledSteps):
@@ -68,7 +68,7 @@ def uncounted(name: str, count: int, classes: int) -> Iterator[float]:
             return confusion + labels.shape[0]
 
     contestant = epoch_seconds(WORKLOADS[name], count, classes=classes, metrics=[])
-    with mock.patch.object(training, "CompiledSteps", Uncounted):
+    with mock.patch.object(trainer, "CompiledSteps", Uncounted):
         first = next(contestant)  # builds the engine
     yield first
     yield from contestant

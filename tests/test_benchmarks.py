@@ -108,12 +108,12 @@ def test_an_engine_that_counts_nothing_is_what_counting_is_compared_with(monkeyp
     """Of the two that take turns only one counts, at any number of classes."""
     import metrics_cost
 
-    from mtrain.engine import training
+    from mtrain.engine import trainer
 
     counted = []
-    tally = training.Trainer._tally
+    tally = trainer.Trainer._tally
     monkeypatch.setattr(
-        training.Trainer, "_tally", lambda self: counted.append(result := tally(self)) or result
+        trainer.Trainer, "_tally", lambda self: counted.append(result := tally(self)) or result
     )
     monkeypatch.setattr("engine.ROWS", 640)
     nothing = metrics_cost.uncounted("W1", 2, classes=100)
