@@ -175,7 +175,7 @@ def test_without_a_header_columns_are_named_by_number(tmp_path):
 def test_predict_reads_by_the_settings_of_the_run(tmp_path, capsys):
     """Decimals, thousands, markers and the missing header are part of the run's config."""
     lines = [
-        f"{'?' if k % 5 == 0 else f'{k},5'};{k % 9}.{k % 10}00;{'ab'[k % 2]}\n" for k in range(60)
+        f"{'?' if k % 5 == 0 else f'{k},5'};{k % 9 + 1}.{k % 10}00;{'ab'[k % 2]}\n" for k in range(60)
     ]
     (tmp_path / "a.csv").write_text("".join(lines))
     settings = (
@@ -375,3 +375,49 @@ def test_numbers_of_switzerland_and_india(tmp_path, texts, value, thousands):
     assert found["thousands"] == thousands
     read, _ = features(path, thousands=thousands)
     assert read[-2, 0] == np.float32(value)
+
+
+@pytest.mark.parametrize(
+    ("texts", "settings"),
+    [
+        pytest.param(["0,125", "0,375", "1", "2"], {"decimal": ","}, id="eighths"),
+        pytest.param(["0,717", "1,001", "2,999"], {"decimal": ","}, id="three decimals"),
+        pytest.param(["-0,004", "0,070", "1,250"], {"decimal": ","}, id="below zero"),
+        pytest.param(["1,250", "3,400", "2,875"], {"decimal": ","}, id="nothing but semicolons"),
+        pytest.param(["1.250", "1.250.000"], {"decimal": ",", "thousands": "."}, id="two points"),
+    ],
+)
+def test_numbers_of_a_file_of_semicolons(tmp_path, texts, settings):
+    """A number that begins with 0 has no thousands; where nothing else decides, semicolons do."""
+    path = table(tmp_path / "a.csv", {"x": [texts[k % len(texts)] for k in range(40)], "y": LABELS})
+
+    _, found = init(tmp_path, path)
+    notation = {key: found[key] for key in ("decimal", "thousands") if key in found}
+    assert notation == settings
+
+
+@pytest.mark.parametrize(
+    ("decimal", "thousands", "text"),
+    [(".", ",", "0,911"), (".", ",", "00,911"), (",", ".", "0.911"), (".", ",", "0,911.00")],
+)
+def test_no_group_of_thousands_begins_with_0(tmp_path, decimal, thousands, text):
+    """Read as 911 it would be a thousand times what it says."""
+    rows = ["12", text, *(f"{k + 1}{thousands}250{decimal}5" for k in range(38))]
+    path = table(tmp_path / "a.csv", {"x": rows, "y": LABELS}, ";")
+
+    with pytest.raises(MtrainError, match=rf"'{text}' is not a finite number"):
+        check(config(path, decimal=decimal, thousands=thousands))
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+def test_thousands_that_may_be_decimals_are_asked_about(tmp_path, delimiter):
+    """Where each number has three digits behind its only comma; two of them leave no doubt."""
+    doubtful = [f"{k % 8 + 1},{k % 9}50" for k in range(40)]
+    settings = {"thousands": ","}
+    path = table(tmp_path / "a.csv", {"x": doubtful, "y": LABELS}, delimiter)
+    (note,) = (n for n in check(config(path, **settings)).warnings if n.kind == "thousands")
+    assert "is 1,050 the number 1.050? No number has two ',' or decimals" in note
+
+    for sure in ("1,234,567", "1,234.5"):
+        path = table(tmp_path / "a.csv", {"x": [*doubtful[1:], sure], "y": LABELS}, delimiter)
+        assert not any(n.kind == "thousands" for n in check(config(path, **settings)).warnings)

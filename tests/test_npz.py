@@ -171,7 +171,7 @@ def test_bytes_stay_bytes(arrays):
     assert data.train.features.dtype == np.uint8
     assert data.encoding.divisor == 255
     assert refusal(arrays(x=x / 255, y=y), encoding=data.encoding, **ALL) == (
-        "PATH: rows are float64; training had bytes"
+        "PATH: rows are float64, not all whole numbers from 0 to 255; training had bytes"
     )
     assert refusal(arrays(x=x[:, :1], y=y), encoding=data.encoding, **ALL) == (
         "PATH: rows of the shape (1, 3); training had (2, 3)"

@@ -457,3 +457,22 @@ def test_rows_that_are_no_columns_are_refused_by_name(tmp_path, rows, says):
 
     assert str(error.value).startswith(says)
     assert ("all text" in str(error.value)) == ("all text" in says)
+
+
+def test_numbers_of_numpy_and_paths_are_settings(tmp_path):
+    """As loops over `np.arange` and programs have them; also in a mapping that is the config."""
+    config = {"dataset": {"name": "digits", "samples": np.int64(100)}, "seed": np.uint8(3)}
+    settings = {"epochs": np.int64(1), "batch_size": np.int32(20)}
+    run = mtrain.fit(
+        config,
+        out=tmp_path / "run",
+        report=False,
+        training=settings,
+        model={"hidden": np.array([4, 3])},
+        optimizer={"learning_rate": np.float64(0.01)},
+    )
+
+    assert len(run.history.epoch) == 1
+    np.savez(tmp_path / "a.npz", x=np.eye(20), y=np.arange(20) % 2)
+    dataset = {"name": "npz", "path": tmp_path / "a.npz"}
+    assert len(mtrain.check({"dataset": dataset}).classes) == 2

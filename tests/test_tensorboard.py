@@ -14,7 +14,7 @@ from PIL import Image
 import mtrain
 from mtrain.cli.main import run
 from mtrain.errors import MtrainError
-from mtrain.report import tensorboard
+from mtrain.trackers import tensorboard
 
 event_accumulator = pytest.importorskip(
     "tensorboard.backend.event_processing.plugin_event_accumulator",

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -64,15 +64,26 @@ def read_settings(
             "named by its section dataset"
         )
     else:
-        settings = Settings(copy.deepcopy(dict(source)), "config", {}, None, "run")
+        settings = Settings(plain(source), "config", {}, None, "run")
     if function is not None:
         settings.caller = function
     for key, value in overrides.items():
         if function is None or "." in key:
-            settings.override(key, copy.deepcopy(value))
+            settings.override(key, plain(value))
         else:
-            settings.merge(key, value)
+            settings.merge(key, plain(value))
     return settings
+
+
+def plain(value: Any) -> Any:
+    """A copy of what a program gives: numbers and arrays of NumPy, and paths, as YAML would have them."""
+    if isinstance(value, Mapping):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    if isinstance(value, PurePath):
+        return str(value)
+    return value.tolist() if hasattr(value, "dtype") and hasattr(value, "tolist") else value
 
 
 def _refuse_other(path: Path) -> None:

@@ -48,6 +48,11 @@ def csv_file(path: str) -> Path:
     return find_files(path, ENDINGS["csv"])[0]
 
 
+def delimiter_of(file: Path) -> str:
+    """What stands between the columns of a CSV file."""
+    return form_of(file).delimiter
+
+
 def csv_columns(path: str, notation: Notation = PLAIN, *, split: str | None = "train") -> list[str]:
     """The names in the first line of the first file, and of its folders, as of `year=2024/part.csv`.
 
@@ -322,7 +327,8 @@ def _what_is_wrong(file: Path, notation: Notation) -> str | None:
                 break
             if len(values) != len(names):
                 n_values = "1 value" if len(values) == 1 else f"{len(values)} values"
-                has = f"names {len(names)} columns" if notation.header else f"has {len(names)}"
+                columns = "column" if len(names) == 1 else "columns"
+                has = f"names {len(names)} {columns}" if notation.header else f"has {len(names)}"
                 return f"{file}:{line}: {n_values}; the first line {has}"
     except csv.Error as error:
         return f"{file}:{_problem(error)}"

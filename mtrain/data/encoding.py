@@ -91,8 +91,10 @@ def _encode_arrays(arrays: NDArray[Any], encoding: Encoding, where: str) -> NDAr
                 )
             arrays = whole
     if (arrays.dtype == np.uint8) != encoding.is_bytes:
-        had = "bytes" if encoding.is_bytes else "other numbers"
-        raise MtrainError(f"{where}: rows are {arrays.dtype}; training had {had}")
+        if encoding.is_bytes:
+            rows = f"rows are {arrays.dtype}, not all whole numbers from 0 to 255"
+            raise MtrainError(f"{where}: {rows}; training had bytes")
+        raise MtrainError(f"{where}: rows are {arrays.dtype}; training had other numbers")
     flat = arrays.reshape(len(arrays), encoding.n_features)
     if not encoding.mean:
         return flat if encoding.is_bytes else flat.astype(np.float32, copy=False)

@@ -68,9 +68,10 @@ class Notation:
         point = re.escape(self.decimal)
         digits = "[0-9]+"
         if self.thousands is not None:
-            grouped = f"[0-9]{{1,3}}(?:{self._between}[0-9]{{3}})+"
+            # No group begins a number with 0: 0,562 has three decimals.
+            grouped = f"[1-9][0-9]{{0,2}}(?:{self._between}[0-9]{{3}})+"
             if self.thousands == ",":  # India writes 12,34,567
-                grouped += "|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}"
+                grouped += "|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}"
             digits = f"(?:{grouped}|[0-9]+)"
         return rf"^[-+]?(?:{digits}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][-+]?[0-9]+)?$"
 
@@ -151,17 +152,19 @@ TRIED = 5_000
 """Different values of a column that are tried."""
 
 
-def guess_notation(columns: Mapping[str, pa.ChunkedArray]) -> Notation:
+def guess_notation(columns: Mapping[str, pa.ChunkedArray], delimiter: str = ",") -> Notation:
     """The notation by which most of these columns of text are numbers; the plainest of those.
 
-    What else stands in a column of numbers, and marks a missing value, is in `missing`.
+    In a file of semicolons, as programs write it that have a decimal comma, `1,250` is 1.25. What else stands in a column of numbers, and marks a missing value, is in `missing`.
     """
     samples = {name: _sample(column) for name, column in columns.items()}
     scores = {
         notation: sum(is_number_column(some, notation) for some in samples.values())
         for notation in NOTATIONS
     }
-    best = max(NOTATIONS, key=scores.__getitem__)  # of equals the first
+    preferred = sorted(NOTATIONS, key=lambda one: delimiter == ";" and one.decimal != ",")
+    preferred.remove(PLAIN)
+    best = max([PLAIN, *preferred], key=scores.__getitem__)  # of equals the first
     markers = {
         text
         for some in samples.values()

@@ -259,7 +259,8 @@ def _table(path: Path, kind: str, target: str, memory: int, notation: Notation) 
     _check_labels(path, target, labels)
     if kind == "csv":
         columns = {name: column for name, column in table.columns.items() if name != target}
-        table = _in_notation(table, replace(guess_notation(columns), header=notation.header))
+        guess = guess_notation(columns, csv.delimiter_of(csv.csv_file(str(path))))
+        table = _in_notation(table, replace(guess, header=notation.header))
     index = pandas_index(str(path)) if kind == "parquet" else []
     judged = {name: _judged(table, name, index) for name in table.columns if name != target}
     left_out |= {name: why for name, (_, _, why) in judged.items() if why is not None}

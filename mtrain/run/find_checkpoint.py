@@ -51,6 +51,8 @@ def find_checkpoint(path: Path) -> CheckpointPlace:
     name = whole_path.name if named else best or last
     if name is None and path.name == "checkpoints" and (path.parent / "config.yaml").is_file():
         raise MtrainError(f"{path}: holds checkpoints; name one, or the run {path.parent}")
+    if name is None and run.environment.is_file():
+        raise MtrainError(f"{path}: has no checkpoint yet; `mtrain resume {path}` trains it")
     if name is None:
         raise MtrainError(
             f"{path}: neither a run directory with a checkpoint nor a checkpoint (no {STATE}); "

@@ -113,6 +113,8 @@ def _predict_pieces(
                 predictions = predict_above(predictions, threshold)
             writer.write(piece.split, predictions)
             seen.add(piece)
+    if saved.cursor.step:
+        said = (*said, f"{place.path}: saved within epoch {saved.cursor.epoch + 1}, not at its end")
     return *said, *seen.notes(inputs, saved.encoding), *code
 
 
