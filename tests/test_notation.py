@@ -175,7 +175,8 @@ def test_without_a_header_columns_are_named_by_number(tmp_path):
 def test_predict_reads_by_the_settings_of_the_run(tmp_path, capsys):
     """Decimals, thousands, markers and the missing header are part of the run's config."""
     lines = [
-        f"{'?' if k % 5 == 0 else f'{k},5'};{k % 9 + 1}.{k % 10}00;{'ab'[k % 2]}\n" for k in range(60)
+        f"{'?' if k % 5 == 0 else f'{k},5'};{k % 9 + 1}.{k % 10}00;{'ab'[k % 2]}\n"
+        for k in range(60)
     ]
     (tmp_path / "a.csv").write_text("".join(lines))
     settings = (
