@@ -21,8 +21,9 @@ from mtrain.cli.commands import command_names
 from mtrain.config.dataset import DatasetConfig, TestConfig, ValidationConfig
 from mtrain.config.json_schema import config_schema, setting_texts
 from mtrain.config.losses import LOSSES
+from mtrain.config.metric_catalog import METRICS
 from mtrain.config.metrics import MetricConfig
-from mtrain.config.names import ACTIVATIONS, LOSS_ALIASES, METRICS
+from mtrain.config.names import ACTIVATIONS, LOSS_ALIASES
 from mtrain.config.optimizers import OPTIMIZERS
 from mtrain.config.schedules import SCHEDULES
 from mtrain.config.schema import Config

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from mtrain.cli.main import run
 from mtrain.config.load import load_config
-from mtrain.config.names import METRICS
+from mtrain.config.metric_catalog import METRICS
 from mtrain.data.inputs import Seen, read_pieces
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from mtrain.cli.main import run
 from mtrain.config.json_schema import config_schema
 from mtrain.config.load import config_to_yaml, load_config
 from mtrain.config.losses import LOSSES
-from mtrain.config.names import ACTIVATIONS, METRIC_ALIASES, METRICS
+from mtrain.config.metric_catalog import METRIC_ALIASES, METRICS
+from mtrain.config.names import ACTIVATIONS
 from mtrain.config.optimizers import OPTIMIZERS
 from mtrain.config.reader import parse
 from mtrain.config.schema import Config

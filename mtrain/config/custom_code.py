@@ -19,7 +19,8 @@ from pydantic import (
     model_validator,
 )
 
-from mtrain.config.names import AVERAGES, METRICS, suggestion
+from mtrain.config.metric_catalog import AVERAGES, METRICS
+from mtrain.config.names import suggestion
 from mtrain.config.section import Section
 from mtrain.errors import UsageError
 

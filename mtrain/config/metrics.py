@@ -7,14 +7,13 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, model_serializer, model_validator
 
 from mtrain.config.custom_code import CUSTOM, KNOWN, KNOWN_OR_CUSTOM, BareMetric, CustomMetric
-from mtrain.config.names import (
+from mtrain.config.metric_catalog import (
     AVERAGES,
+    BY_NAME,
     METRIC_ALIASES,
     METRICS,
-    PROBABILITY_METRICS,
-    RANKING_METRICS,
-    RATIO_METRICS,
-    refuse_no_metric,
+    NO_METRICS,
+    Source,
 )
 from mtrain.config.section import (
     Count,
@@ -25,13 +24,16 @@ from mtrain.config.section import (
     section_name,
     shown,
 )
+from mtrain.config.setting_names import letters
 
 
 def _metric_name(name: Any) -> Any:
     """The metric's name here; those of scikit-learn and Keras are taken, too."""
     if not isinstance(name, str):
         return name  # left to the type's own check
-    refuse_no_metric(name)
+    for known, why in NO_METRICS.items():
+        if letters(name) == letters(known):
+            raise ValueError(f"{known} {why}")
     return section_name(name, METRICS, METRIC_ALIASES)
 
 
@@ -64,7 +66,7 @@ class MetricConfig(Section):
     @property
     def keys(self) -> tuple[str, ...]:
         """Its scalars in the history: `recall_macro`, `recall_micro`, ...; or just its name."""
-        if self.name in RATIO_METRICS + RANKING_METRICS:
+        if BY_NAME[self.name].is_averaged:
             return tuple(f"{self.name}_{average}" for average in AVERAGES)
         return (self.name,)
 
@@ -76,7 +78,7 @@ class MetricConfig(Section):
     @property
     def needs_scores(self) -> bool:
         """Whether it exists for validation and evaluation only."""
-        return self.name in RANKING_METRICS + PROBABILITY_METRICS
+        return BY_NAME[self.name].source in {Source.SCORES, Source.PROBABILITIES}
 
 
 AnyMetric = MetricConfig | CustomMetric

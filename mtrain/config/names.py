@@ -51,81 +51,6 @@ ACTIVATIONS = (
 )
 """All of Keras' but `glu`, which halves the number of units."""
 
-RATIO_METRICS = ("precision", "recall", "f1", "specificity", "fpr")
-"""One value a class, from counts alone; averaged macro, micro and weighted."""
-
-RANKING_METRICS = ("roc_auc", "average_precision")
-"""One value a class, from scores; averaged macro, micro and weighted."""
-
-OVERALL_METRICS = ("accuracy", "balanced_accuracy", "mcc", "cohen_kappa")
-"""One value, from counts alone."""
-
-PROBABILITY_METRICS = (
-    "log_loss",
-    "brier",
-    "mean_squared_error",
-    "kl_divergence",
-    "cosine_similarity",
-)
-"""One value, from scores."""
-
-KERAS_METRICS = ("keras_precision", "keras_recall")
-"""One value, of all classes pooled, from outputs above 0.5."""
-
-METRICS = (
-    *OVERALL_METRICS,
-    *RATIO_METRICS,
-    "true_positives",
-    "top_k",
-    *RANKING_METRICS,
-    *PROBABILITY_METRICS,
-    *KERAS_METRICS,
-)
-
-METRIC_ALIASES = {
-    "acc": "accuracy",
-    "accuracy_score": "accuracy",
-    "auc": "roc_auc",
-    "auc_pr": "average_precision",
-    "auprc": "average_precision",
-    "auroc": "roc_auc",
-    "average_precision_score": "average_precision",
-    "balanced_accuracy_score": "balanced_accuracy",
-    "binary_accuracy": "accuracy",
-    "binary_crossentropy": "log_loss",
-    "brier_score": "brier",
-    "brier_score_loss": "brier",
-    "categorical_accuracy": "accuracy",
-    "categorical_crossentropy": "log_loss",
-    "cohen_kappa_score": "cohen_kappa",
-    "cosine": "cosine_similarity",
-    "cross_entropy": "log_loss",
-    "f1_score": "f1",
-    "false_positive_rate": "fpr",
-    "kappa": "cohen_kappa",
-    "kl": "kl_divergence",
-    "kld": "kl_divergence",
-    "kullback_leibler_divergence": "kl_divergence",
-    "matthews_corrcoef": "mcc",
-    "mse": "mean_squared_error",
-    "ppv": "precision",
-    "pr_auc": "average_precision",
-    "precision_score": "precision",
-    "recall_score": "recall",
-    "roc_auc_score": "roc_auc",
-    "sensitivity": "recall",
-    "sparse_categorical_accuracy": "accuracy",
-    "sparse_categorical_crossentropy": "log_loss",
-    "sparse_top_k_categorical_accuracy": "top_k",
-    "tnr": "specificity",
-    "top_k_accuracy_score": "top_k",
-    "top_k_categorical_accuracy": "top_k",
-    "tpr": "recall",
-    "true_negative_rate": "specificity",
-    "true_positive_rate": "recall",
-}
-"""Other names of the same figures: scikit-learn's, Keras', and those of tests of two classes."""
-
 LOSS_ALIASES = {
     "bce": "binary_crossentropy",
     "brier": "mean_squared_error",
@@ -144,39 +69,6 @@ LOSS_ALIASES = {
     "scce": "sparse_categorical_crossentropy",
 }
 """Other names of losses."""
-
-AVERAGES = ("macro", "micro", "weighted")
-
-LOWER_IS_BETTER = {
-    *("loss", "log_loss", "brier", "mean_squared_error", "kl_divergence"),
-    *(f"fpr_{average}" for average in AVERAGES),
-}
-"""Scalars of the history that improve as they fall; all others of mtrain's own improve as they rise."""
-
-
-def better_mode(monitor: str) -> str:
-    """`min` or `max`, by which the scalar `monitor` improves; not for custom metrics."""
-    return "min" if monitor.removeprefix("val_") in LOWER_IS_BETTER else "max"
-
-
-_COUNTS = "is no metric of an epoch; history.json has tp, fp and fn of every class"
-_DRAWN = "is no metric of an epoch; it is always drawn, of every evaluation"
-NO_METRICS = {
-    "confusion_matrix": _DRAWN,
-    "classification_report": "is no metric of an epoch; every evaluation writes it",
-    "roc": _DRAWN,
-    "roc_curve": _DRAWN,
-    "pr_curve": _DRAWN,
-    "precision_recall_curve": _DRAWN,
-    "calibration_curve": "is no metric of an epoch; brier and log_loss are near to it",
-    "false_negatives": _COUNTS,
-    "false_positives": _COUNTS,
-    "true_negatives": _COUNTS,
-    "support": "is no metric of an epoch; every evaluation has it",
-    "loss": "is in every history already",
-    "learning_rate": "is in every history already",
-}
-"""What somebody may list among metrics, and what is there without it."""
 
 
 def canonical(
@@ -220,13 +112,6 @@ def call_as_mapping(
         elif key and settings[-1] != "...":
             settings.append("...")
     return name if len(settings) == 1 else f"{{{', '.join(settings)}}}"
-
-
-def refuse_no_metric(name: str) -> None:
-    """Raise `ValueError` for what is no metric, but there without being listed."""
-    for known, why in NO_METRICS.items():
-        if letters(name) == letters(known):
-            raise ValueError(f"{known} {why}")
 
 
 def any_spelling(known: Iterable[str], aliases: Iterable[str] = ()) -> dict[str, Any]:

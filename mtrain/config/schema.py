@@ -23,13 +23,10 @@ from mtrain.config.dataset import with_size, with_size_or_none
 from mtrain.config.evaluation import DEFAULT_THRESHOLD, EvaluationConfig
 from mtrain.config.losses import Auto, LossConfig
 from mtrain.config.meant import layers_meant
+from mtrain.config.metric_catalog import AVERAGES, METRIC_ALIASES, METRICS, better_mode
 from mtrain.config.metrics import MetricConfig, Metrics
 from mtrain.config.names import (
     ACTIVATIONS,
-    AVERAGES,
-    METRIC_ALIASES,
-    METRICS,
-    better_mode,
     canonical,
     suggestion,
 )

@@ -38,6 +38,11 @@ class ClassCounts:
         return self.tp + self.fp
 
     @property
+    def true_positives(self) -> Counts:
+        """Rows of class k that were predicted k; shape (K,)."""
+        return self.tp
+
+    @property
     def precision(self) -> Floats:
         """Share of the rows predicted k that truly are k; shape (K,), in [0, 1].
 

@@ -9,13 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtrain.config.custom_code import CustomMetric
+from mtrain.config.metric_catalog import BY_NAME, Source, averaged
 from mtrain.config.metrics import MetricConfig
-from mtrain.config.names import (
-    KERAS_METRICS,
-    OVERALL_METRICS,
-    PROBABILITY_METRICS,
-    RANKING_METRICS,
-)
 from mtrain.metrics import probabilities
 from mtrain.metrics.counts import (
     ClassCounts,
@@ -35,6 +30,8 @@ if TYPE_CHECKING:
     from mtrain.metrics.scores import ThresholdCounts
     from mtrain.records.arrays import Floats
 
+
+RANKING = averaged(Source.SCORES)
 
 THRESHOLD = "val_threshold"
 """The threshold chosen on an epoch's validation, among its scalars; NaN where none could be."""
@@ -115,7 +112,7 @@ def counted_k(metrics: Iterable[AnyMetric]) -> int | None:
 def ranking_figures(
     predictions: Predictions, weights: Floats | None = None
 ) -> dict[str, tuple[Floats, float]]:
-    """Each of `RANKING_METRICS`: of every class, shape (K,), and of all pooled (micro)."""
+    """Each metric of scores: of every class, shape (K,), and of all pooled (micro)."""
     rows = predictions.labels, predictions.probabilities, weights
     # Of one class after the other: the counts of all at once would be as many as N * K.
     by_class = [_ranking(counts) for counts in one_against_rest(*rows)]
@@ -123,12 +120,12 @@ def ranking_figures(
     micro = _ranking(pooled(*rows))
     return {
         name: (np.array(values), together)
-        for name, values, together in zip(RANKING_METRICS, columns, micro, strict=True)
+        for name, values, together in zip(RANKING, columns, micro, strict=True)
     }
 
 
 def _ranking(counts: ThresholdCounts) -> list[float]:
-    return [getattr(counts, name) for name in RANKING_METRICS]
+    return [getattr(counts, name) for name in RANKING]
 
 
 def _split_figures(
@@ -137,31 +134,34 @@ def _split_figures(
     """Scalars, counts and figures by class; those that need scores only with predictions."""
     counts = class_counts(counted.confusion)
     scalars = {"loss": counted.loss}
-    per_class = {}
-    ranked = any(metric.name in RANKING_METRICS for metric in metrics)
+    per_class: dict[str, Floats] = {}
+    known = [BY_NAME[metric.name] for metric in metrics if isinstance(metric, MetricConfig)]
+    ranked = any(metric.source is Source.SCORES for metric in known)
     ranking = ranking_figures(predictions) if ranked and predictions is not None else {}
-    for metric in metrics:
+    for metric in known:
         name = metric.name
-        if isinstance(metric, CustomMetric):
-            continue
-        if predictions is None and (metric.needs_scores or name in KERAS_METRICS):
-            continue  # the training counts Keras' own itself
-        if name in OVERALL_METRICS:
+        if metric.source is Source.COUNTS and metric.is_averaged:
+            micro = float(getattr(counts.pooled(), name)[0])
+            scalars |= _averages(name, getattr(counts, name), micro, counts, per_class)
+        elif metric.is_summed:
+            per_class[name] = getattr(counts, name).astype(np.float64)
+            scalars[name] = float(per_class[name].sum())
+        elif metric.source is Source.COUNTS:
             scalars[name] = getattr(counts, name)
-        elif name == "true_positives":
-            per_class[name] = counts.tp.astype(np.float64)
-            scalars[name] = float(counts.tp.sum())
-        elif name == "top_k" and counted.top_k is not None:
+        elif metric.source is Source.HITS and counted.top_k is not None:
             scalars[name] = counted.top_k / int(counts.support.sum())
-        elif name in PROBABILITY_METRICS + KERAS_METRICS and predictions is not None:
+        elif name in ranking:
+            scalars |= _averages(name, *ranking[name], counts, per_class)
+        elif predictions is not None:  # the training counts those of batches itself
             figure = getattr(probabilities, name)
             scalars[name] = figure(predictions.labels, predictions.probabilities)
-        else:
-            if name in ranking:
-                values, micro = ranking[name]
-            else:
-                values, micro = getattr(counts, name), float(getattr(counts.pooled(), name)[0])
-            per_class[name] = values
-            means = averages(values, counts.support, micro)
-            scalars |= {f"{name}_{kind}": mean for kind, mean in means.items()}
     return {**scalars, **counted.scalars}, counts, per_class
+
+
+def _averages(
+    name: str, values: Floats, micro: float, counts: ClassCounts, per_class: dict[str, Floats]
+) -> dict[str, float]:
+    """The averages of a metric of every class by their names; the values go into `per_class`."""
+    per_class[name] = values
+    means = averages(values, counts.support, micro)
+    return {f"{name}_{kind}": mean for kind, mean in means.items()}

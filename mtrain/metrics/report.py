@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.config.names import RATIO_METRICS
+from mtrain.config.metric_catalog import Source, averaged
 from mtrain.metrics.counts import ClassCounts, averages, class_counts, confusion_matrix
 from mtrain.metrics.epoch import ranking_figures
 from mtrain.metrics.findings import find
@@ -122,8 +122,9 @@ def _scores(
 ) -> tuple[dict[str, Floats], dict[str, float]]:
     """Each score of every class, and its micro average."""
     pooled = counts.pooled()
-    scores = {name: getattr(counts, name) for name in RATIO_METRICS}
-    micro = {name: float(getattr(pooled, name)[0]) for name in RATIO_METRICS}
+    ratios = averaged(Source.COUNTS)
+    scores = {name: getattr(counts, name) for name in ratios}
+    micro = {name: float(getattr(pooled, name)[0]) for name in ratios}
     for name, (values, together) in ranking_figures(predictions, weights).items():
         scores[name], micro[name] = values, together
     return scores, micro

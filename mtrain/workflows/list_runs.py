@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtrain.config.load import flat_settings, load_config
-from mtrain.config.names import METRICS
+from mtrain.config.metric_catalog import METRICS
 from mtrain.config.sources import UserData
 from mtrain.errors import MtrainError, UsageError
 from mtrain.metrics.monitor import Improvement, higher_is_better
