@@ -56,7 +56,7 @@ bench: setup $(BENCH)/.made ## Measure all, against all peers, which takes three
 	$(BIN)/python benchmarks/compilation.py
 	$(BIN)/python benchmarks/threads.py
 	$(BIN)/python benchmarks/metrics_cost.py
-	$(BIN)/python benchmarks/tracking.py
+	$(BIN)/python benchmarks/diagnostics.py
 	$(BIN)/python benchmarks/scoring.py
 	$(BIN)/python benchmarks/startup.py 10 $(if $(FASHION_MNIST),"$(FASHION_MNIST)")
 	$(BIN)/python benchmarks/saving.py $(if $(FASHION_MNIST),"$(FASHION_MNIST)")

@@ -62,7 +62,7 @@ def epoch_seconds(
     jit_compile: bool = True,
     metrics: list[str] | None = None,
     dropout: tuple[float, Any] | None = None,
-    tracked: tuple[str, ...] = (),
+    diagnostics: tuple[str, ...] = (),
 ) -> Iterator[float]:
     """Seconds of one epoch of random images after the other, with its figures: those of `metrics`.
 
@@ -85,7 +85,7 @@ def epoch_seconds(
         batch_size=workload.batch_size,
         jit_compile=jit_compile,
         counters=build_counters(config.metrics),
-        tracked=tracked,
+        diagnostics=diagnostics,
     )
     records = trainer.records()
     for _ in range(count):

@@ -213,7 +213,7 @@ EXPERIMENTS = {
                 "reduce_on_plateau": {"patience": 1, "factor": 0.5},
                 "early_stopping": {"patience": 3},
             },
-            "track": ["activations", "gradients", "weights"],
+            "diagnostics": ["activations", "gradients", "weights"],
         },
         write_arrays,
     ),

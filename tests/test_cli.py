@@ -408,7 +408,10 @@ def test_a_run_does_not_go_on_with_a_history_of_other_figures(thresholded_run, c
         capsys, *arguments, "--allow-differences", "evaluation.threshold=0.3", "training.epochs=4"
     )
     assert status == 2
-    assert "its history has other figures than metrics, track, dataset.validation and eval" in text
+    assert (
+        "its history has other figures than metrics, diagnostics, dataset.validation and eval"
+        in text
+    )
 
 
 def test_another_checkpoint_is_evaluated_beside(finished_run, capsys):

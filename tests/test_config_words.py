@@ -271,7 +271,7 @@ def test_line_breaks_of_yaml_1_1_are_text(character):
     [
         ({"metrics": "accuracy"}, {"metrics": ["accuracy"]}),
         ({"metrics": {"name": "top_k", "k": 3}}, {"metrics": [{"name": "top_k", "k": 3}]}),
-        ({"track": "weights"}, {"track": ["weights"]}),
+        ({"diagnostics": "weights"}, {"diagnostics": ["weights"]}),
         ({"dataset": {"validation": 0.2}}, {"dataset": {"validation": {"size": 0.2}}}),
         ({"dataset": {"validation": 300}}, {"dataset": {"validation": {"size": 300}}}),
         ({"dataset": {"validation": True}}, {"dataset": {"validation": {}}}),

@@ -707,7 +707,7 @@ def test_a_gpu_that_is_not_there_is_an_error():
     assert choose_device("auto").kind == "cpu"
 
 
-TRACKED = ("activations", "gradients", "weights")
+DIAGNOSTICS = ("activations", "gradients", "weights")
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
@@ -726,7 +726,7 @@ def test_what_is_tracked_is_what_keras_gives(jit_compile):
         batch_size=50,
         shuffle=False,
         jit_compile=jit_compile,
-        tracked=TRACKED,
+        diagnostics=DIAGNOSTICS,
     )
     (record,) = train(trainer)
 
@@ -766,7 +766,7 @@ def test_tracking_changes_no_weight_and_goes_on_within_an_epoch():
         made._chunk = 3
         return made
 
-    plain, first, second, whole = trainer(), *(trainer(tracked=TRACKED) for _ in range(3))
+    plain, first, second, whole = trainer(), *(trainer(diagnostics=DIAGNOSTICS) for _ in range(3))
     train(plain)
     next(first.records())
     second.restore(first.state())
@@ -823,7 +823,7 @@ def test_an_epoch_of_some_steps_is_one_of_the_first_rows(steps):
 @pytest.mark.parametrize("model", [{"hidden": []}, {"hidden": 4, "activation": "linear"}])
 def test_a_network_without_an_activation_has_norms_alone(model):
     trainer = make_trainer(
-        random_split(rows=100), settings={"model": model}, epochs=1, tracked=TRACKED
+        random_split(rows=100), settings={"model": model}, epochs=1, diagnostics=DIAGNOSTICS
     )
     (record,) = train(trainer)
     assert set(record.train.scalars) == {"gradient_norm", "weight_norm"}

@@ -44,7 +44,7 @@ from mtrain.config.sources import DigitsConfig, SourceConfig
 from mtrain.config.training import (
     BestConfig,
     CheckpointConfig,
-    Tracked,
+    Diagnostics,
     TrackingConfig,
     TrainingConfig,
     with_patience,
@@ -210,7 +210,7 @@ class Config(Section):
     )
     """Figures of each epoch in the history."""
 
-    track: Tracked = ()
+    diagnostics: Diagnostics = ()
     """What of the network's inside is in the history of each epoch: `activations` (mean, standard
     deviation and share of dead units of each layer), `gradients` and `weights` (their norms)."""
 

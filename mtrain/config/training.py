@@ -232,17 +232,17 @@ class TrainingConfig(Section):
         return tuple(self.class_weight) if isinstance(self.class_weight, dict) else ()
 
 
-TRACKED = ("activations", "gradients", "weights")
-"""What can be tracked inside a network."""
+DIAGNOSTICS = ("activations", "gradients", "weights")
+"""What can be looked at inside a network."""
 
-_Tracked = Annotated[str, known_spelling(TRACKED)]
-_ListOfTracked = Annotated[tuple[_Tracked, ...], ListOf, AfterValidator(_none_twice)]
+_Diagnostic = Annotated[str, known_spelling(DIAGNOSTICS)]
+_ListOfDiagnostics = Annotated[tuple[_Diagnostic, ...], ListOf, AfterValidator(_none_twice)]
 
-Tracked = Annotated[
-    _ListOfTracked,
+Diagnostics = Annotated[
+    _ListOfDiagnostics,
     BeforeValidator(
         lambda value: [value] if isinstance(value, str) else value,
-        json_schema_input_type=_Tracked | _ListOfTracked,
+        json_schema_input_type=_Diagnostic | _ListOfDiagnostics,
     ),
 ]
 

@@ -90,7 +90,7 @@ def make_trainer(
         top_k=counted_k(config.metrics),
         counters=build_counters(config.metrics) | custom_counters,
         of_split={figure.name: figure.of_split for figure in custom_figures},
-        tracked=config.track,
+        diagnostics=config.diagnostics,
     )
 
 

@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from mtrain.engine.network import Variables
 
 
-class Tracker:
+class Diagnostics:
     """Counts it in the compiled loop, and sums it up for an epoch.
 
     Activations are the outputs of each layer that has an activation, but for the last.
     """
 
-    def __init__(self, model: keras.Model, tracked: Collection[str]) -> None:
-        """`tracked` is some of `config.training.TRACKED`."""
-        self._layers = _with_activation(model) if "activations" in tracked else []
-        self._weights = model.trainable_variables if "weights" in tracked else []
+    def __init__(self, model: keras.Model, wanted: Collection[str]) -> None:
+        """`wanted` is some of `config.training.DIAGNOSTICS`."""
+        self._layers = _with_activation(model) if "activations" in wanted else []
+        self._weights = model.trainable_variables if "weights" in wanted else []
         outputs = [layer.output for layer in self._layers]
         self._model = keras.Model(model.inputs, [*outputs, *model.outputs])
         zeros = np.zeros(2)
         self._sums = [keras.Variable(zeros, dtype="float64") for _ in self._layers]
         self._peaks = [keras.Variable(np.zeros(o.shape[1:]), dtype="float32") for o in outputs]
-        wanted = "gradients" in tracked
-        self._norms = keras.Variable(0.0, dtype="float64") if wanted else None
+        has_gradients = "gradients" in wanted
+        self._norms = keras.Variable(0.0, dtype="float64") if has_gradients else None
 
     def forward(self, inputs: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
         """The activations, (B, units) of each layer, and the model's own outputs, in training."""
@@ -42,10 +42,10 @@ class Tracker:
     @property
     def variables(self) -> Variables:
         """What has been counted in the epoch so far."""
-        found = {} if self._norms is None else {"counts/track/gradient_norms": self._norms}
+        found = {} if self._norms is None else {"counts/diagnostics/gradient_norms": self._norms}
         for layer, sums, peaks in zip(self._layers, self._sums, self._peaks, strict=True):
-            found[f"counts/track/{layer.name}_sums"] = sums
-            found[f"counts/track/{layer.name}_peaks"] = peaks
+            found[f"counts/diagnostics/{layer.name}_sums"] = sums
+            found[f"counts/diagnostics/{layer.name}_peaks"] = peaks
         return found
 
     def count(self, activations: Sequence[tf.Tensor], gradients: Sequence[tf.Tensor]) -> None:

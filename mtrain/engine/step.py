@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import keras
 
-    from mtrain.engine.diagnostics import Tracker
+    from mtrain.engine.diagnostics import Diagnostics
     from mtrain.engine.network import Network
     from mtrain.records.dataset import Split
 
@@ -36,11 +36,11 @@ class CompiledSteps:
         jit_compile: bool,
         top_k: int | None,
         counters: Sequence[keras.metrics.Metric] = (),
-        tracker: Tracker | None = None,
+        diagnostics: Diagnostics | None = None,
     ) -> None:
         """`batch_size` is at most the number of rows; a ragged last step takes what is left.
 
-        `counters` and `tracker` see every batch.
+        `counters` and `diagnostics` see every batch.
         """
         self.full = len(train) // batch_size
         self._network = network
@@ -48,7 +48,7 @@ class CompiledSteps:
         self._batch_size = batch_size
         self._top_k = top_k
         self._counters = counters
-        self._tracker = tracker
+        self._diagnostics = diagnostics
         self._features = tf.constant(train.features)
         self._labels = tf.constant(train.labels)
         weights = train.weights
@@ -98,16 +98,16 @@ class CompiledSteps:
         labels = tf.gather(self._labels, positions)
         weights = None if self._weights is None else tf.gather(self._weights, positions)
         with tf.GradientTape() as tape:
-            if self._tracker is None:
+            if self._diagnostics is None:
                 outputs = model(inputs, training=True)
             else:
-                activations, outputs = self._tracker.forward(inputs)
+                activations, outputs = self._diagnostics.forward(inputs)
             loss = network.loss(labels, outputs, weights)
         gradients = tape.gradient(loss, model.trainable_variables)
         self._optimizer.apply(gradients, model.trainable_variables)
 
-        if self._tracker is not None:
-            self._tracker.count(activations, gradients)
+        if self._diagnostics is not None:
+            self._diagnostics.count(activations, gradients)
         for counter in self._counters:
             counter.update_state(network.targets(labels), outputs)
         loss_sum, confusion, hits = carried

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from mtrain.engine.diagnostics import Tracker
+from mtrain.engine.diagnostics import Diagnostics
 from mtrain.engine.network import (
     metric_variables,
     model_variables,
@@ -56,8 +56,8 @@ class Trainer:
 
     Iterate `records()`; between any two of them `state()` is all there is to know, and a new
     `Trainer` of the same arguments continues from it bit for bit after `restore`. `counters` see every
-    batch of the training, `of_split` each validation, by their names in the history; `tracked` is
-    some of `config.training.TRACKED`.
+    batch of the training, `of_split` each validation, by their names in the history; `diagnostics` is
+    some of `config.training.DIAGNOSTICS`.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Trainer:
         top_k: int | None = None,
         counters: Mapping[str, keras.metrics.Metric] = MappingProxyType({}),
         of_split: Mapping[str, Callable[[Predictions], float]] = MappingProxyType({}),
-        tracked: Collection[str] = (),
+        diagnostics: Collection[str] = (),
     ) -> None:
         self.epochs = epochs
         self.batch_size = min(batch_size, len(train))
@@ -97,12 +97,12 @@ class Trainer:
         self._counters = counters
         self._of_split = of_split
         self._weights = model_variables(network.model) | optimizer_variables(optimizer)
-        self._tracker = Tracker(network.model, tracked) if tracked else None
+        self._diagnostics = Diagnostics(network.model, diagnostics) if diagnostics else None
         self._variables = self._weights | network.loss_state
         for name, counter in self._counters.items():
             self._variables |= metric_variables(name, counter)
-        if self._tracker is not None:
-            self._variables |= self._tracker.variables
+        if self._diagnostics is not None:
+            self._variables |= self._diagnostics.variables
         self._predictor = Predictor(network, train.features.dtype)
         self._compiled = CompiledSteps(
             network,
@@ -112,7 +112,7 @@ class Trainer:
             jit_compile=jit_compile,
             top_k=top_k,
             counters=tuple(self._counters.values()),
-            tracker=self._tracker,
+            diagnostics=self._diagnostics,
         )
         self._chunk = 1
         self._epoch = 0
@@ -150,8 +150,8 @@ class Trainer:
             record = EpochRecord(epoch, self._last_learning_rate(), tally, val)
             for counter in self._counters.values():
                 counter.reset_state()
-            if self._tracker is not None:
-                self._tracker.reset()
+            if self._diagnostics is not None:
+                self._diagnostics.reset()
             self._epoch, self._step, self._carried = epoch, 0, self._compiled.initial_sums()
             yield record
 
@@ -266,8 +266,8 @@ class Trainer:
     def _scalars(self) -> dict[str, float]:
         """What has been counted besides in the epoch that is done."""
         found = {name: float(counter.result()) for name, counter in self._counters.items()}
-        if self._tracker is not None:
-            found |= self._tracker.figures(self._rows(self._step), self._step)
+        if self._diagnostics is not None:
+            found |= self._diagnostics.figures(self._rows(self._step), self._step)
         return found
 
     def _rows(self, steps: int) -> int:

@@ -44,7 +44,7 @@ class EpochFigures:
     epoch: int
     scalars: dict[str, float]
     """`loss`, `recall_macro`, ..., `val_loss`, ...: those of `Config.monitors`, and
-    `learning_rate`, `val_threshold` and what is tracked, by which no epoch is better."""
+    `learning_rate`, `val_threshold` and diagnostics, by which no epoch is better."""
 
     counts: dict[str, ClassCounts]
     """By split, `train` and `val`."""

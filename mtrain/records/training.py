@@ -36,8 +36,8 @@ class Tally:
     """Rows whose true class was among the k likeliest, where the run counts them."""
 
     scalars: Mapping[str, float] = field(default_factory=dict)
-    """Other figures of an epoch, by their names in the history: Keras' own, the user's, and what is
-    tracked; none of an epoch that is under way."""
+    """Other figures of an epoch, by their names in the history: Keras' own, custom ones, and
+    diagnostics; none of an epoch that is under way."""
 
 
 @dataclass(frozen=True, eq=False)

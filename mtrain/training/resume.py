@@ -222,7 +222,7 @@ def find_resumption(
     found.check(config)
     if checkpoint.history.epoch and _figures(checkpoint.config) != _figures(config):
         raise UsageError(
-            f"{run.path}: its history has other figures than metrics, track, dataset.validation and "
+            f"{run.path}: its history has other figures than metrics, diagnostics, dataset.validation and "
             "evaluation.threshold ask for"
         )
     return found
@@ -254,7 +254,7 @@ def _check_epochs(checkpoint: Checkpoint, config: Config) -> None:
 def _figures(config: Config) -> tuple[Any, ...]:
     """What decides which columns a history has."""
     validated = config.dataset.validation is not None
-    return config.metrics, config.track, validated, config.evaluation.rule is None
+    return config.metrics, config.diagnostics, validated, config.evaluation.rule is None
 
 
 def _settings(config: Config) -> dict[str, Any]:

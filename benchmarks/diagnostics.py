@@ -1,9 +1,9 @@
-"""What `track`, and a metric of Keras', cost an epoch, beside the same training without.
+"""What `diagnostics`, and a metric of Keras', cost an epoch, beside the same training without.
 
 Two engines train the same network from the same weights, in turn, an epoch each; of each pair the
 ratio is taken. Run with nothing else running:
 
-    python benchmarks/tracking.py [PAIRS]
+    python benchmarks/diagnostics.py [PAIRS]
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from metrics_cost import median_interval
 from workloads import WORKLOADS
 
 COSTS: dict[str, dict[str, Any]] = {
-    "`track: [activations]`": {"tracked": ("activations",)},
-    "`track: [gradients]`": {"tracked": ("gradients",)},
-    "`track: [weights]`": {"tracked": ("weights",)},
+    "`diagnostics: [activations]`": {"diagnostics": ("activations",)},
+    "`diagnostics: [gradients]`": {"diagnostics": ("gradients",)},
+    "`diagnostics: [weights]`": {"diagnostics": ("weights",)},
     "`metrics: [keras_recall]`": {"metrics": ["keras_recall"]},
 }
 """Arguments of `epoch_seconds`, by how they are written in a config."""
