@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from workloads import CLASSES, PIXELS, ROWS, Workload
 
-from mtrain.config.load import load_config
+from mtrain.config.loading.load import load_config
 from mtrain.engine.backend import load_tensorflow
 from mtrain.engine.threads import choose_threads
 

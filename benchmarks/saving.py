@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtrain.config.load import load_config
+from mtrain.config.loading.load import load_config
 from mtrain.run import recorder
 from mtrain.run.recorder import Recorder
 from mtrain.workflows.fit import fit

@@ -27,7 +27,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mtrain.config.load import load_config
+from mtrain.config.loading.load import load_config
 from mtrain.workflows.fit import fit
 
 if TYPE_CHECKING:

@@ -18,17 +18,17 @@ import yaml
 from pydantic_core import PydanticUndefined
 
 from mtrain.cli.commands import command_names
-from mtrain.config.dataset import DatasetConfig, TestConfig, ValidationConfig
-from mtrain.config.json_schema import config_schema, setting_texts
-from mtrain.config.losses import LOSSES
-from mtrain.config.metric_catalog import METRICS
-from mtrain.config.metrics import MetricConfig
-from mtrain.config.names import ACTIVATIONS, LOSS_ALIASES
-from mtrain.config.optimizers import OPTIMIZERS
-from mtrain.config.schedules import SCHEDULES
-from mtrain.config.schema import Config
-from mtrain.config.section import Section
-from mtrain.config.sources import SOURCES
+from mtrain.config.catalog.metrics import METRICS
+from mtrain.config.catalog.names import ACTIVATIONS, LOSS_ALIASES
+from mtrain.config.experiment.dataset import DatasetConfig, TestConfig, ValidationConfig
+from mtrain.config.experiment.losses import LOSSES
+from mtrain.config.experiment.metrics import MetricConfig
+from mtrain.config.experiment.optimizers import OPTIMIZERS
+from mtrain.config.experiment.schedules import SCHEDULES
+from mtrain.config.experiment.schema import Config
+from mtrain.config.experiment.section import Section
+from mtrain.config.experiment.sources import SOURCES
+from mtrain.config.loading.json_schema import config_schema, setting_texts
 from mtrain.run.files import json_text
 
 if TYPE_CHECKING:

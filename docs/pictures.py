@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from mtrain.config.load import load_config
+from mtrain.config.loading.load import load_config
 from mtrain.report.live import LiveTable
 from mtrain.report.plain import opening_lines
 from mtrain.workflows.fit import fit
 
 if TYPE_CHECKING:
-    from mtrain.config.schema import Config
+    from mtrain.config.experiment.schema import Config
     from mtrain.records.dataset import Dataset
     from mtrain.records.training import Progress
 

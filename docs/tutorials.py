@@ -21,8 +21,8 @@ import numpy as np
 from scipy.stats import t
 from tutorial_charts import MTRAIN, batch_averages, write_pictures
 
-from mtrain.config.load import load_config
-from mtrain.config.schema import ModelConfig
+from mtrain.config.experiment.schema import ModelConfig
+from mtrain.config.loading.load import load_config
 from mtrain.metrics.counts import ClassCounts, class_counts, confusion_matrix
 from mtrain.metrics.probabilities import mean_squared_error
 from mtrain.metrics.scores import top_k_hits

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from pathlib import Path
 
-    from mtrain.config.load import Settings
+    from mtrain.config.loading.load import Settings
     from mtrain.data.inspection import Inspection
     from mtrain.errors import DivergedError, MtrainError, UsageError
     from mtrain.observer import Observer
@@ -69,7 +69,7 @@ def fit(
     """
     from pathlib import Path
 
-    from mtrain.config.load import read_settings
+    from mtrain.config.loading.load import read_settings
     from mtrain.keywords import naming_keywords
 
     source = Path(config) if isinstance(config, str) or hasattr(config, "__fspath__") else config
@@ -184,7 +184,7 @@ def check(config: str | PathLike[str] | Mapping[str, Any], **overrides: Any) -> 
     """
     from pathlib import Path
 
-    from mtrain.config.load import read_settings
+    from mtrain.config.loading.load import read_settings
     from mtrain.keywords import naming_keywords
     from mtrain.workflows.check import check as use_case
 

@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+Keys = tuple[str | int, ...]
+"""Where a value stands: `("model", "hidden", 1)` is `model.hidden[1]`."""
+
+
 class MtrainError(Exception):
     """A file, the disk or the data is not as it must be.
 
@@ -53,14 +57,22 @@ class SettingError(UsageError):
     wrong; whoever knows the config's file adds its name and line.
     """
 
-    def __init__(self, *problems: tuple[tuple[str | int, ...], str]) -> None:
+    def __init__(self, *problems: tuple[Keys, str]) -> None:
         self.problems = problems
-        super().__init__(
-            "\n".join(f"{'.'.join(map(str, keys))}: {problem}" for keys, problem in problems)
-        )
+        super().__init__("\n".join(f"{dotted(keys)}: {problem}" for keys, problem in problems))
 
 
 class DivergedError(MtrainError):
     """The loss or a weight is no longer a finite number."""
 
     exit_status = 4
+
+
+def dotted(keys: Keys) -> str:
+    """`("model", "hidden", 1)` as `model.hidden[1]`."""
+    text = "".join(f"[{key}]" if isinstance(key, int) else f".{_printable(key)}" for key in keys)
+    return text.removeprefix(".")
+
+
+def _printable(key: str) -> str:
+    return key if key.isprintable() and key else repr(key)

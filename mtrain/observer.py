@@ -11,7 +11,7 @@ from mtrain.escape import inert
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mtrain.config.schema import Config
+    from mtrain.config.experiment.schema import Config
     from mtrain.metrics.epoch import EpochFigures
     from mtrain.metrics.history import History
     from mtrain.records.dataset import Dataset

@@ -14,14 +14,14 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mtrain.cli.main import run
-from mtrain.config.load import load_config
-from mtrain.config.metric_catalog import METRICS
+from mtrain.config.catalog.metrics import METRICS
+from mtrain.config.loading.load import load_config
 from mtrain.data.inputs import Seen, read_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mtrain.config.sources import SourceConfig
+    from mtrain.config.experiment.sources import SourceConfig
 
 # Its clocks are on the wall, and a busy machine is no fault of what is tested.
 settings.register_profile("mtrain", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -12,8 +12,8 @@ from conftest import dataset_config, read_inputs, write_idx
 from numpy.testing import assert_array_equal
 
 from mtrain.cli.main import run
-from mtrain.config.load import load_config
-from mtrain.config.reader import read_document
+from mtrain.config.loading.load import load_config
+from mtrain.config.loading.reader import read_document
 from mtrain.data import load_dataset
 from mtrain.data.idx import read_idx
 from mtrain.errors import MtrainError

@@ -12,7 +12,7 @@ from conftest import CONFIGS
 from waiting import HANGS, cpu_of_children
 
 from mtrain.cli.main import run
-from mtrain.config.load import load_config
+from mtrain.config.loading.load import load_config
 from mtrain.errors import MtrainError
 from mtrain.model.perceptron import build_model
 from mtrain.workflows.check import check

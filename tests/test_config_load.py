@@ -6,13 +6,13 @@ from pathlib import Path
 import keras
 import pytest
 
-from mtrain.config.load import config_to_yaml, load_config, parse_overrides, read_settings
-from mtrain.config.losses import LOSSES
-from mtrain.config.names import ACTIVATIONS, canonical
-from mtrain.config.optimizers import OPTIMIZERS, SGD, Adam
-from mtrain.config.reader import parse
-from mtrain.config.schedules import SCHEDULES
-from mtrain.config.schema import Config
+from mtrain.config.catalog.names import ACTIVATIONS, canonical
+from mtrain.config.experiment.losses import LOSSES
+from mtrain.config.experiment.optimizers import OPTIMIZERS, SGD, Adam
+from mtrain.config.experiment.schedules import SCHEDULES
+from mtrain.config.experiment.schema import Config
+from mtrain.config.loading.load import config_to_yaml, load_config, parse_overrides, read_settings
+from mtrain.config.loading.reader import parse
 from mtrain.errors import UsageError
 from mtrain.model.perceptron import build_model
 

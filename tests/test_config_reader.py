@@ -9,7 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtrain.config.reader import dump, parse, read_document
+from mtrain.config.catalog.writer import dump
+from mtrain.config.loading.reader import parse, read_document
 from mtrain.errors import UsageError
 
 

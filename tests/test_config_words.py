@@ -5,15 +5,16 @@ from __future__ import annotations
 import pytest
 
 from mtrain.cli.main import run
-from mtrain.config.json_schema import config_schema
-from mtrain.config.load import (
+from mtrain.config.catalog.writer import dump
+from mtrain.config.loading.json_schema import config_schema
+from mtrain.config.loading.load import (
     config_to_yaml,
     flat_settings,
     load_config,
     parse_overrides,
     read_settings,
 )
-from mtrain.config.reader import dump, parse
+from mtrain.config.loading.reader import parse
 from mtrain.errors import UsageError
 
 

@@ -15,7 +15,7 @@ from sklearn.metrics import matthews_corrcoef
 
 import mtrain
 from mtrain.cli.main import run
-from mtrain.config.load import load_config
+from mtrain.config.loading.load import load_config
 from mtrain.engine.build import make_trainer
 from mtrain.model.custom.code import imported
 from mtrain.workflows.list_runs import list_runs

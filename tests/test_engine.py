@@ -11,9 +11,9 @@ import tensorflow as tf
 from conftest import dataset_config
 from numpy.testing import assert_array_equal
 
-from mtrain.config.load import load_config
-from mtrain.config.losses import LOSSES
-from mtrain.config.optimizers import OPTIMIZERS
+from mtrain.config.experiment.losses import LOSSES
+from mtrain.config.experiment.optimizers import OPTIMIZERS
+from mtrain.config.loading.load import load_config
 from mtrain.data import load_dataset
 from mtrain.data.class_weights import row_weights
 from mtrain.engine.device import (

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mtrain.config.load import load_config
-from mtrain.config.losses import LOSSES
-from mtrain.config.names import ACTIVATIONS
-from mtrain.config.optimizers import OPTIMIZERS
-from mtrain.config.schedules import SCHEDULES
+from mtrain.config.catalog.names import ACTIVATIONS
+from mtrain.config.experiment.losses import LOSSES
+from mtrain.config.experiment.optimizers import OPTIMIZERS
+from mtrain.config.experiment.schedules import SCHEDULES
+from mtrain.config.loading.load import load_config
 from mtrain.engine.build import make_trainer
 from mtrain.model.custom.code import NO_CODE
 from mtrain.records.dataset import Dataset, Encoding, Split

@@ -33,7 +33,7 @@ from hypothesis import strategies as st
 from waiting import HANGS
 
 from mtrain.cli.main import run as mtrain
-from mtrain.config.reader import parse
+from mtrain.config.loading.reader import parse
 from mtrain.errors import MtrainError
 from mtrain.run.checkpoint import SCHEMA, read_checkpoint, read_checkpoint_arrays
 from mtrain.run.history import HistoryFile, read_history

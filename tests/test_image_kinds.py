@@ -13,7 +13,7 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 
 from mtrain.cli.main import run
-from mtrain.config.load import load_config
+from mtrain.config.loading.load import load_config
 from mtrain.data import load_dataset
 from mtrain.data.image_files import read_image
 from mtrain.errors import MtrainError, UsageError

@@ -19,8 +19,9 @@ from sklearn.datasets import load_iris
 from waiting import HANGS, killed_if_it_hangs
 
 from mtrain.cli.main import run
-from mtrain.config.load import load_config
-from mtrain.config.reader import dump_inline, parse
+from mtrain.config.catalog.writer import dump_inline
+from mtrain.config.loading.load import load_config
+from mtrain.config.loading.reader import parse
 
 SHORT = ["training.epochs=1", "training.early_stopping=null", "--quiet"]
 

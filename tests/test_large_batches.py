@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from mtrain.cli.main import run
-from mtrain.config.load import load_config
+from mtrain.config.loading.load import load_config
 from mtrain.engine.build import make_trainer
 from mtrain.engine.device import LARGEST_XLA_BATCH, check_compilation
 from mtrain.errors import SettingError

@@ -7,7 +7,7 @@ import pytest
 from conftest import CONFIGS
 from rich.console import Console
 
-from mtrain.config.load import load_config
+from mtrain.config.loading.load import load_config
 from mtrain.metrics.counts import class_counts
 from mtrain.metrics.epoch import epoch_figures
 from mtrain.metrics.history import History

@@ -14,7 +14,7 @@ from conftest import CONFIGS
 from sklearn import metrics as sklearn_metrics
 
 from mtrain.cli.main import run
-from mtrain.config.load import load_config
+from mtrain.config.loading.load import load_config
 from mtrain.metrics.counts import class_counts
 from mtrain.metrics.report import make_report
 from mtrain.metrics.scores import pooled

@@ -14,8 +14,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import binomtest
 from sklearn import metrics as sklearn_metrics
 
-from mtrain.config.metrics import MetricConfig
-from mtrain.config.training import PlateauConfig
+from mtrain.config.experiment.metrics import MetricConfig
+from mtrain.config.experiment.training import PlateauConfig
 from mtrain.metrics import probabilities as of_probabilities
 from mtrain.metrics.counts import class_counts, confusion_matrix
 from mtrain.metrics.epoch import epoch_figures, tally
@@ -582,7 +582,7 @@ def test_averages_in_the_history_equal_scikit_learns(average):
 
 def test_the_history_has_the_scalars_that_the_config_promises():
     """`Config.monitors` is what a monitor is checked against before training."""
-    from mtrain.config.load import load_config
+    from mtrain.config.loading.load import load_config
 
     config = load_config({"metrics": [m.name for m in METRICS]}, {})
     predictions = random_predictions(0)

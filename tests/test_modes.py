@@ -8,7 +8,7 @@ import math
 import pytest
 
 from mtrain.cli.main import run
-from mtrain.config.load import load_config
+from mtrain.config.loading.load import load_config
 from mtrain.errors import UsageError
 from mtrain.metrics.history import History
 from mtrain.metrics.monitor import first_is_best, higher_is_better

@@ -12,8 +12,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from mtrain.cli.main import run
-from mtrain.config.load import load_config
-from mtrain.config.reader import parse
+from mtrain.config.loading.load import load_config
+from mtrain.config.loading.reader import parse
 from mtrain.data import load_dataset
 from mtrain.errors import MtrainError
 from mtrain.workflows.check import check

@@ -16,7 +16,7 @@ from conftest import CONFIGS
 from sklearn.datasets import load_digits
 
 import mtrain
-from mtrain.config.load import read_settings
+from mtrain.config.loading.load import read_settings
 from mtrain.errors import MtrainError, UsageError
 from mtrain.keywords import with_keywords
 from mtrain.metrics.report import make_report

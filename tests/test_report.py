@@ -11,7 +11,7 @@ from PIL import Image
 from rich.console import Console
 from sklearn import metrics as sklearn_metrics
 
-from mtrain.config.load import load_config
+from mtrain.config.loading.load import load_config
 from mtrain.escape import inert
 from mtrain.metrics.counts import class_counts, confusion_matrix
 from mtrain.metrics.epoch import epoch_figures

@@ -14,7 +14,7 @@ import pytest
 from conftest import CONFIGS
 
 from mtrain.cli.main import run
-from mtrain.config.load import load_config
+from mtrain.config.loading.load import load_config
 from mtrain.errors import MtrainError, UsageError
 from mtrain.observer import Observer
 from mtrain.records.training import Cursor

@@ -12,14 +12,14 @@ from conftest import CONFIGS, ROOT
 from jsonschema import Draft7Validator, Draft202012Validator
 
 from mtrain.cli.main import run
-from mtrain.config.json_schema import config_schema
-from mtrain.config.load import config_to_yaml, load_config
-from mtrain.config.losses import LOSSES
-from mtrain.config.metric_catalog import METRIC_ALIASES, METRICS
-from mtrain.config.names import ACTIVATIONS
-from mtrain.config.optimizers import OPTIMIZERS
-from mtrain.config.reader import parse
-from mtrain.config.schema import Config
+from mtrain.config.catalog.metrics import METRIC_ALIASES, METRICS
+from mtrain.config.catalog.names import ACTIVATIONS
+from mtrain.config.experiment.losses import LOSSES
+from mtrain.config.experiment.optimizers import OPTIMIZERS
+from mtrain.config.experiment.schema import Config
+from mtrain.config.loading.json_schema import config_schema
+from mtrain.config.loading.load import config_to_yaml, load_config
+from mtrain.config.loading.reader import parse
 from mtrain.errors import UsageError
 
 SCHEMA = config_schema()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, precision_recall_curve, precision_score, recall_score
 
-from mtrain.config.load import load_config
+from mtrain.config.loading.load import load_config
 from mtrain.metrics.epoch import epoch_figures
 from mtrain.metrics.thresholds import between, choose_threshold, predict_above
 from mtrain.records.training import EpochRecord, Predictions, Tally

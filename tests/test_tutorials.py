@@ -9,7 +9,7 @@ import pytest
 from conftest import CONFIGS
 
 from mtrain.cli.main import run
-from mtrain.config.load import load_config
+from mtrain.config.loading.load import load_config
 
 TUTORIALS = sorted((CONFIGS / "tutorials").glob("*.yaml"))
 

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from mtrain.cli.main import run
-from mtrain.config.load import load_config
-from mtrain.config.reader import parse
+from mtrain.config.loading.load import load_config
+from mtrain.config.loading.reader import parse
 from mtrain.data.notes import KINDS
 from mtrain.data.table import Values
 from mtrain.data.telling import _told, telling_notes

@@ -63,8 +63,8 @@ def check(
     ] = None,
 ) -> None:
     """Look at an experiment's settings and data before it is trained."""
-    from mtrain.config.load import parse_overrides, read_settings
-    from mtrain.config.sources import PATHS
+    from mtrain.config.experiment.sources import PATHS
+    from mtrain.config.loading.load import parse_overrides, read_settings
     from mtrain.data.files import large_files
     from mtrain.workflows.check import check as use_case
 
@@ -91,7 +91,7 @@ def check(
 
 def _allowed(names: Sequence[str], *, strict: bool) -> set[str]:
     """The kinds of warnings that are no errors."""
-    from mtrain.config.names import suggestion
+    from mtrain.config.catalog.names import suggestion
     from mtrain.data.notes import KINDS
 
     if names and not strict:
@@ -119,7 +119,7 @@ def summary(
     allow_code: AllowCode = False,
 ) -> None:
     """Print a model's layers, output shapes and parameters."""
-    from mtrain.config.load import parse_overrides
+    from mtrain.config.loading.load import parse_overrides
     from mtrain.workflows.summarize import check_graph, draw_graph, summarize
 
     if graph is not None:
@@ -139,7 +139,7 @@ def summary(
 
 def schema() -> None:
     """Print the JSON Schema of a config, for editors."""
-    from mtrain.config.json_schema import config_schema
+    from mtrain.config.loading.json_schema import config_schema
 
     with open_stdout() as stdout:
         print_json(config_schema(), stdout)

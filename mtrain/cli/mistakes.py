@@ -90,7 +90,7 @@ def _setting_hint(option: str, arguments: Sequence[str]) -> str:
     """The end of a message about an unknown option that is a setting; empty for any other."""
     if not TAKING_SETTINGS & set(arguments[:1]):
         return ""
-    from mtrain.config.problems import setting_path
+    from mtrain.config.loading.problems import setting_path
 
     path = setting_path(option.lstrip("-").replace("-", "_"))
     if path is None:

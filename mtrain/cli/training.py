@@ -22,7 +22,7 @@ from mtrain.cli.output import open_stdout, print_evaluation, print_json
 from mtrain.errors import UsageError
 
 if TYPE_CHECKING:
-    from mtrain.config.load import Settings
+    from mtrain.config.loading.load import Settings
 
 
 def fit(
@@ -45,7 +45,7 @@ def fit(
     if allow_differences and not resume:
         raise UsageError("--allow-differences: is for --resume")
 
-    from mtrain.config.load import parse_overrides, read_settings
+    from mtrain.config.loading.load import parse_overrides, read_settings
 
     settings = read_settings(config_file, parse_overrides(overrides or []))
     return _train(
@@ -77,7 +77,7 @@ def resume(
     as_json: Json = False,
 ) -> int:
     """Resume a stopped or killed run; it ends as if it had not been interrupted."""
-    from mtrain.config.load import parse_overrides
+    from mtrain.config.loading.load import parse_overrides
     from mtrain.training.resume import read_run_settings
 
     settings = read_run_settings(run, parse_overrides(overrides or []), allow_code=allow_code)

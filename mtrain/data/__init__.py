@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.config.dataset import TestConfig, ValidationConfig
-from mtrain.config.sources import (
+from mtrain.config.experiment.dataset import TestConfig, ValidationConfig
+from mtrain.config.experiment.sources import (
     DigitsConfig,
     KnownData,
     SyntheticConfig,
@@ -26,7 +26,7 @@ from mtrain.errors import MtrainError, SettingError
 from mtrain.records.dataset import Dataset, Encoding
 
 if TYPE_CHECKING:
-    from mtrain.config.sources import SourceConfig
+    from mtrain.config.experiment.sources import SourceConfig
     from mtrain.data.source import Rows, Source
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.csv
 
-from mtrain.config.endings import ENDINGS
+from mtrain.config.catalog.endings import ENDINGS
 from mtrain.data.columns import RawTable, trimmed
 from mtrain.data.csv_text import (
     BLOCK,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from mtrain.config.paths import nearest_path
+from mtrain.config.loading.paths import nearest_path
 from mtrain.data.split_names import SPLIT_NAMES, split_called
 from mtrain.errors import MissingPathError, MtrainError
 from mtrain.escape import bytes_as_text

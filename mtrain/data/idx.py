@@ -34,7 +34,7 @@ from mtrain.errors import MtrainError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mtrain.config.sources import IdxConfig
+    from mtrain.config.experiment.sources import IdxConfig
 
 MOST_DIMENSIONS = 64
 """Of an array of NumPy."""

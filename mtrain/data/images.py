@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtrain.config.dataset import class_names
+from mtrain.config.experiment.dataset import class_names
 from mtrain.data.files import check_folder, check_memory
 from mtrain.data.image_files import (
     ENDINGS,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mtrain.config.sources import ImagesConfig
+    from mtrain.config.experiment.sources import ImagesConfig
     from mtrain.records.dataset import Encoding
 
 IGNORED = {"__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini"}

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.config.endings import ENDINGS
-from mtrain.config.sources import IdxConfig, ImagesConfig, NpzConfig, TableConfig
+from mtrain.config.catalog.endings import ENDINGS
+from mtrain.config.experiment.sources import IdxConfig, ImagesConfig, NpzConfig, TableConfig
 from mtrain.data.encoding import encode
 from mtrain.data.files import check_memory, has_ending
 from mtrain.data.idx import is_idx_name, read_idx
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from mtrain.config.dataset import DatasetConfig
+    from mtrain.config.experiment.dataset import DatasetConfig
     from mtrain.data.columns import RawTable
     from mtrain.data.table import Table
     from mtrain.data.unlike import Unlike

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtrain.config.dataset import class_names
+from mtrain.config.experiment.dataset import class_names
 from mtrain.data.columns import as_categories, complaint, read_column
 from mtrain.data.notation import is_text
 from mtrain.data.source import MOST_CLASSES, are_counted, class_places, is_whole, sorted_names

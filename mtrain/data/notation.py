@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtrain.config.sources import CsvConfig, TableConfig
+from mtrain.config.experiment.sources import CsvConfig, TableConfig
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from mtrain.config.dataset import DatasetConfig
+    from mtrain.config.experiment.dataset import DatasetConfig
 
 USUAL = ("NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NAN", "NULL", "Null", "null", "None")
 """What stands for nothing where the rest of a column are numbers; an empty value always does."""

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtrain.config.dataset import class_names
+from mtrain.config.experiment.dataset import class_names
 from mtrain.data.files import check_memory, find_files
 from mtrain.data.source import (
     MOST_CLASSES,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mtrain.config.sources import NpzConfig
+    from mtrain.config.experiment.sources import NpzConfig
 
 DAMAGE = (
     *(EOFError, MemoryError, NotImplementedError, OSError, OverflowError, RuntimeError),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mtrain.config.endings import ENDINGS
+from mtrain.config.catalog.endings import ENDINGS
 from mtrain.data.columns import RawTable, trimmed
 from mtrain.data.files import check_memory, find_files, partitions_of
 from mtrain.data.notation import PLAIN, Notation, is_text

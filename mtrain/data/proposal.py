@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtrain.config.names import suggestion
-from mtrain.config.sources import CsvConfig, ParquetConfig
+from mtrain.config.catalog.names import suggestion
+from mtrain.config.experiment.sources import CsvConfig, ParquetConfig
 from mtrain.data import split_source
 from mtrain.data.ids import why_id
 from mtrain.data.markers import marker_notes
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from mtrain.config.sources import SourceConfig
+    from mtrain.config.experiment.sources import SourceConfig
     from mtrain.data.columns import RawTable
     from mtrain.data.source import Source
     from mtrain.data.table import Values

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.config.sources import (
+from mtrain.config.experiment.sources import (
     DigitsConfig,
     IdxConfig,
     ImagesConfig,
@@ -18,7 +18,7 @@ from mtrain.config.sources import (
 from mtrain.errors import MtrainError, SettingError
 
 if TYPE_CHECKING:
-    from mtrain.config.sources import SourceConfig
+    from mtrain.config.experiment.sources import SourceConfig
     from mtrain.data.source import Source
     from mtrain.records.dataset import Encoding
 

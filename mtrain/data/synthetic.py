@@ -11,7 +11,7 @@ from mtrain.data.source import Source, checked_rows
 from mtrain.errors import SettingError
 
 if TYPE_CHECKING:
-    from mtrain.config.sources import SyntheticConfig
+    from mtrain.config.experiment.sources import SyntheticConfig
 
 WHERE = "scikit-learn's make_classification"
 

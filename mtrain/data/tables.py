@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.config.endings import ENDINGS
-from mtrain.config.names import nearest, suggestion, there_is
+from mtrain.config.catalog.endings import ENDINGS
+from mtrain.config.catalog.names import nearest, suggestion, there_is
 from mtrain.data import csv, parquet
 from mtrain.data.columns import complaint, read_column
 from mtrain.data.features import MISSING_SINCE, complaints, read_features
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mtrain.config.sources import TableConfig
+    from mtrain.config.experiment.sources import TableConfig
     from mtrain.data.columns import RawTable
     from mtrain.data.table import Table
     from mtrain.records.arrays import Floats, Ints

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mtrain.config.custom_code import CustomLoss, CustomMetric
+from mtrain.config.experiment.custom_code import CustomLoss, CustomMetric
 from mtrain.errors import SettingError
 from mtrain.metrics.epoch import counted_k
 
 if TYPE_CHECKING:
-    from mtrain.config.schema import Config
+    from mtrain.config.experiment.schema import Config
     from mtrain.engine.network import Network
     from mtrain.engine.trainer import Trainer
     from mtrain.model.custom.code import ImportedCode

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from mtrain.config.custom_code import CustomModel
+from mtrain.config.experiment.custom_code import CustomModel
 from mtrain.engine.threads import cpu_count, threads_asked
 from mtrain.errors import MtrainError, SettingError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mtrain.config.schema import Config
+    from mtrain.config.experiment.schema import Config
 
 
 LARGE_BATCH = 4096

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.config.custom_code import CustomMetric
+from mtrain.config.experiment.custom_code import CustomMetric
 from mtrain.engine.build import build_network
 from mtrain.errors import MtrainError
 from mtrain.model.custom.code import imported

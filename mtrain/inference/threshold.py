@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.config.evaluation import DEFAULT_THRESHOLD
+from mtrain.config.experiment.evaluation import DEFAULT_THRESHOLD
 from mtrain.errors import MtrainError, UsageError
 from mtrain.metrics.epoch import THRESHOLD
 from mtrain.records.report import ThresholdChoice

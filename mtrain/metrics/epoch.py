@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.config.custom_code import CustomMetric
-from mtrain.config.metric_catalog import BY_NAME, Source, averaged
-from mtrain.config.metrics import MetricConfig
+from mtrain.config.catalog.metrics import BY_NAME, Source, averaged
+from mtrain.config.experiment.custom_code import CustomMetric
+from mtrain.config.experiment.metrics import MetricConfig
 from mtrain.metrics import probabilities
 from mtrain.metrics.counts import (
     ClassCounts,
@@ -25,8 +25,8 @@ from mtrain.records.training import EpochRecord, Predictions, Tally
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mtrain.config.evaluation import EvaluationConfig
-    from mtrain.config.metrics import AnyMetric
+    from mtrain.config.experiment.evaluation import EvaluationConfig
+    from mtrain.config.experiment.metrics import AnyMetric
     from mtrain.metrics.scores import ThresholdCounts
     from mtrain.records.arrays import Floats
 

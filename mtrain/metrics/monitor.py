@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.config.metric_catalog import better_mode
+from mtrain.config.catalog.metrics import better_mode
 
 if TYPE_CHECKING:
     from mtrain.metrics.history import History

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.config.metric_catalog import Source, averaged
+from mtrain.config.catalog.metrics import Source, averaged
 from mtrain.metrics.counts import ClassCounts, averages, class_counts, confusion_matrix
 from mtrain.metrics.epoch import ranking_figures
 from mtrain.metrics.findings import find

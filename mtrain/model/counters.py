@@ -9,7 +9,7 @@ import keras
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mtrain.config.metrics import AnyMetric
+    from mtrain.config.experiment.metrics import AnyMetric
 
 
 def build_counters(metrics: Iterable[AnyMetric]) -> dict[str, keras.metrics.Metric]:

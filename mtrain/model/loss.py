@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import keras
 
-from mtrain.config.custom_code import CustomLoss
+from mtrain.config.experiment.custom_code import CustomLoss
 from mtrain.model.custom.code import NO_CODE, ImportedCode
 from mtrain.model.custom.loss import custom_loss
 
 if TYPE_CHECKING:
-    from mtrain.config.losses import LossConfig
+    from mtrain.config.experiment.losses import LossConfig
 
 
 def build_loss(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import keras
 
 if TYPE_CHECKING:
-    from mtrain.config.optimizers import OptimizerConfig
+    from mtrain.config.experiment.optimizers import OptimizerConfig
 
 
 def build_optimizer(config: OptimizerConfig) -> keras.optimizers.Optimizer:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
-from mtrain.config.custom_code import CustomModel
+from mtrain.config.experiment.custom_code import CustomModel
 from mtrain.model.custom.code import NO_CODE, ImportedCode
 from mtrain.model.custom.model import custom_model
 from mtrain.records.training import Layer
@@ -16,7 +16,7 @@ from mtrain.records.training import Layer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mtrain.config.schema import ModelConfig
+    from mtrain.config.experiment.schema import ModelConfig
 
 
 def build_model(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.config.evaluation import DEFAULT_THRESHOLD
+from mtrain.config.experiment.evaluation import DEFAULT_THRESHOLD
 from mtrain.metrics.counts import ratio
 from mtrain.metrics.scores import threshold_counts
 from mtrain.records.dataset import SPLITS

@@ -8,7 +8,7 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from mtrain.config.custom_code import CustomModel
+from mtrain.config.experiment.custom_code import CustomModel
 from mtrain.escape import bytes_as_text, inert
 from mtrain.metrics.lowest import lowest
 from mtrain.records.report import MOST_CLASSES
@@ -19,7 +19,7 @@ from mtrain.report.text import first_few, shortened
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mtrain.config.schema import Config
+    from mtrain.config.experiment.schema import Config
     from mtrain.data.inspection import Inspection
     from mtrain.records.dataset import Encoding
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from mtrain.config.schema import Config
+    from mtrain.config.experiment.schema import Config
     from mtrain.metrics.counts import ClassCounts
     from mtrain.metrics.epoch import EpochFigures
     from mtrain.metrics.history import History

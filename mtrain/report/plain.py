@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
-from mtrain.config.custom_code import CustomModel
+from mtrain.config.experiment.custom_code import CustomModel
 from mtrain.escape import inert
 from mtrain.observer import Observer
 from mtrain.records.dataset import SPLITS
 from mtrain.report.text import duration, figure, share
 
 if TYPE_CHECKING:
-    from mtrain.config.schema import Config
+    from mtrain.config.experiment.schema import Config
     from mtrain.metrics.counts import ClassCounts
     from mtrain.metrics.epoch import EpochFigures
     from mtrain.records.dataset import Dataset

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from annotated_types import Ge
 from pydantic import TypeAdapter
 
-from mtrain.config.custom_code import CustomModel
-from mtrain.config.dataset import class_names
-from mtrain.config.load import load_config
-from mtrain.config.sources import TableConfig
+from mtrain.config.experiment.custom_code import CustomModel
+from mtrain.config.experiment.dataset import class_names
+from mtrain.config.experiment.sources import TableConfig
+from mtrain.config.loading.load import load_config
 from mtrain.errors import MtrainError, UsageError
 from mtrain.metrics.history import History
 from mtrain.records.dataset import Encoding
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from mtrain.config.schema import Config
+    from mtrain.config.experiment.schema import Config
     from mtrain.records.arrays import Arrays, Shapes
     from mtrain.run.directory import RunDirectory
 

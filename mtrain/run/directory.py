@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from mtrain.config.custom_code import CODE
+from mtrain.config.experiment.custom_code import CODE
 from mtrain.errors import MtrainError, UsageError
 from mtrain.run.files import flush_directory, remove_leftovers
 from mtrain.run.other_formats import refuse_foreign

@@ -10,7 +10,7 @@ import orjson
 from annotated_types import MaxLen
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from mtrain.config.dataset import LONGEST_NAME
+from mtrain.config.experiment.dataset import LONGEST_NAME
 from mtrain.errors import MtrainError
 from mtrain.metrics.history import History
 from mtrain.records.run import Segment

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from mtrain.config.schema import Config
+    from mtrain.config.experiment.schema import Config
     from mtrain.metrics.epoch import EpochFigures
     from mtrain.records.arrays import Arrays, Floats
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mtrain.metrics.monitor import Improvement, Plateau, always_undefined
 
 if TYPE_CHECKING:
-    from mtrain.config.training import PlateauConfig, TrainingConfig
+    from mtrain.config.experiment.training import PlateauConfig, TrainingConfig
     from mtrain.metrics.history import History
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import signal
     from collections.abc import Iterator
 
-    from mtrain.config.schema import Config
+    from mtrain.config.experiment.schema import Config
     from mtrain.metrics.history import History
     from mtrain.observer import Observer
     from mtrain.run.recorder import Recorder

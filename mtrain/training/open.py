@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from mtrain.config.load import config_to_yaml
+from mtrain.config.loading.load import config_to_yaml
 from mtrain.engine.build import make_trainer
 from mtrain.errors import MtrainError
 from mtrain.metrics.history import History
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from mtrain.config.schema import Config
+    from mtrain.config.experiment.schema import Config
     from mtrain.engine.trainer import Trainer
     from mtrain.model.custom.code import ImportedCode
     from mtrain.records.dataset import Dataset

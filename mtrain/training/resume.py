@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from mtrain.config.custom_code import refuse_code
-from mtrain.config.load import flat_settings, read_settings
+from mtrain.config.experiment.custom_code import refuse_code
+from mtrain.config.loading.load import flat_settings, read_settings
 from mtrain.errors import MtrainError, SettingError, UsageError
 from mtrain.records.training import TrainingState
 from mtrain.run.checkpoint import GROUPS, Checkpoint, read_checkpoint_arrays
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from mtrain.config.load import Settings
-    from mtrain.config.schema import Config
+    from mtrain.config.experiment.schema import Config
+    from mtrain.config.loading.load import Settings
     from mtrain.metrics.history import History
     from mtrain.records.arrays import Shapes
     from mtrain.records.run import Environment

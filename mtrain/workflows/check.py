@@ -15,7 +15,7 @@ from mtrain.records.dataset import Note
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mtrain.config.schema import Config
+    from mtrain.config.experiment.schema import Config
     from mtrain.data.inspection import Inspection
     from mtrain.records.dataset import Dataset
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtrain.config.custom_code import refuse_code
-from mtrain.config.evaluation import DEFAULT_THRESHOLD
-from mtrain.config.sources import DigitsConfig, SyntheticConfig, TableConfig, UserData
+from mtrain.config.experiment.custom_code import refuse_code
+from mtrain.config.experiment.evaluation import DEFAULT_THRESHOLD
+from mtrain.config.experiment.sources import DigitsConfig, SyntheticConfig, TableConfig, UserData
 from mtrain.data import load_dataset
 from mtrain.data.inputs import table_kind
 from mtrain.errors import MtrainError, UsageError

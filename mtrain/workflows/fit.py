@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtrain.config.custom_code import CustomModel
-from mtrain.config.sources import PATHS
+from mtrain.config.experiment.custom_code import CustomModel
+from mtrain.config.experiment.sources import PATHS
 from mtrain.data import load_dataset
 from mtrain.data.class_weights import weight_training, zero_weights
 from mtrain.data.files import large_files
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import signal
     from collections.abc import Iterator
 
-    from mtrain.config.schema import Config
+    from mtrain.config.experiment.schema import Config
     from mtrain.records.dataset import Dataset
     from mtrain.records.report import Report
     from mtrain.training.open import Training

@@ -7,10 +7,10 @@ import os
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from mtrain.config.endings import kind_by_ending
-from mtrain.config.load import load_config
-from mtrain.config.reader import dump_inline
-from mtrain.config.training import TrainingConfig
+from mtrain.config.catalog.endings import kind_by_ending
+from mtrain.config.catalog.writer import dump_inline
+from mtrain.config.experiment.training import TrainingConfig
+from mtrain.config.loading.load import load_config
 from mtrain.data.proposal import propose_source, propose_splits
 from mtrain.errors import BrokenImageError, MtrainError, UsageError
 from mtrain.escape import inert

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.config.load import flat_settings, load_config
-from mtrain.config.metric_catalog import METRICS
-from mtrain.config.sources import UserData
+from mtrain.config.catalog.metrics import METRICS
+from mtrain.config.experiment.sources import UserData
+from mtrain.config.loading.load import flat_settings, load_config
 from mtrain.errors import MtrainError, UsageError
 from mtrain.metrics.monitor import Improvement, higher_is_better
 from mtrain.records.run import RunOutcome
@@ -24,7 +24,7 @@ from mtrain.training.control import TrainingControl
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mtrain.config.schema import Config
+    from mtrain.config.experiment.schema import Config
     from mtrain.metrics.history import History
 
 NO_COLUMN = (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from mtrain.config.custom_code import refuse_code
+from mtrain.config.experiment.custom_code import refuse_code
 from mtrain.data.inputs import Seen, read_pieces
 from mtrain.errors import UsageError
 from mtrain.inference.network import open_predictor

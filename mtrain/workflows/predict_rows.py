@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtrain.config.custom_code import refuse_code
+from mtrain.config.experiment.custom_code import refuse_code
 from mtrain.errors import MtrainError
 from mtrain.inference.network import loaded_network
 from mtrain.run.arrays import npz_bytes

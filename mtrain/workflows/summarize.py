@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mtrain.config.custom_code import CustomModel, refuse_code
-from mtrain.config.load import load_config
+from mtrain.config.experiment.custom_code import CustomModel, refuse_code
+from mtrain.config.loading.load import load_config
 from mtrain.errors import UsageError
 from mtrain.model.custom.code import imported
 from mtrain.run.files import write_bytes

@@ -13,15 +13,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtrain.config.custom_code import code_folders
-from mtrain.config.names import suggestion
+from mtrain.config.catalog.names import suggestion
+from mtrain.config.experiment.custom_code import code_folders
 from mtrain.errors import MtrainError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from types import ModuleType
 
-    from mtrain.config.custom_code import CustomCode
+    from mtrain.config.experiment.custom_code import CustomCode
 
 
 LONG = 200

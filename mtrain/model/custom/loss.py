@@ -21,7 +21,7 @@ from mtrain.model.custom.trial import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mtrain.config.custom_code import CustomLoss
+    from mtrain.config.experiment.custom_code import CustomLoss
     from mtrain.model.custom.code import ImportedCode
 
 

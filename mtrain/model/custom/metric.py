@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mtrain.config.custom_code import CustomMetric
+    from mtrain.config.experiment.custom_code import CustomMetric
     from mtrain.model.custom.code import ImportedCode
     from mtrain.records.training import Predictions
 

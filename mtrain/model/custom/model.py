@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mtrain.config.custom_code import CustomModel
+    from mtrain.config.experiment.custom_code import CustomModel
     from mtrain.model.custom.code import ImportedCode
 
 

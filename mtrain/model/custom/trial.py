@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mtrain.config.custom_code import CustomCode
+    from mtrain.config.experiment.custom_code import CustomCode
     from mtrain.model.custom.code import ImportedCode
     from mtrain.records.arrays import Ints
 

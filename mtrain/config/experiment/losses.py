@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 from annotated_types import Ge, Gt, Lt
 from pydantic import BeforeValidator, Field
 
-from mtrain.config.names import LOSS_ALIASES
-from mtrain.config.section import Positive, Section, section_from_name
+from mtrain.config.catalog.names import LOSS_ALIASES
+from mtrain.config.experiment.section import Positive, Section, section_from_name
 
 
 class Loss(Section):

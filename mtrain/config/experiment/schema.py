@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 from annotated_types import Ge, Le, Lt, MaxLen
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema, model_validator
 
-from mtrain.config.adam import Adam
-from mtrain.config.custom_code import (
+from mtrain.config.catalog.meant import layers_meant
+from mtrain.config.catalog.metrics import AVERAGES, METRIC_ALIASES, METRICS, better_mode
+from mtrain.config.catalog.names import (
+    ACTIVATIONS,
+    canonical,
+    suggestion,
+)
+from mtrain.config.experiment.adam import Adam
+from mtrain.config.experiment.custom_code import (
     CUSTOM,
     KNOWN,
     KNOWN_OR_CUSTOM,
@@ -19,19 +26,12 @@ from mtrain.config.custom_code import (
     CustomCode,
     CustomMetric,
 )
-from mtrain.config.dataset import with_size, with_size_or_none
-from mtrain.config.evaluation import DEFAULT_THRESHOLD, EvaluationConfig
-from mtrain.config.losses import Auto, LossConfig
-from mtrain.config.meant import layers_meant
-from mtrain.config.metric_catalog import AVERAGES, METRIC_ALIASES, METRICS, better_mode
-from mtrain.config.metrics import MetricConfig, Metrics
-from mtrain.config.names import (
-    ACTIVATIONS,
-    canonical,
-    suggestion,
-)
-from mtrain.config.optimizers import OptimizerConfig  # noqa: TC001 -- pydantic reads it
-from mtrain.config.section import (
+from mtrain.config.experiment.dataset import with_size, with_size_or_none
+from mtrain.config.experiment.evaluation import DEFAULT_THRESHOLD, EvaluationConfig
+from mtrain.config.experiment.losses import Auto, LossConfig
+from mtrain.config.experiment.metrics import MetricConfig, Metrics
+from mtrain.config.experiment.optimizers import OptimizerConfig  # noqa: TC001 -- pydantic reads it
+from mtrain.config.experiment.section import (
     InvalidSettingError,
     ListOf,
     NumberError,
@@ -40,8 +40,8 @@ from mtrain.config.section import (
     known_spelling,
     shown,
 )
-from mtrain.config.sources import DigitsConfig, SourceConfig
-from mtrain.config.training import (
+from mtrain.config.experiment.sources import DigitsConfig, SourceConfig
+from mtrain.config.experiment.training import (
     BestConfig,
     CheckpointConfig,
     Diagnostics,
@@ -53,7 +53,7 @@ from mtrain.config.training import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mtrain.config.reader import Keys
+    from mtrain.errors import Keys
 
 SHORT_FORMS: dict[Keys, Callable[[Any], Any]] = {
     ("dataset", "validation"): with_size_or_none,

@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 import yaml
 from yaml.reader import ReaderError
 
-from mtrain.config.mistakes import MAX_DEPTH, explain
-from mtrain.config.paths import nearest_path
-from mtrain.config.scanner import Loader, without_unicode_breaks
-from mtrain.errors import UsageError
+from mtrain.config.catalog.writer import FLOAT, OCTAL_OR_HEX
+from mtrain.config.loading.mistakes import MAX_DEPTH, explain
+from mtrain.config.loading.paths import nearest_path
+from mtrain.config.loading.scanner import Loader, without_unicode_breaks
+from mtrain.errors import Keys, UsageError, dotted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-Keys = tuple[str | int, ...]
-"""Where a value stands: `("model", "hidden", 1)` is `model.hidden[1]`."""
 
 MOST_PROBLEMS = 50
 """Said of a config; more do not help."""
@@ -31,8 +29,6 @@ MAX_VALUES = 10_000
 # The scalars of YAML 1.2's core schema. PyYAML's own are those of 1.1, to which `no` is false,
 # `1:30` is ninety, `0123` is octal, and `1e-3` is text.
 _INTEGER = re.compile(r"[-+]?[0-9]+")
-_OCTAL_OR_HEX = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _SPECIAL_FLOAT = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _CONSTANTS = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
@@ -87,19 +83,6 @@ def parse(text: str, source: str) -> Document:
     if builder.problems:
         raise UsageError("\n".join(builder.problems[:MOST_PROBLEMS]))
     return Document(data, builder.lines, frozenset(builder.empty))
-
-
-def dump(data: Any) -> str:
-    """Write plain data as YAML that `parse` reads back as the same data."""
-    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
-
-
-def dump_inline(value: Any) -> str:
-    """One value as `dump` would write it, on one line; what is not printable is escaped."""
-    text: str = yaml.dump(
-        [value], Dumper=_InlineDumper, default_flow_style=True, allow_unicode=True, width=math.inf
-    )
-    return text.strip()[1:-1]
 
 
 @dataclass
@@ -187,16 +170,6 @@ class _Builder:
         raise UsageError(f"{self.source}:{_line(event)}: {problem}")
 
 
-def dotted(keys: Keys) -> str:
-    """`("model", "hidden", 1)` as `model.hidden[1]`."""
-    text = "".join(f"[{key}]" if isinstance(key, int) else f".{_printable(key)}" for key in keys)
-    return text.removeprefix(".")
-
-
-def _printable(key: str) -> str:
-    return key if key.isprintable() and key else repr(key)
-
-
 def _line(event: yaml.Event) -> int:
     return event.start_mark.line + 1 if event.start_mark else 0
 
@@ -208,39 +181,10 @@ def _plain_scalar(text: str) -> Any:
     # int() refuses more than 4,300 digits; a number that long is out of every range as a float.
     if _INTEGER.fullmatch(text):
         return int(text, 10) if len(text) <= 4000 else float(text)
-    if _OCTAL_OR_HEX.fullmatch(text):
+    if OCTAL_OR_HEX.fullmatch(text):
         return int(text, 0) if len(text) <= 1000 else math.inf
-    if _FLOAT.fullmatch(text):
+    if FLOAT.fullmatch(text):
         return float(text)
     if _SPECIAL_FLOAT.fullmatch(text):
         return float(text.replace(".", ""))
     return text
-
-
-class _Dumper(yaml.SafeDumper):
-    """Quotes what either YAML 1.1 or 1.2 would take for something other than text."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012 -- PyYAML's own way to hand a dumper its resolvers
-        first: list(resolvers)
-        for first, resolvers in yaml.SafeDumper.yaml_implicit_resolvers.items()
-    }
-
-
-def _text_node(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    # Line breaks of any kind are only themselves again if they are escaped.
-    return dumper.represent_scalar(
-        "tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"'
-    )
-
-
-_Dumper.add_representer(str, _text_node)
-
-
-class _InlineDumper(_Dumper):
-    """Never breaks a line."""
-
-
-for _pattern, _first in ((_FLOAT, "-+.0123456789"), (_OCTAL_OR_HEX, "0")):
-    _Dumper.add_implicit_resolver(
-        "tag:yaml.org,2002:float", re.compile(rf"^(?:{_pattern.pattern})$"), list(_first)
-    )

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from annotated_types import Ge, Le
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from mtrain.config.dataset import DatasetConfig, Test
-from mtrain.config.endings import kind_by_ending
-from mtrain.config.names import canonical
-from mtrain.config.reader import dump_inline
-from mtrain.config.section import (
+from mtrain.config.catalog.endings import kind_by_ending
+from mtrain.config.catalog.names import canonical
+from mtrain.config.catalog.writer import dump_inline
+from mtrain.config.experiment.dataset import DatasetConfig, Test
+from mtrain.config.experiment.section import (
     Count,
     InvalidSettingError,
     ListOf,

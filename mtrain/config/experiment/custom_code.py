@@ -19,9 +19,9 @@ from pydantic import (
     model_validator,
 )
 
-from mtrain.config.metric_catalog import AVERAGES, METRICS
-from mtrain.config.names import suggestion
-from mtrain.config.section import Section
+from mtrain.config.catalog.metrics import AVERAGES, METRICS
+from mtrain.config.catalog.names import suggestion
+from mtrain.config.experiment.section import Section
 from mtrain.errors import UsageError
 
 if TYPE_CHECKING:

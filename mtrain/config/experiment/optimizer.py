@@ -7,8 +7,8 @@ from typing import Annotated
 from annotated_types import Ge, Lt
 from pydantic import model_validator
 
-from mtrain.config.schedules import LearningRate  # noqa: TC001 -- pydantic reads it
-from mtrain.config.section import Positive, Section
+from mtrain.config.experiment.schedules import LearningRate  # noqa: TC001 -- pydantic reads it
+from mtrain.config.experiment.section import Positive, Section
 
 Share = Annotated[float, Ge(0), Lt(1)]
 NotNegative = Annotated[float, Ge(0)]

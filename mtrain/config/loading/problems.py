@@ -8,20 +8,20 @@ import typing
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from mtrain.config.custom_code import CustomCode
-from mtrain.config.meant import got
-from mtrain.config.names import LOSS_ALIASES, canonical, suggestion
-from mtrain.config.reader import dotted
-from mtrain.config.schema import Config
-from mtrain.config.section import InvalidSettingError, NumberError, Section, shown
-from mtrain.config.setting_names import letters, option_called, setting_called
+from mtrain.config.catalog.meant import got
+from mtrain.config.catalog.names import LOSS_ALIASES, canonical, suggestion
+from mtrain.config.catalog.setting_names import letters, option_called, setting_called
+from mtrain.config.experiment.custom_code import CustomCode
+from mtrain.config.experiment.schema import Config
+from mtrain.config.experiment.section import InvalidSettingError, NumberError, Section, shown
+from mtrain.errors import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pydantic_core import ErrorDetails
 
-    from mtrain.config.reader import Keys
+    from mtrain.errors import Keys
 
 _EXPECTED = {
     "int_type": "must be a whole number",

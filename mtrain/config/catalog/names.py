@@ -11,8 +11,8 @@ import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from mtrain.config.meant import missing_space
-from mtrain.config.setting_names import letters, setting_called
+from mtrain.config.catalog.meant import missing_space
+from mtrain.config.catalog.setting_names import letters, setting_called
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le
 from pydantic import BeforeValidator, Discriminator, Tag, model_serializer, model_validator
 
-from mtrain.config.section import NumberError, Section
+from mtrain.config.experiment.section import NumberError, Section
 
 DEFAULT_THRESHOLD = 0.5
 

@@ -13,20 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from mtrain.config.custom_code import missing_module
-from mtrain.config.endings import kind_by_ending
-from mtrain.config.meant import missing_colon
-from mtrain.config.problems import describe, holds_settings
-from mtrain.config.reader import MOST_PROBLEMS, dotted, dump, parse, read_document
-from mtrain.config.schema import SHORT_FORMS, Config
-from mtrain.config.section import NumberError
-from mtrain.config.sources import PATHS
-from mtrain.errors import MissingPathError, MtrainError, SettingError, UsageError
+from mtrain.config.catalog.endings import kind_by_ending
+from mtrain.config.catalog.meant import missing_colon
+from mtrain.config.catalog.writer import dump
+from mtrain.config.experiment.custom_code import missing_module
+from mtrain.config.experiment.schema import SHORT_FORMS, Config
+from mtrain.config.experiment.section import NumberError
+from mtrain.config.experiment.sources import PATHS
+from mtrain.config.loading.problems import describe, holds_settings
+from mtrain.config.loading.reader import MOST_PROBLEMS, parse, read_document
+from mtrain.errors import MissingPathError, MtrainError, SettingError, UsageError, dotted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from mtrain.config.reader import Keys
+    from mtrain.errors import Keys
 
 COMMAND_LINE = "command line"
 

@@ -16,8 +16,8 @@ from pydantic import (
     field_validator,
 )
 
-from mtrain.config.meant import got
-from mtrain.config.names import any_spelling, call_as_mapping, canonical
+from mtrain.config.catalog.meant import got
+from mtrain.config.catalog.names import any_spelling, call_as_mapping, canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonRef
 
-from mtrain.config.names import LOSS_ALIASES, any_spelling
-from mtrain.config.schema import Config
-from mtrain.config.section import LARGEST_FLOAT32, SMALLEST_FLOAT32, Section
+from mtrain.config.catalog.names import LOSS_ALIASES, any_spelling
+from mtrain.config.experiment.schema import Config
+from mtrain.config.experiment.section import LARGEST_FLOAT32, SMALLEST_FLOAT32, Section
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

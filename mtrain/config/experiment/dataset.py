@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Gt, Lt
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from mtrain.config.section import Count, ListOf, NumberError, Section, Seed
+from mtrain.config.experiment.section import Count, ListOf, NumberError, Section, Seed
 
 # Keys of a classification report; a class of that name could not be told from them.
 RESERVED_CLASSES = {"accuracy", "macro avg", "weighted avg", "micro avg", "samples avg"}

@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, model_serializer, model_validator
 
-from mtrain.config.custom_code import CUSTOM, KNOWN, KNOWN_OR_CUSTOM, BareMetric, CustomMetric
-from mtrain.config.metric_catalog import (
+from mtrain.config.catalog.metrics import (
     AVERAGES,
     BY_NAME,
     METRIC_ALIASES,
@@ -15,7 +14,15 @@ from mtrain.config.metric_catalog import (
     NO_METRICS,
     Source,
 )
-from mtrain.config.section import (
+from mtrain.config.catalog.setting_names import letters
+from mtrain.config.experiment.custom_code import (
+    CUSTOM,
+    KNOWN,
+    KNOWN_OR_CUSTOM,
+    BareMetric,
+    CustomMetric,
+)
+from mtrain.config.experiment.section import (
     Count,
     InvalidSettingError,
     ListOf,
@@ -24,7 +31,6 @@ from mtrain.config.section import (
     section_name,
     shown,
 )
-from mtrain.config.setting_names import letters
 
 
 def _metric_name(name: Any) -> Any:

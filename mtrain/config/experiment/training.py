@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Lt, MinLen
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
-from mtrain.config.meant import SWITCH
-from mtrain.config.section import (
+from mtrain.config.catalog.meant import SWITCH
+from mtrain.config.experiment.section import (
     Count,
     FitsFloat32,
     ListOf,

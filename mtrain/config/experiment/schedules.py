@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Le, MinLen
 from pydantic import BeforeValidator, Discriminator, Tag, model_validator
 
-from mtrain.config.section import (
+from mtrain.config.experiment.section import (
     Count,
     InvalidSettingError,
     ListOf,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from mtrain.config.meant import missing_colon
-from mtrain.config.scanner import Loader
+from mtrain.config.catalog.meant import missing_colon
+from mtrain.config.loading.scanner import Loader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

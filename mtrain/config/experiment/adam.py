@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Lt
 
-from mtrain.config.optimizer import NotNegative, Optimizer, Share
-from mtrain.config.schedules import LearningRate  # noqa: TC001 -- pydantic reads it
-from mtrain.config.section import Positive  # noqa: TC001 -- pydantic reads it
+from mtrain.config.experiment.optimizer import NotNegative, Optimizer, Share
+from mtrain.config.experiment.schedules import LearningRate  # noqa: TC001 -- pydantic reads it
+from mtrain.config.experiment.section import Positive  # noqa: TC001 -- pydantic reads it
 
 
 class _Moments(Optimizer):

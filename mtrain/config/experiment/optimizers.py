@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal, get_args
 from annotated_types import Gt, Le, Lt
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from mtrain.config.adam import Adam, Adamax, AdamW, Lamb, Nadam, ScheduleFreeAdamW
-from mtrain.config.optimizer import NotNegative, Optimizer, Share
-from mtrain.config.schedules import LearningRate  # noqa: TC001 -- pydantic reads it
-from mtrain.config.section import Count, ListOf, Positive, section_from_name
+from mtrain.config.experiment.adam import Adam, Adamax, AdamW, Lamb, Nadam, ScheduleFreeAdamW
+from mtrain.config.experiment.optimizer import NotNegative, Optimizer, Share
+from mtrain.config.experiment.schedules import LearningRate  # noqa: TC001 -- pydantic reads it
+from mtrain.config.experiment.section import Count, ListOf, Positive, section_from_name
 
 
 def _expression(value: str) -> str:

@@ -1,0 +1,1 @@
+"""Names that a config may use, and what somebody meant who wrote another."""

@@ -1,0 +1,1 @@
+"""What a config says: every setting, its type, its range and its default."""
