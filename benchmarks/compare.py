@@ -21,7 +21,7 @@ import machine
 from processes import MTRAIN, Cell
 from workloads import WORKLOADS
 
-from mtrain.data.mnist import read_mnist
+from mtrain.data.sources.mnist import read_mnist
 from mtrain.run.environment import git_commit
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import numpy as np
 from workloads import CLASSES, PIXELS, WORKLOADS, Workload
 
 from mtrain.config.loading.load import load_config
-from mtrain.data.idx import read_split
+from mtrain.data.sources.idx import read_split
 from mtrain.engine.backend import load_tensorflow
 from mtrain.records.dataset import Split
 

@@ -54,7 +54,7 @@ def read(path: str) -> None:
     """Print how long it took to make a data set of the file, and the most memory that it had."""
     started = time.perf_counter()
     from mtrain.config.loading.load import load_config
-    from mtrain.data import load_dataset
+    from mtrain.data.load import load_dataset
 
     config = load_config({"dataset": {"name": "csv", "path": path, "target": "label"}}, {})
     load_dataset(config.dataset, memory=config.training.memory_bytes)

@@ -16,7 +16,7 @@ from engine import in_processes, load_engine, network_of, random_images
 from workloads import CLASSES, PIXELS, ROWS, WORKLOADS
 
 from mtrain.metrics.report import make_report
-from mtrain.report.evaluation_charts import evaluation_charts
+from mtrain.report.charts.evaluation import evaluation_charts
 
 if TYPE_CHECKING:
     from mtrain.engine.network import Network

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from mtrain.config.loading.load import load_config
-from mtrain.report.live import LiveTable
-from mtrain.report.plain import opening_lines
+from mtrain.report.console.live import LiveTable
+from mtrain.report.console.plain import opening_lines
 from mtrain.workflows.fit import fit
 
 if TYPE_CHECKING:

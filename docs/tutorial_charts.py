@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mtrain.metrics.counts import class_counts, confusion_matrix
-from mtrain.report.charts import COLOURS, chart_files
+from mtrain.report.charts.style import COLOURS, chart_files
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mtrain.config.loading.load import Settings
-    from mtrain.data.inspection import Inspection
+    from mtrain.data.inspect import Inspection
     from mtrain.errors import DivergedError, MtrainError, UsageError
     from mtrain.observer import Observer
     from mtrain.records.report import Report
@@ -233,7 +233,7 @@ def __dir__() -> list[str]:
 def _train(settings: Settings, progress: bool | None, observer: Observer | None, **how: Any) -> Run:
     checked = settings.validate()
 
-    from mtrain.report.console import watch_from_python
+    from mtrain.report.console.watch import watch_from_python
     from mtrain.workflows.fit import fit
 
     watcher = watch_from_python(progress) if observer is None else observer

@@ -14,8 +14,8 @@ from numpy.testing import assert_array_equal
 from mtrain.cli.main import run
 from mtrain.config.loading.load import load_config
 from mtrain.config.loading.reader import read_document
-from mtrain.data import load_dataset
-from mtrain.data.idx import read_idx
+from mtrain.data.load import load_dataset
+from mtrain.data.sources.idx import read_idx
 from mtrain.errors import MtrainError
 from mtrain.workflows.check import check
 

@@ -17,7 +17,7 @@ from waiting import HANGS, watched
 
 import mtrain
 from mtrain.cli.main import run
-from mtrain.data import load_dataset
+from mtrain.data.load import load_dataset
 from mtrain.errors import MtrainError, UsageError
 from mtrain.inference.threshold import chosen_threshold
 from mtrain.metrics.history import History

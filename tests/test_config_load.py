@@ -430,7 +430,7 @@ def test_a_written_config_is_read_back_as_the_same(path):
 
 def test_problems_found_later_get_their_line_too(tmp_path):
     """What only the data tells still points into the file."""
-    from mtrain.data import load_dataset
+    from mtrain.data.load import load_dataset
 
     path = tmp_path / "c.yaml"
     path.write_text("dataset:\n  name: digits\n  samples: 5000\n")

@@ -13,8 +13,8 @@ from conftest import dataset_config
 from numpy.testing import assert_allclose, assert_array_equal
 
 from mtrain.cli.main import run
-from mtrain.data import load_dataset
-from mtrain.data.csv_text import BLOCK
+from mtrain.data.load import load_dataset
+from mtrain.data.sources.csv_text import BLOCK
 from mtrain.errors import MtrainError
 
 AS_IT_IS = {"scale": "none", "validation": None, "test": {"size": 1, "how": "tail"}}

@@ -400,7 +400,7 @@ def test_what_a_loss_remembers_has_its_order(folder):
 )
 def test_what_it_remembers_goes_on_within_an_epoch(folder, settings):
     config = load_config(experiment(folder, **settings), {})
-    from mtrain.data import load_dataset
+    from mtrain.data.load import load_dataset
 
     dataset = load_dataset(config.dataset, memory=config.training.memory_bytes)
     with imported(config.custom_code.values(), folder) as code:

@@ -13,8 +13,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_digits, make_classification
 from sklearn.preprocessing import StandardScaler
 
-from mtrain.data import dataset_shape, download, load_dataset, mnist
-from mtrain.data.idx import FILES, read_idx
+from mtrain.data.load import dataset_shape, load_dataset
+from mtrain.data.sources import download, mnist
+from mtrain.data.sources.idx import FILES, read_idx
 from mtrain.errors import MtrainError, SettingError, UsageError
 
 

@@ -14,8 +14,8 @@ from numpy.testing import assert_array_equal
 from mtrain.config.experiment.losses import LOSSES
 from mtrain.config.experiment.optimizers import OPTIMIZERS
 from mtrain.config.loading.load import load_config
-from mtrain.data import load_dataset
 from mtrain.data.class_weights import row_weights
+from mtrain.data.load import load_dataset
 from mtrain.engine.device import (
     Device,
     choose_compilation,

@@ -16,10 +16,11 @@ from mtrain.metrics.report import make_report
 from mtrain.records.dataset import Dataset, Encoding, Split
 from mtrain.records.run import Segment
 from mtrain.records.training import EpochRecord, Predictions, Progress, Tally
-from mtrain.report import evaluation_charts, history_charts
-from mtrain.report.live import LiveTable
-from mtrain.report.plain import PlainLines
-from mtrain.report.results import print_report
+from mtrain.report.charts import evaluation as evaluation_charts
+from mtrain.report.charts import history as history_charts
+from mtrain.report.console.live import LiveTable
+from mtrain.report.console.plain import PlainLines
+from mtrain.report.console.results import print_report
 
 pytestmark = pytest.mark.renders
 

@@ -9,9 +9,9 @@ import pytest
 from mtrain.metrics.report import make_report
 from mtrain.records.training import Predictions
 from mtrain.report import fonts
-from mtrain.report.evaluation_charts import evaluation_charts
+from mtrain.report.charts.evaluation import evaluation_charts
+from mtrain.report.console.results import print_report
 from mtrain.report.fonts import font_families, missing_letters
-from mtrain.report.results import print_report
 
 pytestmark = pytest.mark.renders
 

@@ -14,8 +14,8 @@ from PIL import Image
 
 from mtrain.cli.main import run
 from mtrain.config.loading.load import load_config
-from mtrain.data import load_dataset
-from mtrain.data.image_files import read_image
+from mtrain.data.load import load_dataset
+from mtrain.data.sources.image_files import read_image
 from mtrain.errors import MtrainError, UsageError
 from mtrain.workflows.check import check
 

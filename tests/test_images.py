@@ -13,8 +13,8 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 
 from mtrain.cli.main import run
-from mtrain.data import load_dataset
-from mtrain.data.idx import FILES, read_idx
+from mtrain.data.load import load_dataset
+from mtrain.data.sources.idx import FILES, read_idx
 from mtrain.errors import MtrainError, UsageError
 
 ALL = {"validation": None, "test": {"size": 1, "how": "tail"}}

@@ -9,7 +9,7 @@ import pytest
 from mtrain.cli.main import run
 from mtrain.metrics.report import make_report
 from mtrain.records.training import Predictions
-from mtrain.report.results import print_files, print_report
+from mtrain.report.console.results import print_files, print_report
 
 NAMES = ("Pullover", "Coat", "Shirt")
 

@@ -16,8 +16,8 @@ from mtrain.observer import Observer
 from mtrain.records.dataset import Dataset, Encoding, Split
 from mtrain.records.run import Segment
 from mtrain.records.training import EpochRecord, Predictions, Progress, Tally
-from mtrain.report.live import LiveTable
-from mtrain.report.results import print_report
+from mtrain.report.console.live import LiveTable
+from mtrain.report.console.results import print_report
 from mtrain.report.text import change, figure, share
 from mtrain.workflows.fit import fit
 

@@ -18,10 +18,11 @@ from mtrain.metrics.report import make_report
 from mtrain.records.dataset import Dataset, Encoding, Split
 from mtrain.records.run import Segment
 from mtrain.records.training import EpochRecord, Predictions, Tally
-from mtrain.report import evaluation_charts, history_charts
+from mtrain.report.charts import evaluation as evaluation_charts
+from mtrain.report.charts import history as history_charts
 from mtrain.report.class_names import class_labels
-from mtrain.report.live import LiveTable
-from mtrain.report.results import print_report
+from mtrain.report.console.live import LiveTable
+from mtrain.report.console.results import print_report
 
 SEGMENTS = tuple(f"Customers who bought something in the segment {letter}" for letter in "ABC")
 SUPPORT = 1_234_567

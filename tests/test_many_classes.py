@@ -20,8 +20,8 @@ from mtrain.metrics.report import make_report
 from mtrain.metrics.scores import pooled
 from mtrain.records.dataset import Note
 from mtrain.records.training import Predictions
-from mtrain.report.evaluation_charts import draw_confusion_matrix, draw_pr, draw_roc
-from mtrain.report.inspection import print_inspection
+from mtrain.report.charts.evaluation import draw_confusion_matrix, draw_pr, draw_roc
+from mtrain.report.console.inspection import print_inspection
 from mtrain.run.arrays import npz_bytes, read_arrays
 from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.files import json_text

@@ -105,7 +105,7 @@ def test_a_folder_that_has_been_deleted_is_no_obstacle(history, tmp_path):
 
 def test_the_current_folder_stays_what_it_is(tmp_path):
     """Paths that a program gives later are relative to it."""
-    code = "import os, mtrain.report.charts; print(os.getcwd())"
+    code = "import os, mtrain.report.charts.style; print(os.getcwd())"
     done = subprocess.run(
         [sys.executable, "-P", "-c", code],
         cwd=tmp_path,

@@ -14,7 +14,7 @@ from numpy.testing import assert_array_equal
 from mtrain.cli.main import run
 from mtrain.config.loading.load import load_config
 from mtrain.config.loading.reader import parse
-from mtrain.data import load_dataset
+from mtrain.data.load import load_dataset
 from mtrain.errors import MtrainError
 from mtrain.workflows.check import check
 

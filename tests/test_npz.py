@@ -16,8 +16,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.preprocessing import StandardScaler
 
 import mtrain
-from mtrain.data import load_dataset
-from mtrain.data.idx import FILES, read_idx
+from mtrain.data.load import load_dataset
+from mtrain.data.sources.idx import FILES, read_idx
 from mtrain.errors import MtrainError, UsageError
 
 ALL = {"validation": None, "test": {"size": 1, "how": "tail"}}

@@ -73,7 +73,7 @@ def expected(model, tmp_path_factory):
 def test_pieces_give_what_all_rows_give(model, expected, tmp_path, monkeypatch, capsys, name):
     """To the last digit and in order, whatever the file's own blocks are."""
     monkeypatch.setattr(inputs, "PIECE", 1)
-    monkeypatch.setattr("mtrain.data.csv.BLOCK", 5000)
+    monkeypatch.setattr("mtrain.data.sources.csv.BLOCK", 5000)
     columns = rows_of(ROWS)
     path = tmp_path / name
     if name == "shards":
@@ -121,7 +121,7 @@ def test_out_has_all_pieces(model, expected, tmp_path, monkeypatch, form):
 def test_of_rows_that_are_wrong_at_the_end_nothing_is_written(model, tmp_path, monkeypatch, capsys):
     """With the line, behind pieces that were predicted already."""
     monkeypatch.setattr(inputs, "PIECE", 1)
-    monkeypatch.setattr("mtrain.data.csv.BLOCK", 5000)
+    monkeypatch.setattr("mtrain.data.sources.csv.BLOCK", 5000)
     path = write(tmp_path / "a.csv", rows_of(ROWS))
     for more, says in (
         ("1_0,u,a\n", "column 'x': '1_0' is not a finite number"),

@@ -21,9 +21,9 @@ from mtrain.errors import MtrainError, UsageError
 from mtrain.keywords import with_keywords
 from mtrain.metrics.report import make_report
 from mtrain.records.training import Predictions
-from mtrain.report.console import watch_from_python
-from mtrain.report.live import LiveTable
-from mtrain.report.plain import PlainLines
+from mtrain.report.console.live import LiveTable
+from mtrain.report.console.plain import PlainLines
+from mtrain.report.console.watch import watch_from_python
 from mtrain.run.metrics import report_as_json
 from mtrain.workflows.predict_rows import _written
 
@@ -275,7 +275,7 @@ def test_a_notebook_shows_the_training(monkeypatch, widgets, kind):
         module.__spec__ = importlib.machinery.ModuleSpec("ipywidgets", None)
         monkeypatch.setitem(sys.modules, "ipywidgets", module)
     else:
-        monkeypatch.setattr("mtrain.report.console.find_spec", lambda name: None)
+        monkeypatch.setattr("mtrain.report.console.watch.find_spec", lambda name: None)
 
     assert type(watch_from_python(None)) is kind
     assert watch_from_python(progress=False) is None

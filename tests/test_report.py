@@ -21,12 +21,13 @@ from mtrain.records.dataset import Dataset, Encoding, Split
 from mtrain.records.report import ThresholdChoice
 from mtrain.records.run import Segment
 from mtrain.records.training import EpochRecord, Predictions, Progress, Tally
-from mtrain.report import evaluation_charts, history_charts
-from mtrain.report.console import watch
-from mtrain.report.live import LiveTable
-from mtrain.report.network_chart import draw_network
-from mtrain.report.plain import PlainLines
-from mtrain.report.results import print_report
+from mtrain.report.charts import evaluation as evaluation_charts
+from mtrain.report.charts import history as history_charts
+from mtrain.report.charts.network import draw_network
+from mtrain.report.console.live import LiveTable
+from mtrain.report.console.plain import PlainLines
+from mtrain.report.console.results import print_report
+from mtrain.report.console.watch import watch
 from mtrain.report.text import duration, figure, share
 
 pytestmark = pytest.mark.renders

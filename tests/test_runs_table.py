@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from mtrain.records.run import RunOutcome
-from mtrain.report.runs import print_runs
+from mtrain.report.console.runs import print_runs
 from mtrain.workflows.list_runs import setting_headings
 
 

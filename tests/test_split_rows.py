@@ -12,7 +12,7 @@ import pytest
 
 import mtrain
 from mtrain.cli.main import run
-from mtrain.data.splitting import draw, split_off
+from mtrain.data.split import draw, split_off
 from mtrain.errors import MtrainError
 from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.directory import RunDirectory
@@ -33,7 +33,7 @@ def draw_otherwise(monkeypatch):
     def other_split(rows, size, how, seed, section, **options):
         return split_off(rows, size, how, seed + 1, section, **options)
 
-    monkeypatch.setattr("mtrain.data.split_off", other_split)
+    monkeypatch.setattr("mtrain.data.load.split_off", other_split)
 
 
 def contents(path):
@@ -92,7 +92,7 @@ def test_a_subset_that_is_drawn_otherwise_is_refused(tmp_path, monkeypatch, caps
     config = {"dataset": {"name": "digits", "samples": 200}, "model": {"hidden": 4}}
     mtrain.fit(config, out=out, **{"training.epochs": 1, "training.compile": "graph"})
     monkeypatch.setattr(
-        "mtrain.data.draw", lambda rows, samples, seed, at: draw(rows, samples, seed + 1, at)
+        "mtrain.data.load.draw", lambda rows, samples, seed, at: draw(rows, samples, seed + 1, at)
     )
 
     assert run(["evaluate", str(out)]) == 1

@@ -8,7 +8,7 @@ from conftest import dataset_config
 from numpy.testing import assert_array_equal
 from sklearn.model_selection import train_test_split
 
-from mtrain.data import load_dataset
+from mtrain.data.load import load_dataset
 from mtrain.errors import SettingError
 
 GOLDEN = {

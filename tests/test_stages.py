@@ -12,8 +12,8 @@ from rich.console import Console
 import mtrain
 from mtrain.cli.main import run
 from mtrain.data.files import large_files
-from mtrain.report.live import LiveTable
-from mtrain.report.terminal import waiting
+from mtrain.report.console.live import LiveTable
+from mtrain.report.console.terminal import waiting
 
 
 class Terminal(io.StringIO):

@@ -16,7 +16,7 @@ from conftest import CONFIGS
 from crashtest import digest
 
 from mtrain.cli.main import run
-from mtrain.data import load_dataset
+from mtrain.data.load import load_dataset
 from mtrain.errors import MtrainError
 from mtrain.run.checkpoint import save_checkpoint
 from mtrain.run.history import HistoryFile

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import dataset_config
 
-from mtrain.data import load_dataset
+from mtrain.data.load import load_dataset
 from mtrain.errors import MtrainError
 
 LARGE = 6221888200042590280

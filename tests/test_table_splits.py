@@ -12,7 +12,7 @@ from conftest import dataset_config
 from numpy.testing import assert_array_equal
 
 from mtrain.cli.main import run
-from mtrain.data import load_dataset
+from mtrain.data.load import load_dataset
 from mtrain.errors import MtrainError
 
 START = {"train": 0, "val": 100, "test": 200}

@@ -11,7 +11,7 @@ import pytest
 from conftest import dataset_config
 from numpy.testing import assert_array_equal
 
-from mtrain.data import load_dataset
+from mtrain.data.load import load_dataset
 from mtrain.errors import MtrainError
 
 BEYOND = "is beyond float32, whose largest number is 3.4e+38; scale the column, or leave it out"

@@ -21,8 +21,8 @@ from sklearn.datasets import load_wine
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from mtrain.data import load_dataset
-from mtrain.data.csv_text import BLOCK
+from mtrain.data.load import load_dataset
+from mtrain.data.sources.csv_text import BLOCK
 from mtrain.errors import MtrainError, SettingError, UsageError
 from mtrain.records.dataset import Column, Encoding
 from mtrain.run.encoding import check_encoding

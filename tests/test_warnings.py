@@ -277,8 +277,8 @@ def test_columns_that_help_are_not_warned_of():
     """Those of real flowers, of which petals tell most."""
     from sklearn.datasets import load_iris
 
-    from mtrain.data import make_dataset
-    from mtrain.data.inspection import inspect
+    from mtrain.data.inspect import inspect
+    from mtrain.data.load import make_dataset
     from mtrain.data.source import Rows, Source
     from mtrain.data.table import Table
 

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import dataset_config
 
-from mtrain.data import load_dataset
 from mtrain.data.inputs import read_pieces
+from mtrain.data.load import load_dataset
 from mtrain.errors import MtrainError
 
 ROWS = 12
@@ -49,7 +49,7 @@ def wide(path, n):
 
 def work(monkeypatch, kind):
     """Columns as they are read have names that count comparisons."""
-    from mtrain.data import csv, parquet
+    from mtrain.data.sources import csv, parquet
 
     if kind == "csv":
         records = csv._records

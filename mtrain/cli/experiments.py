@@ -13,7 +13,7 @@ from mtrain.cli.options import AllowCode, ConfigFile, Overrides
 from mtrain.cli.output import open_stdout, print_json
 from mtrain.errors import MtrainError, UsageError
 from mtrain.escape import inert
-from mtrain.report.terminal import waiting
+from mtrain.report.console.terminal import waiting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +80,7 @@ def check(
     warnings = tuple(note for note in inspection.warnings if note not in errors)
     inspection = replace(inspection, warnings=warnings)
 
-    from mtrain.report.inspection import print_inspection
+    from mtrain.report.console.inspection import print_inspection
     from mtrain.report.text import first_few
 
     with open_stdout() as stdout:
@@ -129,7 +129,7 @@ def summary(
     if graph is not None:
         draw_graph(found, graph)
 
-    from mtrain.report.results import print_layers
+    from mtrain.report.console.results import print_layers
 
     with open_stdout() as stdout:
         print_layers(found.layers, stdout)

@@ -35,7 +35,7 @@ def open_stdout() -> Iterator[TextIO]:
 
 def print_evaluation(report: Report, folder: Path | None, stdout: TextIO) -> None:
     """Every class with its intervals, what to make of it, and which files of `folder` to open."""
-    from mtrain.report.results import print_files, print_report
+    from mtrain.report.console.results import print_files, print_report
 
     print_report(report, stdout)
     if folder is not None:

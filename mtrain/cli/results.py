@@ -21,7 +21,7 @@ from mtrain.cli.options import (
 )
 from mtrain.cli.output import open_stdout, print_evaluation, print_json
 from mtrain.escape import inert
-from mtrain.report.terminal import waiting
+from mtrain.report.console.terminal import waiting
 
 
 def evaluate(
@@ -122,7 +122,7 @@ def runs(
 
     found, problems = list_runs(folder, sort)
 
-    from mtrain.report.runs import print_runs, runs_as_json
+    from mtrain.report.console.runs import print_runs, runs_as_json
 
     with open_stdout() as stdout:
         if as_json:

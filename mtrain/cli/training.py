@@ -97,7 +97,7 @@ def _train(settings: Settings, *, quiet: bool, as_json: bool, **how: Any) -> int
     """Train as `train` takes it, and print what came of it; returns the exit status."""
     config = settings.validate()
 
-    from mtrain.report.console import watch
+    from mtrain.report.console.watch import watch
     from mtrain.run.directory import RunDirectory
     from mtrain.run.metrics import report_as_json
     from mtrain.workflows.fit import fit

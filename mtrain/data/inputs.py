@@ -13,8 +13,8 @@ from mtrain.config.catalog.endings import ENDINGS
 from mtrain.config.experiment.sources import IdxConfig, ImagesConfig, NpzConfig, TableConfig
 from mtrain.data.encoding import encode
 from mtrain.data.files import check_memory, has_ending
-from mtrain.data.idx import is_idx_name, read_idx
 from mtrain.data.source import Rows, checked_rows
+from mtrain.data.sources.idx import is_idx_name, read_idx
 from mtrain.data.unlike import unlike_notes
 from mtrain.errors import BrokenImageError, MtrainError
 from mtrain.records.dataset import Split
@@ -149,7 +149,7 @@ def _part(split: Split, rows: slice) -> Split:
 def _table_pieces(path: Path, config: TableConfig, encoding: Encoding) -> Iterator[Piece]:
     """At least one; each of rows that stand together, as many as a block of the file has."""
     from mtrain.data.notation import notation_of
-    from mtrain.data.tables import COLUMNS, PIECES, check_columns
+    from mtrain.data.sources.tables import COLUMNS, PIECES, check_columns
 
     kind = _kind_of_table(path)
     kinds = {column.name: column.kind for column in encoding.columns}
@@ -228,7 +228,7 @@ def _array_pieces(path: Path, encoding: Encoding, memory: int) -> Iterator[Piece
 
 def _read_arrays(path: Path, memory: int) -> Rows:
     if path.suffix.lower() == ".npz":
-        from mtrain.data.npz import array_names, find_features, read_members
+        from mtrain.data.sources.npz import array_names, find_features, read_members
 
         found = find_features(array_names(path), str(path))
         name = found.get("test") or found.get("training") or "x"
@@ -250,7 +250,7 @@ def _is_of_images(config: DatasetConfig, encoding: Encoding) -> bool:
 def _image_pieces(
     path: Path, config: DatasetConfig, encoding: Encoding, memory: int
 ) -> Iterator[Piece]:
-    from mtrain.data.images import about_all
+    from mtrain.data.sources.images import about_all
 
     files = _image_files(path)
     try:
@@ -263,8 +263,8 @@ def _pixel_pieces(
     files: Sequence[Path], path: Path, config: DatasetConfig, encoding: Encoding, memory: int
 ) -> Iterator[Piece]:
     """The images `files` below `path`; raises `BrokenImageError` for the first that is broken."""
-    from mtrain.data.image_files import WHITE, as_depth, image_facts, sayings
-    from mtrain.data.images import read_pixels
+    from mtrain.data.sources.image_files import WHITE, as_depth, image_facts, sayings
+    from mtrain.data.sources.images import read_pixels
 
     most = rows_of_a_piece(encoding)
     resize, is_wide, background = False, False, WHITE
@@ -291,8 +291,8 @@ def _pixel_pieces(
 
 
 def _image_files(path: Path) -> list[Path]:
-    from mtrain.data.image_files import ENDINGS as IMAGES
-    from mtrain.data.images import walk_images
+    from mtrain.data.sources.image_files import ENDINGS as IMAGES
+    from mtrain.data.sources.images import walk_images
 
     known = ", ".join(sorted(IMAGES))
     if path.is_dir():

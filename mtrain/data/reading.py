@@ -47,7 +47,7 @@ def index_columns(config: SourceConfig) -> list[str]:
     """The columns that are the index of the pandas table that a Parquet file was written from."""
     if not isinstance(config, ParquetConfig):
         return []
-    from mtrain.data.parquet import pandas_index
+    from mtrain.data.sources.parquet import pandas_index
 
     return pandas_index(config.path)
 
@@ -62,30 +62,30 @@ def _read(
     download: bool,
 ) -> Source:
     if isinstance(config, DigitsConfig):
-        from mtrain.data.digits import read_digits
+        from mtrain.data.sources.digits import read_digits
 
         return read_digits()
     if isinstance(config, SyntheticConfig):
-        from mtrain.data.synthetic import make_synthetic
+        from mtrain.data.sources.synthetic import make_synthetic
 
         return make_synthetic(config, memory=memory)
     if isinstance(config, TableConfig):
-        from mtrain.data.tables import read_table
+        from mtrain.data.sources.tables import read_table
 
         return read_table(config, memory=memory, encoding=encoding)
     if isinstance(config, ImagesConfig):
-        from mtrain.data.images import read_images
+        from mtrain.data.sources.images import read_images
 
         return read_images(config, memory=memory, encoding=encoding)
     if isinstance(config, NpzConfig):
-        from mtrain.data.npz import read_npz_source
+        from mtrain.data.sources.npz import read_npz_source
 
         return read_npz_source(config, memory=memory, takes_test=takes_others)
     if isinstance(config, IdxConfig):
-        from mtrain.data.idx import read_idx_source
+        from mtrain.data.sources.idx import read_idx_source
 
         return read_idx_source(config, memory=memory, takes_test=takes_others)
-    from mtrain.data.mnist import read_mnist
+    from mtrain.data.sources.mnist import read_mnist
 
     return read_mnist(config.name, config.path, progress=progress, download=download)
 

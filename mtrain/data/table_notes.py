@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mtrain.config.experiment.sources import CsvConfig
-from mtrain.data import csv
 from mtrain.data.columns import as_numbers
 from mtrain.data.files import split_in
 from mtrain.data.notation import USUAL
+from mtrain.data.sources import csv
 from mtrain.data.table import LARGEST_EXACT, some_at_once
 from mtrain.records.dataset import Note
 

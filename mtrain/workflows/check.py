@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mtrain.data import make_dataset
 from mtrain.data.class_weights import weight_training, zero_weights
-from mtrain.data.inspection import inspect
+from mtrain.data.inspect import inspect
+from mtrain.data.load import make_dataset
 from mtrain.data.reading import index_columns, read_source
 from mtrain.errors import SettingError
 from mtrain.records.dataset import Note
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mtrain.config.experiment.schema import Config
-    from mtrain.data.inspection import Inspection
+    from mtrain.data.inspect import Inspection
     from mtrain.records.dataset import Dataset
 
 

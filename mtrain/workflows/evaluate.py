@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from mtrain.config.experiment.custom_code import refuse_code
 from mtrain.config.experiment.evaluation import DEFAULT_THRESHOLD
 from mtrain.config.experiment.sources import DigitsConfig, SyntheticConfig, TableConfig, UserData
-from mtrain.data import load_dataset
 from mtrain.data.inputs import table_kind
+from mtrain.data.load import load_dataset
 from mtrain.errors import MtrainError, UsageError
 from mtrain.inference.network import predict_split
 from mtrain.inference.threshold import check_threshold, check_two_classes, chosen_threshold
@@ -81,7 +81,7 @@ def evaluate(
     question = _Question(split, data, threshold, allow_code, dataset, code)
     found = with_checkpoint(checkpoint, question.answer)
 
-    from mtrain.report.evaluation_charts import evaluation_charts
+    from mtrain.report.charts.evaluation import evaluation_charts
 
     report, run = found.report, found.place.run
     keeps = found.keeps_predictions

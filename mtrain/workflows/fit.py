@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from mtrain.config.experiment.custom_code import CustomModel
 from mtrain.config.experiment.sources import PATHS
-from mtrain.data import load_dataset
 from mtrain.data.class_weights import weight_training, zero_weights
 from mtrain.data.files import large_files
+from mtrain.data.load import load_dataset
 from mtrain.engine.threads import choose_threads
 from mtrain.errors import DivergedError, MtrainError, SettingError
 from mtrain.observer import Observer, Observers

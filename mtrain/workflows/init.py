@@ -11,7 +11,7 @@ from mtrain.config.catalog.endings import kind_by_ending
 from mtrain.config.catalog.writer import dump_inline
 from mtrain.config.experiment.training import TrainingConfig
 from mtrain.config.loading.load import load_config
-from mtrain.data.proposal import propose_source, propose_splits
+from mtrain.data.propose import propose_source, propose_splits
 from mtrain.errors import BrokenImageError, MtrainError, UsageError
 from mtrain.escape import inert
 from mtrain.run.files import write_text
@@ -73,7 +73,7 @@ def init(
 
 
 def _about_all_images(error: BrokenImageError, folder: Path) -> MtrainError:
-    from mtrain.data.images import about_all, walk_images
+    from mtrain.data.sources.images import about_all, walk_images
 
     images = (file for file in walk_images(folder) if file.parent != folder)
     return about_all(error, images, str(folder))

@@ -54,7 +54,7 @@ def _read(path: Path) -> History:
 
 def draw(history: History, folder: Path, file_format: str = "png") -> list[Path]:
     """Draw the charts of `history` into `folder`; `file_format` is png, svg or pdf."""
-    from mtrain.report.history_charts import history_charts
+    from mtrain.report.charts.history import history_charts
 
     folder.mkdir(parents=True, exist_ok=True)
     files = []

@@ -49,7 +49,7 @@ def draw_graph(summary: Summary, path: Path) -> None:
     """
     if not summary.is_perceptron:
         raise UsageError("--graph: draws chains of fully connected layers; this model is another")
-    from mtrain.report.network_chart import network_chart
+    from mtrain.report.charts.network import network_chart
 
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, network_chart(summary.sizes, _ending(path)))
@@ -81,7 +81,7 @@ def summarize(path: Path, overrides: Mapping[str, Any], *, allow_code: bool = Fa
         model, folder = saved.config.model, place.run.path
         n_features, n_classes = saved.encoding.n_features, len(saved.classes)
     else:
-        from mtrain.data import dataset_shape
+        from mtrain.data.load import dataset_shape
 
         config = load_config(path, overrides)
         model, folder = config.model, path.parent

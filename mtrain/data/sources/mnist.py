@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mtrain.data.idx import FILES, idx_file, read_split
-from mtrain.data.npz import read_members
 from mtrain.data.source import Rows, Source, check_alike, checked_rows
+from mtrain.data.sources.idx import FILES, idx_file, read_split
+from mtrain.data.sources.npz import read_members
 from mtrain.errors import MtrainError
 
 CLASSES = {
@@ -110,7 +110,7 @@ def _fetch(
     remedy = "; or ".join(remedies)
     if not download:
         raise MtrainError(f"{missing}only `mtrain fit CONFIG` downloads; {remedy}")
-    from mtrain.data.download import fetch  # its libraries take a third of a second to load
+    from mtrain.data.sources.download import fetch  # its libraries take a third of a second to load
 
     try:
         for file, known_hash in hashes.items():

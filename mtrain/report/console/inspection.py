@@ -13,14 +13,14 @@ from mtrain.escape import bytes_as_text, inert
 from mtrain.metrics.lowest import lowest
 from mtrain.records.report import MOST_CLASSES
 from mtrain.report.class_names import class_labels, leave_room, left_out
-from mtrain.report.results import make_console
+from mtrain.report.console.results import make_console
 from mtrain.report.text import first_few, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mtrain.config.experiment.schema import Config
-    from mtrain.data.inspection import Inspection
+    from mtrain.data.inspect import Inspection
     from mtrain.records.dataset import Encoding
 
 MOST_NAMED = 60

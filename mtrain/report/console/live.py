@@ -17,8 +17,8 @@ from mtrain.metrics.counts import class_counts
 from mtrain.metrics.lowest import lowest
 from mtrain.observer import Observer
 from mtrain.report.class_names import class_labels, leave_room
-from mtrain.report.pace import Pace
-from mtrain.report.plain import opening_lines, shown_counts
+from mtrain.report.console.pace import Pace
+from mtrain.report.console.plain import opening_lines, shown_counts
 from mtrain.report.text import change, figure, share
 
 if TYPE_CHECKING:

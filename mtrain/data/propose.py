@@ -13,8 +13,8 @@ import numpy as np
 
 from mtrain.config.catalog.names import suggestion
 from mtrain.config.experiment.sources import CsvConfig, ParquetConfig
-from mtrain.data import split_source
 from mtrain.data.ids import why_id
+from mtrain.data.load import split_source
 from mtrain.data.markers import marker_notes
 from mtrain.data.missing_labels import MISSING_LABELS
 from mtrain.data.notation import (
@@ -28,9 +28,9 @@ from mtrain.data.notation import (
     marked_number,
 )
 from mtrain.data.notes import kind_of
-from mtrain.data.parquet import pandas_index
 from mtrain.data.reading import read_source
 from mtrain.data.source import is_whole
+from mtrain.data.sources.parquet import pandas_index
 from mtrain.data.table import BOOLEANS, Table, as_value
 from mtrain.data.telling import telling_notes
 from mtrain.errors import MtrainError, SettingError
@@ -198,9 +198,9 @@ def likely_target(columns: Sequence[str]) -> str:
 
 
 def _kind(path: Path) -> str:
-    from mtrain.data.idx import FILES, idx_file
-    from mtrain.data.images import walk_images
     from mtrain.data.inputs import TABLES, table_kind
+    from mtrain.data.sources.idx import FILES, idx_file
+    from mtrain.data.sources.images import walk_images
 
     if path.is_dir():
         if any(idx_file(path, name) for name in FILES["training"]):
@@ -224,7 +224,7 @@ def _kind(path: Path) -> str:
 
 def _names_notation(path: Path, kind: str, target: str | None) -> Notation:
     """Whether the first line of a CSV names the columns: so it does if it has the target."""
-    from mtrain.data.csv import csv_columns, csv_file, looks_like_data
+    from mtrain.data.sources.csv import csv_columns, csv_file, looks_like_data
 
     if kind != "csv" or not looks_like_data(csv_file(str(path))):
         return PLAIN
@@ -236,7 +236,7 @@ def _names_notation(path: Path, kind: str, target: str | None) -> Notation:
 
 def _columns(path: Path, kind: str, notation: Notation) -> list[str]:
     """The names of a table's columns, but for those without one."""
-    from mtrain.data.tables import COLUMNS
+    from mtrain.data.sources.tables import COLUMNS
 
     names = [name for name in COLUMNS[kind](str(path), notation) if name]
     if not names:
@@ -245,9 +245,9 @@ def _columns(path: Path, kind: str, notation: Notation) -> list[str]:
 
 
 def _table(path: Path, kind: str, target: str, memory: int, notation: Notation) -> Proposal:
-    from mtrain.data import csv
     from mtrain.data.columns import read_column
-    from mtrain.data.tables import COLUMNS
+    from mtrain.data.sources import csv
+    from mtrain.data.sources.tables import COLUMNS
 
     names = COLUMNS[kind](str(path), notation)
     if kind == "csv" and (only := csv.only_name(names)) is not None:
@@ -399,7 +399,7 @@ def _readable_columns(
     path: Path, kind: str, names: Sequence[str], memory: int, notation: Notation
 ) -> tuple[RawTable, dict[str, str]]:
     """The columns that can be read, and of the others why not."""
-    from mtrain.data.tables import READERS
+    from mtrain.data.sources.tables import READERS
 
     read = READERS[kind]
     named = [name for name in names if name]
@@ -439,8 +439,8 @@ def _why_not(column: Values) -> str | None:
 
 
 def _images(path: Path) -> Proposal:
-    from mtrain.data.image_files import image_facts
-    from mtrain.data.images import walk_images
+    from mtrain.data.sources.image_files import image_facts
+    from mtrain.data.sources.images import walk_images
 
     # Not those beside the folders of classes.
     facts = [image_facts(file) for file in walk_images(path) if file.parent != path]
@@ -464,7 +464,7 @@ def _images(path: Path) -> Proposal:
 
 
 def _npz(path: Path) -> Proposal:
-    from mtrain.data.npz import array_names
+    from mtrain.data.sources.npz import array_names
 
     arrays = array_names(path)
     settings = {"name": "npz", "path": str(path)}

@@ -7,8 +7,8 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, TextIO, cast
 
-from mtrain.report.plain import PlainLines
-from mtrain.report.terminal import Unbroken, draws
+from mtrain.report.console.plain import PlainLines
+from mtrain.report.console.terminal import Unbroken, draws
 
 if TYPE_CHECKING:
     from mtrain.observer import Observer
@@ -24,7 +24,7 @@ def watch_from_python(progress: bool | None) -> Observer | None:
     if hasattr(builtins, "get_ipython"):
         from rich.console import Console
 
-        from mtrain.report.live import LiveTable
+        from mtrain.report.console.live import LiveTable
 
         if (notebook := Console(highlight=False)).is_jupyter:
             # rich draws the same place again by a widget alone.
@@ -41,7 +41,7 @@ def watch(stream: TextIO) -> Observer:
     if draws(stream):
         from rich.console import Console
 
-        from mtrain.report.live import LiveTable
+        from mtrain.report.console.live import LiveTable
 
         return LiveTable(Console(file=lasting, highlight=False))
     return PlainLines(lasting)

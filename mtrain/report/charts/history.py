@@ -10,8 +10,8 @@ import numpy as np
 
 from mtrain.escape import inert
 from mtrain.records.dataset import SPLITS
-from mtrain.report.charts import COLOURS, add_legend, chart_files, draw_class_lines
-from mtrain.report.drawing import Figure, MaxNLocator
+from mtrain.report.charts.drawing import Figure, MaxNLocator
+from mtrain.report.charts.style import COLOURS, add_legend, chart_files, draw_class_lines
 from mtrain.report.text import shortened
 
 if TYPE_CHECKING:

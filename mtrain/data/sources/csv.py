@@ -14,7 +14,9 @@ import pyarrow.csv
 
 from mtrain.config.catalog.endings import ENDINGS
 from mtrain.data.columns import RawTable, trimmed
-from mtrain.data.csv_text import (
+from mtrain.data.files import check_memory, find_files, partitions_of
+from mtrain.data.notation import PLAIN, USUAL, Notation
+from mtrain.data.sources.csv_text import (
     BLOCK,
     LINE_END,
     check_bytes,
@@ -23,8 +25,6 @@ from mtrain.data.csv_text import (
     open_bytes,
     open_text,
 )
-from mtrain.data.files import check_memory, find_files, partitions_of
-from mtrain.data.notation import PLAIN, USUAL, Notation
 from mtrain.errors import MtrainError
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.report.charts import COLOURS, GREY, chart_files
-from mtrain.report.drawing import Figure, LineCollection
+from mtrain.report.charts.drawing import Figure, LineCollection
+from mtrain.report.charts.style import COLOURS, GREY, chart_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,8 @@ from mtrain.metrics.counts import ratio
 from mtrain.metrics.scores import threshold_counts
 from mtrain.records.dataset import SPLITS
 from mtrain.records.report import MOST_CLASSES
-from mtrain.report.charts import (
+from mtrain.report.charts.drawing import Figure
+from mtrain.report.charts.style import (
     COLOURS,
     GREY,
     LABEL_WIDTH,
@@ -22,7 +23,6 @@ from mtrain.report.charts import (
     draw_class_lines,
 )
 from mtrain.report.class_names import class_labels
-from mtrain.report.drawing import Figure
 from mtrain.report.text import share
 
 if TYPE_CHECKING:

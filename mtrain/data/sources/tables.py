@@ -8,7 +8,6 @@ import numpy as np
 
 from mtrain.config.catalog.endings import ENDINGS
 from mtrain.config.catalog.names import nearest, suggestion, there_is
-from mtrain.data import csv, parquet
 from mtrain.data.columns import complaint, read_column
 from mtrain.data.features import MISSING_SINCE, complaints, read_features
 from mtrain.data.files import find_splits
@@ -20,6 +19,7 @@ from mtrain.data.missing_labels import (
 )
 from mtrain.data.notation import notation_of
 from mtrain.data.source import Rows, Source, refuse_second_split
+from mtrain.data.sources import csv, parquet
 from mtrain.data.table_notes import header_notes, reading_notes
 from mtrain.errors import MtrainError, SettingError
 from mtrain.records.dataset import Note

@@ -13,7 +13,15 @@ import numpy as np
 
 from mtrain.config.experiment.dataset import class_names
 from mtrain.data.files import check_folder, check_memory
-from mtrain.data.image_files import (
+from mtrain.data.source import (
+    Rows,
+    Source,
+    are_counted,
+    class_places,
+    refuse_second_test,
+    sorted_names,
+)
+from mtrain.data.sources.image_files import (
     ENDINGS,
     FORMATS,
     LARGEST_BYTE,
@@ -22,14 +30,6 @@ from mtrain.data.image_files import (
     image_facts,
     read_image,
     sayings,
-)
-from mtrain.data.source import (
-    Rows,
-    Source,
-    are_counted,
-    class_places,
-    refuse_second_test,
-    sorted_names,
 )
 from mtrain.data.split_names import split_called
 from mtrain.errors import BrokenImageError, MtrainError, SettingError

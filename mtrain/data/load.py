@@ -1,0 +1,226 @@
+"""From a config's dataset section to the splits an experiment trains, validates and tests on."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mtrain.config.experiment.dataset import TestConfig, ValidationConfig
+from mtrain.config.experiment.sources import (
+    DigitsConfig,
+    KnownData,
+    SyntheticConfig,
+    TableConfig,
+)
+from mtrain.data.encoding import encode, learn_encoding
+from mtrain.data.files import check_memory
+from mtrain.data.notes import dataset_notes
+from mtrain.data.reading import read_source
+from mtrain.data.split import draw, split_off
+from mtrain.data.table import BOOLEANS, Table
+from mtrain.data.telling import telling_notes
+from mtrain.data.unlike import CONSTANT, UNKNOWN, unlike_notes
+from mtrain.errors import MtrainError, SettingError
+from mtrain.records.dataset import Dataset, Encoding
+
+if TYPE_CHECKING:
+    from mtrain.config.experiment.sources import SourceConfig
+    from mtrain.data.source import Rows, Source
+
+
+def load_dataset(
+    config: SourceConfig,
+    *,
+    memory: int = 4_000_000_000,
+    encoding: Encoding | None = None,
+    drawn_from: str | None = None,
+    takes_others: bool = False,
+    names_classes: bool = False,
+    progress: bool = True,
+    download: bool = True,
+) -> Dataset:
+    """Read, split, draw and encode.
+
+    `download` lets data be fetched that is not on this machine, `progress` shows a bar meanwhile;
+    `memory` is how many bytes the data may take. `encoding` is what was learned from another
+    training split; None: it is learned from this one. `drawn_from` is the SHA-256 of the data that
+    are split as the config says, None: all are. Of others there is a test split alone: the one that
+    they bring; else, if it `takes_others`, all their rows; arrays may then lack a training split.
+    If it `names_classes`, labels must be the names of the config's classes and may not count them.
+    Raises `MtrainError` for data that is missing, damaged, or does not fit the config.
+    """
+    source = read_source(
+        config,
+        memory=memory,
+        encoding=encoding,
+        takes_others=takes_others,
+        progress=progress,
+        download=download,
+    )
+    if names_classes and source.is_counted and {*map(str.lower, config.classes or ())} != BOOLEANS:
+        raise MtrainError(
+            f"{source.where}: its labels are whole numbers, those of the training names of classes "
+            f"({', '.join(config.classes or ()):.60}); which number is which class is not known"
+        )
+    return make_dataset(
+        source,
+        config,
+        memory=memory,
+        encoding=encoding,
+        drawn_from=drawn_from,
+        takes_others=takes_others,
+    )
+
+
+def make_dataset(
+    source: Source,
+    config: SourceConfig,
+    *,
+    memory: int,
+    encoding: Encoding | None = None,
+    drawn_from: str | None = None,
+    takes_others: bool = False,
+) -> Dataset:
+    """Split, draw and encode what was read; everything is as for `load_dataset`."""
+    classes = source.classes if config.classes is None else config.classes
+    parts = {name: _fingerprint(rows, classes) for name, rows in source.splits.items()}
+    sha256 = hashlib.sha256(repr(parts).encode()).hexdigest()
+    if drawn_from in {None, sha256}:
+        splits = split_source(source, config)
+    elif source.test is not None or takes_others:
+        splits = {"test": source.test or source.train}
+    else:
+        raise MtrainError(
+            f"{source.where}: these are not the data of the training, of which its test rows are; "
+            "restore them, or evaluate other rows, which were not trained on, by --data"
+        )
+    for name, rows in splits.items():
+        if rows.weights is not None and not rows.weights.any():
+            raise MtrainError(f"{source.where}: every row of the {name} split has the weight 0")
+    notes = list(source.notes)
+    if source.is_counted and takes_others:
+        notes.append(f"{source.where}: its labels count dataset.classes: 0 is {classes[0]!r}, ...")
+    if encoding is None:
+        encoding = _learn(source, config, splits["train"])
+        if isinstance(source.train.features, Table):
+            notes += telling_notes(source.train.features.columns, source.train.labels)
+    _check_inputs(splits, encoding, memory, source.where)
+    encoded = {name: encode(rows, encoding, source.where) for name, rows in splits.items()}
+    for name, (split, unlike) in encoded.items():
+        # In a split that was drawn as much is missing, or far, as in the others.
+        was_drawn = {"train": True, "val": source.val is None, "test": source.test is None}
+        is_other = drawn_from not in {None, sha256} or not was_drawn[name]
+        told = {k: n for k, n in unlike.items() if is_other or k[0] in {UNKNOWN, CONSTANT}}
+        notes += unlike_notes(told, encoding, len(split), f"{name}: ")
+    inputs = {name: split for name, (split, _) in encoded.items()}
+    return Dataset(
+        classes=classes,
+        splits=inputs,
+        encoding=encoding,
+        sha256=sha256,
+        parts=parts,
+        source=source.where,
+        notes=(*notes, *dataset_notes(inputs, classes)),
+    )
+
+
+def dataset_shape(config: SourceConfig, *, memory: int = 4_000_000_000) -> tuple[int, int]:
+    """Inputs and classes of the data set; it is read only where they are not known without.
+
+    Raises `MtrainError` as `load_dataset` does.
+    """
+    if isinstance(config, DigitsConfig):
+        return 8 * 8, 10 if config.classes is None else len(config.classes)
+    if isinstance(config, SyntheticConfig):
+        return config.features, config.n_classes if config.classes is None else len(config.classes)
+    if isinstance(config, KnownData) and config.path is None:
+        return 28 * 28, 10 if config.classes is None else len(config.classes)
+    dataset = load_dataset(config, memory=memory, progress=False, download=False)
+    return dataset.encoding.n_features, len(dataset.classes)
+
+
+def _learn(source: Source, config: SourceConfig, train: Rows) -> Encoding:
+    """What is to be learned from the training rows, as the config says."""
+    return learn_encoding(
+        train,
+        divisor=_divisor(source, config),
+        standard=_is_standard(source, config),
+        missing=_filled(config),
+    )
+
+
+def split_source(source: Source, config: SourceConfig) -> dict[str, Rows]:
+    """The rows of `train`, `test` and, unless the config wants none, `val`; drawn where it says."""
+    train, val, test = source.train, source.val, source.test
+    if test is None:
+        apart = config.test or TestConfig()
+        section = ("dataset", "test")
+        # What is still to be split off must not lack a class because this split has it.
+        parts = 2 if val is not None or config.validation is None else 3
+        train, test = split_off(train, apart.size, apart.how, config.seed, section, parts=parts)
+    elif config.test not in {None, TestConfig()}:
+        problem = f"{source.where} brings a test split of its own"
+        raise SettingError((("dataset", "test"), problem))
+    if (validation := config.validation) is None:
+        val = None
+    else:
+        section = ("dataset", "validation")
+        if val is None:
+            train, val = split_off(train, validation.size, validation.how, config.seed, section)
+        elif validation.model_copy(update={"samples": None}) != ValidationConfig():
+            problem = f"{source.where} brings a validation split of its own, of which only samples"
+            raise SettingError((section, f"{problem} can be drawn"))
+        val = draw(val, validation.samples, config.seed, section)
+    train = draw(train, config.samples, config.seed, ("dataset",))
+    return {"train": train, **({} if val is None else {"val": val}), "test": test}
+
+
+def _divisor(source: Source, config: SourceConfig) -> float | None:
+    if config.scale == "unit" and source.largest is None:
+        problem = f"unit is for bytes; {source.where} has other numbers; standard is for them"
+        raise SettingError((("dataset", "scale"), problem))
+    return source.largest if config.scale in {"auto", "unit"} else None
+
+
+def _is_standard(source: Source, config: SourceConfig) -> bool:
+    return config.scale == "standard" or (config.scale == "auto" and source.largest is None)
+
+
+def _filled(config: SourceConfig) -> str | None:
+    """By what missing numbers are filled."""
+    missing = config.missing if isinstance(config, TableConfig) else None
+    return None if missing == "drop" else missing
+
+
+def _check_inputs(splits: dict[str, Rows], encoding: Encoding, memory: int, where: str) -> None:
+    """Raise `MtrainError` where a model would have no input, or its inputs no place in memory."""
+    if not encoding.n_features:
+        raise MtrainError(f"{where}: no column has a value to learn from")
+    widest = max(encoding.columns, key=lambda column: column.width, default=None)
+    width = 1 if encoding.is_bytes and not encoding.mean else 4
+    n_bytes = width * encoding.n_features * sum(map(len, splits.values()))
+    if widest is None or widest.width == 1:
+        check_memory(n_bytes, memory, where)
+    else:
+        where = f"{where}: column {widest.name!r} has {widest.width:,} categories"
+        remedy = "leave it out by dataset.exclude, or name the columns to use in dataset.features"
+        check_memory(n_bytes, memory, where, remedy)
+
+
+def _fingerprint(rows: Rows, classes: tuple[str, ...]) -> str:
+    """The same wherever the rows lie, and whatever other rows are read along with them."""
+    digest = hashlib.sha256(repr(classes).encode())
+    if isinstance(rows.features, np.ndarray):
+        arrays = [rows.features]
+    else:
+        columns = {name: column.without_unused() for name, column in rows.features.columns.items()}
+        for name, column in columns.items():
+            digest.update(f"{name!r}{column.kind}{column.categories}".encode())
+        arrays = [column.values for column in columns.values()]
+    arrays += [rows.labels, *([] if rows.weights is None else [rows.weights])]
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Figures of a history, an evaluation and a network."""
