@@ -21,6 +21,7 @@ from mtrain.data.load import load_dataset
 from mtrain.errors import MtrainError, UsageError
 from mtrain.inference.threshold import chosen_threshold
 from mtrain.metrics.history import History
+from mtrain.records.report import ThresholdChoice
 from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.find_checkpoint import find_checkpoint
 from mtrain.run.metrics import report_as_json
@@ -375,15 +376,15 @@ def test_a_checkpoint_without_a_chosen_threshold_has_one_half(thresholded_run):
     begun = replace(saved, history=History("x", saved.classes))
     value, how = chosen_threshold(begun, path)
     assert value == 0.5
-    assert how == {"by": "recall", "at_least": 0.9, "on": "val", "failed": "no epoch is done yet"}
+    assert how == ThresholdChoice("recall", "val", 0.9, failed="no epoch is done yet")
 
     saved.history.scalars["val_threshold"][-1] = math.nan
     value, how = chosen_threshold(saved, path)
-    assert (value, how["failed"]) == (0.5, "no threshold reaches it there")
+    assert (value, how.failed) == (0.5, "no threshold reaches it there")
     for key in ("tp", "fn"):
         saved.history.counts["val"][key][-1] = [80, 0]
     value, how = chosen_threshold(saved, path)
-    assert (value, how["failed"]) == (0.5, "there is no row of this class")
+    assert (value, how.failed) == (0.5, "there is no row of this class")
 
 
 def test_a_history_of_another_threshold_is_refused(thresholded_run):

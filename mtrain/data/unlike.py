@@ -44,7 +44,7 @@ def count_unlike(rows: Rows, encoding: Encoding, features: NDArray[Any]) -> Coun
     found: Counter[Unlike] = Counter()
     if not isinstance(rows.features, Table):
         if encoding.largest:
-            flat = np.asarray(rows.features).reshape(len(rows), -1)
+            flat = np.asarray(rows.features).reshape(len(rows), encoding.n_features)
             highest = np.maximum(flat.max(axis=1), -flat.min(axis=1))
             found[DISTANT, ARRAY] = int(np.count_nonzero(highest > FAR * encoding.largest))
         return +found

@@ -72,9 +72,9 @@ def fit(
     with run_target(config, out, resume=resume, allow_differences=allow_differences) as target:
         if (finished := _finished(target, config, observers)) is not None:
             return finished
-        dataset = _read(config, observers, progress=watched, download=download)
         ended: str | None = None
         try:
+            dataset = _read(config, observers, progress=watched, download=download)
             observers.stage("loading TensorFlow")
             with (
                 open_environment(
