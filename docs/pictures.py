@@ -22,8 +22,7 @@ from mtrain.report.console.plain import opening_lines
 from mtrain.workflows.fit import fit
 
 if TYPE_CHECKING:
-    from mtrain.config.experiment.schema import Config
-    from mtrain.records.dataset import Dataset
+    from mtrain.observer import TrainingFacts
     from mtrain.records.training import Progress
 
 ROOT = Path(__file__).parents[1]
@@ -42,11 +41,11 @@ class Photographer(LiveTable):
         self._camera = camera
         self._taken = False
 
-    def begin(self, device: str, config: Config, dataset: Dataset, parameters: int) -> None:
+    def begin(self, facts: TrainingFacts) -> None:
         """Keep the lines that a training begins with."""
-        for line in opening_lines(device, config, dataset, parameters):
+        for line in opening_lines(facts):
             self._camera.print(line, highlight=False)
-        super().begin(device, config, dataset, parameters)
+        super().begin(facts)
 
     def progress(self, progress: Progress) -> None:
         """Keep the display at its moment."""

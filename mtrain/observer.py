@@ -1,37 +1,71 @@
-"""Who is told of a training as it happens."""
+"""The events of a training, and who is told of them."""
 
 from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mtrain.escape import inert
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from mtrain.config.experiment.schema import Config
     from mtrain.metrics.epoch import EpochFigures
     from mtrain.metrics.history import History
-    from mtrain.records.dataset import Dataset
+    from mtrain.records.arrays import Arrays
+    from mtrain.records.report import Report
     from mtrain.records.training import Progress
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingFacts:
+    """What is about to be trained."""
+
+    run: Path
+    """The run directory."""
+
+    device: str
+    """What it runs on, why, and how it is compiled."""
+
+    config: Config
+    classes: tuple[str, ...]
+    rows: Mapping[str, int]
+    """By split, `train`, `val` and `test`."""
+
+    shape: tuple[int, ...]
+    """Of a row as it was read, where it is an array; empty: it is of a table."""
+
+    n_features: int
+    """Inputs of the network."""
+
+    parameters: int
+    """Of the network."""
+
+    history: History
+    """Of the epochs that were trained before, where a run is resumed; it grows from now on."""
+
+    graph: Callable[[], bytes]
+    """Gives the serialised GraphDef of the network that predicts."""
+
+    weights: Callable[[], Arrays]
+    """Gives copies of the network's variables now, as `model/<layer>/<variable>`."""
 
 
 class Observer:
     """Watches a training, and changes nothing; this one looks away."""
 
     def note(self, text: str) -> None:
-        """Something that is worth a line of its own happened before training started."""
+        """Something happened that is worth a line of its own."""
 
     def stage(self, what: str) -> None:
         """Something begins that takes a second or more: `reading the data`; empty: it is over."""
 
-    def resume(self, history: History) -> None:
-        """The training that is about to begin continues after the epochs of `history`."""
-
-    def begin(self, device: str, config: Config, dataset: Dataset, parameters: int) -> None:
-        """Training of a model of so many parameters is about to start on `device`."""
+    def begin(self, facts: TrainingFacts) -> None:
+        """Training is about to start."""
 
     def progress(self, progress: Progress) -> None:
         """A chunk of steps is done."""
@@ -39,8 +73,20 @@ class Observer:
     def epoch(self, figures: EpochFigures, seconds: float) -> None:
         """An epoch is done, after so many seconds."""
 
-    def end(self, why: str | None) -> None:
-        """It is over; `why` is None after the last epoch, and where it never began."""
+    def saved(self, checkpoint: str) -> None:
+        """The checkpoint of this name is on the disk."""
+
+    def trained(self, why: str | None) -> None:
+        """Training is over; `why` it ended before its last epoch, None: it did not."""
+
+    def evaluated(self, report: Report) -> None:
+        """The run was evaluated."""
+
+    def end(self, outcome: str) -> None:
+        """Nothing more will be told.
+
+        `outcome` is `finished`, `stopped by SIGINT` or another signal, `diverged` or `failed`.
+        """
 
 
 class Observers(Observer):
@@ -51,7 +97,6 @@ class Observers(Observer):
 
     def __init__(self, *observers: Observer) -> None:
         self._observers = list(observers)
-        self._is_ended = False
 
     def add(self, *observers: Observer) -> None:
         """Tell these, too, from now on."""
@@ -65,13 +110,9 @@ class Observers(Observer):
         """As each observer's own."""
         self._tell(lambda observer: observer.stage(what))
 
-    def resume(self, history: History) -> None:
+    def begin(self, facts: TrainingFacts) -> None:
         """As each observer's own."""
-        self._tell(lambda observer: observer.resume(history))
-
-    def begin(self, device: str, config: Config, dataset: Dataset, parameters: int) -> None:
-        """As each observer's own."""
-        self._tell(lambda observer: observer.begin(device, config, dataset, parameters))
+        self._tell(lambda observer: observer.begin(facts))
 
     def progress(self, progress: Progress) -> None:
         """As each observer's own."""
@@ -81,11 +122,21 @@ class Observers(Observer):
         """As each observer's own."""
         self._tell(lambda observer: observer.epoch(figures, seconds))
 
-    def end(self, why: str | None) -> None:
-        """As each observer's own; once."""
-        if not self._is_ended:
-            self._is_ended = True
-            self._tell(lambda observer: observer.end(why))
+    def saved(self, checkpoint: str) -> None:
+        """As each observer's own."""
+        self._tell(lambda observer: observer.saved(checkpoint))
+
+    def trained(self, why: str | None) -> None:
+        """As each observer's own."""
+        self._tell(lambda observer: observer.trained(why))
+
+    def evaluated(self, report: Report) -> None:
+        """As each observer's own."""
+        self._tell(lambda observer: observer.evaluated(report))
+
+    def end(self, outcome: str) -> None:
+        """As each observer's own."""
+        self._tell(lambda observer: observer.end(outcome))
 
     def _tell(self, tell: Callable[[Observer], None]) -> None:
         for observer in list(self._observers):

@@ -17,6 +17,8 @@ from mtrain.cli.main import run
 from mtrain.config.catalog.metrics import METRICS
 from mtrain.config.loading.load import load_config
 from mtrain.data.inputs import Seen, read_pieces
+from mtrain.metrics.history import History
+from mtrain.observer import TrainingFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,6 +90,23 @@ def read_inputs(path: Path, config: Any, encoding: Any, memory: int) -> tuple[An
     seen = Seen()
     seen.add(piece)
     return piece.split, tuple(seen.notes(path, encoding))
+
+
+def facts_of(classes: tuple[str, ...], config: Any = None, history: Any = None, **rows: int) -> Any:
+    """What an observer is told of a training of so many rows by split."""
+    return TrainingFacts(
+        run=Path("run"),
+        device="CPU",
+        config=load_config({}, {}) if config is None else config,
+        classes=classes,
+        rows=rows,
+        shape=(),
+        n_features=4,
+        parameters=1,
+        history=History("run", classes) if history is None else history,
+        graph=bytes,
+        weights=dict,
+    )
 
 
 def write_idx(path: Path, values: np.ndarray) -> None:

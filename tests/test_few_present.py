@@ -6,6 +6,7 @@ import io
 
 import numpy as np
 import pytest
+from conftest import facts_of
 from rich.console import Console
 
 from mtrain.config.loading.load import load_config
@@ -13,7 +14,6 @@ from mtrain.metrics.epoch import epoch_figures
 from mtrain.metrics.history import History
 from mtrain.metrics.lowest import lowest
 from mtrain.metrics.report import make_report
-from mtrain.records.dataset import Dataset, Encoding, Split
 from mtrain.records.run import Segment
 from mtrain.records.training import EpochRecord, Predictions, Progress, Tally
 from mtrain.report.charts import evaluation as evaluation_charts
@@ -50,11 +50,6 @@ def figures():
 
 def report():
     return make_report(predictions(), NAMES, split="test", checkpoint="epoch-0001")
-
-
-def dataset():
-    split = Split(np.zeros((40, 4), np.uint8), np.zeros(40, np.int32), np.arange(40))
-    return Dataset(NAMES, {"train": split, "test": split}, Encoding(), "0", "here")
 
 
 def test_undefined_values_are_no_lowest():
@@ -120,10 +115,10 @@ def test_the_live_table_shows_the_classes_that_are_present_first():
     """In 24 lines there is room for eighteen."""
     console = Console(file=io.StringIO(), force_terminal=True, width=80, height=24)
     table = LiveTable(console)
-    table.begin("CPU", load_config({}, {}), dataset(), 1)
+    table.begin(facts_of(NAMES, train=40, test=40))
     table.progress(Progress(1, 1, 1, 40, Tally(0.5, np.zeros((K, K), np.int64))))
     table.epoch(figures(), 1.0)
-    table.end(None)
+    table.trained(None)
     plain = Console(file=io.StringIO(), width=80, height=24)
     plain.print(table.picture())
     lines = [line.split() for line in plain.file.getvalue().splitlines()]
@@ -135,7 +130,7 @@ def test_the_live_table_shows_the_classes_that_are_present_first():
 def test_plain_lines_name_no_absent_class():
     """Of four classes with a recall the three lowest; of two classes both, and no dash."""
     observer = PlainLines(stream := io.StringIO())
-    observer.begin("CPU", load_config({}, {}), dataset(), 1)
+    observer.begin(facts_of(NAMES, train=40, test=40))
     observer.epoch(figures(), 1.0)
     lowest_three = ", ".join(f"class {k} 0.{n}00" for k, n in ((127, 7), (87, 8), (47, 9)))
     assert f"lowest recall: {lowest_three};" in stream.getvalue()

@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from conftest import CONFIGS
+from conftest import CONFIGS, facts_of
 from rich.console import Console
 
 from mtrain.config.loading.load import load_config
@@ -13,7 +13,6 @@ from mtrain.metrics.epoch import epoch_figures
 from mtrain.metrics.history import History
 from mtrain.metrics.report import make_report
 from mtrain.observer import Observer
-from mtrain.records.dataset import Dataset, Encoding, Split
 from mtrain.records.run import Segment
 from mtrain.records.training import EpochRecord, Predictions, Progress, Tally
 from mtrain.report.console.live import LiveTable
@@ -57,19 +56,15 @@ def begin():
 
     def make(*, validated=False, history=None, **training):
         config = load_config({"training": {"epochs": 10, "batch_size": 20, **training}}, {})
-        split = Split(np.zeros((ROWS, 4), np.uint8), np.zeros(ROWS, np.int32), np.arange(ROWS))
-        names = ("train", "val", "test") if validated else ("train", "test")
-        data = Dataset(CLASSES, dict.fromkeys(names, split), Encoding(), "0", "here")
+        rows = dict.fromkeys(("train", "val", "test") if validated else ("train", "test"), ROWS)
         table = LiveTable(Console(file=io.StringIO(), force_terminal=True, width=80, height=30))
-        if history is not None:
-            table.resume(history)
-        table.begin("CPU", config, data, 1)
+        table.begin(facts_of(CLASSES, config, history, **rows))
         tables.append(table)
         return table
 
     yield make
     for table in tables:
-        table.end(None)
+        table.trained(None)
 
 
 @pytest.fixture
@@ -104,7 +99,7 @@ def test_an_epoch_is_compared_with_the_one_before(begin, validated):
         table.epoch(figures, 1.0)
         if epoch == 1:
             assert row_of(table, "cat")[4] == "-"
-    table.end(None)
+    table.trained(None)
 
     for k, name in enumerate(CLASSES):
         assert row_of(table, name)[2:] == [
@@ -225,23 +220,31 @@ class Listening(Observer):
     def __init__(self):
         self.told = []
 
-    def resume(self, history):
-        """Of earlier epochs."""
-        self.told.append(list(history.epoch))
+    def begin(self, facts):
+        """Of the training, and of the epochs before."""
+        self.told.append(list(facts.history.epoch))
 
-    def begin(self, device, config, dataset, parameters):
-        """Of the training."""
-        self.told.append("begin")
+    def saved(self, checkpoint):
+        """Of a checkpoint."""
+        self.told.append(checkpoint)
+
+    def trained(self, why):
+        """Of its end."""
+        self.told.append(why)
+
+    def end(self, outcome):
+        """Of the end of all."""
+        self.told.append(outcome)
 
 
 def test_observers_are_told_what_a_run_resumes_from(tmp_path):
-    """Before it begins; of a new run nothing."""
+    """As it begins; then of its last checkpoint and its end."""
     settings = {"model.hidden": 8, "training.compile": "graph"}
-    for epochs, told in ((2, ["begin"]), (3, [[1, 2], "begin"])):
+    for epochs, before in ((2, []), (3, [1, 2])):
         config = load_config(CONFIGS / "smoke.yaml", {**settings, "training.epochs": epochs})
         observer = Listening()
         fit(config, out=tmp_path / "run", resume=True, report=False, observer=observer)
-        assert observer.told == told
+        assert observer.told == [before, f"epoch-000{epochs}", None, "finished"]
 
 
 @pytest.mark.parametrize(

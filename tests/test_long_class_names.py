@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+from conftest import facts_of
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -15,7 +16,6 @@ from mtrain.metrics.counts import class_counts
 from mtrain.metrics.epoch import epoch_figures
 from mtrain.metrics.history import History
 from mtrain.metrics.report import make_report
-from mtrain.records.dataset import Dataset, Encoding, Split
 from mtrain.records.run import Segment
 from mtrain.records.training import EpochRecord, Predictions, Tally
 from mtrain.report.charts import evaluation as evaluation_charts
@@ -55,15 +55,11 @@ def report():
 
 def live_lines(width):
     """What a live table shows after two epochs."""
-    split = Split(np.zeros((9, 4), np.uint8), np.zeros(9, np.int32), np.arange(9))
-    data = Dataset(
-        SEGMENTS, dict.fromkeys(("train", "val", "test"), split), Encoding(), "0", "here"
-    )
     table = LiveTable(Console(file=io.StringIO(), force_terminal=True, width=width, height=30))
-    table.begin("CPU", load_config({}, {}), data, 1)
+    table.begin(facts_of(SEGMENTS, train=9, val=9, test=9))
     for epoch in (1, 2):
         table.epoch(figures(epoch), 1.0)
-    table.end(None)
+    table.trained(None)
     console = Console(file=io.StringIO(), width=width, height=30)
     console.print(table.picture())
     return [line.rstrip() for line in console.file.getvalue().splitlines()]

@@ -21,6 +21,7 @@ from mtrain.run.recorder import Recorder
 COMMAND = str(Path(sys.executable).with_name("mtrain"))
 SETTINGS = {"training.epochs": 3, "training.compile": "graph", "model.hidden": 8}
 FULL_DEVICE = Path("/dev/full")
+METHODS = ("note", "begin", "progress", "epoch", "saved", "trained", "evaluated", "end")
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
 
@@ -29,7 +30,7 @@ class Failing(Observer):
 
     def __init__(self, *methods, error=FULL):
         self.told = []
-        for name in ("note", "begin", "progress", "epoch", "end"):
+        for name in METHODS:
             setattr(self, name, self._method(name, error if name in methods else None))
 
     def _method(self, name, error):
@@ -64,7 +65,7 @@ def whole(tmp_path_factory):
     return digest(out)
 
 
-@pytest.mark.parametrize("method", ["note", "begin", "progress", "epoch", "end"])
+@pytest.mark.parametrize("method", METHODS)
 def test_an_observer_that_fails_ends_no_training(whole, tmp_path, capsys, method):
     """It is named once, and told nothing more; the run is what it would have been."""
     observer = Failing(method)

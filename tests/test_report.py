@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 import pytest
+from conftest import facts_of
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 from PIL import Image
@@ -17,7 +18,6 @@ from mtrain.metrics.counts import class_counts, confusion_matrix
 from mtrain.metrics.epoch import epoch_figures
 from mtrain.metrics.history import History
 from mtrain.metrics.report import make_report
-from mtrain.records.dataset import Dataset, Encoding, Split
 from mtrain.records.report import ThresholdChoice
 from mtrain.records.run import Segment
 from mtrain.records.training import EpochRecord, Predictions, Progress, Tally
@@ -220,22 +220,20 @@ def test_of_two_classes_only_the_second_has_curves():
     assert labels[0].endswith("leave")
 
 
-def dataset_of(names, *, validated=True):
-    split = Split(np.zeros((400, 4), np.uint8), np.zeros(400, np.int32), np.arange(400))
-    splits = dict.fromkeys(("train", "val", "test") if validated else ("train", "test"), split)
-    return Dataset(names, splits, Encoding(), "0", "here")
+def rows_of(*, validated=True):
+    return dict.fromkeys(("train", "val", "test") if validated else ("train", "test"), 400)
 
 
 def observed(observer, names, *, epochs=2, validated=True, why=None):
     """Tell an observer of a whole training."""
     config = load_config({"training": {"epochs": epochs}}, {})
-    observer.begin("CPU (no GPU), graph", config, dataset_of(names, validated=validated), 1234)
+    observer.begin(facts_of(names, config, **rows_of(validated=validated)))
     for epoch in range(1, epochs + 1):
         figures = figures_of(len(names), epoch, validated=validated)
         confusion = np.eye(len(names), dtype=np.int64) * 4
         observer.progress(Progress(epoch, 13, 13, 400, Tally(1.5, confusion)))
         observer.epoch(figures, 1.5)
-    observer.end(why)
+    observer.trained(why)
 
 
 def test_plain_lines_are_one_an_epoch():
@@ -244,7 +242,7 @@ def test_plain_lines_are_one_an_epoch():
     observed(PlainLines(stream), names_of(5), why="stopped by SIGINT, saved")
     lines = stream.getvalue().splitlines()
 
-    assert lines[0] == "Device: CPU (no GPU), graph."
+    assert lines[0] == "Device: CPU."
     assert lines[3].startswith("epoch 1/2; training: loss 1.5, accuracy 0.")
     assert "; validation: loss 1.25, accuracy 0." in lines[3]
     assert "; lowest recall: class " in lines[3]
@@ -265,7 +263,7 @@ def test_a_closed_pipe_does_not_stop_the_training(tmp_path):
 def test_plain_lines_name_classes_never_predicted():
     """What one accuracy would hide."""
     observer = PlainLines(stream := io.StringIO())
-    observer.begin("CPU", load_config({}, {}), dataset_of(("a", "b"), validated=False), 1)
+    observer.begin(facts_of(("a", "b"), train=400, test=400))
     confusion = np.array([[990, 0], [10, 0]])
     record = EpochRecord(1, 0.1, Tally(0.1, confusion), None)
     observer.epoch(epoch_figures(record, load_config({}, {}).metrics), 1.0)
@@ -354,9 +352,9 @@ def test_no_color_is_honoured(monkeypatch):
         monkeypatch.setenv("NO_COLOR", name)
         console = Console(file=(stream := io.StringIO()), force_terminal=True, width=80)
         table = LiveTable(console)
-        table.begin("CPU", load_config({}, {}), dataset_of(("a", "b"), validated=False), 1)
+        table.begin(facts_of(("a", "b"), train=400, test=400))
         table.progress(Progress(1, 1, 1, 4, Tally(0.1, np.array([[2, 0], [2, 0]]))))
-        table.end(None)
+        table.trained(None)
         assert ("\x1b[31m" in stream.getvalue()) == escapes
 
 

@@ -15,6 +15,7 @@ from conftest import CONFIGS
 
 from mtrain.cli.main import run
 from mtrain.config.loading.load import load_config
+from mtrain.data.load import load_dataset
 from mtrain.errors import MtrainError, UsageError
 from mtrain.observer import Observer
 from mtrain.records.training import Cursor
@@ -219,20 +220,23 @@ def test_what_is_no_checkpoint_is_refused(tmp_path, copied_run):
 
 
 class Holder(Observer):
-    """Remembers, weakly, the training rows that it was told of."""
-
-    def begin(self, device, config, dataset, parameters):
-        """As training begins."""
-        self.features = weakref.ref(dataset.train.features)
+    """Looks, after a chunk of steps, whether the rows that `features` refers to are there still."""
 
     def progress(self, progress):
         """After a chunk of steps."""
         self.held = self.features()
 
 
-def test_the_training_rows_are_there_once_while_training(tmp_path):
+def test_the_training_rows_are_there_once_while_training(tmp_path, monkeypatch):
     """The device has them; as they were read they are gone by the first step."""
     holder = Holder()
+
+    def load(*arguments, **options):
+        dataset = load_dataset(*arguments, **options)
+        holder.features = weakref.ref(dataset.train.features)
+        return dataset
+
+    monkeypatch.setattr("mtrain.workflows.fit.load_dataset", load)
     fit(load_config(CONFIGS / "smoke.yaml", {}), out=tmp_path / "run", observer=holder)
 
     assert holder.held is None

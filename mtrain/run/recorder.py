@@ -54,20 +54,16 @@ class Recorder:
         self._epoch_began = time.monotonic() - start.seconds
         self._history_written = self._checkpoint_written = time.monotonic()
 
-    @property
-    def last_name(self) -> str:
-        """The name of the checkpoint that was written last."""
-        return self._newest[-1][0]
-
     def begin(self) -> None:
         """Write the history so far: from now on it is that of a training under way."""
         self._write_history()
 
-    def progress(self, take_state: Callable[[], TrainingState]) -> None:
-        """Within an epoch: save the state if it is time to."""
-        if self._is_due():
-            self._last = take_state()
-            self._write_checkpoints()
+    def progress(self, take_state: Callable[[], TrainingState]) -> str | None:
+        """Within an epoch: save the state if it is time to; returns the name of the checkpoint."""
+        if not self._is_due():
+            return None
+        self._last = take_state()
+        return self._write_checkpoints()
 
     def append(self, figures: EpochFigures) -> float:
         """Add an epoch to the history; returns the seconds that it took."""
@@ -76,23 +72,27 @@ class Recorder:
         self.history.append(figures, seconds)
         return seconds
 
-    def epoch(self, state: TrainingState) -> None:
-        """Take the state after the epoch that was appended last."""
+    def epoch(self, state: TrainingState) -> str | None:
+        """Take the state after the epoch that was appended last; returns as `progress` does."""
         self._last = state
         if self._improves():
             self._best = state
-        if self._is_due():
-            self._write_checkpoints()
+        saved = self._write_checkpoints() if self._is_due() else None
         if time.monotonic() - self._history_written >= HISTORY_SECONDS:
             # Every checkpoint has the history, too: this one is to be looked at.
             self._write_history(flush=False)
+        return saved
 
-    def finish(self, state: TrainingState | None = None) -> None:
-        """Write everything; `state` is the last if it is not that of the last epoch's end."""
+    def finish(self, state: TrainingState | None = None) -> str:
+        """Write everything; returns the name of the last checkpoint.
+
+        `state` is the last if it is not that of the last epoch's end.
+        """
         self._last = state or self._last
-        self._write_checkpoints()
+        saved = self._write_checkpoints()
         write_by_class(self.history, self._run.path / "by_class.csv")
         self._write_history()
+        return saved
 
     def end(self, how: str) -> None:
         """Say in the history how this segment of the training ended."""
@@ -108,7 +108,7 @@ class Recorder:
         since = time.monotonic() - self._checkpoint_written
         return since >= self._template.config.checkpoint.every_seconds
 
-    def _write_checkpoints(self) -> None:
+    def _write_checkpoints(self) -> str:
         if self._best is not None:
             self._best_name = self._save(self._best, is_best=True)
             self._best = None
@@ -121,6 +121,7 @@ class Recorder:
             remove_all_but(self._run, {name for names in self._newest for name in names if name})
         write_scalars(self.history, self._run.path / "history.csv")
         self._checkpoint_written = time.monotonic()
+        return last
 
     def _save(self, state: TrainingState, *, is_best: bool = False) -> str:
         history = self.history.until(state.cursor.epoch)

@@ -7,7 +7,7 @@ import math
 import time
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,12 +17,13 @@ from mtrain.observer import Observer
 from mtrain.records.dataset import SPLITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from mtrain.config.experiment.schema import Config
     from mtrain.metrics.epoch import EpochFigures
-    from mtrain.records.arrays import Arrays, Floats
+    from mtrain.observer import TrainingFacts
+    from mtrain.records.arrays import Floats
 
 MOST_UNITS = 64
 """Of a first layer's units only so many are shown as images."""
@@ -40,36 +41,30 @@ def check_tensorboard(config: Config) -> None:
 class TensorBoard(Observer):
     """Observes a training and writes event files."""
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        done: int,
-        classes: tuple[str, ...],
-        image: tuple[int, ...],
-        graph: bytes,
-        weights: Callable[[], Arrays],
-    ) -> None:
-        """`done` epochs are in the history already; what was written beyond them is forgotten.
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._writer: Any = None
 
-        `image` is the shape of a row, which is an image if it has height and width alone, or one,
-        three or four channels; `graph` a serialised GraphDef; `weights` gives the model's, as
-        `model/<layer>/<variable>`.
+    def begin(self, facts: TrainingFacts) -> None:
+        """Open a file; what others have of epochs beyond the history is forgotten.
+
+        A row is an image if it has height and width alone, or one, three or four channels. Raises
+        `MtrainError` where the file cannot be written.
         """
         from tensorboard.compat.proto.event_pb2 import Event, SessionLog
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
         self._event = Event
-        self._folder = folder
-        self._classes = [inert(name) for name in classes]
-        is_image = len(image) == 2 or image[2:] in {(1,), (3,), (4,)}
-        self._image = image if is_image else ()
-        self._weights = weights
+        self._classes = [inert(name) for name in facts.classes]
+        is_image = len(facts.shape) == 2 or facts.shape[2:] in {(1,), (3,), (4,)}
+        self._image = facts.shape if is_image else ()
+        self._weights = facts.weights
         self._chart_classes = True
+        done = len(facts.history.epoch)
         with self._writing():
-            self._writer = EventFileWriter(str(folder))
+            self._writer = EventFileWriter(str(self._folder))
             self._add(done + 1, session_log=SessionLog(status=SessionLog.START))
-            self._add(done, graph_def=graph)
+            self._add(done, graph_def=facts.graph())
 
     def epoch(self, figures: EpochFigures, seconds: float) -> None:
         """Write what there is to know of an epoch; its number is TensorBoard's step.
@@ -80,10 +75,11 @@ class TensorBoard(Observer):
             self._write(figures, seconds)
             self._writer.flush()
 
-    def end(self, why: str | None) -> None:  # noqa: ARG002 -- why is in the history
-        """Close the file, of which each epoch is flushed; why it ended must not be hidden."""
-        with suppress(MtrainError), self._writing():
-            self._writer.close()
+    def end(self, outcome: str) -> None:  # noqa: ARG002 -- it is in the history
+        """Close the file, of which each epoch is flushed; what else went wrong must not be hidden."""
+        if self._writer is not None:
+            with suppress(MtrainError), self._writing():
+                self._writer.close()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

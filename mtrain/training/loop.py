@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mtrain.errors import DivergedError, MtrainError
 from mtrain.metrics.epoch import epoch_figures
 from mtrain.metrics.monitor import always_undefined, first_is_best
-from mtrain.records.training import Progress
+from mtrain.records.training import EpochRecord, Progress
 from mtrain.training.control import TrainingControl
 
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ def train(
     try:
         with training.code.attributing_errors():
             early = _consume(training, observer, signals)
-        recorder.finish(trainer.state())
+        observer.saved(recorder.finish(trainer.state()))
     except MtrainError as error:
-        recorder.finish()
+        last = recorder.finish()
+        observer.saved(last)
         kind = DivergedError if isinstance(error, DivergedError) else MtrainError
-        kept = f"checkpoint {recorder.last_name} is the last good one"
-        raise kind(f"{error}; {kept}") from error
+        raise kind(f"{error}; checkpoint {last} is the last good one") from error
     if not signals:
         for line in _advice(training.config, recorder.history):
             observer.note(line)
@@ -80,16 +80,18 @@ def _consume(
     for record in trainer.records():
         if isinstance(record, Progress):
             observer.progress(record)
-            recorder.progress(trainer.state)
+            saved = recorder.progress(trainer.state)
         else:
             figures = epoch_figures(record, config.metrics, config.evaluation)
             seconds = recorder.append(figures)
             if (plateau := control.add()) is not None:
                 trainer.learning_rate = plateau.reduced(trainer.learning_rate)
-            recorder.epoch(trainer.state())
+            saved = recorder.epoch(trainer.state())
             observer.epoch(figures, seconds)
-            if control.early_stop is not None:
-                return control.early_stop
+        if saved is not None:
+            observer.saved(saved)
+        if isinstance(record, EpochRecord) and control.early_stop is not None:
+            return control.early_stop
         if signals:
             break
     return None

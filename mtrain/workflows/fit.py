@@ -14,7 +14,7 @@ from mtrain.data.files import large_files
 from mtrain.data.load import load_dataset
 from mtrain.engine.threads import choose_threads
 from mtrain.errors import DivergedError, MtrainError, SettingError
-from mtrain.observer import Observer, Observers
+from mtrain.observer import Observer, Observers, TrainingFacts
 from mtrain.report.text import first_few
 from mtrain.run.directory import OUTPUTS
 from mtrain.run.evaluation import read_evaluation
@@ -72,7 +72,7 @@ def fit(
     with run_target(config, out, resume=resume, allow_differences=allow_differences) as target:
         if (finished := _finished(target, config, observers)) is not None:
             return finished
-        ended: str | None = None
+        outcome = "failed"
         try:
             dataset = _read(config, observers, progress=watched, download=download)
             observers.stage("loading TensorFlow")
@@ -93,14 +93,12 @@ def fit(
             ):
                 for line in _notes(dataset, target, training):
                     observers.note(line)
-                ended = "an error"
-                _begin(dataset, training, observers)
-                with failing(training.recorder):
-                    observers.add(*_boards(dataset, training))
-                    # The device has the training rows now; here they would be there twice.
-                    dataset = replace(dataset, splits={"test": dataset.test})
-                    ended, stopped_by = train(training, observers, received)
-                observers.end(ended)
+                if config.tracking.tensorboard:
+                    observers.add(TensorBoard(training.run.tensorboard))
+                observers.begin(_facts(dataset, training))
+                # The device has the training rows now; here they would be there twice.
+                dataset = replace(dataset, splits={"test": dataset.test})
+                stopped_by = _train(training, observers, received)
                 evaluated = None
                 if report:
                     evaluated, stopped_by = _report(
@@ -108,16 +106,34 @@ def fit(
                     )
                 if stopped_by is None:
                     training.recorder.end("finished")
+                outcome = "finished" if stopped_by is None else f"stopped by {stopped_by.name}"
                 return Run(training.run.path, training.recorder.history, evaluated, stopped_by)
         except DivergedError:
-            ended = "it diverged"
+            outcome = "diverged"
             raise
         except KeyboardInterrupt:
-            ended = "stopped at once"
+            outcome = "stopped by SIGINT"
             raise
         finally:
-            observers.end(ended)
             observers.stage("")
+            observers.end(outcome)
+
+
+def _train(training: Training, observer: Observer, received: Received) -> signal.Signals | None:
+    """Train, and tell why it ended; returns the signal where it was one."""
+    ended: str | None = "an error"
+    try:
+        with failing(training.recorder):
+            ended, stopped_by = train(training, observer, received)
+    except DivergedError:
+        ended = "it diverged"
+        raise
+    except KeyboardInterrupt:
+        ended = "stopped at once"
+        raise
+    finally:
+        observer.trained(ended)
+    return stopped_by
 
 
 def _read(config: Config, observer: Observer, *, progress: bool, download: bool) -> Dataset:
@@ -137,11 +153,21 @@ def _read(config: Config, observer: Observer, *, progress: bool, download: bool)
     return weight_training(dataset, config.training.class_weight)
 
 
-def _begin(dataset: Dataset, training: Training, observer: Observer) -> None:
-    """Say what is trained, and what has been learned before."""
-    if (history := training.recorder.history).epoch:
-        observer.resume(history)
-    observer.begin(training.device, training.config, dataset, training.trainer.parameters)
+def _facts(dataset: Dataset, training: Training) -> TrainingFacts:
+    trainer = training.trainer
+    return TrainingFacts(
+        run=training.run.path,
+        device=training.device,
+        config=training.config,
+        classes=dataset.classes,
+        rows={name: len(rows) for name, rows in dataset.splits.items()},
+        shape=dataset.encoding.shape,
+        n_features=dataset.encoding.n_features,
+        parameters=trainer.parameters,
+        history=training.recorder.history,
+        graph=trainer.graph,
+        weights=trainer.weights,
+    )
 
 
 def _notes(dataset: Dataset, target: RunTarget, training: Training) -> Iterator[str]:
@@ -183,6 +209,7 @@ def _report(
                 received.check()  # one may have come since the training was over
                 evaluation = evaluate(run.path, dataset=dataset, code=training.code)
                 report = evaluation.report
+                observer.evaluated(report)
                 if evaluation.problem is not None:
                     raise MtrainError(evaluation.problem)
             if (history := training.recorder.history).epoch:
@@ -199,22 +226,6 @@ def _choose_threads(config: Config, dataset: Dataset) -> int | None:
         return None
     widths = config.model.sizes(dataset.encoding.n_features, len(dataset.classes))
     return choose_threads(widths, min(config.training.batch_size, len(dataset.train)))
-
-
-def _boards(dataset: Dataset, training: Training) -> tuple[Observer, ...]:
-    """The TensorBoard that is to be written, if one is."""
-    if not training.config.tracking.tensorboard:
-        return ()
-    trainer = training.trainer
-    board = TensorBoard(
-        training.run.tensorboard,
-        done=len(training.recorder.history.epoch),
-        classes=dataset.classes,
-        image=dataset.encoding.shape,
-        graph=trainer.graph(),
-        weights=trainer.weights,
-    )
-    return (board,)
 
 
 def _finished(target: RunTarget, config: Config, observer: Observer) -> Run | None:

@@ -26,11 +26,9 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from mtrain.config.experiment.schema import Config
     from mtrain.metrics.counts import ClassCounts
     from mtrain.metrics.epoch import EpochFigures
-    from mtrain.metrics.history import History
-    from mtrain.records.dataset import Dataset
+    from mtrain.observer import TrainingFacts
     from mtrain.records.training import Progress
 
 REFRESH_SECONDS = 0.1
@@ -75,22 +73,21 @@ class LiveTable(Observer):
         if self._stage:
             self._console.print(Text(self._stage, style="dim"), end="\r")
 
-    def resume(self, history: History) -> None:
-        """Begin with the figures of the last epoch, compared with the one before."""
-        for index in range(len(history.epoch))[-2:]:
-            self._take(history.figures(index))
+    def begin(self, facts: TrainingFacts) -> None:
+        """Say where and what is trained, and start the display.
 
-    def begin(self, device: str, config: Config, dataset: Dataset, parameters: int) -> None:
-        """Say where and what is trained, and start the display."""
+        Of a resumed run it shows the last epoch, compared with the one before.
+        """
         self.stage("")
-        for line in opening_lines(device, config, dataset, parameters):
+        for line in opening_lines(facts):
             self._console.print(Text(line))
-        self._classes = tuple(inert(name) for name in dataset.classes)
-        self._epochs = config.training.epochs
-        self._validates = dataset.val is not None
-        self._pace = Pace(
-            config.training.rows_an_epoch(len(dataset.train)), self._epochs, self._done
-        )
+        for index in range(len(facts.history.epoch))[-2:]:
+            self._take(facts.history.figures(index))
+        training = facts.config.training
+        self._classes = tuple(inert(name) for name in facts.classes)
+        self._epochs = training.epochs
+        self._validates = "val" in facts.rows
+        self._pace = Pace(training.rows_an_epoch(facts.rows["train"]), self._epochs, self._done)
         self._live.start()
         self._draw()
 
@@ -115,7 +112,7 @@ class LiveTable(Observer):
         self._counts = shown_counts(figures)
         self._compared_with = None if before is None else shown_counts(before)
 
-    def end(self, why: str | None) -> None:
+    def trained(self, why: str | None) -> None:
         """Leave the last state on the screen."""
         if not self._live.is_started:
             self.stage("")

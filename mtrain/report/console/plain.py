@@ -14,10 +14,9 @@ from mtrain.records.dataset import SPLITS
 from mtrain.report.text import duration, figure, share
 
 if TYPE_CHECKING:
-    from mtrain.config.experiment.schema import Config
     from mtrain.metrics.counts import ClassCounts
     from mtrain.metrics.epoch import EpochFigures
-    from mtrain.records.dataset import Dataset
+    from mtrain.observer import TrainingFacts
 
 WORST_NAMED = 3
 
@@ -34,11 +33,11 @@ class PlainLines(Observer):
         """A line."""
         self._write(inert(text))
 
-    def begin(self, device: str, config: Config, dataset: Dataset, parameters: int) -> None:
+    def begin(self, facts: TrainingFacts) -> None:
         """Say where and what is trained."""
-        self._classes = tuple(inert(name) for name in dataset.classes)
-        self._epochs = config.training.epochs
-        for line in opening_lines(device, config, dataset, parameters):
+        self._classes = tuple(inert(name) for name in facts.classes)
+        self._epochs = facts.config.training.epochs
+        for line in opening_lines(facts):
             self._write(line)
 
     def epoch(self, figures: EpochFigures, seconds: float) -> None:
@@ -61,7 +60,7 @@ class PlainLines(Observer):
         parts.append(duration(seconds))
         self._write("; ".join(parts))
 
-    def end(self, why: str | None) -> None:
+    def trained(self, why: str | None) -> None:
         """Say why training ended before its last epoch."""
         if why is not None:
             self._write(f"Training ended: {why}.")
@@ -70,24 +69,24 @@ class PlainLines(Observer):
         print(line, file=self._stream, flush=True)
 
 
-def opening_lines(
-    device: str, config: Config, dataset: Dataset, parameters: int
-) -> tuple[str, ...]:
+def opening_lines(facts: TrainingFacts) -> tuple[str, ...]:
     """What every training begins with: the device, then the data and the model."""
-    validated = f", {len(dataset.val):,} for validation" if dataset.val is not None else ""
-    rows = f"{len(dataset.train):,} row{'s' if len(dataset.train) > 1 else ''}"
+    train, val = facts.rows["train"], facts.rows.get("val")
+    validated = "" if val is None else f", {val:,} for validation"
+    rows = f"{train:,} row{'s' if train > 1 else ''}"
     return (
-        f"Device: {device}.",
-        f"Data: {config.dataset.name}, {rows} for training{validated}.",
-        f"Model: {_shape(config, dataset)}, {parameters:,} parameters.",
+        f"Device: {facts.device}.",
+        f"Data: {facts.config.dataset.name}, {rows} for training{validated}.",
+        f"Model: {_shape(facts)}, {facts.parameters:,} parameters.",
     )
 
 
-def _shape(config: Config, dataset: Dataset) -> str:
-    """The units of each layer, if they are not many; of one's own model its name."""
-    if isinstance(config.model, CustomModel):
-        return config.model.name
-    layers = config.model.sizes(dataset.encoding.n_features, len(dataset.classes))
+def _shape(facts: TrainingFacts) -> str:
+    """The units of each layer, if they are not many; of a custom model its name."""
+    model = facts.config.model
+    if isinstance(model, CustomModel):
+        return model.name
+    layers = model.sizes(facts.n_features, len(facts.classes))
     shape = "-".join(str(units) for units in layers)
     return shape if len(shape) <= 40 else f"{len(layers)} layers"
 
