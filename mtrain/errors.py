@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,14 +13,48 @@ Keys = tuple[str | int, ...]
 """Where a value stands: `("model", "hidden", 1)` is `model.hidden[1]`."""
 
 
+@dataclass(frozen=True)
+class Problem:
+    """Something that a user can mend."""
+
+    what: str
+    """What is wrong, and what was found."""
+
+    where: str = ""
+    """A file, a folder, an option or a function; empty: `what` says it."""
+
+    line: int | None = None
+    """Of the file, from 1."""
+
+    key: Keys = ()
+    """Of a setting."""
+
+    remedy: str = ""
+    """What helps, where that is not obvious."""
+
+    def __str__(self) -> str:
+        """`WHERE:LINE: KEY: WHAT; REMEDY`, of which each but `WHAT` may be missing."""
+        place = f"{self.where}:{self.line}" if self.line else self.where
+        parts = [part for part in (place, dotted(self.key), self.what) if part]
+        return ": ".join(parts) + (f"; {self.remedy}" if self.remedy else "")
+
+
 class MtrainError(Exception):
     """A file, the disk or the data is not as it must be.
 
-    The text is the whole message, `WHERE: what is wrong, what was found`; an error that lists
-    several problems has one a line. `exit_status` is what the command returns.
+    The text is the whole message, a line for each of its `problems`. `exit_status` is what the
+    command returns.
     """
 
     exit_status = 1
+
+    def __init__(self, *problems: Problem | str, where: object = "", remedy: str = "") -> None:
+        """`where` and `remedy` are those of a single problem that is given as text."""
+        self.problems = tuple(
+            Problem(problem, str(where), remedy=remedy) if isinstance(problem, str) else problem
+            for problem in problems
+        )
+        super().__init__("\n".join(map(str, self.problems)))
 
 
 class UsageError(MtrainError):
@@ -29,12 +64,12 @@ class UsageError(MtrainError):
 
 
 class MissingPathError(MtrainError):
-    """There is nothing at a path that a config names.
+    """There is nothing at a `path` that a config names.
 
     Whoever knows the config's file adds its name and line.
     """
 
-    def __init__(self, path: str, problem: str) -> None:
+    def __init__(self, path: str, problem: Problem) -> None:
         self.path = path
         super().__init__(problem)
 
@@ -45,21 +80,19 @@ class BrokenImageError(MtrainError):
     Whoever knows the other images of the data set adds those that cannot be read either.
     """
 
-    def __init__(self, path: Path, problem: str) -> None:
+    def __init__(self, path: Path, what: str) -> None:
         self.path = path
-        super().__init__(f"{path}: {problem}")
+        super().__init__(what, where=path)
 
 
 class SettingError(UsageError):
     """Settings that are valid but cannot be had with this data or this model.
 
-    `problems` has, for each, where it stands in the config (`("dataset", "samples")`) and what is
-    wrong; whoever knows the config's file adds its name and line.
+    Each problem has the `key` of a setting; whoever knows the config's file adds its name and line.
     """
 
     def __init__(self, *problems: tuple[Keys, str]) -> None:
-        self.problems = problems
-        super().__init__("\n".join(f"{dotted(keys)}: {problem}" for keys, problem in problems))
+        super().__init__(*(Problem(what, key=key) for key, what in problems))
 
 
 class DivergedError(MtrainError):

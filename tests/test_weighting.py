@@ -61,8 +61,8 @@ def test_weights_that_leave_nothing_to_learn_are_refused():
     labels = np.array([0, 1], np.int32)
     with pytest.raises(SettingError) as error:
         weight_training(dataset(labels), {"stay": 0, "leave": 0})
-    ((keys, problem),) = error.value.problems
-    assert keys == ("training", "class_weight")
-    assert problem == "no training row is left with a weight above 0"
+    (problem,) = error.value.problems
+    assert problem.key == ("training", "class_weight")
+    assert problem.what == "no training row is left with a weight above 0"
     with pytest.raises(MtrainError, match="here: no training row has a weight above 0"):
         weight_training(dataset(labels, np.zeros(2, np.float32)), None)

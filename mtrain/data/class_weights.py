@@ -28,7 +28,7 @@ def weight_training(dataset: Dataset, class_weight: Mapping[str, float] | str | 
     weights = row_weights(train.labels, dataset.classes, class_weight, train.weights)
     if weights is not None and not weights.any():
         if class_weight is None:
-            raise MtrainError(f"{dataset.source}: no training row has a weight above 0")
+            raise MtrainError("no training row has a weight above 0", where=dataset.source)
         problem = "no training row is left with a weight above 0"
         raise SettingError((("training", "class_weight"), problem))
     splits = {**dataset.splits, "train": replace(train, weights=weights)}

@@ -70,7 +70,7 @@ def encode(rows: Rows, encoding: Encoding, where: str) -> tuple[Split, Counter[U
     if features.dtype == np.float32 and not (finite := np.isfinite(features).all(axis=1)).all():
         row = int(rows.rows[finite.argmin()])
         at = f"{where}: row {row:,}" if rows.place is None else rows.place(row)
-        raise MtrainError(f"{at}: a value is too far from those of the training")
+        raise MtrainError("a value is too far from those of the training", where=at)
     unlike = count_unlike(rows, encoding, features)
     unlike.update({(UNKNOWN, name): n for name, n in unknown.items()})
     return Split(features, rows.labels, rows.rows, rows.weights, rows.names), unlike
@@ -79,7 +79,7 @@ def encode(rows: Rows, encoding: Encoding, where: str) -> tuple[Split, Counter[U
 def _encode_arrays(arrays: NDArray[Any], encoding: Encoding, where: str) -> NDArray[Any]:
     if arrays.shape[1:] not in {encoding.shape, (encoding.n_features,)} or encoding.columns:
         had = "columns" if encoding.columns else encoding.shape
-        raise MtrainError(f"{where}: rows of the shape {arrays.shape[1:]}; training had {had}")
+        raise MtrainError(f"rows of the shape {arrays.shape[1:]}; training had {had}", where=where)
     if encoding.is_bytes and arrays.dtype != np.uint8:
         with np.errstate(invalid="ignore"):
             whole = arrays.astype(np.uint8)
@@ -87,14 +87,14 @@ def _encode_arrays(arrays: NDArray[Any], encoding: Encoding, where: str) -> NDAr
             if arrays.dtype.kind in "fb" and arrays.max(initial=0) == 1:
                 problem = "from 0 to 1; training had bytes, as a rule from 0 to 255"
                 raise MtrainError(
-                    f"{where}: rows are {arrays.dtype} {problem}; write them as bytes"
+                    f"rows are {arrays.dtype} {problem}", where=where, remedy="write them as bytes"
                 )
             arrays = whole
     if (arrays.dtype == np.uint8) != encoding.is_bytes:
         if encoding.is_bytes:
             rows = f"rows are {arrays.dtype}, not all whole numbers from 0 to 255"
-            raise MtrainError(f"{where}: {rows}; training had bytes")
-        raise MtrainError(f"{where}: rows are {arrays.dtype}; training had other numbers")
+            raise MtrainError(f"{rows}; training had bytes", where=where)
+        raise MtrainError(f"rows are {arrays.dtype}; training had other numbers", where=where)
     flat = arrays.reshape(len(arrays), encoding.n_features)
     if not encoding.mean:
         return flat if encoding.is_bytes else flat.astype(np.float32, copy=False)

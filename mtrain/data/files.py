@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from mtrain.config.loading.paths import nearest_path
 from mtrain.data.split_names import SPLIT_NAMES, split_called
-from mtrain.errors import MissingPathError, MtrainError
+from mtrain.errors import MissingPathError, MtrainError, Problem
 from mtrain.escape import bytes_as_text
 
 if TYPE_CHECKING:
@@ -45,13 +45,13 @@ def find_files(path: str, endings: tuple[str, ...], split: str | None = "train")
     if split is not None and (splits := _splits(path, found)):
         found = [file for file in found if splits[file] == split]
         if not found:
-            raise MtrainError(f"{path}: no file of the {split} split")
+            raise MtrainError(f"no file of the {split} split", where=path)
     for file in found:
         if not file.exists():
-            raise MissingPathError(path, f"{file}: no such file{nearest_path(file)}")
+            raise MissingPathError(path, Problem(f"no such file{nearest_path(file)}", str(file)))
         # A pipe or a device would be waited for, or never end.
         if not file.is_file():
-            raise MtrainError(f"{file}: not a file")
+            raise MtrainError("not a file", where=file)
     return found
 
 
@@ -61,8 +61,9 @@ def check_folder(path: str, expected: str) -> Path:
     if folder.is_dir():
         return folder
     if folder.exists():
-        raise MtrainError(f"{path}: not a folder; {expected}")
-    raise MissingPathError(path, f"{path}: no such folder; {expected}{nearest_path(folder)}")
+        raise MtrainError(f"not a folder; {expected}", where=path)
+    problem = f"no such folder; {expected}{nearest_path(folder)}"
+    raise MissingPathError(path, Problem(problem, path))
 
 
 def find_splits(path: str, endings: tuple[str, ...]) -> set[str]:
@@ -99,11 +100,12 @@ def _files_at(path: str, endings: tuple[str, ...]) -> list[Path]:
         found = _files_within(place, endings)
         if not found:
             plain = " or ".join(ending for ending in endings if not ending.endswith(".gz"))
-            raise MtrainError(f"{path}: no {plain} file in this folder")
+            raise MtrainError(f"no {plain} file in this folder", where=path)
     elif not place.exists() and glob.has_magic(path):
         found = _matching(path)
         if not found:
-            raise MissingPathError(path, f"{path}: no file matches this pattern{_folder_of(path)}")
+            problem = f"no file matches this pattern{_folder_of(path)}"
+            raise MissingPathError(path, Problem(problem, path))
     else:
         found = [place]
     return found
@@ -148,23 +150,27 @@ def _splits(path: str, files: Sequence[Path]) -> dict[Path, str]:
     if other := [file for file in files if file not in splits]:
         known = next(iter(splits))
         raise MtrainError(
-            f"{path}: {known.name} looks like a split, and {other[0].name} does not; {REMEDY}"
+            f"{known.name} looks like a split, and {other[0].name} does not; {REMEDY}", where=path
         )
     if len(different) == 1:
         if root is not None and exact:
             raise MtrainError(
-                f"{path}: {files[0].name} looks like a split, and there is none to train on; "
-                f"{REMEDY}"
+                (f"{files[0].name} looks like a split, and there is none to train on; {REMEDY}"),
+                where=path,
             )
         return {}  # results of tests, say
     if root is None:
         raise MtrainError(
-            f"{path}: {files[0].name} and {files[-1].name} look like splits, and all files of a "
-            f"pattern are read as one; {REMEDY}"
+            (
+                f"{files[0].name} and {files[-1].name} look like splits, and all files of a "
+                f"pattern are read as one; {REMEDY}"
+            ),
+            where=path,
         )
     if "train" not in different:
         raise MtrainError(
-            f"{path}: {files[0].name} looks like a split, and there is none to train on; {REMEDY}"
+            f"{files[0].name} looks like a split, and there is none to train on; {REMEDY}",
+            where=path,
         )
     return splits
 
@@ -184,7 +190,8 @@ def _refuse_second_file(path: str, splits: Mapping[Path, str], exact: Mapping[Pa
         other, name = whole.get(split, (file, exact.get(file)))
         if exact.get(file) != name:
             raise MtrainError(
-                f"{path}: {other.name} and {file.name} both look like the {split} split; {REMEDY}"
+                f"{other.name} and {file.name} both look like the {split} split; {REMEDY}",
+                where=path,
             )
 
 
@@ -259,6 +266,9 @@ def check_memory(
     """Raise `MtrainError` where values would take more than `training.memory`."""
     if n_bytes > memory:
         raise MtrainError(
-            f"{where}: its values take {bytes_as_text(n_bytes)} or more, beyond training.memory, "
-            f"{bytes_as_text(memory)}; {remedy}"
+            (
+                f"its values take {bytes_as_text(n_bytes)} or more, beyond training.memory, "
+                f"{bytes_as_text(memory)}; {remedy}"
+            ),
+            where=where,
         )

@@ -72,13 +72,15 @@ def read_pieces(
         return
     if not (path.is_file() or path.is_dir()):
         # A pipe or a device would be waited for, or never end.
-        raise MtrainError(f"{path}: {'not a file' if path.exists() else 'no such file or folder'}")
+        raise MtrainError(
+            f"{'not a file' if path.exists() else 'no such file or folder'}", where=path
+        )
     if path.is_file() and (path.suffix.lower() in {".npz", ".gz", ""} or is_idx_name(path.name)):
         yield from _array_pieces(path, encoding, memory)
     elif _is_of_images(config, encoding):
         yield from _image_pieces(path, config, encoding, memory)
     else:
-        raise MtrainError(f"{path}: a model of arrays predicts an .npz file with the array 'x'")
+        raise MtrainError("a model of arrays predicts an .npz file with the array 'x'", where=path)
 
 
 @dataclass(eq=False)
@@ -215,7 +217,7 @@ def _kind_of_table(path: Path) -> str:
     known = ", ".join(
         ending for endings in TABLES.values() for ending in endings if not ending.endswith(".gz")
     )
-    raise MtrainError(f"{path}: a model of a table predicts files that end in {known}")
+    raise MtrainError(f"a model of a table predicts files that end in {known}", where=path)
 
 
 def _array_pieces(path: Path, encoding: Encoding, memory: int) -> Iterator[Piece]:
@@ -275,7 +277,7 @@ def _pixel_pieces(
     for file in files if not resize else ():
         if (size := image_facts(file)[0]) != encoding.shape[:2]:
             had = " x ".join(map(str, encoding.shape[:2]))
-            raise MtrainError(f"{file}: {size[0]} x {size[1]} pixels; training had {had}")
+            raise MtrainError(f"{size[0]} x {size[1]} pixels; training had {had}", where=file)
     done: Counter[str] = Counter()
     for start in range(0, len(files), most):
         some = files[start : start + most]
@@ -298,12 +300,15 @@ def _image_files(path: Path) -> list[Path]:
     if path.is_dir():
         if files := sorted(walk_images(path)):
             return files
-        raise MtrainError(f"{path}: no images ({known}) in this folder")
+        raise MtrainError(f"no images ({known}) in this folder", where=path)
     if path.suffix.lower() in IMAGES:
         return [path]
     raise MtrainError(
-        f"{path}: a model of images predicts an image ({known}), a folder of them, or an .npz "
-        "file with the array 'x'"
+        (
+            f"a model of images predicts an image ({known}), a folder of them, or an .npz "
+            "file with the array 'x'"
+        ),
+        where=path,
     )
 
 

@@ -124,14 +124,19 @@ def _check(classes: tuple[str, ...], tables: Mapping[str, RawTable], target: str
     if len(classes) > MOST_CLASSES:
         rows = sum(len(table) for table in tables.values())
         raise MtrainError(
-            f"{where}: {len(classes):,} different labels in {rows:,} rows; there can be "
-            f"{MOST_CLASSES:,} classes"
+            (
+                f"{len(classes):,} different labels in {rows:,} rows; there can be "
+                f"{MOST_CLASSES:,} classes"
+            ),
+            where=where,
         )
     if not classes:
-        raise MtrainError(f"{where}: every label is missing")
+        raise MtrainError("every label is missing", where=where)
     if len(classes) == 1:
-        raise MtrainError(f"{where}: every label is {classes[0]!r}; a classifier needs two classes")
+        raise MtrainError(
+            f"every label is {classes[0]!r}; a classifier needs two classes", where=where
+        )
     try:
         class_names(classes)
     except ValueError as error:
-        raise MtrainError(f"{where}: {error}") from error
+        raise MtrainError(f"{error}", where=where) from error

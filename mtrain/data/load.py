@@ -61,8 +61,11 @@ def load_dataset(
     )
     if names_classes and source.is_counted and {*map(str.lower, config.classes or ())} != BOOLEANS:
         raise MtrainError(
-            f"{source.where}: its labels are whole numbers, those of the training names of classes "
-            f"({', '.join(config.classes or ()):.60}); which number is which class is not known"
+            (
+                "its labels are whole numbers, those of the training names of classes "
+                f"({', '.join(config.classes or ()):.60}); which number is which class is not known"
+            ),
+            where=source.where,
         )
     return make_dataset(
         source,
@@ -93,12 +96,15 @@ def make_dataset(
         splits = {"test": source.test or source.train}
     else:
         raise MtrainError(
-            f"{source.where}: these are not the data of the training, of which its test rows are; "
-            "restore them, or evaluate other rows, which were not trained on, by --data"
+            (
+                "these are not the data of the training, of which its test rows are; "
+                "restore them, or evaluate other rows, which were not trained on, by --data"
+            ),
+            where=source.where,
         )
     for name, rows in splits.items():
         if rows.weights is not None and not rows.weights.any():
-            raise MtrainError(f"{source.where}: every row of the {name} split has the weight 0")
+            raise MtrainError(f"every row of the {name} split has the weight 0", where=source.where)
     notes = list(source.notes)
     if source.is_counted and takes_others:
         notes.append(f"{source.where}: its labels count dataset.classes: 0 is {classes[0]!r}, ...")
@@ -197,7 +203,7 @@ def _filled(config: SourceConfig) -> str | None:
 def _check_inputs(splits: dict[str, Rows], encoding: Encoding, memory: int, where: str) -> None:
     """Raise `MtrainError` where a model would have no input, or its inputs no place in memory."""
     if not encoding.n_features:
-        raise MtrainError(f"{where}: no column has a value to learn from")
+        raise MtrainError("no column has a value to learn from", where=where)
     widest = max(encoding.columns, key=lambda column: column.width, default=None)
     width = 1 if encoding.is_bytes and not encoding.mean else 4
     n_bytes = width * encoding.n_features * sum(map(len, splits.values()))

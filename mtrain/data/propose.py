@@ -116,7 +116,7 @@ def propose_source(
                 which = ", the last column" if target == names[-1] else ""
                 notes = (f"label: column {target!r}{which}; --target COLUMN names another",)
         if target not in names:
-            raise MtrainError(f"{path}: no column {target!r}; {suggestion(target, names)}")
+            raise MtrainError(f"no column {target!r}; {suggestion(target, names)}", where=path)
         proposal = _table(path, kind, target, memory, notation)
         said = [f"{key}: {proposal.reasons[key]}" for key in SAID if key in proposal.settings]
         if {"features", "exclude"} & proposal.settings.keys():
@@ -208,7 +208,7 @@ def _kind(path: Path) -> str:
         if any(True for _ in walk_images(path)):
             return "images"
     elif not path.is_file():
-        raise MtrainError(f"{path}: not a file")
+        raise MtrainError("not a file", where=path)
     if kind := table_kind(path):
         return kind
     if path.is_file() and path.suffix.lower() == ".npz":
@@ -217,8 +217,11 @@ def _kind(path: Path) -> str:
         ending for some in TABLES.values() for ending in some if not ending.endswith(".gz")
     )
     raise MtrainError(
-        f"{path}: no data of a known kind: a file that ends in {known} or .npz, a folder of "
-        f"{known} files, of IDX files, or with a folder of images for each class"
+        (
+            f"no data of a known kind: a file that ends in {known} or .npz, a folder of "
+            f"{known} files, of IDX files, or with a folder of images for each class"
+        ),
+        where=path,
     )
 
 
@@ -240,7 +243,7 @@ def _columns(path: Path, kind: str, notation: Notation) -> list[str]:
 
     names = [name for name in COLUMNS[kind](str(path), notation) if name]
     if not names:
-        raise MtrainError(f"{path}: its columns have no names; the first line must name them")
+        raise MtrainError("its columns have no names; the first line must name them", where=path)
     return names
 
 
@@ -251,10 +254,10 @@ def _table(path: Path, kind: str, target: str, memory: int, notation: Notation) 
 
     names = COLUMNS[kind](str(path), notation)
     if kind == "csv" and (only := csv.only_name(names)) is not None:
-        raise MtrainError(f"{path}: {csv.one_column(only)}")
+        raise MtrainError(f"{csv.one_column(only)}", where=path)
     table, left_out = _readable_columns(path, kind, names, memory, notation)
     if target in left_out:
-        raise MtrainError(f"{path}: column {target!r} {left_out[target]}, which is no label")
+        raise MtrainError(f"column {target!r} {left_out[target]}, which is no label", where=path)
     labels, _ = read_column(table.columns[target], "text", typed=table.typed)
     _check_labels(path, target, labels)
     if kind == "csv":
@@ -274,7 +277,7 @@ def _table(path: Path, kind: str, target: str, memory: int, notation: Notation) 
     whys = _listed([f"{name!r} {why}" for name, why in left_out.items()])
     if not features:
         but = f"; {whys}" if whys else ""
-        raise MtrainError(f"{path}: there is no column but {target!r} to learn from{but}")
+        raise MtrainError(f"there is no column but {target!r} to learn from{but}", where=path)
     settings: dict[str, Any] = {"name": kind, "path": str(path), "target": target}
     settings |= table.notation.settings
     if classes := _listed_classes(labels, typed=table.typed):
@@ -374,11 +377,15 @@ def _listed(lines: Sequence[str]) -> str:
 def _check_labels(path: Path, target: str, labels: Values) -> None:
     different, rows = len(labels.categories), len(labels.values)
     if rows == 0:
-        raise MtrainError(f"{path}: there is no row to train on")
+        raise MtrainError("there is no row to train on", where=path)
     if different > max(20, rows // 2):
         raise MtrainError(
-            f"{path}: column {target!r} has {different:,} different values in {rows:,} rows, which "
-            "are no classes; name another by --target"
+            (
+                f"column {target!r} has {different:,} different values in {rows:,} rows, which "
+                "are no classes"
+            ),
+            where=path,
+            remedy="name another by --target",
         )
 
 
@@ -419,7 +426,7 @@ def _readable_columns(
         else:
             readable.append(name)
     if not readable:
-        raise MtrainError(f"{path}: there is no column of numbers or text")
+        raise MtrainError("there is no column of numbers or text", where=path)
     return read(str(path), readable, memory), left_out
 
 
@@ -445,7 +452,7 @@ def _images(path: Path) -> Proposal:
     # Not those beside the folders of classes.
     facts = [image_facts(file) for file in walk_images(path) if file.parent != path]
     if not facts:
-        raise MtrainError(f"{path}: no folder of images for each class, which names their class")
+        raise MtrainError("no folder of images for each class, which names their class", where=path)
     sizes = Counter(size for size, _ in facts)
     gray = all(is_gray for _, is_gray in facts)
     settings: dict[str, Any] = {"name": "images", "path": str(path)}

@@ -110,16 +110,18 @@ def checked_rows(
     if labels.ndim == 2 and labels.shape[1] == 1:  # as Keras has those of CIFAR-10
         labels = labels[:, 0]
     if features.ndim < 2:
-        raise MtrainError(f"{where}: {name} rows must be arrays of values, got {features.shape}")
+        raise MtrainError(
+            f"{name} rows must be arrays of values, got {features.shape}", where=where
+        )
     if labels.dtype.kind not in "iufb" or labels.ndim not in {1, 2}:
         kind = labels.dtype if labels.dtype.kind not in "iufb" else labels.shape
-        raise MtrainError(f"{where}: {name} labels must be numbers, one a row, got {kind}")
+        raise MtrainError(f"{name} labels must be numbers, one a row, got {kind}", where=where)
     if len(features) != len(labels):
         raise MtrainError(
-            f"{where}: {len(features):,} {name} rows but {len(labels):,} {name} labels"
+            f"{len(features):,} {name} rows but {len(labels):,} {name} labels", where=where
         )
     if features.size == 0:
-        raise MtrainError(f"{where}: the {name} split is empty")
+        raise MtrainError(f"the {name} split is empty", where=where)
     return Rows(
         _finite(features, where, name),
         _class_indices(labels, where, name),
@@ -160,13 +162,19 @@ def check_alike(splits: dict[str, Rows], where: str) -> None:
         if isinstance(ours, np.ndarray) and isinstance(theirs, np.ndarray):
             if ours.shape[1:] != theirs.shape[1:]:
                 raise MtrainError(
-                    f"{where}: {first} rows have the shape {ours.shape[1:]}, {name} rows "
-                    f"{theirs.shape[1:]}"
+                    (
+                        f"{first} rows have the shape {ours.shape[1:]}, {name} rows "
+                        f"{theirs.shape[1:]}"
+                    ),
+                    where=where,
                 )
             if (ours.dtype == np.uint8) != (theirs.dtype == np.uint8):
                 raise MtrainError(
-                    f"{where}: {first} rows are {ours.dtype}, {name} rows {theirs.dtype}; both "
-                    "must be bytes, or neither"
+                    (
+                        f"{first} rows are {ours.dtype}, {name} rows {theirs.dtype}; both "
+                        "must be bytes, or neither"
+                    ),
+                    where=where,
                 )
 
 
@@ -245,7 +253,9 @@ def number_of_classes(labels: list[NDArray[np.int32]], where: str) -> int:
     """One more than the largest label; raises `MtrainError` for more than one can train."""
     largest = max(int(some.max()) for some in labels)
     if largest >= MOST_CLASSES:
-        raise MtrainError(f"{where}: a label is {largest:,}; there can be {MOST_CLASSES:,} classes")
+        raise MtrainError(
+            f"a label is {largest:,}; there can be {MOST_CLASSES:,} classes", where=where
+        )
     return largest + 1
 
 
@@ -254,15 +264,18 @@ def _finite(features: NDArray[Any], where: str, name: str) -> NDArray[Any]:
     if features.dtype == np.uint8:
         return features
     if features.dtype.kind not in "iufb":
-        raise MtrainError(f"{where}: {name} rows must be numbers, got {features.dtype}")
+        raise MtrainError(f"{name} rows must be numbers, got {features.dtype}", where=where)
     with np.errstate(over="ignore"):
         bad = ~np.isfinite(features.astype(np.float32))
     if bad.any():
         row, *place = np.unravel_index(int(bad.argmax()), bad.shape)
         at = f"pixel {place[0]}" if len(place) == 1 else f"place {tuple(int(p) for p in place)}"
         raise MtrainError(
-            f"{where}: {name} rows: {features[row, *place]} in row {row}, {at}; {bad.sum():,} "
-            "values are not finite as float32"
+            (
+                f"{name} rows: {features[row, *place]} in row {row}, {at}; {bad.sum():,} "
+                "values are not finite as float32"
+            ),
+            where=where,
         )
     return features.astype(np.result_type(features.dtype, np.float32), copy=False)
 
@@ -273,8 +286,11 @@ def _class_indices(labels: NDArray[Any], where: str, name: str) -> NDArray[np.in
         wrong = np.flatnonzero((ones.sum(axis=1) != 1) | ((labels != 0) & ~ones).any(axis=1))
         if len(wrong):
             raise MtrainError(
-                f"{where}: {name} labels must be one number a row, or one-hot, got "
-                f"{labels[wrong[0]]} in row {wrong[0]}"
+                (
+                    f"{name} labels must be one number a row, or one-hot, got "
+                    f"{labels[wrong[0]]} in row {wrong[0]}"
+                ),
+                where=where,
             )
         indices: NDArray[np.int32] = ones.argmax(axis=1).astype(np.int32)
         return indices
@@ -283,6 +299,7 @@ def _class_indices(labels: NDArray[Any], where: str, name: str) -> NDArray[np.in
     wrong = np.flatnonzero((whole != labels) | (whole < 0))
     if len(wrong):
         raise MtrainError(
-            f"{where}: {name} labels must be 0, 1, 2, ..., got {labels[wrong[0]]} in row {wrong[0]}"
+            f"{name} labels must be 0, 1, 2, ..., got {labels[wrong[0]]} in row {wrong[0]}",
+            where=where,
         )
     return whole

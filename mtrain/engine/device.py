@@ -47,8 +47,11 @@ class Device:
                 yield
         except (tf.errors.ResourceExhaustedError, MemoryError) as error:
             raise MtrainError(
-                f"{self.description}: out of memory; a smaller model.hidden, training.batch_size "
-                "or dataset.samples needs less"
+                (
+                    "out of memory; a smaller model.hidden, training.batch_size "
+                    "or dataset.samples needs less"
+                ),
+                where=self.description,
             ) from error
 
 
@@ -76,7 +79,8 @@ def choose_device(wanted: str, threads: int | None = None) -> Device:
         why = "TensorFlow sees no GPU" if built else "this TensorFlow has no GPU support"
         if wanted == "gpu":
             raise MtrainError(
-                f"--device gpu: {why}; install the driver and `mtrain[gpu]`, or take --device cpu"
+                f"--device gpu: {why}",
+                remedy="install the driver and `mtrain[gpu]`, or take --device cpu",
             )
         return _cpu(why, threads)
     details = tf.config.experimental.get_device_details(gpus[0])

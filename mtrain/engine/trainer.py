@@ -296,7 +296,7 @@ class Trainer:
                 f"the learning rate, {self.learning_rate:g}, is too large; a smaller one or "
                 "optimizer.clipnorm may help"
             )
-        return DivergedError(f"{where}: {what}: training diverged, likely because {cause}")
+        return DivergedError(f"{what}: training diverged, likely because {cause}", where=where)
 
 
 def _shortest(value: Any) -> float:

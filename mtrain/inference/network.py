@@ -63,7 +63,7 @@ class LoadedPredictor:
         """What it says of every row; raises `MtrainError` for what is no probability."""
         predictions = self.predictor.predict(rows)
         if not np.isfinite(predictions.probabilities).all():
-            raise MtrainError(f"{self.where}: what its weights give is not finite")
+            raise MtrainError("what its weights give is not finite", where=self.where)
         return predictions
 
 

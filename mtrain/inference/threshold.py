@@ -43,7 +43,7 @@ def chosen_threshold(saved: Checkpoint, path: Path) -> tuple[float | None, Thres
         return DEFAULT_THRESHOLD, replace(choice, failed="no epoch is done yet")
     choice = replace(choice, epoch=history.epoch[-1])
     if THRESHOLD not in history.scalars:
-        raise MtrainError(f"{path}: its history lacks {THRESHOLD}, which its config asks for")
+        raise MtrainError(f"its history lacks {THRESHOLD}, which its config asks for", where=path)
     threshold = history.scalars[THRESHOLD][-1]
     if np.isnan(threshold):
         counts = history.counts["val"]
@@ -51,5 +51,5 @@ def chosen_threshold(saved: Checkpoint, path: Path) -> tuple[float | None, Thres
         why = "no threshold reaches it there" if present else "there is no row of this class"
         return DEFAULT_THRESHOLD, replace(choice, failed=why)
     if not 0 <= threshold <= 1:
-        raise MtrainError(f"{path}: {THRESHOLD} must be between 0 and 1, got {threshold}")
+        raise MtrainError(f"{THRESHOLD} must be between 0 and 1, got {threshold}", where=path)
     return threshold, choice

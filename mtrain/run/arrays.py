@@ -63,7 +63,7 @@ def read_arrays(
     unless not `is_finite`. Raises `MtrainError` for whatever is not as it must be.
     """
     if not path.is_file():
-        raise MtrainError(f"{path}: not a file")
+        raise MtrainError("not a file", where=path)
     try:
         _check_directory(path)
         with zipfile.ZipFile(path) as file:
@@ -84,10 +84,10 @@ def read_arrays(
             if not problems:
                 return arrays
     except OSError as error:
-        raise MtrainError(f"{path}: cannot be read: {error.strerror}") from error
+        raise MtrainError(f"cannot be read: {error.strerror}", where=path) from error
     except _DAMAGE as error:
-        raise MtrainError(f"{path}: not arrays as mtrain writes them: {error}") from error
-    raise MtrainError(f"{path}: arrays do not fit the config: {'; '.join(problems[:5])}")
+        raise MtrainError(f"not arrays as mtrain writes them: {error}", where=path) from error
+    raise MtrainError(f"arrays do not fit the config: {'; '.join(problems[:5])}", where=path)
 
 
 def _compression(name: str) -> int:

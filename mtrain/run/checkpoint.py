@@ -181,11 +181,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Raises `MtrainError` where a file is missing, is not as its hash says, or is not a checkpoint's.
     """
     if not (match := NAME.fullmatch(path.name)):
-        raise MtrainError(f"{path}: no name of a checkpoint")
+        raise MtrainError("no name of a checkpoint", where=path)
     content = read_bytes(path / STATE, LARGEST_STATE + BYTES_PER_EPOCH * int(match[1]))
     listed = read_bytes(path / SUMS, at_most=1000)
     if hashlib.sha256(content).hexdigest().encode() not in listed:
-        raise MtrainError(f"{path / STATE}: damaged: its hash is not that in {SUMS}")
+        raise MtrainError(f"damaged: its hash is not that in {SUMS}", where=path / STATE)
     with _reading(path / STATE):
         state = _state(parse_json(content, path / STATE))
         parts = {field.name: getattr(state, field.name) for field in fields(state)}
@@ -199,9 +199,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
     try:
         damaged = _sums(path).encode() != listed
     except OSError as error:
-        raise MtrainError(f"{path}: cannot be read: {error.strerror}") from error
+        raise MtrainError(f"cannot be read: {error.strerror}", where=path) from error
     if damaged:
-        raise MtrainError(f"{path / ARRAYS}: damaged: its hash is not that in {SUMS}")
+        raise MtrainError(f"damaged: its hash is not that in {SUMS}", where=path / ARRAYS)
     columns = read_arrays(path / ARRAYS, shapes, GROUPS, is_finite=False)
     with _reading(path / STATE):
         history = history_from_arrays(state.history, state.classes, epochs, columns)
@@ -244,10 +244,11 @@ def _check_size(path: Path, checkpoint: Checkpoint, of_history: Shapes) -> None:
     try:
         size = path.stat().st_size
     except OSError as error:
-        raise MtrainError(f"{path}: cannot be read: {error.strerror}") from error
+        raise MtrainError(f"cannot be read: {error.strerror}", where=path) from error
     if not path.is_file() or not least <= size <= most:
         raise MtrainError(
-            f"{path}: {size:,} bytes cannot be the arrays of its config's {parameters:,} parameters"
+            f"{size:,} bytes cannot be the arrays of its config's {parameters:,} parameters",
+            where=path,
         )
 
 

@@ -80,15 +80,17 @@ class RunDirectory:
     def check_is_run(self) -> None:
         """Raise `MtrainError` for what no `fit` has begun, or what cannot be written."""
         if not self.path.exists():
-            raise MtrainError(f"{self.path}: no such run; `mtrain fit` makes one")
+            raise MtrainError("no such run", where=self.path, remedy="`mtrain fit` makes one")
         refuse_foreign(self.path)
         if not (self.environment.is_file() or self.checkpoints.is_dir()):
             raise MtrainError(
-                f"{self.path}: not a run directory (no environment.json); `mtrain fit` makes one"
+                "not a run directory (no environment.json)",
+                where=self.path,
+                remedy="`mtrain fit` makes one",
             )
         for folder in (self.path, self.checkpoints):
             if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
-                raise MtrainError(f"{folder}: cannot be written: no permission")
+                raise MtrainError("cannot be written: no permission", where=folder)
 
     def refuse_links(self) -> None:
         """Raise `MtrainError` for a symbolic link: nothing outside is read or written."""
@@ -111,7 +113,7 @@ class RunDirectory:
 
 def _refuse_link(path: Path) -> None:
     if path.is_symlink():
-        raise MtrainError(f"{path}: is a symbolic link; a run holds none")
+        raise MtrainError("is a symbolic link; a run holds none", where=path)
 
 
 def choose_directory(name: str, out: Path | None) -> RunDirectory:
@@ -133,23 +135,23 @@ def check_empty(run: RunDirectory, remedy: str = OTHER_OUT) -> None:
     """
     if run.is_begun:
         raise UsageError(
-            f"{run.path}: is not empty; --out takes a new or an empty folder, {remedy}"
+            f"is not empty; --out takes a new or an empty folder, {remedy}", where=run.path
         )
 
 
 def check_creatable(path: Path) -> None:
     """Raise `MtrainError` if there can be no folder at `path` that can be written."""
     if path.exists() and not path.is_dir():
-        raise MtrainError(f"{path}: not a folder; --out takes a new or an empty one")
+        raise MtrainError("not a folder; --out takes a new or an empty one", where=path)
     above = (path, *path.absolute().parents)
     for place in above:
         if place.is_symlink() and not place.exists():
-            raise MtrainError(f"{place}: a link to what is not there; nothing can be made in it")
+            raise MtrainError("a link to what is not there; nothing can be made in it", where=place)
     ancestor = next(place for place in above if place.exists())
     if not ancestor.is_dir():
-        raise MtrainError(f"{path}: cannot be made: {ancestor} is not a folder")
+        raise MtrainError(f"cannot be made: {ancestor} is not a folder", where=path)
     if not os.access(ancestor, os.W_OK | os.X_OK):
-        raise MtrainError(f"{path}: cannot be written: no permission in {ancestor}")
+        raise MtrainError(f"cannot be written: no permission in {ancestor}", where=path)
 
 
 def make_directory(name: str, out: Path | None) -> RunDirectory:
@@ -166,7 +168,7 @@ def make_directory(name: str, out: Path | None) -> RunDirectory:
         except FileExistsError:
             continue
         except OSError as error:
-            raise MtrainError(f"{run.path}: cannot be made: {error.strerror}") from error
+            raise MtrainError(f"cannot be made: {error.strerror}", where=run.path) from error
         return run
 
 

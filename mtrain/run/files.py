@@ -74,7 +74,7 @@ def attributing_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise MtrainError(f"{path}: cannot be written: {error.strerror}") from error
+        raise MtrainError(f"cannot be written: {error.strerror}", where=path) from error
 
 
 REPLACED = ".replaced.old"
@@ -99,7 +99,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
         flush_directory(path.parent)
         shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
-        raise MtrainError(f"{path}: cannot be written: {error.strerror}") from error
+        raise MtrainError(f"cannot be written: {error.strerror}", where=path) from error
     finally:
         if old.exists() and not path.exists():
             old.rename(path)
@@ -195,12 +195,14 @@ def read_bytes(path: Path, at_most: int) -> bytes:
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise MtrainError(f"{path}: not a file")
+                raise MtrainError("not a file", where=path)
             if status.st_size > at_most:
-                raise MtrainError(f"{path}: {status.st_size:,} bytes, at most {at_most:,} expected")
+                raise MtrainError(
+                    f"{status.st_size:,} bytes, at most {at_most:,} expected", where=path
+                )
             return file.read()
     except OSError as error:
-        raise MtrainError(f"{path}: cannot be read: {error.strerror}") from error
+        raise MtrainError(f"cannot be read: {error.strerror}", where=path) from error
 
 
 def read_json(path: Path) -> Any:
@@ -225,7 +227,7 @@ def parse_json(content: bytes, path: Path, most_brackets: int = MOST_BRACKETS) -
         if b"\\u" in content:
             orjson.dumps(data)  # raises for half of a surrogate pair, which is no text
     except (TypeError, ValueError, RecursionError) as error:
-        raise MtrainError(f"{path}: not JSON as mtrain writes it: {error}") from error
+        raise MtrainError(f"not JSON as mtrain writes it: {error}", where=path) from error
     return data
 
 

@@ -39,24 +39,31 @@ def find_checkpoint(path: Path) -> CheckpointPlace:
     Raises `MtrainError` for anything else.
     """
     if not path.exists():
-        raise MtrainError(f"{path}: no such run or checkpoint; `mtrain fit` makes one")
+        raise MtrainError("no such run or checkpoint", where=path, remedy="`mtrain fit` makes one")
     refuse_foreign(path)
     named = (path / STATE).is_file()
     whole_path = path.absolute()
     if named and whole_path.parent.name != "checkpoints":
-        raise MtrainError(f"{path}: a checkpoint must lie in the checkpoints folder of its run")
+        raise MtrainError("a checkpoint must lie in the checkpoints folder of its run", where=path)
     run = RunDirectory(whole_path.parent.parent if named else path)
     run.refuse_links()
     best, last = _pointed(run, "best"), _pointed(run, "last")
     name = whole_path.name if named else best or last
     if name is None and path.name == "checkpoints" and (path.parent / "config.yaml").is_file():
-        raise MtrainError(f"{path}: holds checkpoints; name one, or the run {path.parent}")
+        raise MtrainError(
+            "holds checkpoints", where=path, remedy=f"name one, or the run {path.parent}"
+        )
     if name is None and run.environment.is_file():
-        raise MtrainError(f"{path}: has no checkpoint yet; `mtrain resume {path}` trains it")
+        raise MtrainError(
+            "has no checkpoint yet", where=path, remedy=f"`mtrain resume {path}` trains it"
+        )
     if name is None:
         raise MtrainError(
-            f"{path}: neither a run directory with a checkpoint nor a checkpoint (no {STATE}); "
-            "`mtrain fit` makes one"
+            (
+                f"neither a run directory with a checkpoint nor a checkpoint (no {STATE}); "
+                "`mtrain fit` makes one"
+            ),
+            where=path,
         )
     return CheckpointPlace(
         run, run.checkpoints / name, is_best=name == best, is_default=name == (best or last)
@@ -115,7 +122,7 @@ def remove_all_but(run: RunDirectory, kept: Collection[str]) -> None:
             try:
                 remove_folder(path)
             except OSError as error:
-                raise MtrainError(f"{path}: cannot be removed: {error.strerror}") from error
+                raise MtrainError(f"cannot be removed: {error.strerror}", where=path) from error
 
 
 def list_checkpoints(run: RunDirectory) -> list[Path]:
@@ -163,8 +170,8 @@ def newest_whole(run: RunDirectory) -> Newest | None:
         return Newest(path, whole[path], tuple(damaged.values()), best_is_whole=bool(good))
     problems = "\n".join(damaged.values())
     raise MtrainError(
-        f"{problems}\n{run.path}: no checkpoint is whole, so there is nothing to resume; train into "
-        "another folder"
+        f"{problems}\n{run.path}: no checkpoint is whole, so there is nothing to resume",
+        remedy=("train into another folder"),
     )
 
 
@@ -175,5 +182,5 @@ def _pointed(run: RunDirectory, pointer: str) -> str | None:
         return None
     name = read_bytes(path, at_most=100).decode(errors="replace").strip()
     if not NAME.fullmatch(name):
-        raise MtrainError(f"{path}: names no checkpoint, but {name!r:.60}")
+        raise MtrainError(f"names no checkpoint, but {name!r:.60}", where=path)
     return name

@@ -156,12 +156,12 @@ def read_history(path: Path) -> History:
     Raises `MtrainError` for what is no history of this schema.
     """
     if not path.exists():
-        raise MtrainError(f"{path}: no such file or run directory")
+        raise MtrainError("no such file or run directory", where=path)
     if path.is_dir():
         file = path / "history.json"
         if not file.is_file():
             raise MtrainError(
-                f"{path}: not a run directory (no history.json); `mtrain fit` makes one"
+                "not a run directory (no history.json)", where=path, remedy="`mtrain fit` makes one"
             )
         path = file
     content = read_bytes(path, LARGEST_FILE)

@@ -82,9 +82,9 @@ def _acquired(path: Path, seconds: float, problem: Callable[[], str]) -> Iterato
     except filelock.Timeout as error:
         raise MtrainError(problem()) from error
     except OSError as error:
-        raise MtrainError(f"{path}: cannot be locked: {error.strerror}") from error
+        raise MtrainError(f"cannot be locked: {error.strerror}", where=path) from error
     except NotImplementedError as error:
-        raise MtrainError(f"{path}: cannot be locked: {error}") from error
+        raise MtrainError(f"cannot be locked: {error}", where=path) from error
     try:
         yield
     finally:

@@ -33,19 +33,23 @@ def refuse_foreign(path: Path) -> None:
     elif path.is_file():
         if path.suffix.lower() in {".yaml", ".yml"}:
             raise MtrainError(
-                f"{path}: a config, not a run; `mtrain fit` trains it and makes a run"
+                "a config, not a run", where=path, remedy="`mtrain fit` trains it and makes a run"
             )
         if path.parent.name == "checkpoints" and path.name in POINTERS:
             raise MtrainError(
-                f"{path}: says which checkpoint is the {path.name}; name that folder, or the run "
-                f"{path.parent.parent}"
+                f"says which checkpoint is the {path.name}",
+                where=path,
+                remedy=(f"name that folder, or the run {path.parent.parent}"),
             )
         kind = _kind(path)
     else:
-        raise MtrainError(f"{path}: neither a folder nor a file")
+        raise MtrainError("neither a folder nor a file", where=path)
     raise MtrainError(
-        f"{path}: {kind}, no checkpoint of mtrain; it reads nothing that can run code when it is "
-        "loaded, only run directories and the folders in their checkpoints/"
+        (
+            f"{kind}, no checkpoint of mtrain; it reads nothing that can run code when it is "
+            "loaded, only run directories and the folders in their checkpoints/"
+        ),
+        where=path,
     )
 
 
@@ -56,7 +60,7 @@ def _kind(path: Path) -> str:
             file.seek(max(0, path.stat().st_size - LOOKED_AT))
             ends = start + file.read(LOOKED_AT)
     except OSError as error:
-        raise MtrainError(f"{path}: cannot be read: {error.strerror}") from error
+        raise MtrainError(f"cannot be read: {error.strerror}", where=path) from error
     if start.startswith(b"\x89HDF\r\n\x1a\n"):
         return "an HDF5 file, as Keras' .h5"
     if start.startswith(b"PK"):

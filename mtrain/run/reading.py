@@ -61,4 +61,4 @@ def _wrong(path: Path, kind: str, error: Exception) -> MtrainError:
         problem = f"{where}: {first['msg']}{more}"
     else:
         problem = f"no {error}" if isinstance(error, KeyError) else str(error)
-    return MtrainError(f"{path}: not {kind} as mtrain writes it: {problem:.200}")
+    return MtrainError(f"not {kind} as mtrain writes it: {problem:.200}", where=path)

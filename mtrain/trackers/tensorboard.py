@@ -88,7 +88,7 @@ class TensorBoard(Observer):
         try:
             yield
         except (OSError, tf.errors.OpError) as error:
-            raise MtrainError(f"{self._folder}: cannot be written: {error}") from error
+            raise MtrainError(f"cannot be written: {error}", where=self._folder) from error
 
     def _write(self, figures: EpochFigures, seconds: float) -> None:
         from tensorboard.plugins.histogram.summary_v2 import histogram_pb

@@ -199,7 +199,7 @@ def _restore(
     try:
         trainer.restore(state)
     except MtrainError as error:
-        raise MtrainError(f"{resumption.path}: {error}{why}") from error
+        raise MtrainError(f"{error}{why}", where=resumption.path) from error
     rate = config.optimizer.learning_rate
     if "optimizer.learning_rate" in differences and isinstance(rate, float):
         trainer.learning_rate = rate

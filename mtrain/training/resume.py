@@ -110,7 +110,7 @@ class Resumption:
         """Raise `UsageError` where the data have other classes: what was learned is not theirs."""
         if classes != self.checkpoint.classes:
             was, now = (f"{', '.join(some):.60}" for some in (self.checkpoint.classes, classes))
-            raise UsageError(f"{self.run.path}: its classes are {was}, those of the data {now}")
+            raise UsageError(f"its classes are {was}, those of the data {now}", where=self.run.path)
 
     def is_complete(self, config: Config) -> bool:
         """Whether nothing is left to train."""
@@ -222,8 +222,11 @@ def find_resumption(
     found.check(config)
     if checkpoint.history.epoch and _figures(checkpoint.config) != _figures(config):
         raise UsageError(
-            f"{run.path}: its history has other figures than metrics, diagnostics, dataset.validation and "
-            "evaluation.threshold ask for"
+            (
+                "its history has other figures than metrics, diagnostics, dataset.validation and "
+                "evaluation.threshold ask for"
+            ),
+            where=run.path,
         )
     return found
 
@@ -239,7 +242,9 @@ def _check_unfinished(run: RunDirectory) -> None:
         saved |= bool(segments) and segments[-1].ended not in {None, "failed"}
     if saved:
         raise MtrainError(
-            f"{run.path}: was trained, but its checkpoints are gone; train into another folder"
+            "was trained, but its checkpoints are gone",
+            where=run.path,
+            remedy="train into another folder",
         )
 
 

@@ -84,7 +84,7 @@ def run_directory(target: RunTarget, name: str) -> Iterator[RunDirectory]:
         # Another process may have come and gone while the data were read.
         if target.may_be_begun and run.is_begun:
             raise MtrainError(
-                f"{run.path}: another process has trained there meanwhile; start again"
+                "another process has trained there meanwhile", where=run.path, remedy="start again"
             )
         check_empty(run)
         run.remove_leftovers()

@@ -75,7 +75,7 @@ def evaluate(
     if out is not None:
         out = out.absolute()
         if out.is_symlink():
-            raise MtrainError(f"{out}: a link; name the folder that it leads to")
+            raise MtrainError("a link", where=out, remedy="name the folder that it leads to")
         check_creatable(out)
         check_empty(RunDirectory(out), "and without --out the run's own evaluation folder is taken")
     question = _Question(split, data, threshold, allow_code, dataset, code)
@@ -129,8 +129,8 @@ class _Question:
         """The report on the checkpoint, and what it takes to keep it."""
         if place.is_default and not place.is_best and saved.best not in {None, saved.name}:
             raise MtrainError(
-                f"{place.run.checkpoints / 'best'}: is missing, and {saved.best} is the best; "
-                "name one"
+                (f"is missing, and {saved.best} is the best; name one"),
+                where=place.run.checkpoints / "best",
             )
         check_two_classes(self.threshold, saved)
         codes = saved.config.custom_code.values()
@@ -251,14 +251,20 @@ def _load(saved: Checkpoint, data: Path | None, place: CheckpointPlace) -> Datas
         if dataset.sha256 == saved.identity.get("data.sha256") and rows.rows_sha256 != was:
             changed = changed_versions(place.run.environment)
             raise MtrainError(
-                f"{dataset.source}: the {name} split holds other rows than in the training of "
-                f"{place.path}, so rows that were trained on may be among them; take the versions of "
-                f"libraries that the run's environment.json names{changed and f': {changed}'}"
+                (
+                    f"the {name} split holds other rows than in the training of "
+                    f"{place.path}, so rows that were trained on may be among them"
+                ),
+                where=dataset.source,
+                remedy=(
+                    "take the versions of "
+                    f"libraries that the run's environment.json names{changed and f': {changed}'}"
+                ),
             )
     if dataset.classes != saved.classes:
         raise MtrainError(
-            f"{dataset.source}: {_named(dataset.classes)}; {place.path} was trained on "
-            f"{_named(saved.classes)}"
+            (f"{_named(dataset.classes)}; {place.path} was trained on {_named(saved.classes)}"),
+            where=dataset.source,
         )
     return dataset
 

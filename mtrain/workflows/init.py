@@ -47,7 +47,7 @@ def init(
         hint = "name another file"
         if data is None and (file.is_dir() or kind_by_ending(file.name)):
             hint = f"for a config for this data: mtrain init config.yaml --data {shlex.quote(str(file))}"
-        raise MtrainError(f"{file}: is there already; {hint}")
+        raise MtrainError(f"is there already; {hint}", where=file)
     memory = TrainingConfig().memory_bytes
     notes: tuple[str, ...] = ()
     if data is None:

@@ -58,7 +58,7 @@ def list_runs(folder: Path, sort: str = "started") -> tuple[list[RunOutcome], li
     """
     if not folder.is_dir():
         problem = "not a folder; name one with runs in it" if folder.exists() else "no such folder"
-        raise MtrainError(f"{folder}: {problem}")
+        raise MtrainError(f"{problem}", where=folder)
     outcomes, problems = [], []
     for path in _find(folder):
         try:
@@ -158,7 +158,7 @@ def _sorted(outcomes: list[RunOutcome], sort: str) -> list[RunOutcome]:
 
     if sort not in (*SORTED_BY, *keys):
         known = ", ".join([*SORTED_BY, *setting_headings(differing).values()])
-        raise UsageError(f"--sort: no column {sort!r}; choose one of {known}")
+        raise UsageError(f"--sort: no column {sort!r}", remedy=f"choose one of {known}")
     return sorted(sorted(outcomes, key=lambda outcome: outcome.started), key=place)
 
 

@@ -33,7 +33,7 @@ def plot(
     run.refuse_links()
     history = _read(path)  # before matplotlib: a wrong path fails at once
     if not history.epoch:
-        raise MtrainError(f"{path}: holds no epoch yet, there is nothing to draw")
+        raise MtrainError("holds no epoch yet, there is nothing to draw", where=path)
     files = draw(history, out or run.charts, file_format)
 
     from mtrain.report.fonts import missing_letters
@@ -49,7 +49,7 @@ def _read(path: Path) -> History:
         if not path.is_file() or path.suffix.lower() == ".json":
             raise
         problem = "not a history; name the folder of a run, or the history.json in it"
-        raise MtrainError(f"{path}: {problem}") from error
+        raise MtrainError(f"{problem}", where=path) from error
 
 
 def draw(history: History, folder: Path, file_format: str = "png") -> list[Path]:

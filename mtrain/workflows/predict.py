@@ -48,7 +48,7 @@ def predict(
     if out is not None:
         check_ending(out)
         if out.exists() and inputs.exists() and out.samefile(inputs):
-            raise UsageError(f"--out: {out} is what is to be predicted; name another file")
+            raise UsageError(f"--out: {out} is what is to be predicted", remedy="name another file")
     _check_order(checkpoint, inputs)
     check_threshold(threshold)
     text = io.BytesIO()
@@ -74,7 +74,7 @@ def _check_order(checkpoint: Path, inputs: Path) -> None:
     if checkpoint.exists() and not holds_checkpoints(checkpoint) and holds_checkpoints(inputs):
         command = shlex.join(["mtrain", "predict", str(inputs), str(checkpoint)])
         raise UsageError(
-            f"{checkpoint}: is not a run, but {inputs} is one; the run comes first: `{command}`"
+            f"is not a run, but {inputs} is one; the run comes first: `{command}`", where=checkpoint
         )
 
 

@@ -76,7 +76,7 @@ def summarize(path: Path, overrides: Mapping[str, Any], *, allow_code: bool = Fa
         from mtrain.run.find_checkpoint import with_checkpoint
 
         if overrides:
-            raise UsageError(f"{path}: a checkpoint is as it is; only a config takes KEY=VALUE")
+            raise UsageError("a checkpoint is as it is; only a config takes KEY=VALUE", where=path)
         place, saved = with_checkpoint(path, lambda place, saved: (place, saved))
         model, folder = saved.config.model, place.run.path
         n_features, n_classes = saved.encoding.n_features, len(saved.classes)

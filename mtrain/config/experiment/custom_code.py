@@ -162,7 +162,8 @@ def refuse_code(codes: Iterable[CustomCode], where: Path, *, allowed: bool) -> N
     names = ", ".join(code.name for code in codes)
     if names and not allowed:
         raise UsageError(
-            f"{where}: has custom code, {names}, which runs as it is imported; --allow-code allows that"
+            f"has custom code, {names}, which runs as it is imported; --allow-code allows that",
+            where=where,
         )
 
 

@@ -22,7 +22,14 @@ from mtrain.config.experiment.section import NumberError
 from mtrain.config.experiment.sources import PATHS
 from mtrain.config.loading.problems import describe, holds_settings
 from mtrain.config.loading.reader import MOST_PROBLEMS, parse, read_document
-from mtrain.errors import MissingPathError, MtrainError, SettingError, UsageError, dotted
+from mtrain.errors import (
+    MissingPathError,
+    MtrainError,
+    Problem,
+    SettingError,
+    UsageError,
+    dotted,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -91,8 +98,9 @@ def _refuse_other(path: Path) -> None:
     """Raise `UsageError` for data, a run directory, or a checkpoint in place of a config."""
     if path.is_file() and kind_by_ending(path.name) is not None:
         raise UsageError(
-            f"{path}: holds data, not a config; `mtrain init config.yaml --data "
-            f"{shlex.quote(str(path))}` writes one"
+            "holds data, not a config",
+            where=path,
+            remedy=(f"`mtrain init config.yaml --data {shlex.quote(str(path))}` writes one"),
         )
     if not path.is_dir():
         return
@@ -100,8 +108,11 @@ def _refuse_other(path: Path) -> None:
     config = run / "config.yaml"
     if config.is_file() and (run / "checkpoints").is_dir():
         raise UsageError(
-            f"{path}: is a run, not a config; `mtrain resume {shlex.quote(str(run))}` resumes it, and "
-            f"{config} has its settings"
+            "is a run, not a config",
+            where=path,
+            remedy=(
+                f"`mtrain resume {shlex.quote(str(run))}` resumes it, and {config} has its settings"
+            ),
         )
 
 
@@ -111,9 +122,9 @@ def parse_overrides(arguments: Iterable[str]) -> dict[str, Any]:
     for argument in arguments:
         key, equals, text = argument.partition("=")
         if not (key and equals):
-            raise UsageError(f"{COMMAND_LINE}: {argument!r}: a setting is KEY=VALUE")
+            raise UsageError(f"{argument!r}: a setting is KEY=VALUE", where=COMMAND_LINE)
         if key in overrides:
-            raise UsageError(f"{COMMAND_LINE}: {key}: set twice")
+            raise UsageError(f"{key}: set twice", where=COMMAND_LINE)
         overrides[key] = parse(text, f"{COMMAND_LINE}: {key}").data
     return overrides
 
@@ -146,22 +157,26 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.data is None:
-            raise UsageError(f"{self.source}: is empty; an experiment has at least a dataset")
+            raise UsageError("is empty; an experiment has at least a dataset", where=self.source)
         if not isinstance(self.data, dict):
             text = self.data if isinstance(self.data, str) else ""
             is_setting = re.split(r"\W", text.strip(), maxsplit=1)[0] in Config.model_fields
             if is_setting and (meant := missing_colon(text)):
                 raise UsageError(f"{self.source}:{self.lines.get((), 1)}: {meant}")
-            raise UsageError(f"{self.source}: must be a mapping of settings, got {self.data!r:.60}")
+            raise UsageError(
+                f"must be a mapping of settings, got {self.data!r:.60}", where=self.source
+            )
 
     def override(self, key: str, value: Any) -> None:
         """Set one setting; a bare name on the way (`optimizer: adam`) is the mapping it means."""
         *parents, last = keys = tuple(key.split("."))
         if keys in self.overrides:
-            raise UsageError(f"{self.caller}: {key}: set twice")
+            raise UsageError(f"{key}: set twice", where=self.caller)
         if longer := [other for other in self.overrides if other[: len(keys)] == keys]:
             raise UsageError(
-                f"{self.caller}: {key}: would undo {dotted(longer[0])}; set it first, or once"
+                f"{key}: would undo {dotted(longer[0])}",
+                where=self.caller,
+                remedy="set it first, or once",
             )
         section = self.data
         for depth, parent in enumerate(parents, 1):
@@ -170,17 +185,19 @@ class Settings:
                 try:
                     inner = as_settings(inner)
                 except NumberError as error:
-                    where = self._where(keys[:depth])
-                    raise UsageError(f"{where}: {error.about(inner)}") from error
+                    raise UsageError(self._at(keys[:depth], error.about(inner))) from error
             if isinstance(inner, str):
                 inner = {"name": inner}
             elif inner is None:
                 if keys[:depth] in self.overrides:
-                    raise UsageError(f"{self.caller}: {key}: {dotted(keys[:depth])} is set to null")
+                    raise UsageError(
+                        f"{key}: {dotted(keys[:depth])} is set to null", where=self.caller
+                    )
                 inner = {}
             elif not isinstance(inner, dict):
                 raise UsageError(
-                    f"{self.caller}: {key}: {dotted(keys[:depth])} is no section here, but {inner}"
+                    f"{key}: {dotted(keys[:depth])} is no section here, but {inner}",
+                    where=self.caller,
                 )
             section[parent] = inner
             section = inner
@@ -240,10 +257,11 @@ class Settings:
         try:
             yield
         except SettingError as error:
-            raise self._located(error.problems) from error
+            raise self._located((one.key, one.what) for one in error.problems) from error
         except MissingPathError as error:
-            keys = self._naming(error.path)
-            raise MtrainError(f"{self._where(keys)}: {error}" if keys else str(error)) from error
+            if keys := self._naming(error.path):
+                raise MtrainError(self._at(keys, str(error))) from error
+            raise
 
     def _empty_sections(self) -> Iterator[tuple[Keys, str]]:
         for keys in sorted(self.empty, key=self._line):
@@ -264,13 +282,13 @@ class Settings:
 
     def _located(self, problems: Iterable[tuple[Keys, str]]) -> UsageError:
         by_line = sorted(problems, key=lambda p: (self._overridden(p[0]), self._line(p[0])))
-        return UsageError("\n".join(f"{self._where(keys)}: {text}" for keys, text in by_line))
+        return UsageError(*(self._at(keys, text) for keys, text in by_line))
 
-    def _where(self, keys: Keys) -> str:
+    def _at(self, keys: Keys, what: str) -> Problem:
+        """What is wrong, with the file and line of the setting, or the caller that set it."""
         if self._overridden(keys):
-            return f"{self.caller}: {dotted(keys)}"
-        line = self._line(keys)
-        return f"{self.source}:{line}: {dotted(keys)}" if line else f"{self.source}: {dotted(keys)}"
+            return Problem(what, self.caller, key=keys)
+        return Problem(what, self.source, self._line(keys) or None, keys)
 
     def _overridden(self, keys: Keys) -> bool:
         return any(keys[:depth] in self.overrides for depth in range(1, len(keys) + 1))

@@ -50,17 +50,17 @@ class Document:
 def read_document(path: Path) -> Document:
     """Read the YAML file at `path`; raises `UsageError` with every problem found in it."""
     if not path.exists():
-        raise UsageError(f"{path}: no such file{nearest_path(path)}")
+        raise UsageError(f"no such file{nearest_path(path)}", where=path)
     if not path.is_file():
-        raise UsageError(f"{path}: not a file")
+        raise UsageError("not a file", where=path)
     if (size := path.stat().st_size) > MAX_BYTES:
-        raise UsageError(f"{path}: {size:,} bytes is too large for a config")
+        raise UsageError(f"{size:,} bytes is too large for a config", where=path)
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+        raise UsageError(f"cannot be read: {error.strerror}", where=path) from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: not UTF-8 text (byte {error.start})") from error
+        raise UsageError(f"not UTF-8 text (byte {error.start})", where=path) from error
     return parse(text, str(path))
 
 
@@ -73,13 +73,13 @@ def parse(text: str, source: str) -> Document:
     except yaml.MarkedYAMLError as error:
         line, problem = explain(readable, error)
         where = f"{source}:{line}" if line else source
-        raise UsageError(f"{where}: {problem.translate(originals)}") from error
+        raise UsageError(f"{problem.translate(originals)}", where=where) from error
     except ReaderError as error:
         line = readable.count("\n", 0, error.position) + 1
         problem = f"the character U+{error.character:04X} cannot stand in a config"
         raise UsageError(f"{source}:{line}: {problem}") from error
     except (yaml.YAMLError, OverflowError, ValueError) as error:
-        raise UsageError(f"{source}: not valid YAML: {str(error).splitlines()[0]}") from error
+        raise UsageError(f"not valid YAML: {str(error).splitlines()[0]}", where=source) from error
     if builder.problems:
         raise UsageError("\n".join(builder.problems[:MOST_PROBLEMS]))
     return Document(data, builder.lines, frozenset(builder.empty))

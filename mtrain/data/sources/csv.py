@@ -140,7 +140,7 @@ def _batches(
         numbers.setdefault(name, str(number))  # several may have none
     for name in columns:
         if name not in numbers and name not in partition:
-            raise MtrainError(f"{file}: no column {name!r}, which other files of {path} have")
+            raise MtrainError(f"no column {name!r}, which other files of {path} have", where=file)
     if not check_bytes(file, form.delimiter) and (problem := _what_is_wrong(file, notation)):
         # To pyarrow all up to the next quote is one value, whatever lines it takes in.
         raise MtrainError(problem)
@@ -213,7 +213,7 @@ def _header(file: Path, notation: Notation) -> tuple[int, list[str]]:
     except csv.Error as error:
         raise MtrainError(f"{file}:{_problem(error)}") from error
     if not names:
-        raise MtrainError(f"{file}: is empty; the first line must name the columns")
+        raise MtrainError("is empty; the first line must name the columns", where=file)
     if any("\0" in name for name in names):
         check_bytes(file, form.delimiter)
     last = line + len(re.findall(LINE_END, " ".join(names)))

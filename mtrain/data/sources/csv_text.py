@@ -75,7 +75,7 @@ def open_bytes(file: Path) -> Iterator[BinaryIO]:
             with gzip.open(raw) as content:
                 yield cast("BinaryIO", content)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise MtrainError(f"{file}: damaged gzip file: {error}") from error
+            raise MtrainError(f"damaged gzip file: {error}", where=file) from error
 
 
 @contextmanager
@@ -136,7 +136,7 @@ def check_bytes(file: Path, delimiter: str) -> bool:
         while block := content.read(BLOCK):
             if not done and block.startswith(ZIP):
                 raise MtrainError(
-                    f"{file}: a zip file, as spreadsheets are; export its table as CSV"
+                    "a zip file, as spreadsheets are; export its table as CSV", where=file
                 )
             _decode(decoder, block, done, file)
             if (at := block.find(b"\0")) >= 0:
@@ -232,6 +232,7 @@ def _decode(decoder: codecs.IncrementalDecoder, block: bytes, done: int, file: P
         # A character may begin in one block and end in the next.
         at = done + len(block) - len(error.object) + error.start
         raise MtrainError(
-            f"{file}: not UTF-8 text: byte {at:,} is {error.object[error.start]:#04x}; save it as "
-            "UTF-8"
+            f"not UTF-8 text: byte {at:,} is {error.object[error.start]:#04x}",
+            where=file,
+            remedy=("save it as UTF-8"),
         ) from error

@@ -99,7 +99,7 @@ def read_split(folder: Path, split: str, memory: int = 4_000_000_000, offset: in
         inner = [place.name for place in sorted(folder.iterdir()) if _has_split(place, split)]
         hint = f"; there are such files in {' and '.join(map(repr, inner))}" if inner else ""
         raise MtrainError(
-            f"{folder}: no data set: {', '.join(missing)} missing (or with .gz){hint}"
+            f"no data set: {', '.join(missing)} missing (or with .gz){hint}", where=folder
         )
     rows, labels = (read_idx(file, memory) for file in files.values() if file is not None)
     labels = counted_from(labels, offset, str(folder), split)
@@ -123,7 +123,9 @@ def idx_file(folder: Path, name: str) -> Path | None:
     files = [path for path in found if path.is_file() and not path.name.startswith(".")]
     if len({path.name.lower().removesuffix(".gz") for path in files}) > 1:
         names = ", ".join(path.name for path in files)
-        raise MtrainError(f"{folder}: {names} could each be {name}; a folder is for one data set")
+        raise MtrainError(
+            f"{names} could each be {name}; a folder is for one data set", where=folder
+        )
     # Gzipped or not, they are the same.
     return files[0] if files else None
 
@@ -157,38 +159,42 @@ def read_idx(path: Path, memory: int = 4_000_000_000) -> NDArray[Any]:
         with gzip.open(path) if gzipped else path.open("rb") as file:
             return _read(path, file, at_most, memory)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise MtrainError(f"{path}: damaged gzip file: {error}") from error
+        raise MtrainError(f"damaged gzip file: {error}", where=path) from error
     except OSError as error:
-        raise MtrainError(f"{path}: cannot be read: {error.strerror}") from error
+        raise MtrainError(f"cannot be read: {error.strerror}", where=path) from error
 
 
 def _read(path: Path, file: Any, at_most: float, memory: int) -> NDArray[Any]:
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES or magic[3] == 0:
         raise MtrainError(
-            f"{path}: not an IDX file: its magic number is {magic.hex() or 'missing'}"
+            f"not an IDX file: its magic number is {magic.hex() or 'missing'}", where=path
         )
     if magic[3] > MOST_DIMENSIONS:
         raise MtrainError(
-            f"{path}: {magic[3]} dimensions announced; an array can have {MOST_DIMENSIONS}"
+            f"{magic[3]} dimensions announced; an array can have {MOST_DIMENSIONS}", where=path
         )
     dtype = np.dtype(_TYPES[magic[2]])
     sizes = file.read(4 * magic[3])
     if len(sizes) < 4 * magic[3]:
-        raise MtrainError(f"{path}: truncated: its header ends after {4 + len(sizes)} bytes")
+        raise MtrainError(f"truncated: its header ends after {4 + len(sizes)} bytes", where=path)
     shape = struct.unpack(f">{magic[3]}I", sizes)
     size = math.prod(shape) * dtype.itemsize
     if size > at_most:
-        raise MtrainError(f"{path}: truncated: {size:,} bytes announced, at most {at_most:,} found")
+        raise MtrainError(
+            f"truncated: {size:,} bytes announced, at most {at_most:,} found", where=path
+        )
     check_memory(size, memory, str(path))
     # One byte more than announced: what follows the values is a damage too.
     content = file.read(size + 1)
     if len(content) < size:
-        raise MtrainError(f"{path}: truncated: {size:,} bytes announced, {len(content):,} found")
+        raise MtrainError(
+            f"truncated: {size:,} bytes announced, {len(content):,} found", where=path
+        )
     if len(content) > size:
-        raise MtrainError(f"{path}: holds more than the {size:,} bytes its header announces")
+        raise MtrainError(f"holds more than the {size:,} bytes its header announces", where=path)
     try:
         values = np.frombuffer(content, dtype).reshape(shape)
     except ValueError as error:  # of sizes that are too large beside one that is 0
-        raise MtrainError(f"{path}: no array can have the sizes {shape}") from error
+        raise MtrainError(f"no array can have the sizes {shape}", where=path) from error
     return values.astype(dtype.newbyteorder("="), copy=False)

@@ -206,7 +206,9 @@ def _split_folders(folder: Path) -> tuple[dict[str, Path], list[str]]:
     for split, places in found.items():
         if len(places) > 1:
             names = " and ".join(repr(_text(place.name)) for place in places)
-            raise MtrainError(f"{folder}: {names} would both be its {split} split; keep one")
+            raise MtrainError(
+                f"{names} would both be its {split} split", where=folder, remedy="keep one"
+            )
     unread = {place: sum(1 for _ in walk_images(place)) for place in others}
     notes = [
         f"{folder}: its folder {_text(place.name)!r} is not read ({_images(n)}); splits are folders "
@@ -223,11 +225,14 @@ def _files_by_class(folder: Path) -> Listing:
         deeper = next(walk_images(folder), None)
         hint = "" if deeper is None else f"; there is {_text(str(deeper.relative_to(folder)))}"
         raise MtrainError(
-            f"{folder}: no images; each class has a folder of its own here, with "
-            f"{', '.join(FORMATS)} files{hint}"
+            (
+                "no images; each class has a folder of its own here, with "
+                f"{', '.join(FORMATS)} files{hint}"
+            ),
+            where=folder,
         )
     if wrong := [name for name in listing if _text(name) != name]:
-        raise MtrainError(f"{folder}: the name of its folder {_text(wrong[0])!r} is not UTF-8")
+        raise MtrainError(f"the name of its folder {_text(wrong[0])!r} is not UTF-8", where=folder)
     return {name: images for name, images in listing.items() if images}
 
 
@@ -276,12 +281,13 @@ def _classes(listings: Iterable[Listing], folder: Path) -> tuple[str, ...]:
     classes = sorted_names({name for listing in listings for name in listing})
     if len(classes) == 1:
         raise MtrainError(
-            f"{folder}: every image is in the folder {classes[0]!r}; a classifier needs two classes"
+            f"every image is in the folder {classes[0]!r}; a classifier needs two classes",
+            where=folder,
         )
     try:
         return class_names(classes)
     except ValueError as error:
-        raise MtrainError(f"{folder}: its folders are the classes: {error}") from error
+        raise MtrainError(f"its folders are the classes: {error}", where=folder) from error
 
 
 def _rows(

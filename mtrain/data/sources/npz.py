@@ -127,7 +127,9 @@ def read_members(
             warnings.simplefilter("ignore")  # of files that Python 2 wrote
             there = {member.filename.removesuffix(".npy"): member for member in file.infolist()}
             if missing := [name for name in names if name not in there]:
-                raise MtrainError(f"{path}: no array {missing[0]!r}; there is {', '.join(there)}")
+                raise MtrainError(
+                    f"no array {missing[0]!r}; there is {', '.join(there)}", where=path
+                )
             check_memory(sum(there[name].file_size for name in names), memory, str(path))
             return {name: _array(file, there[name], path) for name in names}
     except DAMAGE as error:
@@ -136,8 +138,10 @@ def read_members(
 
 def _not_arrays(path: Path, error: Exception) -> MtrainError:
     if path.suffix.lower() == ".npy":
-        return MtrainError(f"{path}: a single array; save rows and labels by numpy.savez")
-    return MtrainError(f"{path}: not arrays that can be read: {error}")
+        return MtrainError(
+            "a single array", where=path, remedy="save rows and labels by numpy.savez"
+        )
+    return MtrainError(f"not arrays that can be read: {error}", where=path)
 
 
 def _array(file: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> NDArray[Any]:
@@ -146,8 +150,9 @@ def _array(file: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> NDArra
     if kind.hasobject:  # which are pickles
         name = member.filename.removesuffix(".npy")
         raise MtrainError(
-            f"{path}: array {name!r} holds Python objects; save it as numbers or text, as by "
-            f"{name}.astype(str)"
+            f"array {name!r} holds Python objects",
+            where=path,
+            remedy=(f"save it as numbers or text, as by {name}.astype(str)"),
         )
     if not all(type(size) is int and size >= 0 for size in shape):
         raise ValueError(f"the shape of {member.filename} is {shape}")
@@ -190,7 +195,9 @@ def find_features(names: Sequence[str], where: str) -> dict[str, str]:
             if place == next_place:
                 of = f"the {split} split" if split else "no split"
                 raise MtrainError(
-                    f"{where}: arrays {name!r} and {other!r} are both of {of}; keep one"
+                    f"arrays {name!r} and {other!r} are both of {of}",
+                    where=where,
+                    remedy="keep one",
                 )
     best = {split: min(candidates)[1] for split, candidates in found.items()}
     whole = best.pop("", None)
@@ -212,14 +219,17 @@ def _read_splits(
     """Those that the file has; raises `MtrainError` where it has none of the `needed` ones."""
     file, *more = find_files(path, (".npz",))
     if more:
-        raise MtrainError(f"{path}: {1 + len(more)} files; all arrays must be in one")
+        raise MtrainError(f"{1 + len(more)} files; all arrays must be in one", where=path)
     there = array_names(file)
     features = find_features(there, path)
     if not set(needed) & set(features):
         split = "train" if needed[0] == "training" else "test"
         raise MtrainError(
-            f"{path}: no arrays x_{split} and y_{split}, or x and y; there is "
-            f"{', '.join(there)[:300] or 'nothing'}"
+            (
+                f"no arrays x_{split} and y_{split}, or x and y; there is "
+                f"{', '.join(there)[:300] or 'nothing'}"
+            ),
+            where=path,
         )
     wanted = {
         split: [
@@ -281,15 +291,19 @@ def _named_classes(
         labels = some.labels[:, 0] if some.labels.shape[1:] == (1,) else some.labels
         if labels.dtype.kind not in "US" or labels.ndim != 1:
             raise MtrainError(
-                f"{config.path}: labels of text are one a row in every split; those of {split} are "
-                f"{labels.dtype} {labels.shape}"
+                (
+                    f"labels of text are one a row in every split; those of {split} are "
+                    f"{labels.dtype} {labels.shape}"
+                ),
+                where=config.path,
             )
         texts[split] = _as_text(labels, config.path)
     found = {str(text) for labels in texts.values() for text in np.unique(labels)}
     classes = config.classes or sorted_names(found)
     if len(classes) > MOST_CLASSES:
         raise MtrainError(
-            f"{config.path}: {len(classes):,} different labels; there can be {MOST_CLASSES:,} classes"
+            f"{len(classes):,} different labels; there can be {MOST_CLASSES:,} classes",
+            where=config.path,
         )
     _check_names(classes, config.path)
     places = class_places(classes, found)
@@ -308,14 +322,16 @@ def _as_text(labels: NDArray[Any], where: str) -> NDArray[np.str_]:
     try:
         texts = [text.decode() if isinstance(text, bytes) else text for text in labels.tolist()]
     except UnicodeDecodeError as error:
-        raise MtrainError(f"{where}: labels are bytes that are not UTF-8 text") from error
+        raise MtrainError("labels are bytes that are not UTF-8 text", where=where) from error
     return np.array([text.strip() for text in texts], np.str_)
 
 
 def _check_names(classes: tuple[str, ...], where: str) -> None:
     if len(classes) == 1:
-        raise MtrainError(f"{where}: every label is {classes[0]!r}; a classifier needs two classes")
+        raise MtrainError(
+            f"every label is {classes[0]!r}; a classifier needs two classes", where=where
+        )
     try:
         class_names(classes)
     except ValueError as error:
-        raise MtrainError(f"{where}: its labels are the classes: {error}") from error
+        raise MtrainError(f"its labels are the classes: {error}", where=where) from error

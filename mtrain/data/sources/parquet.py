@@ -137,7 +137,7 @@ def _there(
     names = _names(opened.schema_arrow, file)
     for name in columns:
         if name not in names and name not in partitions[file]:
-            raise MtrainError(f"{file}: no column {name!r}, which other files of {path} have")
+            raise MtrainError(f"no column {name!r}, which other files of {path} have", where=file)
     return {name: names[name] for name in columns if name in names}
 
 
@@ -196,7 +196,7 @@ def _names(schema: pa.Schema, file: Path) -> dict[str, str]:
     names: dict[str, str] = {}
     for there in schema.names:
         if (name := there.strip()) in names:
-            raise MtrainError(f"{file}: there are two columns {name!r}")
+            raise MtrainError(f"there are two columns {name!r}", where=file)
         names[name] = there
     return {name: there for name, there in names.items() if not PANDAS_INDEX.fullmatch(name)}
 
@@ -219,7 +219,9 @@ def _whole(name: str, tables: list[tuple[Path, pa.Table]]) -> pa.ChunkedArray:
         found = ", ".join(
             f"{'string' if is_text(kind) else kind} in {file}" for kind, file in types.items()
         )
-        raise MtrainError(f"{file}: column {name!r} must be of one type in all files, is {found}")
+        raise MtrainError(
+            f"column {name!r} must be of one type in all files, is {found}", where=file
+        )
     # Not safe: what a float64 rounds is a number that a float32 would round all the more.
     chunks = [chunk for part in parts for chunk in part.chunks]
     chunks = [c if c.type == common else c.cast(common, safe=False) for c in chunks]
@@ -242,8 +244,11 @@ def _plain(column: pa.ChunkedArray, name: str, file: Path) -> pa.ChunkedArray:
     plain = (pa.types.is_null, pa.types.is_boolean, pa.types.is_decimal)
     if not any(is_it(kind) for is_it in plain):
         raise MtrainError(
-            f"{file}: column {name!r} is {kind}; columns must be numbers, text, or true and false: "
-            "turn it into one of these, or leave it out by dataset.exclude"
+            (
+                f"column {name!r} is {kind}; columns must be numbers, text, or true and false: "
+                "turn it into one of these, or leave it out by dataset.exclude"
+            ),
+            where=file,
         )
     return column
 
@@ -255,7 +260,12 @@ def _is_any_text(kind: pa.DataType) -> bool:
 def _damaged(file: Path, error: Exception) -> MtrainError:
     if "more than 64 bits" in str(error):
         return MtrainError(
-            f"{file}: a column is of 128-bit integers, and pyarrow reads no file with such; write it "
-            "with 64 bits, in polars by `.cast(pl.Int64)`, or as decimals or text"
+            "a column is of 128-bit integers, and pyarrow reads no file with such",
+            where=file,
+            remedy=(
+                "write it with 64 bits, in polars by `.cast(pl.Int64)`, or as decimals or text"
+            ),
         )
-    return MtrainError(f"{file}: not a Parquet file that can be read: {str(error).splitlines()[0]}")
+    return MtrainError(
+        f"not a Parquet file that can be read: {str(error).splitlines()[0]}", where=file
+    )

@@ -133,7 +133,7 @@ def _left_out(table: RawTable, rows: int, kind: str, why: str) -> Note:
 def _check_rows(rows: int, table: RawTable, split: str | None) -> None:
     if not rows:
         of = "" if split is None else f" for the {split} split"
-        raise MtrainError(f"{table.where}: there is no row{of}")
+        raise MtrainError(f"there is no row{of}", where=table.where)
 
 
 def _complete_rows(
@@ -198,12 +198,13 @@ def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
     features = [name for name in there if name not in no_features]
     if "" in features:
         raise MtrainError(
-            f"{config.path}: column {there.index('') + 1} has no name; name it, or leave it "
-            'out: dataset.exclude: [""]'
+            f"column {there.index('') + 1} has no name",
+            where=config.path,
+            remedy=('name it, or leave it out: dataset.exclude: [""]'),
         )
     if not features:
         why = f"there is no column but {config.target!r} to learn from"
-        raise MtrainError(f"{config.path}: {why if only is None else csv.one_column(only)}")
+        raise MtrainError(f"{why if only is None else csv.one_column(only)}", where=config.path)
     return features
 
 
@@ -214,7 +215,7 @@ def check_columns(path: str, there: list[str], wanted: Iterable[str]) -> None:
         if name not in known:
             near = nearest(name, (other for other in there if other not in needed))
             hint = there_is(there or ["none"]) if near is None else f"did you mean {near!r}?"
-            raise MtrainError(f"{path}: no column {name!r}; {hint}")
+            raise MtrainError(f"no column {name!r}; {hint}", where=path)
 
 
 def _weights(table: RawTable, column: str) -> Floats:
@@ -226,6 +227,6 @@ def _weights(table: RawTable, column: str) -> Floats:
         problem = "is no weight; a weight is a number from 0"
         raise MtrainError(complaint(table, column, problem, wrong | (values.values < 0)))
     if not np.nansum(values.values):
-        raise MtrainError(f"{table.where}: column {column!r}: all weights are 0")
+        raise MtrainError(f"column {column!r}: all weights are 0", where=table.where)
     weights: Floats = values.values
     return weights

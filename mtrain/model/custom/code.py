@@ -81,7 +81,7 @@ class ImportedCode:
             if (place := self._place(config, error)) is None:
                 raise
             what = ": ".join(filter(None, (type(error).__name__, _first_line(error))))
-            raise MtrainError(f"{place}: {what}") from error
+            raise MtrainError(f"{what}", where=place) from error
 
     def _place(self, config: CustomCode | None, error: BaseException) -> str | None:
         """The last line of the traceback that is the user's; else their object's first."""
@@ -156,7 +156,9 @@ def _import(code: CustomCode, nothing: ImportedCode) -> Any:
         if file.is_file()
     ]
     if beside and not _below(_file(module), nothing.folders):
-        raise MtrainError(f"{_shown(beside[0])}: an installed module is {top!r}, too; rename this")
+        raise MtrainError(
+            f"an installed module is {top!r}, too", where=_shown(beside[0]), remedy="rename this"
+        )
     if not hasattr(module, code.object):
         there = [
             name
@@ -164,7 +166,7 @@ def _import(code: CustomCode, nothing: ImportedCode) -> Any:
             if getattr(value, "__module__", None) == module.__name__
         ]
         raise MtrainError(
-            f"{code.name}: no {code.object!r} is there; {suggestion(code.object, there)}"
+            f"no {code.object!r} is there; {suggestion(code.object, there)}", where=code.name
         )
     return getattr(module, code.object)
 

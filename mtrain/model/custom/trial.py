@@ -68,7 +68,7 @@ def try_compiled(
             compiled(*map(tf.constant, arguments))
     except MtrainError as error:
         remedy = "; `training.compile: graph` may" if jit_compile else ""
-        raise MtrainError(f"{error}: cannot be compiled{remedy}") from error
+        raise MtrainError(f"cannot be compiled{remedy}", where=error) from error
     return compiled
 
 
@@ -117,4 +117,4 @@ def check_finite(config: CustomCode, what: str, values: NDArray[np.float32]) -> 
 
 def wrong(config: CustomCode, what: str) -> MtrainError:
     """What is wrong with custom code, by its name."""
-    return MtrainError(f"{config.name}: {what}")
+    return MtrainError(f"{what}", where=config.name)
