@@ -18,7 +18,7 @@ from sklearn.datasets import load_digits
 import mtrain
 from mtrain.config.loading.load import read_settings
 from mtrain.errors import MtrainError, UsageError
-from mtrain.keywords import with_keywords
+from mtrain.keywords import naming_keywords, option
 from mtrain.metrics.report import make_report
 from mtrain.records.training import Predictions
 from mtrain.report.console.live import LiveTable
@@ -146,19 +146,21 @@ def test_wrong_arguments_are_reported_by_their_names_in_python(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("message", "expected"),
+    ("option_of", "command", "python"),
     [
-        ("x: custom code; --allow-code allows that", "x: custom code; allow_code=True allows that"),
-        ("--device gpu: none; take --device cpu", "device='gpu': none; take device='cpu'"),
-        ("--split: must be test", "split: must be test"),
-        ("a/--out: no such file", "a/--out: no such file"),
-        ("`mtrain evaluate --data` does", "`mtrain evaluate --data` does"),
-        ("--allow-differences resumes", "allow_differences=True resumes"),
+        (("allow-code",), "--allow-code", "allow_code=True"),
+        (("resume",), "--resume", "resume=True"),
+        (("device", "gpu"), "--device gpu", "device='gpu'"),
+        (("format",), "--format", "file_format"),
+        (("out",), "--out", "out"),
     ],
 )
-def test_options_have_their_names_in_python(message, expected):
-    """Commands in a message, and paths, stay as they are."""
-    assert with_keywords(message) == expected
+def test_options_have_their_names_in_python(option_of, command, python):
+    """Only while a function is called."""
+    assert option(*option_of) == command
+    with naming_keywords():
+        assert option(*option_of) == python
+    assert option(*option_of) == command
 
 
 def test_a_run_is_accepted_wherever_a_path_is(run, tmp_path):

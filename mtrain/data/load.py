@@ -23,6 +23,7 @@ from mtrain.data.table import BOOLEANS, Table
 from mtrain.data.telling import telling_notes
 from mtrain.data.unlike import CONSTANT, UNKNOWN, unlike_notes
 from mtrain.errors import MtrainError, SettingError
+from mtrain.keywords import option
 from mtrain.records.dataset import Dataset, Encoding
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def make_dataset(
         raise MtrainError(
             (
                 "these are not the data of the training, of which its test rows are; "
-                "restore them, or evaluate other rows, which were not trained on, by --data"
+                f"restore them, or evaluate other rows, which were not trained on, by {option('data')}"
             ),
             where=source.where,
         )

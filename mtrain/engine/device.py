@@ -11,6 +11,7 @@ import tensorflow as tf
 from mtrain.config.experiment.custom_code import CustomModel
 from mtrain.engine.threads import cpu_count, threads_asked
 from mtrain.errors import MtrainError, SettingError, UsageError
+from mtrain.keywords import option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +65,7 @@ def choose_device(wanted: str, threads: int | None = None) -> Device:
     and none is, `UsageError` for any other wish, of threads too.
     """
     if wanted not in {"auto", "cpu", "gpu"}:
-        raise UsageError(f"--device: must be auto, cpu or gpu, got {wanted!r}")
+        raise UsageError(f"must be auto, cpu or gpu, got {wanted!r}", where=option("device"))
     threads_asked()  # before TensorFlow looks
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
@@ -79,8 +80,9 @@ def choose_device(wanted: str, threads: int | None = None) -> Device:
         why = "TensorFlow sees no GPU" if built else "this TensorFlow has no GPU support"
         if wanted == "gpu":
             raise MtrainError(
-                f"--device gpu: {why}",
-                remedy="install the driver and `mtrain[gpu]`, or take --device cpu",
+                why,
+                where=option("device", "gpu"),
+                remedy=f"install the driver and `mtrain[gpu]`, or take {option('device', 'cpu')}",
             )
         return _cpu(why, threads)
     details = tf.config.experimental.get_device_details(gpus[0])

@@ -9,6 +9,7 @@ import numpy as np
 
 from mtrain.config.experiment.evaluation import DEFAULT_THRESHOLD
 from mtrain.errors import MtrainError, UsageError
+from mtrain.keywords import option
 from mtrain.metrics.epoch import THRESHOLD
 from mtrain.records.report import ThresholdChoice
 
@@ -21,13 +22,15 @@ if TYPE_CHECKING:
 def check_threshold(threshold: float | None) -> None:
     """Raise `UsageError` for a threshold that no checkpoint can have."""
     if threshold is not None and not 0 <= threshold <= 1:
-        raise UsageError(f"--threshold: must be between 0 and 1, got {threshold}")
+        raise UsageError(f"must be between 0 and 1, got {threshold}", where=option("threshold"))
 
 
 def check_two_classes(threshold: float | None, saved: Checkpoint) -> None:
     """Raise `UsageError` for a threshold of a checkpoint that can have none."""
     if threshold is not None and len(saved.classes) != 2:
-        raise UsageError(f"--threshold: is for two classes, this run has {len(saved.classes)}")
+        raise UsageError(
+            f"is for two classes, this run has {len(saved.classes)}", where=option("threshold")
+        )
 
 
 def chosen_threshold(saved: Checkpoint, path: Path) -> tuple[float | None, ThresholdChoice | None]:

@@ -9,13 +9,11 @@ from pathlib import Path
 
 from mtrain.config.experiment.custom_code import CODE
 from mtrain.errors import MtrainError, UsageError
+from mtrain.keywords import option
 from mtrain.run.files import flush_directory, remove_leftovers
 from mtrain.run.other_formats import refuse_foreign
 
 OUTPUTS = Path("outputs")
-
-OTHER_OUT = f"--resume resumes a run, and without --out the next free name in {OUTPUTS} is taken"
-"""What helps where `--out` of a training is not empty."""
 
 LOCK = ".lock"
 WRITER = ".writer"
@@ -128,21 +126,24 @@ def choose_directory(name: str, out: Path | None) -> RunDirectory:
     return run
 
 
-def check_empty(run: RunDirectory, remedy: str = OTHER_OUT) -> None:
+def check_empty(run: RunDirectory, remedy: str | None = None) -> None:
     """Raise `UsageError` if a run has begun there, or the folder holds anything else.
 
-    `remedy` is what the message says can be done besides taking a new folder.
+    `remedy` is what the message says can be done besides taking a new folder; None: that of a training.
     """
     if run.is_begun:
-        raise UsageError(
-            f"is not empty; --out takes a new or an empty folder, {remedy}", where=run.path
+        other = (
+            f"{option('resume')} resumes a run, and without {option('out')} the next free name in "
+            f"{OUTPUTS} is taken"
         )
+        new = f"{option('out')} takes a new or an empty folder, {remedy or other}"
+        raise UsageError("is not empty", where=run.path, remedy=new)
 
 
 def check_creatable(path: Path) -> None:
     """Raise `MtrainError` if there can be no folder at `path` that can be written."""
     if path.exists() and not path.is_dir():
-        raise MtrainError("not a folder; --out takes a new or an empty one", where=path)
+        raise MtrainError(f"not a folder; {option('out')} takes a new or an empty one", where=path)
     above = (path, *path.absolute().parents)
     for place in above:
         if place.is_symlink() and not place.exists():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 import numpy as np
 
 from mtrain.errors import UsageError
+from mtrain.keywords import option
 from mtrain.run.files import attributing_errors, csv_text, open_whole
 
 if TYPE_CHECKING:
@@ -83,7 +84,9 @@ class ParquetWriter:
 def check_ending(path: Path) -> None:
     """Raise `UsageError` for a file that `open_predictions` cannot make."""
     if path.suffix.lower() not in ENDINGS:
-        raise UsageError(f"--out: must end in {' or '.join(ENDINGS)}, got {str(path)!r}")
+        raise UsageError(
+            f"must end in {' or '.join(ENDINGS)}, got {str(path)!r}", where=option("out")
+        )
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mtrain.config.experiment.custom_code import refuse_code
 from mtrain.config.loading.load import flat_settings, read_settings
 from mtrain.errors import MtrainError, SettingError, UsageError
+from mtrain.keywords import option
 from mtrain.records.training import TrainingState
 from mtrain.run.checkpoint import GROUPS, Checkpoint, read_checkpoint_arrays
 from mtrain.run.directory import RunDirectory
@@ -102,7 +103,7 @@ class Resumption:
             lines = [f"{name}: was {a}, is {b}" for name, a, b in self._told(found, environment)]
             remedy = (
                 "the result would differ from that of an uninterrupted run; "
-                "--allow-differences resumes all the same and records them"
+                f"{option('allow-differences')} resumes all the same and records them"
             )
             raise UsageError("\n".join(f"{self.run.path}: {line}" for line in [*lines, remedy]))
 

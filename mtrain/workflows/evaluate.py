@@ -15,6 +15,7 @@ from mtrain.data.load import load_dataset
 from mtrain.errors import MtrainError, UsageError
 from mtrain.inference.network import predict_split
 from mtrain.inference.threshold import check_threshold, check_two_classes, chosen_threshold
+from mtrain.keywords import option
 from mtrain.metrics.epoch import single_figures
 from mtrain.metrics.report import make_report
 from mtrain.metrics.thresholds import predict_above
@@ -70,14 +71,17 @@ def evaluate(
     this run cannot have.
     """
     if split not in SPLITS:
-        raise UsageError(f"--split: must be test, val or train, got {split!r}")
+        raise UsageError(f"must be test, val or train, got {split!r}", where=option("split"))
     check_threshold(threshold)
     if out is not None:
         out = out.absolute()
         if out.is_symlink():
             raise MtrainError("a link", where=out, remedy="name the folder that it leads to")
         check_creatable(out)
-        check_empty(RunDirectory(out), "and without --out the run's own evaluation folder is taken")
+        check_empty(
+            RunDirectory(out),
+            f"and without {option('out')} the run's own evaluation folder is taken",
+        )
     question = _Question(split, data, threshold, allow_code, dataset, code)
     found = with_checkpoint(checkpoint, question.answer)
 
@@ -218,8 +222,12 @@ def _plain(name: str) -> str:
 def _rows(dataset: Dataset, split: str) -> Split:
     if (rows := dataset.splits.get(split)) is None:
         if "train" not in dataset.splits:
-            raise UsageError(f"--split: {dataset.source}: these are not the data of the training")
-        raise UsageError(f"--split: this run has no split {split!r}: dataset.validation is null")
+            raise UsageError(
+                f"{dataset.source}: these are not the data of the training", where=option("split")
+            )
+        raise UsageError(
+            f"this run has no split {split!r}: dataset.validation is null", where=option("split")
+        )
     return rows
 
 
@@ -230,7 +238,9 @@ def _load(saved: Checkpoint, data: Path | None, place: CheckpointPlace) -> Datas
     changes: dict[str, Any] = {"classes": saved.classes} if is_default else {}
     if data is not None:
         if isinstance(config, DigitsConfig | SyntheticConfig):
-            raise UsageError(f"--data: {config.name} comes with scikit-learn and takes no path")
+            raise UsageError(
+                f"{config.name} comes with scikit-learn and takes no path", where=option("data")
+            )
         changes |= {"path": str(data), **({"test_path": None} if is_default else {})}
         if isinstance(config, TableConfig):
             config = config.of_kind(table_kind(data) or config.name)

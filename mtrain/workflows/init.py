@@ -14,6 +14,7 @@ from mtrain.config.loading.load import load_config
 from mtrain.data.propose import propose_source, propose_splits
 from mtrain.errors import BrokenImageError, MtrainError, UsageError
 from mtrain.escape import inert
+from mtrain.keywords import option
 from mtrain.run.files import write_text
 
 if TYPE_CHECKING:
@@ -67,7 +68,9 @@ def init(
         notes += read.notes
         settings["path"] = _relative(data, file)
     if target is not None and "target" not in settings:
-        raise UsageError(f"--target: is for a table; {data or 'digits'} has no columns")
+        raise UsageError(
+            f"is for a table; {data or 'digits'} has no columns", where=option("target")
+        )
     write_text(file, "".join(f"{inert(line)}\n" for line in _lines(settings, reasons, rows)))
     return notes
 

@@ -14,6 +14,7 @@ from mtrain.config.catalog.metrics import METRICS
 from mtrain.config.experiment.sources import UserData
 from mtrain.config.loading.load import flat_settings, load_config
 from mtrain.errors import MtrainError, UsageError
+from mtrain.keywords import option
 from mtrain.metrics.monitor import Improvement, higher_is_better
 from mtrain.records.run import RunOutcome
 from mtrain.run.directory import RunDirectory
@@ -158,7 +159,9 @@ def _sorted(outcomes: list[RunOutcome], sort: str) -> list[RunOutcome]:
 
     if sort not in (*SORTED_BY, *keys):
         known = ", ".join([*SORTED_BY, *setting_headings(differing).values()])
-        raise UsageError(f"--sort: no column {sort!r}", remedy=f"choose one of {known}")
+        raise UsageError(
+            f"no column {sort!r}", where=option("sort"), remedy=f"choose one of {known}"
+        )
     return sorted(sorted(outcomes, key=lambda outcome: outcome.started), key=place)
 
 

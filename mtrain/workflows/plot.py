@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mtrain.errors import MtrainError, UsageError
+from mtrain.keywords import option
 from mtrain.run.directory import RunDirectory
 from mtrain.run.files import write_bytes
 from mtrain.run.history import read_history
@@ -26,9 +27,11 @@ def plot(
     history, `UsageError` for another format than png, svg or pdf, and for an `out` that is no folder.
     """
     if file_format not in FORMATS:
-        raise UsageError(f"--format: must be {', '.join(FORMATS)}, got {file_format!r}")
+        raise UsageError(
+            f"must be {', '.join(FORMATS)}, got {file_format!r}", where=option("format")
+        )
     if out is not None and out.exists() and not out.is_dir():
-        raise UsageError(f"--out: {out}: a file; charts are put into a folder")
+        raise UsageError(f"{out}: a file; charts are put into a folder", where=option("out"))
     run = RunDirectory(path if path.is_dir() else path.parent)
     run.refuse_links()
     history = _read(path)  # before matplotlib: a wrong path fails at once

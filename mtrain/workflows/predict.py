@@ -15,6 +15,7 @@ from mtrain.data.inputs import Seen, read_pieces
 from mtrain.errors import UsageError
 from mtrain.inference.network import open_predictor
 from mtrain.inference.threshold import check_threshold, check_two_classes, chosen_threshold
+from mtrain.keywords import option
 from mtrain.metrics.thresholds import predict_above
 from mtrain.records.training import Predictions
 from mtrain.run.find_checkpoint import changed_code, holds_checkpoints, with_checkpoint
@@ -48,7 +49,9 @@ def predict(
     if out is not None:
         check_ending(out)
         if out.exists() and inputs.exists() and out.samefile(inputs):
-            raise UsageError(f"--out: {out} is what is to be predicted", remedy="name another file")
+            raise UsageError(
+                f"{out} is what is to be predicted", where=option("out"), remedy="name another file"
+            )
     _check_order(checkpoint, inputs)
     check_threshold(threshold)
     text = io.BytesIO()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mtrain.config.experiment.custom_code import CustomModel, refuse_code
 from mtrain.config.loading.load import load_config
 from mtrain.errors import UsageError
+from mtrain.keywords import option
 from mtrain.model.custom.code import imported
 from mtrain.run.files import write_bytes
 
@@ -48,7 +49,9 @@ def draw_graph(summary: Summary, path: Path) -> None:
     Raises `UsageError` for a network that is no chain of fully connected layers.
     """
     if not summary.is_perceptron:
-        raise UsageError("--graph: draws chains of fully connected layers; this model is another")
+        raise UsageError(
+            "draws chains of fully connected layers; this model is another", where=option("graph")
+        )
     from mtrain.report.charts.network import network_chart
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,9 +61,11 @@ def draw_graph(summary: Summary, path: Path) -> None:
 def check_graph(path: Path) -> None:
     """Raise `UsageError` for what no network can be drawn into."""
     if _ending(path) not in GRAPH_FORMATS:
-        raise UsageError(f"--graph: must end in .png, .svg or .pdf, got {str(path)!r}")
+        raise UsageError(
+            f"must end in .png, .svg or .pdf, got {str(path)!r}", where=option("graph")
+        )
     if path.is_dir():
-        raise UsageError(f"--graph: {path} is a folder; a file is wanted")
+        raise UsageError(f"{path} is a folder; a file is wanted", where=option("graph"))
 
 
 def _ending(path: Path) -> str:

@@ -23,6 +23,7 @@ from mtrain.config.catalog.metrics import AVERAGES, METRICS
 from mtrain.config.catalog.names import suggestion
 from mtrain.config.experiment.section import Section
 from mtrain.errors import UsageError
+from mtrain.keywords import option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -162,7 +163,8 @@ def refuse_code(codes: Iterable[CustomCode], where: Path, *, allowed: bool) -> N
     names = ", ".join(code.name for code in codes)
     if names and not allowed:
         raise UsageError(
-            f"has custom code, {names}, which runs as it is imported; --allow-code allows that",
+            f"has custom code, {names}, which runs as it is imported",
+            remedy=f"{option('allow-code')} allows that",
             where=where,
         )
 
