@@ -408,17 +408,3 @@ def test_no_group_of_thousands_begins_with_0(tmp_path, decimal, thousands, text)
 
     with pytest.raises(MtrainError, match=rf"'{text}' is not a finite number"):
         check(config(path, decimal=decimal, thousands=thousands))
-
-
-@pytest.mark.parametrize("delimiter", [",", "\t"])
-def test_thousands_that_may_be_decimals_are_asked_about(tmp_path, delimiter):
-    """Where each number has three digits behind its only comma; two of them leave no doubt."""
-    doubtful = [f"{k % 8 + 1},{k % 9}50" for k in range(40)]
-    settings = {"thousands": ","}
-    path = table(tmp_path / "a.csv", {"x": doubtful, "y": LABELS}, delimiter)
-    (note,) = (n for n in check(config(path, **settings)).warnings if n.kind == "thousands")
-    assert "is 1,050 the number 1.050? No number has two ',' or decimals" in note
-
-    for sure in ("1,234,567", "1,234.5"):
-        path = table(tmp_path / "a.csv", {"x": [*doubtful[1:], sure], "y": LABELS}, delimiter)
-        assert not any(n.kind == "thousands" for n in check(config(path, **settings)).warnings)

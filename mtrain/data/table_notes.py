@@ -92,11 +92,8 @@ def _merged_notes(tables: Mapping[str, RawTable], features: Mapping[str, Table])
 
 
 def _thousands_notes(table: RawTable, features: Table) -> Iterator[Note]:
-    """A note for each column of a CSV whose decimal points may stand between thousands, or vice versa."""
-    if table.typed:
-        return
-    if table.notation.thousands is not None:
-        yield from _decimals_notes(table, features, table.notation.thousands)
+    """A note for each column of a CSV whose decimal points may rather stand between thousands."""
+    if table.typed or table.notation.thousands is not None:
         return
     point = table.notation.decimal
     other = "," if point == "." else "."
@@ -119,34 +116,6 @@ def _thousands_notes(table: RawTable, features: Table) -> Iterator[Note]:
                 f"{table.where}: column {name!r}: is {example} the number "
                 f"{example.replace(point, '')}? All numbers with {point!r} have three digits behind "
                 f"it; dataset.thousands: {point!r} with dataset.decimal: {other!r} reads it so"
-            )
-            yield Note("thousands", text)
-
-
-def _decimals_notes(table: RawTable, features: Table, between: str) -> Iterator[Note]:
-    """A note for each column whose separators of thousands may rather be decimal points.
-
-    That is, where no number of the first rows has two of them, or decimals.
-    """
-    if between not in ",.":
-        return
-    numbers = [name for name, column in features.columns.items() if column.kind == "number"]
-    doubted: list[str] = []
-    for names in some_at_once(numbers, SAMPLE):
-        first = [chunk for name in names for chunk in table.columns[name][:SAMPLE].chunks]
-        texts = pa.chunked_array(first, pa.string())
-        decisive = rf"\{between}[0-9]+\{between}|\{table.notation.decimal}[0-9]"
-        if pc.any(pc.match_substring_regex(texts, decisive)).as_py():
-            return
-        if pc.any(pc.match_substring(texts, between)).as_py():
-            doubted += names
-    for name in doubted:
-        some = table.columns[name][:SAMPLE].to_pylist()
-        if example := next((text for text in some if text and between in text), None):
-            text = (
-                f"{table.where}: column {name!r}: is {example} the number "
-                f"{example.replace(between, '.')}? No number has two {between!r} or decimals; "
-                f"dataset.decimal: {between!r} without dataset.thousands reads it so"
             )
             yield Note("thousands", text)
 

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 def check_encoding(encoding: Encoding) -> None:
     """Raise `ValueError` for parts that do not fit each other."""
+    for column in encoding.columns:
+        _check_column(column)
     if bool(encoding.shape) == bool(encoding.columns) or encoding.n_features < 1:
         raise ValueError("encoding: rows are either arrays of a shape or have columns")
     if encoding.mean and len(encoding.mean) != encoding.n_features:
@@ -24,8 +26,6 @@ def check_encoding(encoding: Encoding) -> None:
     names = [column.name for column in encoding.columns]
     if len(set(names)) < len(names):
         raise ValueError("encoding: a column is there twice")
-    for column in encoding.columns:
-        _check_column(column)
 
 
 def _check_column(column: Column) -> None:

@@ -68,7 +68,7 @@ def describe_environment(
 def write_environment(environment: Environment, path: Path) -> None:
     """Write `environment.json` at `path`."""
     data = {field.name: getattr(environment, field.name) for field in fields(environment)}
-    known = {key: value for key, value in data.items() if key != "code" or value is not None}
+    known = {key: value for key, value in data.items() if key != "code" or value}
     write_text(path, json_text({"schema": SCHEMA, **known}))
 
 

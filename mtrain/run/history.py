@@ -68,7 +68,7 @@ class _Columns(BaseModel):
 
 @dataclass(frozen=True)
 class _FileSegment(Segment):
-    seconds: float = 0.0
+    seconds: float | None = 0.0
     """The sum of its epochs'."""
 
 
