@@ -13,6 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from mtrain.engine.diagnostics import Diagnostics
+from mtrain.engine.feed import Feed
+from mtrain.engine.loop import Loop
 from mtrain.engine.network import (
     metric_variables,
     model_variables,
@@ -22,7 +24,7 @@ from mtrain.engine.network import (
     variable_shapes,
 )
 from mtrain.engine.predictor import Predictor
-from mtrain.engine.step import CompiledSteps
+from mtrain.engine.step import Step
 from mtrain.errors import DivergedError, MtrainError
 from mtrain.records.training import (
     CONFUSION,
@@ -88,10 +90,8 @@ class Trainer:
         self._network = network
         self._optimizer = optimizer
         self._schedule = schedule
-        self._rows_an_epoch = len(train)
+        self._feed = Feed(train, shuffle=shuffle, seed=seed)
         self._val = val
-        self._shuffle = shuffle
-        self._seed = seed
         self._top_k = top_k
         optimizer.build(network.model.trainable_variables)
         self._counters = counters
@@ -104,20 +104,18 @@ class Trainer:
         if self._diagnostics is not None:
             self._variables |= self._diagnostics.variables
         self._predictor = Predictor(network, train.features.dtype)
-        self._compiled = CompiledSteps(
+        self._one_step = Step(
             network,
             optimizer,
-            train,
-            self.batch_size,
-            jit_compile=jit_compile,
             top_k=top_k,
             counters=tuple(self._counters.values()),
             diagnostics=self._diagnostics,
         )
+        self._loop = Loop(self._one_step, self._feed, self.batch_size, jit_compile=jit_compile)
         self._chunk = 1
         self._epoch = 0
         self._step = 0
-        self._carried = self._compiled.initial_sums()
+        self._carried = self._one_step.initial_sums()
 
     @property
     def finished(self) -> bool:
@@ -131,7 +129,7 @@ class Trainer:
         """
         while not self.finished:
             epoch = self._epoch + 1
-            order = tf.constant(self._order(epoch))
+            order = self._feed.order(epoch)
             while self._step < self.steps:
                 self._run_chunk(order)
                 tally = self._tally()
@@ -152,7 +150,7 @@ class Trainer:
                 counter.reset_state()
             if self._diagnostics is not None:
                 self._diagnostics.reset()
-            self._epoch, self._step, self._carried = epoch, 0, self._compiled.initial_sums()
+            self._epoch, self._step, self._carried = epoch, 0, self._one_step.initial_sums()
             yield record
 
     @property
@@ -219,7 +217,7 @@ class Trainer:
         """
         arrays, cursor = dict(state.arrays), state.cursor
         confusion = arrays.pop(CONFUSION)
-        limits = {"epoch": self.epochs, "step": self.steps, "top_k_hits": self._rows_an_epoch}
+        limits = {"epoch": self.epochs, "step": self.steps, "top_k_hits": len(self._feed)}
         for name, limit in limits.items():
             if (value := getattr(cursor, name)) > limit:
                 raise MtrainError(f"{name} must be a number from 0 to {limit:,}, got {value:,}")
@@ -236,18 +234,11 @@ class Trainer:
             tf.constant(cursor.top_k_hits),
         )
 
-    def _order(self, epoch: int) -> np.ndarray[Any, np.dtype[np.int32]]:
-        """Row positions in the order of this epoch: from (seed, epoch) alone."""
-        if not self._shuffle:
-            return np.arange(self._rows_an_epoch, dtype=np.int32)
-        generator = np.random.Generator(np.random.Philox(key=[self._seed, epoch]))
-        return generator.permutation(self._rows_an_epoch).astype(np.int32)
-
     def _run_chunk(self, order: tf.Tensor) -> None:
-        start, full = self._step, min(self._compiled.full, self.steps)
+        start, full = self._step, min(self._loop.full, self.steps)
         stop = self.steps if start == full else min(start + self._chunk, full)
         began = time.perf_counter()
-        self._carried = self._compiled.run(order, start, stop, self._carried)
+        self._carried = self._loop.run(order, start, stop, self._carried)
         seconds = time.perf_counter() - began
         self._step = stop
         if stop - start < self._chunk:
@@ -272,7 +263,7 @@ class Trainer:
 
     def _rows(self, steps: int) -> int:
         """How many rows so many steps see."""
-        return min(steps * self.batch_size, self._rows_an_epoch)
+        return min(steps * self.batch_size, len(self._feed))
 
     def _last_learning_rate(self) -> float:
         """That of the last step."""
@@ -286,7 +277,7 @@ class Trainer:
                 raise self._diverged(f"epoch {epoch}", f"{name} is no longer finite")
 
     def _diverged(self, where: str, what: str) -> DivergedError:
-        largest = self._compiled.largest_input()
+        largest = self._feed.largest()
         if self._network.divisor is not None:
             largest /= float(self._network.divisor.numpy())
         if largest > LARGE_INPUT:
