@@ -1,4 +1,4 @@
-"""The training itself: each record is kept, steers what follows, and is told to whoever watches."""
+"""From the first record of a training to its last checkpoint, whatever ends it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from mtrain.errors import DivergedError, MtrainError
-from mtrain.metrics.epoch import epoch_figures
 from mtrain.metrics.monitor import always_undefined, first_is_best
-from mtrain.records.training import EpochRecord, Progress
-from mtrain.training.control import TrainingControl
 
 if TYPE_CHECKING:
     import signal
@@ -20,8 +17,8 @@ if TYPE_CHECKING:
     from mtrain.metrics.history import History
     from mtrain.observer import Observer
     from mtrain.run.recorder import Recorder
-    from mtrain.training.open import Training
     from mtrain.training.signals import Received
+    from mtrain.training.training import Training
 
 UNREPORTED = "is finished and saved; the report is missing; `mtrain resume {}` makes it"
 
@@ -37,7 +34,11 @@ def train(
     signals = received.signals
     try:
         with training.code.attributing_errors():
-            early = _consume(training, observer, signals)
+            if training.early_stop is None:
+                for record in trainer.records():
+                    training.take(record, observer)
+                    if signals or training.early_stop is not None:
+                        break
         observer.saved(recorder.finish(trainer.state()))
     except MtrainError as error:
         last = recorder.finish()
@@ -47,9 +48,10 @@ def train(
     if not signals:
         for line in _advice(training.config, recorder.history):
             observer.note(line)
-        return early, None
+        return training.early_stop, None
     name, run = signals[0].name, shlex.quote(str(training.run.path))
     recorder.end(name)
+    early = training.early_stop
     if early or trainer.finished:
         why = f"{early}; then " if early else ""
         return f"{why}stopped by {name}: training {UNREPORTED.format(run)}", signals[0]
@@ -65,36 +67,6 @@ def failing(recorder: Recorder) -> Iterator[None]:
         with suppress(MtrainError):  # the disk may be what failed, and that is being said
             recorder.end("diverged" if isinstance(error, DivergedError) else "failed")
         raise
-
-
-def _consume(
-    training: Training,
-    observer: Observer,
-    signals: list[signal.Signals],
-) -> str | None:
-    """Hand on each record until `signals` has one; returns why it ended early, if it did."""
-    config, trainer, recorder = training.config, training.trainer, training.recorder
-    control = TrainingControl(config.training, recorder.history)
-    if control.early_stop is not None and not trainer.is_within_epoch:
-        return control.early_stop
-    for record in trainer.records():
-        if isinstance(record, Progress):
-            observer.progress(record)
-            saved = recorder.progress(trainer.state)
-        else:
-            figures = epoch_figures(record, config.metrics, config.evaluation)
-            seconds = recorder.append(figures)
-            if (plateau := control.add()) is not None:
-                trainer.learning_rate = plateau.reduced(trainer.learning_rate)
-            saved = recorder.epoch(trainer.state())
-            observer.epoch(figures, seconds)
-        if saved is not None:
-            observer.saved(saved)
-        if isinstance(record, EpochRecord) and control.early_stop is not None:
-            return control.early_stop
-        if signals:
-            break
-    return None
 
 
 def _advice(config: Config, history: History) -> Iterator[str]:

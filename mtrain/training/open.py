@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,9 @@ from mtrain.run.checkpoint import Checkpoint, check_state_size
 from mtrain.run.environment import describe_environment, identity, write_environment
 from mtrain.run.files import write_bytes, write_text
 from mtrain.run.recorder import Recorder
+from mtrain.training.control import TrainingControl
 from mtrain.training.target import run_directory
+from mtrain.training.training import Training
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,35 +29,12 @@ if TYPE_CHECKING:
 
     from mtrain.config.experiment.schema import Config
     from mtrain.engine.trainer import Trainer
-    from mtrain.model.custom.code import ImportedCode
     from mtrain.records.dataset import Dataset
     from mtrain.records.run import Environment
     from mtrain.records.training import TrainingState
     from mtrain.run.directory import RunDirectory
     from mtrain.training.resume import Differences, Resumption
     from mtrain.training.target import RunTarget
-
-
-@dataclass(frozen=True, eq=False)
-class Training:
-    """A training under way: what trains, and what keeps it."""
-
-    config: Config
-    run: RunDirectory
-    trainer: Trainer
-    recorder: Recorder
-    code: ImportedCode
-    """The user's, imported."""
-
-    environment: Environment
-    differences: Differences
-    """What is otherwise than when the checkpoint was saved that it continues from."""
-
-    @property
-    def device(self) -> str:
-        """What it runs on, why, and how it is compiled."""
-        facts = self.environment
-        return f"{facts.device} ({facts.device_reason}), compiled as {facts.compile}"
 
 
 @contextmanager
@@ -147,7 +126,8 @@ def open_training(
             recorder = Recorder(run, start, state, is_written=resumption is not None)
             write_text(run.config, config_to_yaml(config))
             recorder.begin()
-            yield Training(config, run, trainer, recorder, code, environment, found)
+            control = TrainingControl(config.training, recorder.history)
+            yield Training(config, run, trainer, recorder, control, code, environment, found)
 
 
 def _start(

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from mtrain.config.experiment.schema import Config
     from mtrain.records.dataset import Dataset
     from mtrain.records.report import Report
-    from mtrain.training.open import Training
     from mtrain.training.signals import Received
     from mtrain.training.target import RunTarget
+    from mtrain.training.training import Training
 
 
 def fit(
