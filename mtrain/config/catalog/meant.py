@@ -43,9 +43,11 @@ def got(kind: str, found: Any, shown: str) -> str:
 
 
 def missing_space(text: str) -> str | None:
-    """What is wrong with `epochs:3` or `-accuracy`; None: nothing of that kind."""
-    if match := re.match(r"\s*-([A-Za-z_]\w*)", text[:LONGEST]):
+    """What is wrong with `epochs:3`, `-accuracy` or `a -b`; None: nothing of that kind."""
+    if match := re.match(r"\s*-(\w+)", text[:LONGEST], re.ASCII):
         return f"a space is missing after the dash; write - {match[1]}"
+    if match := re.match(r"(\w+) - ?(\w+)", text[:LONGEST], re.ASCII):
+        return f"indent - {match[2]} like - {match[1]}, with a space after the dash"
     if match := re.match(rf"\s*(?:- +)*({_KEY}):([^\s:/\\][^\s]*)", text[:LONGEST]):
         return f"a space is missing after the colon; write {match[1]}: {match[2]}"
     return None

@@ -104,6 +104,9 @@ def _hidden(value: Any) -> Any:
     if not isinstance(value, str | list | tuple | dict):
         raise NumberError(_EXPECTED, "int_type")
     given = value if isinstance(value, list | tuple) else [value]
+    if isinstance(value, str) and value.startswith("(") and ")" not in value:
+        # Within {} the comma ended the value: what follows it is an unknown setting.
+        raise ValueError(f"{_EXPECTED}, got {shown(value)}; write a list in square brackets")
     if any(isinstance(units, str) for units in given):
         if (meant := layers_meant(value)) in {None, value if isinstance(value, str) else None}:
             raise NumberError(_EXPECTED)

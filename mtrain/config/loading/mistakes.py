@@ -99,6 +99,8 @@ def _in_structure(
         return begun.line, said or f"a colon is missing after {lines[begun.line].strip()!r:.60}"
     if problem.startswith("sequence entries"):
         return mark.line, "a list begins on a line of its own, or is written [a, b]"
+    if "expected '<document start>'" in problem and (ends := _document_ends(lines, mark)):
+        return ends[-1], "'...' ends the config, but settings follow; remove this line"
     found = re.search(r"but found '(.*)'$", problem)
     if found and found[1] in _FOUND:
         n = str(_indentation(lines[mark.line]))
@@ -160,6 +162,10 @@ def _misplaced_colon(lines: list[str], mark: yaml.Mark) -> tuple[int, str]:
         )
     said = missing_colon(lines[last])
     return last, said or f"a colon is missing after {lines[last].strip()!r:.60}"
+
+
+def _document_ends(lines: list[str], mark: yaml.Mark) -> list[int]:
+    return [n for n in range(mark.line) if re.match(r"\.\.\.(\s|$)", lines[n])]
 
 
 def _indentation(line: str) -> int:
