@@ -38,7 +38,7 @@ types: setup ## Check types.
 	$(BIN)/mypy
 
 docs: setup ## Write the pages that come from the code anew.
-	$(BIN)/python docs/build.py
+	$(BIN)/python docs/scripts/build.py
 
 crashtest: setup ## Kill 50 trainings at random moments, resume them, compare; some ten minutes.
 	$(BIN)/python tests/crashtest.py

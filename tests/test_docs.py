@@ -20,7 +20,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def build_module():
-    spec = importlib.util.spec_from_file_location("build", ROOT / "docs" / "build.py")
+    spec = importlib.util.spec_from_file_location("build", ROOT / "docs" / "scripts" / "build.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

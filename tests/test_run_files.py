@@ -9,6 +9,7 @@ import re
 import numpy as np
 import pytest
 from conftest import ROOT
+from jsonschema import Draft202012Validator
 from sklearn.metrics import precision_recall_fscore_support
 
 import mtrain
@@ -181,3 +182,21 @@ def test_a_table_can_be_made_of_it_by_the_command_line_alone(tmp_path):
     assert run(["fit", str(ROOT / "configs" / "smoke.yaml"), *settings]) == 0
 
     assert len(rows_of(out / "by_class.csv")) == 20
+
+
+@pytest.mark.parametrize(
+    "name", ["history.json", "environment.json", "evaluation/test/metrics.json"]
+)
+def test_json_files_are_what_their_schemas_say(name):
+    """By somebody else's validator, which refuses a key too many, too few and a text for a number."""
+    path = ROOT / "tests" / "stored_run" / name
+    content = json.loads(path.read_text())
+    schema = json.loads((ROOT / "docs" / "schemas" / f"{path.stem}.schema.json").read_text())
+    Draft202012Validator.check_schema(schema)
+    validator = Draft202012Validator(schema)
+
+    assert [error.message for error in validator.iter_errors(content)] == []
+    for key in schema["required"]:
+        assert not validator.is_valid({k: value for k, value in content.items() if k != key})
+    assert not validator.is_valid({**content, "more": 1})
+    assert not validator.is_valid({**content, "schema": "1"})

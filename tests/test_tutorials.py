@@ -17,7 +17,7 @@ TUTORIALS = sorted((CONFIGS / "tutorials").glob("*.yaml"))
 @pytest.mark.slow
 @pytest.mark.parametrize("config", TUTORIALS, ids=lambda path: path.stem)
 def test_every_config_trains_some_steps(config, tmp_path, request):
-    """And is validated and evaluated on all rows; `docs/tutorials.py` trains them to their ends."""
+    """And is validated and evaluated on all rows; `docs/scripts/reproduction.py` trains them to their ends."""
     folders = {"mnist": "mnist_folder", "fashion_mnist": "fashion_folder"}
     name = load_config(config, {}).dataset.name
     settings = ["training.epochs=1", "training.steps_per_epoch=20"]

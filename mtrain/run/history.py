@@ -72,6 +72,12 @@ class _FileSegment(Segment):
     """The sum of its epochs'."""
 
 
+class HistoryContent(_Columns):
+    """All of `history.json` but its `schema`."""
+
+    segments: list[_FileSegment]
+
+
 _SEGMENTS = TypeAdapter(list[_FileSegment])
 
 

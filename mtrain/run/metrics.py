@@ -39,7 +39,7 @@ NAMES = {
 
 _KINDS = get_type_hints(Report)
 _FIELDS = [field for field in fields(Report) if field.name not in ARRAYS]
-_FILE: TypeAdapter[Any] = TypeAdapter(
+REPORT: TypeAdapter[Any] = TypeAdapter(
     make_dataclass(
         "MetricsFile",
         [(f.name, _KINDS[f.name], dataclass_field(default=f.default)) for f in _FIELDS],
@@ -77,7 +77,7 @@ def read_report(folder: Path) -> Report:
         if WEIGHTED in data:
             weighted = _matrix(data[WEIGHTED].pop(MATRIX), n_classes, float)
         figures = data.pop("figures", None)
-        read = validated(_FILE, _renamed(data) | ({} if figures is None else {"figures": figures}))
+        read = validated(REPORT, _renamed(data) | ({} if figures is None else {"figures": figures}))
         return Report(
             **{field.name: getattr(read, field.name) for field in _FIELDS},
             confusion_matrix=confusion,

@@ -1,6 +1,6 @@
-"""Write what comes from the code: docs/commands.md, docs/configuration.md, configs/schema.json.
+"""Write what comes from the code: docs/commands.md, docs/configuration.md and the JSON Schemas.
 
-    python docs/build.py
+    python docs/scripts/build.py
 
 A test fails where one is not what the code says.
 """
@@ -30,11 +30,12 @@ from mtrain.config.experiment.section import Section
 from mtrain.config.experiment.sources import SOURCES
 from mtrain.config.loading.json_schema import config_schema, setting_texts
 from mtrain.run.files import json_text
+from mtrain.run.json_schemas import file_schemas
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def main() -> None:
@@ -49,6 +50,10 @@ def pages() -> dict[str, str]:
         "docs/commands.md": "\n".join(_commands()) + "\n",
         "docs/configuration.md": "\n".join(_configuration()) + "\n",
         "configs/schema.json": json_text(config_schema()),
+        **{
+            f"docs/schemas/{Path(name).stem}.schema.json": json_text(schema)
+            for name, schema in file_schemas().items()
+        },
     }
 
 

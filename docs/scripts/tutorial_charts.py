@@ -1,4 +1,4 @@
-"""The charts of docs/tutorials.md, from the runs' own files."""
+"""The charts of docs/reproduction.md, from the runs' own files."""
 
 from __future__ import annotations
 

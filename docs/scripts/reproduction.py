@@ -1,6 +1,6 @@
-"""Train every experiment of the tutorials with ten seeds, and write docs/tutorials.md from the runs.
+"""Train every experiment of the tutorials with ten seeds, and write docs/reproduction.md from the runs.
 
-    python docs/tutorials.py [RUNS] [--mnist FOLDER] [--fashion-mnist FOLDER]
+    python docs/scripts/reproduction.py [RUNS] [--mnist FOLDER] [--fashion-mnist FOLDER]
 
 RUNS keeps the run directories [outputs/tutorials]; what is there already is not trained again. The
 whole takes about an hour on two cores.
@@ -30,9 +30,9 @@ from mtrain.metrics.scores import top_k_hits
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "configs" / "tutorials"
-TEMPLATE = Path(__file__).with_name("tutorials.template.md")
+TEMPLATE = Path(__file__).with_name("reproduction.template.md")
 
 SEEDS = range(10)
 CONFIDENCE = 0.99
@@ -211,7 +211,7 @@ def main() -> None:
         summary=summary(outcomes),
         t3="\n\n".join(network(outcomes, config, n) for config, n in T3),
     )
-    (ROOT / "docs" / "tutorials.md").write_text(page, encoding="utf-8")
+    (ROOT / "docs" / "reproduction.md").write_text(page, encoding="utf-8")
     write_pictures(
         arguments.runs,
         CONFIGS / "t3_500x2_batch_1200.yaml",

@@ -2,7 +2,7 @@
 
 Trains configs/fashion_mnist_500x2.yaml at batch 256 for six epochs:
 
-    python docs/pictures.py FOLDER_OF_FASHION_MNIST
+    python docs/scripts/pictures.py FOLDER_OF_FASHION_MNIST
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mtrain.observer import TrainingFacts
     from mtrain.records.training import Progress
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "pictures"
 
 SETTINGS = ("training.epochs=6", "training.batch_size=256")

@@ -1,6 +1,6 @@
 """T2 as 1,000 trainings of one epoch, each going on where the last one ended: the same history.
 
-    python docs/tutorial_segments.py OUT [--epochs N] [--by-command] [--mnist FOLDER]
+    python docs/scripts/tutorial_segments.py OUT [--epochs N] [--by-command] [--mnist FOLDER]
 
 OUT is a folder to be made. A quarter of an hour. Compiled as graph: what XLA compiles stays as long
 as the process, and some 900 of its programs are as many as Linux lets a process map. By command each
@@ -21,7 +21,7 @@ from tutorial_charts import MTRAIN
 
 import mtrain
 
-CONFIG = Path(__file__).parents[1] / "configs" / "tutorials" / "t2_watching.yaml"
+CONFIG = Path(__file__).parents[2] / "configs" / "tutorials" / "t2_watching.yaml"
 
 
 def main() -> None:
