@@ -58,7 +58,8 @@ FENCE = r"^```(\w+)\n(.*?)^```"
 def mtrain_lines(language, block):
     """The commands of mtrain in a block; in one of a console they stand after the prompt."""
     prompt = r"\$ " if language == "console" else ""
-    return re.findall(rf"^{prompt}(mtrain .*)$", block, re.MULTILINE)
+    lines = re.findall(rf"^{prompt}(mtrain .*)$", block, re.MULTILINE)
+    return [shlex.join(shlex.split(line, comments=True)) for line in lines]
 
 
 def test_commands_of_all_blocks_are_found():
@@ -116,7 +117,7 @@ def test_examples_run(page, checkout):
         elif language in {"console", "sh"}:
             for line in mtrain_lines(language, block):
                 if "=data/" not in line or (checkout / "data").exists():
-                    run(shlex.split(line, comments=True))
+                    run(shlex.split(line))
         elif language == "yaml":
             (checkout / "example.yaml").write_text(block)
             shutil.copy(checkout / "configs" / "tutorials" / "guide.py", checkout)
