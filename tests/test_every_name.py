@@ -113,8 +113,8 @@ def test_every_name_is_compiled_by_xla():
 
     @tf.function(jit_compile=True, autograph=False)
     def step(positions):
-        compiled = (trainer._compiled for trainer in trainers)
-        return [steps._train_step(positions, steps.initial_sums())[0] for steps in compiled]
+        both = [(trainer._one_step, trainer._feed.batch(positions)) for trainer in trainers]
+        return [one_step(batch, one_step.initial_sums())[0] for one_step, batch in both]
 
     before = [trainer.weights() for trainer in trainers]
     losses = step(tf.range(ROWS))
