@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -71,7 +71,12 @@ class MissingPathError(MtrainError):
 
     def __init__(self, path: str, problem: Problem) -> None:
         self.path = path
+        self.problem = problem
         super().__init__(problem)
+
+    def with_remedy(self, remedy: str) -> MissingPathError:
+        """The same error, with what helps."""
+        return MissingPathError(self.path, replace(self.problem, remedy=remedy))
 
 
 class BrokenImageError(MtrainError):

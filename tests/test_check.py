@@ -151,20 +151,20 @@ def test_nothing_is_said_of_data_that_nothing_is_wrong_with(tmp_path):
         pytest.param(
             plain([*two_classes(80), *two_classes(20)]),
             {"validation": None, "test": {"size": 20, "how": "tail"}},
-            ["20 of 20 rows of test are in the training split as well"],
+            ["20 of 20 rows of test have the same inputs as a training row"],
             id="rows in train and test",
         ),
         pytest.param(
             plain([*two_classes(60), *two_classes(20), *two_classes(20, seed=1)]),
             {"validation": {"size": 20, "how": "tail"}, "test": {"size": 20, "how": "tail"}},
-            ["20 of 20 rows of val are in the training split as well"],
+            ["20 of 20 rows of val have the same inputs as a training row"],
             id="rows in train and validation",
         ),
         pytest.param(
             plain([*two_classes(), [*two_classes()[0][:2], "y"], [*two_classes()[2][:2], "y"]]),
             {"validation": None, "test": TAIL},
             [
-                "2 of 26 rows of test are in the training split as well",
+                "2 of 26 rows of test have the same inputs as a training row",
                 "4 rows are like another one but for the label: FILE:2 is 'x', FILE:102 'y'",
             ],
             id="contradicting labels",
@@ -173,8 +173,8 @@ def test_nothing_is_said_of_data_that_nothing_is_wrong_with(tmp_path):
             plain([*two_classes(), ["", 1, "x"], [2, "", "y"], [3, 4, ""]]),
             {"missing": "drop"},
             [
-                "FILE: 1 row left out, without a label",
-                "FILE: 2 rows left out, which miss values",
+                "FILE: 1 row left out: without a label",
+                "FILE: 2 rows left out: with missing values",
             ],
             id="rows left out",
         ),
@@ -203,7 +203,7 @@ def test_rows_shared_with_a_test_file_are_counted(tmp_path):
     )
 
     assert found.warnings == (
-        "2 of 4 rows of test are in the training split as well",
+        "2 of 4 rows of test have the same inputs as a training row",
         f"2 rows are like another one but for the label: {tmp_path / 'train.csv'}:3 is 'x', "
         f"{tmp_path / 'test.csv'}:3 'y'",
     )

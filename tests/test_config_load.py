@@ -104,7 +104,7 @@ def problems(settings, **overrides):
         ({"model": None}, "model: must be a mapping of settings, got null"),
         ({"metrics": ["recal"]}, "metrics[0]: unknown name 'recal'; did you mean 'recall'?"),
         ({"metrics": 3}, "metrics: must be a list, got 3"),
-        ({"metrics": ["f1", "F1"]}, "metrics: f1 is there twice"),
+        ({"metrics": ["f1", "F1"]}, "metrics: f1 is listed twice; its other names count as well"),
         ({"metrics": [{"name": "f1", "k": 2}]}, "metrics[0].k: f1 takes none; top_k does"),
         (
             {"metrics": [{"name": "top_k", "kk": 2}]},

@@ -263,3 +263,39 @@ def test_out_takes_the_current_folder_and_no_link(folder, monkeypatch, capsys):
 
     assert command(["evaluate", str(folder / "run"), "--out", "."]) == 0
     assert (here / "metrics.json").is_file()
+
+
+def test_a_training_that_ended_before_its_time_is_said(folder):
+    """It diverged, and its last good checkpoint has the weights that it began with."""
+    config = {
+        "dataset": {"name": "csv", "path": str(folder / "rows.csv"), "target": "label"},
+        "optimizer": {"name": "sgd", "learning_rate": 1e30},
+        "training": {"epochs": 2, "compile": "graph"},
+    }
+    with pytest.raises(mtrain.DivergedError):
+        mtrain.fit(config, out=folder / "diverged")
+
+    notes = mtrain.evaluate(folder / "diverged").data.notes
+    checkpoint = folder / "diverged" / "checkpoints" / "epoch-0000"
+    assert f"{checkpoint}: nothing was trained; these are the initial weights" in notes
+    assert f"{folder / 'diverged'}: the training diverged" in notes
+    assert mtrain.evaluate(folder / "run").data.notes == ()
+
+
+def test_data_that_were_moved_can_be_named(folder, capsys):
+    """The message says how; a config beside is not taken for them."""
+    moved = folder / "moved.csv"
+    run = folder / "other"
+    (folder / "rows.yaml").touch()
+    settings = {"dataset": {"name": "csv", "path": str(folder / "rows.csv"), "target": "label"}}
+    mtrain.fit(settings, out=run, model={"hidden": 4}, training={"epochs": 1, "compile": "graph"})
+    (folder / "rows.csv").rename(moved)
+    missing = f"{folder / 'rows.csv'}: no such file"
+
+    assert command(["evaluate", str(run)]) == 1
+    says = f"mtrain: {missing}; --data says where the data are now\n"
+    assert capsys.readouterr().err.endswith(says)
+    assert command(["resume", str(run), "training.epochs=2"]) == 1
+    assert f"{missing}; dataset.path=PATH says where the data are now" in capsys.readouterr().err
+    assert command(["evaluate", str(run), "--data", str(moved)]) == 0
+    assert command(["resume", str(run), "training.epochs=2", f"dataset.path={moved}"]) == 0

@@ -190,7 +190,8 @@ def png_header(width, height, bits=8):
     [
         (b"no image", "no PNG, JPEG, BMP, WEBP, GIF, TIFF, whatever its name says"),
         (b"", "is empty"),
-        (b"GIF89a" + bytes(20), "no PNG, JPEG, BMP, WEBP, GIF, TIFF, whatever its name says"),
+        (b"GIF89a" + bytes(20), "is a GIF that is cut off or damaged"),
+        (b"\x89PNG\r\n\x1a\n1234", "is a PNG that is cut off or damaged"),
         (b"P5 6 4 255\n" + bytes(24), "no PNG, JPEG, BMP, WEBP, GIF, TIFF, whatever its name says"),
         (
             png_header(10_000, 10_000),

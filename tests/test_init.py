@@ -286,8 +286,8 @@ def test_columns_that_teach_nothing_are_left_out_and_why_is_said(tmp_path):
     assert found["categorical"] == ["mixed"]
     lines = (tmp_path / "proposed.yaml").read_text().splitlines()
     assert (
-        "  features: [mixed, a, b, c, d]   # left out: '' has no name; 'id' has 150 different texts, "
-        "such as 'n0'; 'number' counts the rows; 'nothing' is empty"
+        "  features: [mixed, a, b, c, d]   # left out: '' has no name; 'id' has a different text in "
+        "each row, such as 'n0'; 'number' counts the rows; 'nothing' is empty"
     ) in lines
     assert "  categorical: [mixed]   # numbers and text mixed, or codes such as 007" in lines
 
@@ -626,10 +626,34 @@ def test_a_few_ratings_with_decimals_are_listed_as_classes(tmp_path, name):
     assert proposed(tmp_path, path)["classes"] == expected
 
 
-@pytest.mark.parametrize("classes", [["false", "true"], ["False", "True"], ["0", "1"]])
+@pytest.mark.parametrize(
+    "classes", [["false", "true"], ["False", "True"], ["0", "1"], ["0.0", "1.0"]]
+)
 def test_of_truth_values_true_is_the_second(tmp_path, classes):
     """However many rows there are of it."""
     rows = [(i % 7, classes[i % 10 > 0]) for i in range(200)]
     path = write(tmp_path / "a.csv", ["x", "y"], rows)
 
     assert proposed(tmp_path, path)["classes"] == classes
+
+
+def test_a_measured_column_is_no_label(tmp_path, capsys):
+    """Of more than ten different numbers with decimals; the message says how to name another."""
+    rows = [("ab"[i % 2], f"{i % 11 / 10}") for i in range(110)]
+    path = write(tmp_path / "a.csv", ["kind", "width"], rows)
+
+    assert refused(capsys, tmp_path / "c.yaml", "--data", path) == (
+        1,
+        f"{path}: column 'width' has 11 different numbers with decimals, which are no classes; name "
+        "another by --target",
+    )
+
+
+@pytest.mark.parametrize("rows", [6, 20, 40])
+def test_names_are_left_out_of_small_tables_as_well(tmp_path, rows):
+    """A text that each row has for itself tells nothing of other rows."""
+    content = [(f"Person {i}", i * 7 % 40 / 3, "ab"[i % 2]) for i in range(rows)]
+    path = write(tmp_path / "a.csv", ["name", "age", "y"], content)
+
+    assert proposed(tmp_path, path)["features"] == ["age"]
+    assert "'name' has a different text in each row" in (tmp_path / "proposed.yaml").read_text()

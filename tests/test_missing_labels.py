@@ -29,7 +29,7 @@ def test_rows_without_a_label_are_left_out_apart_from_missing_features(tmp_path,
     rows = sum(int(counts.sum()) for counts in found.counts.values())
     assert rows == (89 if missing == "drop" else 119)
     texts = [warning for warning in found.warnings if warning.kind == "unlabelled-rows"]
-    assert texts == [f"{path}: 1 row left out, without a label"]
+    assert texts == [f"{path}: 1 row left out: without a label"]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_labels_of_parquet_that_are_missing(tmp_path, labels, classes):
 
     assert found.classes == classes
     assert sum(int(counts.sum()) for counts in found.counts.values()) == N - N // 5
-    assert f"{path}: 24 rows left out, without a label" in found.warnings
+    assert f"{path}: 24 rows left out: without a label" in found.warnings
 
 
 def test_init_fills_features_where_a_label_is_missing(tmp_path):
@@ -89,11 +89,11 @@ def test_fit_and_evaluate_say_how_many_rows_have_no_label(tmp_path, capsys):
     assert run(["fit", str(tmp_path / "c.yaml"), "--out", str(tmp_path / "run"), "--quiet"]) == 0
     capsys.readouterr()
     assert run(["evaluate", str(tmp_path / "run"), "--data", str(other)]) == 0
-    assert "10 rows left out, without a label" in " ".join(capsys.readouterr().out.split())
+    assert "10 rows left out: without a label" in " ".join(capsys.readouterr().out.split())
 
     table(path, content)
     assert run(["fit", str(tmp_path / "c.yaml"), "--out", str(tmp_path / "run2")]) == 0
-    assert f"{path}: 10 rows left out, without a label." in capsys.readouterr().err
+    assert f"{path}: 10 rows left out: without a label." in capsys.readouterr().err
 
 
 def test_one_label_left_after_rows_were_dropped_is_told_with_its_name(tmp_path):
@@ -107,8 +107,8 @@ def test_one_label_left_after_rows_were_dropped_is_told_with_its_name(tmp_path):
 
     left = content["y"].count("no")
     assert str(caught.value) == (
-        f"{path}: every label is yes; a classifier needs two classes; {path}: {left} rows left out, "
-        "which miss values"
+        f"{path}: every label is yes; a classifier needs two classes; {path}: {left} rows left out: "
+        "with missing values"
     )
 
 

@@ -241,6 +241,26 @@ def test_out_of_another_ending_or_over_the_input_is_refused(tabular, tmp_path, c
     assert refused(capsys, tabular, rows, "--out", out) == (1, says)
 
 
+def test_out_replaces_predictions_and_nothing_else(tabular, tmp_path, capsys):
+    """Not the data, not a file of the run; earlier predictions and an empty file are."""
+    rows = tabular.parent / "test.csv"
+    run_copy = shutil.copytree(tabular, tmp_path / "run")
+    data = shutil.copy(tabular.parent / "train.csv", tmp_path / "train.csv")
+    table = tmp_path / "train.parquet"
+    pq.write_table(pc.read_csv(data), table)
+    (tmp_path / "damaged.parquet").write_bytes(b"PAR1")
+    for out in (data, table, run_copy / "by_class.csv", tmp_path / "damaged.parquet"):
+        before = Path(out).read_bytes()
+        says = f"--out: {out} exists and does not hold predictions; name another file"
+        assert refused(capsys, run_copy, rows, "--out", out) == (2, says)
+        assert Path(out).read_bytes() == before
+
+    (tmp_path / "empty.csv").touch()
+    for name in ("empty.csv", "new.parquet"):
+        for _ in range(2):
+            assert run(["predict", str(run_copy), str(rows), "--out", str(tmp_path / name)]) == 0
+
+
 def test_missing_values_are_what_training_made_of_them(tabular, tmp_path, capsys):
     """The median of the training rows; of text none of the categories."""
     fill = read_checkpoint(find_checkpoint(tabular).path).encoding.columns[0].fill
@@ -598,7 +618,7 @@ def test_rows_that_training_would_leave_out_are_left_out(tmp_path, capsys):
 
     assert predicted(capsys, model, tmp_path / "a.csv")["row"] == ["0", "2"]
     assert run(["predict", str(model), str(tmp_path / "a.csv")]) == 0
-    assert capsys.readouterr().err == f"{tmp_path / 'a.csv'}: 1 rows left out, which miss values\n"
+    assert capsys.readouterr().err == f"{tmp_path / 'a.csv'}: 1 row left out: with missing values\n"
 
 
 def test_idx_files_are_predicted(idx_folder, tmp_path, capsys):

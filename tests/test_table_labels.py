@@ -115,6 +115,18 @@ def test_values_of_parquet_are_the_classes_of_a_csv(tmp_path):
         load(path, classes=["1", "2.0", "02"])
 
 
+@pytest.mark.parametrize("classes", [["false", "true"], ["False", "True"]])
+@pytest.mark.parametrize("labels", [["TRUE", "False"], ["true", "false"]])
+def test_truth_values_are_classes_in_any_case(tmp_path, classes, labels):
+    """Programs write them differently; other labels are compared as they are written."""
+    assert classes_of_rows(load(csv_of(tmp_path, labels), classes=classes)) == [
+        classes[1],
+        classes[0],
+    ]
+    with pytest.raises(MtrainError, match="'Yes' is none of the 2 classes"):
+        load(csv_of(tmp_path, ["yes", "Yes"]), classes=["yes", "no"])
+
+
 def test_a_label_written_otherwise_than_its_class_is_refused(tmp_path):
     """With the reason; a label that is no number has none."""
     with pytest.raises(MtrainError) as error:

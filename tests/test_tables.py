@@ -330,8 +330,8 @@ def test_rows_with_gaps_are_dropped_and_said(table):
     assert_array_equal(data.test.rows, [6])
     assert_array_equal(data.train.features, [[1, 1, 0], [6, 0, 1]])
     assert data.notes[:2] == (
-        f"{path}: 1 row left out, without a label",
-        f"{path}: 3 rows left out, which miss values",
+        f"{path}: 1 row left out: without a label",
+        f"{path}: 3 rows left out: with missing values",
     )
     assert refusal(table("n,y\n,p\n1,\n,q\n"), missing="drop") == (
         "PATH: there is no row for the training split"
@@ -475,7 +475,7 @@ def test_rows_in_both_train_and_test_are_counted(table):
     test = table("t,x,y\na,1,p\nb,1.0,p\nb,2,p\nb,2,q\n", "test.csv")
 
     assert load(path, test_path=str(test), validation=None).notes[-1:] == (
-        "3 of 4 rows of test are in the training split as well",
+        "3 of 4 rows of test have the same inputs as a training row",
     )
     assert "as well" not in " ".join(load(path, **AS_IT_IS).notes)
 

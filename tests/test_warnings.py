@@ -14,6 +14,7 @@ import pytest
 from mtrain.cli.main import run
 from mtrain.config.loading.load import load_config
 from mtrain.config.loading.reader import parse
+from mtrain.data.load import load_dataset
 from mtrain.data.notes import KINDS
 from mtrain.data.table import Values
 from mtrain.data.telling import _told, telling_notes
@@ -318,7 +319,7 @@ def test_init_leaves_out_what_does_not_fit_and_says_why(tmp_path):
         "'at' has dates or times, such as '0:30'",
         "'on' has dates or times, such as '1 Jan 2021'",
         "'zip' has '98115-4820' (line 52), which is not a finite number",
-        "'title' has 120 different texts",
+        "'title' has a different text in each row",
         "'big' has '1e400' (line 11), which is beyond float32",
     ):
         assert reason in text
@@ -355,6 +356,75 @@ def test_a_number_that_may_mean_missing(tmp_path, capsys, kind, marker):
 def test_a_number_that_is_one_of_many_means_nothing(tmp_path, values):
     """A single row, or values near to it."""
     assert "missing-marker" not in warnings(table(tmp_path / "a.csv", columns(c=values)))
+
+
+@pytest.mark.parametrize("far", ["1e6", "9999999", "-1e30"])
+def test_a_number_that_makes_all_others_nearly_equal(tmp_path, capsys, far):
+    """With its place, said by `init`, `check` and `fit`: scaled, the others hardly differ."""
+    values = [f"{k % 60 / 20}" for k in range(N)]
+    values[5] = far
+    path = table(tmp_path / "a.csv", columns(c=values))
+    said = (
+        f"column 'c': {float(far):.10g} ({path}:7) is far from the other values, 0 to 2.95; scaled, "
+        "these are nearly equal: is it a mistake?"
+    )
+
+    assert warnings(path)["outlier"] == [said.replace(str(path), "FILE")]
+    proposed(tmp_path, path)
+    assert said in capsys.readouterr().err
+    assert said in load_dataset(config(path).dataset).notes
+    assert "outlier" not in warnings(path, scale="none")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [0.0] * (N - 1) + [1.0],
+        np.random.default_rng(0).lognormal(0, 2, N).tolist(),
+        [float(k) for k in range(N - 1)] + [500.0],
+        [-999.0 if k < 2 else k / 10 for k in range(N)],
+    ],
+    ids=["rare", "skewed", "a large one", "a marker"],
+)
+def test_values_that_are_no_outliers(tmp_path, values):
+    """A flag that few rows have, a long tail, a number some times as large as the others."""
+    assert "outlier" not in warnings(table(tmp_path / "a.csv", columns(c=values)))
+
+
+@pytest.mark.parametrize("name", ["NULL", "N/A", "nan"])
+def test_a_category_that_may_mean_missing(tmp_path, name):
+    """In a column of text; not where the config says that it is missing."""
+    values = [name if k % 3 else "north" if k % 2 else "south" for k in range(N)]
+    path = table(tmp_path / "a.csv", columns(c=values))
+    said = (
+        f"column 'c': '{name}' in 80 rows is a category; if it stands for a missing value: "
+        f"dataset.missing_values: ['{name}']"
+    )
+
+    assert warnings(path)["missing-marker"] == [said]
+    given = warnings(path, missing="mean", missing_values=[name])
+    assert "missing-marker" not in given
+
+
+def test_bytes_that_are_small(tmp_path):
+    """Divided by 255 they are nearly 0; the same numbers as another type are scaled."""
+    pixels = np.random.default_rng(0).integers(0, 17, (N, 8, 8))
+    labels = np.arange(N) % 3
+    found = {}
+    for kind in ("uint8", "float32"):
+        np.savez(tmp_path / "a.npz", x=pixels.astype(kind), y=labels)
+        settings = {"dataset": {"name": "npz", "path": str(tmp_path / "a.npz")}}
+        found[kind] = [
+            w for w in check(load_config(settings, {})).warnings if w.kind == "small-bytes"
+        ]
+
+    assert found == {
+        "uint8": [
+            "the largest byte is 16, and inputs are divided by 255; dataset.scale: standard may "
+            "suit them better"
+        ],
+        "float32": [],
+    }
 
 
 MARKED = {

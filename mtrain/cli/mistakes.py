@@ -90,6 +90,8 @@ def _setting_hint(option: str, arguments: Sequence[str]) -> str:
     """The end of a message about an unknown option that is a setting; empty for any other."""
     if not TAKING_SETTINGS & set(arguments[:1]):
         return ""
+    if option in {"--set", "--override", "--param"}:
+        return "; settings are written without it: training.epochs=3"
     from mtrain.config.loading.problems import setting_path
 
     path = setting_path(option.lstrip("-").replace("-", "_"))

@@ -72,7 +72,8 @@ def read_features(
 
     problems = complaints(table, wrong, problem)
     if len(beyond) < len(wrong):
-        problems.append(f"numbers are written as in {table.notation.example}")
+        reader = "numbers" if are_learned else "the model's config says that numbers"
+        problems.append(f"{reader} are written as in {table.notation.example}")
         if are_learned:
             problems[-1] += "; columns of text are named in dataset.categorical"
             problems += _hints(table, wrong)

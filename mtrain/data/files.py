@@ -48,7 +48,9 @@ def find_files(path: str, endings: tuple[str, ...], split: str | None = "train")
             raise MtrainError(f"no file of the {split} split", where=path)
     for file in found:
         if not file.exists():
-            raise MissingPathError(path, Problem(f"no such file{nearest_path(file)}", str(file)))
+            raise MissingPathError(
+                path, Problem(f"no such file{nearest_path(file, endings)}", str(file))
+            )
         # A pipe or a device would be waited for, or never end.
         if not file.is_file():
             raise MtrainError("not a file", where=file)

@@ -103,7 +103,8 @@ class Seen:
         """A line for each."""
         yield from self.done
         if self.left_out:
-            yield f"{path}: {self.left_out:,} rows left out, which miss values"
+            rows = f"{self.left_out:,} row{'s' * (self.left_out > 1)}"
+            yield f"{path}: {rows} left out: with missing values"
         yield from unlike_notes(self.unlike, encoding, self.rows)
 
 

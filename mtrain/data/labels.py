@@ -49,8 +49,13 @@ def class_indices(
     by_value = _places_by_value(classes)
     for split, table in tables.items():
         is_spelt = not table.typed or is_text(table.columns[target].type)
-        named = places if is_spelt else by_value | places
-        known = np.array([*(named.get(name, -2) for name in names[split]), -1], np.int32)
+        # Programs write truth values in different cases, and Parquet in none.
+        are_truths = by_value.keys() == BOOLEANS
+        named = by_value | places if are_truths or not is_spelt else places
+        spelt = [
+            name.lower() if are_truths and name not in named else name for name in names[split]
+        ]
+        known = np.array([*(named.get(name, -2) for name in spelt), -1], np.int32)
         rows = known[codes[split]]
         if (unknown := rows == -2).any():
             problem = f"is none of the {len(classes):,} classes"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mtrain.data.missing_labels import MISSING_LABELS
 from mtrain.records.dataset import Note
 
 if TYPE_CHECKING:
@@ -25,8 +26,19 @@ FEWEST = 2
 
 
 def marker_notes(columns: Mapping[str, Values]) -> Iterator[Note]:
-    """A note for each column of numbers with a marker that lies far from all its other values."""
+    """A note for each column of numbers with a marker that lies far from all its other values.
+
+    And one for each column of text with a category such as `NULL`.
+    """
     for name, column in columns.items():
+        for code, category in enumerate(column.categories):
+            if category in MISSING_LABELS:
+                rows = int(np.count_nonzero(column.values == code))
+                text = (
+                    f"column {name!r}: {category!r} in {rows:,} row{'s' * (rows > 1)} is a category; "
+                    f"if it stands for a missing value: dataset.missing_values: [{category!r}]"
+                )
+                yield Note("missing-marker", text)
         if column.kind == "number" and (found := _marker(column)) is not None:
             marker, rows = found
             written = _written(marker)
@@ -43,16 +55,16 @@ def _marker(column: Values) -> tuple[float, int] | None:
     if not len(values):
         return None
     for end in sorted({float(values.min()), float(values.max())}):
-        if not _is_typical(end):
+        if not is_marker(end):
             continue
-        is_marker = values == end
-        rest, rows = values[~is_marker], int(np.count_nonzero(is_marker))
+        there = values == end
+        rest, rows = values[~there], int(np.count_nonzero(there))
         if rows >= FEWEST and len(rest) and 0 < np.ptp(rest) < np.abs(rest - end).min():
             return end, rows
     return None
 
 
-def _is_typical(number: float) -> bool:
+def is_marker(number: float) -> bool:
     """Whether it is a number that programs and people write where there is none."""
     text = _written(number)
     is_repeated = REPEATED.fullmatch(text) is not None and sum(map(str.isdigit, text)) > 1

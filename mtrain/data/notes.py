@@ -24,6 +24,7 @@ KINDS = {
     "zero-weight": "all training rows of a class have weight 0",
     "unlabelled-rows": "rows without a label are left out",
     "incomplete-rows": "rows with missing values are left out, by `dataset.missing: drop`",
+    "small-bytes": "bytes are divided by 255, but the largest is below 64",
     "missing-label": "a class is called `NA`, `NaN`, `null` or the like",
     "unread-images": "images, or a folder of them, are not read, or a class has none",
     "unread-arrays": "arrays of an `.npz` are not read",
@@ -41,12 +42,13 @@ KINDS = {
     "telling-column": "a single column all but decides the label",
     "text-numbers": "a column of numbers with decimal commas, thousands separators, signs or units is text",
     "thousands": "the points of a column of numbers may stand between thousands",
-    "missing-marker": "a number such as -999 is far from all others of its column",
+    "missing-marker": "a number such as -999 is far from all others of its column, or a category is called `NULL` or the like",
+    "outlier": "a number is so far from all others of its column that scaling makes these nearly equal",
     "no-header": "the first line of a CSV looks like data",
     "unknown-category": "rows have a category that no training row has",
     "missing-values": "in a tenth of the rows or more of other data a column is missing",
     "far-values": "in a tenth of the rows or more a column is far from its mean in training",
-    "shared-rows": "rows of validation or test are training rows, too",
+    "shared-rows": "rows of validation or test have the same inputs as a training row",
     "contradiction": "rows are alike but for the label",
     "threshold": "`evaluation.threshold` is for the more frequent class",
     "reading": "whatever else was noticed while the data were read",
@@ -147,5 +149,5 @@ def _shared(splits: dict[str, Split]) -> Iterator[str]:
             continue
         rows = splits[name].features
         if n := sum(hash(row.tobytes()) in known for row in rows):
-            text = f"{n:,} of {len(rows):,} rows of {name} are in the training split as well"
+            text = f"{n:,} of {len(rows):,} rows of {name} have the same inputs as a training row"
             yield Note("shared-rows", text)

@@ -28,6 +28,7 @@ from mtrain.data.notation import (
     marked_number,
 )
 from mtrain.data.notes import kind_of
+from mtrain.data.outliers import outlier_notes
 from mtrain.data.reading import read_source
 from mtrain.data.source import is_whole
 from mtrain.data.sources.parquet import pandas_index
@@ -36,7 +37,7 @@ from mtrain.data.telling import telling_notes
 from mtrain.errors import MtrainError, SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from mtrain.config.experiment.sources import SourceConfig
@@ -74,6 +75,12 @@ CLASSES = "in index order; of two the second is what a threshold is for"
 RARER_SECOND = "in index order, the rarer second: of two it is what a threshold is for"
 MAJORITY = 0.6
 """Share of the rows from which one of two classes is the frequent one."""
+
+FEWEST_DIFFERENT = 6
+"""Rows from which texts that all differ are names and not categories."""
+
+MOST_RATINGS = 10
+"""Different numbers with decimals that may be classes, as ratings from 0.5 to 5 are."""
 
 RARE = "too few rows for every class to be in every split"
 OFFSET = "the smallest label, that of the first class"
@@ -153,7 +160,7 @@ def propose_splits(config: SourceConfig, memory: int) -> tuple[int, Proposal]:
     if len(classes) <= MOST_CLASSES:
         settings["classes"] = list(classes)
     named = config.name in {"csv", "parquet", "images"}
-    is_ordered = set(map(str.lower, source.classes)) in (BOOLEANS, {"0", "1"})
+    is_ordered = set(map(as_value, source.classes)) in (BOOLEANS, {"0", "1"})
     is_second_frequent = source.train.labels.sum() >= MAJORITY * len(source.train)
     if named and len(source.classes) == 2 and is_second_frequent and not is_ordered:
         # A threshold is of the second class, as a rule the one that is sought and rare.
@@ -172,6 +179,7 @@ def propose_splits(config: SourceConfig, memory: int) -> tuple[int, Proposal]:
         notes += telling_notes(features.columns, source.train.labels)
         notes += [note for note in source.notes if kind_of(note) == "thousands"]
         notes += marker_notes(features.columns)
+        notes += outlier_notes(source.train)
     return len(source.train), Proposal(settings, reasons, tuple(notes))
 
 
@@ -387,6 +395,23 @@ def _check_labels(path: Path, target: str, labels: Values) -> None:
             where=path,
             remedy="name another by --target",
         )
+    if different > MOST_RATINGS and _are_fractions(labels.categories):
+        raise MtrainError(
+            (
+                f"column {target!r} has {different:,} different numbers with decimals, which are "
+                "no classes"
+            ),
+            where=path,
+            remedy="name another by --target",
+        )
+
+
+def _are_fractions(names: Iterable[str]) -> bool:
+    """Whether all are numbers, and some of them not whole."""
+    numbers = [as_value(name) for name in names if name not in MISSING_LABELS]
+    if any(number is None or number in BOOLEANS for number in numbers):
+        return False
+    return not all(is_whole(str(number)) for number in numbers)
 
 
 def _listed_classes(labels: Values, *, typed: bool) -> list[str]:
@@ -394,12 +419,9 @@ def _listed_classes(labels: Values, *, typed: bool) -> list[str]:
     names = [name for name in labels.categories if name not in MISSING_LABELS]
     if len(names) > MOST_CLASSES:
         return []
-    numbers = [as_value(name) for name in names]
-    if any(number is None or number in BOOLEANS for number in numbers):
+    if not _are_fractions(names):
         return []
-    if all(is_whole(str(number)) for number in numbers):
-        return []
-    return sorted(map(str, numbers) if typed else names, key=float)
+    return sorted((str(as_value(name)) for name in names) if typed else names, key=float)
 
 
 def _readable_columns(
@@ -438,6 +460,9 @@ def _why_not(column: Values) -> str | None:
         return f"has dates or times, such as {column.categories[0]!r}"
     if (marked := marked_number(column.categories[:TRIED])) is not None:
         return f"has numbers with a sign or a unit, such as {marked!r}"
+    known = int(np.count_nonzero(~column.missing))
+    if column.kind == "text" and len(column.categories) == known >= FEWEST_DIFFERENT:
+        return f"has a different text in each row, such as {column.categories[0]!r:.40}"
     if len(column.categories) > min(MOST_CATEGORIES, max(20, len(column.values) // 2)):
         return (
             f"has {len(column.categories):,} different texts, such as {column.categories[0]!r:.40}"

@@ -13,7 +13,11 @@ from mtrain.errors import MtrainError
 from mtrain.loading import load_matplotlib
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Callable, Iterator
+
+LOOP = "<function Loop._compiled"
+"""How TensorFlow calls the compiled loop of a training."""
 
 
 def load_tensorflow() -> None:
@@ -40,8 +44,15 @@ def load_tensorflow() -> None:
             f"Keras was imported before mtrain with the backend {keras.backend.backend()!r}; "
             "mtrain needs TensorFlow"
         )
+    tf.get_logger().addFilter(_is_not_about_retracing)
     keras.config.set_floatx("float32")
     keras.config.set_epsilon(1e-7)
+
+
+def _is_not_about_retracing(record: logging.LogRecord) -> bool:
+    """False for the warning that a program with several trainings compiles several loops."""
+    message = record.getMessage()
+    return not ("tf.function retracing" in message and LOOP in message)
 
 
 @cache

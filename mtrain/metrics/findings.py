@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mtrain.records.report import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from mtrain.records.arrays import Ints
     from mtrain.records.report import ClassReport, Report
 
 MOST_NAMED = 8
@@ -32,7 +35,7 @@ def find(report: Report) -> Iterator[Finding]:
         yield Finding(
             "selected", f"The {what} was chosen on this split: its figures are optimistic."
         )
-    yield from _least_learned(report.classes)
+    yield from _least_learned(report.classes, report.confusion_matrix)
 
 
 def _against_baseline(report: Report) -> Iterator[Finding]:
@@ -72,13 +75,19 @@ def _undefined(report: Report) -> Iterator[Finding]:
         yield Finding("undefined", text, tuple(names))
 
 
-def _least_learned(classes: Sequence[ClassReport]) -> Iterator[Finding]:
-    """The class of the lowest F1, and what becomes of its rows."""
+def _least_learned(classes: Sequence[ClassReport], confusion: Ints) -> Iterator[Finding]:
+    """The class of the lowest F1, and the confusion that costs it most."""
     f1, k = min((one.f1, one.id) for one in classes if one.support and one.f1 is not None)
     if f1 == 1:
         return
     least = classes[k]
-    if least.confused_with:
+    if least.fp > least.fn > 0:
+        wrongly = np.where(np.arange(len(classes)) == k, 0, confusion[:, k])
+        true, n = classes[int(wrongly.argmax())], int(wrongly.max())
+        rows = "row" if n == 1 else "rows"
+        what = f"which {n:,} {rows} of {true.name} {'is' if n == 1 else 'are'} taken for"
+        named = [least.name, true.name]
+    elif least.confused_with:
         other = least.confused_with[0]
         what = f"most often taken for {other.name} ({other.n:,} of {least.support:,})"
         named = [least.name, other.name]

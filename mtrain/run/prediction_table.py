@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
 ENDINGS = (".csv", ".parquet")
 
+FIRST_COLUMNS = ["row", "predicted"]
+"""Those of every table of predictions, but for `file` between them."""
+
+LONGEST_LINE = 10_000
+"""Bytes that are read of the first line of a file."""
+
 
 class Writer(Protocol):
     """Writes what was predicted of some rows, and then of those that follow."""
@@ -87,6 +93,31 @@ def check_ending(path: Path) -> None:
         raise UsageError(
             f"must end in {' or '.join(ENDINGS)}, got {str(path)!r}", where=option("out")
         )
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise `UsageError` for a file that holds something else than predictions, such as the data."""
+    if path.is_file() and path.stat().st_size and not _holds_predictions(path):
+        raise UsageError(
+            f"{path} exists and does not hold predictions",
+            where=option("out"),
+            remedy="name another file",
+        )
+
+
+def _holds_predictions(path: Path) -> bool:
+    if path.suffix.lower() == ".csv":
+        with path.open("rb") as file:
+            names = file.readline(LONGEST_LINE).decode(errors="replace").strip().split(",")
+    else:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            names = pq.read_schema(path).names
+        except (OSError, pa.ArrowException):
+            return False
+    return [name for name in names[:3] if name != "file"][:2] == FIRST_COLUMNS
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from mtrain.config.experiment.evaluation import DEFAULT_THRESHOLD
 from mtrain.config.experiment.sources import DigitsConfig, SyntheticConfig, TableConfig, UserData
 from mtrain.data.inputs import table_kind
 from mtrain.data.load import load_dataset
-from mtrain.errors import MtrainError, UsageError
+from mtrain.errors import MissingPathError, MtrainError, UsageError
 from mtrain.inference.network import predict_split
 from mtrain.inference.threshold import check_threshold, check_two_classes, chosen_threshold
 from mtrain.keywords import option
@@ -25,8 +26,11 @@ from mtrain.run.environment import changed_versions
 from mtrain.run.evaluation import keep_evaluation, write_evaluation
 from mtrain.run.files import is_denied
 from mtrain.run.find_checkpoint import changed_code, with_checkpoint
+from mtrain.run.history import read_history
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mtrain.model.custom.code import ImportedCode
     from mtrain.records.dataset import Dataset, Split
     from mtrain.records.report import Report
@@ -178,6 +182,7 @@ class _Question:
                     *dataset.notes,
                     *_known_rows(dataset, saved, part),
                     *changed_code(place, saved),
+                    *_unfinished(place, saved),
                 ),
             ),
         )
@@ -214,6 +219,17 @@ def _known_rows(dataset: Dataset, saved: Checkpoint, part: str | None) -> list[s
     return [f"{dataset.source}: these rows are the run's {part} data{of}"]
 
 
+def _unfinished(place: CheckpointPlace, saved: Checkpoint) -> Iterator[str]:
+    """What is to be said of a training that has not begun, or ended before its time."""
+    if not (saved.cursor.epoch or saved.cursor.step):
+        yield f"{place.path}: nothing was trained; these are the initial weights"
+    with suppress(MtrainError, IndexError):  # without a history the checkpoint is as good
+        ended = read_history(place.run.path).segments[-1].ended
+        if ended not in {None, "finished"}:
+            how = ended if ended in {"diverged", "failed"} else f"was stopped by {ended}"
+            yield f"{place.run.path}: the training {how}"
+
+
 def _plain(name: str) -> str:
     """A name as a part of one of a folder."""
     return re.sub(r"[^\w.]+", "_", name, flags=re.ASCII)[:40]
@@ -245,17 +261,22 @@ def _load(saved: Checkpoint, data: Path | None, place: CheckpointPlace) -> Datas
         if isinstance(config, TableConfig):
             config = config.of_kind(table_kind(data) or config.name)
             changes["val_path"] = None
-    dataset = load_dataset(
-        config.model_copy(update=changes),
-        memory=saved.config.training.memory_bytes,
-        encoding=saved.encoding,
-        drawn_from=saved.identity.get("data.sha256"),
-        takes_others=data is not None,
-        # Without names in the config the labels of the training were the names.
-        names_classes=is_default and config.classes is None,
-        # A stranger's run must not send this machine to the network.
-        download=False,
-    )
+    try:
+        dataset = load_dataset(
+            config.model_copy(update=changes),
+            memory=saved.config.training.memory_bytes,
+            encoding=saved.encoding,
+            drawn_from=saved.identity.get("data.sha256"),
+            takes_others=data is not None,
+            # Without names in the config the labels of the training were the names.
+            names_classes=is_default and config.classes is None,
+            # A stranger's run must not send this machine to the network.
+            download=False,
+        )
+    except MissingPathError as error:
+        if data is not None:
+            raise
+        raise error.with_remedy(f"{option('data')} says where the data are now") from error
     for name, rows in dataset.splits.items():
         was = saved.identity.get(f"splits.{name}")
         if dataset.sha256 == saved.identity.get("data.sha256") and rows.rows_sha256 != was:

@@ -13,7 +13,7 @@ from mtrain.data.class_weights import weight_training, zero_weights
 from mtrain.data.files import large_files
 from mtrain.data.load import load_dataset
 from mtrain.engine.threads import choose_threads
-from mtrain.errors import DivergedError, MtrainError, SettingError
+from mtrain.errors import DivergedError, MissingPathError, MtrainError, SettingError
 from mtrain.observer import Observer, Observers, TrainingFacts
 from mtrain.report.text import first_few
 from mtrain.run.directory import OUTPUTS
@@ -74,7 +74,12 @@ def fit(
             return finished
         outcome = "failed"
         try:
-            dataset = _read(config, observers, progress=watched, download=download)
+            try:
+                dataset = _read(config, observers, progress=watched, download=download)
+            except MissingPathError as error:
+                if target.resumption is None:
+                    raise
+                raise error.with_remedy("dataset.path=PATH says where the data are now") from error
             observers.stage("loading TensorFlow")
             with (
                 open_environment(

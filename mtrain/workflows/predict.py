@@ -19,7 +19,12 @@ from mtrain.keywords import option
 from mtrain.metrics.thresholds import predict_above
 from mtrain.records.training import Predictions
 from mtrain.run.find_checkpoint import changed_code, holds_checkpoints, with_checkpoint
-from mtrain.run.prediction_table import CsvWriter, check_ending, open_predictions
+from mtrain.run.prediction_table import (
+    CsvWriter,
+    check_ending,
+    check_replaceable,
+    open_predictions,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +57,7 @@ def predict(
             raise UsageError(
                 f"{out} is what is to be predicted", where=option("out"), remedy="name another file"
             )
+        check_replaceable(out)
     _check_order(checkpoint, inputs)
     check_threshold(threshold)
     text = io.BytesIO()

@@ -67,6 +67,15 @@ OPTIONS = {
 """What is no setting, but an option of `mtrain fit`."""
 
 
+SEVERAL = {
+    "compile": "write optimizer, loss and metrics at the top level",
+    "callbacks": "write training.early_stopping, training.reduce_on_plateau or training.save_best",
+    "fit": "write its settings in the section training",
+    "trainer": "write its settings in the section training",
+}
+"""What stands for several settings, and where these are written."""
+
+
 def letters(name: str) -> str:
     """A name without case and separators, as names are compared."""
     return name.lower().replace("_", "").replace("-", "").replace(" ", "")
@@ -85,3 +94,8 @@ def option_called(name: str) -> str | None:
     return next(
         (option for other, option in OPTIONS.items() if letters(other) == letters(name)), None
     )
+
+
+def written_elsewhere(name: str) -> str | None:
+    """Where the settings are written that this name holds in other programs; None: it holds none."""
+    return SEVERAL.get(name.lower())

@@ -94,7 +94,7 @@ def _no_metric_twice(metrics: tuple[AnyMetric, ...]) -> tuple[AnyMetric, ...]:
     by_key: dict[str, str] = {}
     for metric in metrics:
         if (other := by_key.get(metric.keys[0])) == metric.name:
-            raise ValueError(f"{metric.name} is there twice")
+            raise ValueError(f"{metric.name} is listed twice; its other names count as well")
         if other is not None:
             raise ValueError(f"{other} and {metric.name} would both be {metric.keys[0]}")
         by_key[metric.keys[0]] = metric.name

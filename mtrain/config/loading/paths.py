@@ -17,10 +17,11 @@ CUTOFF = 0.7
 """Likeness of two names from which one is taken for the other."""
 
 
-def nearest_path(path: Path) -> str:
+def nearest_path(path: Path, endings: tuple[str, ...] = ()) -> str:
     """The end of a message about `path`, which does not exist: the nearest name that does.
 
-    Empty where no name is near and the folder that it should be in exists.
+    Of files only those with one of `endings` are named, where there are any. Empty where no name is
+    near and the folder that it should be in exists.
     """
     if re.search(r"[\a\b\t\n\v\f\r]", str(path)):
         return "; a backslash in double quotes begins an escape: use single quotes, or / in a path"
@@ -33,6 +34,8 @@ def nearest_path(path: Path) -> str:
             names = [found.name for found in itertools.islice(missing.parent.iterdir(), MOST_NAMES)]
     except OSError:
         return ""
+    if endings and missing == path:
+        names = [name for name in names if name.lower().endswith(endings) or "." not in name]
     by_case = {name.lower(): name for name in names}
     near = difflib.get_close_matches(missing.name.lower(), by_case, n=1, cutoff=CUTOFF)
     lacks = "" if missing == path else f"; there is no {missing.name!r} in {missing.parent}"

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from mtrain.config.catalog.meant import got
 from mtrain.config.catalog.names import LOSS_ALIASES, canonical, suggestion
-from mtrain.config.catalog.setting_names import letters, option_called, setting_called
+from mtrain.config.catalog.setting_names import (
+    letters,
+    option_called,
+    setting_called,
+    written_elsewhere,
+)
 from mtrain.config.experiment.custom_code import CustomCode
 from mtrain.config.experiment.schema import Config
 from mtrain.config.experiment.section import InvalidSettingError, NumberError, Section, shown
@@ -130,8 +135,8 @@ def _nearest_setting(keys: Keys, data: Any) -> str:
     if having := [_name_of(choice) for choice in choices if key in choice.model_fields]:
         return f"it is of {', '.join(having)}, not of {_name_of(section)}"
     key = str(key)
-    if (slip := _slip(key)) is not None:
-        return slip
+    if (why := _slip(key) or written_elsewhere(key)) is not None:
+        return why
     if "." in key and key in _settings(Config):
         within, _, last = key.rpartition(".")
         return (
@@ -179,6 +184,8 @@ def _owners(path: str, data: Any) -> str:
 def _slip(key: str) -> str | None:
     """What is wrong with how a key is written; None: nothing."""
     if written := re.match(r"([A-Za-z_]\w*) *[:=] *(.+)", key):
+        if written[2].startswith(("{", "[")):  # of which the rest is elsewhere
+            return f"a space is missing after '{written[1]}:'"
         return f"write {written[1]}: {written[2]:.40}, with a space after the colon"
     if re.fullmatch(r"[0-9]+", key):
         return "a number has a decimal point, no comma"

@@ -35,6 +35,15 @@ ENDINGS = {".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF")
 """What is opened at all, told by a file's content, whatever its name says."""
 
+SIGNATURES = {
+    b"\x89PNG\r\n": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"GIF8": "GIF",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+}
+"""How files of a format begin, of those that nothing else begins with."""
+
 PLUGINS = (
     *(PngImagePlugin, JpegImagePlugin, BmpImagePlugin),
     *(WebPImagePlugin, GifImagePlugin, TiffImagePlugin),
@@ -244,9 +253,20 @@ def _opened(file: Path) -> Iterator[ImageFile.ImageFile]:
             with Image.open(file, formats=FORMATS) as image:
                 yield image
     except UnidentifiedImageError as error:
-        other = f"no {', '.join(FORMATS)}, whatever its name says"
-        raise BrokenImageError(file, other if file.stat().st_size else "is empty") from error
+        raise BrokenImageError(file, _unidentified(file)) from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise BrokenImageError(file, str(error)) from error
     except DAMAGE as error:
         raise BrokenImageError(file, f"cannot be read: {error}") from error
+
+
+def _unidentified(file: Path) -> str:
+    """What is wrong with a file that Pillow does not take for an image."""
+    with file.open("rb") as content:
+        start = content.read(max(map(len, SIGNATURES)))
+    if not start:
+        return "is empty"
+    for signature, name in SIGNATURES.items():
+        if start.startswith(signature):
+            return f"is a {name} that is cut off or damaged"
+    return f"no {', '.join(FORMATS)}, whatever its name says"

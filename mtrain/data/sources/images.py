@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from dataclasses import replace
 from itertools import chain, islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,7 +38,6 @@ from mtrain.records.dataset import Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -312,11 +312,13 @@ def _rows(
         done=done,
     )
     check_memory(features.nbytes, memory, str(folder))
+    root = Path(config.path)
+    root = root if folder.is_relative_to(root) else folder
     return Rows(
         features,
         np.array([place for _, place in files], np.int32),
         np.arange(len(files)),
-        names=np.array([_text(str(file.relative_to(folder))) for file, _ in files]),
+        names=np.array([_text(str(file.relative_to(root))) for file, _ in files]),
     )
 
 

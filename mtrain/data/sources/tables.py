@@ -85,13 +85,13 @@ def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -
         if unlabelled := int(np.count_nonzero(~labelled)):
             why = "without a label"
             if config.classes is not None:
-                why += ", which NA and the like are where dataset.classes does not list them"
+                why += "; NA and the like are labels only if dataset.classes lists them"
             notes.append(_left_out(table, unlabelled, "unlabelled-rows", why))
         complete = _complete_rows(values, labelled, weights, table, config, remedy)
         read_rows = Rows(values, codes[split], np.arange(len(table)), weights, place=table.place)
         rows[split] = read_rows.take(complete) if len(complete) < len(table) else read_rows
         if incomplete := len(table) - unlabelled - len(complete):
-            notes.append(_left_out(table, incomplete, "incomplete-rows", "which miss values"))
+            notes.append(_left_out(table, incomplete, "incomplete-rows", "with missing values"))
         _check_rows(len(complete), table, split if is_learned else None)
     notes += reading_notes(raw, features, encoding)
     return Source(
@@ -127,7 +127,7 @@ def _places(config: TableConfig, columns: list[str]) -> dict[str, tuple[str, str
 
 
 def _left_out(table: RawTable, rows: int, kind: str, why: str) -> Note:
-    return Note(kind, f"{table.where}: {rows:,} row{'s' * (rows > 1)} left out, {why}")
+    return Note(kind, f"{table.where}: {rows:,} row{'s' * (rows > 1)} left out: {why}")
 
 
 def _check_rows(rows: int, table: RawTable, split: str | None) -> None:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 # for a line on white.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
 STYLES = ("solid", "dashed", "dotted")
+MARKERS = ("^", "D")
+"""Of the points of classes whose colour another class has already."""
+
 GREY = "#BBBBBB"
 
 MOST_LINES = len(COLOURS) * len(STYLES) - 1
@@ -100,14 +103,17 @@ def draw_class_lines(
         axes.plot(*points(k), color=GREY, linewidth=0.6, zorder=1, drawstyle=drawstyle)
     labels = class_labels([classes[k] for k in shown], LABEL_WIDTH, shown)
     for number, (k, name) in enumerate(zip(shown, labels, strict=True)):
+        again, colour = divmod(number, len(COLOURS))
+        # Points that stand alone show no line by which two of a colour could be told apart.
+        marker = {"marker": MARKERS[again - 1]} if again and "marker" in options else {}
         # The value first: a label that begins with an underscore would be left out.
         axes.plot(
             *points(k),
-            color=COLOURS[number % len(COLOURS)],
-            linestyle=STYLES[number // len(COLOURS)],
+            color=COLOURS[colour],
+            linestyle=STYLES[again],
             label=f"{share(values[k])}  {name}",
             drawstyle=drawstyle,
-            **options,
+            **(options | marker),
         )
     if len(shown) < len(classes):
         which = "other" if np.isnan(values).any() else "better"

@@ -96,7 +96,10 @@ def _model(inspection: Inspection, config: Config) -> str:
 
 def _inputs(encoding: Encoding) -> str:
     if not encoding.columns:
-        return f"{encoding.n_features:,} inputs, of arrays of shape {encoding.shape}"
+        scaled = "scaled to mean 0 and deviation 1" if encoding.mean else "as they are"
+        if encoding.divisor is not None:
+            scaled = f"divided by {encoding.divisor:g}"
+        return f"{encoding.n_features:,} inputs, of arrays of shape {encoding.shape}, {scaled}"
     names: dict[str, list[str]] = {}
     for column in encoding.columns:
         names.setdefault(column.kind, []).append(column.name)
