@@ -21,7 +21,8 @@ import machine
 from processes import MTRAIN, Cell
 from workloads import WORKLOADS
 
-from mtrain.data.sources.mnist import read_mnist
+from mtrain.config.experiment.sources import FashionMnistConfig
+from mtrain.data.reading import read_source
 from mtrain.run.environment import git_commit
 
 if TYPE_CHECKING:
@@ -48,7 +49,12 @@ WHOLE = ("W1", (1, 5, 20))
 def main() -> None:
     """Measure what RESULTS lacks."""
     arguments = _arguments()
-    found = arguments.data or read_mnist("fashion_mnist", None, progress=True, download=True).where
+    found = (
+        arguments.data
+        or read_source(
+            FashionMnistConfig(), memory=4_000_000_000, progress=True, download=True
+        ).where
+    )
     folder = str(Path(found).resolve())
     path: Path = arguments.results
     results: dict[str, Any] = {"machine": machine.describe(), "commit": git_commit()}

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.config.experiment.sources import (
-    DigitsConfig,
-    IdxConfig,
-    ImagesConfig,
-    NpzConfig,
-    ParquetConfig,
-    SyntheticConfig,
-    TableConfig,
-)
+from mtrain.config.experiment.sources import ParquetConfig
+from mtrain.data.source import Request
 from mtrain.errors import MtrainError, SettingError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from mtrain.config.experiment.sources import SourceConfig
     from mtrain.data.source import Source
     from mtrain.records.dataset import Encoding
+
+MODULES = {
+    "digits": "mtrain.data.sources.digits",
+    "synthetic": "mtrain.data.sources.synthetic",
+    "mnist": "mtrain.data.sources.mnist",
+    "fashion_mnist": "mtrain.data.sources.mnist",
+    "csv": "mtrain.data.sources.tables",
+    "parquet": "mtrain.data.sources.tables",
+    "npz": "mtrain.data.sources.npz",
+    "idx": "mtrain.data.sources.idx",
+    "images": "mtrain.data.sources.images",
+}
+"""By `dataset.name`, the module whose `read(config, request)` gives the `Source`."""
 
 
 def read_source(
@@ -37,8 +47,8 @@ def read_source(
     If it `takes_others`, arrays may be those of a test split alone. `memory`, `progress` and
     `download` are as for `load_dataset`, and so is what is raised.
     """
-    how = {"takes_others": takes_others, "progress": progress, "download": download}
-    source = _read(config, memory, encoding, **how)
+    request = Request(memory, encoding, takes_others, progress, download)
+    source = reader_of(config)(config, request)
     _check_labels(source, config, len(config.classes or source.classes))
     return source
 
@@ -52,42 +62,13 @@ def index_columns(config: SourceConfig) -> list[str]:
     return pandas_index(config.path)
 
 
-def _read(
-    config: SourceConfig,
-    memory: int,
-    encoding: Encoding | None,
-    *,
-    takes_others: bool,
-    progress: bool,
-    download: bool,
-) -> Source:
-    if isinstance(config, DigitsConfig):
-        from mtrain.data.sources.digits import read_digits
-
-        return read_digits()
-    if isinstance(config, SyntheticConfig):
-        from mtrain.data.sources.synthetic import make_synthetic
-
-        return make_synthetic(config, memory=memory)
-    if isinstance(config, TableConfig):
-        from mtrain.data.sources.tables import read_table
-
-        return read_table(config, memory=memory, encoding=encoding)
-    if isinstance(config, ImagesConfig):
-        from mtrain.data.sources.images import read_images
-
-        return read_images(config, memory=memory, encoding=encoding)
-    if isinstance(config, NpzConfig):
-        from mtrain.data.sources.npz import read_npz_source
-
-        return read_npz_source(config, memory=memory, takes_test=takes_others)
-    if isinstance(config, IdxConfig):
-        from mtrain.data.sources.idx import read_idx_source
-
-        return read_idx_source(config, memory=memory, takes_test=takes_others)
-    from mtrain.data.sources.mnist import read_mnist
-
-    return read_mnist(config.name, config.path, progress=progress, download=download)
+def reader_of(config: SourceConfig) -> Callable[[Any, Request], Source]:
+    """What reads the data that a section of this name describes."""
+    if (module := MODULES.get(config.name)) is not None:
+        reader: Callable[[Any, Request], Source] = import_module(module).read
+        return reader
+    # Of an installed package, whose section reads itself.
+    return lambda section, request: section.read(request.memory)
 
 
 def _check_labels(source: Source, config: SourceConfig, n_classes: int) -> None:

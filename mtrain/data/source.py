@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from mtrain.data.table import Table
     from mtrain.records.arrays import Floats, Ints
+    from mtrain.records.dataset import Encoding
 
 MOST_CLASSES = 10_000
 
@@ -58,6 +59,26 @@ class Rows:
             names,
             self.place,
         )
+
+
+@dataclass(frozen=True)
+class Request:
+    """How data are to be read, wherever they come from."""
+
+    memory: int
+    """Bytes that they may take."""
+
+    encoding: Encoding | None = None
+    """What a training learned, where these rows are for its model; None: they are to be trained on."""
+
+    takes_others: bool = False
+    """Whether arrays may be those of a test split alone."""
+
+    progress: bool = False
+    """Whether a bar is shown while something is downloaded."""
+
+    download: bool = False
+    """Whether data may be downloaded that are not on this machine."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,8 @@ from mtrain.observer import Observer, Observers, TrainingFacts
 from mtrain.report.text import first_few
 from mtrain.run.directory import OUTPUTS
 from mtrain.run.evaluation import read_evaluation
-from mtrain.trackers.tensorboard import TensorBoard, check_tensorboard
+from mtrain.trackers.of_config import make_trackers
+from mtrain.trackers.tensorboard import check_tensorboard
 from mtrain.training.loop import UNREPORTED, failing, train
 from mtrain.training.open import open_environment, open_training
 from mtrain.training.signals import InterruptedBySignal, handled_signals
@@ -98,8 +99,7 @@ def fit(
             ):
                 for line in _notes(dataset, target, training):
                     observers.note(line)
-                if config.tracking.tensorboard:
-                    observers.add(TensorBoard(training.run.tensorboard))
+                observers.add(*make_trackers(config, training.run))
                 observers.begin(_facts(dataset, training))
                 # The device has the training rows now; here they would be there twice.
                 dataset = replace(dataset, splits={"test": dataset.test})

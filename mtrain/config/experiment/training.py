@@ -254,6 +254,12 @@ class TrackingConfig(Section):
     """Write what TensorBoard shows into the run's folder `tensorboard`: every scalar of the
     history, every class's figures, the graph, the weights. Needs `mtrain[tensorboard]`."""
 
+    @property
+    def installed(self) -> dict[str, Any]:
+        """The settings of trackers that other packages bring, by name."""
+        own = TrackingConfig.model_fields
+        return {name: getattr(self, name) for name in type(self).model_fields if name not in own}
+
 
 class CheckpointConfig(Section):
     """How often the state of training is saved, and how many of the saved ones are kept."""

@@ -20,6 +20,7 @@ from mtrain.config.experiment.custom_code import missing_module
 from mtrain.config.experiment.schema import SHORT_FORMS, Config
 from mtrain.config.experiment.section import NumberError
 from mtrain.config.experiment.sources import PATHS
+from mtrain.config.loading.plugins import config_class
 from mtrain.config.loading.problems import describe, holds_settings
 from mtrain.config.loading.reader import MOST_PROBLEMS, parse, read_document
 from mtrain.errors import (
@@ -232,13 +233,14 @@ class Settings:
         data = self.data
         if data.get("name") is None:
             data = data | {"name": self.default_name}
+        kind = config_class(data)
         problems = list(self._empty_sections())
         try:
-            config = Config.model_validate(data)
+            config = kind.model_validate(data)
         except ValidationError as error:
             found = error.errors()
             said = {keys for keys, _ in problems}
-            described = (describe(problem, data) for problem in found[:MOST_PROBLEMS])
+            described = (describe(problem, data, kind) for problem in found[:MOST_PROBLEMS])
             problems += [(keys, problem) for keys, problem in described if keys not in said]
             if len(found) > MOST_PROBLEMS:
                 problems.append(((), f"and {len(found) - MOST_PROBLEMS:,} problems more"))

@@ -48,14 +48,14 @@ _EXPECTED = {
 }
 
 
-def describe(error: ErrorDetails, data: Any) -> tuple[Keys, str]:
-    """Where in the config `data` an error stands, and its message."""
+def describe(error: ErrorDetails, data: Any, config: type[Config] = Config) -> tuple[Keys, str]:
+    """Where in the config `data` an error stands, and its message; `config` is what it should be."""
     kind = error["type"]
     found = error["input"]
     context = error.get("ctx", {})
     keys = _keys_in(data, error["loc"], missing=kind == "missing")
     if kind == "extra_forbidden":
-        return keys, f"unknown setting; {_nearest_setting(keys, data)}"
+        return keys, f"unknown setting; {_nearest_setting(keys, data, config)}"
     if kind == "missing":
         return keys, "is missing"
     if kind == "union_tag_invalid":
@@ -121,10 +121,10 @@ def _keys_in(data: Any, location: tuple[str | int, ...], *, missing: bool) -> Ke
     return tuple(keys)
 
 
-def _nearest_setting(keys: Keys, data: Any) -> str:
+def _nearest_setting(keys: Keys, data: Any, kind: type[Config]) -> str:
     *parents, key = keys
     config = data
-    section: type[Section] = Config
+    section: type[Section] = kind
     choices: list[type[Section]] = []
     for parent in parents:
         data = data[parent]

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.datasets import load_digits
 
 from mtrain.data.source import Source, checked_rows
 
+if TYPE_CHECKING:
+    from mtrain.config.experiment.sources import DigitsConfig
+    from mtrain.data.source import Request
 
-def read_digits() -> Source:
+
+def read(_config: DigitsConfig, _request: Request) -> Source:
     """The whole set; it has no test split of its own."""
     digits = load_digits()
     train = checked_rows(digits.images.astype(np.uint8), digits.target, "digits", "training")

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtrain.config.experiment.sources import IdxConfig
+    from mtrain.data.source import Request
 
 MOST_DIMENSIONS = 64
 """Of an array of NumPy."""
@@ -55,18 +56,18 @@ FILES = {
 """Of a folder, by split: rows and labels, each gzipped or not, in this or another usual spelling."""
 
 
-def read_idx_source(config: IdxConfig, *, memory: int, takes_test: bool = False) -> Source:
+def read(config: IdxConfig, request: Request) -> Source:
     """The splits in the folder at `config.path`, the test split perhaps in one of its own.
 
-    If it `takes_test`, a folder without training files may have those of a test split, as all rows.
+    If the request takes others, a folder without training files may have those of a test split, as all rows.
     Raises `MtrainError` for files that are missing, damaged, do not fit each other, or would take
     more than `memory` bytes.
     """
-    folder = Path(config.path)
+    folder, memory = Path(config.path), request.memory
     offset = config.offset
     there = [split for split, names in FILES.items() if any(idx_file(folder, n) for n in names)]
     splits = {}
-    if not takes_test or there != ["test"]:
+    if not request.takes_others or there != ["test"]:
         splits["training"] = read_split(folder, "training", memory, offset)
     if "test" in there:
         splits["test"] = read_split(folder, "test", memory, offset)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtrain.config.experiment.sources import ImagesConfig
-    from mtrain.records.dataset import Encoding
+    from mtrain.data.source import Request
 
 IGNORED = {"__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini"}
 """What computers make of themselves; what is hidden, with a dot, is ignored as well."""
@@ -59,11 +59,10 @@ Listing = dict[str, list["Path"]]
 """The images of each class, sorted by name."""
 
 
-def read_images(config: ImagesConfig, *, memory: int, encoding: Encoding | None = None) -> Source:
+def read(config: ImagesConfig, request: Request) -> Source:
     """The images below `config.path`, the test split perhaps in a folder of its own.
 
-    They are bytes, or numbers of 16 bits where any image has such; as in the training whose
-    `encoding` is given. Raises `MtrainError` for folders without images, for all images that cannot
+    They are bytes, or numbers of 16 bits where any image has such; for a model, as it has them. Raises `MtrainError` for folders without images, for all images that cannot
     be read, and for images of another size than the rest, or that take more than `memory` bytes.
     """
     folder = _folder(config.path)
@@ -75,7 +74,7 @@ def read_images(config: ImagesConfig, *, memory: int, encoding: Encoding | None 
     notes += [line for split in files for line in _left_out(folders[split], files[split])]
     classes = config.classes or _classes(files.values(), folder)
     try:
-        source = _read(config, classes, folders, files, memory, encoding)
+        source = _read(config, classes, folders, files, request)
     except BrokenImageError as error:
         images = (images for listing in files.values() for images in listing.values())
         raise about_all(error, chain.from_iterable(images), config.path) from error
@@ -87,13 +86,13 @@ def _read(
     classes: tuple[str, ...],
     folders: Mapping[str, Path],
     files: Mapping[str, Listing],
-    memory: int,
-    encoding: Encoding | None,
+    request: Request,
 ) -> Source:
-    """The pixels of the `files` of each split; everything else is as for `read_images`.
+    """The pixels of the `files` of each split; everything else is as for `read`.
 
     Raises `BrokenImageError` for the first image that cannot be read.
     """
+    memory, encoding = request.memory, request.encoding
     first = next(iter(files["training"].values()))[0]
     size = config.size or image_facts(first)[0]
     shape = size if config.color == "gray" else (*size, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,10 @@ from mtrain.data.source import Rows, Source, check_alike, checked_rows
 from mtrain.data.sources.idx import FILES, idx_file, read_split
 from mtrain.data.sources.npz import read_members
 from mtrain.errors import MtrainError
+
+if TYPE_CHECKING:
+    from mtrain.config.experiment.sources import KnownData
+    from mtrain.data.source import Request
 
 CLASSES = {
     "mnist": tuple("0123456789"),
@@ -46,25 +51,27 @@ FASHION_HASHES = {
 }
 
 
-def read_mnist(name: str, path: str | None, *, progress: bool, download: bool) -> Source:
-    """`mnist` or `fashion_mnist` from `path`, else found, else downloaded, where it may be.
+def read(config: KnownData, request: Request) -> Source:
+    """`mnist` or `fashion_mnist` from its path, else found, else downloaded, where it may be.
 
-    `progress` shows a bar meanwhile. Raises `MtrainError` if `path` holds no such data, or nothing
+    Raises `MtrainError` if `path` holds no such data, or nothing
     is found and there is no network.
     """
+    name, path = config.name, config.path
+    how = {"progress": request.progress, "download": request.download}
     if path is not None:
         where = Path(path)
     elif name == "mnist":
         where = keras_folder() / "mnist.npz"
         if not where.exists():
             hashes = {"mnist.npz": MNIST_HASH}
-            _fetch(name, hashes, where.parent, progress=progress, download=download)
+            _fetch(name, hashes, where.parent, **how)
     else:
         where = keras_folder() / "fashion-mnist"
         if not _is_complete(where):
             where = DEBIAN_FOLDER if _is_complete(DEBIAN_FOLDER) else where
         if not _is_complete(where):
-            _fetch(name, FASHION_HASHES, where, progress=progress, download=download)
+            _fetch(name, FASHION_HASHES, where, **how)
     if where.suffix == ".npz" and path is None:
         splits = _read_npz(where)
     else:

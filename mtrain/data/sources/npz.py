@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtrain.config.experiment.sources import NpzConfig
+    from mtrain.data.source import Request
 
 DAMAGE = (
     *(EOFError, MemoryError, NotImplementedError, OSError, OverflowError, RuntimeError),
@@ -57,14 +58,15 @@ LABELS = ("y", "labels", "label", "targets", "target")
 """What arrays are called, the usual name first; labels have that of their features' place."""
 
 
-def read_npz_source(config: NpzConfig, *, memory: int, takes_test: bool = False) -> Source:
+def read(config: NpzConfig, request: Request) -> Source:
     """The splits in the file at `config.path`, the test split perhaps in a file of its own.
 
-    If it `takes_test`, a file without training arrays may have those of a test split, as all rows.
+    If the request takes others, a file without training arrays may have those of a test split, as all rows.
     Raises `MtrainError` for arrays that are missing, damaged, do not fit each other, or would take
     more than `memory` bytes.
     """
-    needed = ("test", "training") if takes_test else ("training",)
+    memory = request.memory
+    needed = ("test", "training") if request.takes_others else ("training",)
     arrays = _read_splits(config.path, config.weights, memory, needed)
     where = dict.fromkeys(arrays, config.path)
     if config.test_path is not None:

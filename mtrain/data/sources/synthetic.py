@@ -12,13 +12,14 @@ from mtrain.errors import SettingError
 
 if TYPE_CHECKING:
     from mtrain.config.experiment.sources import SyntheticConfig
+    from mtrain.data.source import Request
 
 WHERE = "scikit-learn's make_classification"
 
 
-def make_synthetic(config: SyntheticConfig, *, memory: int) -> Source:
+def read(config: SyntheticConfig, request: Request) -> Source:
     """The whole set, drawn by its seed; it has no test split of its own."""
-    check_memory(8 * config.rows * config.features, memory, WHERE)
+    check_memory(8 * config.rows * config.features, request.memory, WHERE)
     features, labels = make_classification(
         config.rows,
         config.features,

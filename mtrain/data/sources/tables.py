@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from mtrain.config.experiment.sources import TableConfig
     from mtrain.data.columns import RawTable
+    from mtrain.data.source import Request
     from mtrain.data.table import Table
     from mtrain.records.arrays import Floats, Ints
     from mtrain.records.dataset import Encoding, Kind
@@ -42,19 +43,20 @@ READERS = {"csv": csv.read_csv, "parquet": parquet.read_parquet}
 PIECES = {"csv": csv.csv_pieces, "parquet": parquet.parquet_pieces}
 
 
-def read_table(config: TableConfig, *, memory: int, encoding: Encoding | None) -> Source:
+def read(config: TableConfig, request: Request) -> Source:
     """The table at `config.path` and, where it has a file of its own, its test split.
 
-    Columns are of the kinds that `encoding` says; None: of what their values look like. Raises
+    Columns are of the kinds that the request's encoding says, else of what their values look like. Raises
     `SettingError` for columns that are not there, `MtrainError` for values that are not what they
     must be, each with its place, and for more than `memory` bytes of values.
     """
+    memory, encoding = request.memory, request.encoding
     names = _features(config, encoding)
     weighted = [] if config.weights is None else [config.weights]
     others = [config.target, *weighted]
-    read, notation = READERS[config.name], notation_of(config)
+    read_columns, notation = READERS[config.name], notation_of(config)
     raw = {
-        split: read(path, [*names, *others], memory, notation, split=part).without_missing(
+        split: read_columns(path, [*names, *others], memory, notation, split=part).without_missing(
             [*names, *weighted]
         )
         for split, (path, part) in _places(config, names + others).items()

@@ -1,0 +1,58 @@
+"""Sources of data and trackers that installed packages bring, by their entry points."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import Any
+
+from pydantic import create_model
+
+from mtrain.config.experiment.dataset import DatasetConfig
+from mtrain.config.experiment.schema import Config
+from mtrain.config.experiment.sources import SOURCES
+from mtrain.config.experiment.training import TrackingConfig
+from mtrain.errors import UsageError
+
+SOURCE_GROUP = "mtrain.sources"
+TRACKER_GROUP = "mtrain.trackers"
+
+
+def config_class(data: dict[str, Any]) -> type[Config]:
+    """`Config`, or one with the sections of what `data` names and installed packages bring.
+
+    Raises `UsageError` for a package that cannot be imported, or brings something else.
+    """
+    fields: dict[str, Any] = {}
+    dataset, tracking = data.get("dataset"), data.get("tracking")
+    name = dataset.get("name") if isinstance(dataset, dict) else dataset
+    if isinstance(name, str) and name not in SOURCES and (source := load_entry(SOURCE_GROUP, name)):
+        if not (isinstance(source, type) and issubclass(source, DatasetConfig)):
+            raise _wrong(SOURCE_GROUP, name, "is not a DatasetConfig")
+        fields["dataset"] = (source, ...)
+    names = tracking if isinstance(tracking, dict) else {}
+    trackers: dict[str, Any] = {
+        name: (Any, None)
+        for name in names
+        if name not in TrackingConfig.model_fields and load_entry(TRACKER_GROUP, name)
+    }
+    if trackers:
+        section = create_model("TrackingConfig", __base__=TrackingConfig, **trackers)
+        fields["tracking"] = (section, section())
+    return create_model("Config", __base__=Config, **fields) if fields else Config
+
+
+def load_entry(group: str, name: str) -> Any:
+    """What the entry point of this name refers to; None: no installed package has one.
+
+    Raises `UsageError` where it cannot be imported.
+    """
+    for entry in entry_points(group=group, name=name):
+        try:
+            return entry.load()
+        except Exception as error:
+            raise _wrong(group, name, f"cannot be imported: {error}") from error
+    return None
+
+
+def _wrong(group: str, name: str, problem: str) -> UsageError:
+    return UsageError(f"the entry point {name!r} of {group} {problem}")
