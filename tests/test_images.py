@@ -445,13 +445,13 @@ def test_a_folder_whose_name_is_no_text_is_refused(folder):
 
 def test_images_and_idx_of_the_same_pixels_train_to_the_same_weights(fashion_folder, tmp_path):
     """2,000 of Fashion-MNIST, as folders of PNG and as IDX in the same order; the same seed."""
-    images, labels = (read_idx(fashion_folder / f"{name}.gz") for name in FILES["training"])
+    images, labels = (read_idx(fashion_folder / f"{name}.gz") for name in FILES["train"])
     order = np.argsort(labels[:2000], kind="stable")
     images, labels = images[:2000][order], labels[:2000][order]
     for row, (image, label) in enumerate(zip(images, labels, strict=True)):
         put(tmp_path, f"images/{label}/{row:04}.png", image)
     (tmp_path / "idx").mkdir()
-    for name, values in zip(FILES["training"], (images, labels), strict=True):
+    for name, values in zip(FILES["train"], (images, labels), strict=True):
         write_idx(tmp_path / "idx" / name, values)
     arrays = {}
     for name, more in (("images", ", color: gray"), ("idx", "")):

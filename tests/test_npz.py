@@ -350,7 +350,7 @@ def test_any_set_of_idx_files_is_a_data_set(idx_folder):
     assert data.classes == ("0", "1", "2")
     assert [len(data.splits[name]) for name in ("train", "val", "test")] == [72, 18, 30]
     assert data.encoding.divisor == 255
-    images, labels = (read_idx(folder / name) for name in FILES["training"])
+    images, labels = (read_idx(folder / name) for name in FILES["train"])
     assert_array_equal(data.train.features, images.reshape(90, 36)[data.train.rows])
     assert_array_equal(data.train.labels, labels[data.train.rows])
 
@@ -382,14 +382,14 @@ def test_test_files_alone_are_all_rows_of_an_evaluation(idx_folder):
     """To train on, they are refused."""
     folder = idx_folder(classes=3, train=90, test=30)
     config, whole = dataset_config(name="idx", path=str(folder)), load(folder)
-    for name in FILES["training"]:
+    for name in FILES["train"]:
         (folder / name).unlink()
     known = {"encoding": whole.encoding, "drawn_from": whole.sha256}
     data = load_dataset(config, takes_others=True, **known)
 
     assert list(data.splits) == ["test"]
     assert_array_equal(data.test.features, whole.test.features)
-    missing = ", ".join(FILES["training"])
+    missing = ", ".join(FILES["train"])
     assert refusal(folder) == f"PATH: no data set: {missing} missing (or with .gz)"
 
 
@@ -407,7 +407,7 @@ def test_idx_files_beyond_training_memory_are_refused(idx_folder):
     """Gzipped, too: a megabyte can hold a gigabyte."""
     folder = idx_folder(classes=3, train=90, test=30)
     beyond = "its values take 3.24 kB or more, beyond training.memory, 1 kB; data larger"
-    images = folder / FILES["training"][0]
+    images = folder / FILES["train"][0]
     assert refusal(folder, memory=1000).startswith(f"PATH/{images.name}: {beyond}")
     header = b"\0\0\x08\x03" + np.array([2**20, 32, 32], ">u4").tobytes()
     images.write_bytes(gzip.compress(header + bytes(2**20)))

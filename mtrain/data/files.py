@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 LARGE = 50_000_000
 """Bytes of files whose reading takes seconds."""
 
-SPLITS = {"training": "train", "validation": "val", "test": "test"}
-"""The splits of a source, as the settings call them."""
-
 NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 """In a folder's name, what stands for a missing value."""
 
@@ -228,7 +225,7 @@ def _split_of(parts: Sequence[str]) -> tuple[str | None, str | None]:
             name = re.sub(r"-[0-9]+-of-[0-9]+$", "", stem)
             is_part = name != stem or part != parts[-1]
             is_all = split_called(name) is not None
-            return SPLITS[said.pop()], (name if is_part else part.lower()) if is_all else None
+            return said.pop(), (name if is_part else part.lower()) if is_all else None
     return None, None
 
 

@@ -234,7 +234,7 @@ def _read_arrays(path: Path, memory: int) -> Rows:
         from mtrain.data.sources.npz import array_names, find_features, read_members
 
         found = find_features(array_names(path), str(path))
-        name = found.get("test") or found.get("training") or "x"
+        name = found.get("test") or found.get("train") or "x"
         features = read_members(path, [name], memory)[name]
     else:
         features = read_idx(path, memory=memory)

@@ -125,7 +125,7 @@ def _places_by_value(classes: tuple[str, ...]) -> dict[str, int]:
 
 
 def _check(classes: tuple[str, ...], tables: Mapping[str, RawTable], target: str) -> None:
-    where = f"{tables['training'].where}: column {target!r}"
+    where = f"{tables['train'].where}: column {target!r}"
     if len(classes) > MOST_CLASSES:
         rows = sum(len(table) for table in tables.values())
         raise MtrainError(

@@ -211,7 +211,7 @@ def _kind(path: Path) -> str:
     from mtrain.data.sources.images import walk_images
 
     if path.is_dir():
-        if any(idx_file(path, name) for name in FILES["training"]):
+        if any(idx_file(path, name) for name in FILES["train"]):
             return "idx"
         if any(True for _ in walk_images(path)):
             return "images"

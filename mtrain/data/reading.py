@@ -10,6 +10,7 @@ import numpy as np
 from mtrain.config.experiment.sources import ParquetConfig
 from mtrain.data.source import Request
 from mtrain.errors import MtrainError, SettingError
+from mtrain.records.dataset import SPLITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +73,8 @@ def reader_of(config: SourceConfig) -> Callable[[Any, Request], Source]:
 
 
 def _check_labels(source: Source, config: SourceConfig, n_classes: int) -> None:
-    for name, rows in source.splits.items():
+    for split, rows in source.splits.items():
+        name = SPLITS[split]
         if (largest := int(rows.labels.max())) < n_classes:
             continue
         if config.classes is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtrain.errors import MtrainError, SettingError
+from mtrain.records.dataset import SPLITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -110,8 +111,8 @@ class Source:
 
     @property
     def splits(self) -> dict[str, Rows]:
-        """Those that the data brings, by name."""
-        splits = {"training": self.train, "validation": self.val, "test": self.test}
+        """Those that the data bring: `train`, and perhaps `val` and `test`."""
+        splits = {"train": self.train, "val": self.val, "test": self.test}
         return {name: rows for name, rows in splits.items() if rows is not None}
 
 
@@ -128,6 +129,7 @@ def checked_rows(
     Raises `MtrainError` naming `where` for numbers that differ, no rows, labels that are not 0, 1,
     2, ..., and NaN or infinity.
     """
+    name = SPLITS.get(name, name)
     if labels.ndim == 2 and labels.shape[1] == 1:  # as Keras has those of CIFAR-10
         labels = labels[:, 0]
     if features.ndim < 2:
@@ -161,7 +163,7 @@ def counted_from(labels: NDArray[Any], offset: int, where: str, name: str) -> ND
     # As signed numbers of 64 bits: bytes below 0 would be large.
     moved = labels - (float(offset) if labels.dtype.kind == "f" else np.int64(offset))
     if labels.size and (moved < 0).any():
-        problem = f"is {offset}, but a {name} label of {where} is {labels.min()}"
+        problem = f"is {offset}, but a {SPLITS[name]} label of {where} is {labels.min()}"
         raise SettingError((("dataset", "offset"), problem))
     return moved
 
@@ -177,7 +179,7 @@ def offset_note(splits: Mapping[str, Rows], offset: int, where: str) -> tuple[st
 
 def check_alike(splits: dict[str, Rows], where: str) -> None:
     """Raise `MtrainError` where arrays of one split have another shape or type than of another."""
-    (first, train), *others = splits.items()
+    (first, train), *others = ((SPLITS[name], rows) for name, rows in splits.items())
     for name, rows in others:
         ours, theirs = train.features, rows.features
         if isinstance(ours, np.ndarray) and isinstance(theirs, np.ndarray):
@@ -201,7 +203,7 @@ def check_alike(splits: dict[str, Rows], where: str) -> None:
 
 def all_from_test(splits: dict[str, Rows]) -> dict[str, Rows]:
     """The splits; the test rows as all the rows there are, where none are to train on."""
-    return splits if "training" in splits else {"training": splits["test"]}
+    return splits if "train" in splits else {"train": splits["test"]}
 
 
 def refuse_second_test(splits: Iterable[str], path: str) -> None:
@@ -212,8 +214,7 @@ def refuse_second_test(splits: Iterable[str], path: str) -> None:
 def refuse_second_split(name: str, splits: Iterable[str], path: str) -> None:
     """Raise `SettingError` where a path of its own would hide the split `val` or `test` of `path`."""
     if name in splits:
-        called = "validation" if name == "val" else name
-        problem = f"{path} brings a {called} split of its own"
+        problem = f"{path} brings a {SPLITS[name]} split of its own"
         raise SettingError((("dataset", f"{name}_path"), problem))
 
 

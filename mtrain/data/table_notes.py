@@ -49,10 +49,10 @@ def reading_notes(
     """What is odd about the columns of each split; `encoding` is that of a training, None: this is one."""
     yield from _merged_notes(tables, features)
     if encoding is not None:
-        yield from misread_notes(tables["training"], encoding)
+        yield from misread_notes(tables["train"], encoding)
         return
-    yield from _thousands_notes(tables["training"], features["training"])
-    yield from _split_notes(features["training"])
+    yield from _thousands_notes(tables["train"], features["train"])
+    yield from _split_notes(features["train"])
 
 
 def _split_notes(features: Table) -> Iterator[Note]:

@@ -142,7 +142,7 @@ class Dataset:
     """Where the data was found."""
 
     parts: Mapping[str, str] = field(default_factory=dict)
-    """As `sha256`, of each split that the data bring, `training`, `validation` or `test`."""
+    """As `sha256`, of each split that the data bring, `train`, `val` or `test`."""
 
     notes: tuple[str, ...] = ()
     """What is worth saying of it: classes without rows, rows left out, unknown categories."""

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from mtrain.records.arrays import Arrays, Shapes
     from mtrain.run.directory import RunDirectory
 
-SCHEMA = 6
+SCHEMA = 7
 ARRAYS = "arrays.npz"
 STATE = "state.json"
 SUMS = "SHA256SUMS"

@@ -20,6 +20,7 @@ from mtrain.keywords import option
 from mtrain.metrics.epoch import single_figures
 from mtrain.metrics.report import make_report
 from mtrain.metrics.thresholds import predict_above
+from mtrain.records.dataset import SPLITS
 from mtrain.records.report import EvaluatedData
 from mtrain.run.directory import RunDirectory, check_creatable, check_empty
 from mtrain.run.environment import changed_versions
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from mtrain.records.training import Predictions
     from mtrain.run.checkpoint import Checkpoint
     from mtrain.run.find_checkpoint import CheckpointPlace
-
-SPLITS = ("test", "val", "train")
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +161,7 @@ class _Question:
             predictions = predict_above(predictions, threshold)
         is_training_data = dataset.sha256 == saved.identity.get("data.sha256")
         part = None if is_training_data else _part_of_training(dataset, saved)
-        is_validation = part == "validation" or (is_training_data and self.split == "val")
+        is_validation = part == "val" or (is_training_data and self.split == "val")
         best_by_validation = place.is_best and (saved.config.save_best or "").startswith("val_")
         chosen_by_validation = best_by_validation or (choice is not None and choice.failed is None)
         report = make_report(
@@ -199,9 +198,8 @@ class _Question:
 
 def _part_of_training(dataset: Dataset, saved: Checkpoint) -> str | None:
     """Which split that the data of the training brought these rows are; None: they are others."""
-    rows = dataset.parts.get("test", dataset.parts["training"])
-    parts = ("training", "validation", "test")
-    return next((part for part in parts if saved.identity.get(f"data.{part}") == rows), None)
+    rows = dataset.parts.get("test", dataset.parts["train"])
+    return next((part for part in SPLITS if saved.identity.get(f"data.{part}") == rows), None)
 
 
 def _known_rows(dataset: Dataset, saved: Checkpoint, part: str | None) -> list[str]:
@@ -210,13 +208,13 @@ def _known_rows(dataset: Dataset, saved: Checkpoint, part: str | None) -> list[s
         return []
     drawn = [
         split
-        for split, short in (("validation", "val"), ("test", "test"))
-        if f"splits.{short}" in saved.identity and f"data.{split}" not in saved.identity
+        for split in ("val", "test")
+        if f"splits.{split}" in saved.identity and f"data.{split}" not in saved.identity
     ]
     of = ""
-    if part == "training" and drawn:
-        of = f", from which it drew its {' and '.join(drawn)} rows"
-    return [f"{dataset.source}: these rows are the run's {part} data{of}"]
+    if part == "train" and drawn:
+        of = f", from which it drew its {' and '.join(SPLITS[split] for split in drawn)} rows"
+    return [f"{dataset.source}: these rows are the run's {SPLITS[part]} data{of}"]
 
 
 def _unfinished(place: CheckpointPlace, saved: Checkpoint) -> Iterator[str]:

@@ -17,6 +17,6 @@ if TYPE_CHECKING:
 def read(_config: DigitsConfig, _request: Request) -> Source:
     """The whole set; it has no test split of its own."""
     digits = load_digits()
-    train = checked_rows(digits.images.astype(np.uint8), digits.target, "digits", "training")
+    train = checked_rows(digits.images.astype(np.uint8), digits.target, "digits", "train")
     names = tuple(str(name) for name in digits.target_names)
     return Source(train, None, None, names, largest=16.0, where="scikit-learn")

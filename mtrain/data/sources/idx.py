@@ -50,7 +50,7 @@ _NAME = re.compile(
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 FILES = {
-    "training": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
 """Of a folder, by split: rows and labels, each gzipped or not, in this or another usual spelling."""
@@ -68,7 +68,7 @@ def read(config: IdxConfig, request: Request) -> Source:
     there = [split for split, names in FILES.items() if any(idx_file(folder, n) for n in names)]
     splits = {}
     if not request.takes_others or there != ["test"]:
-        splits["training"] = read_split(folder, "training", memory, offset)
+        splits["train"] = read_split(folder, "train", memory, offset)
     if "test" in there:
         splits["test"] = read_split(folder, "test", memory, offset)
     if config.test_path is not None:
@@ -78,11 +78,11 @@ def read(config: IdxConfig, request: Request) -> Source:
     splits = all_from_test(splits)
     n_classes = number_of_classes([rows.labels for rows in splits.values()], config.path)
     return Source(
-        splits["training"],
+        splits["train"],
         None,
         splits.get("test"),
         tuple(map(str, range(offset, offset + n_classes))),
-        largest=largest_value(splits["training"]),
+        largest=largest_value(splits["train"]),
         where=config.path,
         notes=offset_note(splits, offset, config.path),
         is_counted=counts_classes(config.classes),
@@ -90,7 +90,7 @@ def read(config: IdxConfig, request: Request) -> Source:
 
 
 def read_split(folder: Path, split: str, memory: int = 4_000_000_000, offset: int = 0) -> Rows:
-    """The two files of a split, `training` or `test`, in `folder`; raises `MtrainError`.
+    """The two files of a split, `train` or `test`, in `folder`; raises `MtrainError`.
 
     `offset` is the smallest label, that of class 0.
     """
@@ -143,7 +143,7 @@ def _meant(name: str) -> tuple[str, str] | None:
     # `my_train_images` is of a data set, `contrain-images` is not of training.
     if match["set"] and match["set"][-1].isalnum():
         return None
-    split = "training" if match["split"].lower().startswith("train") else "test"
+    split = "train" if match["split"].lower().startswith("train") else "test"
     return split, "rows" if match["kind"].lower().startswith("image") else "labels"
 
 

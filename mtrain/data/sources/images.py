@@ -34,7 +34,7 @@ from mtrain.data.sources.image_files import (
 )
 from mtrain.data.split_names import split_called
 from mtrain.errors import BrokenImageError, MtrainError, SettingError
-from mtrain.records.dataset import Note
+from mtrain.records.dataset import SPLITS, Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 IGNORED = {"__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini"}
 """What computers make of themselves; what is hidden, with a dot, is ignored as well."""
 
-SPLIT_SETTINGS = ("training", "validation", "test")
 
 MOST_LOOKED_AT = 5_000
 """Images that are decoded, at most, to name those that cannot be."""
@@ -93,7 +92,7 @@ def _read(
     Raises `BrokenImageError` for the first image that cannot be read.
     """
     memory, encoding = request.memory, request.encoding
-    first = next(iter(files["training"].values()))[0]
+    first = next(iter(files["train"].values()))[0]
     size = config.size or image_facts(first)[0]
     shape = size if config.color == "gray" else (*size, 3)
     n_images = sum(len(images) for listing in files.values() for images in listing.values())
@@ -108,8 +107,8 @@ def _read(
     done["size"] = done["color"] = 0  # which the config asks for
     found = {name for listing in files.values() for name in listing}
     return Source(
-        _at_depth(splits["training"], is_wide=is_wide),
-        _at_depth(splits.get("validation"), is_wide=is_wide),
+        _at_depth(splits["train"], is_wide=is_wide),
+        _at_depth(splits.get("val"), is_wide=is_wide),
         _at_depth(splits.get("test"), is_wide=is_wide),
         classes,
         largest=float(LARGEST_WIDE if is_wide else LARGEST_BYTE),
@@ -200,13 +199,13 @@ def _split_folders(folder: Path) -> tuple[dict[str, Path], list[str]]:
         split = split_called(place.name)
         (others if split is None else found.setdefault(split, [])).append(place)
     # `train` may be a class as well: of vehicles.
-    if "training" not in found or any(map(list_images, found["training"])):
-        return {"training": folder}, []
+    if "train" not in found or any(map(list_images, found["train"])):
+        return {"train": folder}, []
     for split, places in found.items():
         if len(places) > 1:
             names = " and ".join(repr(_text(place.name)) for place in places)
             raise MtrainError(
-                f"{names} would both be its {split} split", where=folder, remedy="keep one"
+                f"{names} would both be its {SPLITS[split]} split", where=folder, remedy="keep one"
             )
     unread = {place: sum(1 for _ in walk_images(place)) for place in others}
     notes = [
@@ -215,7 +214,7 @@ def _split_folders(folder: Path) -> tuple[dict[str, Path], list[str]]:
         for place, n in unread.items()
         if n
     ]
-    return {split: found[split][0] for split in SPLIT_SETTINGS if split in found}, notes
+    return {split: found[split][0] for split in SPLITS if split in found}, notes
 
 
 def _files_by_class(folder: Path) -> Listing:

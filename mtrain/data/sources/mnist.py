@@ -78,7 +78,7 @@ def read(config: KnownData, request: Request) -> Source:
         splits = {split: read_split(where, split) for split in FILES}
     check_alike(splits, str(where))
     return Source(
-        splits["training"],
+        splits["train"],
         None,
         splits["test"],
         CLASSES[name],
@@ -134,7 +134,7 @@ def _read_npz(path: Path) -> dict[str, Rows]:
     try:
         arrays = read_members(path, ("x_train", "y_train", "x_test", "y_test"))
         return {
-            "training": checked_rows(arrays["x_train"], arrays["y_train"], str(path), "training"),
+            "train": checked_rows(arrays["x_train"], arrays["y_train"], str(path), "train"),
             "test": checked_rows(arrays["x_test"], arrays["y_test"], str(path), "test"),
         }
     except MtrainError as error:

@@ -35,7 +35,7 @@ from mtrain.data.source import (
 )
 from mtrain.data.split_names import split_called
 from mtrain.errors import MtrainError, SettingError
-from mtrain.records.dataset import Note
+from mtrain.records.dataset import SPLITS, Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,17 +62,17 @@ def read(config: NpzConfig, request: Request) -> Source:
     """The splits in the file at `config.path`, the test split perhaps in a file of its own.
 
     If the request takes others, a file without training arrays may have those of a test split, as all rows.
-    Raises `MtrainError` for arrays that are missing, damaged, do not fit each other, or would take
-    more than `memory` bytes.
+    Raises `MtrainError` for arrays that are missing, damaged, do not fit each other, or take too much
+    memory.
     """
     memory = request.memory
-    needed = ("test", "training") if request.takes_others else ("training",)
+    needed = ("test", "train") if request.takes_others else ("train",)
     arrays = _read_splits(config.path, config.weights, memory, needed)
     where = dict.fromkeys(arrays, config.path)
     if config.test_path is not None:
         refuse_second_test(arrays, config.path)
-        others = _read_splits(config.test_path, config.weights, memory, ("test", "training"))
-        arrays["test"] = others.get("test") or others["training"]
+        others = _read_splits(config.test_path, config.weights, memory, ("test", "train"))
+        arrays["test"] = others.get("test") or others["train"]
         where["test"] = config.test_path
     named, is_counted = _named_classes(arrays, config)
     splits = {
@@ -95,11 +95,11 @@ def read(config: NpzConfig, request: Request) -> Source:
         notes = ()
     notes = (*notes, *_unread_notes(config.path))
     return Source(
-        splits["training"],
-        splits.get("validation"),
+        splits["train"],
+        splits.get("val"),
         splits.get("test"),
         named,
-        largest=largest_value(splits["training"]),
+        largest=largest_value(splits["train"]),
         where=config.path,
         notes=notes,
         is_counted=is_counted,
@@ -184,7 +184,7 @@ def array_names(path: Path) -> list[str]:
 def find_features(names: Sequence[str], where: str) -> dict[str, str]:
     """The name of each split's features among those of all arrays, by split.
 
-    `training`, `validation` and `test`; arrays of no split are those of the training, where there
+    `train`, `val` and `test`; arrays of no split are those of the training, where there
     are no others. Raises `MtrainError` naming `where` if two may be those of one split.
     """
     found: dict[str, list[tuple[int, str]]] = {}
@@ -195,7 +195,7 @@ def find_features(names: Sequence[str], where: str) -> dict[str, str]:
     for split, candidates in found.items():
         for (place, name), (next_place, other) in itertools.pairwise(sorted(candidates)):
             if place == next_place:
-                of = f"the {split} split" if split else "no split"
+                of = f"the {SPLITS[split]} split" if split else "no split"
                 raise MtrainError(
                     f"arrays {name!r} and {other!r} are both of {of}",
                     where=where,
@@ -203,7 +203,7 @@ def find_features(names: Sequence[str], where: str) -> dict[str, str]:
                 )
     best = {split: min(candidates)[1] for split, candidates in found.items()}
     whole = best.pop("", None)
-    return best if whole is None or "training" in best else {"training": whole, **best}
+    return best if whole is None or "train" in best else {"train": whole, **best}
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,10 +225,9 @@ def _read_splits(
     there = array_names(file)
     features = find_features(there, path)
     if not set(needed) & set(features):
-        split = "train" if needed[0] == "training" else "test"
         raise MtrainError(
             (
-                f"no arrays x_{split} and y_{split}, or x and y; there is "
+                f"no arrays x_{needed[0]} and y_{needed[0]}, or x and y; there is "
                 f"{', '.join(there)[:300] or 'nothing'}"
             ),
             where=path,
@@ -294,7 +293,7 @@ def _named_classes(
         if labels.dtype.kind not in "US" or labels.ndim != 1:
             raise MtrainError(
                 (
-                    f"labels of text are one a row in every split; those of {split} are "
+                    f"labels of text are one a row in every split; those of {SPLITS[split]} are "
                     f"{labels.dtype} {labels.shape}"
                 ),
                 where=config.path,

@@ -36,4 +36,4 @@ def read(config: SyntheticConfig, request: Request) -> Source:
         problem = f"leaves {config.rows:,} rows of one class alone; a classifier needs two"
         raise SettingError((("dataset", "shares" if config.shares else "label_noise"), problem))
     names = tuple(str(k) for k in range(config.n_classes))
-    return Source(checked_rows(features, labels, WHERE, "training"), None, None, names, None, WHERE)
+    return Source(checked_rows(features, labels, WHERE, "train"), None, None, names, None, WHERE)

@@ -22,7 +22,7 @@ from mtrain.data.source import Rows, Source, refuse_second_split
 from mtrain.data.sources import csv, parquet
 from mtrain.data.table_notes import header_notes, reading_notes
 from mtrain.errors import MtrainError, SettingError
-from mtrain.records.dataset import Note
+from mtrain.records.dataset import SPLITS, Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -56,10 +56,10 @@ def read(config: TableConfig, request: Request) -> Source:
     others = [config.target, *weighted]
     read_columns, notation = READERS[config.name], notation_of(config)
     raw = {
-        split: read_columns(path, [*names, *others], memory, notation, split=part).without_missing(
+        split: read_columns(path, [*names, *others], memory, notation, split=split).without_missing(
             [*names, *weighted]
         )
-        for split, (path, part) in _places(config, names + others).items()
+        for split, path in _places(config, names + others).items()
     }
 
     is_learned = encoding is None
@@ -97,8 +97,8 @@ def read(config: TableConfig, request: Request) -> Source:
         _check_rows(len(complete), table, split if is_learned else None)
     notes += reading_notes(raw, features, encoding)
     return Source(
-        rows["training"],
-        rows.get("validation"),
+        rows["train"],
+        rows.get("val"),
         rows.get("test"),
         classes,
         largest=None,
@@ -108,23 +108,22 @@ def read(config: TableConfig, request: Request) -> Source:
     )
 
 
-def _places(config: TableConfig, columns: list[str]) -> dict[str, tuple[str, str]]:
-    """Where the rows of each split are: a path, and which split of it if it is a folder of splits.
+def _places(config: TableConfig, columns: list[str]) -> dict[str, str]:
+    """The path of each split's rows: a folder of splits may be that of several.
 
     Raises `SettingError` where a split is there twice, `MtrainError` where one lacks a column.
     """
     brought = find_splits(config.path, ENDINGS[config.name])
-    places = {"training": (config.path, "train")}
-    for split, name in (("validation", "val"), ("test", "test")):
-        path = config.val_path if name == "val" else config.test_path
+    places = {"train": config.path}
+    for split, path in (("val", config.val_path), ("test", config.test_path)):
         if path is None:
-            if name in brought:
-                places[split] = (config.path, name)
+            if split in brought:
+                places[split] = config.path
             continue
-        refuse_second_split(name, brought, config.path)
-        there = COLUMNS[config.name](path, notation_of(config), split=name)
+        refuse_second_split(split, brought, config.path)
+        there = COLUMNS[config.name](path, notation_of(config), split=split)
         check_columns(path, there, columns)
-        places[split] = (path, name)
+        places[split] = path
     return places
 
 
@@ -134,7 +133,7 @@ def _left_out(table: RawTable, rows: int, kind: str, why: str) -> Note:
 
 def _check_rows(rows: int, table: RawTable, split: str | None) -> None:
     if not rows:
-        of = "" if split is None else f" for the {split} split"
+        of = "" if split is None else f" for the {SPLITS[split]} split"
         raise MtrainError(f"there is no row{of}", where=table.where)
 
 
