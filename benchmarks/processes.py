@@ -1,4 +1,4 @@
-"""A training in a process of its own, timed from outside; of mtrain its public command."""
+"""One training in a separate process, timed from outside; mtrain is started as its public command."""
 
 from __future__ import annotations
 
