@@ -4,10 +4,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 BENCH := benchmarks/.venv
-RESULTS := benchmarks/results
+QUICK := benchmarks/results
 # A folder with Fashion-MNIST's four IDX files; without it they are found, or downloaded.
 FASHION_MNIST ?=
-COMPARE = $(BENCH)/bin/python benchmarks/compare.py $(if $(FASHION_MNIST),--data "$(FASHION_MNIST)")
+DATA = $(if $(FASHION_MNIST),--data "$(FASHION_MNIST)")
+BENCHMARKS = $(BIN)/python -m benchmarks
+# The comparison needs the peers; where JAX is installed, TensorFlow imports it in all that is measured.
+COMPARISON = $(BENCH)/bin/python -m benchmarks
 
 .PHONY: help setup demo test lint types docs crashtest bench bench-quick check clean
 
@@ -49,23 +52,23 @@ $(BENCH)/.made: pyproject.toml constraints.txt benchmarks/requirements.txt
 		--constraint constraints.txt --requirement benchmarks/requirements.txt --editable .
 	touch $@
 
-# Only what compares needs the peers: where JAX is installed, TensorFlow imports it, too.
-bench: setup $(BENCH)/.made ## Measure all, against all peers, which takes three hours; with nothing else running.
-	$(COMPARE) $(RESULTS)/compare.json
-	$(BENCH)/bin/python benchmarks/page.py $(RESULTS)/compare.json docs
-	$(BIN)/python benchmarks/compilation.py
-	$(BIN)/python benchmarks/threads.py
-	$(BIN)/python benchmarks/metrics_cost.py
-	$(BIN)/python benchmarks/diagnostics.py
-	$(BIN)/python benchmarks/scoring.py
-	$(BIN)/python benchmarks/startup.py 10 $(if $(FASHION_MNIST),"$(FASHION_MNIST)")
-	$(BIN)/python benchmarks/saving.py $(if $(FASHION_MNIST),"$(FASHION_MNIST)")
-	$(BIN)/python benchmarks/reading.py
-	$(BIN)/python benchmarks/tables.py
+bench: setup $(BENCH)/.made ## Measure everything, against all peers, with nothing else running; three hours.
+	$(COMPARISON) compare $(DATA)
+	$(BENCHMARKS) metrics_cost
+	$(BENCHMARKS) diagnostics
+	$(BENCHMARKS) dropout
+	$(BENCHMARKS) compilation
+	$(BENCHMARKS) threads
+	$(BENCHMARKS) scoring
+	$(BENCHMARKS) startup $(DATA)
+	$(BENCHMARKS) saving $(DATA)
+	$(BENCHMARKS) reading
+	$(BENCHMARKS) tables
+	$(BENCHMARKS) page
 
-bench-quick: $(BENCH)/.made ## Measure three workloads, in some minutes; the page is in benchmarks/results.
-	$(COMPARE) $(RESULTS)/quick.json --rounds 1 --workloads W1,W2A,W2B --short
-	$(BENCH)/bin/python benchmarks/page.py $(RESULTS)/quick.json $(RESULTS)
+bench-quick: $(BENCH)/.made ## Measure three workloads in a few minutes; the page is in benchmarks/results.
+	$(COMPARISON) compare --out $(QUICK)/compare.json --rounds 1 --workloads W1,W2A,W2B --short $(DATA)
+	$(COMPARISON) page $(QUICK) $(QUICK)
 
 check: lint types test ## All that CI checks; the docs' examples are among the tests.
 

@@ -1,6 +1,6 @@
 """One process of one peer: trains a workload and prints one line of JSON.
 
-    python benchmarks/cell.py PEER WORKLOAD EPOCHS SEED FOLDER
+    python -m benchmarks.cell PEER WORKLOAD EPOCHS SEED FOLDER
 
 PEER is a module of `peers` and a function in it, as in `keras_fit.accuracy`; FOLDER holds the four
 IDX files of Fashion-MNIST.
@@ -13,8 +13,8 @@ import sys
 import time
 from importlib import import_module
 
-from images import read_images
-from workloads import WORKLOADS
+from benchmarks.images import read_images
+from benchmarks.workloads import WORKLOADS
 
 BEGIN = "training begins"
 """The line that is printed before the first epoch."""
@@ -25,7 +25,7 @@ def main() -> None:
     peer, workload, epochs, seed, folder = sys.argv[1:]
     module, function = peer.split(".")
     began = time.perf_counter()
-    prepare = getattr(import_module(f"peers.{module}"), function)
+    prepare = getattr(import_module(f"benchmarks.peers.{module}"), function)
     imported = time.perf_counter() - began
 
     training = prepare(WORKLOADS[workload], read_images(folder, "train"), int(seed))

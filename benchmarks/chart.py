@@ -5,13 +5,14 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING
 
-from compare import PEERS
 from matplotlib.figure import Figure
-from processes import MTRAIN
-from workloads import WORKLOADS
+
+from benchmarks.compare import PEERS
+from benchmarks.processes import MTRAIN
+from benchmarks.workloads import WORKLOADS
 
 if TYPE_CHECKING:
-    from results import Results
+    from benchmarks.comparison import Comparison
 
 NAMES = {
     MTRAIN: "mtrain",
@@ -25,7 +26,7 @@ NAMES = {
 }
 
 
-def draw(results: Results) -> Figure:
+def draw(results: Comparison) -> Figure:
     """Seconds an epoch of every peer beside mtrain's, a panel a workload."""
     figure = Figure(figsize=(10, 2.1 * -(-len(results.workloads) // 2)), layout="constrained")
     panels = figure.subplots(-(-len(results.workloads) // 2), 2, squeeze=False).ravel()

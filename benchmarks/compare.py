@@ -1,26 +1,24 @@
-"""Measure mtrain's command beside what else one could take, each training in a fresh process.
+"""Measure mtrain's command beside its peers, each training in a separate process.
 
-    python benchmarks/compare.py RESULTS [--data FOLDER] [--rounds N] [--workloads W1,W2b] [--short]
-
-The peers take turns, all within a round, so that a machine that is slower for a while is so for all
-of them. What was measured is kept in RESULTS, a JSON file: a run that was stopped goes on where it
-was. Run with nothing else running; parity with Keras is checked first. `page.py` shows what came
-out.
+The peers take turns, all of them within a round, so that a machine that is slower for a while is
+slower for all of them. Parity with Keras is checked first. A measurement that was stopped continues
+where it stopped: until it is complete, its results are in a file whose name ends in
+`.unfinished.json`. Complete results of the same machine and code are kept; remove the file to
+measure anew.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import machine
-from processes import MTRAIN, Cell
-from workloads import WORKLOADS
-
+from benchmarks import ROOT, machine
+from benchmarks.processes import MTRAIN, Cell
+from benchmarks.record import parser_of, today
+from benchmarks.workloads import WORKLOADS
 from mtrain.config.experiment.sources import FashionMnistConfig
 from mtrain.data.reading import read_source
 from mtrain.run.environment import git_commit
@@ -46,48 +44,78 @@ WHOLE = ("W1", (1, 5, 20))
 """The workload of which whole processes are timed, and of how many epochs."""
 
 
-def main() -> None:
-    """Measure what RESULTS lacks."""
-    arguments = _arguments()
-    found = (
-        arguments.data
-        or read_source(
-            FashionMnistConfig(), memory=4_000_000_000, progress=True, download=True
-        ).where
-    )
+def main(arguments: list[str]) -> None:
+    """Measure what the results file lacks."""
+    options = _options(arguments)
+    found = options.data
+    if found is None:
+        source = FashionMnistConfig()
+        found = read_source(source, memory=4_000_000_000, progress=True, download=True).where
     folder = str(Path(found).resolve())
-    path: Path = arguments.results
-    results: dict[str, Any] = {"machine": machine.describe(), "commit": git_commit()}
-    if path.exists():
-        results = json.loads(path.read_text())
-    if results["machine"] != machine.describe():
-        raise SystemExit(
-            f"{path}: measured on another machine, with other versions or other code; remove it"
-        )
-    if "parity" not in results:
-        command = [sys.executable, str(Path(__file__).with_name("parity.py")), folder]
-        done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-        results |= {"parity": json.loads(done.stdout), "matrix_limit": [], "cells": []}
-    measured = [Cell(*(cell[key] for key in Cell.__annotations__)) for cell in results["cells"]]
-    path.parent.mkdir(exist_ok=True)
-    for cell in plan(arguments.workloads, arguments.rounds, whole=not arguments.short):
+    results = begun(options.out)
+    if results["parity"] is None:
+        command = [sys.executable, "-m", "benchmarks", "parity", folder]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=ROOT)
+        results["parity"] = json.loads(done.stdout)
+    measured = [Cell(*(row[key] for key in Cell.__annotations__)) for row in results["rows"]]
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    for cell in plan(options.workloads, options.rounds, whole=not options.short):
         if cell in measured:
             continue
         if len(results["matrix_limit"]) <= cell.round:
             results["matrix_limit"].append(machine.matrix_limit())
         figures = cell.measure(folder)
-        results["cells"].append({**vars(cell), **figures})
-        beside = path.with_suffix(".tmp")
-        beside.write_text(json.dumps(results))
-        beside.replace(path)
+        results["rows"].append({**vars(cell), **figures})
+        _write(results, unfinished(options.out))
         shown = " ".join(f"{value:.3f}" for value in figures["seconds"])
         print(f"{cell.round} {cell.workload} {cell.peer}: {shown}", file=sys.stderr, flush=True)
+    _write(results, options.out)
+    unfinished(options.out).unlink(missing_ok=True)
+
+
+def begun(path: Path) -> dict[str, Any]:
+    """What this machine has measured of this code already; else results without rows.
+
+    Raises `SystemExit` where another machine or code began a measurement: it may have taken hours.
+    """
+    here = machine.describe()
+    if unfinished(path).exists():
+        results: dict[str, Any] = json.loads(unfinished(path).read_text(encoding="utf-8"))
+        if results["machine"] != here:
+            raise SystemExit(
+                f"{unfinished(path)}: begun on another machine, with other versions or other code; "
+                f"remove it to begin anew"
+            )
+        return results
+    if path.exists():
+        results = json.loads(path.read_text(encoding="utf-8"))
+        if results["machine"] == here:
+            return results
+    return {
+        "machine": here,
+        "commit": git_commit(),
+        "date": today(),
+        "parity": None,
+        "matrix_limit": [],
+        "rows": [],
+    }
+
+
+def unfinished(path: Path) -> Path:
+    """Where the results are until they are complete."""
+    return path.with_suffix(".unfinished.json")
+
+
+def _write(results: dict[str, Any], path: Path) -> None:
+    beside = path.with_suffix(".tmp")
+    beside.write_text(json.dumps(results) + "\n", encoding="utf-8")
+    beside.replace(path)
 
 
 def plan(workloads: list[str], rounds: int, *, whole: bool) -> Iterator[Cell]:
-    """Every process there is to start, in order."""
+    """Every process to start, in order."""
     for number in range(rounds):
-        # Another one first in each round: what a process leaves behind it is not always one peer's.
+        # Each round begins with another peer, so that a place in the round favours none of them.
         peers = PEERS[number % len(PEERS) :] + PEERS[: number % len(PEERS)]
         for workload in workloads:
             for peer in peers:
@@ -106,24 +134,16 @@ def can_do(peer: str, workload: str) -> bool:
     return not (peer.startswith("sklearn") and WORKLOADS[workload].optimizer == "rmsprop")
 
 
-def _arguments() -> Any:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("results", type=Path, metavar="RESULTS", help="a JSON file")
+def _options(arguments: list[str]) -> Any:
+    parser = parser_of("compare", __doc__)
     parser.add_argument("--data", help="Fashion-MNIST's four IDX files [found, or downloaded]")
     parser.add_argument("--rounds", type=int, default=5, help="processes of each cell [5]")
     parser.add_argument(
         "--workloads",
         type=lambda names: names.split(","),
         default=list(WORKLOADS),
-        help=f"of {','.join(WORKLOADS)} [all]",
+        help=f"some of {','.join(WORKLOADS)} [all]",
     )
-    parser.add_argument(
-        "--short", action="store_true", help="no whole processes of 1, 5, 20 epochs"
-    )
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    main()
+    text = "do not time whole processes of 1, 5 and 20 epochs"
+    parser.add_argument("--short", action="store_true", help=text)
+    return parser.parse_args(arguments)

@@ -1,43 +1,56 @@
-"""What `diagnostics`, and a metric of Keras', cost an epoch, beside the same training without.
+"""What `diagnostics`, and a metric of Keras, cost an epoch, beside the same training without.
 
-Two engines train the same network from the same weights, in turn, an epoch each; of each pair the
-ratio is taken. Run with nothing else running:
-
-    python benchmarks/diagnostics.py [PAIRS]
+Two engines train the same network from the same weights, in turn, one epoch each. The cost is the
+ratio within such a pair of epochs.
 """
 
 from __future__ import annotations
 
-import sys
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from engine import epoch_seconds, in_processes, in_turn, load_engine
-from metrics_cost import median_interval
-from workloads import WORKLOADS
+
+from benchmarks.engine import epoch_seconds, in_processes, in_turn, load_engine
+from benchmarks.markdown import Table
+from benchmarks.metrics_cost import median_interval
+from benchmarks.record import parser_of, record
+from benchmarks.workloads import WORKLOADS
+
+if TYPE_CHECKING:
+    from benchmarks.markdown import Row
 
 COSTS: dict[str, dict[str, Any]] = {
-    "`diagnostics: [activations]`": {"diagnostics": ("activations",)},
-    "`diagnostics: [gradients]`": {"diagnostics": ("gradients",)},
-    "`diagnostics: [weights]`": {"diagnostics": ("weights",)},
-    "`metrics: [keras_recall]`": {"metrics": ["keras_recall"]},
+    "diagnostics: [activations]": {"diagnostics": ("activations",)},
+    "diagnostics: [gradients]": {"diagnostics": ("gradients",)},
+    "diagnostics: [weights]": {"diagnostics": ("weights",)},
+    "metrics: [keras_recall]": {"metrics": ["keras_recall"]},
 }
 """Arguments of `epoch_seconds`, by how they are written in a config."""
 
 MEASURED = [(name, what) for name in ("W1", "W2b") for what in COSTS]
 
+TABLE = Table(
+    {
+        "network": "{workload} {network}",
+        "setting": "`{setting}`",
+        "without": "{without:.3f} s",
+        "with": "{with_it:.3f} s",
+        "cost, 95 % interval": "{cost:.1%} ({low:.1%} to {high:.1%})",
+    }
+)
 
-def main() -> None:
-    """Print a row a workload and setting."""
-    pairs = int(sys.argv[1]) if len(sys.argv) > 1 else 10
-    print("| | | without | with | cost, 95 % interval |")
-    print("|---|---|---|---|---|")
-    for line in in_processes(partial(measure, pairs), MEASURED):
-        print(line, flush=True)
+
+def main(arguments: list[str]) -> None:
+    """Measure every workload and setting."""
+    parser = parser_of("diagnostics", __doc__)
+    parser.add_argument("--pairs", type=int, default=10, help="pairs of epochs of each [10]")
+    options = parser.parse_args(arguments)
+    rows = in_processes(partial(measure, options.pairs), MEASURED)
+    record(TABLE, rows, options.out, options.pairs)
 
 
-def measure(pairs: int, case: tuple[str, str]) -> str:
+def measure(pairs: int, case: tuple[str, str]) -> Row:
     """A row of the table, from so many pairs of epochs."""
     name, what = case
     load_engine(WORKLOADS[name])
@@ -48,11 +61,13 @@ def measure(pairs: int, case: tuple[str, str]) -> str:
     _, times = in_turn(contestants, pairs)
     without, with_it = np.median(times, axis=0)
     low, cost, high = median_interval(times[:, 1] / times[:, 0] - 1)
-    return (
-        f"| {name} {WORKLOADS[name]} | {what} | {without:.3f} s | {with_it:.3f} s "
-        f"| {cost:.1%} ({low:.1%} to {high:.1%}) |"
-    )
-
-
-if __name__ == "__main__":
-    main()
+    return {
+        "workload": name,
+        "network": str(WORKLOADS[name]),
+        "setting": what,
+        "without": float(without),
+        "with_it": float(with_it),
+        "low": low,
+        "cost": cost,
+        "high": high,
+    }

@@ -1,33 +1,47 @@
 """Seconds an epoch without dropout and with it, by mtrain's layer and by Keras' own under XLA.
 
-The engines take turns, an epoch each, after the first, which compiles. Each network is a process of
-its own, with as many threads as mtrain's command has for it. Run with nothing else running:
-
-    python benchmarks/dropout.py [ROUNDS]
+The engines take turns, one epoch each, after the first epoch, which compiles. Each network runs in a
+separate process, with as many threads as mtrain's command has for it.
 """
 
 from __future__ import annotations
 
-import sys
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
-from engine import epoch_seconds, in_processes, in_turn, load_engine
-from workloads import WORKLOADS
+
+from benchmarks.engine import epoch_seconds, in_processes, in_turn, load_engine
+from benchmarks.markdown import Table
+from benchmarks.record import parser_of, record
+from benchmarks.workloads import WORKLOADS
+
+if TYPE_CHECKING:
+    from benchmarks.markdown import Row
 
 RATE = 0.2
 
+TABLE = Table(
+    {
+        "network": "{workload} {network}",
+        "no dropout": "{without:.2f} s",
+        "dropout": "{dropout:.2f} s",
+        "Keras' layer under XLA": "{keras:.2f} s",
+        "graph": "{graph:.2f} s",
+    }
+)
 
-def main() -> None:
-    """Print a row a workload."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    print("| | no dropout | dropout | Keras' layer under XLA | graph |")
-    print("|---|---|---|---|---|")
-    for line in in_processes(partial(measure, rounds), ("W1", "W2b", "W2B")):
-        print(line, flush=True)
+
+def main(arguments: list[str]) -> None:
+    """Measure three workloads."""
+    parser = parser_of("dropout", __doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="epochs of each engine [5]")
+    options = parser.parse_args(arguments)
+    rows = in_processes(partial(measure, options.rounds), ("W1", "W2b", "W2B"))
+    record(TABLE, rows, options.out, options.rounds)
 
 
-def measure(rounds: int, name: str) -> str:
+def measure(rounds: int, name: str) -> Row:
     """A row of the table, from so many epochs each."""
     workload = WORKLOADS[name]
     load_engine(workload)
@@ -36,16 +50,13 @@ def measure(rounds: int, name: str) -> str:
     from mtrain.model.dropout import XlaDropout
 
     stock = RATE, keras.layers.Dropout
-    contestants = [
-        epoch_seconds(workload, rounds + 1),
-        epoch_seconds(workload, rounds + 1, dropout=(RATE, XlaDropout)),
-        epoch_seconds(workload, rounds + 1, dropout=stock),
-        epoch_seconds(workload, rounds + 1, dropout=stock, jit_compile=False),
-    ]
-    _, times = in_turn(contestants, rounds)
-    cells = " | ".join(f"{seconds:.2f} s" for seconds in np.median(times, axis=0))
-    return f"| {name} {workload} | {cells} |"
-
-
-if __name__ == "__main__":
-    main()
+    contestants = {
+        "without": epoch_seconds(workload, rounds + 1),
+        "dropout": epoch_seconds(workload, rounds + 1, dropout=(RATE, XlaDropout)),
+        "keras": epoch_seconds(workload, rounds + 1, dropout=stock),
+        "graph": epoch_seconds(workload, rounds + 1, dropout=stock, jit_compile=False),
+    }
+    _, times = in_turn(list(contestants.values()), rounds)
+    medians = map(float, np.median(times, axis=0))
+    seconds = dict(zip(contestants, medians, strict=True))
+    return {"workload": name, "network": str(workload), **seconds}

@@ -7,8 +7,8 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from workloads import CLASSES, PIXELS, ROWS, Workload
 
+from benchmarks.workloads import CLASSES, PIXELS, ROWS, Workload
 from mtrain.config.loading.load import load_config
 from mtrain.engine.backend import load_tensorflow
 from mtrain.engine.threads import choose_threads
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def in_processes(function: Callable[[Any], Any], cases: Iterable[Any]) -> Iterator[Any]:
-    """`function` of every case, one after the other, each in a process of its own.
+    """`function` of every case, one after the other, each in a separate process.
 
     TensorFlow's threads hold for a whole process.
     """

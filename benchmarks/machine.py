@@ -8,11 +8,11 @@ import platform
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks import ROOT
 from mtrain.engine.threads import cpu_count
 from mtrain.run.environment import FLAGS, package_version, processor
 
@@ -30,8 +30,8 @@ PACKAGES = (
 
 SIDE = 4096
 
-SHOWING = ("results.py", "page.py", "chart.py")
-"""What is not measured and does not measure."""
+SHOWING = ("chart.py", "comparison.py", "comparison_page.py", "markdown.py", "page.py", "record.py")
+"""Modules that neither measure nor are measured."""
 
 
 def describe() -> dict[str, Any]:
@@ -49,8 +49,9 @@ def describe() -> dict[str, Any]:
 
 
 def matrix_limit() -> float:
-    """What `main` prints, of a process of its own, as all that is compared with it."""
-    done = subprocess.run([sys.executable, __file__], stdout=subprocess.PIPE, check=True)
+    """What `main` prints in a separate process, like everything that is compared with it."""
+    command = [sys.executable, "-m", "benchmarks.machine"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=ROOT)
     return float(done.stdout)
 
 
@@ -70,10 +71,9 @@ def main() -> None:
 
 def _code() -> str:
     """The hash of all that is measured, and of what measures."""
-    root = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for folder in ("mtrain", "benchmarks"):
-        for file in sorted(root.glob(f"{folder}/**/*.py")):
+        for file in sorted(ROOT.glob(f"{folder}/**/*.py")):
             if ".venv" not in file.parts and file.name not in SHOWING:
                 digest.update(file.read_bytes())
     return digest.hexdigest()[:12]

@@ -1,260 +1,111 @@
-"""Write benchmarks.md, its chart and its data into a folder, from what compare.py measured.
+"""Write benchmarks.md and its chart from the results files.
 
-python benchmarks/page.py RESULTS FOLDER
+What has no results file is left out.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import statistics
-import sys
+import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from chart import NAMES, draw
-from compare import EPOCHS, PEERS, WHOLE
-from processes import MTRAIN
-from results import Ratio, Results
-from scipy.stats import ttest_ind
-from workloads import WORKLOADS, Workload
+from benchmarks import (
+    ROOT,
+    compilation,
+    diagnostics,
+    dropout,
+    metrics_cost,
+    reading,
+    saving,
+    scoring,
+    startup,
+    tables,
+    threads,
+)
+from benchmarks.chart import draw
+from benchmarks.comparison import Comparison
+from benchmarks.comparison_page import TEMPLATES, comparison_text, targets_table
+from benchmarks.record import RESULTS, read_record
 
-TEMPLATE = Path(__file__).with_suffix(".md")
+if TYPE_CHECKING:
+    from benchmarks.markdown import Table
 
-MISSED = Path(__file__).with_name("missed.md")
-"""What is said of targets that are missed, if any are."""
-
-STOCK = "keras_fit.accuracy"
-
-LEAST_AGAINST_FASTEST = 0.95
-
-AIM = 1.5
-"""Against the fastest, where overhead and not arithmetic decides."""
-
-GIVEN_LIMIT = 340e9
-"""Floating-point operations a second in the largest product where the targets come from."""
-
-NO_NOISE = 0.001
-"""Accuracies differ where noise makes such a difference this rarely."""
-
-
-def main() -> None:
-    """Write the page, the chart and the data; print the page's first table."""
-    results, folder = Results(json.loads(Path(sys.argv[1]).read_text())), Path(sys.argv[2])
-    (folder / "pictures").mkdir(exist_ok=True)
-    (folder / "benchmarks.md").write_text(page(results), encoding="utf-8")
-    (folder / "benchmarks.json").write_text(json.dumps(results.data) + "\n")
-    draw(results).savefig(folder / "pictures" / "benchmarks.png", dpi=120)
-    print(_targets(results))
-    print(f"all of it: {folder / 'benchmarks.md'}")
+TABLES: dict[str, Table] = {
+    "metrics_cost": metrics_cost.TABLE,
+    "diagnostics": diagnostics.TABLE,
+    "dropout": dropout.TABLE,
+    "compilation": compilation.TABLE,
+    "threads": threads.TABLE,
+    "scoring": scoring.TABLE,
+    "startup": startup.TABLE,
+    "saving": saving.TABLE,
+    "reading": reading.TABLE,
+    "tables": tables.TABLE,
+}
+"""A section each, in this order, from the results file and the template of this name."""
 
 
-def page(results: Results) -> str:
-    """All of docs/benchmarks.md."""
-    return TEMPLATE.read_text(encoding="utf-8").format(
-        machine=_machine(results.data),
-        commit=(results.data["commit"] or "unknown")[:12],
-        networks=_networks(results),
-        rounds=_processes(results.rounds),
-        confidence=_confidence(results.rounds),
-        later=EPOCHS - 1,
-        keras=_targets(results),
-        missed=_missed(results),
-        fastest=_fastest(results),
-        aim=_aim(results),
-        seconds=_seconds(results),
-        startup=_startup(results),
-        whole=_whole(results),
-        whole_rounds=_processes(len(results.figures("wall", WHOLE[0], MTRAIN, WHOLE[1][0]))),
-        memory=_memory(results),
-        limit=_limit(results),
-        accuracy=_accuracy(results),
-        parity=_parity(results.data["parity"]),
+def main(arguments: list[str]) -> None:
+    """Write the page and the chart; print the first table of the comparison."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks page",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-
-
-def targets(workload: Workload) -> tuple[tuple[str, float], ...]:
-    """How many times as fast as which peer is wanted."""
-    return (STOCK, workload.target), ("keras_fit.per_class", workload.per_class_target)
-
-
-def _targets(results: Results) -> str:
-    rows = []
-    for name in results.workloads:
-        workload = WORKLOADS[name]
-        cells = []
-        for peer, target in targets(workload):
-            ratio = results.ratio(name, peer)
-            of_fastest = results.ratio_of_fastest(name, peer)
-            cells.append(f"{ratio} | {of_fastest:.2f} | {target:g}{_verdict(ratio, target)}")
-        rows.append(f"| {name} {workload} | {' | '.join(cells)} |")
-    return "\n".join(rows)
-
-
-def _missed(results: Results) -> str:
-    """Where a target is missed: by how much, and how much the arithmetic leaves to be gained."""
-    limit = statistics.median(results.data["matrix_limit"])
-    rows = []
-    for name in results.workloads:
-        workload = WORKLOADS[name]
-        reached = [results.ratio(name, peer).median for peer, _ in targets(workload)]
-        lacking = [
-            f"{1 - ratio / target:.0%}" if ratio < target else "-"
-            for ratio, (_, target) in zip(reached, targets(workload), strict=True)
-        ]
-        if set(lacking) != {"-"}:
-            products = workload.flops / limit
-            keras, ours = (results.median("later", name, p) for p in (STOCK, MTRAIN))
-            assert keras is not None
-            assert ours is not None
-            cells = (*lacking, f"{ours:.3f}", f"{products:.3f}", f"{keras / products:.1f}")
-            rows.append(f"| {name} | {' | '.join(cells)} |")
-    text = MISSED.read_text(encoding="utf-8")
-    return text.format(rows="\n".join(rows), factor=f"{GIVEN_LIMIT / limit:.1f}") if rows else ""
-
-
-def _fastest(results: Results) -> str:
-    rows = []
-    for name in results.workloads:
-        peer = results.fastest(name)
-        ratio = results.ratio(name, peer)
-        of_fastest = f"{results.ratio_of_fastest(name, peer):.2f}"
-        verdict = _verdict(ratio, LEAST_AGAINST_FASTEST)
-        rows.append(f"| {name} | {NAMES[peer]} | {ratio}{verdict} | {of_fastest} |")
-    return "\n".join(rows)
-
-
-def _verdict(ratio: Ratio, target: float) -> str:
-    if ratio.median < target:
-        return ", missed"
-    return "" if min(ratio.values) >= target else ", not certain"
-
-
-def _aim(results: Results) -> str:
-    """The workloads at which the fastest peer takes `AIM` times as long."""
-    ratios = {name: results.ratio(name, results.fastest(name)) for name in results.workloads}
-    reached = [name for name, ratio in ratios.items() if ratio.median >= AIM]
-    return f"at {', '.join(reached)}" if reached else "nowhere"
-
-
-def _seconds(results: Results) -> str:
-    return _table(results, lambda name, peer: _shown(results.median("later", name, peer), "{:.3f}"))
-
-
-def _startup(results: Results) -> str:
-    rows = []
-    for peer in PEERS:
-        name = WHOLE[0]
-        if results.figures("startup", name, peer):
-            imported = None if peer == MTRAIN else results.median("import", name, peer)
-            cells = (
-                _shown(imported, "{:.2f}"),
-                _shown(results.median("startup", name, peer), "{:.2f}"),
-                _shown(results.median("first", name, peer), "{:.2f}"),
-                _shown(results.median("later", name, peer), "{:.3f}"),
-            )
-            rows.append(f"| {NAMES[peer]} | {' | '.join(cells)} |")
-    return "\n".join(rows)
-
-
-def _whole(results: Results) -> str:
-    name, lengths = WHOLE
-    rows = []
-    for peer in PEERS:
-        walls = [_shown(results.median("wall", name, peer, n), "{:.1f}") for n in lengths]
-        if any(results.figures("wall", name, peer, n) for n in lengths):
-            rows.append(f"| {NAMES[peer]} | {' | '.join(walls)} |")
-    return "\n".join(rows or ["| not measured | - | - | - |"])
-
-
-def _memory(results: Results) -> str:
-    def cell(name: str, peer: str) -> str:
-        peak = results.median("peak_bytes", name, peer)
-        return _shown(None if peak is None else peak / 1e6, "{:.0f}")
-
-    return _table(results, cell)
-
-
-def _limit(results: Results) -> str:
-    limit = statistics.median(results.data["matrix_limit"])
-
-    def cell(name: str, peer: str) -> str:
-        seconds = results.median("later", name, peer)
-        return _shown(
-            None if seconds is None else WORKLOADS[name].flops / seconds / limit, "{:.0%}"
-        )
-
-    return _table(results, cell)
-
-
-def _accuracy(results: Results) -> str:
-    def cell(name: str, peer: str) -> str:
-        values = results.figures("accuracy", name, peer)
-        if not values:
-            return "-"
-        mean = f"{statistics.fmean(values):.4f}"
-        if len(values) == 1:
-            return mean
-        differs = ", differs" if accuracy_differs(results, name, peer) else ""
-        return f"{mean} ± {statistics.stdev(values):.4f}{differs}"
-
-    return _table(results, cell)
-
-
-def accuracy_differs(results: Results, workload: str, peer: str) -> bool:
-    """Whether from that of `keras fit` by more than the noise of seeds: Welch's t-test."""
-    theirs, stock = (results.figures("accuracy", workload, p) for p in (peer, STOCK))
-    return bool(ttest_ind(theirs, stock, equal_var=False).pvalue < NO_NOISE)
-
-
-def _parity(drifts: dict[str, dict[str, float]]) -> str:
-    rows = (
-        f"| {name} | {found['graph']:g} | {found['xla, one step']:.0e} | {found['xla']:.0e} |"
-        for name, found in drifts.items()
+    parser.add_argument("results", type=Path, nargs="?", default=RESULTS, help="[docs/results]")
+    parser.add_argument("docs", type=Path, nargs="?", default=ROOT / "docs", help="[docs]")
+    options = parser.parse_args(arguments)
+    pictures = options.docs / "pictures"
+    pictures.mkdir(parents=True, exist_ok=True)
+    (options.docs / "benchmarks.md").write_text(
+        page(options.results, options.docs), encoding="utf-8"
     )
-    return "\n".join(rows)
+    if compared := read_comparison(options.results):
+        draw(compared).savefig(pictures / "benchmarks.png", dpi=120)
+        print(targets_table(compared))
+    print(f"the whole page: {options.docs / 'benchmarks.md'}")
 
 
-def _processes(count: int) -> str:
-    return "one process" if count == 1 else f"{count} processes"
+def page(results: Path, docs: Path) -> str:
+    """The text of benchmarks.md in the folder `docs`, from the files in the folder `results`."""
+    folder = Path(os.path.relpath(results, docs)).as_posix()
+    found = [name for name in TABLES if (results / f"{name}.json").exists()]
+    parts = [_template("page").format(results=folder)]
+    if compared := read_comparison(results):
+        counting = " ([figures](#what-exact-metrics-cost))" if "metrics_cost" in found else ""
+        parts.append(comparison_text(compared, folder, counting))
+    parts += [_section(name, results, folder) for name in found]
+    return "\n".join(parts)
 
 
-def _networks(results: Results) -> str:
-    if len(results.workloads) == len(WORKLOADS):
-        return "Eight networks are"
-    return f"Of eight networks only {', '.join(results.workloads)} were measured yet,"
+def read_comparison(results: Path) -> Comparison | None:
+    """What compare measured; None where there is no such file."""
+    path = results / "compare.json"
+    return Comparison(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
 
-def _confidence(rounds: int) -> str:
-    """Of the range from the lowest to the highest of so many values: that it holds the median."""
-    if rounds < 2:
-        return ""
-    return f" (which hold the true median with {1 - 2 ** (1 - rounds):.0%} confidence)"
-
-
-def _table(results: Results, cell: Any) -> str:
-    """A row a workload, a column a peer."""
-    head = "| | " + " | ".join(NAMES[peer] for peer in PEERS) + " |"
-    rows = (
-        f"| {name} | {' | '.join(cell(name, peer) for peer in PEERS)} |"
-        for name in results.workloads
+def _section(name: str, results: Path, folder: str) -> str:
+    kept = read_record(results / f"{name}.json")
+    measured = (
+        f"Measured on {kept.date} at commit {(kept.commit or 'unknown')[:12]}, on "
+        f"{_machine(kept.machine)} ([results]({folder}/{name}.json)); "
+        f"`python -m benchmarks {name}` measures it again."
     )
-    return "\n".join([head, "|---" * (len(PEERS) + 1) + "|", *rows])
+    text = _template(name).format(repeats=kept.repeats)
+    return f"{text}\n{TABLES[name].text(kept.rows)}\n\n{measured}\n"
 
 
-def _shown(value: float | None, form: str) -> str:
-    return "-" if value is None else form.format(value)
-
-
-def _machine(data: dict[str, Any]) -> str:
-    machine = data["machine"]
-    versions = ", ".join(f"{name} {v}" for name, v in machine["versions"].items() if v)
-    limit = statistics.median(data["matrix_limit"]) / 1e9
+def _machine(machine: dict[str, Any] | str) -> str:
+    if isinstance(machine, str):
+        return machine
+    versions = machine["versions"]
     return (
-        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB, "
-        f"{machine['system']}, Python {machine['python']}; {versions}. The product of two matrices "
-        f"of 4096 x 4096 float32 runs at {limit:.0f} GFLOP/s."
+        f"{machine['cores']} cores, Python {machine['python']}, "
+        f"TensorFlow {versions['tensorflow']}, Keras {versions['keras']}"
     )
 
 
-if __name__ == "__main__":
-    main()
+def _template(name: str) -> str:
+    return (TEMPLATES / f"{name}.md").read_text(encoding="utf-8")

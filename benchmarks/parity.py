@@ -1,18 +1,20 @@
 """Whether mtrain computes what stock Keras does: from the same weights, in the same order of rows.
 
-python benchmarks/parity.py FOLDER_OF_FASHION_MNIST [WORKLOAD,...]
+    python -m benchmarks parity FOLDER [WORKLOAD,...]
+
+FOLDER holds the four IDX files of Fashion-MNIST.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from workloads import CLASSES, PIXELS, WORKLOADS, Workload
 
+from benchmarks.workloads import CLASSES, PIXELS, WORKLOADS, Workload
 from mtrain.config.loading.load import load_config
 from mtrain.data.sources.idx import read_split
 from mtrain.engine.backend import load_tensorflow
@@ -29,11 +31,18 @@ rounding may be on in one training and off in the other, which part there (W2C: 
 one unit of the second layer; on some processors in the first, where the others drift by 1e-6)."""
 
 
-def main() -> None:
-    """Print the drifts of every workload as JSON, and fail where they are no rounding."""
+def main(arguments: list[str]) -> None:
+    """Print the drifts of every workload as JSON, and fail where they are not rounding."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks parity",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folder", metavar="FOLDER", help="Fashion-MNIST's four IDX files")
+    parser.add_argument("workloads", nargs="?", default=",".join(WORKLOADS), help="[all]")
+    options = parser.parse_args(arguments)
     load_tensorflow()
-    names = sys.argv[2].split(",") if sys.argv[2:] else WORKLOADS
-    print(json.dumps(drifts(sys.argv[1], names)))
+    print(json.dumps(drifts(options.folder, options.workloads.split(","))))
 
 
 def drifts(folder: str, names: Iterable[str] = WORKLOADS) -> dict[str, dict[str, float]]:
@@ -100,7 +109,3 @@ def drift(workload: Workload, folder: str, size: int, *, jit_compile: bool) -> f
 
 def _flat(model: Any) -> Any:
     return np.concatenate([weight.ravel() for weight in model.get_weights()])
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""A training in a process of its own, timed from outside; of mtrain its public command."""
+"""One training in a separate process, timed from outside; mtrain is started as its public command."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cell import BEGIN
-from workloads import WORKLOADS
-
-HERE = Path(__file__).parent
+from benchmarks import ROOT
+from benchmarks.cell import BEGIN
+from benchmarks.workloads import WORKLOADS
 
 MTRAIN = "mtrain"
-"""The peer that is no module of `peers`."""
+"""The peer that is not a module of `peers`."""
 
 DEVICE = "Device:"
 """What mtrain's console says before the first epoch."""
@@ -42,7 +41,7 @@ class Cell:
         if self.peer == MTRAIN:
             return self._measure_mtrain(folder)
         arguments = [self.peer, self.workload, str(self.epochs), str(self.round), folder]
-        figures, lines = run([sys.executable, str(HERE / "cell.py"), *arguments], BEGIN)
+        figures, lines = run([sys.executable, "-m", "benchmarks.cell", *arguments], BEGIN)
         printed = next(line for line in reversed(lines) if line.startswith("{"))
         return {**figures, **json.loads(printed)}  # a library's warning may stand behind it
 
@@ -85,7 +84,12 @@ def run(
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "KERAS_BACKEND": "tensorflow"}
     began = time.perf_counter()
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        cwd=ROOT,
     )
     lines, startup = [], None
     assert process.stdout is not None

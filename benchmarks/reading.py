@@ -1,37 +1,64 @@
-"""Seconds and memory that reading and encoding a large CSV takes, in a process of its own.
+"""Seconds and memory of reading and encoding a large CSV file, in a separate process.
 
-    python benchmarks/reading.py [ROWS] [COLUMNS]
-
-The file is written into a temporary folder: a column is text of five categories, one the label, all others are
-numbers.
+The file is written into a temporary folder. One column is text of five categories, one is the label,
+and all others are numbers.
 """
 
 from __future__ import annotations
 
+import json
 import resource
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
+from benchmarks import ROOT
+from benchmarks.markdown import Table
+from benchmarks.record import parser_of, record
 
-def main() -> None:
-    """Print a row of what it took."""
-    rows, columns = (int(a) for a in (*sys.argv[1:], "1000000", "50")[:2])
+if TYPE_CHECKING:
+    from benchmarks.markdown import Row
+
+TABLE = Table(
+    {
+        "rows": "{rows:,}",
+        "columns": "{columns}",
+        "file": "{file_mb:,.0f} MB",
+        "seconds": "{seconds:.1f} s",
+        "peak memory": "{peak_gb:.1f} GB",
+    }
+)
+
+
+def main(arguments: list[str]) -> None:
+    """Measure one file; with `--read`, which the measurement itself starts, read it."""
+    parser = parser_of("reading", __doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000, help="[1000000]")
+    parser.add_argument("--columns", type=int, default=50, help="[50]")
+    parser.add_argument("--read", metavar="CSV", help="only read this file, print what it took")
+    options = parser.parse_args(arguments)
+    if options.read:
+        print(json.dumps(read(options.read)))
+    else:
+        record(TABLE, [measure(options.rows, options.columns)], options.out)
+
+
+def measure(rows: int, columns: int) -> Row:
+    """The row of a file of this size."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.csv"
         write(path, rows, columns)
         size = path.stat().st_size / 1e6
-        command = [sys.executable, __file__, "--read", str(path)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-    print("| rows | columns | file | seconds | peak memory |")
-    print("|---|---|---|---|---|")
-    print(f"| {rows:,} | {columns} | {size:,.0f} MB | {done.stdout.strip()} |")
+        command = [sys.executable, "-m", "benchmarks", "reading", "--read", str(path)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+    return {"rows": rows, "columns": columns, "file_mb": size, **json.loads(done.stdout)}
 
 
 def write(path: Path, rows: int, columns: int) -> None:
@@ -50,8 +77,8 @@ def write(path: Path, rows: int, columns: int) -> None:
         writer.close()
 
 
-def read(path: str) -> None:
-    """Print how long it took to make a data set of the file, and the most memory that it had."""
+def read(path: str) -> dict[str, float]:
+    """Seconds until the file is a data set, and the peak memory of this process."""
     started = time.perf_counter()
     from mtrain.config.loading.load import load_config
     from mtrain.data.load import load_dataset
@@ -60,11 +87,4 @@ def read(path: str) -> None:
     load_dataset(config.dataset, memory=config.training.memory_bytes)
     seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    print(f"{seconds:.1f} s | {peak:.1f} GB")
-
-
-if __name__ == "__main__":
-    if sys.argv[1:2] == ["--read"]:
-        read(sys.argv[2])
-    else:
-        main()
+    return {"seconds": seconds, "peak_gb": peak}

@@ -1,16 +1,12 @@
 """What checkpoints and the history cost a training, as a share of its time.
 
-The first run is of 60,000 images of 784 pixels through 500x2 hidden units for about a minute, at
-default settings; PATH is a folder with Fashion-MNIST's four IDX files, without it the images are
-random. The second has 1,000 epochs; it writes its history at most once a second, as every run does,
-and the third after each epoch. Run with nothing else running:
-
-    python benchmarks/saving.py [PATH]
+The first run trains a network of 500x2 hidden units on 60,000 images of 784 pixels for about a
+minute, at default settings. The second has 1,000 epochs and writes its history at most once a
+second, as every run does; the third writes it after each epoch.
 """
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from contextlib import contextmanager
@@ -19,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.markdown import Table
+from benchmarks.record import parser_of, record
 from mtrain.config.loading.load import load_config
 from mtrain.run import recorder
 from mtrain.run.recorder import Recorder
@@ -27,32 +25,51 @@ from mtrain.workflows.fit import fit
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from benchmarks.markdown import Row
+
 EPOCHS = 24
 """Of two to four seconds each on two cores."""
 
 
-def main() -> None:
-    """Print what of each run's time went into saving."""
+TABLE = Table(
+    {
+        "run": "{run}",
+        "trained": "{trained:.1f} s",
+        "saving": "{saving:.2f} s",
+        "share": "{share:.2%}",
+    }
+)
+
+
+def main(arguments: list[str]) -> None:
+    """Measure what part of each run's time saving takes."""
+    parser = parser_of("saving", __doc__)
+    parser.add_argument("--data", help="Fashion-MNIST's four IDX files [random images]")
+    options = parser.parse_args(arguments)
+    record(TABLE, measured(options.data), options.out)
+
+
+def measured(data: str | None) -> Iterator[Row]:
+    """The rows of the table."""
     with tempfile.TemporaryDirectory() as folder:
-        data = sys.argv[1] if len(sys.argv) > 1 else random_images(Path(folder, "data"))
-        dataset = {"name": "fashion_mnist", "path": data}
+        path = data or random_images(Path(folder, "data"))
+        dataset = {"name": "fashion_mnist", "path": path}
         minute = {"dataset": dataset, "model": {"hidden": "500x2"}, "training": {"epochs": EPOCHS}}
-        print("| run | trained | saving | share |")
-        print("|---|---|---|---|")
-        row("500x2 for a minute, every 30 s", minute, Path(folder, "minute"))
+        yield row("500x2 for a minute, every 30 s", minute, Path(folder, "minute"))
         many = {"model": {"hidden": 8}, "training": {"epochs": 1000, "batch_size": 500}}
-        row("history of 1,000 epochs", many, Path(folder, "many"), "_write_history")
+        yield row("history of 1,000 epochs", many, Path(folder, "many"), "_write_history")
         recorder.HISTORY_SECONDS = 0.0
-        row("the same, after each epoch", many, Path(folder, "each"), "_write_history")
+        yield row("the same, after each epoch", many, Path(folder, "each"), "_write_history")
 
 
-def row(name: str, settings: dict[str, Any], out: Path, *methods: str) -> None:
-    """Train, and print the seconds spent in these methods of the recorder; else in all of them."""
+def row(name: str, settings: dict[str, Any], out: Path, *methods: str) -> Row:
+    """Train; count the seconds spent in these methods of the recorder, or in all that save."""
     spent = [0.0]
     with timed(spent, methods or ("progress", "epoch", "finish")):
         run = fit(load_config(settings, {}), out=out)
     trained = sum(run.history.seconds)
-    print(f"| {name} | {trained:.1f} s | {spent[0]:.2f} s | {spent[0] / trained:.2%} |")
+    saving = spent[0]
+    return {"run": name, "trained": trained, "saving": saving, "share": saving / trained}
 
 
 @contextmanager
@@ -89,7 +106,3 @@ def random_images(folder: Path) -> str:
             sizes = np.array(values.shape, ">u4").tobytes()
             (folder / f"{name}-{kind}-ubyte").write_bytes(header + sizes + values.tobytes())
     return str(folder)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,9 +1,7 @@
 """Predicting and scoring many rows: seconds, and rows a second beside the forward pass of training.
 
-    python benchmarks/scoring.py
-
-Each network is a process of its own, with as many threads as mtrain's command has for it. Images
-are random; of 1,000,000 rows those of 784 pixels take 0.8 GB. Run with nothing else running.
+Each network runs in a separate process, with as many threads as mtrain's command has for it. Images
+are random; 1,000,000 rows of 784 pixels take 0.8 GB.
 """
 
 from __future__ import annotations
@@ -12,13 +10,18 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from engine import in_processes, load_engine, network_of, random_images
-from workloads import CLASSES, PIXELS, ROWS, WORKLOADS
 
+from benchmarks.engine import in_processes, load_engine, network_of, random_images
+from benchmarks.markdown import Table
+from benchmarks.record import parser_of, record
+from benchmarks.workloads import CLASSES, PIXELS, ROWS, WORKLOADS
 from mtrain.metrics.report import make_report
 from mtrain.report.charts.evaluation import evaluation_charts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.markdown import Row
     from mtrain.engine.network import Network
     from mtrain.records.dataset import Split
     from mtrain.records.training import Predictions
@@ -26,28 +29,52 @@ if TYPE_CHECKING:
 SIZES = (10_000, 100_000, 1_000_000)
 
 
-def main() -> None:
-    """Print a row a workload and size."""
-    print("| | rows | predict | rows a second | forward pass in training | figures | charts |")
-    print("|---|---|---|---|---|---|---|")
-    for lines in in_processes(measure, ("W1", "W2b")):
-        print(*lines, sep="\n", flush=True)
+TABLE = Table(
+    {
+        "network": "{workload}",
+        "rows": "{rows:,}",
+        "predict": "{predict:.2f} s",
+        "rows a second": "{rows_a_second:,.0f}",
+        "forward pass in training": "{forward:,.0f}",
+        "figures": "{figures:.2f} s",
+        "charts": "{charts:.2f} s",
+    }
+)
 
 
-def measure(name: str) -> list[str]:
+def main(arguments: list[str]) -> None:
+    """Measure every workload and number of rows."""
+    options = parser_of("scoring", __doc__).parse_args(arguments)
+    record(TABLE, measured(), options.out)
+
+
+def measured() -> Iterator[Row]:
+    """The rows of the table."""
+    for rows in in_processes(measure, ("W1", "W2b")):
+        yield from rows
+
+
+def measure(name: str) -> list[Row]:
     """A row of the table for each size of a workload's data."""
     load_engine(WORKLOADS[name])
     network = network_of(WORKLOADS[name])
     forward = forward_rate(network, WORKLOADS[name].batch_size)
-    lines = []
+    found: list[Row] = []
     for rows in SIZES:
         seconds, predictions = predict(network, random_images(rows))
         figures, charts = score(predictions)
-        lines.append(
-            f"| {name} | {rows:,} | {seconds:.2f} s | {rows / seconds:,.0f} | {forward:,.0f} "
-            f"| {figures:.2f} s | {charts:.2f} s |"
+        found.append(
+            {
+                "workload": name,
+                "rows": rows,
+                "predict": seconds,
+                "rows_a_second": rows / seconds,
+                "forward": forward,
+                "figures": figures,
+                "charts": charts,
+            }
         )
-    return lines
+    return found
 
 
 def forward_rate(network: Network, batch_size: int) -> float:
@@ -94,7 +121,3 @@ def score(predictions: Predictions) -> tuple[float, float]:
     for _ in evaluation_charts(report, predictions):
         pass
     return figures, time.perf_counter() - began - figures
-
-
-if __name__ == "__main__":
-    main()

@@ -1,9 +1,7 @@
-"""Seconds and memory of whole commands, beside those of `import keras`, without which none trains.
+"""Seconds and memory of whole commands, beside those of `import keras`, which every training needs.
 
-    python benchmarks/startup.py [ROUNDS] [FOLDER_OF_FASHION_MNIST]
-
-Each is a process of its own, all in turn; the least and the median of several are printed, and the
-median of the ratios to the `import keras` of the same turn. Run with nothing else running.
+Each command is a separate process; the commands take turns. The table has the least and the median
+seconds, and the median of the ratios to the `import keras` of the same turn.
 """
 
 from __future__ import annotations
@@ -12,18 +10,45 @@ import statistics
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from processes import run
+from benchmarks import ROOT
+from benchmarks.markdown import Table
+from benchmarks.processes import run
+from benchmarks.record import parser_of, record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.markdown import Row
 
 COMMAND = str(Path(sys.executable).with_name("mtrain"))
-CONFIGS = Path(__file__).parents[1] / "configs"
+CONFIGS = ROOT / "configs"
 IMPORT = "`import keras`"
 MISSPELT = "a misspelt key"
 
+TABLE = Table(
+    {
+        "command": "{command}",
+        "least": "{least:.2f} s",
+        "median": "{median:.2f} s",
+        "times `import keras`": "{ratio:.2f}",
+        "peak memory, beyond `import keras`": "{peak_mb:.0f} MB, {beyond_mb:+.0f} MB",
+    }
+)
 
-def main() -> None:
-    """Print a row a command."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 10
+
+def main(arguments: list[str]) -> None:
+    """Measure every command; those that train Fashion-MNIST only where its folder is given."""
+    parser = parser_of("startup", __doc__)
+    parser.add_argument("--rounds", type=int, default=10, help="runs of each command [10]")
+    parser.add_argument("--data", type=Path, help="Fashion-MNIST's four IDX files [left out]")
+    options = parser.parse_args(arguments)
+    record(TABLE, measured(options.rounds, options.data), options.out, options.rounds)
+
+
+def measured(rounds: int, data: Path | None) -> Iterator[Row]:
+    """The rows of the table, from so many runs each."""
     smoke = str(CONFIGS / "smoke.yaml")
     with tempfile.TemporaryDirectory() as folder:
         run([COMMAND, "fit", smoke, "--out", f"{folder}/run"])
@@ -34,8 +59,8 @@ def main() -> None:
             "`mtrain plot RUN`": [COMMAND, "plot", f"{folder}/run"],
             "`mtrain fit configs/smoke.yaml`": [COMMAND, "fit", smoke],
         }
-        if len(sys.argv) > 2:
-            settings = [f"dataset.path={sys.argv[2]}", "training.epochs=2"]
+        if data is not None:
+            settings = [f"dataset.path={data.resolve()}", "training.epochs=2"]
             config = str(CONFIGS / "fashion_mnist_500x2.yaml")
             name = "`mtrain fit configs/fashion_mnist_500x2.yaml`, two epochs"
             commands[name] = [COMMAND, "fit", config, *settings]
@@ -47,17 +72,14 @@ def main() -> None:
                 figures, _ = run([*command, *out], exits=(2,) if name == MISSPELT else (0,))
                 seconds[name].append(figures["wall"])
                 peaks[name].append(figures["peak_bytes"] / 1e6)
-    print("| command | least | median | times `import keras` | peak memory, beyond that of it |")
-    print("|---|---|---|---|---|")
     for name in commands:
         ratios = (a / b for a, b in zip(seconds[name], seconds[IMPORT], strict=True))
         peak = statistics.median(peaks[name])
-        beyond = peak - statistics.median(peaks[IMPORT])
-        print(
-            f"| {name} | {min(seconds[name]):.2f} s | {statistics.median(seconds[name]):.2f} s "
-            f"| {statistics.median(ratios):.2f} | {peak:.0f} MB, {beyond:+.0f} MB |"
-        )
-
-
-if __name__ == "__main__":
-    main()
+        yield {
+            "command": name,
+            "least": min(seconds[name]),
+            "median": statistics.median(seconds[name]),
+            "ratio": statistics.median(ratios),
+            "peak_mb": peak,
+            "beyond_mb": peak - statistics.median(peaks[IMPORT]),
+        }

@@ -1,10 +1,8 @@
 """Accuracy on tables: scikit-learn's MLPClassifier beside mtrain, trained from files alone.
 
-Ten stratified splits that both share, 30 % of the rows to test; networks of the same size, Adam at
-the same rate, as many epochs of batches of the same size, on data scaled as StandardScaler does.
-After the difference stands its standard error:
-
-    python benchmarks/tables.py
+Both train on the same ten stratified splits, with 30 % of the rows for the test. Both have networks
+of the same size, Adam at the same rate, as many epochs of batches of the same size, and data scaled
+as StandardScaler scales them. The difference has its standard error behind it.
 """
 
 from __future__ import annotations
@@ -27,13 +25,17 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks.markdown import Table
+from benchmarks.record import parser_of, record
 from mtrain.config.loading.load import load_config
 from mtrain.workflows.fit import fit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     import numpy as np
+
+    from benchmarks.markdown import Row
 
 DATA: dict[str, Callable[[], Any]] = {
     "iris": load_iris,
@@ -53,7 +55,7 @@ T_95 = 1.833
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Accuracies:
     """Accuracies on the same test rows, one a split."""
 
     ours: tuple[float, ...]
@@ -72,29 +74,50 @@ class Comparison:
 
     @property
     def is_worse(self) -> bool:
-        """Whether mtrain is, by a one-sided paired t test of ten splits at 5 %."""
-        return self.difference < -T_95 * self.standard_error
+        """Whether mtrain is worse, as the function `is_worse` says."""
+        return is_worse(self.difference, self.standard_error)
 
 
-def main() -> None:
-    """Print a row a data set and format; fail where mtrain is significantly worse."""
-    print("| data | from | mtrain | MLPClassifier | difference |")
-    print("|---|---|---|---|---|")
-    worse = False
+TABLE = Table(
+    {
+        "data": "{data}",
+        "file": "{file}",
+        "mtrain": "{mtrain:.4f}",
+        "`MLPClassifier`": "{sklearn:.4f}",
+        "difference": "{difference:+.4f} ± {standard_error:.4f}",
+    }
+)
+
+
+def main(arguments: list[str]) -> None:
+    """Measure every data set and format; fail where mtrain is significantly worse."""
+    options = parser_of("tables", __doc__).parse_args(arguments)
+    rows = record(TABLE, measured(), options.out, SPLITS)
+    assert not [row for row in rows if is_worse(row["difference"], row["standard_error"])]
+
+
+def measured() -> Iterator[Row]:
+    """The rows of the table."""
     with tempfile.TemporaryDirectory() as folder:
         for name in DATA:
             for kind in KINDS:
                 found = compare(name, kind, Path(folder) / name / kind)
-                worse = worse or found.is_worse
-                print(
-                    f"| {name} | {kind} | {statistics.fmean(found.ours):.4f} | "
-                    f"{statistics.fmean(found.theirs):.4f} | "
-                    f"{found.difference:+.4f} ± {found.standard_error:.4f} |"
-                )
-    assert not worse
+                yield {
+                    "data": name,
+                    "file": kind,
+                    "mtrain": statistics.fmean(found.ours),
+                    "sklearn": statistics.fmean(found.theirs),
+                    "difference": found.difference,
+                    "standard_error": found.standard_error,
+                }
 
 
-def compare(name: str, kind: str, folder: Path) -> Comparison:
+def is_worse(difference: float, standard_error: float) -> bool:
+    """Whether mtrain is worse, by a one-sided paired t test of ten splits at 5 %."""
+    return difference < -T_95 * standard_error
+
+
+def compare(name: str, kind: str, folder: Path) -> Accuracies:
     """Train both on every split of the data set called so; mtrain from files in `folder`."""
     data = DATA[name]()
     labels = data.target_names[data.target]
@@ -121,7 +144,7 @@ def compare(name: str, kind: str, folder: Path) -> Comparison:
             warnings.simplefilter("ignore", ConvergenceWarning)
             fitted = make_pipeline(StandardScaler(), network).fit(rows, names)
         theirs.append(float(fitted.score(test_rows, test_names)))
-    return Comparison(tuple(ours), tuple(theirs))
+    return Accuracies(tuple(ours), tuple(theirs))
 
 
 def write_table(path: Path, names: Iterable[str], rows: np.ndarray, labels: np.ndarray) -> None:
@@ -151,6 +174,3 @@ def mtrain_accuracy(folder: Path, kind: str, seed: int) -> float:
 
 
 PLACES = {"path": "train", "test_path": "test"}
-
-if __name__ == "__main__":
-    main()

@@ -1,25 +1,13 @@
 from __future__ import annotations
 
-import importlib.util
-import sys
-
 import pytest
-from conftest import ROOT
 from scipy import stats
 
-
-@pytest.fixture
-def tables(monkeypatch):
-    """The benchmark, as a module."""
-    spec = importlib.util.spec_from_file_location("tables", ROOT / "benchmarks" / "tables.py")
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "tables", module)  # where dataclasses look for it
-    spec.loader.exec_module(module)
-    return module
+from benchmarks import tables
 
 
 @pytest.mark.slow
-def test_iris_is_learned_as_well_as_by_scikit_learn(tables, tmp_path):
+def test_iris_is_learned_as_well_as_by_scikit_learn(tmp_path):
     """Over ten splits; by SciPy's paired t test as well as by the benchmark's own."""
     found = tables.compare("iris", "csv", tmp_path)
 
@@ -29,7 +17,7 @@ def test_iris_is_learned_as_well_as_by_scikit_learn(tables, tmp_path):
     assert min(found.ours) > 0.85
 
 
-def test_csv_and_parquet_teach_the_same(tables, tmp_path):
+def test_csv_and_parquet_teach_the_same(tmp_path):
     """The same numbers, the same labels, the same accuracy."""
     data = tables.DATA["wine"]()
     for kind in tables.KINDS:

@@ -1,19 +1,24 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 from conftest import ROOT
 
-BENCHMARKS = ROOT / "benchmarks"
-
-
-@pytest.fixture
-def benchmarks(monkeypatch):
-    """The benchmarks' own modules can be imported, as where they are run."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
+from benchmarks import compare, machine, metrics_cost
+from benchmarks.__main__ import MEASUREMENTS
+from benchmarks.comparison import Comparison
+from benchmarks.comparison_page import accuracy_differs, comparison_text
+from benchmarks.markdown import Table
+from benchmarks.page import TABLES, page, read_comparison
+from benchmarks.processes import Cell
+from benchmarks.record import RESULTS, Record, read_record, record
+from benchmarks.workloads import WORKLOADS
+from mtrain.engine import trainer
 
 
 def cell(peer, seconds, number=0, workload="W1", epochs=4):
@@ -28,17 +33,15 @@ def results_of(cells):
     return {
         "machine": machine | {"versions": {"mtrain": "0"}},
         "commit": "0123456789abcdef",
+        "date": "2026-01-31",
         "parity": {"W1": {"graph": 0.0, "xla, one step": 1e-7, "xla": 1e-6}},
         "matrix_limit": [2e11],
-        "cells": cells,
+        "rows": cells,
     }
 
 
-@pytest.mark.usefixtures("benchmarks")
 def test_a_ratio_is_of_the_median_epoch_after_the_first_round_by_round():
     """Keras 30 / 2 and 60 / 3: 15 and 20, whatever the first epochs took."""
-    from page import Results, page
-
     cells = [
         cell("keras_fit.accuracy", [99, 30, 29, 31]),
         cell("mtrain", [5, 2, 1, 3]),
@@ -47,39 +50,33 @@ def test_a_ratio_is_of_the_median_epoch_after_the_first_round_by_round():
         cell("keras_fit.per_class", [9, 30, 30, 30]),
         cell("jax_scan.scan", [1, 1.8, 1.8, 1.8]),
     ]
-    results = Results(results_of(cells))
+    results = Comparison(results_of(cells))
 
     assert results.ratio("W1", "keras_fit.accuracy").values == (15, 20)
     assert results.fastest("W1") == "jax_scan.scan"
-    text = page(results)
+    text = comparison_text(results)
     assert (
         "| 17.50 (15.00 to 20.00) | 29.00 | 15 | 15.00 (15.00 to 15.00) | 30.00 | 20, missed"
         in text
     )
     assert "| W1 | JAX scan | 0.90 (0.90 to 0.90), missed | 1.80 |" in text
-    assert "of 1.5, where overhead decides rather than\narithmetic, is reached nowhere." in text
-    assert "commit 0123456789ab." in text
+    assert "the aim is 1.5; it is reached nowhere." in text
+    assert "Measured on 2026-01-31 at commit 0123456789ab (" in text
 
 
-@pytest.mark.usefixtures("benchmarks")
 def test_a_target_that_only_some_rounds_reach_is_not_certain():
     """15 are wanted: 20 and 18 and 14."""
-    from page import Results, page
-
     theirs = (40, 36, 28)
     cells = [cell("mtrain", [5, 2, 2, 2], number) for number in range(3)]
     cells += [cell("keras_fit.accuracy", [9, s, s, s], n) for n, s in enumerate(theirs)]
     cells += [cell("keras_fit.per_class", [9, 50, 50, 50], number) for number in range(3)]
 
-    text = page(Results(results_of(cells)))
+    text = comparison_text(Comparison(results_of(cells)))
     assert "| 18.00 (14.00 to 20.00) | 14.00 | 15, not certain | 25.00" in text
 
 
-@pytest.mark.usefixtures("benchmarks")
 def test_an_accuracy_differs_by_more_than_the_noise_of_seeds():
     """As scikit-learn's would that learned nothing; its neighbour is within a standard deviation."""
-    from page import Results, accuracy_differs
-
     noise = (-0.002, 0.0, 0.001, 0.003)
     means = {"mtrain": 0.831, "keras_fit.accuracy": 0.830, "sklearn_mlp.partial_fit": 0.8}
     cells = [
@@ -87,35 +84,105 @@ def test_an_accuracy_differs_by_more_than_the_noise_of_seeds():
         for peer, mean in means.items()
         for number in range(4)
     ]
-    results = Results(results_of(cells))
+    results = Comparison(results_of(cells))
 
     assert not accuracy_differs(results, "W1", "mtrain")
     assert accuracy_differs(results, "W1", "sklearn_mlp.partial_fit")
 
 
-@pytest.mark.usefixtures("benchmarks")
 def test_the_page_is_what_was_measured():
-    """`make bench` writes it and its data, nobody else does; mtrain learns what Keras does."""
-    from page import Results, accuracy_differs, page
+    """`python -m benchmarks page` writes it, nobody else does; mtrain learns what Keras does."""
+    docs = ROOT / "docs"
+    assert page(RESULTS, docs) == (docs / "benchmarks.md").read_text()
+    compared = read_comparison(RESULTS)
+    assert not any(accuracy_differs(compared, name, "mtrain") for name in compared.workloads)
 
-    results = Results(json.loads((ROOT / "docs" / "benchmarks.json").read_text()))
-    assert page(results) == (ROOT / "docs" / "benchmarks.md").read_text()
-    assert not any(accuracy_differs(results, name, "mtrain") for name in results.workloads)
+
+def test_what_was_not_measured_is_left_out_of_the_page(tmp_path):
+    """Of the results of one measurement alone, the page has its section alone."""
+    results, docs = tmp_path / "results", tmp_path / "docs"
+    results.mkdir()
+    (results / "reading.json").write_text((RESULTS / "reading.json").read_text())
+
+    text = page(results, docs)
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == ["Reading a large table"]
+    assert "(../results/reading.json)" in text
 
 
-@pytest.mark.usefixtures("benchmarks")
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("*.json")), ids=lambda path: path.name)
+def test_a_results_file_has_what_its_table_shows(path):
+    """Machine, commit, day and rows; each row has every key of the table."""
+    found = json.loads(path.read_text())
+    keys = TABLES[path.stem].keys if path.stem in TABLES else set(cell("mtrain", []))
+
+    assert {"machine", "commit", "date", "rows"} <= set(found)
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d", found["date"])
+    assert found["rows"]
+    assert all(keys <= set(row) for row in found["rows"])
+
+
+def test_rows_are_printed_and_kept(tmp_path, capsys, monkeypatch):
+    """The results file has more digits than the table."""
+    monkeypatch.setattr(machine, "describe", lambda: {"cores": 2})
+    rows = [{"name": "a", "seconds": 1.2345}, {"name": "b", "seconds": 10.0}]
+    table = Table({"": "`{name}`", "epoch": "{seconds:.2f} s"})
+
+    assert table.keys == {"name", "seconds"}
+    assert record(table, iter(rows), tmp_path / "new" / "a.json", repeats=3) == rows
+    assert (
+        capsys.readouterr().out == "|  | epoch |\n|---|---|\n| `a` | 1.23 s |\n| `b` | 10.00 s |\n"
+    )
+    kept = read_record(tmp_path / "new" / "a.json")
+    assert kept == Record({"cores": 2}, kept.commit, kept.date, 3, rows)
+
+
+def test_every_measurement_that_help_lists_is_a_module():
+    """One line each; every section of the page is among them."""
+    command = [sys.executable, "-m", "benchmarks", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+
+    listed = re.findall(r"^  ([a-z_]+)  +\w", done.stdout, re.MULTILINE)
+    assert [name for name in listed if name != "options"] == list(MEASUREMENTS)
+    assert all(find_spec(f"benchmarks.{name}") for name in MEASUREMENTS)
+    assert set(TABLES) <= set(MEASUREMENTS)
+
+
+def test_make_bench_runs_every_measurement_and_then_writes_the_page():
+    """Parity is checked by `compare`."""
+    recipe = (ROOT / "Makefile").read_text().split("\nbench:")[1].split("\n\n")[0]
+
+    started = re.findall(r"\$\((?:BENCHMARKS|COMPARISON)\) (\w+)", recipe)
+    assert sorted(started) == sorted(set(MEASUREMENTS) - {"parity"})
+    assert started[-1] == "page"
+
+
+def test_a_comparison_continues_only_on_the_same_machine(tmp_path, monkeypatch):
+    """Complete results of another machine are measured anew; unfinished ones are kept."""
+    path = tmp_path / "compare.json"
+    monkeypatch.setattr(machine, "describe", lambda: {"cores": 2})
+    fresh = compare.begun(path)
+    assert fresh["rows"] == []
+
+    path.write_text(json.dumps(fresh | {"rows": [1]}))
+    assert compare.begun(path)["rows"] == [1]
+    path.write_text(json.dumps(fresh | {"rows": [1], "machine": {"cores": 4}}))
+    assert compare.begun(path) == fresh
+
+    compare.unfinished(path).write_text(json.dumps(fresh | {"rows": [1, 2]}))
+    assert compare.begun(path)["rows"] == [1, 2]
+    compare.unfinished(path).write_text(json.dumps(fresh | {"machine": {"cores": 4}}))
+    with pytest.raises(SystemExit, match=r"compare\.unfinished\.json: begun on another machine"):
+        compare.begun(path)
+
+
 def test_an_engine_that_counts_nothing_is_what_counting_is_compared_with(monkeypatch):
     """Of the two that take turns only one counts, at any number of classes."""
-    import metrics_cost
-
-    from mtrain.engine import trainer
-
     counted = []
     tally = trainer.Trainer._tally
     monkeypatch.setattr(
         trainer.Trainer, "_tally", lambda self: counted.append(result := tally(self)) or result
     )
-    monkeypatch.setattr("engine.ROWS", 640)
+    monkeypatch.setattr("benchmarks.engine.ROWS", 640)
     nothing = metrics_cost.uncounted("W1", 2, classes=100)
     everything = metrics_cost.epoch_seconds(metrics_cost.WORKLOADS["W1"], 2, classes=100)
     next(nothing)
@@ -125,28 +192,21 @@ def test_an_engine_that_counts_nothing_is_what_counting_is_compared_with(monkeyp
     assert counted[-1].confusion.sum() == 640
 
 
-@pytest.mark.usefixtures("benchmarks")
 def test_every_peer_trains_every_workload_that_it_can_in_each_round():
     """scikit-learn has no RMSprop; whole processes of W1 come last."""
-    from compare import PEERS, plan
-    from workloads import WORKLOADS
-
-    cells = list(plan(list(WORKLOADS), rounds=5, whole=True))
+    cells = list(compare.plan(list(WORKLOADS), rounds=5, whole=True))
     epochs = [cell for cell in cells if cell.epochs == 4]
 
-    assert len(epochs) == 5 * (len(PEERS) * len(WORKLOADS) - 1)
+    assert len(epochs) == 5 * (len(compare.PEERS) * len(WORKLOADS) - 1)
     assert cells[: len(epochs)] == epochs
     assert {cell.epochs for cell in cells[len(epochs) :]} == {1, 5, 20}
     assert len(set(cells)) == len(cells)
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("benchmarks")
 @pytest.mark.parametrize("peer", ["mtrain", "keras_fit.accuracy", "sklearn_mlp.partial_fit"])
 def test_a_process_is_measured_from_its_start_to_its_end(peer, fashion_folder):
     """Start-up, epochs and what follows fit into it; the network learns something."""
-    from processes import Cell
-
     found = Cell(0, "W2A", peer, 2).measure(str(fashion_folder))
 
     assert len(found["seconds"]) == 2
@@ -159,8 +219,8 @@ def test_a_process_is_measured_from_its_start_to_its_end(peer, fashion_folder):
 def test_engine_and_keras_train_the_same(fashion_folder):
     """Of those that take seconds; `make bench` checks all before anything is measured."""
     names = "W1,W2a,W3,W2b,W2A"
-    command = [sys.executable, str(BENCHMARKS / "parity.py"), str(fashion_folder), names]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    command = [sys.executable, "-m", "benchmarks", "parity", str(fashion_folder), names]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=ROOT)
 
     drifts = json.loads(done.stdout)
     assert list(drifts) == names.split(",")

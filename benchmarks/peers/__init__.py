@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from images import Array
+    from benchmarks.images import Array
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from peers import Training, timed
+from benchmarks.peers import Training, timed
 
 if TYPE_CHECKING:
-    from images import Images
-    from workloads import Workload
+    from benchmarks.images import Images
+    from benchmarks.workloads import Workload
 
 
 def scan(workload: Workload, train: Images, seed: int) -> Training:

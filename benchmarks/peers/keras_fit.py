@@ -7,12 +7,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import keras
-from workloads import CLASSES, PIXELS, Workload
 
-from peers import Training
+from benchmarks.peers import Training
+from benchmarks.workloads import CLASSES, PIXELS, Workload
 
 if TYPE_CHECKING:
-    from images import Array, Images
+    from benchmarks.images import Array, Images
 
 
 def accuracy(workload: Workload, train: Images, seed: int) -> Training:

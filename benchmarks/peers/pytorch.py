@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from peers import Training, timed
+from benchmarks.peers import Training, timed
 
 if TYPE_CHECKING:
-    from images import Array, Images
-    from workloads import Workload
+    from benchmarks.images import Array, Images
+    from benchmarks.workloads import Workload
 
 
 def loop(workload: Workload, train: Images, seed: int) -> Training:

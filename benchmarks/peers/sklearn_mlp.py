@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.neural_network import MLPClassifier
-from workloads import CLASSES, Workload
 
-from peers import Training, timed
+from benchmarks.peers import Training, timed
+from benchmarks.workloads import CLASSES, Workload
 
 if TYPE_CHECKING:
-    from images import Images
+    from benchmarks.images import Images
 
 
 def partial_fit(workload: Workload, train: Images, seed: int) -> Training:

@@ -1,4 +1,4 @@
-"""What compare.py measured, by what is asked of it."""
+"""What compare.py measured: figures, medians and ratios."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import statistics
 from dataclasses import dataclass
 from typing import Any
 
-from compare import EPOCHS, PEERS
-from processes import MTRAIN
-from workloads import WORKLOADS
+from benchmarks.compare import EPOCHS, PEERS
+from benchmarks.processes import MTRAIN
+from benchmarks.workloads import WORKLOADS
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Ratio:
         return f"{self.median:.2f} ({min(self.values):.2f} to {max(self.values):.2f})"
 
 
-class Results:
-    """All of it."""
+class Comparison:
+    """The content of compare.json."""
 
     def __init__(self, data: dict[str, Any]) -> None:
         self.data = data
@@ -67,7 +67,7 @@ class Results:
 
     def _cells(self, workload: str, peer: str, epochs: int) -> list[dict[str, Any]]:
         wanted = (workload, peer, epochs)
-        cells = self.data["cells"]
+        cells = self.data["rows"]
         return [c for c in cells if (c["workload"], c["peer"], c["epochs"]) == wanted]
 
 
