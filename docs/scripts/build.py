@@ -11,6 +11,7 @@ import inspect
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
@@ -116,9 +117,9 @@ def _configuration() -> Iterator[str]:
         }
         yield from _settings(source, "dataset.", same)
     yield from ("", "## `optimizer`", "", "A name, or a mapping with its `name` and parameters.")
-    for name, optimizer in OPTIMIZERS.items():
-        yield from ("", f"### `{name}`", "", inspect.cleandoc(optimizer.__doc__ or ""), "")
-        yield from _settings(optimizer, "optimizer.", {"name"})
+    yield from _family(
+        {name: (f"`{name}`", kind) for name, kind in OPTIMIZERS.items()}, "optimizer."
+    )
     yield from (
         "",
         "## Learning-rate schedules",
@@ -126,15 +127,18 @@ def _configuration() -> Iterator[str]:
         "`optimizer.learning_rate` may be one of these, a mapping with its `name` and parameters.",
         "Lengths are steps of their own, whatever the number of epochs.",
     )
-    for name, schedule in SCHEDULES.items():
-        yield from ("", f"### `{name}`", "", inspect.cleandoc(schedule.__doc__ or ""), "")
-        yield from _settings(schedule, "optimizer.learning_rate.", {"name"})
+    yield from _family(
+        {name: (f"`{name}`", kind) for name, kind in SCHEDULES.items()}, "optimizer.learning_rate."
+    )
     yield from ("", "## `loss`", "", "A name, or a mapping with its `name` and parameters.")
-    for name, loss in LOSSES.items():
-        others = [f"`{alias}`" for alias, meant in LOSS_ALIASES.items() if meant == name]
-        title = f"### `{name}`" + (f", {', '.join(others)}" if others else "")
-        yield from ("", title, "", inspect.cleandoc(loss.__doc__ or ""), "")
-        yield from _settings(loss, "loss.", {"name"})
+    titles = {
+        name: ", ".join(
+            f"`{other}`"
+            for other in (name, *(a for a, meant in LOSS_ALIASES.items() if meant == name))
+        )
+        for name in LOSSES
+    }
+    yield from _family({name: (titles[name], kind) for name, kind in LOSSES.items()}, "loss.")
     yield from ("", "## `metrics`", "", "A list of names, or of mappings with a `name`:", "")
     yield from _settings(MetricConfig, "metrics[].", set())
     yield from (
@@ -145,6 +149,34 @@ def _configuration() -> Iterator[str]:
         "",
         f"Activations: {', '.join(f'`{name}`' for name in ACTIVATIONS)}.",
     )
+
+
+def _family(kinds: dict[str, tuple[str, type[Section]]], prefix: str) -> Iterator[str]:
+    """Sections of which one is chosen: what most have in common once, then a part for each."""
+    lines = {
+        name: dict(zip(kind.model_fields, _settings(kind, prefix, set()), strict=True))
+        for name, (_, kind) in kinds.items()
+    }
+    counts = Counter(line for of_kind in lines.values() for line in of_kind.values())
+    common = {
+        key: line
+        for of_kind in lines.values()
+        for key, line in of_kind.items()
+        if key != "name" and counts[line] > len(kinds) / 2
+    }
+    if common:
+        yield from ("", "What most of them have in common:", "", *common.values())
+    for name, (title, kind) in kinds.items():
+        yield from ("", f"### {title}", "", inspect.cleandoc(kind.__doc__ or ""), "")
+        without = [f"`{key}`" for key in common if key not in lines[name]]
+        if without:
+            yield f"It has no {' and no '.join(without)}."
+        own = [
+            line
+            for key, line in lines[name].items()
+            if key != "name" and line not in common.values()
+        ]
+        yield from own
 
 
 def _section(section: type[Section], prefix: str) -> Iterator[str]:
