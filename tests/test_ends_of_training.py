@@ -295,3 +295,16 @@ def test_a_number_as_the_rate_has_no_note(tmp_path, capsys):
     status, text = said(capsys, "fit", SMOKE, "training.compile=graph", "--out", tmp_path / "run")
 
     assert (status, "schedule" in text) == (0, False)
+
+
+def test_a_signal_before_training_begins_is_said(tmp_path, capsys, monkeypatch):
+    """While TensorFlow is loaded; nothing is written."""
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mtrain.engine.backend.load_tensorflow", interrupt)
+    status, text = said(capsys, "fit", SMOKE, "--out", tmp_path / "run")
+
+    assert (status, text.splitlines()[-1]) == (130, "Stopped before training began.")
+    assert not (tmp_path / "run").exists()

@@ -73,7 +73,7 @@ def fit(
     with run_target(config, out, resume=resume, allow_differences=allow_differences) as target:
         if (finished := _finished(target, config, observers)) is not None:
             return finished
-        outcome = "failed"
+        outcome, has_begun = "failed", False
         try:
             try:
                 dataset = _read(config, observers, progress=watched, download=download)
@@ -101,6 +101,7 @@ def fit(
                     observers.note(line)
                 observers.add(*make_trackers(config, training.run))
                 observers.begin(_facts(dataset, training))
+                has_begun = True
                 # The device has the training rows now; here they would be there twice.
                 dataset = replace(dataset, splits={"test": dataset.test})
                 stopped_by = _train(training, observers, received)
@@ -118,6 +119,9 @@ def fit(
             raise
         except KeyboardInterrupt:
             outcome = "stopped by SIGINT"
+            observers.stage("")
+            if not has_begun:
+                observers.note("Stopped before training began.")
             raise
         finally:
             observers.stage("")
