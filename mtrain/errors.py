@@ -85,9 +85,9 @@ class BrokenImageError(MtrainError):
     Whoever knows the other images of the data set adds those that cannot be read either.
     """
 
-    def __init__(self, path: Path, what: str) -> None:
+    def __init__(self, path: Path, problem: str) -> None:
         self.path = path
-        super().__init__(what, where=path)
+        super().__init__(problem, where=path)
 
 
 class SettingError(UsageError):
@@ -97,7 +97,7 @@ class SettingError(UsageError):
     """
 
     def __init__(self, *problems: tuple[Keys, str]) -> None:
-        super().__init__(*(Problem(what, key=key) for key, what in problems))
+        super().__init__(*(Problem(problem, key=key) for key, problem in problems))
 
 
 class DivergedError(MtrainError):

@@ -61,7 +61,7 @@ class Observer:
     def note(self, text: str) -> None:
         """Something happened that is worth a line of its own."""
 
-    def stage(self, what: str) -> None:
+    def stage(self, task: str) -> None:
         """Something begins that takes a second or more: `reading the data`; empty: it is over."""
 
     def begin(self, facts: TrainingFacts) -> None:
@@ -106,9 +106,9 @@ class Observers(Observer):
         """As each observer's own."""
         self._tell(lambda observer: observer.note(text))
 
-    def stage(self, what: str) -> None:
+    def stage(self, task: str) -> None:
         """As each observer's own."""
-        self._tell(lambda observer: observer.stage(what))
+        self._tell(lambda observer: observer.stage(task))
 
     def begin(self, facts: TrainingFacts) -> None:
         """As each observer's own."""

@@ -125,14 +125,14 @@ def summary(
     if graph is not None:
         check_graph(graph)
     with waiting("making the model", sys.stderr):
-        found = summarize(model, parse_overrides(overrides or []), allow_code=allow_code)
+        network = summarize(model, parse_overrides(overrides or []), allow_code=allow_code)
     if graph is not None:
-        draw_graph(found, graph)
+        draw_graph(network, graph)
 
     from mtrain.report.console.results import print_layers
 
     with open_stdout() as stdout:
-        print_layers(found.layers, stdout)
+        print_layers(network.layers, stdout)
         if graph is not None:
             print(f"graph: {graph}", file=stdout)
 

@@ -148,9 +148,9 @@ def complaint(table: RawTable, name: str, problem: str, rows: NDArray[np.bool_])
     """A line that says where the first of `rows` stands, and how many more there are."""
     row, more = int(rows.argmax()), int(np.count_nonzero(rows)) - 1
     value = table.columns[name][row].as_py()
-    found = repr(value) if isinstance(value, str) else "a value" if value is None else str(value)
+    text = repr(value) if isinstance(value, str) else "a value" if value is None else str(value)
     others = f"; so {more:,} more row{'s' * (more > 1)}" if more else ""
-    return f"{table.place(row)}: column {name!r}: {found:.60} {problem}{others}"
+    return f"{table.place(row)}: column {name!r}: {text:.60} {problem}{others}"
 
 
 def _may_be_numbers(kind: pa.DataType, *, typed: bool) -> bool:

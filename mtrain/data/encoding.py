@@ -102,8 +102,8 @@ def _encode_arrays(arrays: NDArray[Any], encoding: Encoding, where: str) -> NDAr
     mean, deviation = np.array(encoding.mean), np.array(encoding.deviation)
     # In float64, as columns are, but not all rows at once.
     for start in range(0, len(flat), ROWS_AT_ONCE):
-        some = slice(start, start + ROWS_AT_ONCE)
-        features[some] = (flat[some] - mean) / deviation
+        part = slice(start, start + ROWS_AT_ONCE)
+        features[part] = (flat[part] - mean) / deviation
     return features
 
 
@@ -111,8 +111,8 @@ def _learn_columns(table: Table, missing: str | None, *, standard: bool) -> Enco
     numbers = [name for name, column in table.columns.items() if column.kind == "number"]
     learned = {
         column.name: (column, mean, deviation)
-        for some in some_at_once(numbers, len(table))
-        for column, mean, deviation in _learn_numbers(table, some, missing)
+        for group in some_at_once(numbers, len(table))
+        for column, mean, deviation in _learn_numbers(table, group, missing)
     }
     columns, means, deviations = [], [], []
     for name, column in table.columns.items():

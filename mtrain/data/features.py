@@ -88,8 +88,8 @@ def complaints(
     `problem` says of a column what is wrong with its first such row.
     """
     names = [name for name, rows in wrong.items() if rows.any()]
-    shown = names[:MOST_COLUMNS]
-    lines = [complaint(table, name, problem(name), wrong[name]) for name in shown]
+    listed = names[:MOST_COLUMNS]
+    lines = [complaint(table, name, problem(name), wrong[name]) for name in listed]
     if (more := len(names) - MOST_COLUMNS) > 0:
         lines.append(f"{table.where}: {more:,} more column{'s' * (more > 1)} as well")
     return lines
@@ -118,6 +118,6 @@ def _hints(table: RawTable, wrong: Mapping[str, NDArray[np.bool_]]) -> Iterator[
             continue
         notation = guess_notation({name: table.columns[name]})
         if notation.settings:
-            shown = [f"dataset.{key}: {value!r}" for key, value in notation.settings.items()]
-            yield f"{table.where}: column {name!r} is of numbers with {' and '.join(shown)}"
+            settings = [f"dataset.{key}: {value!r}" for key, value in notation.settings.items()]
+            yield f"{table.where}: column {name!r} is of numbers with {' and '.join(settings)}"
             return  # others will be of the same kind

@@ -38,12 +38,12 @@ def find_files(path: str, endings: tuple[str, ...], split: str | None = "train")
     called. Raises `MtrainError` where there is none, one is no regular file, or a name looks like a
     split where there cannot be any.
     """
-    found = _files_at(path, endings)
-    if split is not None and (splits := _splits(path, found)):
-        found = [file for file in found if splits[file] == split]
-        if not found:
+    files = _files_at(path, endings)
+    if split is not None and (splits := _splits(path, files)):
+        files = [file for file in files if splits[file] == split]
+        if not files:
             raise MtrainError(f"no file of the {split} split", where=path)
-    for file in found:
+    for file in files:
         if not file.exists():
             raise MissingPathError(
                 path, Problem(f"no such file{nearest_path(file, endings)}", str(file))
@@ -51,7 +51,7 @@ def find_files(path: str, endings: tuple[str, ...], split: str | None = "train")
         # A pipe or a device would be waited for, or never end.
         if not file.is_file():
             raise MtrainError("not a file", where=file)
-    return found
+    return files
 
 
 def check_folder(path: str, expected: str) -> Path:
@@ -96,18 +96,18 @@ def has_ending(file: Path, endings: tuple[str, ...]) -> bool:
 def _files_at(path: str, endings: tuple[str, ...]) -> list[Path]:
     place = Path(path)
     if place.is_dir():
-        found = _files_within(place, endings)
-        if not found:
+        files = _files_within(place, endings)
+        if not files:
             plain = " or ".join(ending for ending in endings if not ending.endswith(".gz"))
             raise MtrainError(f"no {plain} file in this folder", where=path)
     elif not place.exists() and glob.has_magic(path):
-        found = _matching(path)
-        if not found:
+        files = _matching(path)
+        if not files:
             problem = f"no file matches this pattern{_folder_of(path)}"
             raise MissingPathError(path, Problem(problem, path))
     else:
-        found = [place]
-    return found
+        files = [place]
+    return files
 
 
 def _matching(pattern: str) -> list[Path]:
@@ -125,15 +125,15 @@ def _folder_of(pattern: str) -> str:
 
 def _files_within(folder: Path, endings: tuple[str, ...]) -> list[Path]:
     """Also those of its folders that are a split, or rows of one value (`year=2024`)."""
-    found: list[Path] = []
+    files: list[Path] = []
     for inner in sorted(folder.iterdir()):
         if inner.name.startswith("."):  # macOS leaves such files beside those it copies
             continue
         if has_ending(inner, endings):
-            found.append(inner)
+            files.append(inner)
         elif inner.is_dir() and ("=" in inner.name or _split_of([inner.name])[0]):
-            found += _files_within(inner, endings)
-    return found
+            files += _files_within(inner, endings)
+    return files
 
 
 def _splits(path: str, files: Sequence[Path]) -> dict[Path, str]:

@@ -162,9 +162,9 @@ def _table_pieces(path: Path, config: TableConfig, encoding: Encoding) -> Iterat
     done = 0
     for raw in PIECES[kind](str(path), list(kinds), most, notation):
         for start in range(0, len(raw), most):
-            some = raw.part(start, most)
-            yield _table_piece(some, config, encoding, done)
-            done += len(some)
+            part = raw.part(start, most)
+            yield _table_piece(part, config, encoding, done)
+            done += len(part)
     nothing = np.zeros((0, encoding.n_features), np.float32)
     yield Piece(Split(nothing, np.zeros(0, np.int32), np.zeros(0, np.int64)), {}, 0)
 
@@ -224,8 +224,8 @@ def _kind_of_table(path: Path) -> str:
 def _array_pieces(path: Path, encoding: Encoding, memory: int) -> Iterator[Piece]:
     rows, most = _read_arrays(path, memory), rows_of_a_piece(encoding)
     for start in range(0, max(len(rows), 1), most):
-        some = rows.take(np.arange(start, min(start + most, len(rows))))
-        split, unlike = encode(some, encoding, str(path))
+        part = rows.take(np.arange(start, min(start + most, len(rows))))
+        split, unlike = encode(part, encoding, str(path))
         yield Piece(split, unlike, 0)
 
 
@@ -233,8 +233,8 @@ def _read_arrays(path: Path, memory: int) -> Rows:
     if path.suffix.lower() == ".npz":
         from mtrain.data.sources.npz import array_names, find_features, read_members
 
-        found = find_features(array_names(path), str(path))
-        name = found.get("test") or found.get("train") or "x"
+        names = find_features(array_names(path), str(path))
+        name = names.get("test") or names.get("train") or "x"
         features = read_members(path, [name], memory)[name]
     else:
         features = read_idx(path, memory=memory)
@@ -281,9 +281,9 @@ def _pixel_pieces(
             raise MtrainError(f"{size[0]} x {size[1]} pixels; training had {had}", where=file)
     done: Counter[str] = Counter()
     for start in range(0, len(files), most):
-        some = files[start : start + most]
-        pixels = read_pixels(some, encoding.shape, resize=resize, background=background, done=done)
-        names = [str(f.relative_to(path)) if f != path else f.name for f in some]
+        part = files[start : start + most]
+        pixels = read_pixels(part, encoding.shape, resize=resize, background=background, done=done)
+        names = [str(f.relative_to(path)) if f != path else f.name for f in part]
         names = [os.fsencode(name).decode(errors="backslashreplace") for name in names]
         rows = _unlabelled(as_depth(pixels, wide=is_wide), names)
         split, _ = encode(rows, encoding, str(path))

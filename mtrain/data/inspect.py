@@ -107,23 +107,23 @@ def _class_warnings(counts: Mapping[str, Ints], classes: tuple[str, ...]) -> Ite
     for k, name in enumerate(classes):
         if (n := counts["train"][k]) == 0:
             continue  # which is said already
-        if sum(some[k] for some in counts.values()) == 1:
+        if sum(rows[k] for rows in counts.values()) == 1:
             rare[name] = "a single row in all; whether it is learned cannot be measured"
             continue
-        if lacking := [split for split, some in counts.items() if some[k] == 0]:
+        if lacking := [split for split, rows in counts.items() if rows[k] == 0]:
             absent[name] = " and ".join(lacking)
         if n < FEW_ROWS:
             rare[name] = f"only {n} row{'' if n == 1 else 's'} to train on"
     yield from by_class(
         "absent-class",
         absent,
-        "class {name} has no row in {what}",
+        "class {name} has no row in {text}",
         lambda which: f"{which} have no row in some split",
     )
     yield from by_class(
         "rare-class",
         rare,
-        "class {name} has {what}",
+        "class {name} has {text}",
         lambda which: f"{which} have fewer than {FEW_ROWS} rows to train on",
     )
     test = counts["test"]
@@ -177,8 +177,8 @@ def _numbers_as_text(column: Values) -> str | None:
         return None  # codes that are meant to be categories
     for notation in NOTATIONS[1:]:
         if is_number_column(texts, notation):
-            shown = [f"dataset.{key}: {value!r}" for key, value in notation.settings.items()]
-            keys = " and ".join(shown)
+            settings = [f"dataset.{key}: {value!r}" for key, value in notation.settings.items()]
+            keys = " and ".join(settings)
             return f"is text such as {texts[0]!r}; {keys} reads numbers so, in every column"
     if (marked := marked_number(texts)) is not None:
         return f"is text such as {marked!r}; a number is read as one without sign or unit"
@@ -196,15 +196,13 @@ def _contradictions(splits: Mapping[str, Rows], classes: tuple[str, ...]) -> Ite
                 other.setdefault(key, (name, i))
     if not other:
         return
-    found = sum(key in other for some in keys.values() for key in some)
+    n_rows = sum(key in other for split_keys in keys.values() for key in split_keys)
     key, there = next(iter(other.items()))
     (one, its), (two, theirs) = (
         (_called(splits[split], i, split), classes[splits[split].labels[i]])
         for split, i in (first[key], there)
     )
-    text = (
-        f"{found:,} rows are like another one but for the label: {one} is {its!r}, {two} {theirs!r}"
-    )
+    text = f"{n_rows:,} rows are like another one but for the label: {one} is {its!r}, {two} {theirs!r}"
     yield Note("contradiction", text)
 
 

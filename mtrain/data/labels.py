@@ -41,11 +41,11 @@ def class_indices(
     for split, table in tables.items():
         codes[split], names[split] = as_categories(_texts(table, target, classes))
         _refuse_measurements(table, target, names[split], classes)
-    found = {name for some in names.values() for name in some}
+    labels = {name for split_names in names.values() for name in split_names}
     if classes is None:
-        classes = sorted_names(found)
+        classes = sorted_names(labels)
         _check(classes, tables, target)
-    places = class_places(classes, found)
+    places = class_places(classes, labels)
     by_value = _places_by_value(classes)
     for split, table in tables.items():
         is_spelt = not table.typed or is_text(table.columns[target].type)
@@ -63,7 +63,7 @@ def class_indices(
                 problem += ": labels are compared as they are written"
             raise MtrainError(complaint(table, target, problem, unknown))
         codes[split] = rows
-    return classes, codes, are_counted(classes, found)
+    return classes, codes, are_counted(classes, labels)
 
 
 def _texts(table: RawTable, target: str, classes: tuple[str, ...] | None) -> pa.ChunkedArray:

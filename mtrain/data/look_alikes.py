@@ -39,8 +39,8 @@ def look_alikes(names: Iterable[str]) -> Iterator[tuple[str, int]]:
         if len(alike) > 1:
             # Of what is drawn alike, the code points are shown.
             drawn = {_drawn(unicodedata.normalize("NFC", name)) for name in alike}
-            shown = repr if len(drawn) == len(alike) else ascii
-            yield " and ".join(map(shown, alike)), len(alike)
+            quote = repr if len(drawn) == len(alike) else ascii
+            yield " and ".join(map(quote, alike)), len(alike)
 
 
 def _drawn(name: str) -> str:

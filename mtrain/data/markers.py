@@ -39,8 +39,8 @@ def marker_notes(columns: Mapping[str, Values]) -> Iterator[Note]:
                     f"if it stands for a missing value: dataset.missing_values: [{category!r}]"
                 )
                 yield Note("missing-marker", text)
-        if column.kind == "number" and (found := _marker(column)) is not None:
-            marker, rows = found
+        if column.kind == "number" and (pair := _marker(column)) is not None:
+            marker, rows = pair
             written = _written(marker)
             text = (
                 f"column {name!r}: {written} in {rows:,} rows is far from all other values; if it "

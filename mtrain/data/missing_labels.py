@@ -75,7 +75,7 @@ def _without(table: RawTable, target: str, missing: list[str]) -> RawTable:
     if not is_text(labels.type):
         return table
     trimmed = pc.utf8_trim_whitespace(labels)
-    found = pc.is_in(trimmed, pa.array(["", *missing], labels.type))
-    if not pc.any(found).as_py():
+    is_missing = pc.is_in(trimmed, pa.array(["", *missing], labels.type))
+    if not pc.any(is_missing).as_py():
         return table
-    return replace(table, columns={**table.columns, target: pc.if_else(found, None, labels)})
+    return replace(table, columns={**table.columns, target: pc.if_else(is_missing, None, labels)})

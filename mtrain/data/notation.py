@@ -100,8 +100,8 @@ class Notation:
         if not len(values):
             return column
         # In float64: a number that an int8 cannot hold would be another one there.
-        found = pc.is_in(pc.cast(column, values.type, safe=False), values)
-        return pc.if_else(found, None, column)
+        is_missing = pc.is_in(pc.cast(column, values.type, safe=False), values)
+        return pc.if_else(is_missing, None, column)
 
     @property
     def missing_numbers(self) -> list[float]:
@@ -159,7 +159,7 @@ def guess_notation(columns: Mapping[str, pa.ChunkedArray], delimiter: str = ",")
     """
     samples = {name: _sample(column) for name, column in columns.items()}
     scores = {
-        notation: sum(is_number_column(some, notation) for some in samples.values())
+        notation: sum(is_number_column(sample, notation) for sample in samples.values())
         for notation in NOTATIONS
     }
     preferred = sorted(NOTATIONS, key=lambda one: delimiter == ";" and one.decimal != ",")
@@ -167,9 +167,9 @@ def guess_notation(columns: Mapping[str, pa.ChunkedArray], delimiter: str = ",")
     best = max([PLAIN, *preferred], key=scores.__getitem__)  # of equals the first
     markers = {
         text
-        for some in samples.values()
-        if is_number_column(some, best)
-        for text in some
+        for sample in samples.values()
+        if is_number_column(sample, best)
+        for text in sample
         if text.lower() in MARKERS and text not in USUAL
     }
     return replace(best, missing=tuple(sorted(markers)))
@@ -185,17 +185,17 @@ def is_number_column(texts: Collection[str], notation: Notation) -> bool:
 def marked_number(texts: Collection[str]) -> str | None:
     """One of some different texts that are numbers with signs or units, as `5 %`; None: others are."""
     texts = [text for text in texts if text.lower() not in MARKERS]
-    found = {text: match.groups() for text in texts if (match := MARKED.fullmatch(text))}
-    if not FEW_NUMBERS < len(texts) == len(found) or len(set(found.values())) > MOST_MARKS:
+    marked = {text: match.groups() for text in texts if (match := MARKED.fullmatch(text))}
+    if not FEW_NUMBERS < len(texts) == len(marked) or len(set(marked.values())) > MOST_MARKS:
         return None
-    return next((text for text, marks in found.items() if any(marks)), None)
+    return next((text for text, marks in marked.items() if any(marks)), None)
 
 
 def _sample(column: pa.ChunkedArray) -> list[str]:
     """Different values, those that are no plain number first."""
     different = pc.drop_null(pc.unique(column))
     odd = pc.invert(pc.match_substring_regex(different, PLAIN.pattern))
-    few = [different.filter(some)[:TRIED].to_pylist() for some in (odd, pc.invert(odd))]
+    few = [different.filter(mask)[:TRIED].to_pylist() for mask in (odd, pc.invert(odd))]
     return [*few[0], *few[1]]
 
 

@@ -28,8 +28,8 @@ def outlier_notes(rows: Rows) -> Iterator[Note]:
     """A note for each column of numbers in a table whose deviation comes from a few values."""
     columns = getattr(rows.features, "columns", {})
     for name, column in columns.items():
-        if column.kind == "number" and (found := _outlier(column.values)) is not None:
-            position, (low, high) = found
+        if column.kind == "number" and (outlier := _outlier(column.values)) is not None:
+            position, (low, high) = outlier
             value = column.values[position]
             if is_marker(value) and np.count_nonzero(column.values == value) > 1:
                 continue  # another note asks whether it stands for a missing value

@@ -222,7 +222,7 @@ def _kind(path: Path) -> str:
     if path.is_file() and path.suffix.lower() == ".npz":
         return "npz"
     known = ", ".join(
-        ending for some in TABLES.values() for ending in some if not ending.endswith(".gz")
+        ending for endings in TABLES.values() for ending in endings if not ending.endswith(".gz")
     )
     raise MtrainError(
         (

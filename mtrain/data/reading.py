@@ -84,12 +84,12 @@ def _check_labels(source: Source, config: SourceConfig, n_classes: int) -> None:
             f"a {name} label is {largest}, but {config.name} has {n_classes} classes",
             where=source.where,
         )
-    found = np.unique(np.concatenate([rows.labels for rows in source.splits.values()]))
-    if config.classes is None and len(found) == 1:
+    labels = np.unique(np.concatenate([rows.labels for rows in source.splits.values()]))
+    if config.classes is None and len(labels) == 1:
         left_out = "".join(f"; {note}" for note in source.notes if "left out" in note)
         raise MtrainError(
             (
-                f"every label is {source.classes[found[0]]}; a classifier needs two "
+                f"every label is {source.classes[labels[0]]}; a classifier needs two "
                 f"classes{left_out}"
             ),
             where=source.where,

@@ -173,8 +173,10 @@ def offset_note(splits: Mapping[str, Rows], offset: int, where: str) -> tuple[st
     least = min(int(rows.labels.min()) for rows in splits.values())
     if least == 0:
         return ()
-    found = least + offset
-    return (f"{where}: the smallest label is {found}; dataset.offset: {found} makes it the first",)
+    smallest = least + offset
+    return (
+        f"{where}: the smallest label is {smallest}; dataset.offset: {smallest} makes it the first",
+    )
 
 
 def check_alike(splits: dict[str, Rows], where: str) -> None:
@@ -240,19 +242,19 @@ def sorted_names(names: set[str]) -> tuple[str, ...]:
     return tuple(sorted(names, key=int) if all(map(is_whole, names)) else sorted(names))
 
 
-def class_places(classes: tuple[str, ...], found: set[str]) -> dict[str, int]:
-    """Class indices by label: classes are named by the labels `found`, or counted by them."""
-    if are_counted(classes, found):
+def class_places(classes: tuple[str, ...], labels: set[str]) -> dict[str, int]:
+    """Class indices by label: `labels` are names of classes, or count them."""
+    if are_counted(classes, labels):
         return {str(index): index for index in range(len(classes))}
     return {name: index for index, name in enumerate(classes)}
 
 
-def are_counted(classes: tuple[str, ...], found: set[str]) -> bool:
+def are_counted(classes: tuple[str, ...], labels: set[str]) -> bool:
     """Whether labels are numbers that count the classes, which have names of their own.
 
     Classes whose names are numbers are never counted: 1 would be another than that called 1.
     """
-    return all(map(is_whole, found)) and counts_classes(classes)
+    return all(map(is_whole, labels)) and counts_classes(classes)
 
 
 def counts_classes(classes: tuple[str, ...] | None) -> bool:
@@ -273,7 +275,7 @@ def largest_value(rows: Rows) -> float | None:
 
 def number_of_classes(labels: list[NDArray[np.int32]], where: str) -> int:
     """One more than the largest label; raises `MtrainError` for more than one can train."""
-    largest = max(int(some.max()) for some in labels)
+    largest = max(int(split_labels.max()) for split_labels in labels)
     if largest >= MOST_CLASSES:
         raise MtrainError(
             f"a label is {largest:,}; there can be {MOST_CLASSES:,} classes", where=where

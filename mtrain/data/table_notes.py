@@ -133,12 +133,12 @@ def misread_notes(table: RawTable, encoding: Encoding) -> Iterator[Note]:
         if column.kind == "number":
             texts = _numbers_in(table.columns[column.name][:SAMPLE])
             grouped, short = _grouped(texts, point)
-            some = texts.filter(grouped)
-            if len(some) and pc.all(pc.or_(grouped, short)).as_py():
-                numbers = as_numbers(some, table.notation)
+            grouped_texts = texts.filter(grouped)
+            if len(grouped_texts) and pc.all(pc.or_(grouped, short)).as_py():
+                numbers = as_numbers(grouped_texts, table.notation)
                 far, near = (np.abs(x - encoding.mean[at]) for x in (numbers, 1000 * numbers))
                 if np.median(near) < np.median(far):
-                    example = some[0].as_py()
+                    example = grouped_texts[0].as_py()
                     text = (
                         f"{table.where}: column {column.name!r}: is {example} the number "
                         f"{example.replace(point, '')}? That would be nearer to the training; "
@@ -151,7 +151,7 @@ def misread_notes(table: RawTable, encoding: Encoding) -> Iterator[Note]:
 def _has_thousands(texts: pa.ChunkedArray, point: str) -> bool:
     """Whether all have three digits behind a point, or at most three digits and none; some each."""
     texts = _numbers_in(texts)
-    counts = [pc.sum(some).as_py() or 0 for some in _grouped(texts, point)]
+    counts = [pc.sum(mask).as_py() or 0 for mask in _grouped(texts, point)]
     return sum(counts) == len(texts) and min(counts) >= FEW
 
 

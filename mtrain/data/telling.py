@@ -36,8 +36,8 @@ def telling_notes(columns: Mapping[str, Values], labels: NDArray[np.int32]) -> I
     """A note for each column, but for ids, that all but decides the `labels`, of shape (N,)."""
     names = list(columns) if len(labels) >= FEWEST_ROWS else []
     if len(labels) > MOST_ROWS:
-        some = np.random.default_rng(0).choice(len(labels), MOST_ROWS, replace=False)
-        names = [name for name, *_ in _telling(columns, names, labels, some)]
+        sample = np.random.default_rng(0).choice(len(labels), MOST_ROWS, replace=False)
+        names = [name for name, *_ in _telling(columns, names, labels, sample)]
     for name, right, is_renamed in _telling(columns, names, labels, np.arange(len(labels))):
         if (why := why_id(name, columns[name], ())) is not None and why[1]:
             continue
@@ -55,13 +55,13 @@ def _telling(
     if len(present) < 2:
         return
     frequent = int(np.bincount(indices).max()) / len(rows)
-    for some in some_at_once(names, len(rows)):
-        values = np.stack([columns[name].values[rows] for name in some]).astype(np.float64)
-        is_number = np.array([columns[name].kind == "number" for name in some])
+    for group in some_at_once(names, len(rows)):
+        values = np.stack([columns[name].values[rows] for name in group]).astype(np.float64)
+        is_number = np.array([columns[name].kind == "number" for name in group])
         right, is_renamed = _told(values, indices, is_number)
         is_near = 1 - right <= TELLING * (1 - frequent)
         for k in map(int, np.flatnonzero(is_near | is_renamed)):
-            yield some[k], float(right[k]), bool(is_renamed[k])
+            yield group[k], float(right[k]), bool(is_renamed[k])
 
 
 def _told(

@@ -35,18 +35,20 @@ class Diagnostics:
 
     def forward(self, inputs: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
         """The activations, (B, units) of each layer, and the model's own outputs, in training."""
-        found = self._model(inputs, training=True)
-        *activations, outputs = found if isinstance(found, list) else [found]
+        results = self._model(inputs, training=True)
+        *activations, outputs = results if isinstance(results, list) else [results]
         return activations, outputs
 
     @property
     def variables(self) -> Variables:
         """What has been counted in the epoch so far."""
-        found = {} if self._norms is None else {"counts/diagnostics/gradient_norms": self._norms}
+        variables = (
+            {} if self._norms is None else {"counts/diagnostics/gradient_norms": self._norms}
+        )
         for layer, sums, peaks in zip(self._layers, self._sums, self._peaks, strict=True):
-            found[f"counts/diagnostics/{layer.name}_sums"] = sums
-            found[f"counts/diagnostics/{layer.name}_peaks"] = peaks
-        return found
+            variables[f"counts/diagnostics/{layer.name}_sums"] = sums
+            variables[f"counts/diagnostics/{layer.name}_peaks"] = peaks
+        return variables
 
     def count(self, activations: Sequence[tf.Tensor], gradients: Sequence[tf.Tensor]) -> None:
         """Take a batch's activations and the gradients of its loss."""
@@ -64,18 +66,18 @@ class Diagnostics:
         units: dead is a unit that gave 0 for every row. The norm of a step's gradients, of all
         weights together and before any clipping, on average; and the norm of the weights now.
         """
-        found: dict[str, float] = {}
+        figures: dict[str, float] = {}
         for layer, sums, peaks in zip(self._layers, self._sums, self._peaks, strict=True):
             mean, square = sums.numpy() / (rows * math.prod(peaks.shape))
-            found[f"{layer.name}_mean"] = float(mean)
-            found[f"{layer.name}_std"] = math.sqrt(max(0.0, square - mean**2))
-            found[f"{layer.name}_dead"] = float((peaks.numpy() == 0).mean())
+            figures[f"{layer.name}_mean"] = float(mean)
+            figures[f"{layer.name}_std"] = math.sqrt(max(0.0, square - mean**2))
+            figures[f"{layer.name}_dead"] = float((peaks.numpy() == 0).mean())
         if self._norms is not None:
-            found["gradient_norm"] = float(self._norms.numpy()) / steps
+            figures["gradient_norm"] = float(self._norms.numpy()) / steps
         if self._weights:
             squares = [np.square(w.numpy(), dtype=np.float64).sum() for w in self._weights]
-            found["weight_norm"] = math.sqrt(sum(squares))
-        return found
+            figures["weight_norm"] = math.sqrt(sum(squares))
+        return figures
 
     def reset(self) -> None:
         """Begin to count anew."""
@@ -85,4 +87,8 @@ class Diagnostics:
 
 def _with_activation(model: keras.Model) -> list[keras.layers.Layer]:
     activations = ((layer, getattr(layer, "activation", None)) for layer in model.layers[:-1])
-    return [layer for layer, found in activations if found not in {None, keras.activations.linear}]
+    return [
+        layer
+        for layer, activation in activations
+        if activation not in {None, keras.activations.linear}
+    ]

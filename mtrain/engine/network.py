@@ -97,10 +97,10 @@ def make_network(
 
 def model_variables(model: keras.Model) -> Variables:
     """Weights, moving statistics and generators, as `model/<layer>/<variable>`."""
-    found: Variables = {}
+    variables: Variables = {}
     for layer in model.layers:
-        found |= _named(f"model/{layer.name}/", layer.variables)
-    return found
+        variables |= _named(f"model/{layer.name}/", layer.variables)
+    return variables
 
 
 def metric_variables(name: str, metric: keras.metrics.Metric) -> Variables:
@@ -115,14 +115,14 @@ def optimizer_variables(optimizer: keras.optimizers.Optimizer) -> Variables:
 
 def _named(prefix: str, variables: Iterable[keras.Variable]) -> Variables:
     """By name; of one name are Adafactor's and those of layers in layers, which are numbered."""
-    found: Variables = {}
+    by_name: Variables = {}
     numbers: Counter[str] = Counter()
     for variable in variables:
         # Keras numbers those without a name by what was made before, as Nadam's.
         name = re.sub(r"^variable_\d+$", "variable", variable.name)
         numbers[name] += 1
-        found[prefix + name + (f"_{numbers[name]}" if numbers[name] > 1 else "")] = variable
-    return found
+        by_name[prefix + name + (f"_{numbers[name]}" if numbers[name] > 1 else "")] = variable
+    return by_name
 
 
 def take_arrays(variables: Variables) -> Arrays:

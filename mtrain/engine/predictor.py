@@ -67,7 +67,7 @@ class Predictor:
         else:
             pieces = [piece(start) for start in starts]
         put_arrays(self._network.loss_state, remembered)
-        probabilities = np.concatenate([some for _, some in pieces])
+        probabilities = np.concatenate([values for _, values in pieces])
         return Predictions(
             labels=split.labels.astype(np.int64),
             predicted=probabilities.argmax(axis=1),

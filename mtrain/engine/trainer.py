@@ -134,8 +134,8 @@ class Trainer:
                 self._run_chunk(order)
                 tally = self._tally()
                 if not math.isfinite(tally.loss):
-                    what = f"the loss is {tally.loss}"
-                    raise self._diverged(f"epoch {epoch}, step {self._step}", what)
+                    problem = f"the loss is {tally.loss}"
+                    raise self._diverged(f"epoch {epoch}, step {self._step}", problem)
                 yield Progress(epoch, self._step, self.steps, self._rows(self._step), tally)
             self._check_weights(epoch)
             tally = replace(self._tally(), scalars=self._scalars())
@@ -256,10 +256,10 @@ class Trainer:
 
     def _scalars(self) -> dict[str, float]:
         """What has been counted besides in the epoch that is done."""
-        found = {name: float(counter.result()) for name, counter in self._counters.items()}
+        scalars = {name: float(counter.result()) for name, counter in self._counters.items()}
         if self._diagnostics is not None:
-            found |= self._diagnostics.figures(self._rows(self._step), self._step)
-        return found
+            scalars |= self._diagnostics.figures(self._rows(self._step), self._step)
+        return scalars
 
     def _rows(self, steps: int) -> int:
         """How many rows so many steps see."""
@@ -276,7 +276,7 @@ class Trainer:
             if not np.isfinite(variable.numpy()).all():
                 raise self._diverged(f"epoch {epoch}", f"{name} is no longer finite")
 
-    def _diverged(self, where: str, what: str) -> DivergedError:
+    def _diverged(self, where: str, problem: str) -> DivergedError:
         largest = self._feed.largest()
         if self._network.divisor is not None:
             largest /= float(self._network.divisor.numpy())
@@ -287,7 +287,7 @@ class Trainer:
                 f"the learning rate, {self.learning_rate:g}, is too large; a smaller one or "
                 "optimizer.clipnorm may help"
             )
-        return DivergedError(f"{what}: training diverged, likely because {cause}", where=where)
+        return DivergedError(f"{problem}: training diverged, likely because {cause}", where=where)
 
 
 def _shortest(value: Any) -> float:

@@ -72,10 +72,10 @@ def open_predictor(
     saved: Checkpoint, rows: Split, place: CheckpointPlace, code: ImportedCode | None = None
 ) -> Iterator[LoadedPredictor]:
     """For rows of the type of `rows`; the rest is as for `predict_split`."""
-    with loaded_network(saved, place, code) as (network, found):
+    with loaded_network(saved, place, code) as (network, loaded_code):
         from mtrain.engine.predictor import Predictor
 
-        yield LoadedPredictor(Predictor(network, rows.features.dtype), found, place.path)
+        yield LoadedPredictor(Predictor(network, rows.features.dtype), loaded_code, place.path)
 
 
 @contextmanager
@@ -96,9 +96,9 @@ def loaded_network(
     device = choose_device("cpu" if saved.device == "cpu" else "auto", saved.threads)
     codes = saved.config.custom_code.values()
     there = imported(codes, place.run.path) if code is None else nullcontext(code)
-    with device.scope(), there as found, found.attributing_errors():
-        network = build_network(saved.config, saved.encoding, len(saved.classes), found)
+    with device.scope(), there as loaded_code, loaded_code.attributing_errors():
+        network = build_network(saved.config, saved.encoding, len(saved.classes), loaded_code)
         variables = model_variables(network.model) | network.loss_state
         shapes = variable_shapes(variables)
         put_arrays(variables, read_checkpoint_arrays(place.path, shapes, "model/", "loss/"))
-        yield network, found
+        yield network, loaded_code

@@ -95,7 +95,7 @@ def _above_half(labels: Ints, probabilities: Scores) -> tuple[int, int, int]:
     if probabilities.shape[1] == 2:
         truths, called = truths[:, 1], called[:, 1]
     counts = (truths & called, called, truths)
-    hits, above, true = (int(np.count_nonzero(some)) for some in counts)
+    hits, above, true = (int(np.count_nonzero(mask)) for mask in counts)
     return hits, above, true
 
 

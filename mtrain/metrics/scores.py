@@ -172,7 +172,7 @@ def _weighted_threshold_counts(truths: Truths, scores: Scores, weights: Floats) 
     order = np.argsort(-scores, kind="stable")
     last_of_ties = np.flatnonzero(np.diff(scores[order], append=np.nan))
     truths, each = truths[order], weights[order]
-    tp, fp = ((each * some).cumsum()[last_of_ties] for some in (truths, ~truths))
+    tp, fp = ((each * mask).cumsum()[last_of_ties] for mask in (truths, ~truths))
     return ThresholdCounts(_from_0(tp), _from_0(fp), scores[order][last_of_ties])
 
 

@@ -55,15 +55,15 @@ def leave_room(
 
     Of too many the last are left out: a number that is cut is another number.
     """
-    shown = dict(columns)
-    while (room := room_beside(shown, width)) < NARROWEST and len(shown) > 1:
-        shown.popitem()
-    return shown, max(room, 1)
+    kept = dict(columns)
+    while (room := room_beside(kept, width)) < NARROWEST and len(kept) > 1:
+        kept.popitem()
+    return kept, max(room, 1)
 
 
-def left_out(columns: Iterable[str], shown: Container[str]) -> Iterator[str]:
+def left_out(columns: Iterable[str], kept: Container[str]) -> Iterator[str]:
     """A line that names the columns for which there was no room, where there are such."""
-    if others := [heading for heading in columns if heading not in shown]:
+    if others := [heading for heading in columns if heading not in kept]:
         yield f"Left out: {', '.join(others)}; a wider terminal shows more."
 
 

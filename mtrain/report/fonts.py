@@ -24,9 +24,9 @@ def font_families(names: Iterable[str]) -> list[str]:
     """The families in which letters are looked for, in this order; matplotlib's own comes first."""
     families, missing = [CUSTOM], _missing(names)
     for family, path in _installed() if missing else ():
-        if found := missing & _letters_of(path):
+        if letters := missing & _letters_of(path):
             families.append(family)
-            missing -= found
+            missing -= letters
     return families
 
 

@@ -118,9 +118,9 @@ def _mismatches(
             yield f"{name} is not stored as mtrain stores it"
             continue
         with file.open(member) as content:
-            found, start = _header(content)
-        if found != (np.dtype(kind).str, shape):
-            yield f"{name} must be {kind} {shape}, got {found[0]} {found[1]}"
+            header, start = _header(content)
+        if header != (np.dtype(kind).str, shape):
+            yield f"{name} must be {kind} {shape}, got {header[0]} {header[1]}"
         elif member.file_size != start + np.dtype(kind).itemsize * math.prod(shape):
             yield f"{name} has {member.file_size:,} bytes, which its header denies"
 

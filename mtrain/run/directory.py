@@ -99,8 +99,8 @@ class RunDirectory:
         for name in (*ours, *rooms, *temporary):
             _refuse_link(self.path / name)
             for folder, folders, files in os.walk(self.path / name):
-                for found in (*folders, *files):
-                    _refuse_link(Path(folder, found))
+                for entry in (*folders, *files):
+                    _refuse_link(Path(folder, entry))
 
     def remove_leftovers(self) -> None:
         """Remove what a killed process had half written, or half removed."""

@@ -104,15 +104,15 @@ def current_versions() -> dict[str, str | None]:
 
 def identity(environment: Environment) -> dict[str, Any]:
     """Of an environment what a resumed run must share, by dotted key."""
-    found: dict[str, Any] = {}
+    entries: dict[str, Any] = {}
     for key in IDENTITY:
         value = getattr(environment, key)
         if isinstance(value, Mapping):
-            found |= {f"{key}.{inner}": item for inner, item in value.items()}
+            entries |= {f"{key}.{inner}": item for inner, item in value.items()}
         elif value:
-            found[key] = value
-    found.pop("data.source", None)  # the same data may have moved
-    return found
+            entries[key] = value
+    entries.pop("data.source", None)  # the same data may have moved
+    return entries
 
 
 def package_version(package: str) -> str | None:
@@ -139,9 +139,9 @@ def processor() -> str:
 def git_commit() -> str | None:
     """The commit checked out in the current directory; None outside a checkout."""
     try:
-        found = subprocess.run(
+        result = subprocess.run(
             ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return found.stdout.strip()
+    return result.stdout.strip()

@@ -127,14 +127,14 @@ def remove_all_but(run: RunDirectory, kept: Collection[str]) -> None:
 
 def list_checkpoints(run: RunDirectory) -> list[Path]:
     """The newest first: by epoch and step, for a clock may go wrong."""
-    found = []
+    checkpoints = []
     if run.checkpoints.is_dir():
         for path in run.checkpoints.iterdir():
             if match := NAME.fullmatch(path.name):
                 epoch, step = int(match[1]), match[2]
                 # Within epoch 8 is after epoch 7 and before epoch 8 is done.
-                found.append(((epoch - 1, int(step)) if step else (epoch, 0), path))
-    return [path for _, path in sorted(found, reverse=True)]
+                checkpoints.append(((epoch - 1, int(step)) if step else (epoch, 0), path))
+    return [path for _, path in sorted(checkpoints, reverse=True)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -217,8 +217,8 @@ def _from_json(content: Any) -> History:
 def check_history(history: History) -> None:
     """Raise `KeyError` or `ValueError` for columns, or segments, that no history has."""
     check_segments(history.segments, len(history.epoch))
-    some = ["train"] if history.epoch else []
-    splits = ["train", "val"] if "val" in history.counts else some
+    without_val = ["train"] if history.epoch else []
+    splits = ["train", "val"] if "val" in history.counts else without_val
     if list(history.counts) != splits:
         raise ValueError(f"counts must be of train and val, got {', '.join(history.counts)}")
     for loss in ("loss", "val_loss")[: len(splits)]:

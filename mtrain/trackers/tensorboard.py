@@ -119,8 +119,8 @@ class TensorBoard(Observer):
                 for name, value in zip(self._classes, values, strict=True):
                     yield f"{_tag(split, metric)}/{name}", float(value)
 
-    def _add(self, epoch: int, **what: object) -> None:
-        self._writer.add_event(self._event(wall_time=time.time(), step=epoch, **what))
+    def _add(self, epoch: int, **content: object) -> None:
+        self._writer.add_event(self._event(wall_time=time.time(), step=epoch, **content))
 
 
 def _tag(split: str, metric: str) -> str:
@@ -153,13 +153,13 @@ def _images(tag: str, units: Floats, shape: tuple[int, ...]) -> object:
     """
     from tensorboard.compat.proto.summary_pb2 import Summary
 
-    shown = units[:MOST_UNITS].reshape(-1, *shape)
+    images = units[:MOST_UNITS].reshape(-1, *shape)
     height, width, *channels = shape
-    columns = math.ceil(math.sqrt(len(shown)))
-    rows = math.ceil(len(shown) / columns)
+    columns = math.ceil(math.sqrt(len(images)))
+    rows = math.ceil(len(images) / columns)
     # A pixel apart.
     picture = np.full((rows * (height + 1), columns * (width + 1), *channels), 128, np.uint8)
-    for k, weights in enumerate(shown):
+    for k, weights in enumerate(images):
         top, left = k // columns * (height + 1), k % columns * (width + 1)
         largest = np.abs(weights).max() or 1.0
         picture[top : top + height, left : left + width] = np.rint(

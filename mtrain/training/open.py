@@ -114,8 +114,10 @@ def open_training(
         if resumption is not None:
             resumption.check(config, environment)
         with run_directory(target, config.name) as run:
-            found = {} if resumption is None else resumption.differences(config, environment)
-            start, state = _start(config, dataset, environment, trainer, run, resumption, found)
+            differences = {} if resumption is None else resumption.differences(config, environment)
+            start, state = _start(
+                config, dataset, environment, trainer, run, resumption, differences
+            )
             del dataset  # the device has the rows now; here they would be there twice
             # First of all, as it is by this file that a run is known as one.
             write_environment(environment, run.environment)
@@ -127,7 +129,7 @@ def open_training(
             write_text(run.config, config_to_yaml(config))
             recorder.begin()
             control = TrainingControl(config.training, recorder.history)
-            yield Training(config, run, trainer, recorder, control, code, environment, found)
+            yield Training(config, run, trainer, recorder, control, code, environment, differences)
 
 
 def _start(

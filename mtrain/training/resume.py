@@ -91,16 +91,18 @@ class Resumption:
 
     def differences(self, config: Config, environment: Environment | None = None) -> Differences:
         """What differs from when it was saved, and what was asked for besides: more epochs."""
-        found = differences(self.checkpoint, config, environment, best_is_whole=self.best_is_whole)
+        changes = differences(
+            self.checkpoint, config, environment, best_is_whole=self.best_is_whole
+        )
         was, now = self.checkpoint.config.training.epochs, config.training.epochs
-        return found if was == now else {**found, EPOCHS: (was, now)}
+        return changes if was == now else {**changes, EPOCHS: (was, now)}
 
     def check(self, config: Config, environment: Environment | None = None) -> None:
         """Raise `UsageError` with what differs so far, unless that is allowed."""
-        found = self.differences(config, environment)
-        found.pop(EPOCHS, None)
-        if found and not self.differences_allowed:
-            lines = [f"{name}: was {a}, is {b}" for name, a, b in self._told(found, environment)]
+        changes = self.differences(config, environment)
+        changes.pop(EPOCHS, None)
+        if changes and not self.differences_allowed:
+            lines = [f"{name}: was {a}, is {b}" for name, a, b in self._told(changes, environment)]
             remedy = (
                 "the result would differ from that of an uninterrupted run; "
                 f"{option('allow-differences')} resumes all the same and records them"
@@ -110,7 +112,7 @@ class Resumption:
     def check_classes(self, classes: tuple[str, ...]) -> None:
         """Raise `UsageError` where the data have other classes: what was learned is not theirs."""
         if classes != self.checkpoint.classes:
-            was, now = (f"{', '.join(some):.60}" for some in (self.checkpoint.classes, classes))
+            was, now = (f"{', '.join(names):.60}" for names in (self.checkpoint.classes, classes))
             raise UsageError(f"its classes are {was}, those of the data {now}", where=self.run.path)
 
     def is_complete(self, config: Config) -> bool:
@@ -149,11 +151,11 @@ class Resumption:
         ]
         return replace(history, segments=segments)
 
-    def notes(self, found: Differences, environment: Environment) -> Iterator[str]:
+    def notes(self, changes: Differences, environment: Environment) -> Iterator[str]:
         """What is worth saying before training continues under these differences."""
         for problem in self.damaged:
             yield f"{problem}; an older checkpoint is used."
-        for name, was, now in self._told(found, environment):
+        for name, was, now in self._told(changes, environment):
             yield f"{name} was {was}, is {now}."
         yield f"Resuming from {self.path}."
 
@@ -163,11 +165,11 @@ class Resumption:
         return TrainingState(arrays, self.checkpoint.cursor)
 
     def _told(
-        self, found: Differences, environment: Environment | None
+        self, changes: Differences, environment: Environment | None
     ) -> Iterator[tuple[str, str, str]]:
         """What each is called, what it was and what it is; other data have other splits as well."""
-        for key, (was, now) in found.items():
-            if key == DATA or DATA not in found or not key.startswith(("data.", "splits.")):
+        for key, (was, now) in changes.items():
+            if key == DATA or DATA not in changes or not key.startswith(("data.", "splits.")):
                 name = self._data(environment) if key == DATA and environment else key
                 yield name, _shown(was), _shown(now)
 
@@ -180,8 +182,8 @@ class Resumption:
             for key in parts
             if self.checkpoint.identity.get(key) != now[key]
         ]
-        some = f"the {' and '.join(changed)} rows of " if 0 < len(changed) < len(parts) else ""
-        return f"{some}the data ({environment.data['source']})"
+        rows = f"the {' and '.join(changed)} rows of " if 0 < len(changed) < len(parts) else ""
+        return f"{rows}the data ({environment.data['source']})"
 
 
 def read_run_settings(
@@ -216,11 +218,11 @@ def find_resumption(
         _check_unfinished(run)
         return None
     checkpoint = newest.checkpoint
-    found = Resumption(
+    resumption = Resumption(
         run, newest.path, checkpoint, newest.damaged, newest.best_is_whole, differences_allowed
     )
     _check_epochs(checkpoint, config)
-    found.check(config)
+    resumption.check(config)
     if checkpoint.history.epoch and _figures(checkpoint.config) != _figures(config):
         raise UsageError(
             (
@@ -229,7 +231,7 @@ def find_resumption(
             ),
             where=run.path,
         )
-    return found
+    return resumption
 
 
 def _check_unfinished(run: RunDirectory) -> None:

@@ -86,19 +86,19 @@ def evaluate(
             f"and without {option('out')} the run's own evaluation folder is taken",
         )
     question = _Question(split, data, threshold, allow_code, dataset, code)
-    found = with_checkpoint(checkpoint, question.answer)
+    answer = with_checkpoint(checkpoint, question.answer)
 
     from mtrain.report.charts.evaluation import evaluation_charts
 
-    report, run = found.report, found.place.run
-    keeps = found.keeps_predictions
-    content = report, found.predictions, found.rows, evaluation_charts(report, found.predictions)
+    report, run = answer.report, answer.place.run
+    keeps = answer.keeps_predictions
+    content = report, answer.predictions, answer.rows, evaluation_charts(report, answer.predictions)
     if out is not None:
         write_evaluation(out, *content, keeps_predictions=keeps)
         return Evaluation(report, out)
-    folder = run.evaluations / found.name
+    folder = run.evaluations / answer.name
     try:
-        keep_evaluation(run, found.name, *content, keeps_predictions=keeps)
+        keep_evaluation(run, answer.name, *content, keeps_predictions=keeps)
     except MtrainError as error:
         if not is_denied(error):
             raise
@@ -185,14 +185,14 @@ class _Question:
                 ),
             ),
         )
-        what = [] if place.is_default else [place.path.name]
+        name_parts = [] if place.is_default else [place.path.name]
         if not is_training_data:
-            what.append(f"{_plain(Path(dataset.source).stem)}-{dataset.sha256[:8]}")
+            name_parts.append(f"{_plain(Path(dataset.source).stem)}-{dataset.sha256[:8]}")
         if not is_default_threshold:
-            what.append(f"threshold-{threshold}")
+            name_parts.append(f"threshold-{threshold}")
         keeps_predictions = saved.config.evaluation.predictions
         return _Answer(
-            report, predictions, rows, place, "-".join([self.split, *what]), keeps_predictions
+            report, predictions, rows, place, "-".join([self.split, *name_parts]), keeps_predictions
         )
 
 

@@ -147,15 +147,17 @@ def _sorted(outcomes: list[RunOutcome], sort: str) -> list[RunOutcome]:
         if sort == "worst":
             f1 = math.nan if outcome.worst_class is None else outcome.worst_class[1]
             return None if math.isnan(f1) else -f1
-        found: float | str = getattr(outcome, {"run": "name", "data": "dataset"}.get(sort, sort))
-        return found
+        attribute: float | str = getattr(
+            outcome, {"run": "name", "data": "dataset"}.get(sort, sort)
+        )
+        return attribute
 
     def place(outcome: RunOutcome) -> tuple[bool, bool, float, str]:
         """Numbers before text before what is undefined."""
-        found = value(outcome)
-        if isinstance(found, str):
-            return False, True, 0.0, found
-        return found is None, False, found or 0.0, ""
+        sort_value = value(outcome)
+        if isinstance(sort_value, str):
+            return False, True, 0.0, sort_value
+        return sort_value is None, False, sort_value or 0.0, ""
 
     if sort not in (*SORTED_BY, *keys):
         known = ", ".join([*SORTED_BY, *setting_headings(differing).values()])

@@ -95,7 +95,7 @@ def load_model(checkpoint: Path, *, allow_code: bool) -> keras.Model:
 
 def _check_kind(checkpoint: Path, rows: Any) -> None:
     """Raise `MtrainError` for an array where the model is of a table, and the other way round."""
-    saved = with_checkpoint(checkpoint, lambda _, found: found)
+    saved = with_checkpoint(checkpoint, lambda _, state: state)
     is_table = hasattr(rows, "items") or _is_list_of_rows(rows)
     if isinstance(rows, list | tuple) and not rows:
         raise MtrainError("rows: there is no row to predict")
@@ -116,8 +116,10 @@ def _written(rows: Any, folder: Path) -> Path:
         return path
     array = np.asarray(rows)
     if array.dtype.kind not in "iufb" or array.ndim < 2:
-        found = f"{array.dtype} of shape {array.shape}"
-        raise MtrainError(f"rows: must be an array of numbers, (N, ...), or columns, got {found}")
+        description = f"{array.dtype} of shape {array.shape}"
+        raise MtrainError(
+            f"rows: must be an array of numbers, (N, ...), or columns, got {description}"
+        )
     path = folder / "rows.npz"
     path.write_bytes(npz_bytes({"x": array}))
     return path
@@ -160,8 +162,8 @@ def _write_columns(columns: list[tuple[str, Any]], path: Path) -> None:
     arrays = {name: _as_arrow(name, values) for name, values in columns}
     for name, array in arrays.items():
         if len(array) != (n := len(arrays[names[0]])):
-            found = f"{names[0]!r} has {n:,} values, {name!r} has {len(array):,}"
-            raise MtrainError(f"rows: columns must be of the same length, but {found}")
+            lengths = f"{names[0]!r} has {n:,} values, {name!r} has {len(array):,}"
+            raise MtrainError(f"rows: columns must be of the same length, but {lengths}")
     try:
         pq.write_table(pa.table(arrays), path)
     except pa.ArrowException as error:
@@ -173,8 +175,8 @@ def _as_arrow(name: str, values: Any) -> pa.Array:
     import pyarrow as pa
 
     if isinstance(values, Mapping | set | frozenset):  # of which Arrow would take the keys
-        found = type(values).__name__
-        raise MtrainError(f"rows: column {name!r}: must be a list of values, got {found}")
+        kind = type(values).__name__
+        raise MtrainError(f"rows: column {name!r}: must be a list of values, got {kind}")
     values = values if hasattr(values, "__len__") else list(values)
     try:
         # As pandas writes it: NaN is a missing value, among text as well.

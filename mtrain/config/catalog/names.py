@@ -81,8 +81,8 @@ def canonical(
     known = list(known)
     by_letters = {letters(candidate): candidate for candidate in known}
     by_letters |= {letters(alias): meant for alias, meant in aliases.items()}
-    if (found := by_letters.get(letters(name))) is not None:
-        return found
+    if (known_name := by_letters.get(letters(name))) is not None:
+        return known_name
     # `keras.optimizers.Adam` and `LeakyReLU(0.1)` are near to what they are called at their end.
     bare = name.partition("(")[0].rpartition(".")[2]
     why = missing_space(name) or suggestion(bare or name, known, aliases)

@@ -28,8 +28,8 @@ from mtrain.config.experiment.section import (
     ListOf,
     Section,
     any_spelling_of,
+    as_written,
     section_name,
-    shown,
 )
 
 
@@ -112,7 +112,7 @@ _Listed = Annotated[tuple[_Metric, ...], ListOf, AfterValidator(_no_metric_twice
 def _as_list(value: Any) -> Any:
     """`accuracy` as `[accuracy]`."""
     if isinstance(value, str) and "," in value and "(" not in value:
-        raise ValueError(f"must be a list, got {shown(value)}; write [{value}]")
+        raise ValueError(f"must be a list, got {as_written(value)}; write [{value}]")
     return [value] if isinstance(value, str | dict) else value
 
 

@@ -14,9 +14,9 @@ from mtrain.config.experiment.section import (
     NumberError,
     Positive,
     Section,
+    as_written,
     section_from_name,
     section_name,
-    shown,
 )
 
 Part = Annotated[float, Ge(0), Le(1)]
@@ -168,7 +168,7 @@ def _named_schedule(value: Any) -> Any:
     if isinstance(value, dict) and "name" not in value:
         raise InvalidSettingError("name", f"is missing; there is {', '.join(SCHEDULES)}")
     if isinstance(value, dict) and not isinstance(value["name"], str):
-        raise InvalidSettingError("name", f"must be text, got {shown(value['name'])}")
+        raise InvalidSettingError("name", f"must be text, got {as_written(value['name'])}")
     if isinstance(value, str):
         if not value[:1].isalpha() or value.lower() in {"none", "auto"}:
             raise NumberError("must be a number or a schedule")

@@ -37,8 +37,8 @@ from mtrain.config.experiment.section import (
     NumberError,
     Section,
     Seed,
+    as_written,
     known_spelling,
-    shown,
 )
 from mtrain.config.experiment.sources import DigitsConfig, SourceConfig
 from mtrain.config.experiment.training import (
@@ -100,17 +100,17 @@ def _hidden(value: Any) -> Any:
             raise ValueError(f"must have 1 to {MAX_LAYERS} layers, got {layers}{turned}")
         return [units] * layers
     if value is None or str(value).lower() == "none":
-        raise ValueError(f"{_EXPECTED}, got {shown(value)}; write [] for none")
+        raise ValueError(f"{_EXPECTED}, got {as_written(value)}; write [] for none")
     if not isinstance(value, str | list | tuple | dict):
         raise NumberError(_EXPECTED, "int_type")
     given = value if isinstance(value, list | tuple) else [value]
     if isinstance(value, str) and value.startswith("(") and ")" not in value:
         # Within {} the comma ended the value: what follows it is an unknown setting.
-        raise ValueError(f"{_EXPECTED}, got {shown(value)}; write a list in square brackets")
+        raise ValueError(f"{_EXPECTED}, got {as_written(value)}; write a list in square brackets")
     if any(isinstance(units, str) for units in given):
         if (meant := layers_meant(value)) in {None, value if isinstance(value, str) else None}:
             raise NumberError(_EXPECTED)
-        raise ValueError(f"{_EXPECTED}, got {shown(value)}; write {meant}")
+        raise ValueError(f"{_EXPECTED}, got {as_written(value)}; write {meant}")
     return value
 
 
@@ -172,7 +172,7 @@ class ModelConfig(Section):
     def _is_no_bare_shape(cls, value: Any) -> Any:
         if isinstance(value, str | int | list) and (meant := layers_meant(value)) is not None:
             raise ValueError(
-                f"must be a mapping of settings, got {shown(value)}; write {{hidden: {meant}}}"
+                f"must be a mapping of settings, got {as_written(value)}; write {{hidden: {meant}}}"
             )
         return value
 
@@ -241,12 +241,12 @@ class Config(Section):
     def monitored(self) -> dict[Keys, str]:
         """The scalars of the history by which training is steered, by where they are named."""
         stopping, plateau = self.training.early_stopping, self.training.reduce_on_plateau
-        found: dict[Keys, str | None] = {
+        monitors: dict[Keys, str | None] = {
             ("training", "early_stopping", "monitor"): getattr(stopping, "monitor", None),
             ("training", "reduce_on_plateau", "monitor"): getattr(plateau, "monitor", None),
             ("training", "save_best"): self.save_best,
         }
-        return {keys: monitor for keys, monitor in found.items() if monitor is not None}
+        return {keys: monitor for keys, monitor in monitors.items() if monitor is not None}
 
     @property
     def modes(self) -> dict[Keys, str | None]:

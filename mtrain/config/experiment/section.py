@@ -74,9 +74,9 @@ class NumberError(ValueError):
         super().__init__(expected)
         self.kind = kind
 
-    def about(self, found: Any) -> str:
-        """The whole message where `found` was found."""
-        return f"{self}{got(self.kind, found, shown(found))}"
+    def about(self, value: Any) -> str:
+        """The whole message about `value`."""
+        return f"{self}{got(self.kind, value, as_written(value))}"
 
 
 def section_from_name(
@@ -132,7 +132,7 @@ def known_spelling(known: Iterable[str]) -> BeforeValidator:
     )
 
 
-def shown(value: Any) -> str:
+def as_written(value: Any) -> str:
     """A value as a user wrote it, cut where it is long."""
     if value is None or isinstance(value, bool):
         return str(value).lower().replace("none", "null")

@@ -391,8 +391,8 @@ def _named_source(value: Any) -> Any:
     if isinstance(value, dict) and "name" not in value and "path" in value:
         name = kind_by_ending(str(value["path"]))
         known = ", ".join(name for name, kind in SOURCES.items() if "path" in kind.model_fields)
-        what = f"write name: {name}" if name else f"choose one of {known}"
-        raise InvalidSettingError("name", f"is missing; {what}")
+        remedy = f"write name: {name}" if name else f"choose one of {known}"
+        raise InvalidSettingError("name", f"is missing; {remedy}")
     return {"name": "digits", **value} if isinstance(value, dict) else value
 
 

@@ -15,8 +15,8 @@ from mtrain.config.experiment.section import (
     ListOf,
     NumberError,
     Section,
+    as_written,
     known_spelling,
-    shown,
 )
 
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -123,7 +123,7 @@ def _name_or_section(value: Any) -> str:
 def _no_switch(value: Any) -> Any:
     if isinstance(value, bool):
         meant = "auto" if value else "null for none"
-        problem = f"must be a figure of the history, got {shown(value)}; write {meant}"
+        problem = f"must be a figure of the history, got {as_written(value)}; write {meant}"
         raise ValueError(problem)  # noqa: TRY004 -- pydantic's
     return value
 
@@ -149,7 +149,7 @@ def _kind(value: Any) -> str:
 def _weights_or_rule(value: Any) -> Any:
     if value is None or isinstance(value, str | dict):
         return value
-    raise ValueError(f"must be balanced, or weights by class name, got {shown(value)}")
+    raise ValueError(f"must be balanced, or weights by class name, got {as_written(value)}")
 
 
 ClassWeight = Annotated[

@@ -221,12 +221,12 @@ class Settings:
 
     def _section(self, key: str) -> dict[str, Any] | None:
         """The mapping at `key`, or the one that a bare name stands for; None without either."""
-        found: Any = self.data
+        value: Any = self.data
         for part in key.split("."):
-            found = found.get(part) if isinstance(found, dict) else None
-        if isinstance(found, str):
-            return {"name": found}
-        return found if isinstance(found, dict) else None
+            value = value.get(part) if isinstance(value, dict) else None
+        if isinstance(value, str):
+            return {"name": value}
+        return value if isinstance(value, dict) else None
 
     def validate(self) -> Config:
         """The config; paths are absolute. Raises `UsageError` with one line a problem."""
@@ -238,12 +238,12 @@ class Settings:
         try:
             config = kind.model_validate(data)
         except ValidationError as error:
-            found = error.errors()
+            errors = error.errors()
             said = {keys for keys, _ in problems}
-            described = (describe(problem, data, kind) for problem in found[:MOST_PROBLEMS])
+            described = (describe(problem, data, kind) for problem in errors[:MOST_PROBLEMS])
             problems += [(keys, problem) for keys, problem in described if keys not in said]
-            if len(found) > MOST_PROBLEMS:
-                problems.append(((), f"and {len(found) - MOST_PROBLEMS:,} problems more"))
+            if len(errors) > MOST_PROBLEMS:
+                problems.append(((), f"and {len(errors) - MOST_PROBLEMS:,} problems more"))
         else:
             problems += config.conflicts()
             for keys, code in config.custom_code.items():
@@ -286,11 +286,11 @@ class Settings:
         by_line = sorted(problems, key=lambda p: (self._overridden(p[0]), self._line(p[0])))
         return UsageError(*(self._at(keys, text) for keys, text in by_line))
 
-    def _at(self, keys: Keys, what: str) -> Problem:
+    def _at(self, keys: Keys, problem: str) -> Problem:
         """What is wrong, with the file and line of the setting, or the caller that set it."""
         if self._overridden(keys):
-            return Problem(what, self.caller, key=keys)
-        return Problem(what, self.source, self._line(keys) or None, keys)
+            return Problem(problem, self.caller, key=keys)
+        return Problem(problem, self.source, self._line(keys) or None, keys)
 
     def _overridden(self, keys: Keys) -> bool:
         return any(keys[:depth] in self.overrides for depth in range(1, len(keys) + 1))

@@ -101,10 +101,10 @@ def _in_structure(
         return mark.line, "a list begins on a line of its own, or is written [a, b]"
     if "expected '<document start>'" in problem and (ends := _document_ends(lines, mark)):
         return ends[-1], "'...' ends the config, but settings follow; remove this line"
-    found = re.search(r"but found '(.*)'$", problem)
-    if found and found[1] in _FOUND:
+    match = re.search(r"but found '(.*)'$", problem)
+    if match and match[1] in _FOUND:
         n = str(_indentation(lines[mark.line]))
-        return mark.line, _FOUND[found[1]].replace("{n}", n)  # not format: some name a brace
+        return mark.line, _FOUND[match[1]].replace("{n}", n)  # not format: some name a brace
     return mark.line, f"not valid YAML: {problem}"
 
 

@@ -31,7 +31,7 @@ def nearest_path(path: Path, endings: tuple[str, ...] = ()) -> str:
         while not missing.parent.exists() and missing != missing.parent:
             missing = missing.parent
         if missing.parent.is_dir():
-            names = [found.name for found in itertools.islice(missing.parent.iterdir(), MOST_NAMES)]
+            names = [entry.name for entry in itertools.islice(missing.parent.iterdir(), MOST_NAMES)]
     except OSError:
         return ""
     if endings and missing == path:

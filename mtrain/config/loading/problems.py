@@ -18,7 +18,7 @@ from mtrain.config.catalog.setting_names import (
 )
 from mtrain.config.experiment.custom_code import CustomCode
 from mtrain.config.experiment.schema import Config
-from mtrain.config.experiment.section import InvalidSettingError, NumberError, Section, shown
+from mtrain.config.experiment.section import InvalidSettingError, NumberError, Section, as_written
 from mtrain.errors import dotted
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ _EXPECTED = {
 def describe(error: ErrorDetails, data: Any, config: type[Config] = Config) -> tuple[Keys, str]:
     """Where in the config `data` an error stands, and its message; `config` is what it should be."""
     kind = error["type"]
-    found = error["input"]
+    value = error["input"]
     context = error.get("ctx", {})
     keys = _keys_in(data, error["loc"], missing=kind == "missing")
     if kind == "extra_forbidden":
@@ -59,23 +59,23 @@ def describe(error: ErrorDetails, data: Any, config: type[Config] = Config) -> t
     if kind == "missing":
         return keys, "is missing"
     if kind == "union_tag_invalid":
-        return (*keys, "name"), f"must be text, got {shown(found['name'])}"
+        return (*keys, "name"), f"must be text, got {as_written(value['name'])}"
     if kind == "value_error":
         problem = context["error"]
         if isinstance(problem, InvalidSettingError):
             keys = (*keys, problem.key)
         if isinstance(problem, NumberError):
-            return keys, problem.about(found)
+            return keys, problem.about(value)
         return keys, str(problem)
     if kind not in _EXPECTED:
-        return keys, f"{error['msg']}, got {shown(found)}"
+        return keys, f"{error['msg']}, got {as_written(value)}"
     expected = re.sub(r"\b1 items$", "1 item", _EXPECTED[kind].format(**context))
     if kind in {"too_long", "too_short"}:
         return keys, f"{expected}, got {context['actual_length']}"
-    if kind == "literal_error" and isinstance(found, str):
+    if kind == "literal_error" and isinstance(value, str):
         known = re.findall("'(.*?)'", context["expected"])
-        return keys, f"unknown name {found!r}; {suggestion(found, known)}"
-    return keys, f"{expected}{got(kind, found, shown(found))}"
+        return keys, f"unknown name {value!r}; {suggestion(value, known)}"
+    return keys, f"{expected}{got(kind, value, as_written(value))}"
 
 
 def holds_settings(keys: Keys, data: Any) -> bool:
@@ -211,12 +211,12 @@ def _name_of(section: type[Section]) -> str:
 @cache
 def _settings(section: type[Section], prefix: str = "") -> tuple[str, ...]:
     """The dotted keys of a section's settings, those of the sections within included."""
-    found = []
+    keys = []
     for key, setting in section.model_fields.items():
-        found.append(prefix + key)
+        keys.append(prefix + key)
         for inner in _sections_in(setting.annotation):
-            found += _settings(inner, f"{prefix}{key}.")
-    return tuple(found)
+            keys += _settings(inner, f"{prefix}{key}.")
+    return tuple(keys)
 
 
 def _sections_in(annotation: Any) -> Iterator[type[Section]]:

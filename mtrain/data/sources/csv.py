@@ -262,7 +262,7 @@ def looks_like_data(file: Path) -> bool:
         rows = [values for values in rows if values != names]
     if max(map(len, rows), default=0) < len(names):
         return False
-    found: list[float] = []
+    numbers: list[float] = []
     texts = told = 0
     for k, name in enumerate(map(str.strip, names)):
         values = {row[k].strip() for row in rows if k < len(row)} - NOTHING
@@ -270,12 +270,12 @@ def looks_like_data(file: Path) -> bool:
             texts += 1
             told += name in values
         elif _is_number(name):
-            found.append(float(name.replace(",", ".")))
+            numbers.append(float(name.replace(",", ".")))
         elif name not in NOTHING:
             return False
     # As years or months do, whatever the step.
-    counted = len({after - before for before, after in pairwise(found)}) <= 1
-    if found and not (counted and all(number % 1 == 0 for number in found)):
+    counted = len({after - before for before, after in pairwise(numbers)}) <= 1
+    if numbers and not (counted and all(number % 1 == 0 for number in numbers)):
         return True
     return told > texts / 2
 

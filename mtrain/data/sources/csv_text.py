@@ -165,8 +165,8 @@ def find_quote_problem(
         content = opened.read() if lines is None else opened.read(BLOCK)
     content = content.removeprefix(codecs.BOM_UTF8)
     if lines is not None:
-        found = [end.end() for end in re.finditer(LINE_END.encode(), content)]
-        content = content[: found[lines - 1]] if len(found) >= lines else content
+        line_ends = [end.end() for end in re.finditer(LINE_END.encode(), content)]
+        content = content[: line_ends[lines - 1]] if len(line_ends) >= lines else content
     sign = re.escape(delimiter.encode())
     value = re.compile(rb'"[^"]*+(?:""[^"]*+)*+(?:"([^' + sign + rb"\r\n]*))?")
     boundaries = b"\r\n" + delimiter.encode()

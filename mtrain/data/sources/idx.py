@@ -120,8 +120,8 @@ def idx_file(folder: Path, name: str) -> Path | None:
     if exact is not None or not folder.is_dir():
         return exact
     wanted = _meant(name)
-    found = sorted(path for path in folder.iterdir() if _meant(path.name) == wanted)
-    files = [path for path in found if path.is_file() and not path.name.startswith(".")]
+    paths = sorted(path for path in folder.iterdir() if _meant(path.name) == wanted)
+    files = [path for path in paths if path.is_file() and not path.name.startswith(".")]
     if len({path.name.lower().removesuffix(".gz") for path in files}) > 1:
         names = ", ".join(path.name for path in files)
         raise MtrainError(

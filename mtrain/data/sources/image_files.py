@@ -176,10 +176,10 @@ def _wide_pixels(
     if getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO:
         pixels = LARGEST_WIDE - pixels  # which Pillow does for bytes alone
     transparent = image.info.get("transparency")
-    if isinstance(transparent, int) and (found := pixels == transparent).any():
+    if isinstance(transparent, int) and (is_transparent := pixels == transparent).any():
         done.add("alpha")
         gray = np.asarray(Image.new("RGB", (1, 1), _color(background)).convert("L"))
-        pixels[found] = int(gray[0, 0]) * (LARGEST_WIDE // LARGEST_BYTE)
+        pixels[is_transparent] = int(gray[0, 0]) * (LARGEST_WIDE // LARGEST_BYTE)
     return pixels
 
 

@@ -105,7 +105,7 @@ def _read(
     kinds = {np.asarray(rows.features).dtype for rows in splits.values()}
     is_wide = np.dtype(np.uint16) in kinds if encoding is None else not encoding.is_bytes
     done["size"] = done["color"] = 0  # which the config asks for
-    found = {name for listing in files.values() for name in listing}
+    labels = {name for listing in files.values() for name in listing}
     return Source(
         _at_depth(splits["train"], is_wide=is_wide),
         _at_depth(splits.get("val"), is_wide=is_wide),
@@ -114,7 +114,7 @@ def _read(
         largest=float(LARGEST_WIDE if is_wide else LARGEST_BYTE),
         where=config.path,
         facts=tuple(sayings(done, config.path, background=config.background)),
-        is_counted=are_counted(classes, found),
+        is_counted=are_counted(classes, labels),
     )
 
 
@@ -193,15 +193,15 @@ def _folder(path: str) -> Path:
 
 def _split_folders(folder: Path) -> tuple[dict[str, Path], list[str]]:
     """The folders of the splits, and what is not read beside them."""
-    found: dict[str, list[Path]] = {}
+    folders: dict[str, list[Path]] = {}
     others: list[Path] = []
     for place in list_folders(folder):
         split = split_called(place.name)
-        (others if split is None else found.setdefault(split, [])).append(place)
+        (others if split is None else folders.setdefault(split, [])).append(place)
     # `train` may be a class as well: of vehicles.
-    if "train" not in found or any(map(list_images, found["train"])):
+    if "train" not in folders or any(map(list_images, folders["train"])):
         return {"train": folder}, []
-    for split, places in found.items():
+    for split, places in folders.items():
         if len(places) > 1:
             names = " and ".join(repr(_text(place.name)) for place in places)
             raise MtrainError(
@@ -214,7 +214,7 @@ def _split_folders(folder: Path) -> tuple[dict[str, Path], list[str]]:
         for place, n in unread.items()
         if n
     ]
-    return {split: found[split][0] for split in SPLITS if split in found}, notes
+    return {split: folders[split][0] for split in SPLITS if split in folders}, notes
 
 
 def _files_by_class(folder: Path) -> Listing:

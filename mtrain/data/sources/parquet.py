@@ -161,18 +161,18 @@ def _named(
 def _partitions(files: list[Path], path: str) -> dict[Path, dict[str, int | str | None]]:
     """What the folders of each file say; numbers where they say nothing else of that name."""
     texts = {file: partitions_of(file, path) for file in files}
-    keys = {key for some in texts.values() for key in some}
+    keys = {key for values in texts.values() for key in values}
     whole = {
         key
         for key in keys
-        if all(_is_integer(some[key]) for some in texts.values() if some.get(key) is not None)
+        if all(_is_integer(values[key]) for values in texts.values() if values.get(key) is not None)
     }
     return {
         file: {
             key: int(value) if key in whole and value is not None else value
-            for key, value in some.items()
+            for key, value in values.items()
         }
-        for file, some in texts.items()
+        for file, values in texts.items()
     }
 
 
@@ -216,11 +216,11 @@ def _whole(name: str, tables: list[tuple[Path, pa.Table]]) -> pa.ChunkedArray:
         common = pa.float64()
     if len(types) > 1 and types.keys() & {pa.large_string(), pa.bool_()}:
         *_, file = types.values()
-        found = ", ".join(
+        kinds = ", ".join(
             f"{'string' if is_text(kind) else kind} in {file}" for kind, file in types.items()
         )
         raise MtrainError(
-            f"column {name!r} must be of one type in all files, is {found}", where=file
+            f"column {name!r} must be of one type in all files, is {kinds}", where=file
         )
     # Not safe: what a float64 rounds is a number that a float32 would round all the more.
     chunks = [chunk for part in parts for chunk in part.chunks]

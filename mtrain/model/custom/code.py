@@ -54,8 +54,8 @@ class ImportedCode:
 
     def files(self) -> dict[str, bytes]:
         """The content of these modules, by their path below the folder they were found in."""
-        found = map(_file, self.modules().values())
-        return {str(_below(file, self.folders)): file.read_bytes() for file in found}
+        files = map(_file, self.modules().values())
+        return {str(_below(file, self.folders)): file.read_bytes() for file in files}
 
     def installed(self) -> dict[str, bytes]:
         """The content of named modules that are installed, by name."""
@@ -80,8 +80,8 @@ class ImportedCode:
         except (Exception, SystemExit) as error:
             if (place := self._place(config, error)) is None:
                 raise
-            what = ": ".join(filter(None, (type(error).__name__, _first_line(error))))
-            raise MtrainError(f"{what}", where=place) from error
+            problem = ": ".join(filter(None, (type(error).__name__, _first_line(error))))
+            raise MtrainError(f"{problem}", where=place) from error
 
     def _place(self, config: CustomCode | None, error: BaseException) -> str | None:
         """The last line of the traceback that is the user's; else their object's first."""
@@ -99,8 +99,8 @@ class ImportedCode:
         if config is None:
             return None
         try:
-            found = self.objects[config.name]
-            return f"{_shown(inspect.getfile(found))}:{inspect.getsourcelines(found)[1]}"
+            custom_object = self.objects[config.name]
+            return f"{_shown(inspect.getfile(custom_object))}:{inspect.getsourcelines(custom_object)[1]}"
         except (KeyError, OSError, TypeError):  # made by code, or no function
             return config.name
 

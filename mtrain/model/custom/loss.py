@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from mtrain.model.custom.trial import (
     as_numbers,
+    build_custom,
     check_finite,
     few_rows,
-    made,
     try_compiled,
     unchanged,
     wrong,
@@ -38,7 +38,7 @@ def custom_loss(
     where it fails on a few rows, cannot be compiled or counts in Python, gives what is not finite, no
     loss a row, no mean of them, or no gradient.
     """
-    loss = made(config, code, keras.losses.Loss)
+    loss = build_custom(config, code, keras.losses.Loss)
     if not isinstance(loss, keras.losses.Loss):
         loss = _FunctionLoss(loss, config.object)
     if jit_compile is not None:
@@ -53,7 +53,7 @@ def loss_variables(
 
     Raises `MtrainError` where it cannot be traced for a number of rows that is not known yet.
     """
-    rows = [tf.TensorSpec((None, *some.shape[1:]), tf.float32) for some in few_rows(n_classes)]
+    rows = [tf.TensorSpec((None, *array.shape[1:]), tf.float32) for array in few_rows(n_classes)]
     with code.attributing_errors(config):
         graph = tf.function(loss.call, autograph=False).get_concrete_function(*rows).graph
     # The graph has its variables as a set, but what it captures in order.

@@ -14,9 +14,9 @@ import tensorflow as tf
 from mtrain.errors import MtrainError
 from mtrain.model.custom.trial import (
     as_numbers,
+    build_custom,
     check_finite,
     few_rows,
-    made,
     targets,
     try_compiled,
     wrong,
@@ -61,7 +61,7 @@ def custom_metric(
     given all rows of a split as NumPy arrays. Raises `MtrainError` where it fails on a few rows, or
     gives what is no such value or not finite.
     """
-    metric = made(config, code, keras.metrics.Metric)
+    metric = build_custom(config, code, keras.metrics.Metric)
     rows = few_rows(n_classes)
     counts = isinstance(metric, keras.metrics.Metric)
     of_rows = partial(_counted, metric) if counts else metric
@@ -82,11 +82,11 @@ def custom_metric(
 
     if jit_compile is None:
         return CustomFigure(config.object, None, value_of)
-    found = values_of(*rows)
-    check_finite(config, "is", found)
+    results = values_of(*rows)
+    check_finite(config, "is", results)
     counter = metric
     if not counts:
-        if found.shape == ():
+        if results.shape == ():
             return CustomFigure(config.object, None, value_of)
         # In float64, as everything that is added up over an epoch.
         counter = keras.metrics.MeanMetricWrapper(metric, config.object, "float64")

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mtrain.model.custom.trial import made, try_compiled, unchanged, wrong
+from mtrain.model.custom.trial import build_custom, try_compiled, unchanged, wrong
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ def custom_model(
     `MtrainError` for anything else than a model from (N, `n_features`) to the probabilities of the
     classes that can be compiled.
     """
-    build = made(config, code, keras.Model)
+    build = build_custom(config, code, keras.Model)
     with _seeded(seed), code.attributing_errors(config):
         model: keras.Model = build(n_features, n_classes)
     if (problem := _structural_problem(model)) is not None:
@@ -102,8 +102,8 @@ def _try_training(
     def gradients(rows: tf.Tensor) -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
             value = tf.reduce_sum(model(rows, training=True))
-        found: list[tf.Tensor] = tape.gradient(value, model.trainable_variables)
-        return found
+        values: list[tf.Tensor] = tape.gradient(value, model.trainable_variables)
+        return values
 
     with unchanged(model.variables):
         try_compiled(config, code, gradients, (rows,), jit_compile=jit_compile)

@@ -89,9 +89,9 @@ def draw_precision_recall(report: Report) -> Figure:
             capsize=2,
         )
         for y, value, high in zip(at, values, bounds[:, 1], strict=True):
-            shown = "undefined" if math.isnan(value) else f"{value:.3f}"
+            text = "undefined" if math.isnan(value) else f"{value:.3f}"
             right = 0.0 if math.isnan(value) else max(value, high)
-            axes.text(right + 0.01, y, shown, va="center", fontsize=7.5)
+            axes.text(right + 0.01, y, text, va="center", fontsize=7.5)
     axes.set_yticks(positions, _names(entries))
     axes.set_ylim(len(entries) - 0.4, -0.6)
     axes.set_xlim(0, 1.09)
@@ -151,8 +151,8 @@ def _largest_of_blocks(values: NDArray[np.float32], most: int) -> NDArray[np.flo
     """
     starts = np.arange(0, len(values), -(-len(values) // most))
     by_row = np.fmax.reduceat(values, starts, axis=0)
-    found: NDArray[np.float32] = np.fmax.reduceat(by_row, starts, axis=1)
-    return found
+    largest: NDArray[np.float32] = np.fmax.reduceat(by_row, starts, axis=1)
+    return largest
 
 
 def draw_roc(report: Report, predictions: Predictions) -> Figure:

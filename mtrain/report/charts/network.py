@@ -34,21 +34,21 @@ def draw_network(layers: Sequence[tuple[str, int]]) -> Figure:
     """Nodes as circles, every connection of those that are drawn as a line."""
     half = MOST_COLUMNS // 2
     left_out = len(layers) > MOST_COLUMNS
-    shown = [*layers[:half], *layers[-half:]] if left_out else list(layers)
-    columns = np.arange(len(shown), dtype=float)
+    drawn = [*layers[:half], *layers[-half:]] if left_out else list(layers)
+    columns = np.arange(len(drawn), dtype=float)
     columns[half:] += left_out  # room for the dots
     figure = Figure(figsize=(1.5 * (columns[-1] + 1), 4.5))
     axes = figure.subplots()
     axes.axis("off")
-    heights = [_heights(nodes) for _, nodes in shown]
-    for k in range(1, len(shown)):
+    heights = [_heights(nodes) for _, nodes in drawn]
+    for k in range(1, len(drawn)):
         if not (left_out and k == half):
             lines = [
                 ((columns[k - 1], a), (columns[k], b)) for a in heights[k - 1] for b in heights[k]
             ]
             axes.add_collection(LineCollection(lines, colors=GREY, linewidths=0.4, zorder=1))
-    for k, (name, nodes) in enumerate(shown):
-        ends = k in {0, len(shown) - 1}
+    for k, (name, nodes) in enumerate(drawn):
+        ends = k in {0, len(drawn) - 1}
         axes.scatter(
             np.full(heights[k].size, columns[k]),
             heights[k],

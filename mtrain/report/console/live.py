@@ -63,13 +63,13 @@ class LiveTable(Observer):
         self._console.print(Text(inert(text).ljust(len(stage))))
         self.stage(stage.removesuffix(" ..."))
 
-    def stage(self, what: str) -> None:
+    def stage(self, task: str) -> None:
         """Say what takes so long, in a line that goes away."""
         if self._console.is_jupyter:  # where no line goes away
             return
         if self._stage:
             self._console.print(" " * len(self._stage), end="\r")
-        self._stage = f"{what} ..."[: self._console.width - 1] if what else ""
+        self._stage = f"{task} ..."[: self._console.width - 1] if task else ""
         if self._stage:
             self._console.print(Text(self._stage, style="dim"), end="\r")
 
@@ -158,8 +158,8 @@ class LiveTable(Observer):
 
     def _by_class(self) -> Iterator[Text | Table]:
         yield self._heading()
-        shown = self._shown_classes()
-        rows = [self._cells(k) for k in shown]
+        indices = self._shown_classes()
+        rows = [self._cells(k) for k in indices]
         cells = {heading: [row[i] for row in rows] for i, heading in enumerate(HEADINGS)}
         # One column of the terminal is left at each edge.
         columns, room = leave_room(cells, self._console.width - 2)
@@ -167,11 +167,11 @@ class LiveTable(Observer):
         table.add_column("class", no_wrap=True)
         for heading in columns:
             table.add_column(heading, justify="right", no_wrap=True)
-        names = class_labels([self._classes[k] for k in shown], room, shown)
+        names = class_labels([self._classes[k] for k in indices], room, indices)
         for name, *numbers in zip(names, *columns.values(), strict=True):
             table.add_row(Text(name), *numbers)
         yield table
-        if (hidden := len(self._classes) - len(shown)) > 0:
+        if (hidden := len(self._classes) - len(indices)) > 0:
             known = self._counts is not None and self._counts.support.all()
             which = "classes of higher recall" if known else "other classes"
             yield Text(f" and {hidden} {which}", style="dim")

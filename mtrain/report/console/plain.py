@@ -54,9 +54,9 @@ class PlainLines(Observer):
         parts.append(f"lowest recall: {', '.join(named)}")
         never = np.flatnonzero((counts.predicted == 0) & (counts.support > 0))
         if len(never):
-            some = [self._classes[k] for k in never[:WORST_NAMED]]
-            more = f" and {len(never) - len(some)} more" if len(never) > len(some) else ""
-            parts.append(f"never predicted: {', '.join(some)}{more}")
+            names = [self._classes[k] for k in never[:WORST_NAMED]]
+            more = f" and {len(never) - len(names)} more" if len(never) > len(names) else ""
+            parts.append(f"never predicted: {', '.join(names)}{more}")
         parts.append(duration(seconds))
         self._write("; ".join(parts))
 

@@ -161,12 +161,12 @@ def _threshold(report: Report, threshold: float) -> str:
 
 def _columns(
     entries: Sequence[ClassReport | Average],
-    shown: Callable[[float | None, Interval | None], str],
+    text_of: Callable[[float | None, Interval | None], str],
 ) -> dict[str, Sequence[Text]]:
     """The numbers of classes, or of an average, which has no intervals, by heading."""
     columns: dict[str, Sequence[Text]] = {
         metric: [
-            Text(shown(getattr(entry, metric), getattr(entry, f"{metric}_ci", None)))
+            Text(text_of(getattr(entry, metric), getattr(entry, f"{metric}_ci", None)))
             for entry in entries
         ]
         for metric in ("precision", "recall")

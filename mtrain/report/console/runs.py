@@ -74,12 +74,12 @@ def print_runs(runs: Sequence[RunOutcome], settings: Mapping[str, str], stream: 
     for column, place in ((hidden, 2), (started, len(columns) + 1)):
         if column in columns:
             continue
-        if _total(some.width for some in [*columns, column]) <= console.width:
+        if _total(other.width for other in [*columns, column]) <= console.width:
             columns.insert(place, column)
         else:
             left_out.append(column.heading)
     for column in (*reversed(differing), *networks, data, state, worst):
-        if _total(some.least for some in columns) <= console.width:
+        if _total(other.least for other in columns) <= console.width:
             break
         columns.remove(column)
         left_out.insert(0, column.heading)
@@ -155,8 +155,8 @@ def _named(values: tuple[Any, ...], *names: str) -> dict[str, Any]:
 def _setting(value: Any, most: int = MOST_ITEMS) -> str:
     if isinstance(value, list | tuple):
         more = len(value) - most
-        shown = [_setting(item) for item in value[:most]]
-        return ",".join([*shown, f"+{more}"] if more > 0 else shown)
+        items = [_setting(item) for item in value[:most]]
+        return ",".join([*items, f"+{more}"] if more > 0 else items)
     return "-" if value is None else inert(str(value))
 
 

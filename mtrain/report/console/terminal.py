@@ -43,12 +43,12 @@ def draws(stream: TextIO) -> bool:
 
 
 @contextmanager
-def waiting(what: str, stream: TextIO) -> Iterator[None]:
+def waiting(task: str, stream: TextIO) -> Iterator[None]:
     """Say on a terminal what takes so long, in a line that goes away; elsewhere say nothing."""
     if not draws(stream):
         yield
         return
-    lasting, line = Unbroken(stream), f"{what} ..."
+    lasting, line = Unbroken(stream), f"{task} ..."
     lasting.write(f"{line}\r")
     lasting.flush()
     try:
