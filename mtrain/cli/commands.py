@@ -1,4 +1,4 @@
-"""The command line, put together of its commands."""
+"""The command line, assembled from its commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands that use what was trained: evaluate, predict, plot, runs."""
+"""Commands that use a trained model: evaluate, predict, plot, runs."""
 
 from __future__ import annotations
 
@@ -26,10 +26,14 @@ from mtrain.report.console.terminal import waiting
 
 def evaluate(
     checkpoint: CheckpointPath,
-    split: Annotated[SplitChoice, typer.Option(help="Which rows.")] = SplitChoice.test,
+    split: Annotated[SplitChoice, typer.Option(help="The split to evaluate.")] = SplitChoice.test,
     data: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="Another dataset.path than the run's.", exists=True),
+        typer.Option(
+            metavar="PATH",
+            help="Evaluate these data instead of the run's dataset.path.",
+            exists=True,
+        ),
     ] = None,
     threshold: Threshold = None,
     out: Annotated[
@@ -147,7 +151,7 @@ def plot(
     ],
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Where the charts go. [charts beside the history]"),
+        typer.Option(metavar="DIR", help="The folder for the charts. [charts beside the history]"),
     ] = None,
     file_format: Annotated[
         FormatChoice, typer.Option("--format", help="The charts' format.")

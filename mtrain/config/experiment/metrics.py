@@ -34,7 +34,7 @@ from mtrain.config.experiment.section import (
 
 
 def _metric_name(name: Any) -> Any:
-    """The metric's name here; those of scikit-learn and Keras are taken, too."""
+    """The metric's name in mtrain; the names in scikit-learn and Keras are accepted, too."""
     if not isinstance(name, str):
         return name  # left to the type's own check
     for known, why in NO_METRICS.items():
@@ -54,10 +54,10 @@ class MetricConfig(Section):
     """A metric of the history."""
 
     name: Annotated[str, BeforeValidator(_metric_name, json_schema_input_type=_Spelling)]
-    """Its name."""
+    """The metric's name."""
 
     k: Count | None = None
-    """Of `top_k` alone: how many of the likeliest classes may hold the true one [5]."""
+    """For `top_k` only: how many of the most probable classes may include the true one [5]."""
 
     @model_validator(mode="after")
     def _k_is_used(self) -> MetricConfig:

@@ -61,7 +61,7 @@ SHORT_FORMS: dict[Keys, Callable[[Any], Any]] = {
     ("training", "early_stopping"): with_patience,
     ("training", "reduce_on_plateau"): with_patience,
 }
-"""Sections that can be written as one value, and what makes that value the section's settings."""
+"""Sections that can be written as one value, and the function that turns it into settings."""
 
 MAX_UNITS = 100_000
 MAX_LAYERS = 100
@@ -142,14 +142,14 @@ class ModelConfig(Section):
     """Share of each hidden layer's outputs set to zero while training."""
 
     batch_norm: bool = False
-    """Normalise each hidden layer's inputs to its activation over the batch."""
+    """Batch normalisation before the activation of each hidden layer."""
 
     l2: Annotated[float, Ge(0)] = 0.0
-    """This times the sum of all squared kernel weights is added to the loss."""
+    """Factor of the sum of all squared kernel weights, which is added to the loss."""
 
     activity: Annotated[float, Ge(0)] = 0.0
-    """This times the sum of a row's absolute hidden outputs, on average over a batch, is added to
-    the loss: Keras' activity regularizer L1 of every hidden layer."""
+    """Factor of the sum of a row's absolute hidden outputs, averaged over the batch, which is added
+    to the loss: Keras' L1 activity regularizer of every hidden layer."""
 
     def sizes(self, n_features: int, n_classes: int) -> tuple[int, ...]:
         """Units of each layer, the inputs first."""
@@ -193,10 +193,10 @@ class Config(Section):
         AfterValidator(_run_name),
         WithJsonSchema({"type": ["string", "null"], "pattern": _RUN_NAME, "default": None}),
     ]
-    """The run's name; null: the config file's, without its ending."""
+    """The run's name; null: the name of the config file, without its ending."""
 
     seed: Seed = 0
-    """Draws initial weights, the order of the rows and dropout."""
+    """Seed of the initial weights, the order of the rows and dropout."""
 
     dataset: SourceConfig = DigitsConfig()
     model: Annotated[
@@ -214,8 +214,9 @@ class Config(Section):
     """Figures of each epoch in the history."""
 
     diagnostics: Diagnostics = ()
-    """What of the network's inside is in the history of each epoch: `activations` (mean, standard
-    deviation and share of dead units of each layer), `gradients` and `weights` (their norms)."""
+    """What the history records of the network's internals in each epoch: `activations` (mean,
+    standard deviation and share of dead units of each layer), `gradients` and `weights` (their
+    norms)."""
 
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
@@ -232,14 +233,14 @@ class Config(Section):
 
     @property
     def custom_code(self) -> dict[Keys, CustomCode]:
-        """What of it is the user's custom code, by where it stands."""
+        """The custom code that the config names, by where it stands."""
         metrics: dict[Keys, Any] = {("metrics", n): m for n, m in enumerate(self.metrics)}
         settings = {("model",): self.model, ("loss",): self.loss, **metrics}
         return {keys: code for keys, code in settings.items() if isinstance(code, CustomCode)}
 
     @property
     def monitored(self) -> dict[Keys, str]:
-        """The scalars of the history by which training is steered, by where they are named."""
+        """The scalars of the history that steer training, by the settings that name them."""
         stopping, plateau = self.training.early_stopping, self.training.reduce_on_plateau
         monitors: dict[Keys, str | None] = {
             ("training", "early_stopping", "monitor"): getattr(stopping, "monitor", None),
@@ -250,7 +251,7 @@ class Config(Section):
 
     @property
     def modes(self) -> dict[Keys, str | None]:
-        """By which mode each of `monitored` is said to improve; None: it is not said."""
+        """The mode that the config gives each of `monitored`; None: it gives no mode."""
         stopping, plateau = self.training.early_stopping, self.training.reduce_on_plateau
         return {
             ("training", "early_stopping", "monitor"): getattr(stopping, "mode", None),
@@ -296,7 +297,7 @@ class Config(Section):
                 yield keys, f"the mode of {monitor!r} is {better}, got {mode}"
 
     def _monitor_meant(self, monitor: str) -> str:
-        """The nearest figure of this run, of a metric's averages the macro one."""
+        """The nearest figure of this run; of a metric's averages, the macro average."""
         figure = monitor.removeprefix("val_")
         base, _, average = figure.rpartition("_")
         if average not in AVERAGES:
@@ -351,6 +352,6 @@ class Config(Section):
 
     @property
     def save_best_mode(self) -> str | None:
-        """`min` or `max`, where `training.save_best` says it."""
+        """`min` or `max`, if `training.save_best` sets it."""
         best = self.training.save_best
         return best.mode if isinstance(best, BestConfig) else None
