@@ -1,4 +1,4 @@
-"""Rows as they were read to the numbers a model is fed, by what the training split taught."""
+"""From rows as read to the inputs of a model, by what was learned from the training split."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FILLS: dict[str, Callable[[NDArray[np.float64]], Any]] = {
     "median": np.median,
     "zero": lambda _: 0.0,
 }
-"""Of a column's numbers, what stands for a missing one."""
+"""What replaces a missing number, computed from the column's numbers."""
 
 
 def learn_encoding(
@@ -135,7 +135,7 @@ def _learn_columns(table: Table, missing: str | None, *, standard: bool) -> Enco
 def _learn_numbers(
     table: Table, names: Sequence[str], missing: str | None
 ) -> Iterator[tuple[Column, float, float]]:
-    """Of each column of numbers what it is filled with, its mean and its deviation."""
+    """For each column of numbers its fill value, its mean and its deviation."""
     fills: dict[str, float | None] = dict.fromkeys(names)
     if missing is not None:
         for name in names:
@@ -176,7 +176,7 @@ def _encode_columns(
 
 
 def _places(categories: Sequence[str], learned: Sequence[str], first: int) -> Iterator[int]:
-    """The input of each of these categories, the first of those learned being `first`; -1: none."""
+    """The input of each of these categories, counted from `first`; -1: unknown category."""
     places = {category: first + place for place, category in enumerate(learned)}
     by_number: dict[str, int] = {}
     for category, place in places.items():

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 LARGE = 50_000_000
-"""Bytes of files whose reading takes seconds."""
+"""Size in bytes from which reading takes seconds."""
 
 NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 """In a folder's name, what stands for a missing value."""
 
 BESIDE_SPLITS = {"of", "v", "set", "split", "data", "images", "final"}
-"""Words in names of files that tell nothing of the split."""
+"""Words in file names that do not matter for the split."""
 
 REMEDY = "name files in dataset.path, dataset.val_path and dataset.test_path"
 
@@ -35,8 +35,8 @@ def find_files(path: str, endings: tuple[str, ...], split: str | None = "train")
 
     Sorted by name. Of a folder of splits (`train.csv` beside `test.csv`, or `train/` beside
     `test/`) those of `split`, `train`, `val` or `test`, alone; None: all files, whatever they are
-    called. Raises `MtrainError` where there is none, one is no regular file, or a name looks like a
-    split where there cannot be any.
+    called. Raises `MtrainError` if there is no file, one is not a regular file, or a name looks
+    like a split where splits are impossible.
     """
     files = _files_at(path, endings)
     if split is not None and (splits := _splits(path, files)):
@@ -48,14 +48,14 @@ def find_files(path: str, endings: tuple[str, ...], split: str | None = "train")
             raise MissingPathError(
                 path, Problem(f"no such file{nearest_path(file, endings)}", str(file))
             )
-        # A pipe or a device would be waited for, or never end.
+        # Reading a pipe or a device would block, or never end.
         if not file.is_file():
             raise MtrainError("not a file", where=file)
     return files
 
 
 def check_folder(path: str, expected: str) -> Path:
-    """The folder at `path`; raises `MtrainError`, which ends with what is expected, for another."""
+    """The folder at `path`; raises `MtrainError`, ending with what is expected, for anything else."""
     folder = Path(path)
     if folder.is_dir():
         return folder
@@ -66,7 +66,7 @@ def check_folder(path: str, expected: str) -> Path:
 
 
 def find_splits(path: str, endings: tuple[str, ...]) -> set[str]:
-    """Those of `train`, `val` and `test` of which the folder at `path` has files; else nothing.
+    """The splits, of `train`, `val` and `test`, for which the folder at `path` has files.
 
     Raises `MtrainError` as `find_files` does.
     """
@@ -74,7 +74,7 @@ def find_splits(path: str, endings: tuple[str, ...]) -> set[str]:
 
 
 def partitions_of(file: Path, path: str) -> dict[str, str | None]:
-    """What the names of the folders between `path` and `file` say, as of `year=2024/part.parquet`.
+    """The values in the names of folders between `path` and `file`, as in `year=2024/part.parquet`.
 
     None stands for a missing value.
     """
@@ -111,12 +111,12 @@ def _files_at(path: str, endings: tuple[str, ...]) -> list[Path]:
 
 
 def _matching(pattern: str) -> list[Path]:
-    """All that is called so."""
+    """All paths that match the pattern."""
     return sorted(Path(name) for name in glob.glob(pattern))  # noqa: PTH207 -- it may be absolute
 
 
 def _folder_of(pattern: str) -> str:
-    """What is near to the folder of a pattern that is not there; empty where it is."""
+    """A suggestion for the missing folder of a pattern; empty if the folder exists."""
     folder = Path(pattern)
     while glob.has_magic(str(folder)):
         folder = folder.parent
@@ -124,7 +124,7 @@ def _folder_of(pattern: str) -> str:
 
 
 def _files_within(folder: Path, endings: tuple[str, ...]) -> list[Path]:
-    """Also those of its folders that are a split, or rows of one value (`year=2024`)."""
+    """Including those of its folders that are a split, or rows of one value (`year=2024`)."""
     files: list[Path] = []
     for inner in sorted(folder.iterdir()):
         if inner.name.startswith("."):  # macOS leaves such files beside those it copies
@@ -137,7 +137,7 @@ def _files_within(folder: Path, endings: tuple[str, ...]) -> list[Path]:
 
 
 def _splits(path: str, files: Sequence[Path]) -> dict[Path, str]:
-    """The split of each file of a folder of splits; empty where all files are rows of one."""
+    """The split of each file in a folder of splits; empty if all files are of one split."""
     if len(files) == 1 and files[0] == Path(path):
         return {}
     root = Path(path) if Path(path).is_dir() else None
@@ -157,7 +157,7 @@ def _splits(path: str, files: Sequence[Path]) -> dict[Path, str]:
                 (f"{files[0].name} looks like a split, and there is none to train on; {REMEDY}"),
                 where=path,
             )
-        return {}  # results of tests, say
+        return {}  # such as results of tests
     if root is None:
         raise MtrainError(
             (
@@ -175,7 +175,7 @@ def _splits(path: str, files: Sequence[Path]) -> dict[Path, str]:
 
 
 def split_in(name: str) -> str | None:
-    """The split, `train`, `val` or `test`, that a name such as `PrivateTest` says; None: none."""
+    """The split, `train`, `val` or `test`, in a name such as `PrivateTest`; None: no split."""
     return _split_of([name])[0]
 
 
@@ -236,10 +236,10 @@ def _words(name: str) -> list[str]:
 
 
 def large_files(paths: Iterable[str | None]) -> str | None:
-    """`big.csv, 212 MB`: the files at `paths`, where reading them takes more than a second or two."""
+    """`big.csv, 212 MB`: the files at `paths`, if reading them takes more than a second or two."""
     places: list[Path] = []
     for path in filter(None, paths):
-        # Where nothing is, that is told when it is read.
+        # A missing path is reported when it is read.
         places += [Path(path)] if Path(path).exists() else _matching(path)
     n_bytes = sum(_bytes_at(place) for place in places)
     if n_bytes < LARGE:

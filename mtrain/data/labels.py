@@ -32,10 +32,11 @@ def class_indices(
     """The classes; of each split the index of every row's class; whether labels count the classes.
 
     A label of text is what is written: `1`, `01` and `1.0` are three. A number of a typed file has
-    no spelling: whole ones are written as integers, exactly in 64 bits, others as `2.5`. The classes
-    are those given, else all labels of all splits in sorted order, whole numbers as numbers. Given
-    classes are named by the labels, or counted by them: 0, 1, 2, .... A missing label is -1. Raises
-    `MtrainError` naming the row of one that is no class, or is fractional and no class given.
+    no spelling: whole ones are written as integers, exactly in 64 bits, others as `2.5`. The
+    classes are those given, else all labels of all splits in sorted order, whole numbers as
+    numbers. Given classes are named by the labels, or counted by them: 0, 1, 2, .... A missing
+    label is -1. Raises `MtrainError` naming the row of a label that is no class, or is fractional
+    and not in the given classes.
     """
     codes, names = {}, {}
     for split, table in tables.items():
@@ -67,7 +68,7 @@ def class_indices(
 
 
 def _texts(table: RawTable, target: str, classes: tuple[str, ...] | None) -> pa.ChunkedArray:
-    """Labels as text, null where there is none."""
+    """Labels as text, null if there is no label."""
     column = table.columns[target]
     if not table.typed:
         if classes is not None:
@@ -96,7 +97,7 @@ def _texts(table: RawTable, target: str, classes: tuple[str, ...] | None) -> pa.
 def _refuse_measurements(
     table: RawTable, target: str, names: tuple[str, ...], classes: tuple[str, ...] | None
 ) -> None:
-    """Raise `MtrainError` where all labels are numbers, and one is fractional and no class given."""
+    """Raise `MtrainError` if all labels are numbers, and one is fractional and not a given class."""
     kind = table.columns[target].type
     if pa.types.is_boolean(kind) or (table.typed and is_text(kind)):
         return

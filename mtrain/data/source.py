@@ -104,7 +104,7 @@ class Source:
     """What is worth saying of how it was read."""
 
     facts: tuple[str, ...] = ()
-    """What was done to read it, which is as it should be."""
+    """How it was read, where nothing is wrong."""
 
     is_counted: bool = False
     """Whether its labels are numbers that count the classes of the config, which have names."""

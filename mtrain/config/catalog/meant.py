@@ -1,4 +1,4 @@
-"""What somebody meant by a value that is written otherwise than a config has it."""
+"""What a value in a wrong notation was likely meant to be."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WHOLE = {"int_type", "int_from_float", SWITCH}
 NUMBERS = {*WHOLE, "float_type"}
 TRUTHS = {"bool_type", SWITCH}
 LONGEST = 60
-"""Characters of a text that are looked at."""
+"""How many characters of a text are examined."""
 
 
 def is_number(text: str) -> bool:
@@ -43,7 +43,7 @@ def got(kind: str, value: Any, text: str) -> str:
 
 
 def missing_space(text: str) -> str | None:
-    """What is wrong with `epochs:3`, `-accuracy` or `a -b`; None: nothing of that kind."""
+    """The problem of `epochs:3`, `-accuracy` or `a -b`; None: no problem of that kind."""
     if match := re.match(r"\s*-(\w+)", text[:LONGEST], re.ASCII):
         return f"a space is missing after the dash; write - {match[1]}"
     if match := re.match(r"(\w+) - ?(\w+)", text[:LONGEST], re.ASCII):
@@ -54,7 +54,7 @@ def missing_space(text: str) -> str | None:
 
 
 def missing_colon(text: str) -> str | None:
-    """What is wrong with `epochs:3`, `epochs=3` or `epochs 3`; None: nothing of that kind."""
+    """The problem of `epochs:3`, `epochs=3` or `epochs 3`; None: no problem of that kind."""
     text = text[:LONGEST]
     if (said := missing_space(text)) is not None:
         return said
@@ -66,7 +66,7 @@ def missing_colon(text: str) -> str | None:
 
 
 def layers_meant(value: Any) -> str | None:
-    """`500*2`, `[500x2]` or `500, 250` as `model.hidden` has it; None for anything else."""
+    """`500*2`, `[500x2]` or `500, 250` in the notation of `model.hidden`; None for anything else."""
     text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
     text = re.sub(r"\s*[x*X\u00d7]\s*", "x", text[:LONGEST])
     parts = [part for part in re.split(r"[\s,;()\[\]-]+", text) if part]
@@ -81,7 +81,7 @@ def layers_meant(value: Any) -> str | None:
 
 
 def _instead(kind: str, value: Any) -> str:
-    """What to write instead; empty where it is not obvious."""
+    """What to write instead; empty if that is not obvious."""
     if kind == "string_type":
         return "put it in quotes" if isinstance(value, int | float) else ""
     if kind in WHOLE and isinstance(value, float) and value.is_integer() and abs(value) < 1e15:

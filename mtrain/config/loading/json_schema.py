@@ -1,6 +1,6 @@
 """The JSON Schema of a config, by which editors complete and check it.
 
-What two settings must be together is left to the reader of configs: one may be set elsewhere.
+Rules about two settings are left to the reader of configs: one may be set elsewhere.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def setting_texts(section: type[Section]) -> dict[str, str]:
 
 
 class _Generator(GenerateJsonSchema):
-    """pydantic's own, with what it cannot know of sections."""
+    """pydantic's generator, with what it cannot know about sections."""
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
         json_schema = super().model_schema(schema)
@@ -64,7 +64,7 @@ class _Generator(GenerateJsonSchema):
         return json_schema
 
     def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
-        """Mappings by their name, which the first can do without; a bare name where it will do."""
+        """Mappings by their name, which is optional in the first; a bare name where it is enough."""
         choices = []
         bare = []
         for number, (name, choice) in enumerate(schema["choices"].items()):
@@ -94,7 +94,7 @@ class _Generator(GenerateJsonSchema):
         return json_schema | {"not": {"exclusiveMinimum": 0, "exclusiveMaximum": SMALLEST_FLOAT32}}
 
     def encode_default(self, dft: Any) -> Any:
-        """A section as one would write it: its name, or what differs from its defaults."""
+        """A section as a user would write it: its name, or what differs from its defaults."""
         if not isinstance(dft, Section):
             return super().encode_default(dft)
         return dft.model_dump(mode="json", exclude_defaults=True) or getattr(dft, "name", {})

@@ -1,4 +1,4 @@
-"""What pydantic found wrong, in words a user can act on."""
+"""Pydantic's problems in words that a user can act on."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _EXPECTED = {
 
 
 def describe(error: ErrorDetails, data: Any, config: type[Config] = Config) -> tuple[Keys, str]:
-    """Where in the config `data` an error stands, and its message; `config` is what it should be."""
+    """Where in the config `data` an error stands, and its message; `config` is the expected type."""
     kind = error["type"]
     value = error["input"]
     context = error.get("ctx", {})
@@ -93,7 +93,7 @@ def holds_settings(keys: Keys, data: Any) -> bool:
 
 
 def setting_path(name: str) -> str | None:
-    """The dotted path of the setting with this name, ours or another program's; None: no setting has it."""
+    """The dotted path of the setting with this name, in any program; None: no setting has it."""
     paths = sorted(_settings(Config), key=lambda path: path.count("."))
     if name in paths:
         return name
@@ -116,7 +116,7 @@ def _keys_in(data: Any, location: tuple[str | int, ...], *, missing: bool) -> Ke
         elif isinstance(data, list) and isinstance(key, int) and key < len(data):
             keys.append(key)
             data = data[key]
-        elif last and missing:  # of a section that is but its name
+        elif last and missing:  # of a section given as its name alone
             keys.append(key)
     return tuple(keys)
 
@@ -168,7 +168,7 @@ def _near(key: str, section: type[Section]) -> str:
 
 
 def _owners(path: str, data: Any) -> str:
-    """`, of csv, parquet` where the section that the config `data` names lacks a setting of others."""
+    """`, of csv, parquet` if only other sections than the one that `data` names have the setting."""
     choices: list[type[Section]] = [Config]
     *parents, last = path.split(".")
     for key in parents:
@@ -182,20 +182,20 @@ def _owners(path: str, data: Any) -> str:
 
 
 def _slip(key: str) -> str | None:
-    """What is wrong with how a key is written; None: nothing."""
+    """The problem of how a key is written; None: no problem."""
     if written := re.match(r"([A-Za-z_]\w*) *[:=] *(.+)", key):
-        if written[2].startswith(("{", "[")):  # of which the rest is elsewhere
+        if written[2].startswith(("{", "[")):  # the rest of the key is elsewhere
             return f"a space is missing after '{written[1]}:'"
         return f"write {written[1]}: {written[2]:.40}, with a space after the colon"
     if re.fullmatch(r"[0-9]+", key):
         return "a number has a decimal point, no comma"
-    if key != key.strip():  # a no-break space, as web pages have it
+    if key != key.strip():  # a no-break space, as on web pages
         return "white space is part of it; indent with plain spaces"
     return None
 
 
 def _chosen(choices: list[type[Section]], data: Any) -> type[Section]:
-    """Of several sections (the optimizers) that which `data` names."""
+    """The one of several sections (the optimizers) that `data` names."""
     known = {_name_of(choice): choice for choice in choices if "name" in choice.model_fields}
     name = data.get("name") if isinstance(data, dict) else None
     try:

@@ -99,8 +99,8 @@ class ImportedCode:
         if config is None:
             return None
         try:
-            custom_object = self.objects[config.name]
-            return f"{_shown(inspect.getfile(custom_object))}:{inspect.getsourcelines(custom_object)[1]}"
+            target = self.objects[config.name]
+            return f"{_shown(inspect.getfile(target))}:{inspect.getsourcelines(target)[1]}"
         except (KeyError, OSError, TypeError):  # made by code, or no function
             return config.name
 
