@@ -36,7 +36,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     status = run(sys.argv[1:])
-    with suppress(OSError):  # nobody is left to be told
+    with suppress(OSError):  # no reader is left
         sys.stderr.flush()
     # Everything is written, and locks are given back: to take TensorFlow's modules apart, as Python
     # would now, takes long and changes nothing.

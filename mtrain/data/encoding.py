@@ -34,10 +34,10 @@ FILLS: dict[str, Callable[[NDArray[np.float64]], Any]] = {
 def learn_encoding(
     train: Rows, *, divisor: float | None, standard: bool, missing: str | None = None
 ) -> Encoding:
-    """What is to be learned from the training rows.
+    """Learn the encoding from the training rows.
 
-    `standard` brings each number to mean 0 and deviation 1; `missing` is a name of `FILLS`, or None
-    where nothing is missing. Of a table only numbers are brought so, not categories.
+    `standard` scales each number to mean 0 and deviation 1; `missing` is a name of `FILLS`, or None
+    if nothing is missing. Categories of a table are not scaled.
     """
     if isinstance(train.features, Table):
         return _learn_columns(train.features, missing, standard=standard)
@@ -194,7 +194,7 @@ def _fill(present: NDArray[np.float64], missing: str) -> float:
 def _deviation(features: NDArray[Any]) -> Any:
     """Standard deviation of each feature.
 
-    Of a constant one 1, as in scikit-learn's StandardScaler: it becomes 0.
+    1 for a constant feature, as in scikit-learn's StandardScaler: it becomes 0.
     """
     deviation = features.std(axis=0, dtype=np.float64)
     # That of a constant 0.1 is not quite 0.

@@ -84,9 +84,9 @@ def read_features(
 def complaints(
     table: RawTable, wrong: Mapping[str, NDArray[np.bool_]], problem: Callable[[str], str]
 ) -> list[str]:
-    """A line for each column with rows that are wrong, of the first few such columns.
+    """A line for each of the first few columns with wrong rows.
 
-    `problem` says of a column what is wrong with its first such row.
+    `problem` gives the problem of the first wrong row of a column.
     """
     names = [name for name, rows in wrong.items() if rows.any()]
     listed = names[:MOST_COLUMNS]

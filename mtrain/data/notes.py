@@ -1,4 +1,4 @@
-"""What is worth saying of a data set before it is trained on."""
+"""Notes on a data set before training."""
 
 from __future__ import annotations
 
@@ -53,17 +53,17 @@ KINDS = {
     "threshold": "`evaluation.threshold` is for the more frequent class",
     "reading": "whatever else was noticed while the data were read",
 }
-"""What is worth saying of data, by the name that `mtrain check --allow` takes."""
+"""The kinds of notes on data, by the name that `mtrain check --allow` takes."""
 
 MOST_LINES = 5
-"""Classes that have a line each; more share one."""
+"""The most classes that have a line each; more share one."""
 
 MEASURED = 30
-"""Different numbers as labels from which they may be measurements."""
+"""Number of different numeric labels from which they may be measurements."""
 
 
 def dataset_notes(splits: dict[str, Split], classes: tuple[str, ...]) -> Iterator[str]:
-    """What is odd about classes and rows, where there is a training split among `splits`."""
+    """Notes on classes and rows, if `splits` have a training split."""
     if "train" in splits:
         counts = {
             name: np.bincount(rows.labels, minlength=len(classes)) for name, rows in splits.items()
@@ -96,7 +96,7 @@ def by_class(
 
 
 def _measured(counts: Mapping[str, Ints], classes: tuple[str, ...]) -> Iterator[Note]:
-    """Labels that are rather a measurement than classes."""
+    """Labels that look like measurements rather than classes."""
     rows = np.sum(list(counts.values()), axis=0)
     if (
         len(classes) >= MEASURED
@@ -111,7 +111,7 @@ def _measured(counts: Mapping[str, Ints], classes: tuple[str, ...]) -> Iterator[
 
 
 def _joined(classes: tuple[str, ...]) -> Iterator[Note]:
-    """Labels that name several classes at once."""
+    """Labels that join several classes."""
     parts = {name: {part.strip() for part in re.split(r"[|;,+&]", name)} - {""} for name in classes}
     counts = Counter(part for labels in parts.values() for part in labels)
     texts = {
@@ -142,7 +142,7 @@ def _absent(counts: Mapping[str, Ints], classes: tuple[str, ...]) -> Iterator[No
 
 
 def _shared(splits: dict[str, Split]) -> Iterator[str]:
-    # Hashes of 64 bits: the rows themselves would be there once more.
+    # Hashes of 64 bits: the rows themselves would be in memory twice.
     known = {hash(row.tobytes()) for row in splits["train"].features}
     for name in ("val", "test"):
         if name not in splits:

@@ -1,4 +1,4 @@
-"""Columns that all but decide the label: often they are known only after it is."""
+"""Columns that nearly decide the label: often they are known only after the label."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ ROWS_ALIKE = 5
 """Of numbers next to each other, as many as can tell each other's label."""
 
 FEWEST_ROWS = 20
-"""Of fewer a column often tells the label by chance."""
+"""Fewest rows: with fewer, a column often tells the label by chance."""
 
 MOST_ROWS = 100_000
-"""That are looked at first, drawn from all there are."""
+"""Rows that are examined first, drawn from all."""
 
 
 def telling_notes(columns: Mapping[str, Values], labels: NDArray[np.int32]) -> Iterator[Note]:
@@ -50,7 +50,7 @@ def telling_notes(columns: Mapping[str, Values], labels: NDArray[np.int32]) -> I
 def _telling(
     columns: Mapping[str, Values], names: Sequence[str], labels: NDArray[np.int32], rows: Ints
 ) -> Iterator[tuple[str, float, bool]]:
-    """Of these columns those that decide the labels of these rows, with what `_told` says of each."""
+    """The columns that decide the labels of these rows, with the result of `_told` for each."""
     present, indices = np.unique(labels[rows], return_inverse=True)
     if len(present) < 2:
         return
@@ -79,7 +79,7 @@ def _told(
     ordered = np.take_along_axis(values, order, axis=1)
     differs = ordered[:, 1:] != ordered[:, :-1]
     differs &= ~np.isnan(ordered[:, :-1])  # these are last, and all the same
-    # Equal values are one group, called by the place of its first row.
+    # Equal values are one group, named by the position of its first row.
     groups = np.zeros(values.shape, np.int64)
     np.maximum.accumulate(np.where(differs, np.arange(1, n), 0), axis=1, out=groups[:, 1:])
     distinct = 1 + differs.sum(axis=1)

@@ -1,4 +1,4 @@
-"""Columns with values that are unlike those of the training, and what is said of them."""
+"""Columns with values unlike the training's, and the notes on them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from mtrain.records.dataset import Encoding
 
 MANY = 0.1
-"""Share of a column's rows from which what is predicted of them is in doubt."""
+"""Share of a column's rows from which their predictions are doubtful."""
 
 FAR = 10
 """Standard deviations from the mean, where hardly any training row was."""
 
 ARRAY = ""
-"""In place of a column, of rows that are arrays."""
+"""The column name of rows that are arrays."""
 
 UNKNOWN, CONSTANT, MISSING, DISTANT = "unknown", "constant", "missing", "far"
 
@@ -36,10 +36,10 @@ Unlike = tuple[str, str]
 def count_unlike(rows: Rows, encoding: Encoding, features: NDArray[Any]) -> Counter[Unlike]:
     """The number of rows in which a column is unlike training, by how and its name.
 
-    It is missing (`MISSING`); or a number that is another than the one that all of training had
-    (`CONSTANT`), or far away (`DISTANT`), which is known of columns that are brought to mean 0 and
-    deviation 1. `features` are the encoded rows, of shape (N, `encoding.n_features`). Arrays have no
-    columns: of them those rows count whose largest number is far beyond that of training.
+    A value is missing (`MISSING`); a number differs from the one that all training rows had
+    (`CONSTANT`), or is far away (`DISTANT`), which is known for columns scaled to mean 0 and
+    deviation 1. `features` are the encoded rows, of shape (N, `encoding.n_features`). Arrays have
+    no columns: rows count whose largest number is far beyond training's.
     """
     counts: Counter[Unlike] = Counter()
     if not isinstance(rows.features, Table):
@@ -59,7 +59,7 @@ def count_unlike(rows: Rows, encoding: Encoding, features: NDArray[Any]) -> Coun
         if column.kind != "number" or column.fill is not None:
             counts[MISSING, column.name] = int(np.count_nonzero(values.missing))
         if column.constant is not None:
-            # As a model is fed: 0.1 from a file of float32 is the same.
+            # As model inputs: 0.1 from a file of float32 is the same.
             constant = np.float32(column.constant)
             others = values.filled(column.fill).astype(np.float32) != constant
             counts[CONSTANT, column.name] = int(np.count_nonzero(others))
@@ -72,10 +72,10 @@ def count_unlike(rows: Rows, encoding: Encoding, features: NDArray[Any]) -> Coun
 def unlike_notes(
     counts: Mapping[Unlike, int], encoding: Encoding, rows: int, where: str = ""
 ) -> Iterator[Note]:
-    """A note for each column that is unlike training in some of so many `rows`.
+    """A note for each column that is unlike training in some of the `rows`.
 
-    `where` is what each begins with, after WARNING where what is predicted is in doubt. Missing and
-    far values are said of where they are many.
+    `where` begins each note, after WARNING if the predictions are doubtful. Missing and far values
+    are reported if they are many.
     """
     columns = {column.name: column for column in encoding.columns}
     for (how, name), n in counts.items():

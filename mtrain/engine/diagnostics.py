@@ -1,4 +1,4 @@
-"""What goes on inside a network while it trains: its activations, its gradients, its weights."""
+"""A network's activations, gradients and weights while it trains."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 class Diagnostics:
-    """Counts it in the compiled loop, and sums it up for an epoch.
+    """Counts diagnostics in the compiled loop, and sums them up for an epoch.
 
     Activations are the outputs of each layer that has an activation, but for the last.
     """
 
     def __init__(self, model: keras.Model, wanted: Collection[str]) -> None:
-        """`wanted` is some of `config.training.DIAGNOSTICS`."""
+        """`wanted` is a subset of `config.training.DIAGNOSTICS`."""
         self._layers = _with_activation(model) if "activations" in wanted else []
         self._weights = model.trainable_variables if "weights" in wanted else []
         outputs = [layer.output for layer in self._layers]
@@ -41,7 +41,7 @@ class Diagnostics:
 
     @property
     def variables(self) -> Variables:
-        """What has been counted in the epoch so far."""
+        """The counts of the epoch so far."""
         variables = (
             {} if self._norms is None else {"counts/diagnostics/gradient_norms": self._norms}
         )
@@ -60,11 +60,11 @@ class Diagnostics:
             self._norms.assign_add(tf.cast(tf.linalg.global_norm(gradients), tf.float64))
 
     def figures(self, rows: int, steps: int) -> dict[str, float]:
-        """By their names in the history, of what was counted in so many rows and steps.
+        """The figures by their names in the history, from the counts of so many rows and steps.
 
         Mean, standard deviation and share of dead units of each layer's activations, over rows and
-        units: dead is a unit that gave 0 for every row. The norm of a step's gradients, of all
-        weights together and before any clipping, on average; and the norm of the weights now.
+        units: a dead unit gave 0 for every row. The norm of a step's gradients, of all weights
+        together and before any clipping, on average; and the current norm of the weights.
         """
         figures: dict[str, float] = {}
         for layer, sums, peaks in zip(self._layers, self._sums, self._peaks, strict=True):
@@ -80,7 +80,7 @@ class Diagnostics:
         return figures
 
     def reset(self) -> None:
-        """Begin to count anew."""
+        """Reset the counts."""
         for variable in self.variables.values():
             variable.assign(tf.zeros_like(variable.value))
 

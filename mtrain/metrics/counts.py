@@ -94,8 +94,8 @@ class ClassCounts:
     def balanced_accuracy(self) -> float:
         """Mean recall of the classes that are present, in [0, 1]; NaN without rows.
 
-        What guessing one class gets is 1 / K, however many rows it has: Brodersen et al., "The
-        balanced accuracy and its posterior distribution", ICPR 2010.
+        Guessing one class scores 1 / K, however many rows it has: Brodersen et al., "The balanced
+        accuracy and its posterior distribution", ICPR 2010.
         """
         return _mean(self.recall, np.ones(self.tp.shape))
 
@@ -105,7 +105,7 @@ class ClassCounts:
 
         Gorodkin, "Comparing two K-category assignments by a K-category correlation coefficient",
         Computational Biology and Chemistry 28 (2004). 0 where only one class is present, or only
-        one predicted, by convention: there is nothing to correlate.
+        one predicted, by convention.
         """
         true, predicted, rows = self._margins()
         right = float(self.tp.sum())
@@ -117,7 +117,8 @@ class ClassCounts:
         """Accuracy beyond that of chance, given how often each class is predicted; in [-1, 1].
 
         Cohen, "A coefficient of agreement for nominal scales", Educational and Psychological
-        Measurement 20 (1960). NaN where one class is all there is, and all that is predicted.
+        Measurement 20 (1960). NaN if all rows are of one class, and all are predicted as that
+        class.
         """
         true, predicted, rows = self._margins()
         chance = true @ predicted
@@ -144,7 +145,7 @@ def class_counts(confusion: Counts) -> ClassCounts:
         right = confusion.diagonal()
         fp, fn = confusion.sum(axis=0) - right, confusion.sum(axis=1) - right
         return ClassCounts(confusion[each, each], fp, fn, _elsewhere(confusion))
-    # Sums of what is meant alone: taken off a total, what floats round would be left over.
+    # Direct sums: a subtraction from a total would leave rounding errors.
     mistakes = confusion.copy()
     np.fill_diagonal(mistakes, 0)
     return ClassCounts(
@@ -210,7 +211,7 @@ def _mean(values: Floats, weights: Counts) -> float:
 
 
 def _elsewhere(confusion: Counts) -> Counts:
-    """The sum of all that is neither in row k nor in column k, for each k; shape (K,)."""
+    """The sum of all entries outside row k and column k, for each k; shape (K,)."""
     if confusion.dtype.kind == "i":
         rows, columns = confusion.sum(axis=1), confusion.sum(axis=0)
         remaining: Counts = confusion.sum() - (rows + columns - confusion.diagonal())

@@ -1,4 +1,4 @@
-"""What follows from the numbers of an evaluation: sentences that every report of it shows."""
+"""Findings from the numbers of an evaluation: sentences that every report of it shows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mtrain.records.report import ClassReport, Report
 
 MOST_NAMED = 8
-"""Classes that one sentence names."""
+"""The most classes that one sentence names."""
 
 
 def find(report: Report) -> Iterator[Finding]:
@@ -52,7 +52,7 @@ def _against_baseline(report: Report) -> Iterator[Finding]:
 
 
 def _not_learned(classes: Sequence[ClassReport]) -> Iterator[Finding]:
-    """Classes that accuracy hides: present, and never predicted or never rightly so."""
+    """Classes that accuracy hides: present, but never predicted, or never correctly."""
     lost = [one for one in classes if one.support and not one.tp]
     for kind, said, of_kind in (
         ("never-predicted", "Never predicted", [one for one in lost if not one.predicted]),
@@ -101,7 +101,7 @@ def _least_learned(classes: Sequence[ClassReport], confusion: Ints) -> Iterator[
 
 
 def _listed(names: Sequence[str]) -> str:
-    """The names, of many the first."""
+    """The names; of many, the first ones."""
     parts = [f"'{name}'" for name in names[:MOST_NAMED]]
     if len(names) > len(parts):
         parts.append(f"{len(names) - len(parts)} more")

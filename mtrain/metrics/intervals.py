@@ -1,4 +1,4 @@
-"""How far a share may lie from what was counted, by chance alone."""
+"""How far a share may differ from the counted one by chance."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""One figure of all probabilities: how far they are from the truth.
+"""Figures of probabilities: how far they are from the truth.
 
-Of labels (N,) and probabilities (N, K), in float64.
+From labels (N,) and probabilities (N, K), in float64.
 """
 
 from __future__ import annotations

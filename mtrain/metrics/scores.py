@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mtrain.records.arrays import Counts, Floats, Ints
 
 MANY_CLASSES = 100
-"""Of more, the true ones are less than a hundredth of all (row, class) pairs."""
+"""Number of classes from which true pairs are less than a hundredth of all (row, class) pairs."""
 
 Scores = NDArray[np.float32]
 Truths = NDArray[np.bool_]
@@ -55,7 +55,7 @@ class ThresholdCounts:
 
     @property
     def recall(self) -> Floats:
-        """Another name of the `true_positive_rate`."""
+        """Another name for `true_positive_rate`."""
         return self.true_positive_rate
 
     @property
@@ -155,9 +155,9 @@ def _pooled_by_class(
 
 
 def top_k_hits(labels: Ints, probabilities: Scores, k: int) -> int:
-    """Rows whose true class is among the k likeliest; of equal ones the lower index is likelier.
+    """Rows whose true class is among the k most probable; equal ones rank by the lower index.
 
-    k = 1 counts what the argmax gets right.
+    k = 1 counts the correct predictions of the argmax.
     """
     true = np.take_along_axis(probabilities, labels[:, None], axis=1)
     lower_index = np.arange(probabilities.shape[1]) < labels[:, None]
@@ -177,5 +177,5 @@ def _weighted_threshold_counts(truths: Truths, scores: Scores, weights: Floats) 
 
 
 def _from_0(counts: Counts) -> Counts:
-    """With that of nothing called positive ahead."""
+    """With a leading 0, for nothing called positive."""
     return np.concatenate([np.zeros(1, counts.dtype), counts])

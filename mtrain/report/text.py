@@ -1,4 +1,4 @@
-"""Numbers and names as they are shown."""
+"""Numbers and names as texts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MOST_ALIKE = 30
-"""Notes or warnings that are shown; of thousands of classes there may be thousands."""
+"""The most notes or warnings that are shown; with thousands of classes there may be thousands."""
 
 
 def shortened(name: str) -> str:
@@ -18,7 +18,7 @@ def shortened(name: str) -> str:
 
 
 def first_few(lines: Sequence[str]) -> list[str]:
-    """At most `MOST_ALIKE` of them, and a line that says how many more there are."""
+    """At most `MOST_ALIKE` of them, and a line with the number of the others."""
     if len(lines) <= MOST_ALIKE:
         return list(lines)
     return [*lines[: MOST_ALIKE - 1], f"and {len(lines) - MOST_ALIKE + 1:,} more lines like these"]

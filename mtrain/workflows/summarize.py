@@ -46,7 +46,7 @@ class Summary:
 def draw_graph(summary: Summary, path: Path) -> None:
     """Draw the network as the file's ending says, which `check_graph` has checked.
 
-    Raises `UsageError` for a network that is no chain of fully connected layers.
+    Raises `UsageError` for a network that is not a chain of fully connected layers.
     """
     if not summary.is_perceptron:
         raise UsageError(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 ENDINGS = {".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF")
-"""What is opened at all, told by a file's content, whatever its name says."""
+"""The formats that are opened, recognised by a file's content, not its name."""
 
 SIGNATURES = {
     b"\x89PNG\r\n": "PNG",
@@ -42,19 +42,19 @@ SIGNATURES = {
     b"II*\0": "TIFF",
     b"MM\0*": "TIFF",
 }
-"""How files of a format begin, of those that nothing else begins with."""
+"""The first bytes of files, for formats that these bytes identify."""
 
 PLUGINS = (
     *(PngImagePlugin, JpegImagePlugin, BmpImagePlugin),
     *(WebPImagePlugin, GifImagePlugin, TiffImagePlugin),
 )
-"""Pillow's own for these; without one of them it would import those of all formats."""
+"""Pillow's plugins for these formats; it would import those of all formats otherwise."""
 
 DAMAGE = (
     *(ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError),
     *(OSError, RuntimeError, SyntaxError, TypeError, ValueError, struct.error),
 )
-"""What Pillow raises for files that are not as they must be, or whose EXIF is not."""
+"""What Pillow raises for damaged files or damaged EXIF."""
 
 OPAQUE_MODES = {"1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr"}
 ALPHA_MODES = {"LA", "La", "PA", "RGBA", "RGBa"}
@@ -81,7 +81,7 @@ SAYINGS = {
     "size": "{n} brought to {size} pixels",
     "color": "{n} in color turned to gray",
 }
-"""What `read_image` can do to an image, and how it is said of several."""
+"""What `read_image` can do to an image, and the text about several images."""
 
 # Without a handler Python prints what Pillow logs of a damaged file.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -261,7 +261,7 @@ def _opened(file: Path) -> Iterator[ImageFile.ImageFile]:
 
 
 def _unidentified(file: Path) -> str:
-    """What is wrong with a file that Pillow does not take for an image."""
+    """The problem of a file that Pillow does not recognise as an image."""
     with file.open("rb") as content:
         start = content.read(max(map(len, SIGNATURES)))
     if not start:

@@ -45,24 +45,25 @@ if TYPE_CHECKING:
     from mtrain.data.source import Request
 
 IGNORED = {"__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini"}
-"""What computers make of themselves; what is hidden, with a dot, is ignored as well."""
+"""Folders that computers create; hidden ones, with a dot, are ignored as well."""
 
 
 MOST_LOOKED_AT = 5_000
-"""Images that are decoded, at most, to name those that cannot be."""
+"""The most images that are decoded to name those that cannot be."""
 
 MOST_BROKEN = 10
-"""Images that are named, at most, in an error about all that cannot be read."""
+"""The most images that are named in an error about all that cannot be read."""
 
 Listing = dict[str, list["Path"]]
 """The images of each class, sorted by name."""
 
 
 def read(config: ImagesConfig, request: Request) -> Source:
-    """The images below `config.path`, the test split perhaps in a folder of its own.
+    """The images below `config.path`, with the test split there or in another folder.
 
-    They are bytes, or numbers of 16 bits where any image has such; for a model, as it has them. Raises `MtrainError` for folders without images, for all images that cannot
-    be read, and for images of another size than the rest, or that take more than `memory` bytes.
+    Pixels are bytes, or numbers of 16 bits if any image has such; for a model, as in its training.
+    Raises `MtrainError` for folders without images, for all images that cannot be read, and for
+    images of another size than the rest, or that take more than `memory` bytes.
     """
     folder = _folder(config.path)
     folders, notes = _split_folders(folder)
@@ -192,7 +193,7 @@ def _folder(path: str) -> Path:
 
 
 def _split_folders(folder: Path) -> tuple[dict[str, Path], list[str]]:
-    """The folders of the splits, and what is not read beside them."""
+    """The folders of the splits, and notes on folders that are not read."""
     folders: dict[str, list[Path]] = {}
     others: list[Path] = []
     for place in list_folders(folder):
@@ -235,7 +236,7 @@ def _files_by_class(folder: Path) -> Listing:
 
 
 def _left_out(folder: Path, listing: Listing) -> Iterator[str]:
-    """What is not read of the folder of a split: classes without images, files beside others."""
+    """Notes on what a split's folder holds besides images: empty classes, other files."""
     if images := list_images(folder):
         yield f"{folder}: {_images(len(images))} beside its folders left out: they have no class"
     for place in list_folders(folder):

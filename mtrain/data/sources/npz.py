@@ -51,19 +51,19 @@ DAMAGE = (
     *(SyntaxError, ValueError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
     *(AttributeError, LookupError, TypeError),
 )
-"""What `zipfile` and NumPy raise for files that are not as they must be."""
+"""What `zipfile` and NumPy raise for damaged files."""
 
 FEATURES = ("x", "images", "image", "imgs", "features", "data", "inputs")
 LABELS = ("y", "labels", "label", "targets", "target")
-"""What arrays are called, the usual name first; labels have that of their features' place."""
+"""Names of arrays, the usual ones first; labels have the name at the place of their features'."""
 
 
 def read(config: NpzConfig, request: Request) -> Source:
-    """The splits in the file at `config.path`, the test split perhaps in a file of its own.
+    """The splits in the file at `config.path`, with the test split there or in another file.
 
-    If the request takes others, a file without training arrays may have those of a test split, as all rows.
-    Raises `MtrainError` for arrays that are missing, damaged, do not fit each other, or take too much
-    memory.
+    If the request takes others, a file without training arrays may have a test split, whose rows
+    are all rows. Raises `MtrainError` for arrays that are missing, damaged, do not fit each other,
+    or take too much memory.
     """
     memory = request.memory
     needed = ("test", "train") if request.takes_others else ("train",)
@@ -248,7 +248,7 @@ def _read_splits(
 
 
 def _beside(features: str, kinds: Sequence[str], there: Sequence[str]) -> str:
-    """The array of one of these kinds that belongs to those features; the likeliest name if none."""
+    """The array of these kinds that belongs to those features; the most likely name if none does."""
     kind, split = _kind_and_split(features)
     parts = re.split(r"([_.-]+)", features)
     at = [part.lower() for part in parts].index(kind)
@@ -283,7 +283,7 @@ def _named_classes(
 
     The second says whether labels count the config's classes.
 
-    Raises `MtrainError` for labels of which some are text, and names that cannot be.
+    Raises `MtrainError` if only a part of the labels is text, and for invalid names.
     """
     if not any(split_arrays.labels.dtype.kind in "US" for split_arrays in arrays.values()):
         return None, counts_classes(config.classes)

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 MANY_COLUMNS = 1_000
 
 PANDAS_INDEX = re.compile("__index_level_[0-9]+__")
-"""What pandas calls an index without a name."""
+"""Pandas' name of an index without a name."""
 
 DAMAGE = (OSError, UnicodeDecodeError, pa.ArrowException)
-"""What pyarrow raises for files that are not as they must be."""
+"""What pyarrow raises for damaged files."""
 
 
 def parquet_columns(path: str, _: Notation = PLAIN, *, split: str | None = "train") -> list[str]:
@@ -159,7 +159,7 @@ def _named(
 
 
 def _partitions(files: list[Path], path: str) -> dict[Path, dict[str, int | str | None]]:
-    """What the folders of each file say; numbers where they say nothing else of that name."""
+    """The values in the folder names of each file; numbers if all of that name are numbers."""
     texts = {file: partitions_of(file, path) for file in files}
     keys = {key for values in texts.values() for key in values}
     whole = {
@@ -191,7 +191,7 @@ def _schema(file: Path) -> pa.Schema:
 def _names(schema: pa.Schema, file: Path) -> dict[str, str]:
     """Of the columns, but of pandas' index, which is none of its columns: trimmed, and as they are.
 
-    Space around names and texts means nothing, as in CSV.
+    Space around names and texts is ignored, as in CSV.
     """
     names: dict[str, str] = {}
     for there in schema.names:

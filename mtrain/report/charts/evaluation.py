@@ -1,4 +1,4 @@
-"""Charts of an evaluation: how well each class was learned, and what it is taken for."""
+"""Charts of an evaluation: how well each class was learned, and with which it is confused."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from mtrain.records.training import Predictions
 
 CELLS = 2000
-"""More than the axes of a curve, or of a confusion matrix, have pixels each way."""
+"""More than the pixels of a curve's or a confusion matrix's axes."""
 
 
 def evaluation_charts(
@@ -248,7 +248,7 @@ def _curves(
 
 
 def _told_apart(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Of a curve the points that a picture can tell apart from the one before."""
+    """The points of a curve that a picture can distinguish from the one before."""
     cells = np.round(np.stack([x, y]) * CELLS)
     apart = (np.diff(cells, prepend=-1.0) != 0).any(axis=0)
     return x[apart], y[apart]

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from mtrain.records.arrays import Floats
 
 MOST_NODES = 10
-"""Of a larger layer only the first and the last half of so many are drawn, dots between them."""
+"""Most nodes drawn: of a larger layer, half as many at either end, with dots between."""
 
 MOST_COLUMNS = 12
-"""Of a deeper network likewise."""
+"""Most layers drawn, likewise."""
 
 
 def network_chart(layers: Sequence[tuple[str, int]], file_format: str) -> bytes:
@@ -68,7 +68,7 @@ def draw_network(layers: Sequence[tuple[str, int]]) -> Figure:
 
 
 def _heights(nodes: int) -> Floats:
-    """Where the nodes that are drawn stand, around 0, a unit apart but for a gap for dots."""
+    """Positions of the drawn nodes, around 0, one unit apart but for a gap for dots."""
     if nodes <= MOST_NODES:
         return np.arange(nodes, dtype=float) - (nodes - 1) / 2
     half = np.arange(MOST_NODES // 2) + 1.0

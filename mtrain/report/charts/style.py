@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
 STYLES = ("solid", "dashed", "dotted")
 MARKERS = ("^", "D")
-"""Of the points of classes whose colour another class has already."""
+"""Markers of classes whose colour another class has already."""
 
 GREY = "#BBBBBB"
 
 MOST_LINES = len(COLOURS) * len(STYLES) - 1
-"""Of more classes than this only the worst are told apart."""
+"""With more classes than this, only the worst have colours."""
 
 WORST_LINES = 7
 
@@ -132,7 +132,7 @@ def add_legend(figure: Figure, axes: Axes, title: str) -> None:
 
 @contextmanager
 def _style(families: list[str]) -> Iterator[None]:
-    """Our look whatever the user's matplotlibrc says; letters are looked for in these fonts."""
+    """One style, whatever the user's matplotlibrc says; letters are taken from these fonts."""
     with mpl.rc_context(), warnings.catch_warnings():
         # A class name in a script that no font has is drawn as boxes, and no reason to stop.
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)

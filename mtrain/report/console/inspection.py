@@ -1,4 +1,4 @@
-"""What `mtrain check` prints."""
+"""The output of `mtrain check`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_NAMED = 60
 
 
 def print_inspection(inspection: Inspection, config: Config, stream: TextIO) -> None:
-    """Rows of every class in every split, what the inputs are, and what the model will be."""
+    """Print the rows of every class in every split, the inputs, and the model."""
     console = make_console(stream)
     console.print(Text(f"{config.dataset.name}: {inert(inspection.source)}"))
     console.print(Text(_inputs(inspection.encoding)))
@@ -82,7 +82,7 @@ def _fewest(inspection: Inspection) -> list[int]:
 
 
 def _model(inspection: Inspection, config: Config) -> str:
-    """Its shape, and what it takes; one's own model is made by `fit` alone."""
+    """The model's shape, and its size; a custom model is built by `fit` only."""
     if isinstance(config.model, CustomModel):
         return config.model.name
     shape = inspection.encoding.n_features, len(inspection.classes)
