@@ -131,7 +131,7 @@ def evaluate(
     out: str | PathLike[str] | None = None,
     allow_code: bool = False,
 ) -> Report:
-    """Evaluate a run or a checkpoint, and keep what comes out, as `mtrain evaluate` does.
+    """Evaluate a run or a checkpoint and keep the results, as `mtrain evaluate` does.
 
     `checkpoint` is a `Run`, its directory or that of one checkpoint. If the run cannot be written,
     nothing is kept unless `out` names a new folder. Raises `mtrain.MtrainError` for everything a

@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command in this process; returns its exit status, and prints what is wrong."""
+    """Run one command in this process; returns its exit status, and prints problems."""
     debug = "--debug" in arguments  # anywhere, whatever the command
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:

@@ -1,4 +1,4 @@
-"""The weight of each training row in the loss: its own weight times its class's."""
+"""The weight of each training row in the loss: its row weight times its class's."""
 
 from __future__ import annotations
 

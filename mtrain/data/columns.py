@@ -98,7 +98,7 @@ def read_numbers(columns: Sequence[pa.ChunkedArray], *, typed: bool) -> Sequence
         numbers = whole.cast(pa.float64(), safe=is_text(kind)).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid:
         return None
-    # A text `nan` is no missing value by itself.
+    # A text `nan` is not a missing value by itself.
     if np.count_nonzero(np.isnan(numbers)) > whole.null_count or (np.abs(numbers) > LARGEST).any():
         return None
     return [Values("number", values) for values in numbers.reshape(len(columns), -1)]
@@ -131,7 +131,7 @@ def as_categories(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], tuple[str
 
 
 def trimmed(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Without space around; what is empty then is missing."""
+    """Without surrounding space; values that are then empty are missing."""
     texts = pc.utf8_trim_whitespace(texts)
     empty = pc.equal(texts, "")
     return pc.if_else(empty, None, texts) if pc.any(empty).as_py() else texts

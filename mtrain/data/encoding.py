@@ -197,6 +197,6 @@ def _deviation(features: NDArray[Any]) -> Any:
     1 for a constant feature, as in scikit-learn's StandardScaler: it becomes 0.
     """
     deviation = features.std(axis=0, dtype=np.float64)
-    # That of a constant 0.1 is not quite 0.
+    # The deviation of a constant 0.1 is not quite 0.
     constant = features.min(axis=0) == features.max(axis=0)
     return np.where(constant | (deviation == 0), 1.0, deviation)

@@ -27,7 +27,7 @@ SLIPS = 0.1
 numeric."""
 
 MOSTLY = 0.75
-"""Share of a column's values that are no numbers from which the others are not called the rest."""
+"""Share of values that are not numbers from which a message does not call the others "the rest"."""
 
 MOST_COLUMNS = 10
 """The most columns that are reported."""

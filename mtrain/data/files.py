@@ -180,7 +180,7 @@ def split_in(name: str) -> str | None:
 
 
 def _refuse_second_file(path: str, splits: Mapping[Path, str], exact: Mapping[Path, str]) -> None:
-    """Raise `MtrainError` where a file is all of a split by its name, and another is of it as well.
+    """Raise `MtrainError` if a file is all of a split by its name, and another is of it as well.
 
     `test_old.csv` beside `test.csv` is as a rule a copy, or a part of it.
     """
@@ -195,9 +195,9 @@ def _refuse_second_file(path: str, splits: Mapping[Path, str], exact: Mapping[Pa
 
 
 def _looks(files: Sequence[Path], root: Path | None) -> tuple[dict[Path, str], dict[Path, str]]:
-    """The split of each file that looks like one; of those that are called nothing else their name.
+    """The split of each file whose name has one; and the names that are only a split.
 
-    The name is that of the file without the number of a part, or of the folder of a split.
+    Such a name is the file's without the number of a part, or the folder's.
     """
     splits, exact = {}, {}
     for file in files:
@@ -211,10 +211,10 @@ def _looks(files: Sequence[Path], root: Path | None) -> tuple[dict[Path, str], d
 
 
 def _split_of(parts: Sequence[str]) -> tuple[str | None, str | None]:
-    """The split that a file's name, or that of a folder around it, says; the name if it is all of it.
+    """The split in the name of a file or of its folders; and the name if it is only a split.
 
-    `train` and `train-00000-of-00002` are nothing else; `iris_train`, `KDDTrain+`, `rows_train_v2` and
-    `test_2020` may be.
+    `train` and `train-00000-of-00002` are only splits; `iris_train`, `KDDTrain+`, `rows_train_v2`
+    and `test_2020` may be something else.
     """
     for part in parts:
         stem = part.partition(".")[0]
@@ -262,7 +262,7 @@ def check_memory(
     where: str,
     remedy: str = "data larger than that cannot be trained on yet",
 ) -> None:
-    """Raise `MtrainError` where values would take more than `training.memory`."""
+    """Raise `MtrainError` if values would take more than `training.memory`."""
     if n_bytes > memory:
         raise MtrainError(
             (

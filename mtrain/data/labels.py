@@ -82,7 +82,9 @@ def _texts(table: RawTable, target: str, classes: tuple[str, ...] | None) -> pa.
         column = pc.if_else(pc.is_nan(column), None, column)
         encoded = pc.dictionary_encode(column).combine_chunks()
         numbers = pc.cast(encoded.dictionary, pa.float64()).to_pylist()
-        texts = pc.cast(encoded.dictionary, pa.string()).to_pylist()  # float32 in its own digits
+        texts = pc.cast(
+            encoded.dictionary, pa.string()
+        ).to_pylist()  # float32 in the digits of a float32
         spelt = [
             str(int(number)) if number.is_integer() else text
             for number, text in zip(numbers, texts, strict=True)

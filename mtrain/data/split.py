@@ -63,7 +63,7 @@ def stratify(rows: Ints, apart: int, parts: int, ties: NDArray[np.uint64]) -> In
 
     In proportion, by largest remainders; among equal ones the smaller `ties`, shape (K,), come
     first. Of a class of `parts` rows or more at least one is set apart, and at least one for each
-    other part stays; of any class one stays. None: there is no such allocation.
+    other part stays; of any class one stays. None if no allocation does this.
     """
     enough = rows >= parts
     least = enough.astype(np.int64)

@@ -80,7 +80,7 @@ def _held_back_stderr() -> Iterator[Callable[[], str]]:
     try:
         stderr = sys.stderr.fileno()
     except (AttributeError, OSError, ValueError):
-        # Replaced by something that is no file, as test runners and notebooks do.
+        # Test runners and notebooks replace it by objects that are not files.
         yield str
         return
     sys.stderr.flush()

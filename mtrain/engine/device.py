@@ -33,7 +33,7 @@ class Device:
     """`cpu` or `gpu`."""
 
     description: str
-    """`CPU, 2 threads`, or the GPU's own name."""
+    """`CPU, 2 threads`, or the GPU's name."""
 
     reason: str
 
@@ -122,7 +122,7 @@ def choose_compilation(config: Config, device: Device) -> str:
 
 
 def check_compilation(config: Config, compilation: str, device_kind: str, n_rows: int) -> None:
-    """Raise `SettingError` where XLA on a CPU would round sums over a batch too much.
+    """Raise `SettingError` if XLA on a CPU would round sums over a batch too much.
 
     `n_rows` is the number of training rows. The loss, the gradients of biases and the means of batch
     normalisation are such sums: of a million equal values the last digits of each are lost, and the

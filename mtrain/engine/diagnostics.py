@@ -34,7 +34,7 @@ class Diagnostics:
         self._norms = keras.Variable(0.0, dtype="float64") if has_gradients else None
 
     def forward(self, inputs: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
-        """The activations, (B, units) of each layer, and the model's own outputs, in training."""
+        """The activations, (B, units) of each layer, and the model's outputs, in training."""
         results = self._model(inputs, training=True)
         *activations, outputs = results if isinstance(results, list) else [results]
         return activations, outputs

@@ -73,7 +73,7 @@ class Network:
         return tf.concat([1 - outputs, outputs], axis=1) if self.n_classes == 2 else outputs
 
     def predicted(self, outputs: tf.Tensor) -> tf.Tensor:
-        """The predicted class, shape (B,), int32: the likeliest, of equal ones the lowest."""
+        """The predicted class, shape (B,), int32: the most probable one; of equal ones the lowest."""
         # Not Keras' 0.5 threshold: with three classes the winner may hold only 0.4. Of two
         # classes the second wins above 0.5, which 1 - p, exact there, decides just so.
         return tf.argmax(self.probabilities(outputs), axis=-1, output_type=tf.int32)

@@ -197,7 +197,7 @@ class Trainer:
     def state(self) -> TrainingState:
         """Copies of every variable, and the position in the epoch.
 
-        Raises `DivergedError` where a weight is not finite.
+        Raises `DivergedError` if a weight is not finite.
         """
         if self._step:
             self._check_weights(self._epoch + 1)

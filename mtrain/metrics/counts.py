@@ -73,7 +73,7 @@ class ClassCounts:
     def specificity(self) -> Floats:
         """Share of the rows of other classes that were not predicted k; shape (K,), in [0, 1].
 
-        tn / (tn + fp), the true negative rate: ibid., 8.4. NaN where there is no other class.
+        tn / (tn + fp), the true negative rate: ibid., 8.4. NaN if there is no other class.
         """
         return ratio(self.tn, self.tn + self.fp)
 
@@ -81,7 +81,7 @@ class ClassCounts:
     def fpr(self) -> Floats:
         """Share of the rows of other classes that were predicted k; shape (K,), in [0, 1].
 
-        fp / (tn + fp) = 1 - specificity: ibid., 8.4. NaN where there is no other class.
+        fp / (tn + fp) = 1 - specificity: ibid., 8.4. NaN if there is no other class.
         """
         return ratio(self.fp, self.tn + self.fp)
 
@@ -182,8 +182,8 @@ def confusion_matrix(
 def averages(values: Floats, support: Counts, micro: float) -> dict[str, float]:
     """Macro, micro and weighted average of a figure of each class, both of shape (K,).
 
-    macro: the mean over the classes where it is defined; weighted: by their support; micro: that
-    of the pooled counts, given. NaN where nothing is defined.
+    macro: the mean over the classes where it is defined; weighted: by their support; micro: the
+    figure of the pooled counts, given. NaN if nothing is defined.
     """
     return {
         "macro": _mean(values, np.ones(values.shape)),
@@ -193,13 +193,13 @@ def averages(values: Floats, support: Counts, micro: float) -> dict[str, float]:
 
 
 def ratio(part: Counts | NDArray[np.int32] | np.number, whole: Counts | np.number) -> Floats:
-    """Part / whole in float64; NaN where the whole is 0."""
+    """Part / whole in float64; NaN if the whole is 0."""
     with np.errstate(invalid="ignore"):
         return np.true_divide(part, whole)
 
 
 def _mean(values: Floats, weights: Counts) -> float:
-    """Weighted mean over the defined values; NaN where there are none.
+    """Weighted mean over the defined values; NaN if there are none.
 
     Unweighted where all their weights are 0, as scikit-learn has it.
     """
@@ -219,7 +219,7 @@ def _elsewhere(confusion: Counts) -> Counts:
     ahead = np.arange(len(confusion))
     behind = ahead[::-1]
     total = np.zeros_like(ahead)
-    # The four corners that row and column k leave over, each read from its own corner.
+    # The four corners outside row and column k, each summed from its corner.
     for rows, above in ((confusion, ahead), (confusion[::-1], behind)):
         for block, before in ((rows, ahead), (rows[:, ::-1], behind)):
             sums = np.pad(block.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))

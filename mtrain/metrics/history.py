@@ -46,7 +46,7 @@ class History:
     def to_frame(self) -> Any:
         """The scalars as a `pandas.DataFrame`: a row an epoch, with `epoch` as the index.
 
-        Raises `MtrainError` where pandas is not installed.
+        Raises `MtrainError` if pandas is not installed.
         """
         try:
             pandas = importlib.import_module("pandas")

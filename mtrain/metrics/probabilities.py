@@ -25,7 +25,7 @@ def log_loss(labels: Ints, probabilities: Scores, weights: Floats | None = None)
     In float64; probabilities are clipped to [eps, 1 - eps], eps float32's, as scikit-learn does, so a
     row costs at most 15.9. The loss of a training has no such limit, and is higher where a model is
     sure and wrong.
-    NaN where all `weights`, (N,), are 0.
+    NaN if all `weights`, (N,), are 0.
     """
     if weights is not None and not weights.any():
         return float("nan")

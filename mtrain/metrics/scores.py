@@ -60,7 +60,7 @@ class ThresholdCounts:
 
     @property
     def f1(self) -> Floats:
-        """2tp / (2tp + fp + fn), as `ClassCounts.f1`; NaN where there is nothing to count."""
+        """2tp / (2tp + fp + fn), as `ClassCounts.f1`; NaN without positives, called or true."""
         return ratio(2 * self.tp, self.tp + self.fp + self.tp[-1])
 
     @property

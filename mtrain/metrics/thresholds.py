@@ -23,7 +23,7 @@ def choose_threshold(
     `truths` says which rows are positive, both of shape (N,); what is above the threshold is called
     positive. Of thresholds that reach a recall the highest, which has the best precision; of those
     that reach a precision the lowest, which has the best recall; of equal F1 the highest. Weights
-    of rows are ignored. In [0, 1), a float32; NaN where none reaches it, or all F1 are 0.
+    of rows are ignored. In [0, 1), a float32; NaN if none reaches it, or all F1 are 0.
     """
     counts = threshold_counts(truths, scores)
     # Only a threshold below 0 would include a score of 0.

@@ -218,7 +218,7 @@ class Report:
     """Their sums, shape (K, K), where rows have weights."""
 
     predictions: Predictions | None = None
-    """Of every row; None where they were not kept."""
+    """Of every row; None if they were not kept."""
 
     def __repr__(self) -> str:
         shares = [

@@ -35,7 +35,7 @@ class Environment:
 
     command: tuple[str, ...]
     versions: Mapping[str, str | None]
-    """Of Python and of packages; None where one is installed by another name."""
+    """Of Python and of packages; None if one is installed by another name."""
 
     platform: str
     machine: str
@@ -69,7 +69,7 @@ class Environment:
     """`graph` or `xla`."""
 
     code: Mapping[str, str] | None = None
-    """The SHA-256 of each file of custom code; None: there is none."""
+    """The SHA-256 of each file of custom code; None without custom code."""
 
 
 @dataclass(frozen=True)

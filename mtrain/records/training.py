@@ -33,11 +33,11 @@ class Tally:
     """Rows of true class i predicted as j; shape (K, K)."""
 
     top_k: int | None = None
-    """Rows whose true class was among the k likeliest, where the run counts them."""
+    """Rows whose true class was among the k most probable, if the run counts them."""
 
     scalars: Mapping[str, float] = field(default_factory=dict)
-    """Other figures of an epoch, by their names in the history: Keras' own, custom ones, and
-    diagnostics; none of an epoch that is under way."""
+    """Other figures of an epoch, by their names in the history: of Keras' metrics, custom ones, and
+    diagnostics; empty during an epoch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +114,7 @@ class Cursor:
     """Of the rows of these steps."""
 
     top_k_hits: Annotated[int, Ge(0)]
-    """Of the rows of these steps those whose class was among the k likeliest."""
+    """Rows of these steps whose class was among the k most probable."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,18 +25,18 @@ def first_few(lines: Sequence[str]) -> list[str]:
 
 
 def share(value: float | None) -> str:
-    """A number in [0, 1] with three decimals; a dash where it is undefined."""
+    """A number in [0, 1] with three decimals; a dash if it is undefined."""
     # The z turns a -0.000 into 0.000.
     return "-" if value is None or math.isnan(value) else f"{value:z.3f}"
 
 
 def change(value: float) -> str:
-    """A difference of two shares with its sign and three decimals; a dash where it is undefined."""
+    """A difference of two shares with its sign and three decimals; a dash if it is undefined."""
     return "-" if math.isnan(value) else f"{value:+z.3f}"
 
 
 def figure(value: float | None) -> str:
-    """Any number with four significant digits; a dash where it is undefined."""
+    """Any number with four significant digits; a dash if it is undefined."""
     return "-" if value is None or math.isnan(value) else f"{value:z.4g}"
 
 

@@ -46,7 +46,7 @@ def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
         for name, array in arrays.items():
-            member = zipfile.ZipInfo(f"{name}.npy")  # of a fixed date, as NumPy's own are
+            member = zipfile.ZipInfo(f"{name}.npy")  # with a fixed date, like NumPy's
             member.compress_type = _compression(name)
             with file.open(member, "w", force_zip64=True) as content:
                 np.lib.format.write_array(content, array, allow_pickle=False)

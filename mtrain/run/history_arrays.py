@@ -71,7 +71,7 @@ def history_arrays(history: History) -> Arrays:
 def history_shapes(head: HistoryHead, epochs: int, n_classes: int) -> Shapes:
     """Type and shape of each array of a history of so many epochs.
 
-    Raises `ValueError` where the head is of another number of epochs.
+    Raises `ValueError` if the head is of another number of epochs.
     """
     if len(head.seconds) != epochs:
         raise ValueError(f"its history has {len(head.seconds):,} epochs, its cursor {epochs:,}")

@@ -65,7 +65,7 @@ def write_report(report: Report, folder: Path) -> None:
 def read_report(folder: Path) -> Report:
     """The report of an evaluation's folder, without its predictions.
 
-    Raises `MtrainError` where the file is missing, or not as mtrain writes it.
+    Raises `MtrainError` if the file is missing, or not as mtrain writes it.
     """
     path = folder / METRICS
     data = read_json(path)

@@ -86,7 +86,7 @@ class Recorder:
     def finish(self, state: TrainingState | None = None) -> str:
         """Write everything; returns the name of the last checkpoint.
 
-        `state` is the last if it is not that of the last epoch's end.
+        `state` is the last state, unless that is the end of the last epoch.
         """
         self._last = state or self._last
         saved = self._write_checkpoints()

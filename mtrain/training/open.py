@@ -47,7 +47,7 @@ def open_environment(
     threads: int | None,
     resumption: Resumption | None,
 ) -> Iterator[Environment]:
-    """Load TensorFlow, and choose where and how to compute; the device is that of the context.
+    """Load TensorFlow, and choose where and how to compute; the device is set in the context.
 
     `data` and `splits` are as in the `Environment`; `threads` are the threads of an operation on
     the CPU, None: all, or those that a resumed run began with. Raises `MtrainError` for what this

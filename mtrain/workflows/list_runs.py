@@ -153,7 +153,7 @@ def _sorted(outcomes: list[RunOutcome], sort: str) -> list[RunOutcome]:
         return attribute
 
     def place(outcome: RunOutcome) -> tuple[bool, bool, float, str]:
-        """Numbers before text before what is undefined."""
+        """Numbers before text before undefined values."""
         sort_value = value(outcome)
         if isinstance(sort_value, str):
             return False, True, 0.0, sort_value

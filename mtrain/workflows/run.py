@@ -65,9 +65,9 @@ class Run:
     ) -> Predicted:
         """The class and the probabilities of every row, by the checkpoint that `model` takes.
 
-        `rows` are as the training read its own, without labels: an array of shape (N, ...); of a
-        table columns (a dict or a data frame), rows (a list of dicts) or one row (a dict of single
-        values); or a path, as for `mtrain.predict`, which has the other options.
+        `rows` are like the rows that the training read, without labels: an array of shape (N, ...);
+        of a table columns (a dict or a data frame), rows (a list of dicts) or one row (a dict of
+        single values); or a path, as for `mtrain.predict`, which has the other options.
         """
         from mtrain.workflows.predict_rows import predict
 

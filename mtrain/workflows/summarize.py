@@ -73,9 +73,9 @@ def _ending(path: Path) -> str:
 
 
 def summarize(path: Path, overrides: Mapping[str, Any], *, allow_code: bool = False) -> Summary:
-    """That of the model of a config file (with `overrides`), a run or a checkpoint.
+    """The summary of the model of a config file (with `overrides`), a run or a checkpoint.
 
-    `allow_code` lets a model of the user's own be made.
+    `allow_code` allows a custom model to be built.
     """
     if path.is_dir():
         from mtrain.run.find_checkpoint import with_checkpoint

@@ -148,7 +148,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def there_is(known: Sequence[str]) -> str:
-    """`there is accuracy, recall`; of very many the first."""
+    """`there is accuracy, recall`; of very many, the first ones."""
     more = len(known) - MOST_LISTED
     others = f" and {more:,} more" if more > 0 else ""
     return f"there is {', '.join(known[:MOST_LISTED])}{others}"
@@ -158,6 +158,6 @@ _SEPARATORS = "[-_ ]*"
 
 
 def _spellings(name: str) -> str:
-    """A pattern without flags, of which JSON Schema knows none."""
+    """A pattern without flags, because JSON Schema has none."""
     either = (f"[{x}{x.upper()}]" if x.isalpha() else x for x in letters(name))
     return "".join(f"{letter}{_SEPARATORS}" for letter in either)

@@ -121,7 +121,7 @@ def _bare(value: Any) -> Any:
 
 
 def _kind(value: Any) -> str:
-    """`own` where a setting, or its name, has the colon of custom code."""
+    """`own` if a setting, or its name, has the colon of custom code."""
     name = value.get("name") if isinstance(value, dict) else getattr(value, "name", value)
     return "own" if isinstance(name, str) and ":" in name else "known"
 

@@ -36,7 +36,7 @@ from mtrain.config.experiment.section import (
 def _metric_name(name: Any) -> Any:
     """The metric's name in mtrain; the names in scikit-learn and Keras are accepted, too."""
     if not isinstance(name, str):
-        return name  # left to the type's own check
+        return name  # left to the type's check
     for known, why in NO_METRICS.items():
         if letters(name) == letters(known):
             raise ValueError(f"{known} {why}")

@@ -41,7 +41,7 @@ class SGD(Optimizer):
 
     @property
     def slots(self) -> int:
-        """The running mean of steps, where there is momentum."""
+        """The running mean of steps, if momentum is set."""
         return int(self.momentum > 0)
 
     @model_validator(mode="after")

@@ -260,7 +260,7 @@ class Config(Section):
         }
 
     def conflicts(self) -> Iterator[tuple[Keys, str]]:
-        """Settings that cannot work together: where each stands, and what is wrong."""
+        """Settings that cannot work together: the place of each, and the problem."""
         yield from self._wrong_modes()
         for keys, monitor in self.monitored.items():
             if monitor not in self.monitors:

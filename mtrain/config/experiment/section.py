@@ -133,7 +133,7 @@ def known_spelling(known: Iterable[str]) -> BeforeValidator:
 
 
 def as_written(value: Any) -> str:
-    """A value as a user wrote it, cut where it is long."""
+    """A value as a user wrote it, cut if it is long."""
     if value is None or isinstance(value, bool):
         return str(value).lower().replace("none", "null")
     text = repr(value)

@@ -100,7 +100,7 @@ class _Generator(GenerateJsonSchema):
         return dft.model_dump(mode="json", exclude_defaults=True) or getattr(dft, "name", {})
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 -- pydantic's
-        """Not: it would be the setting's name once more."""
+        """No title: it would repeat the setting's name."""
         return False
 
 

@@ -57,8 +57,9 @@ def read_settings(
     """The settings of a file (or of a mapping) with `overrides` by dotted path.
 
     `function` names the Python function whose keywords the overrides are: a section among them is
-    merged into that of the file. None: the command line's, on which a mapping replaces the section,
-    as at a dotted path it does in Python, too. Raises `UsageError` with one line a problem.
+    merged into the file's section. None: the command line's, on which a mapping replaces the
+    section, as at a dotted path it does in Python, too. Raises `UsageError` with one line a
+    problem.
     """
     if isinstance(source, Path):
         _refuse_other(source)
@@ -209,7 +210,7 @@ class Settings:
         """Merge a mapping into its section; set anything else as it is.
 
         A mapping with another `name` than the section has, such as that of another optimizer,
-        replaces the section: the parameters of one mean nothing to the other.
+        replaces the section: the parameters of one do not apply to the other.
         """
         section = self._section(key)
         is_section = isinstance(value, dict) and section is not None and key not in WHOLE
@@ -217,7 +218,7 @@ class Settings:
             for inner, setting in value.items():
                 self.merge(f"{key}.{inner}", setting)
         else:
-            self.override(key, copy.deepcopy(value))  # the caller's own stays as it is
+            self.override(key, copy.deepcopy(value))  # the caller's data are not changed
 
     def _section(self, key: str) -> dict[str, Any] | None:
         """The mapping at `key`, or the one that a bare name stands for; None without either."""

@@ -44,7 +44,7 @@ def config_class(data: dict[str, Any]) -> type[Config]:
 def load_entry(group: str, name: str) -> Any:
     """The object of the entry point of this name; None: no installed package has one.
 
-    Raises `UsageError` where it cannot be imported.
+    Raises `UsageError` if it cannot be imported.
     """
     for entry in entry_points(group=group, name=name):
         try:

@@ -106,7 +106,7 @@ def setting_path(name: str) -> str | None:
 
 
 def _keys_in(data: Any, location: tuple[str | int, ...], *, missing: bool) -> Keys:
-    """The location without pydantic's own marks, such as the kind of a union's member."""
+    """The location without pydantic's marks, such as the kind of a union's member."""
     keys: list[str | int] = []
     for depth, key in enumerate(location):
         last = depth == len(location) - 1

@@ -26,7 +26,7 @@ MOST_PROBLEMS = 50
 MAX_BYTES = 100_000
 MAX_VALUES = 10_000
 
-# The scalars of YAML 1.2's core schema. PyYAML's own are those of 1.1, to which `no` is false,
+# The scalars of YAML 1.2's core schema. PyYAML follows 1.1, in which `no` is false,
 # `1:30` is ninety, `0123` is octal, and `1e-3` is text.
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _SPECIAL_FLOAT = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")

@@ -73,7 +73,7 @@ def read_csv(
     """The named columns of a file, a folder or a pattern, as text without surrounding space.
 
     `split` is as for `find_files`. Empty values are missing. Raises `MtrainError` with the line, or
-    the byte, of what is no CSV, and for values that would take more than `memory` bytes.
+    the byte, at which it is not CSV, and for values that would take more than `memory` bytes.
     """
     files = find_files(path, ENDINGS["csv"], split)
     schema = pa.schema([(name, pa.string()) for name in columns])
@@ -185,7 +185,7 @@ def _batches(
                 )
     except pa.ArrowException as error:
         problem = _what_is_wrong(file, notation)
-        # That names alone, without an end of the line, are no block is no fault of the file.
+        # A file of names alone, without a line end, has no block, which is not an error.
         if problem or len(list(islice(_records(file), 2))) > 1:
             raise MtrainError(problem or f"{file}: not CSV: {error}") from error
 

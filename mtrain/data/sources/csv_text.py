@@ -89,7 +89,7 @@ def open_text(file: Path) -> Iterator[io.TextIOWrapper]:
 
 
 def form_of(file: Path) -> Form:
-    """The delimiter: that which the first line, what is in quotes aside, has most of.
+    """The delimiter: the most frequent one in the first line, outside of quotes.
 
     If the lines that follow have as many of some of them, it is one of these: `price, EUR;size, m`
     is of semicolons. A line `sep=;` before it, as Excel knows, says it.
@@ -110,7 +110,7 @@ def form_of(file: Path) -> Form:
     first, *others = lines if is_whole or len(lines) == 1 else lines[:-1]
     consistent = [
         delimiter
-        for delimiter in ";\t|,"  # a comma may be that of a decimal
+        for delimiter in ";\t|,"  # a comma may be a decimal comma
         if (n := first.count(delimiter))
         and all(line.count(delimiter) == n for line in others[:LINES])
     ]

@@ -92,7 +92,7 @@ def read(config: IdxConfig, request: Request) -> Source:
 def read_split(folder: Path, split: str, memory: int = 4_000_000_000, offset: int = 0) -> Rows:
     """The two files of a split, `train` or `test`, in `folder`; raises `MtrainError`.
 
-    `offset` is the smallest label, that of class 0.
+    `offset` is the smallest label, which is class 0.
     """
     check_folder(str(folder), "IDX files are expected here")
     files = {name: idx_file(folder, name) for name in FILES[split]}
@@ -148,10 +148,10 @@ def _meant(name: str) -> tuple[str, str] | None:
 
 
 def read_idx(path: Path, memory: int = 4_000_000_000) -> NDArray[Any]:
-    """Read one file, gzipped or not, told by its content.
+    """Read one file, gzipped or not, as its content tells.
 
-    Raises `MtrainError` if it is no IDX file, holds less or more than its header says, or more than
-    `memory` bytes.
+    Raises `MtrainError` if it is not an IDX file, holds less or more than its header says, or more
+    than `memory` bytes.
     """
     try:
         with path.open("rb") as raw:

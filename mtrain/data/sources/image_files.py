@@ -151,7 +151,7 @@ def sayings(
     background: tuple[int, ...] = WHITE,
     size: tuple[int, ...] = (),
 ) -> Iterator[str]:
-    """A line for each thing that was done to so many of the images at `where`."""
+    """A line for each change that was made to images at `where`, with their number."""
     named: dict[tuple[int, ...], str] = {WHITE: "white", (0, 0, 0): "black"}
     for key, saying in SAYINGS.items():
         if n := counts.get(key, 0):
@@ -211,7 +211,7 @@ def _byte_pixels(
 
 
 def _over(image: Image.Image, background: tuple[int, ...], done: set[str]) -> Image.Image:
-    """The image with its transparent parts over the background; the same where there are none."""
+    """The image with its transparent parts over the background, if it has any."""
     without_premultiplied = {"La": "LA", "RGBa": "RGBA"}
     if image.mode in without_premultiplied:
         image = image.convert(without_premultiplied[image.mode])
@@ -241,9 +241,9 @@ def _resized(pixels: NDArray[Any], width: int, height: int) -> NDArray[Any]:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[ImageFile.ImageFile]:
-    """The image, of which nothing is decoded yet.
+    """The image, not decoded yet.
 
-    Whatever is wrong with it, as it is decoded too, is a `BrokenImageError`.
+    Every problem of it, also while it is decoded, is a `BrokenImageError`.
     """
     try:
         with warnings.catch_warnings():

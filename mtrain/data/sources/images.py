@@ -150,7 +150,7 @@ def about_all(error: BrokenImageError, images: Iterable[Path], where: str) -> Mt
     problems = {error.path: str(error)}
     for file in islice(images, MOST_LOOKED_AT):
         try:
-            # Without a size of its own: whether all have the same one is another question.
+            # Without a size: another check compares the sizes.
             read_image(file, (1, 1, 3), resize=True)
         except BrokenImageError as other:
             problems.setdefault(file, str(other))

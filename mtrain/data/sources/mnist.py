@@ -52,7 +52,7 @@ FASHION_HASHES = {
 
 
 def read(config: KnownData, request: Request) -> Source:
-    """`mnist` or `fashion_mnist` from its path, else found, else downloaded, where it may be.
+    """`mnist` or `fashion_mnist` from its path, else this machine, else downloaded, if allowed.
 
     Raises `MtrainError` if `path` holds no such data, or nothing
     is found and there is no network.

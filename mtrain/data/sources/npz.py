@@ -184,8 +184,8 @@ def array_names(path: Path) -> list[str]:
 def find_features(names: Sequence[str], where: str) -> dict[str, str]:
     """The name of each split's features among those of all arrays, by split.
 
-    `train`, `val` and `test`; arrays of no split are those of the training, where there
-    are no others. Raises `MtrainError` naming `where` if two may be those of one split.
+    `train`, `val` and `test`; arrays of no split are the training's, if there are no others. Raises
+    `MtrainError` naming `where` if two may be those of one split.
     """
     by_split: dict[str, list[tuple[int, str]]] = {}
     for name in names:

@@ -51,8 +51,8 @@ def read_parquet(
 ) -> RawTable:
     """The named columns of a file, a folder or a pattern, in this order.
 
-    `split` is as for `find_files`. Raises `MtrainError` for no such file, for what is no Parquet, and
-    for values that would take more than `memory` bytes.
+    `split` is as for `find_files`. Raises `MtrainError` for no such file, for a file that is not
+    Parquet, and for values that would take more than `memory` bytes.
     """
     tables = []
     rows = n_bytes = 0
@@ -91,7 +91,7 @@ def pandas_index(path: str) -> list[str]:
         index = json.loads((schema.metadata or {})[b"pandas"])["index_columns"]
     except (KeyError, TypeError, ValueError):
         return []  # not written by pandas
-    # That which just counts the rows is no column, but a mapping that says from where to where.
+    # An index that only counts the rows is not a column, but a mapping with start and end.
     columns = (name for name in index if isinstance(name, str)) if isinstance(index, list) else ()
     return [names[name] for name in columns if name in names]
 
@@ -189,7 +189,7 @@ def _schema(file: Path) -> pa.Schema:
 
 
 def _names(schema: pa.Schema, file: Path) -> dict[str, str]:
-    """Of the columns, but of pandas' index, which is none of its columns: trimmed, and as they are.
+    """Names of the columns, without pandas' index: trimmed, and as they are.
 
     Space around names and texts is ignored, as in CSV.
     """

@@ -44,7 +44,7 @@ PIECES = {"csv": csv.csv_pieces, "parquet": parquet.parquet_pieces}
 
 
 def read(config: TableConfig, request: Request) -> Source:
-    """The table at `config.path` and, where it has a file of its own, its test split.
+    """The table at `config.path` and, if it is in another file, its test split.
 
     The request's encoding gives the kinds of columns, else their values do. Raises `SettingError`
     for missing columns, `MtrainError` for invalid values, each with its place, and for more than
@@ -210,7 +210,7 @@ def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
 
 
 def check_columns(path: str, there: list[str], wanted: Iterable[str]) -> None:
-    """Raise `MtrainError` where one of the columns that are `wanted` is not `there`."""
+    """Raise `MtrainError` if one of the columns that are `wanted` is not `there`."""
     needed, known = dict.fromkeys(wanted), set(there)
     for name in needed:
         if name not in known:

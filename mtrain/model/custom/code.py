@@ -102,7 +102,7 @@ class ImportedCode:
         try:
             target = self.objects[config.name]
             return f"{_shown(inspect.getfile(target))}:{inspect.getsourcelines(target)[1]}"
-        except (KeyError, OSError, TypeError):  # made by code, or no function
+        except (KeyError, OSError, TypeError):  # created by code, or not a function
             return config.name
 
 
@@ -114,9 +114,8 @@ NO_CODE = ImportedCode({})
 def imported(codes: Iterable[CustomCode], folder: Path) -> Iterator[ImportedCode]:
     """Custom code by its name, importable as long as the context lasts.
 
-    Modules in `folder`, or its `code`, come before installed ones; where there is no custom code
-    nothing there can be imported. Raises `MtrainError` with the user's file and line for errors in
-    it.
+    Modules in `folder`, or its `code`, come before installed ones; without custom code nothing
+    there can be imported. Raises `MtrainError` with the user's file and line for errors in it.
     """
     if not (codes := tuple(codes)):
         yield NO_CODE

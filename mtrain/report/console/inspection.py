@@ -112,5 +112,5 @@ def _inputs(encoding: Encoding) -> str:
 
 
 def _first(names: Sequence[str]) -> str:
-    """As many of the names as there is room for."""
+    """As many of the names as fit."""
     return shortened(", ".join(map(inert, names[:MOST_NAMED])))
