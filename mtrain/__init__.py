@@ -43,7 +43,7 @@ _TYPES = {
     "Run": "mtrain.workflows.run",
     "UsageError": "mtrain.errors",
 }
-"""Types that are imported when they are asked for, and the module of each."""
+"""Types that are imported on first use, and the module of each."""
 
 
 def fit(
@@ -60,12 +60,12 @@ def fit(
 ) -> Run:
     """Train the experiment of a YAML file, or of a mapping like one, as `mtrain fit` does.
 
-    `overrides` are settings: a section is merged into that of the config, as in
-    `fit("digits.yaml", training={"epochs": 3})`, and a dotted path sets one setting, as in
-    `**{"training.epochs": 3}`. Without `report` nothing is evaluated and no chart drawn, as between
-    many short trainings. `progress` shows the training, by default on a terminal and in a notebook
-    alone; an `observer` is told of it instead. Raises `mtrain.MtrainError` for everything a user can
-    mend, and `KeyboardInterrupt` after Ctrl-C, when the run is saved.
+    `overrides` are settings: a section is merged into that of the config, as in `fit("digits.yaml",
+    training={"epochs": 3})`, and a dotted path sets one setting, as in `**{"training.epochs": 3}`.
+    Without `report` nothing is evaluated and no chart drawn, as between many short trainings.
+    `progress` shows the training, by default only on a terminal and in a notebook; an `observer`
+    follows it instead. Raises `mtrain.MtrainError` for everything a user can mend, and
+    `KeyboardInterrupt` after Ctrl-C, when the run is saved.
     """
     from pathlib import Path
 
@@ -131,11 +131,11 @@ def evaluate(
     out: str | PathLike[str] | None = None,
     allow_code: bool = False,
 ) -> Report:
-    """Evaluate a run or a checkpoint, and keep what comes out, as `mtrain evaluate` does.
+    """Evaluate a run or a checkpoint and keep the results, as `mtrain evaluate` does.
 
-    `checkpoint` is a `Run`, its directory or that of one checkpoint. In a run that cannot be written
-    nothing is kept, unless `out` names a new folder for it. Raises `mtrain.MtrainError` for everything
-    a user can mend.
+    `checkpoint` is a `Run`, its directory or that of one checkpoint. If the run cannot be written,
+    nothing is kept unless `out` names a new folder. Raises `mtrain.MtrainError` for everything a
+    user can mend.
     """
     from pathlib import Path
 
@@ -177,7 +177,7 @@ def predict(
 
 
 def check(config: str | PathLike[str] | Mapping[str, Any], **overrides: Any) -> Inspection:
-    """Look at an experiment's settings and data before it is trained, as `mtrain check` does.
+    """Check an experiment's settings and summarise its data, as `mtrain check` does.
 
     `config` and `overrides` are as for `fit`. Raises `mtrain.MtrainError` for everything a user can
     mend.
@@ -243,7 +243,7 @@ def _train(settings: Settings, progress: bool | None, observer: Observer | None,
 
 
 def _or_stopped(run: Run) -> Run:
-    """The run; a signal that stopped it, saved, now does what it does to any program."""
+    """The run; a signal that stopped and saved it is now raised as in any program."""
     if run.stopped_by is None:
         return run
     import signal

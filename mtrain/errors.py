@@ -1,4 +1,4 @@
-"""What can go wrong in a way the user can mend, and the exit status of each kind."""
+"""Errors that the user can correct, and the exit status of each kind."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 Keys = tuple[str | int, ...]
-"""Where a value stands: `("model", "hidden", 1)` is `model.hidden[1]`."""
+"""The place of a value: `("model", "hidden", 1)` is `model.hidden[1]`."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that a user can mend."""
+    """A problem that a user can correct."""
 
     what: str
     """What is wrong, and what was found."""
@@ -30,17 +30,17 @@ class Problem:
     """Of a setting."""
 
     remedy: str = ""
-    """What helps, where that is not obvious."""
+    """The remedy, if it is not obvious."""
 
     def __str__(self) -> str:
-        """`WHERE:LINE: KEY: WHAT; REMEDY`, of which each but `WHAT` may be missing."""
+        """`WHERE:LINE: KEY: WHAT; REMEDY`; each part but `WHAT` may be missing."""
         place = f"{self.where}:{self.line}" if self.line else self.where
         parts = [part for part in (place, dotted(self.key), self.what) if part]
         return ": ".join(parts) + (f"; {self.remedy}" if self.remedy else "")
 
 
 class MtrainError(Exception):
-    """A file, the disk or the data is not as it must be.
+    """A problem of a file, the disk or the data.
 
     The text is the whole message, a line for each of its `problems`. `exit_status` is what the
     command returns.
@@ -58,15 +58,15 @@ class MtrainError(Exception):
 
 
 class UsageError(MtrainError):
-    """The config or the command line asks for something that cannot be."""
+    """The config or the command line asks for something impossible."""
 
     exit_status = 2
 
 
 class MissingPathError(MtrainError):
-    """There is nothing at a `path` that a config names.
+    """A `path` in a config does not exist.
 
-    Whoever knows the config's file adds its name and line.
+    Callers that know the config's file add its name and line.
     """
 
     def __init__(self, path: str, problem: Problem) -> None:
@@ -75,29 +75,30 @@ class MissingPathError(MtrainError):
         super().__init__(problem)
 
     def with_remedy(self, remedy: str) -> MissingPathError:
-        """The same error, with what helps."""
+        """The same error, with a remedy."""
         return MissingPathError(self.path, replace(self.problem, remedy=remedy))
 
 
 class BrokenImageError(MtrainError):
     """The image file at `path` cannot be read.
 
-    Whoever knows the other images of the data set adds those that cannot be read either.
+    Callers that know the data set add its other images that cannot be read.
     """
 
-    def __init__(self, path: Path, what: str) -> None:
+    def __init__(self, path: Path, problem: str) -> None:
         self.path = path
-        super().__init__(what, where=path)
+        super().__init__(problem, where=path)
 
 
 class SettingError(UsageError):
-    """Settings that are valid but cannot be had with this data or this model.
+    """Settings that are valid but impossible with this data or this model.
 
-    Each problem has the `key` of a setting; whoever knows the config's file adds its name and line.
+    Each problem has the `key` of a setting; callers that know the config's file add its name and
+    line.
     """
 
     def __init__(self, *problems: tuple[Keys, str]) -> None:
-        super().__init__(*(Problem(what, key=key) for key, what in problems))
+        super().__init__(*(Problem(problem, key=key) for key, problem in problems))
 
 
 class DivergedError(MtrainError):

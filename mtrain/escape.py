@@ -1,10 +1,10 @@
-"""Names and sizes as they are shown."""
+"""Names and sizes for people."""
 
 from __future__ import annotations
 
 
 def inert(name: str) -> str:
-    """A name that does nothing to a terminal or a chart: what is not printable is escaped."""
+    """A name made harmless for terminals and charts: unprintable characters are escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 

@@ -1,4 +1,4 @@
-"""What an option of the command line is called: in messages to a program by its Python name."""
+"""Names of command-line options: in messages to Python callers, the Python name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _calls_python: ContextVar[bool] = ContextVar("calls_python", default=False)
 
 @contextmanager
 def naming_keywords() -> Iterator[None]:
-    """While it lasts, `option` has Python's names: somebody has called a function."""
+    """In this context, `option` gives Python's names: a function was called."""
     token = _calls_python.set(True)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Loading matplotlib as mtrain needs it: whatever lies in the current folder changes nothing."""
+"""Loading matplotlib without settings from the current folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def load_matplotlib() -> None:
-    """Import matplotlib, if nobody has, without reading a `matplotlibrc` of the current folder.
+    """Import matplotlib, unless imported, without reading a `matplotlibrc` of the current folder.
 
     It reads one while it is imported, before any of its settings can be reset: one that is damaged,
     or somebody else's, would end the command. Keras imports matplotlib, too, so that this comes
@@ -26,7 +26,7 @@ def load_matplotlib() -> None:
 
 @contextmanager
 def _away() -> Iterator[None]:
-    """Be in this package's folder, and back afterwards, even in a folder that has been deleted."""
+    """Change to this package's folder, and back afterwards, even to a deleted folder."""
     # By a descriptor: a deleted folder has no path, and one without permission cannot be listed.
     here = os.open(".", getattr(os, "O_PATH", os.O_RDONLY))
     try:

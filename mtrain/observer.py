@@ -1,4 +1,4 @@
-"""The events of a training, and who is told of them."""
+"""The events of a training, and its observers."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class TrainingFacts:
-    """What is about to be trained."""
+    """The facts of a training that is about to start."""
 
     run: Path
     """The run directory."""
 
     device: str
-    """What it runs on, why, and how it is compiled."""
+    """The device, the reason for it, and the compilation."""
 
     config: Config
     classes: tuple[str, ...]
     rows: Mapping[str, int]
-    """By split, `train`, `val` and `test`."""
+    """Number of rows by split, `train`, `val` and `test`."""
 
     shape: tuple[int, ...]
-    """Of a row as it was read, where it is an array; empty: it is of a table."""
+    """Shape of a row as read, if it is an array; empty: a row of a table."""
 
     n_features: int
     """Inputs of the network."""
@@ -46,23 +46,23 @@ class TrainingFacts:
     """Of the network."""
 
     history: History
-    """Of the epochs that were trained before, where a run is resumed; it grows from now on."""
+    """The history; of a resumed run it has earlier epochs. It grows from now on."""
 
     graph: Callable[[], bytes]
-    """Gives the serialised GraphDef of the network that predicts."""
+    """Returns the serialised GraphDef of the network that predicts."""
 
     weights: Callable[[], Arrays]
-    """Gives copies of the network's variables now, as `model/<layer>/<variable>`."""
+    """Returns copies of the network's current variables, as `model/<layer>/<variable>`."""
 
 
 class Observer:
-    """Watches a training, and changes nothing; this one looks away."""
+    """Follows a training and changes nothing; its methods do nothing."""
 
     def note(self, text: str) -> None:
-        """Something happened that is worth a line of its own."""
+        """A note on the training."""
 
-    def stage(self, what: str) -> None:
-        """Something begins that takes a second or more: `reading the data`; empty: it is over."""
+    def stage(self, task: str) -> None:
+        """A task begins that takes a second or more, as `reading the data`; empty: it is over."""
 
     def begin(self, facts: TrainingFacts) -> None:
         """Training is about to start."""
@@ -77,71 +77,71 @@ class Observer:
         """The checkpoint of this name is on the disk."""
 
     def trained(self, why: str | None) -> None:
-        """Training is over; `why` it ended before its last epoch, None: it did not."""
+        """Training is over; `why` says why it ended before its last epoch, None: it did not."""
 
     def evaluated(self, report: Report) -> None:
         """The run was evaluated."""
 
     def end(self, outcome: str) -> None:
-        """Nothing more will be told.
+        """The last event.
 
         `outcome` is `finished`, `stopped by SIGINT` or another signal, `diverged` or `failed`.
         """
 
 
 class Observers(Observer):
-    """Tells several observers; one that fails is told nothing more, and the others are told that.
+    """Calls several observers; one that fails is called no more, and the others get a note.
 
-    Where there are no others, a line on stderr says so.
+    Without others, a line on stderr says so.
     """
 
     def __init__(self, *observers: Observer) -> None:
         self._observers = list(observers)
 
     def add(self, *observers: Observer) -> None:
-        """Tell these, too, from now on."""
+        """Call these observers, too, from now on."""
         self._observers += observers
 
     def note(self, text: str) -> None:
-        """As each observer's own."""
+        """Call each observer."""
         self._tell(lambda observer: observer.note(text))
 
-    def stage(self, what: str) -> None:
-        """As each observer's own."""
-        self._tell(lambda observer: observer.stage(what))
+    def stage(self, task: str) -> None:
+        """Call each observer."""
+        self._tell(lambda observer: observer.stage(task))
 
     def begin(self, facts: TrainingFacts) -> None:
-        """As each observer's own."""
+        """Call each observer."""
         self._tell(lambda observer: observer.begin(facts))
 
     def progress(self, progress: Progress) -> None:
-        """As each observer's own."""
+        """Call each observer."""
         self._tell(lambda observer: observer.progress(progress))
 
     def epoch(self, figures: EpochFigures, seconds: float) -> None:
-        """As each observer's own."""
+        """Call each observer."""
         self._tell(lambda observer: observer.epoch(figures, seconds))
 
     def saved(self, checkpoint: str) -> None:
-        """As each observer's own."""
+        """Call each observer."""
         self._tell(lambda observer: observer.saved(checkpoint))
 
     def trained(self, why: str | None) -> None:
-        """As each observer's own."""
+        """Call each observer."""
         self._tell(lambda observer: observer.trained(why))
 
     def evaluated(self, report: Report) -> None:
-        """As each observer's own."""
+        """Call each observer."""
         self._tell(lambda observer: observer.evaluated(report))
 
     def end(self, outcome: str) -> None:
-        """As each observer's own."""
+        """Call each observer."""
         self._tell(lambda observer: observer.end(outcome))
 
     def _tell(self, tell: Callable[[Observer], None]) -> None:
         for observer in list(self._observers):
             if observer not in self._observers:
-                continue  # it failed as it was told that another has
+                continue  # it failed at the note about another's failure
             try:
                 tell(observer)
             except Exception as error:  # noqa: BLE001 -- whatever it is, training continues
@@ -149,5 +149,5 @@ class Observers(Observer):
                 problem = f"{type(observer).__name__} has failed and is not called again: {error}"
                 self.note(problem)
                 if not self._observers and sys.stderr is not None:
-                    with suppress(OSError, ValueError):  # nobody is left to be told
+                    with suppress(OSError, ValueError):  # no reader is left
                         sys.stderr.write(f"{inert(problem)}\n")

@@ -1,4 +1,4 @@
-"""The command line, put together of its commands."""
+"""The command line, assembled from its commands."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ for command in (init, check, fit, resume, evaluate, predict, plot, runs, summary
 
 def command_names() -> list[str]:
     """All commands, in the order of `--help`."""
-    return [found.callback.__name__ for found in app.registered_commands if found.callback]
+    return [command.callback.__name__ for command in app.registered_commands if command.callback]
 
 
 @app.callback(invoke_without_command=True)

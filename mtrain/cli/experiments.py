@@ -25,17 +25,17 @@ def init(
     ),
     data: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="The data it is for, a file or a folder.", exists=True),
+        typer.Option(metavar="PATH", help="The data to train on, a file or a folder.", exists=True),
     ] = None,
     target: Annotated[
         str | None,
         typer.Option(
             metavar="COLUMN",
-            help="Of a table, the column of the labels. [label, target or class; else the last]",
+            help="For a table, the column of the labels. [label, target or class; else the last]",
         ),
     ] = None,
 ) -> None:
-    """Write a commented config to begin with."""
+    """Write a commented config to start from."""
     from mtrain.workflows.init import init as use_case
 
     def ask(columns: Sequence[str], likely: str) -> str:
@@ -58,11 +58,11 @@ def check(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="With --strict: warnings of this name are no errors. Can be given several times.",
+            help="With --strict: warnings of this name are not errors. Can be repeated.",
         ),
     ] = None,
 ) -> None:
-    """Look at an experiment's settings and data before it is trained."""
+    """Check an experiment's settings, summarise its data and flag likely problems."""
     from mtrain.config.experiment.sources import PATHS
     from mtrain.config.loading.load import parse_overrides, read_settings
     from mtrain.data.files import large_files
@@ -90,7 +90,7 @@ def check(
 
 
 def _allowed(names: Sequence[str], *, strict: bool) -> set[str]:
-    """The kinds of warnings that are no errors."""
+    """The kinds of warnings that are not errors."""
     from mtrain.config.catalog.names import suggestion
     from mtrain.data.notes import KINDS
 
@@ -114,7 +114,7 @@ def summary(
     overrides: Overrides = None,
     graph: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Draw the network, too: a .png, .svg or .pdf file."),
+        typer.Option(metavar="FILE", help="Also draw the network: a .png, .svg or .pdf file."),
     ] = None,
     allow_code: AllowCode = False,
 ) -> None:
@@ -125,14 +125,14 @@ def summary(
     if graph is not None:
         check_graph(graph)
     with waiting("making the model", sys.stderr):
-        found = summarize(model, parse_overrides(overrides or []), allow_code=allow_code)
+        network = summarize(model, parse_overrides(overrides or []), allow_code=allow_code)
     if graph is not None:
-        draw_graph(found, graph)
+        draw_graph(network, graph)
 
     from mtrain.report.console.results import print_layers
 
     with open_stdout() as stdout:
-        print_layers(found.layers, stdout)
+        print_layers(network.layers, stdout)
         if graph is not None:
             print(f"graph: {graph}", file=stdout)
 

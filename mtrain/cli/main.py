@@ -36,7 +36,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     status = run(sys.argv[1:])
-    with suppress(OSError):  # nobody is left to be told
+    with suppress(OSError):  # no reader is left
         sys.stderr.flush()
     # Everything is written, and locks are given back: to take TensorFlow's modules apart, as Python
     # would now, takes long and changes nothing.
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command in this process; returns its exit status, and prints what is wrong."""
+    """Run one command in this process; returns its exit status, and prints problems."""
     debug = "--debug" in arguments  # anywhere, whatever the command
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:

@@ -1,4 +1,4 @@
-"""What a mistake on the command line is called, and what was likely meant."""
+"""Messages about mistakes on the command line, and what was likely meant."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EXAMPLES = {
     "summary": "`mtrain summary config.yaml`",
     "init": "`mtrain init config.yaml --data rows.csv`",
 }
-"""How each command with arguments is typed."""
+"""An example of each command that takes arguments."""
 
 MEANT = {
     "train": "fit",
@@ -49,7 +49,7 @@ MEANT = {
     "new": "init",
     "create": "init",
 }
-"""What other programs call a command."""
+"""Names that other programs give a command."""
 
 
 TAKING_SETTINGS = {"fit", "check", "summary", "resume"}
@@ -60,7 +60,7 @@ def explain(
 ) -> str:
     """The message of `error`, and what helps.
 
-    `commands` are all there are, `arguments` those of the whole command line.
+    `commands` are all commands, `arguments` those of the whole command line.
     """
     # Typer passes pydantic's prefix on.
     message = error.format_message().replace("Value error, ", "")

@@ -53,13 +53,13 @@ Threshold = Annotated[
     float | None,
     typer.Option(
         metavar="T",
-        help="Of two classes, predict the second above this probability. [evaluation.threshold]",
+        help="With two classes, predict the second above this probability. [evaluation.threshold]",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
 Device = Annotated[DeviceChoice, typer.Option(help="Where to train.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Do not show progress.")]
 AllowCode = Annotated[
     bool,
     typer.Option(
@@ -70,6 +70,6 @@ AllowDifferences = Annotated[
     bool,
     typer.Option(
         "--allow-differences",
-        help="Go on with other settings, data, versions or another machine, and record which.",
+        help="Resume with other settings, data, versions or machine, and record the differences.",
     ),
 ]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_stdout() -> Iterator[TextIO]:
-    """Standard output for results; whoever closed it, as `head` does, or left has had enough."""
+    """Standard output for results; a reader that closed it, as `head` does, ends the output."""
     try:
         yield sys.stdout
         sys.stdout.flush()
@@ -34,7 +34,7 @@ def open_stdout() -> Iterator[TextIO]:
 
 
 def print_evaluation(report: Report, folder: Path | None, stdout: TextIO) -> None:
-    """Every class with its intervals, what to make of it, and which files of `folder` to open."""
+    """Print every class with its intervals, the findings, and which files of `folder` to open."""
     from mtrain.report.console.results import print_files, print_report
 
     print_report(report, stdout)

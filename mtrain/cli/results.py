@@ -1,4 +1,4 @@
-"""Commands that use what was trained: evaluate, predict, plot, runs."""
+"""Commands that use a trained model: evaluate, predict, plot, runs."""
 
 from __future__ import annotations
 
@@ -26,10 +26,14 @@ from mtrain.report.console.terminal import waiting
 
 def evaluate(
     checkpoint: CheckpointPath,
-    split: Annotated[SplitChoice, typer.Option(help="Which rows.")] = SplitChoice.test,
+    split: Annotated[SplitChoice, typer.Option(help="The split to evaluate.")] = SplitChoice.test,
     data: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="Another dataset.path than the run's.", exists=True),
+        typer.Option(
+            metavar="PATH",
+            help="Evaluate these data instead of the run's dataset.path.",
+            exists=True,
+        ),
     ] = None,
     threshold: Threshold = None,
     out: Annotated[
@@ -44,7 +48,7 @@ def evaluate(
     from mtrain.run.metrics import report_as_json
 
     with waiting("evaluating", sys.stderr):
-        found = use_case.evaluate(
+        evaluation = use_case.evaluate(
             checkpoint,
             split=split.value,
             data=data,
@@ -54,13 +58,18 @@ def evaluate(
         )
     with open_stdout() as stdout:
         if as_json:
-            print_json(report_as_json(found.report), stdout)
+            print_json(report_as_json(evaluation.report), stdout)
         else:
-            print_evaluation(found.report, None if found.problem else found.folder, stdout)
-            if found.problem is None:
-                print(f"evaluation: {found.folder}", file=stdout)
-    if found.problem is not None:
-        print(f"{inert(found.problem)}; --out DIR keeps the evaluation elsewhere", file=sys.stderr)
+            print_evaluation(
+                evaluation.report, None if evaluation.problem else evaluation.folder, stdout
+            )
+            if evaluation.problem is None:
+                print(f"evaluation: {evaluation.folder}", file=stdout)
+    if evaluation.problem is not None:
+        print(
+            f"{inert(evaluation.problem)}; --out DIR keeps the evaluation elsewhere",
+            file=sys.stderr,
+        )
 
 
 def predict(
@@ -120,15 +129,15 @@ def runs(
     """List runs: their data, the settings that differ, best value, worst class and state."""
     from mtrain.workflows.list_runs import differing_settings, list_runs, setting_headings
 
-    found, problems = list_runs(folder, sort)
+    outcomes, problems = list_runs(folder, sort)
 
     from mtrain.report.console.runs import print_runs, runs_as_json
 
     with open_stdout() as stdout:
         if as_json:
-            print_json(runs_as_json(found, str(folder)), stdout)
-        elif found:
-            print_runs(found, setting_headings(differing_settings(found)), stdout)
+            print_json(runs_as_json(outcomes, str(folder)), stdout)
+        elif outcomes:
+            print_runs(outcomes, setting_headings(differing_settings(outcomes)), stdout)
     for problem in problems:
         print(inert(problem), file=sys.stderr)
 
@@ -142,7 +151,7 @@ def plot(
     ],
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Where the charts go. [charts beside the history]"),
+        typer.Option(metavar="DIR", help="The folder for the charts. [charts beside the history]"),
     ] = None,
     file_format: Annotated[
         FormatChoice, typer.Option("--format", help="The charts' format.")

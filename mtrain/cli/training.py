@@ -41,7 +41,7 @@ def fit(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> int:
-    """Train an experiment, and evaluate what it learned."""
+    """Train an experiment and evaluate the trained model."""
     if allow_differences and not resume:
         raise UsageError("--allow-differences: is for --resume")
 
@@ -67,7 +67,7 @@ def resume(
         list[str] | None,
         typer.Argument(
             metavar="training.epochs=N",
-            help="How many epochs it shall have in all.",
+            help="The total number of epochs.",
         ),
     ] = None,
     allow_differences: AllowDifferences = False,
@@ -94,7 +94,7 @@ def resume(
 
 
 def _train(settings: Settings, *, quiet: bool, as_json: bool, **how: Any) -> int:
-    """Train as `train` takes it, and print what came of it; returns the exit status."""
+    """Train, and print the result; returns the exit status."""
     config = settings.validate()
 
     from mtrain.report.console.watch import watch

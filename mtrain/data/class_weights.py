@@ -1,4 +1,4 @@
-"""What each training row counts in the loss: its own weight times its class's."""
+"""The weight of each training row in the loss: its row weight times its class's."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def weight_training(dataset: Dataset, class_weight: Mapping[str, float] | str | None) -> Dataset:
     """The data set with the training rows weighted by class as well; the other splits as they are.
 
-    Raises `SettingError` where class weights, `MtrainError` where its own leave no row that counts.
+    Raises `SettingError` if class weights, `MtrainError` if row weights leave no row with a weight
+    above 0.
     """
     train = dataset.train
     weights = row_weights(train.labels, dataset.classes, class_weight, train.weights)
@@ -56,7 +57,7 @@ def row_weights(
     class_weight: Mapping[str, float] | str | None,
     weights: Floats | None = None,
 ) -> Floats | None:
-    """Each row's own weight times that of its class, shape (N,), from 0; None: all rows the same.
+    """Each row's weight times its class's, shape (N,), from 0; None: all rows weigh the same.
 
     `class_weight` is one weight a class name, 1 where it has none; or `balanced`.
     """

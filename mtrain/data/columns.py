@@ -1,4 +1,4 @@
-"""Columns as a file has them: what they are, and what in them is wrong."""
+"""Columns as read from a file: their kinds, and their wrong values."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ class RawTable:
 
     columns: Mapping[str, pa.ChunkedArray]
     typed: bool
-    """Whether the file says what its columns are; else all of them are text."""
+    """Whether the file has the types of its columns; else all of them are text."""
 
     where: str
     """The file, folder or pattern that they were read from."""
 
     place: Callable[[int], str]
-    """Says where a row stands: file, and line or row."""
+    """Gives the place of a row: file, and line or row."""
 
     notation: Notation = PLAIN
-    """How it writes names and values."""
+    """How the file writes names and values."""
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -51,7 +51,7 @@ class RawTable:
         return replace(self, columns={**self.columns, **read})
 
     def part(self, start: int, rows: int) -> RawTable:
-        """Of the rows from `start` so many, or as many as there are."""
+        """The `n` rows from `start`, or as many as there are."""
         if start == 0 and len(self) <= rows:
             return self
         columns = {name: column.slice(start, rows) for name, column in self.columns.items()}
@@ -64,9 +64,9 @@ def read_column(
 ) -> tuple[Values, NDArray[np.bool_]]:
     """A column's values, and which of them are wrong, shape (N,): no numbers, or too large ones.
 
-    `kind` is what it must be; None: what it looks like. Where columns are not `typed`, a single
-    number makes one of numbers: so a mistyped number is found, and is no category of its own. A
-    column without any value is one of numbers, too.
+    `kind` is the required kind; None: guessed from the values. If columns are not `typed`, a single
+    number makes the column numeric: so a mistyped number is an error and not a category. A column
+    without any value is numeric, too.
     """
     if kind == "number" or (kind is None and _may_be_numbers(column.type, typed=typed)):
         numbers = as_numbers(column, notation)
@@ -88,7 +88,7 @@ def read_column(
 def read_numbers(columns: Sequence[pa.ChunkedArray], *, typed: bool) -> Sequence[Values] | None:
     """Columns of the same length that are numbers throughout, of the range of a float32.
 
-    Read at once, each is just what `read_column` would give. None where anything else stands in them.
+    Read at once, each is just what `read_column` would give. None if they hold anything else.
     """
     kind = columns[0].type
     if any(column.type != kind for column in columns) or not _may_be_numbers(kind, typed=typed):
@@ -98,14 +98,14 @@ def read_numbers(columns: Sequence[pa.ChunkedArray], *, typed: bool) -> Sequence
         numbers = whole.cast(pa.float64(), safe=is_text(kind)).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid:
         return None
-    # A text `nan` is no missing value by itself.
+    # A text `nan` is not a missing value by itself.
     if np.count_nonzero(np.isnan(numbers)) > whole.null_count or (np.abs(numbers) > LARGEST).any():
         return None
     return [Values("number", values) for values in numbers.reshape(len(columns), -1)]
 
 
 def as_numbers(column: pa.ChunkedArray, notation: Notation = PLAIN) -> NDArray[np.float64]:
-    """Each value as a number, NaN where it is missing or none; shape (N,)."""
+    """Each value as a number, NaN if it is missing or not a number; shape (N,)."""
     if is_text(column.type):
         if not notation.is_plain:
             column = notation.plain(column)
@@ -120,7 +120,7 @@ def as_numbers(column: pa.ChunkedArray, notation: Notation = PLAIN) -> NDArray[n
 
 
 def as_categories(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    """For each text its index among all there are, -1 where it is missing; and those, sorted."""
+    """For each text its index among the sorted different texts, -1 if missing; and those texts."""
     encoded = pc.dictionary_encode(column).combine_chunks()  # one array holds 2 GB of text
     texts = encoded.dictionary.to_pylist()
     order = sorted(range(len(texts)), key=texts.__getitem__)
@@ -131,7 +131,7 @@ def as_categories(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], tuple[str
 
 
 def trimmed(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Without space around; what is empty then is missing."""
+    """Without surrounding space; values that are then empty are missing."""
     texts = pc.utf8_trim_whitespace(texts)
     empty = pc.equal(texts, "")
     return pc.if_else(empty, None, texts) if pc.any(empty).as_py() else texts
@@ -145,12 +145,12 @@ def has_codes(column: pa.ChunkedArray, values: Values) -> bool:
 
 
 def complaint(table: RawTable, name: str, problem: str, rows: NDArray[np.bool_]) -> str:
-    """A line that says where the first of `rows` stands, and how many more there are."""
+    """A line with the place of the first of `rows`, and the number of the others."""
     row, more = int(rows.argmax()), int(np.count_nonzero(rows)) - 1
     value = table.columns[name][row].as_py()
-    found = repr(value) if isinstance(value, str) else "a value" if value is None else str(value)
+    text = repr(value) if isinstance(value, str) else "a value" if value is None else str(value)
     others = f"; so {more:,} more row{'s' * (more > 1)}" if more else ""
-    return f"{table.place(row)}: column {name!r}: {found:.60} {problem}{others}"
+    return f"{table.place(row)}: column {name!r}: {text:.60} {problem}{others}"
 
 
 def _may_be_numbers(kind: pa.DataType, *, typed: bool) -> bool:

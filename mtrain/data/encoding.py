@@ -1,4 +1,4 @@
-"""Rows as they were read to the numbers a model is fed, by what the training split taught."""
+"""From rows as read to the inputs of a model, by what was learned from the training split."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ FILLS: dict[str, Callable[[NDArray[np.float64]], Any]] = {
     "median": np.median,
     "zero": lambda _: 0.0,
 }
-"""Of a column's numbers, what stands for a missing one."""
+"""What replaces a missing number, computed from the column's numbers."""
 
 
 def learn_encoding(
     train: Rows, *, divisor: float | None, standard: bool, missing: str | None = None
 ) -> Encoding:
-    """What is to be learned from the training rows.
+    """Learn the encoding from the training rows.
 
-    `standard` brings each number to mean 0 and deviation 1; `missing` is a name of `FILLS`, or None
-    where nothing is missing. Of a table only numbers are brought so, not categories.
+    `standard` scales each number to mean 0 and deviation 1; `missing` is a name of `FILLS`, or None
+    if nothing is missing. Categories of a table are not scaled.
     """
     if isinstance(train.features, Table):
         return _learn_columns(train.features, missing, standard=standard)
@@ -102,8 +102,8 @@ def _encode_arrays(arrays: NDArray[Any], encoding: Encoding, where: str) -> NDAr
     mean, deviation = np.array(encoding.mean), np.array(encoding.deviation)
     # In float64, as columns are, but not all rows at once.
     for start in range(0, len(flat), ROWS_AT_ONCE):
-        some = slice(start, start + ROWS_AT_ONCE)
-        features[some] = (flat[some] - mean) / deviation
+        part = slice(start, start + ROWS_AT_ONCE)
+        features[part] = (flat[part] - mean) / deviation
     return features
 
 
@@ -111,8 +111,8 @@ def _learn_columns(table: Table, missing: str | None, *, standard: bool) -> Enco
     numbers = [name for name, column in table.columns.items() if column.kind == "number"]
     learned = {
         column.name: (column, mean, deviation)
-        for some in some_at_once(numbers, len(table))
-        for column, mean, deviation in _learn_numbers(table, some, missing)
+        for group in some_at_once(numbers, len(table))
+        for column, mean, deviation in _learn_numbers(table, group, missing)
     }
     columns, means, deviations = [], [], []
     for name, column in table.columns.items():
@@ -135,7 +135,7 @@ def _learn_columns(table: Table, missing: str | None, *, standard: bool) -> Enco
 def _learn_numbers(
     table: Table, names: Sequence[str], missing: str | None
 ) -> Iterator[tuple[Column, float, float]]:
-    """Of each column of numbers what it is filled with, its mean and its deviation."""
+    """For each column of numbers its fill value, its mean and its deviation."""
     fills: dict[str, float | None] = dict.fromkeys(names)
     if missing is not None:
         for name in names:
@@ -176,7 +176,7 @@ def _encode_columns(
 
 
 def _places(categories: Sequence[str], learned: Sequence[str], first: int) -> Iterator[int]:
-    """The input of each of these categories, the first of those learned being `first`; -1: none."""
+    """The input of each of these categories, counted from `first`; -1: unknown category."""
     places = {category: first + place for place, category in enumerate(learned)}
     by_number: dict[str, int] = {}
     for category, place in places.items():
@@ -194,9 +194,9 @@ def _fill(present: NDArray[np.float64], missing: str) -> float:
 def _deviation(features: NDArray[Any]) -> Any:
     """Standard deviation of each feature.
 
-    Of a constant one 1, as in scikit-learn's StandardScaler: it becomes 0.
+    1 for a constant feature, as in scikit-learn's StandardScaler: it becomes 0.
     """
     deviation = features.std(axis=0, dtype=np.float64)
-    # That of a constant 0.1 is not quite 0.
+    # The deviation of a constant 0.1 is not quite 0.
     constant = features.min(axis=0) == features.max(axis=0)
     return np.where(constant | (deviation == 0), 1.0, deviation)

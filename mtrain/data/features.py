@@ -1,4 +1,4 @@
-"""Columns of a table as features, or what is wrong with their values."""
+"""Columns of a table as features, or the problems of their values."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from mtrain.records.dataset import Kind
 
 SLIPS = 0.1
-"""Share of a column that is no number up to which the rest are meant to be."""
+"""Largest share of a column's values that are not numbers for which it still is meant to be
+numeric."""
 
 MOSTLY = 0.75
-"""Share of a column's values that are no numbers from which the others are not called the rest."""
+"""Share of values that are not numbers from which a message does not call the others "the rest"."""
 
 MOST_COLUMNS = 10
-"""Of which something is said."""
+"""The most columns that are reported."""
 
 MISSING_SINCE = "training had no row without it; fill it in, or leave the row out"
 
@@ -39,7 +40,7 @@ BEYOND = "is beyond float32, whose largest number is 3.4e+38; scale the column, 
 def read_features(
     table: RawTable, kinds: Mapping[str, Kind | None], *, are_learned: bool = False
 ) -> Table:
-    """The columns of these names and kinds; None: of what their values look like.
+    """The columns of these names and kinds; None: kinds are guessed from the values.
 
     Raises `MtrainError` with a line for each column with values that are no numbers among numbers,
     and how numbers are written; `are_learned`: also with the settings that could help, which are
@@ -83,13 +84,13 @@ def read_features(
 def complaints(
     table: RawTable, wrong: Mapping[str, NDArray[np.bool_]], problem: Callable[[str], str]
 ) -> list[str]:
-    """A line for each column with rows that are wrong, of the first few such columns.
+    """A line for each of the first few columns with wrong rows.
 
-    `problem` says of a column what is wrong with its first such row.
+    `problem` gives the problem of the first wrong row of a column.
     """
     names = [name for name, rows in wrong.items() if rows.any()]
-    shown = names[:MOST_COLUMNS]
-    lines = [complaint(table, name, problem(name), wrong[name]) for name in shown]
+    listed = names[:MOST_COLUMNS]
+    lines = [complaint(table, name, problem(name), wrong[name]) for name in listed]
     if (more := len(names) - MOST_COLUMNS) > 0:
         lines.append(f"{table.where}: {more:,} more column{'s' * (more > 1)} as well")
     return lines
@@ -112,12 +113,12 @@ def is_finite(table: RawTable, name: str, rows: NDArray[np.bool_]) -> bool:
 
 
 def _hints(table: RawTable, wrong: Mapping[str, NDArray[np.bool_]]) -> Iterator[str]:
-    """Settings by which columns of a CSV with many wrong values would be numbers."""
+    """Settings with which columns of a CSV with many wrong values would be numeric."""
     for name, rows in wrong.items():
         if table.typed or np.count_nonzero(rows) <= max(1, SLIPS * len(rows)):
             continue
         notation = guess_notation({name: table.columns[name]})
         if notation.settings:
-            shown = [f"dataset.{key}: {value!r}" for key, value in notation.settings.items()]
-            yield f"{table.where}: column {name!r} is of numbers with {' and '.join(shown)}"
-            return  # others will be of the same kind
+            settings = [f"dataset.{key}: {value!r}" for key, value in notation.settings.items()]
+            yield f"{table.where}: column {name!r} is of numbers with {' and '.join(settings)}"
+            return  # other columns will be of the same kind

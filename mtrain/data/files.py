@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 LARGE = 50_000_000
-"""Bytes of files whose reading takes seconds."""
+"""Size in bytes from which reading takes seconds."""
 
 NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 """In a folder's name, what stands for a missing value."""
 
 BESIDE_SPLITS = {"of", "v", "set", "split", "data", "images", "final"}
-"""Words in names of files that tell nothing of the split."""
+"""Words in file names that do not matter for the split."""
 
 REMEDY = "name files in dataset.path, dataset.val_path and dataset.test_path"
 
@@ -35,27 +35,27 @@ def find_files(path: str, endings: tuple[str, ...], split: str | None = "train")
 
     Sorted by name. Of a folder of splits (`train.csv` beside `test.csv`, or `train/` beside
     `test/`) those of `split`, `train`, `val` or `test`, alone; None: all files, whatever they are
-    called. Raises `MtrainError` where there is none, one is no regular file, or a name looks like a
-    split where there cannot be any.
+    called. Raises `MtrainError` if there is no file, one is not a regular file, or a name looks
+    like a split where splits are impossible.
     """
-    found = _files_at(path, endings)
-    if split is not None and (splits := _splits(path, found)):
-        found = [file for file in found if splits[file] == split]
-        if not found:
+    files = _files_at(path, endings)
+    if split is not None and (splits := _splits(path, files)):
+        files = [file for file in files if splits[file] == split]
+        if not files:
             raise MtrainError(f"no file of the {split} split", where=path)
-    for file in found:
+    for file in files:
         if not file.exists():
             raise MissingPathError(
                 path, Problem(f"no such file{nearest_path(file, endings)}", str(file))
             )
-        # A pipe or a device would be waited for, or never end.
+        # Reading a pipe or a device would block, or never end.
         if not file.is_file():
             raise MtrainError("not a file", where=file)
-    return found
+    return files
 
 
 def check_folder(path: str, expected: str) -> Path:
-    """The folder at `path`; raises `MtrainError`, which ends with what is expected, for another."""
+    """The folder at `path`; raises `MtrainError`, ending with what is expected, for anything else."""
     folder = Path(path)
     if folder.is_dir():
         return folder
@@ -66,7 +66,7 @@ def check_folder(path: str, expected: str) -> Path:
 
 
 def find_splits(path: str, endings: tuple[str, ...]) -> set[str]:
-    """Those of `train`, `val` and `test` of which the folder at `path` has files; else nothing.
+    """The splits, of `train`, `val` and `test`, for which the folder at `path` has files.
 
     Raises `MtrainError` as `find_files` does.
     """
@@ -74,7 +74,7 @@ def find_splits(path: str, endings: tuple[str, ...]) -> set[str]:
 
 
 def partitions_of(file: Path, path: str) -> dict[str, str | None]:
-    """What the names of the folders between `path` and `file` say, as of `year=2024/part.parquet`.
+    """The values in the names of folders between `path` and `file`, as in `year=2024/part.parquet`.
 
     None stands for a missing value.
     """
@@ -96,27 +96,27 @@ def has_ending(file: Path, endings: tuple[str, ...]) -> bool:
 def _files_at(path: str, endings: tuple[str, ...]) -> list[Path]:
     place = Path(path)
     if place.is_dir():
-        found = _files_within(place, endings)
-        if not found:
+        files = _files_within(place, endings)
+        if not files:
             plain = " or ".join(ending for ending in endings if not ending.endswith(".gz"))
             raise MtrainError(f"no {plain} file in this folder", where=path)
     elif not place.exists() and glob.has_magic(path):
-        found = _matching(path)
-        if not found:
+        files = _matching(path)
+        if not files:
             problem = f"no file matches this pattern{_folder_of(path)}"
             raise MissingPathError(path, Problem(problem, path))
     else:
-        found = [place]
-    return found
+        files = [place]
+    return files
 
 
 def _matching(pattern: str) -> list[Path]:
-    """All that is called so."""
+    """All paths that match the pattern."""
     return sorted(Path(name) for name in glob.glob(pattern))  # noqa: PTH207 -- it may be absolute
 
 
 def _folder_of(pattern: str) -> str:
-    """What is near to the folder of a pattern that is not there; empty where it is."""
+    """A suggestion for the missing folder of a pattern; empty if the folder exists."""
     folder = Path(pattern)
     while glob.has_magic(str(folder)):
         folder = folder.parent
@@ -124,20 +124,20 @@ def _folder_of(pattern: str) -> str:
 
 
 def _files_within(folder: Path, endings: tuple[str, ...]) -> list[Path]:
-    """Also those of its folders that are a split, or rows of one value (`year=2024`)."""
-    found: list[Path] = []
+    """Including those of its folders that are a split, or rows of one value (`year=2024`)."""
+    files: list[Path] = []
     for inner in sorted(folder.iterdir()):
         if inner.name.startswith("."):  # macOS leaves such files beside those it copies
             continue
         if has_ending(inner, endings):
-            found.append(inner)
+            files.append(inner)
         elif inner.is_dir() and ("=" in inner.name or _split_of([inner.name])[0]):
-            found += _files_within(inner, endings)
-    return found
+            files += _files_within(inner, endings)
+    return files
 
 
 def _splits(path: str, files: Sequence[Path]) -> dict[Path, str]:
-    """The split of each file of a folder of splits; empty where all files are rows of one."""
+    """The split of each file in a folder of splits; empty if all files are of one split."""
     if len(files) == 1 and files[0] == Path(path):
         return {}
     root = Path(path) if Path(path).is_dir() else None
@@ -157,7 +157,7 @@ def _splits(path: str, files: Sequence[Path]) -> dict[Path, str]:
                 (f"{files[0].name} looks like a split, and there is none to train on; {REMEDY}"),
                 where=path,
             )
-        return {}  # results of tests, say
+        return {}  # such as results of tests
     if root is None:
         raise MtrainError(
             (
@@ -175,12 +175,12 @@ def _splits(path: str, files: Sequence[Path]) -> dict[Path, str]:
 
 
 def split_in(name: str) -> str | None:
-    """The split, `train`, `val` or `test`, that a name such as `PrivateTest` says; None: none."""
+    """The split, `train`, `val` or `test`, in a name such as `PrivateTest`; None: no split."""
     return _split_of([name])[0]
 
 
 def _refuse_second_file(path: str, splits: Mapping[Path, str], exact: Mapping[Path, str]) -> None:
-    """Raise `MtrainError` where a file is all of a split by its name, and another is of it as well.
+    """Raise `MtrainError` if a file is all of a split by its name, and another is of it as well.
 
     `test_old.csv` beside `test.csv` is as a rule a copy, or a part of it.
     """
@@ -195,9 +195,9 @@ def _refuse_second_file(path: str, splits: Mapping[Path, str], exact: Mapping[Pa
 
 
 def _looks(files: Sequence[Path], root: Path | None) -> tuple[dict[Path, str], dict[Path, str]]:
-    """The split of each file that looks like one; of those that are called nothing else their name.
+    """The split of each file whose name has one; and the names that are only a split.
 
-    The name is that of the file without the number of a part, or of the folder of a split.
+    Such a name is the file's without the number of a part, or the folder's.
     """
     splits, exact = {}, {}
     for file in files:
@@ -211,10 +211,10 @@ def _looks(files: Sequence[Path], root: Path | None) -> tuple[dict[Path, str], d
 
 
 def _split_of(parts: Sequence[str]) -> tuple[str | None, str | None]:
-    """The split that a file's name, or that of a folder around it, says; the name if it is all of it.
+    """The split in the name of a file or of its folders; and the name if it is only a split.
 
-    `train` and `train-00000-of-00002` are nothing else; `iris_train`, `KDDTrain+`, `rows_train_v2` and
-    `test_2020` may be.
+    `train` and `train-00000-of-00002` are only splits; `iris_train`, `KDDTrain+`, `rows_train_v2`
+    and `test_2020` may be something else.
     """
     for part in parts:
         stem = part.partition(".")[0]
@@ -236,10 +236,10 @@ def _words(name: str) -> list[str]:
 
 
 def large_files(paths: Iterable[str | None]) -> str | None:
-    """`big.csv, 212 MB`: the files at `paths`, where reading them takes more than a second or two."""
+    """`big.csv, 212 MB`: the files at `paths`, if reading them takes more than a second or two."""
     places: list[Path] = []
     for path in filter(None, paths):
-        # Where nothing is, that is told when it is read.
+        # A missing path is reported when it is read.
         places += [Path(path)] if Path(path).exists() else _matching(path)
     n_bytes = sum(_bytes_at(place) for place in places)
     if n_bytes < LARGE:
@@ -262,7 +262,7 @@ def check_memory(
     where: str,
     remedy: str = "data larger than that cannot be trained on yet",
 ) -> None:
-    """Raise `MtrainError` where values would take more than `training.memory`."""
+    """Raise `MtrainError` if values would take more than `training.memory`."""
     if n_bytes > memory:
         raise MtrainError(
             (

@@ -1,4 +1,4 @@
-"""Columns that tell one row from another rather than anything to learn from."""
+"""Columns that identify rows and are nothing to learn from."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from mtrain.records.arrays import Floats
 
 FEWEST_IDS = 20
-"""Rows from which whole numbers that all differ, in any order, are ids; fewer often do by chance."""
+"""Number of rows from which whole numbers that all differ, in any order, are ids; fewer often
+differ by chance."""
 
 NAMES = re.compile(r"(?i:(.*[\W_])?(id|ids|idx|index|key|nr|uuid|guid))|.*[a-z](Id|ID)")
-"""What ids are called; `paid` is none."""
+"""Names of ids; `paid` is not one."""
 
 
 def why_id(name: str, column: Values, index: Collection[str]) -> tuple[str, bool] | None:
-    """Why a column seems to name the row, and whether that is certain; None: it does not.
+    """Why a column seems to be an id, and whether that is certain; None: it does not.
 
     `index` names columns that are the index of a pandas table. Whole numbers that all differ, but lie
     so far apart that measured ones would hardly meet either, are certain by name alone.
@@ -49,7 +50,7 @@ def why_id(name: str, column: Values, index: Collection[str]) -> tuple[str, bool
 
 
 def _how_they_differ(values: Floats) -> str | None:
-    """How whole numbers tell each row from the others; None: they do not."""
+    """How whole numbers identify each row; None: they do not."""
     steps = np.diff(values)
     if (steps == 1).all():
         return "counts the rows"

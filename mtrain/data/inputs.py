@@ -1,4 +1,4 @@
-"""Rows to predict: no labels, columns by name, everything else as training had it."""
+"""Rows to predict: no labels, columns by name, everything else as in training."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ROWS_AT_ONCE = 2048
 multiple of them give to the last bit what all rows together give."""
 
 PIECE = 1 << 26
-"""Bytes that the inputs of a piece may take; some times as much is in use meanwhile."""
+"""Bytes that the inputs of a piece may take; several times as much is in use meanwhile."""
 
 TABLES = {"csv": (*ENDINGS["csv"], ".txt"), "parquet": ENDINGS["parquet"]}
 
@@ -44,16 +44,16 @@ class Piece:
     """Some of the rows to predict."""
 
     split: Split
-    """Its labels mean nothing."""
+    """A split whose labels mean nothing."""
 
     unlike: Mapping[Unlike, int]
     """In how many rows a column is unlike training, by how and its name."""
 
     left_out: int
-    """Rows that miss a value, where training left such out as well."""
+    """Rows with a missing value, if training left such rows out as well."""
 
     done: tuple[str, ...] = ()
-    """What was done to images, or is doubtful about how a table was read."""
+    """What was done to images, or doubts about how a table was read."""
 
 
 def read_pieces(
@@ -71,7 +71,7 @@ def read_pieces(
         yield from joined(_table_pieces(path, config, encoding), rows_of_a_piece(encoding))
         return
     if not (path.is_file() or path.is_dir()):
-        # A pipe or a device would be waited for, or never end.
+        # Reading a pipe or a device would block, or never end.
         raise MtrainError(
             f"{'not a file' if path.exists() else 'no such file or folder'}", where=path
         )
@@ -85,7 +85,7 @@ def read_pieces(
 
 @dataclass(eq=False)
 class Seen:
-    """What is worth saying of all pieces so far."""
+    """Notes on all pieces so far."""
 
     rows: int = 0
     left_out: int = 0
@@ -109,13 +109,13 @@ class Seen:
 
 
 def rows_of_a_piece(encoding: Encoding) -> int:
-    """So many that inputs take `PIECE` bytes, or `ROWS_AT_ONCE`."""
+    """As many rows as take `PIECE` bytes as inputs, or `ROWS_AT_ONCE`."""
     n = PIECE // (4 * encoding.n_features)
     return max(n // ROWS_AT_ONCE, 1) * ROWS_AT_ONCE
 
 
 def joined(pieces: Iterable[Piece], rows: int) -> Iterator[Piece]:
-    """The same rows, so many in each piece but the last; at least one piece."""
+    """The same rows, with equally many in each piece but the last; at least one piece."""
     kept: list[Piece] = []
     for piece in pieces:
         kept.append(piece)
@@ -162,9 +162,9 @@ def _table_pieces(path: Path, config: TableConfig, encoding: Encoding) -> Iterat
     done = 0
     for raw in PIECES[kind](str(path), list(kinds), most, notation):
         for start in range(0, len(raw), most):
-            some = raw.part(start, most)
-            yield _table_piece(some, config, encoding, done)
-            done += len(some)
+            part = raw.part(start, most)
+            yield _table_piece(part, config, encoding, done)
+            done += len(part)
     nothing = np.zeros((0, encoding.n_features), np.float32)
     yield Piece(Split(nothing, np.zeros(0, np.int32), np.zeros(0, np.int64)), {}, 0)
 
@@ -197,7 +197,7 @@ def _table_piece(raw: RawTable, config: TableConfig, encoding: Encoding, done: i
 def table_kind(path: Path) -> str | None:
     """`csv` or `parquet`, by the ending of the file, of the pattern, or of what is in the folder.
 
-    None: it is neither.
+    None: neither.
     """
     if path.is_dir():
         # A .txt beside the files of a table is about them, rather than one of them.
@@ -224,8 +224,8 @@ def _kind_of_table(path: Path) -> str:
 def _array_pieces(path: Path, encoding: Encoding, memory: int) -> Iterator[Piece]:
     rows, most = _read_arrays(path, memory), rows_of_a_piece(encoding)
     for start in range(0, max(len(rows), 1), most):
-        some = rows.take(np.arange(start, min(start + most, len(rows))))
-        split, unlike = encode(some, encoding, str(path))
+        part = rows.take(np.arange(start, min(start + most, len(rows))))
+        split, unlike = encode(part, encoding, str(path))
         yield Piece(split, unlike, 0)
 
 
@@ -233,19 +233,19 @@ def _read_arrays(path: Path, memory: int) -> Rows:
     if path.suffix.lower() == ".npz":
         from mtrain.data.sources.npz import array_names, find_features, read_members
 
-        found = find_features(array_names(path), str(path))
-        name = found.get("test") or found.get("train") or "x"
+        names = find_features(array_names(path), str(path))
+        name = names.get("test") or names.get("train") or "x"
         features = read_members(path, [name], memory)[name]
     else:
         features = read_idx(path, memory=memory)
     if features.ndim > 1 and not len(features):
-        return _unlabelled(features)  # nothing to predict is no mistake
+        return _unlabelled(features)  # nothing to predict is not an error
     n = len(features) if features.ndim else 0
     return checked_rows(features, np.zeros(n, np.int32), str(path), "given")
 
 
 def _is_of_images(config: DatasetConfig, encoding: Encoding) -> bool:
-    """Whether the pixels of an image, as they are, mean what the training's rows did."""
+    """Whether the pixels of an image are on the same scale as the training's."""
     is_shape = len(encoding.shape) == 2 or (len(encoding.shape) == 3 and encoding.shape[2] == 3)
     return is_shape and (encoding.divisor == 255 or not isinstance(config, NpzConfig | IdxConfig))
 
@@ -281,9 +281,9 @@ def _pixel_pieces(
             raise MtrainError(f"{size[0]} x {size[1]} pixels; training had {had}", where=file)
     done: Counter[str] = Counter()
     for start in range(0, len(files), most):
-        some = files[start : start + most]
-        pixels = read_pixels(some, encoding.shape, resize=resize, background=background, done=done)
-        names = [str(f.relative_to(path)) if f != path else f.name for f in some]
+        part = files[start : start + most]
+        pixels = read_pixels(part, encoding.shape, resize=resize, background=background, done=done)
+        names = [str(f.relative_to(path)) if f != path else f.name for f in part]
         names = [os.fsencode(name).decode(errors="backslashreplace") for name in names]
         rows = _unlabelled(as_depth(pixels, wide=is_wide), names)
         split, _ = encode(rows, encoding, str(path))

@@ -1,4 +1,4 @@
-"""What is in a data set, and what in it makes a training fail or lie."""
+"""Summarise a data set and flag likely problems."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from mtrain.records.dataset import Dataset, Encoding
 
 FEW_ROWS = 10
-"""Of a class to train on: less is hardly learned, and not at all measured."""
+"""Training rows of a class: fewer are hardly learned, and their learning cannot be measured."""
 
 LOPSIDED = 0.9
-"""Share of the most frequent class from which accuracy says nothing of the others."""
+"""Share of the most frequent class from which accuracy says nothing about the others."""
 
 
 @dataclass(frozen=True, eq=False)
 class Inspection:
-    """A data set as a training would have it."""
+    """A data set as a training would use it."""
 
     source: str
     classes: tuple[str, ...]
@@ -47,12 +47,12 @@ class Inspection:
     """Rows without a value, by column of a table that has such."""
 
     n_bytes: int
-    """What the rows take, encoded."""
+    """Bytes of the encoded rows."""
 
     warnings: tuple[Note, ...]
 
     facts: tuple[str, ...] = ()
-    """What was done to read it, which is as it should be."""
+    """How it was read, where nothing is wrong."""
 
     def __repr__(self) -> str:
         rows = sum(int(counts.sum()) for counts in self.counts.values())
@@ -63,7 +63,7 @@ class Inspection:
 
 
 def inspect(source: Source, dataset: Dataset, index: Collection[str] = ()) -> Inspection:
-    """Look at the rows as they were read, and at the splits that were made of them.
+    """Inspect the rows as read, and the splits made of them.
 
     `index` names columns that are the index of a pandas table.
     """
@@ -106,24 +106,24 @@ def _class_warnings(counts: Mapping[str, Ints], classes: tuple[str, ...]) -> Ite
     absent, rare = {}, {}
     for k, name in enumerate(classes):
         if (n := counts["train"][k]) == 0:
-            continue  # which is said already
-        if sum(some[k] for some in counts.values()) == 1:
+            continue  # another note reports it
+        if sum(rows[k] for rows in counts.values()) == 1:
             rare[name] = "a single row in all; whether it is learned cannot be measured"
             continue
-        if lacking := [split for split, some in counts.items() if some[k] == 0]:
+        if lacking := [split for split, rows in counts.items() if rows[k] == 0]:
             absent[name] = " and ".join(lacking)
         if n < FEW_ROWS:
             rare[name] = f"only {n} row{'' if n == 1 else 's'} to train on"
     yield from by_class(
         "absent-class",
         absent,
-        "class {name} has no row in {what}",
+        "class {name} has no row in {text}",
         lambda which: f"{which} have no row in some split",
     )
     yield from by_class(
         "rare-class",
         rare,
-        "class {name} has {what}",
+        "class {name} has {text}",
         lambda which: f"{which} have fewer than {FEW_ROWS} rows to train on",
     )
     test = counts["test"]
@@ -141,7 +141,7 @@ def _column_warnings(columns: Mapping[str, Values], index: Collection[str]) -> I
     for name, column in columns.items():
         n, n_categories = len(column.values), len(column.without_unused().categories)
         if _is_constant(column):
-            # Numbers so large may differ in the file, which is said where they were read.
+            # Numbers so large may differ in the file; another note reports it.
             if column.kind != "number" or not abs(column.values[0]) >= LARGEST_EXACT:
                 yield Note("constant-column", f"column {name!r} is the same in every row")
             continue
@@ -171,14 +171,14 @@ def _is_constant(column: Values) -> bool:
 
 
 def _numbers_as_text(column: Values) -> str | None:
-    """How the numbers of a column are written that is read as text; None: it has other text."""
+    """How a column of text writes numbers; None: it has other text."""
     texts = column.categories[:TRIED]
     if is_number_column(texts, NOTATIONS[0]):
         return None  # codes that are meant to be categories
     for notation in NOTATIONS[1:]:
         if is_number_column(texts, notation):
-            shown = [f"dataset.{key}: {value!r}" for key, value in notation.settings.items()]
-            keys = " and ".join(shown)
+            settings = [f"dataset.{key}: {value!r}" for key, value in notation.settings.items()]
+            keys = " and ".join(settings)
             return f"is text such as {texts[0]!r}; {keys} reads numbers so, in every column"
     if (marked := marked_number(texts)) is not None:
         return f"is text such as {marked!r}; a number is read as one without sign or unit"
@@ -196,15 +196,13 @@ def _contradictions(splits: Mapping[str, Rows], classes: tuple[str, ...]) -> Ite
                 other.setdefault(key, (name, i))
     if not other:
         return
-    found = sum(key in other for some in keys.values() for key in some)
+    n_rows = sum(key in other for split_keys in keys.values() for key in split_keys)
     key, there = next(iter(other.items()))
     (one, its), (two, theirs) = (
         (_called(splits[split], i, split), classes[splits[split].labels[i]])
         for split, i in (first[key], there)
     )
-    text = (
-        f"{found:,} rows are like another one but for the label: {one} is {its!r}, {two} {theirs!r}"
-    )
+    text = f"{n_rows:,} rows are like another one but for the label: {one} is {its!r}, {two} {theirs!r}"
     yield Note("contradiction", text)
 
 
@@ -217,7 +215,7 @@ def _called(rows: Rows, position: int, split: str) -> str:
 
 
 def _keys(rows: Rows) -> list[bytes]:
-    """For each row what is the same for rows of the same features, whatever file they are from."""
+    """A key for each row, equal for rows of equal features from any file."""
     if isinstance(rows.features, Table):
         columns = rows.features.columns.values()
         features = np.stack([_comparable(column) for column in columns], axis=1)
@@ -229,7 +227,7 @@ def _keys(rows: Rows) -> list[bytes]:
 def _comparable(column: Values) -> NDArray[np.int64]:
     """Equal numbers for equal values, of any table."""
     if column.kind == "number":
-        # Adding 0 makes of -0 the 0 that it equals.
+        # Adding 0 turns -0 into 0, which it equals.
         numbers: NDArray[np.int64] = (column.values + 0.0).view(np.int64)
         return numbers
     texts = [int.from_bytes(_digest(text.encode())[:7]) for text in column.categories]

@@ -32,20 +32,21 @@ def class_indices(
     """The classes; of each split the index of every row's class; whether labels count the classes.
 
     A label of text is what is written: `1`, `01` and `1.0` are three. A number of a typed file has
-    no spelling: whole ones are written as integers, exactly in 64 bits, others as `2.5`. The classes
-    are those given, else all labels of all splits in sorted order, whole numbers as numbers. Given
-    classes are named by the labels, or counted by them: 0, 1, 2, .... A missing label is -1. Raises
-    `MtrainError` naming the row of one that is no class, or is fractional and no class given.
+    no spelling: whole ones are written as integers, exactly in 64 bits, others as `2.5`. The
+    classes are those given, else all labels of all splits in sorted order, whole numbers as
+    numbers. Given classes are named by the labels, or counted by them: 0, 1, 2, .... A missing
+    label is -1. Raises `MtrainError` naming the row of a label that is no class, or is fractional
+    and not in the given classes.
     """
     codes, names = {}, {}
     for split, table in tables.items():
         codes[split], names[split] = as_categories(_texts(table, target, classes))
         _refuse_measurements(table, target, names[split], classes)
-    found = {name for some in names.values() for name in some}
+    labels = {name for split_names in names.values() for name in split_names}
     if classes is None:
-        classes = sorted_names(found)
+        classes = sorted_names(labels)
         _check(classes, tables, target)
-    places = class_places(classes, found)
+    places = class_places(classes, labels)
     by_value = _places_by_value(classes)
     for split, table in tables.items():
         is_spelt = not table.typed or is_text(table.columns[target].type)
@@ -63,11 +64,11 @@ def class_indices(
                 problem += ": labels are compared as they are written"
             raise MtrainError(complaint(table, target, problem, unknown))
         codes[split] = rows
-    return classes, codes, are_counted(classes, found)
+    return classes, codes, are_counted(classes, labels)
 
 
 def _texts(table: RawTable, target: str, classes: tuple[str, ...] | None) -> pa.ChunkedArray:
-    """Labels as text, null where there is none."""
+    """Labels as text, null if there is no label."""
     column = table.columns[target]
     if not table.typed:
         if classes is not None:
@@ -81,7 +82,9 @@ def _texts(table: RawTable, target: str, classes: tuple[str, ...] | None) -> pa.
         column = pc.if_else(pc.is_nan(column), None, column)
         encoded = pc.dictionary_encode(column).combine_chunks()
         numbers = pc.cast(encoded.dictionary, pa.float64()).to_pylist()
-        texts = pc.cast(encoded.dictionary, pa.string()).to_pylist()  # float32 in its own digits
+        texts = pc.cast(
+            encoded.dictionary, pa.string()
+        ).to_pylist()  # float32 in the digits of a float32
         spelt = [
             str(int(number)) if number.is_integer() else text
             for number, text in zip(numbers, texts, strict=True)
@@ -96,7 +99,7 @@ def _texts(table: RawTable, target: str, classes: tuple[str, ...] | None) -> pa.
 def _refuse_measurements(
     table: RawTable, target: str, names: tuple[str, ...], classes: tuple[str, ...] | None
 ) -> None:
-    """Raise `MtrainError` where all labels are numbers, and one is fractional and no class given."""
+    """Raise `MtrainError` if all labels are numbers, and one is fractional and not a given class."""
     kind = table.columns[target].type
     if pa.types.is_boolean(kind) or (table.typed and is_text(kind)):
         return

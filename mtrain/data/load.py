@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 LARGEST_BYTE = 255
 
 SMALL_BYTE = 64
-"""Of bytes that have no larger one, inputs would lie in the lowest quarter."""
+"""Largest byte up to which a note asks: inputs would lie in the lowest quarter."""
 
 
 def load_dataset(
@@ -52,8 +52,8 @@ def load_dataset(
 ) -> Dataset:
     """Read, split, draw and encode.
 
-    `download` lets data be fetched that is not on this machine, `progress` shows a bar meanwhile;
-    `memory` is how many bytes the data may take. `encoding` is what was learned from another
+    `download` allows data that is not on this machine to be downloaded, `progress` shows a bar
+    meanwhile; `memory` is how many bytes the data may take. `encoding` was learned from another
     training split; None: it is learned from this one. `drawn_from` is the SHA-256 of the data that
     are split as the config says, None: all are. Of others there is a test split alone: the one that
     they bring; else, if it `takes_others`, all their rows; arrays may then lack a training split.
@@ -95,7 +95,7 @@ def make_dataset(
     drawn_from: str | None = None,
     takes_others: bool = False,
 ) -> Dataset:
-    """Split, draw and encode what was read; everything is as for `load_dataset`."""
+    """Split, draw and encode the source's rows; everything is as for `load_dataset`."""
     classes = source.classes if config.classes is None else config.classes
     parts = {name: _fingerprint(rows, classes) for name, rows in source.splits.items()}
     sha256 = hashlib.sha256(repr(parts).encode()).hexdigest()
@@ -126,7 +126,7 @@ def make_dataset(
     _check_inputs(splits, encoding, memory, source.where)
     encoded = {name: encode(rows, encoding, source.where) for name, rows in splits.items()}
     for name, (split, unlike) in encoded.items():
-        # In a split that was drawn as much is missing, or far, as in the others.
+        # A split that was drawn has as many missing and far values as the others.
         was_drawn = {"train": True, "val": source.val is None, "test": source.test is None}
         is_other = drawn_from not in {None, sha256} or not was_drawn[name]
         told = {k: n for k, n in unlike.items() if is_other or k[0] in {UNKNOWN, CONSTANT}}
@@ -144,7 +144,7 @@ def make_dataset(
 
 
 def dataset_shape(config: SourceConfig, *, memory: int = 4_000_000_000) -> tuple[int, int]:
-    """Inputs and classes of the data set; it is read only where they are not known without.
+    """Inputs and classes of the data set, which is read only if they are not known otherwise.
 
     Raises `MtrainError` as `load_dataset` does.
     """
@@ -159,7 +159,7 @@ def dataset_shape(config: SourceConfig, *, memory: int = 4_000_000_000) -> tuple
 
 
 def _learn(source: Source, config: SourceConfig, train: Rows) -> Encoding:
-    """What is to be learned from the training rows, as the config says."""
+    """The encoding that the config asks for, learned from the training rows."""
     return learn_encoding(
         train,
         divisor=_divisor(source, config),
@@ -174,7 +174,7 @@ def split_source(source: Source, config: SourceConfig) -> dict[str, Rows]:
     if test is None:
         apart = config.test or TestConfig()
         section = ("dataset", "test")
-        # What is still to be split off must not lack a class because this split has it.
+        # A later split must not lack a class because this split has its rows.
         parts = 2 if val is not None or config.validation is None else 3
         train, test = split_off(train, apart.size, apart.how, config.seed, section, parts=parts)
     elif config.test not in {None, TestConfig()}:
@@ -206,7 +206,7 @@ def _is_standard(source: Source, config: SourceConfig) -> bool:
 
 
 def _small_bytes(train: Rows, encoding: Encoding) -> Iterator[Note]:
-    """A note where inputs would be near 0, as bytes reach from 0 to 16, say."""
+    """A note if inputs would be near 0, as with bytes from 0 to 16."""
     if isinstance(train.features, Table) or encoding.divisor != LARGEST_BYTE:
         return
     if (largest := int(train.features.max())) < SMALL_BYTE:
@@ -215,13 +215,13 @@ def _small_bytes(train: Rows, encoding: Encoding) -> Iterator[Note]:
 
 
 def _filled(config: SourceConfig) -> str | None:
-    """By what missing numbers are filled."""
+    """The fill of missing numbers."""
     missing = config.missing if isinstance(config, TableConfig) else None
     return None if missing == "drop" else missing
 
 
 def _check_inputs(splits: dict[str, Rows], encoding: Encoding, memory: int, where: str) -> None:
-    """Raise `MtrainError` where a model would have no input, or its inputs no place in memory."""
+    """Raise `MtrainError` if a model would have no input, or inputs too many for memory."""
     if not encoding.n_features:
         raise MtrainError("no column has a value to learn from", where=where)
     widest = max(encoding.columns, key=lambda column: column.width, default=None)
@@ -236,7 +236,7 @@ def _check_inputs(splits: dict[str, Rows], encoding: Encoding, memory: int, wher
 
 
 def _fingerprint(rows: Rows, classes: tuple[str, ...]) -> str:
-    """The same wherever the rows lie, and whatever other rows are read along with them."""
+    """The same wherever the data are, and whichever other rows are read with them."""
     digest = hashlib.sha256(repr(classes).encode())
     if isinstance(rows.features, np.ndarray):
         arrays = [rows.features]

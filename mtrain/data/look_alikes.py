@@ -1,4 +1,4 @@
-"""Names that a reader would hardly tell apart."""
+"""Names that readers can hardly tell apart."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ ASCII = str.maketrans(
         **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
     }
 )
-"""Quotation marks, dashes and hyphens, of which programs put one in place of another."""
+"""Quotation marks, dashes and hyphens that programs replace by one another."""
 
 VARIANTS = {*map(chr, range(0xFE00, 0xFE10)), *map(chr, range(0xE0100, 0xE01F0))}
-"""Which say how the sign before is drawn."""
+"""Selectors of how the character before is drawn."""
 
 
 def look_alikes(names: Iterable[str]) -> Iterator[tuple[str, int]]:
@@ -37,10 +37,10 @@ def look_alikes(names: Iterable[str]) -> Iterator[tuple[str, int]]:
         groups.setdefault(key, []).append(name)
     for alike in groups.values():
         if len(alike) > 1:
-            # Of what is drawn alike, the code points are shown.
+            # Names that are drawn alike are told apart by their code points.
             drawn = {_drawn(unicodedata.normalize("NFC", name)) for name in alike}
-            shown = repr if len(drawn) == len(alike) else ascii
-            yield " and ".join(map(shown, alike)), len(alike)
+            quote = repr if len(drawn) == len(alike) else ascii
+            yield " and ".join(map(quote, alike)), len(alike)
 
 
 def _drawn(name: str) -> str:

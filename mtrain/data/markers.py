@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from mtrain.data.table import Values
 
 REPEATED = re.compile(r"-?(7+|8+|9+)(\.(0|7+|8+|9+))?")
-"""99, -999, -99.9, 888, ...: what is written where nothing was measured, if it has two digits."""
+"""99, -999, -99.9, 888, ...: written where nothing was measured, with two digits or more."""
 
 OTHERS = {-1.0, -32_768.0, 32_767.0, 1e20, -1e20, 1e30, -1e30}
-"""Other such numbers: those of programs, the smallest of 16 bits, and those of climate data."""
+"""Other such numbers: of programs, the smallest of 16 bits, and of climate data."""
 
 FEWEST = 2
-"""Rows that have it: a single one may be a value."""
+"""Rows with the marker: a single one may be a value."""
 
 
 def marker_notes(columns: Mapping[str, Values]) -> Iterator[Note]:
     """A note for each column of numbers with a marker that lies far from all its other values.
 
-    And one for each column of text with a category such as `NULL`.
+    Also one for each column of text with a category such as `NULL`.
     """
     for name, column in columns.items():
         for code, category in enumerate(column.categories):
@@ -39,8 +39,8 @@ def marker_notes(columns: Mapping[str, Values]) -> Iterator[Note]:
                     f"if it stands for a missing value: dataset.missing_values: [{category!r}]"
                 )
                 yield Note("missing-marker", text)
-        if column.kind == "number" and (found := _marker(column)) is not None:
-            marker, rows = found
+        if column.kind == "number" and (pair := _marker(column)) is not None:
+            marker, rows = pair
             written = _written(marker)
             text = (
                 f"column {name!r}: {written} in {rows:,} rows is far from all other values; if it "
@@ -50,7 +50,7 @@ def marker_notes(columns: Mapping[str, Values]) -> Iterator[Note]:
 
 
 def _marker(column: Values) -> tuple[float, int] | None:
-    """The marker, and in how many rows it stands; None: there is none."""
+    """The marker and the number of its rows; None if there is no marker."""
     values = column.values[~column.missing]
     if not len(values):
         return None
@@ -65,13 +65,13 @@ def _marker(column: Values) -> tuple[float, int] | None:
 
 
 def is_marker(number: float) -> bool:
-    """Whether it is a number that programs and people write where there is none."""
+    """Whether people and programs write this number for a missing value."""
     text = _written(number)
     is_repeated = REPEATED.fullmatch(text) is not None and sum(map(str.isdigit, text)) > 1
     return is_repeated or number in OTHERS
 
 
 def _written(number: float) -> str:
-    """In the digits of a float32, which it may have been."""
+    """In the digits of a float32, as it may have been."""
     is_short = number.is_integer() and abs(number) < 1e15
     return str(int(number)) if is_short else f"{np.float32(number):.6g}"

@@ -1,4 +1,4 @@
-"""Labels of text that say that there is no label."""
+"""Labels of text that mean a missing label."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from mtrain.data.columns import RawTable
 
 MISSING_LABELS = (*USUAL, "<NA>", "NaT", "N.A.", "n.a.", "?")
-"""What stands for a missing value where programs write a table; as a label it is hardly a class."""
+"""What programs write for a missing value; as a label it is hardly a class."""
 
 
 def without_missing_labels(
     tables: Mapping[str, RawTable], target: str, classes: tuple[str, ...] | None
 ) -> dict[str, RawTable]:
-    """The tables with no label where one is blank, or like NA and none of the `classes` given.
+    """The tables with null for labels that are blank, or like NA and not in the given `classes`.
 
-    Without `classes` a label like NA is a class: it may well be one. What `dataset.missing_values`
-    names is no label, unless it is one of the `classes`.
+    Without `classes` a label like NA is a class: it may be meant. A label in
+    `dataset.missing_values` is missing, unless it is one of the `classes`.
     """
     missing = [] if classes is None else [name for name in MISSING_LABELS if name not in classes]
     return {
@@ -60,7 +60,7 @@ def _unmarked(table: RawTable, target: str, classes: tuple[str, ...] | None) -> 
 
 
 def missing_label_notes(classes: tuple[str, ...]) -> Iterator[Note]:
-    """A note for each class that is called as a missing value is."""
+    """A note for each class with the name of a missing value."""
     for name in classes:
         if name in MISSING_LABELS:
             text = (
@@ -75,7 +75,7 @@ def _without(table: RawTable, target: str, missing: list[str]) -> RawTable:
     if not is_text(labels.type):
         return table
     trimmed = pc.utf8_trim_whitespace(labels)
-    found = pc.is_in(trimmed, pa.array(["", *missing], labels.type))
-    if not pc.any(found).as_py():
+    is_missing = pc.is_in(trimmed, pa.array(["", *missing], labels.type))
+    if not pc.any(is_missing).as_py():
         return table
-    return replace(table, columns={**table.columns, target: pc.if_else(found, None, labels)})
+    return replace(table, columns={**table.columns, target: pc.if_else(is_missing, None, labels)})

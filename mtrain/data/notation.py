@@ -1,4 +1,4 @@
-"""How the files of a table write values, as their config says."""
+"""How the files of a table write values, by their config."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
     from mtrain.config.experiment.dataset import DatasetConfig
 
 USUAL = ("NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NAN", "NULL", "Null", "null", "None")
-"""What stands for nothing where the rest of a column are numbers; an empty value always does."""
+"""What means missing in a column of numbers, besides an empty value."""
 
 SPACES = " \u00a0\u202f"
-"""What stands between thousands where that is a space: also those at which no line is broken."""
+"""Spaces that separate thousands, with the no-break spaces."""
 
 
 @dataclass(frozen=True)
 class Notation:
-    """What a file's own settings say of its names and values."""
+    """The settings of how a file writes names and values."""
 
     header: bool = True
     """Whether the first line names the columns."""
 
     decimal: str = "."
-    """What stands before the decimals of a number."""
+    """The decimal separator."""
 
     thousands: str | None = None
-    """What may stand between each three digits of a number; None: nothing."""
+    """The thousands separator; None: none."""
 
     missing: tuple[str | int | float, ...] = ()
-    """What stands for a missing value, besides the usual."""
+    """Values that mean missing, besides the usual."""
 
     @property
     def is_plain(self) -> bool:
@@ -52,7 +52,7 @@ class Notation:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The settings of `dataset` that say this, without those that are the default."""
+        """The settings of `dataset` for this notation, without defaults."""
         values = {
             "header": self.header,
             "decimal": self.decimal,
@@ -76,7 +76,7 @@ class Notation:
         return rf"^[-+]?(?:{digits}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][-+]?[0-9]+)?$"
 
     def plain(self, texts: pa.ChunkedArray) -> pa.ChunkedArray:
-        """Texts that are numbers in this notation, as programs write them; null: it is none."""
+        """Texts that are numbers in this notation, as programs write them; null if not a number."""
         texts = pc.if_else(pc.match_substring_regex(texts, self.pattern), texts, None)
         if self.thousands is not None:
             texts = pc.replace_substring_regex(texts, self._between, "")
@@ -89,7 +89,7 @@ class Notation:
         if is_text(column.type):
             values = pa.array(sorted({str(value) for value in self.missing}), column.type)
         elif pa.types.is_floating(column.type):
-            # As the column has them: -99.9 as a float32 is another float64.
+            # In the column's type: -99.9 as a float32 is another float64.
             with np.errstate(over="ignore"):
                 numbers = np.array(self.missing_numbers).astype(column.type.to_pandas_dtype())
             values = pa.array(numbers[np.isfinite(numbers)].astype(np.float64))
@@ -99,9 +99,9 @@ class Notation:
             return column
         if not len(values):
             return column
-        # In float64: a number that an int8 cannot hold would be another one there.
-        found = pc.is_in(pc.cast(column, values.type, safe=False), values)
-        return pc.if_else(found, None, column)
+        # In float64: a number that an int8 cannot hold would become another one.
+        is_missing = pc.is_in(pc.cast(column, values.type, safe=False), values)
+        return pc.if_else(is_missing, None, column)
 
     @property
     def missing_numbers(self) -> list[float]:
@@ -110,7 +110,7 @@ class Notation:
 
     @property
     def _between(self) -> str:
-        """The regular expression of what stands between thousands."""
+        """The regular expression of the thousands separator."""
         alike = {" ": f"[{SPACES}]", "'": "['\u2019]"}
         return alike.get(self.thousands or "", re.escape(self.thousands or ""))
 
@@ -127,7 +127,7 @@ NOTATIONS = (
     Notation(thousands="'"),
     Notation(decimal=",", thousands="'"),
 )
-"""Those by which columns are tried, in the order in which they are preferred."""
+"""The notations that are tried on columns, the preferred ones first."""
 
 MARKED = re.compile(
     r"[-+]?(?P<before>[\u2212(]?\s?[^\w\s.,#+-]?)\s?[-+]?[0-9][0-9.,]*\s?"
@@ -139,73 +139,74 @@ MOST_MARKS = 6
 """Signs and units of a column of measured numbers."""
 
 FEW_NUMBERS = 20
-"""Different texts up to which numbers with a unit may rather be sizes to choose from."""
+"""Number of different texts up to which numbers with a unit may be sizes to choose from."""
 
 MARKERS = {
     *map(str.lower, USUAL),
     *("?", "??", "-", "--", "---", ".", "..", "*", "#", "n.a.", "n.a", "nil", "missing", "unknown"),
     *("unk", "not available", "#value!", "#ref!", "#div/0!", "<na>"),
 }
-"""What stands for a missing value among numbers, in lower case."""
+"""What means missing among numbers, in lower case."""
 
 TRIED = 5_000
-"""Different values of a column that are tried."""
+"""The most different values of a column that are tried."""
 
 
 def guess_notation(columns: Mapping[str, pa.ChunkedArray], delimiter: str = ",") -> Notation:
     """The notation by which most of these columns of text are numbers; the plainest of those.
 
-    In a file of semicolons, as programs write it that have a decimal comma, `1,250` is 1.25. What else stands in a column of numbers, and marks a missing value, is in `missing`.
+    In a file with semicolons, which programs with a decimal comma write, `1,250` is 1.25. `missing`
+    has the other markers of missing values in columns of numbers.
     """
     samples = {name: _sample(column) for name, column in columns.items()}
     scores = {
-        notation: sum(is_number_column(some, notation) for some in samples.values())
+        notation: sum(is_number_column(sample, notation) for sample in samples.values())
         for notation in NOTATIONS
     }
     preferred = sorted(NOTATIONS, key=lambda one: delimiter == ";" and one.decimal != ",")
     preferred.remove(PLAIN)
-    best = max([PLAIN, *preferred], key=scores.__getitem__)  # of equals the first
+    best = max([PLAIN, *preferred], key=scores.__getitem__)  # the first of equals
     markers = {
         text
-        for some in samples.values()
-        if is_number_column(some, best)
-        for text in some
+        for sample in samples.values()
+        if is_number_column(sample, best)
+        for text in sample
         if text.lower() in MARKERS and text not in USUAL
     }
     return replace(best, missing=tuple(sorted(markers)))
 
 
 def is_number_column(texts: Collection[str], notation: Notation) -> bool:
-    """Whether all of some different texts are numbers, but for what marks a missing value."""
+    """Whether all of these different texts are numbers, but for markers of missing values."""
     pattern = re.compile(notation.pattern)
     values = [text for text in texts if text.lower() not in MARKERS]
     return bool(values) and all(pattern.fullmatch(text) for text in values)
 
 
 def marked_number(texts: Collection[str]) -> str | None:
-    """One of some different texts that are numbers with signs or units, as `5 %`; None: others are."""
+    """One of these different texts if all are numbers with signs or units, as `5 %`; else None."""
     texts = [text for text in texts if text.lower() not in MARKERS]
-    found = {text: match.groups() for text in texts if (match := MARKED.fullmatch(text))}
-    if not FEW_NUMBERS < len(texts) == len(found) or len(set(found.values())) > MOST_MARKS:
+    marked = {text: match.groups() for text in texts if (match := MARKED.fullmatch(text))}
+    if not FEW_NUMBERS < len(texts) == len(marked) or len(set(marked.values())) > MOST_MARKS:
         return None
-    return next((text for text, marks in found.items() if any(marks)), None)
+    return next((text for text, marks in marked.items() if any(marks)), None)
 
 
 def _sample(column: pa.ChunkedArray) -> list[str]:
-    """Different values, those that are no plain number first."""
+    """Different values, first those that are not plain numbers."""
     different = pc.drop_null(pc.unique(column))
     odd = pc.invert(pc.match_substring_regex(different, PLAIN.pattern))
-    few = [different.filter(some)[:TRIED].to_pylist() for some in (odd, pc.invert(odd))]
+    few = [different.filter(mask)[:TRIED].to_pylist() for mask in (odd, pc.invert(odd))]
     return [*few[0], *few[1]]
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Whether a column of this type is of text."""
+    """Whether a column of this type holds text."""
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def notation_of(config: DatasetConfig) -> Notation:
-    """What the config of a table says of its files; of other data nothing."""
+    """The notation in the config of a table; the plain one for other data."""
     if isinstance(config, CsvConfig):
         return Notation(config.header, config.decimal, config.thousands, config.missing_values)
     if isinstance(config, TableConfig):

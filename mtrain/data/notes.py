@@ -1,4 +1,4 @@
-"""What is worth saying of a data set before it is trained on."""
+"""Notes on a data set before training."""
 
 from __future__ import annotations
 
@@ -53,17 +53,17 @@ KINDS = {
     "threshold": "`evaluation.threshold` is for the more frequent class",
     "reading": "whatever else was noticed while the data were read",
 }
-"""What is worth saying of data, by the name that `mtrain check --allow` takes."""
+"""The kinds of notes on data, by the name that `mtrain check --allow` takes."""
 
 MOST_LINES = 5
-"""Classes that have a line each; more share one."""
+"""The most classes that have a line each; more share one."""
 
 MEASURED = 30
-"""Different numbers as labels from which they may be measurements."""
+"""Number of different numeric labels from which they may be measurements."""
 
 
 def dataset_notes(splits: dict[str, Split], classes: tuple[str, ...]) -> Iterator[str]:
-    """What is odd about classes and rows, where there is a training split among `splits`."""
+    """Notes on classes and rows, if `splits` have a training split."""
     if "train" in splits:
         counts = {
             name: np.bincount(rows.labels, minlength=len(classes)) for name, rows in splits.items()
@@ -82,21 +82,21 @@ def kind_of(note: str) -> str:
 
 
 def by_class(
-    kind: str, found: Mapping[str, str], line: str, summary: Callable[[str], str]
+    kind: str, texts: Mapping[str, str], line: str, summary: Callable[[str], str]
 ) -> Iterator[Note]:
-    """A note for each class `found`, with what is wrong; of many one `summary` with examples.
+    """A note for each class in `texts`; for many classes one `summary` with examples.
 
-    `line` is a format of `name` and `what`.
+    `line` is a format of `name` and `text`, the value in `texts`.
     """
-    if len(found) <= MOST_LINES:
-        yield from (Note(kind, line.format(name=repr(n), what=what)) for n, what in found.items())
+    if len(texts) <= MOST_LINES:
+        yield from (Note(kind, line.format(name=repr(n), text=text)) for n, text in texts.items())
         return
-    examples = ", ".join(repr(name) for name in list(found)[:MOST_LINES])
-    yield Note(kind, summary(f"{len(found):,} classes ({examples}, ...)"))
+    examples = ", ".join(repr(name) for name in list(texts)[:MOST_LINES])
+    yield Note(kind, summary(f"{len(texts):,} classes ({examples}, ...)"))
 
 
 def _measured(counts: Mapping[str, Ints], classes: tuple[str, ...]) -> Iterator[Note]:
-    """Labels that are rather a measurement than classes."""
+    """Labels that look like measurements rather than classes."""
     rows = np.sum(list(counts.values()), axis=0)
     if (
         len(classes) >= MEASURED
@@ -111,38 +111,38 @@ def _measured(counts: Mapping[str, Ints], classes: tuple[str, ...]) -> Iterator[
 
 
 def _joined(classes: tuple[str, ...]) -> Iterator[Note]:
-    """Labels that name several classes at once."""
+    """Labels that join several classes."""
     parts = {name: {part.strip() for part in re.split(r"[|;,+&]", name)} - {""} for name in classes}
-    counts = Counter(part for some in parts.values() for part in some)
-    found = {
-        name: " and ".join(map(repr, sorted(some)))
-        for name, some in parts.items()
-        if len(some) > 1 and all(counts[part] > 1 for part in some)
+    counts = Counter(part for labels in parts.values() for part in labels)
+    texts = {
+        name: " and ".join(map(repr, sorted(labels)))
+        for name, labels in parts.items()
+        if len(labels) > 1 and all(counts[part] > 1 for part in labels)
     }
-    line = "class {name} joins the labels {what}; a row has one class: this is one of its own"
+    line = "class {name} joins the labels {text}; a row has one class: this is one of its own"
     yield from by_class(
         "joined-labels",
-        found,
+        texts,
         line,
         lambda which: f"{which} join other labels; a row has one class: each is one of its own",
     )
 
 
 def _absent(counts: Mapping[str, Ints], classes: tuple[str, ...]) -> Iterator[Note]:
-    found = {}
+    texts = {}
     for k in np.flatnonzero(counts["train"] == 0):
-        elsewhere = [f"{some[k]:,} of {name}" for name, some in counts.items() if some[k]]
-        found[classes[k]] = (
+        elsewhere = [f"{rows[k]:,} of {name}" for name, rows in counts.items() if rows[k]]
+        texts[classes[k]] = (
             f"has {' and '.join(elsewhere)}, which cannot be learned" if elsewhere else "has none"
         )
-    line = "class {name} has no row to train on; it {what}"
+    line = "class {name} has no row to train on; it {text}"
     yield from by_class(
-        "absent-class", found, line, lambda which: f"{which} have no row to train on"
+        "absent-class", texts, line, lambda which: f"{which} have no row to train on"
     )
 
 
 def _shared(splits: dict[str, Split]) -> Iterator[str]:
-    # Hashes of 64 bits: the rows themselves would be there once more.
+    # Hashes of 64 bits: the rows themselves would be in memory twice.
     known = {hash(row.tobytes()) for row in splits["train"].features}
     for name in ("val", "test"):
         if name not in splits:

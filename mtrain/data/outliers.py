@@ -21,15 +21,15 @@ TAILS = 0.01
 """Share of the values at each end of a column that may be outliers; at least one value."""
 
 DOMINATED = 20.0
-"""Times the standard deviation without the tails that the one of all values may be."""
+"""Largest ratio of the standard deviation of all values to the one without the tails."""
 
 
 def outlier_notes(rows: Rows) -> Iterator[Note]:
     """A note for each column of numbers in a table whose deviation comes from a few values."""
     columns = getattr(rows.features, "columns", {})
     for name, column in columns.items():
-        if column.kind == "number" and (found := _outlier(column.values)) is not None:
-            position, (low, high) = found
+        if column.kind == "number" and (outlier := _outlier(column.values)) is not None:
+            position, (low, high) = outlier
             value = column.values[position]
             if is_marker(value) and np.count_nonzero(column.values == value) > 1:
                 continue  # another note asks whether it stands for a missing value
@@ -42,7 +42,7 @@ def outlier_notes(rows: Rows) -> Iterator[Note]:
 
 
 def _outlier(values: Floats) -> tuple[int, tuple[float, float]] | None:
-    """Where the farthest value stands, and from where to where the others reach; None: all are near."""
+    """The position of the farthest value, and the range of the others; None: no outlier."""
     known = np.sort(values[~np.isnan(values)])
     if len(known) < FEWEST_ROWS:
         return None

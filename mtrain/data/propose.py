@@ -1,4 +1,4 @@
-"""What a file or folder looks like, as the dataset section of a config."""
+"""The dataset section of a config, proposed from a file or folder."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ LABELS = ("label", "target", "class")
 """Names by which a column of labels is known, in this order."""
 
 LARGEST_IMAGE = 64
-"""Height and width proposed at most, where images differ in size."""
+"""Largest height and width proposed if images differ in size."""
 
 MOST_CLASSES = 30
 """Whose names are proposed as well."""
 
 MOST_CATEGORIES = 1_000
-"""Of a column: more are rather names, each an input of its own with few rows."""
+"""Most categories of a column: more are rather names, each an input with few rows."""
 
 MOST_NAMED = 50
-"""Columns that are listed; of more features, those that are left out are."""
+"""Most columns listed as features; of more, the excluded ones are listed."""
 
 MONTH = r"(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 DATE = re.compile(
@@ -69,15 +69,15 @@ DATE = re.compile(
 """A date, with a time or without, or a time, as tables have them."""
 
 SAID = ("header", "decimal", "thousands", "missing_values")
-"""Settings of a CSV that are said, since with others the same file would be another table."""
+"""Settings of a CSV that are reported: other values would make another table of the same file."""
 
 CLASSES = "in index order; of two the second is what a threshold is for"
 RARER_SECOND = "in index order, the rarer second: of two it is what a threshold is for"
 MAJORITY = 0.6
-"""Share of the rows from which one of two classes is the frequent one."""
+"""Share of the rows from which one of two classes counts as the frequent one."""
 
 FEWEST_DIFFERENT = 6
-"""Rows from which texts that all differ are names and not categories."""
+"""Number of rows from which texts that all differ are names and not categories."""
 
 MOST_RATINGS = 10
 """Different numbers with decimals that may be classes, as ratings from 0.5 to 5 are."""
@@ -92,10 +92,10 @@ class Proposal:
 
     settings: dict[str, Any]
     reasons: dict[str, str]
-    """By setting, where there is something to say."""
+    """The reason for a setting, by its name; not all have one."""
 
     notes: tuple[str, ...] = ()
-    """What else is to be said to whoever asked."""
+    """Notes for the user."""
 
 
 def propose_source(
@@ -105,11 +105,11 @@ def propose_source(
     target: str | None,
     ask: Callable[[Sequence[str], str], str] | None,
 ) -> Proposal:
-    """The settings by which the file or folder at `path` can be trained on.
+    """Propose settings for training on the file or folder at `path`.
 
-    `target` is a table's column of labels. Without it `ask` is given all columns and the likeliest,
-    and returns one; without that the likeliest is taken. Raises `MtrainError` for what is no data
-    of any known kind, or takes more than `memory` bytes.
+    `target` is a table's column of labels. Without it `ask` is given all columns and the most
+    likely one, and returns one; without `ask` the most likely one is taken. Raises `MtrainError`
+    for data of no known kind, or of more than `memory` bytes.
     """
     kind = _kind(path)
     if kind in {"csv", "parquet"}:
@@ -137,9 +137,9 @@ def propose_source(
 
 
 def propose_splits(config: SourceConfig, memory: int) -> tuple[int, Proposal]:
-    """How many rows there are to train on, and what reading them tells of classes and splits.
+    """The number of training rows, and the notes on classes and splits from reading them.
 
-    Rows of a table with a label like NA are left out.
+    Rows with a label like NA are left out of a table.
     """
     source = read_source(config, memory=memory)
     settings: dict[str, Any] = {}
@@ -163,7 +163,7 @@ def propose_splits(config: SourceConfig, memory: int) -> tuple[int, Proposal]:
     is_ordered = set(map(as_value, source.classes)) in (BOOLEANS, {"0", "1"})
     is_second_frequent = source.train.labels.sum() >= MAJORITY * len(source.train)
     if named and len(source.classes) == 2 and is_second_frequent and not is_ordered:
-        # A threshold is of the second class, as a rule the one that is sought and rare.
+        # A threshold is for the second class, as a rule the rare one that is looked for.
         settings["classes"].reverse()
         if reasons["classes"] == CLASSES:
             reasons["classes"] = RARER_SECOND
@@ -186,7 +186,7 @@ def propose_splits(config: SourceConfig, memory: int) -> tuple[int, Proposal]:
 def _labelled(
     source: Source, config: CsvConfig | ParquetConfig, memory: int
 ) -> tuple[Source, dict[str, Any], str]:
-    """The rows with a label that is not like NA, the settings that leave out others, and why."""
+    """The rows with a label that is not like NA, the settings that leave out the others, and why."""
     others = [name for name in source.classes if name in MISSING_LABELS]
     counts = np.bincount(source.train.labels, minlength=len(source.classes))
     rows = ", ".join(f"{name!r} ({counts[source.classes.index(name)]:,} rows)" for name in others)
@@ -222,7 +222,7 @@ def _kind(path: Path) -> str:
     if path.is_file() and path.suffix.lower() == ".npz":
         return "npz"
     known = ", ".join(
-        ending for some in TABLES.values() for ending in some if not ending.endswith(".gz")
+        ending for endings in TABLES.values() for ending in endings if not ending.endswith(".gz")
     )
     raise MtrainError(
         (
@@ -234,7 +234,7 @@ def _kind(path: Path) -> str:
 
 
 def _names_notation(path: Path, kind: str, target: str | None) -> Notation:
-    """Whether the first line of a CSV names the columns: so it does if it has the target."""
+    """Whether the first line of a CSV names the columns; it does if it has the target."""
     from mtrain.data.sources.csv import csv_columns, csv_file, looks_like_data
 
     if kind != "csv" or not looks_like_data(csv_file(str(path))):
@@ -302,7 +302,7 @@ def _table(path: Path, kind: str, target: str, memory: int, notation: Notation) 
 
 
 def _reasons(whys: str, without: int) -> dict[str, str]:
-    """Why each setting is as it is: `whys` of columns left out, and rows `without` a label."""
+    """The reason for each setting: `whys` of columns left out, and rows `without` a label."""
     target = "the column of the labels"
     if without:
         rows = "1 row without one is" if without == 1 else f"{without:,} rows without one are"
@@ -321,13 +321,13 @@ def _reasons(whys: str, without: int) -> dict[str, str]:
 
 
 def _in_notation(table: RawTable, notation: Notation) -> RawTable:
-    """The columns as they are read under a notation that was guessed of them."""
+    """The columns as read under the notation guessed from them."""
     columns = {name: notation.without_missing(column) for name, column in table.columns.items()}
     return replace(table, columns=columns, notation=notation)
 
 
 def _judged(table: RawTable, name: str, index: list[str]) -> tuple[Values, bool, str | None]:
-    """A column's values, whether they are categories in spite of numbers, and why to leave it out."""
+    """A column's values, whether their numbers are categories, and why to leave it out."""
     from mtrain.data.columns import has_codes, read_column
     from mtrain.data.features import SLIPS, is_finite
 
@@ -335,7 +335,7 @@ def _judged(table: RawTable, name: str, index: list[str]) -> tuple[Values, bool,
     values, wrong = read_column(column, None, typed=table.typed, notation=table.notation)
     is_mixed = bool(wrong.any()) or has_codes(column, values)
     if wrong.any() and (table.typed or wrong.sum() <= SLIPS * len(wrong)):
-        # Reading would refuse it, naming this place.
+        # Reading would refuse it with this place.
         row = int(wrong.argmax())
         place = table.place(row).rpartition(": " if table.typed else ":")[2]
         place = place if table.typed else f"line {place}"
@@ -354,7 +354,7 @@ def _judged(table: RawTable, name: str, index: list[str]) -> tuple[Values, bool,
 
 
 def _other_notation(texts: Sequence[str], notation: Notation) -> str | None:
-    """Why a column of numbers cannot be read that are all written in another way."""
+    """Why a column of numbers in another notation cannot be read."""
     texts = [text for text in texts if text.lower() not in MARKERS]
     # Plain numbers that are text have codes such as 007.
     if any(is_number_column(texts, one) for one in (PLAIN, notation)):
@@ -366,7 +366,7 @@ def _other_notation(texts: Sequence[str], notation: Notation) -> str | None:
 
 
 def _too_wide(used: Mapping[str, Values], rows: int, memory: int) -> dict[str, str]:
-    """The columns of most categories, as many as must go for the inputs to fit into memory."""
+    """The columns of most categories, as many as must be left out to fit into memory."""
     widths = {name: max(1, len(values.categories)) for name, values in used.items()}
     too_wide = {}
     for name in sorted(widths, key=widths.__getitem__, reverse=True):
@@ -377,7 +377,7 @@ def _too_wide(used: Mapping[str, Values], rows: int, memory: int) -> dict[str, s
 
 
 def _listed(lines: Sequence[str]) -> str:
-    """The first of what is left out, and how many more there are."""
+    """The first columns left out, and the number of the others."""
     more = len(lines) - MOST_NAMED
     return "; ".join([*lines[:MOST_NAMED], *([f"{more:,} more"] if more > 0 else [])])
 
@@ -407,7 +407,7 @@ def _check_labels(path: Path, target: str, labels: Values) -> None:
 
 
 def _are_fractions(names: Iterable[str]) -> bool:
-    """Whether all are numbers, and some of them not whole."""
+    """Whether all are numbers, and not all of them whole."""
     numbers = [as_value(name) for name in names if name not in MISSING_LABELS]
     if any(number is None or number in BOOLEANS for number in numbers):
         return False
@@ -427,7 +427,7 @@ def _listed_classes(labels: Values, *, typed: bool) -> list[str]:
 def _readable_columns(
     path: Path, kind: str, names: Sequence[str], memory: int, notation: Notation
 ) -> tuple[RawTable, dict[str, str]]:
-    """The columns that can be read, and of the others why not."""
+    """The columns that can be read, and the reasons why the others cannot."""
     from mtrain.data.sources.tables import READERS
 
     read = READERS[kind]
@@ -443,7 +443,7 @@ def _readable_columns(
             read(str(path), [name], memory)
         except MtrainError as error:
             left_out[name] = str(error).partition(f"column {name!r} ")[2].partition(";")[0]
-            if not left_out[name]:  # it is not the column that is wrong, but the file
+            if not left_out[name]:  # the file is wrong, not the column
                 raise
         else:
             readable.append(name)
@@ -453,7 +453,7 @@ def _readable_columns(
 
 
 def _why_not(column: Values) -> str | None:
-    """Why a column is nothing to learn from; None: it is."""
+    """Why a column is nothing to learn from; None: it is something to learn from."""
     if column.missing.all():
         return "is empty"
     if column.kind == "text" and all(map(DATE.fullmatch, column.categories)):

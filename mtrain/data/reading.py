@@ -45,8 +45,8 @@ def read_source(
 ) -> Source:
     """The data set that `config` names, as it is; columns of a table as `encoding` has them.
 
-    If it `takes_others`, arrays may be those of a test split alone. `memory`, `progress` and
-    `download` are as for `load_dataset`, and so is what is raised.
+    If it `takes_others`, arrays may be of a test split only. `memory`, `progress` and `download`
+    are as for `load_dataset`, and so are the errors.
     """
     request = Request(memory, encoding, takes_others, progress, download)
     source = reader_of(config)(config, request)
@@ -64,11 +64,11 @@ def index_columns(config: SourceConfig) -> list[str]:
 
 
 def reader_of(config: SourceConfig) -> Callable[[Any, Request], Source]:
-    """What reads the data that a section of this name describes."""
+    """The module that reads the data of a section of this name."""
     if (module := MODULES.get(config.name)) is not None:
         reader: Callable[[Any, Request], Source] = import_module(module).read
         return reader
-    # Of an installed package, whose section reads itself.
+    # From an installed package, whose section reads itself.
     return lambda section, request: section.read(request.memory)
 
 
@@ -84,12 +84,12 @@ def _check_labels(source: Source, config: SourceConfig, n_classes: int) -> None:
             f"a {name} label is {largest}, but {config.name} has {n_classes} classes",
             where=source.where,
         )
-    found = np.unique(np.concatenate([rows.labels for rows in source.splits.values()]))
-    if config.classes is None and len(found) == 1:
+    labels = np.unique(np.concatenate([rows.labels for rows in source.splits.values()]))
+    if config.classes is None and len(labels) == 1:
         left_out = "".join(f"; {note}" for note in source.notes if "left out" in note)
         raise MtrainError(
             (
-                f"every label is {source.classes[found[0]]}; a classifier needs two "
+                f"every label is {source.classes[labels[0]]}; a classifier needs two "
                 f"classes{left_out}"
             ),
             where=source.where,

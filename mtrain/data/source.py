@@ -1,4 +1,4 @@
-"""What every source of data hands on: rows as they were read, checked."""
+"""What every source of data returns: rows as read, checked."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOST_CLASSES = 10_000
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Rows as they were read."""
+    """Rows as read."""
 
     features: NDArray[Any] | Table
     """Shape (N, ...)."""
@@ -34,16 +34,16 @@ class Rows:
     """Class index of each row, shape (N,)."""
 
     rows: Ints
-    """Where each row stands in what was read, counted from 0; shape (N,)."""
+    """Position of each row in the source, counted from 0; shape (N,)."""
 
     weights: Floats | None = None
-    """What each row counts, shape (N,); None: all the same."""
+    """The weight of each row, shape (N,); None: all weigh the same."""
 
     names: NDArray[np.str_] | None = None
-    """What each row is called, an image's file, shape (N,); None: rows have no names."""
+    """The name of each row, an image's file, shape (N,); None: rows have no names."""
 
     place: Callable[[int], str] | None = None
-    """Says where in which file one of `rows` stands; None: that is not known."""
+    """Gives the file and place of one of `rows`; None: unknown."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -64,47 +64,47 @@ class Rows:
 
 @dataclass(frozen=True)
 class Request:
-    """How data are to be read, wherever they come from."""
+    """How to read data from any source."""
 
     memory: int
-    """Bytes that they may take."""
+    """Bytes that the data may take."""
 
     encoding: Encoding | None = None
-    """What a training learned, where these rows are for its model; None: they are to be trained on."""
+    """The encoding of the model that these rows are for; None: they are for training."""
 
     takes_others: bool = False
-    """Whether arrays may be those of a test split alone."""
+    """Whether arrays may be of a test split only."""
 
     progress: bool = False
     """Whether a bar is shown while something is downloaded."""
 
     download: bool = False
-    """Whether data may be downloaded that are not on this machine."""
+    """Whether data that are not on this machine may be downloaded."""
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A data set as it was read: nothing drawn, split or encoded."""
+    """A data set as read: nothing drawn, split or encoded."""
 
     train: Rows
     val: Rows | None
-    """None where the data brings no validation split of its own."""
+    """None if the data has no validation split."""
 
     test: Rows | None
-    """None where the data brings no test split of its own."""
+    """None if the data has no test split."""
 
     classes: tuple[str, ...]
     largest: float | None
-    """The largest value a feature can have; None: there is no such."""
+    """The largest value a feature can have; None: no limit."""
 
     where: str
     """Where it was found."""
 
     notes: tuple[str, ...] = ()
-    """What is worth saying of how it was read."""
+    """Notes on how it was read."""
 
     facts: tuple[str, ...] = ()
-    """What was done to read it, which is as it should be."""
+    """How it was read, where nothing is wrong."""
 
     is_counted: bool = False
     """Whether its labels are numbers that count the classes of the config, which have names."""
@@ -123,7 +123,7 @@ def checked_rows(
     name: str,
     weights: NDArray[Any] | None = None,
 ) -> Rows:
-    """Features and integer labels of the split called `name`, or what is wrong with them.
+    """Features and integer labels of the split called `name`, checked.
 
     `features` has shape (N, ...) and any numeric type, `labels` shape (N,) or, one-hot, (N, K).
     Raises `MtrainError` naming `where` for numbers that differ, no rows, labels that are not 0, 1,
@@ -154,7 +154,7 @@ def checked_rows(
 
 
 def counted_from(labels: NDArray[Any], offset: int, where: str, name: str) -> NDArray[Any]:
-    """Labels as 0, 1, 2, ... of which the smallest is written as `offset`; one-hot ones as they are.
+    """Labels as 0, 1, 2, ..., given from `offset` on; one-hot labels as they are.
 
     Raises `SettingError` for a label below it.
     """
@@ -169,16 +169,18 @@ def counted_from(labels: NDArray[Any], offset: int, where: str, name: str) -> ND
 
 
 def offset_note(splits: Mapping[str, Rows], offset: int, where: str) -> tuple[str, ...]:
-    """What is worth saying where no label is that of the first class."""
+    """A note if no row has the first class."""
     least = min(int(rows.labels.min()) for rows in splits.values())
     if least == 0:
         return ()
-    found = least + offset
-    return (f"{where}: the smallest label is {found}; dataset.offset: {found} makes it the first",)
+    smallest = least + offset
+    return (
+        f"{where}: the smallest label is {smallest}; dataset.offset: {smallest} makes it the first",
+    )
 
 
 def check_alike(splits: dict[str, Rows], where: str) -> None:
-    """Raise `MtrainError` where arrays of one split have another shape or type than of another."""
+    """Raise `MtrainError` if arrays of two splits differ in shape or type."""
     (first, train), *others = ((SPLITS[name], rows) for name, rows in splits.items())
     for name, rows in others:
         ours, theirs = train.features, rows.features
@@ -202,24 +204,24 @@ def check_alike(splits: dict[str, Rows], where: str) -> None:
 
 
 def all_from_test(splits: dict[str, Rows]) -> dict[str, Rows]:
-    """The splits; the test rows as all the rows there are, where none are to train on."""
+    """The splits; without a training split, the test rows as all rows."""
     return splits if "train" in splits else {"train": splits["test"]}
 
 
 def refuse_second_test(splits: Iterable[str], path: str) -> None:
-    """Raise `SettingError` where `dataset.test_path` would hide a test split that `path` has."""
+    """Raise `SettingError` if `dataset.test_path` would hide a test split that `path` has."""
     refuse_second_split("test", splits, path)
 
 
 def refuse_second_split(name: str, splits: Iterable[str], path: str) -> None:
-    """Raise `SettingError` where a path of its own would hide the split `val` or `test` of `path`."""
+    """Raise `SettingError` if a separate path would hide the split `val` or `test` of `path`."""
     if name in splits:
         problem = f"{path} brings a {SPLITS[name]} split of its own"
         raise SettingError((("dataset", f"{name}_path"), problem))
 
 
 def checked_weights(weights: NDArray[Any], rows: int, where: str) -> Floats:
-    """Weights of so many rows, or `MtrainError` for what cannot be one."""
+    """Weights of so many rows; raises `MtrainError` for values that cannot be weights."""
     if weights.shape != (rows,) or weights.dtype.kind not in "iufb":
         raise MtrainError(
             f"{where} weights must be one number a row, got {weights.dtype} {weights.shape}"
@@ -240,19 +242,19 @@ def sorted_names(names: set[str]) -> tuple[str, ...]:
     return tuple(sorted(names, key=int) if all(map(is_whole, names)) else sorted(names))
 
 
-def class_places(classes: tuple[str, ...], found: set[str]) -> dict[str, int]:
-    """Class indices by label: classes are named by the labels `found`, or counted by them."""
-    if are_counted(classes, found):
+def class_places(classes: tuple[str, ...], labels: set[str]) -> dict[str, int]:
+    """Class indices by label: `labels` are names of classes, or count them."""
+    if are_counted(classes, labels):
         return {str(index): index for index in range(len(classes))}
     return {name: index for index, name in enumerate(classes)}
 
 
-def are_counted(classes: tuple[str, ...], found: set[str]) -> bool:
-    """Whether labels are numbers that count the classes, which have names of their own.
+def are_counted(classes: tuple[str, ...], labels: set[str]) -> bool:
+    """Whether labels are numbers that count the classes, which have other names.
 
-    Classes whose names are numbers are never counted: 1 would be another than that called 1.
+    Classes whose names are numbers are never counted: index 1 would be another class than `1`.
     """
-    return all(map(is_whole, found)) and counts_classes(classes)
+    return all(map(is_whole, labels)) and counts_classes(classes)
 
 
 def counts_classes(classes: tuple[str, ...] | None) -> bool:
@@ -273,7 +275,7 @@ def largest_value(rows: Rows) -> float | None:
 
 def number_of_classes(labels: list[NDArray[np.int32]], where: str) -> int:
     """One more than the largest label; raises `MtrainError` for more than one can train."""
-    largest = max(int(some.max()) for some in labels)
+    largest = max(int(split_labels.max()) for split_labels in labels)
     if largest >= MOST_CLASSES:
         raise MtrainError(
             f"a label is {largest:,}; there can be {MOST_CLASSES:,} classes", where=where

@@ -24,13 +24,13 @@ def split_off(
     *,
     parts: int = 2,
 ) -> tuple[Rows, Rows]:
-    """What stays, and what is set apart: rows (an int) or a fraction (a float) of `split`.
+    """The rows that stay, and those set apart: rows (an int) or a fraction (a float) of `split`.
 
     `how` is `tail`, `random` or `stratified`; both parts keep the order of their rows. `parts` is
-    how many there will be in the end: where what stays is to be split once more, 3. Stratified, each
-    part has a row at least of each class of that many rows or more, and the lone row of a class
-    stays. `section` is where these settings stand, for errors. Raises `SettingError` for a size that
-    cannot be.
+    the number of parts in the end: 3 if the rest is split once more. Stratified, each part has at
+    least one row of each class with that many rows or more, and the single row of a class stays.
+    `section` is where these settings stand, for errors. Raises `SettingError` for an impossible
+    size.
     """
     n = len(split)
     apart = size if isinstance(size, int) else round(size * n)
@@ -61,9 +61,9 @@ def split_off(
 def stratify(rows: Ints, apart: int, parts: int, ties: NDArray[np.uint64]) -> Ints | None:
     """How many of the `rows` of each class, shape (K,), are set apart: `apart` in all.
 
-    In proportion, by largest remainders; of equal ones those of the smaller `ties`, shape (K,), come
+    In proportion, by largest remainders; among equal ones the smaller `ties`, shape (K,), come
     first. Of a class of `parts` rows or more at least one is set apart, and at least one for each
-    other part stays; of any class one stays. None: there is no such allocation.
+    other part stays; of any class one stays. None if no allocation does this.
     """
     enough = rows >= parts
     least = enough.astype(np.int64)

@@ -1,4 +1,4 @@
-"""What splits are called in the names of folders, files and arrays."""
+"""Names of splits in the names of folders, files and arrays."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SPLIT_NAMES = {
     **dict.fromkeys(("dev", "devel", "development", "eval", "evaluation"), "val"),
     **dict.fromkeys(("test", "testing", "tst", "t10k", "holdout", "heldout", "unseen"), "test"),
 }
-"""Names of splits, in small letters, by the split that they mean."""
+"""Names of splits, in lower case, by the split that they mean."""
 
 _MORE = ("set", "split", "data", "images", "imgs")
 

@@ -25,7 +25,7 @@ VALUES_AT_ONCE = 1 << 20
 COLUMNS_AT_ONCE = 500
 
 LARGEST_EXACT = 2.0**53
-"""From which not each whole number is a float64."""
+"""From here on, not every whole number is a float64."""
 
 NUMBER = r"^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$"
 
@@ -37,23 +37,23 @@ class Values:
     kind: Kind
 
     values: NDArray[Any]
-    """Numbers, float64, NaN where missing; or for each row the index of its category, int32, -1
-    where missing; shape (N,)."""
+    """Numbers, float64, NaN if missing; or the index of each row's category, int32, -1 if missing;
+    shape (N,)."""
 
     categories: tuple[str, ...] = ()
-    """All there are, sorted."""
+    """All categories, sorted."""
 
     @property
     def missing(self) -> NDArray[np.bool_]:
-        """Where there is no value; shape (N,)."""
+        """Whether each value is missing; shape (N,)."""
         return np.isnan(self.values) if self.kind == "number" else self.values < 0
 
     def filled(self, fill: float | None) -> Floats:
-        """The numbers, with `fill` for those that are missing; None: none is."""
+        """The numbers, with `fill` for missing ones; None: none is missing."""
         return self.values if fill is None else np.nan_to_num(self.values, nan=fill)
 
     def without_unused(self) -> Values:
-        """The same values, of no more categories than there are in these rows."""
+        """The same values, without categories that no row has."""
         if not self.categories:
             return self
         used = np.zeros(len(self.categories) + 1, np.bool_)
@@ -86,10 +86,10 @@ class Table:
 
 
 def some_at_once(columns: Sequence[str], rows: int) -> Iterator[Sequence[str]]:
-    """The names of columns, so many at a time as have a million values in so many rows, or 500.
+    """The names of columns, in groups of a million values in so many rows, or of 500.
 
-    What is done to all of them together costs little beyond the values; a call for each of very many
-    columns costs far more.
+    Work on a group costs little beyond the values; a call for each of very many columns costs far
+    more.
     """
     n = min(max(1, VALUES_AT_ONCE // max(1, rows)), COLUMNS_AT_ONCE)
     for start in range(0, len(columns), n):
@@ -99,7 +99,7 @@ def some_at_once(columns: Sequence[str], rows: int) -> Iterator[Sequence[str]]:
 def as_value(text: str) -> str | None:
     """A number, or true or false, in one way of writing: `1.0`, `01` and `1e0` are all `1`.
 
-    None: the text is neither.
+    None for other text.
     """
     if text.lower() in BOOLEANS:
         return text.lower()
@@ -110,10 +110,10 @@ def as_value(text: str) -> str | None:
 
 
 def categories_of(texts: Iterable[str]) -> tuple[str, ...]:
-    """The categories of some different texts, sorted: numbers in one way of writing.
+    """The categories of different texts, sorted: numbers in one notation.
 
-    Where a number is there with and without zeros at its end, as `1.1` and `1.10` among versions, both
-    are categories.
+    If a number occurs with and without trailing zeros, as `1.1` and `1.10` among versions, both are
+    categories.
     """
     by_number: dict[str, set[str]] = {}
     for text in texts:
@@ -125,15 +125,15 @@ def categories_of(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def with_zeros(text: str) -> str:
-    """A category, or a number with zeros at its end that no program writes by itself: `1.10`, `250.00`."""
+    """A category, or a number with trailing zeros that no program adds: `1.10`, `250.00`."""
     is_chosen = re.fullmatch(r"-?[0-9]+\.([0-9]*[1-9]0+|0{2,})", text) is not None
     return text if is_chosen else as_category(text)
 
 
 def as_category(text: str) -> str:
-    """A category as it is told from others: numbers in one way of writing, `1.0` as `1`.
+    """A category in the form in which it is compared: numbers in one notation, `1.0` as `1`.
 
-    What begins with a 0 that a number does not need, as a postal code may, is text.
+    A number with an extra leading 0, such as a postal code, is text.
     """
     if re.match(r"[-+]?0[0-9]", text):
         return text

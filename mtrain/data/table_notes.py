@@ -1,4 +1,4 @@
-"""What is odd about how a table was read."""
+"""Notes on how a table was read."""
 
 from __future__ import annotations
 
@@ -25,17 +25,18 @@ if TYPE_CHECKING:
     from mtrain.records.dataset import Encoding
 
 SAMPLE = 1_000
-"""Rows that are looked at first."""
+"""Rows that are examined first."""
 
 MOST_SPLITS = 6
-"""Values of a column that says which split a row is of, as `Training`, `PublicTest`, `PrivateTest`."""
+"""Values of a column that gives the split of a row, such as `Training`, `PublicTest`,
+`PrivateTest`."""
 
 FEW = 3
 """Numbers with and without a point that a column has at least if its points are doubtful."""
 
 
 def header_notes(config: TableConfig) -> Iterator[Note]:
-    """A note where the names of the columns look like a row."""
+    """A note if the names of the columns look like a row."""
     if isinstance(config, CsvConfig) and config.header:
         file = csv.csv_file(config.path)
         if csv.looks_like_data(file):
@@ -46,7 +47,7 @@ def header_notes(config: TableConfig) -> Iterator[Note]:
 def reading_notes(
     tables: Mapping[str, RawTable], features: Mapping[str, Table], encoding: Encoding | None
 ) -> Iterator[Note]:
-    """What is odd about the columns of each split; `encoding` is that of a training, None: this is one."""
+    """Notes on the columns of each split; `encoding` is a training's, None: this is training data."""
     yield from _merged_notes(tables, features)
     if encoding is not None:
         yield from misread_notes(tables["train"], encoding)
@@ -56,7 +57,7 @@ def reading_notes(
 
 
 def _split_notes(features: Table) -> Iterator[Note]:
-    """A note for each column that says of which split a row is."""
+    """A note for each column that gives the split of each row."""
     for name, column in features.columns.items():
         if column.kind != "text" or not 2 <= len(column.categories) <= MOST_SPLITS:
             continue
@@ -92,7 +93,7 @@ def _merged_notes(tables: Mapping[str, RawTable], features: Mapping[str, Table])
 
 
 def _thousands_notes(table: RawTable, features: Table) -> Iterator[Note]:
-    """A note for each column of a CSV whose decimal points may rather stand between thousands."""
+    """A note for each column of a CSV whose decimal points may be thousands separators."""
     if table.typed or table.notation.thousands is not None:
         return
     point = table.notation.decimal
@@ -121,7 +122,7 @@ def _thousands_notes(table: RawTable, features: Table) -> Iterator[Note]:
 
 
 def misread_notes(table: RawTable, encoding: Encoding) -> Iterator[Note]:
-    """A note for each column of a CSV that is nearer to training with its points between thousands.
+    """A note for each column of a CSV that is nearer to training if its points separate thousands.
 
     That is, whose numbers with a point all have three digits behind it, and would be less far from the
     mean of the training without it.
@@ -133,12 +134,12 @@ def misread_notes(table: RawTable, encoding: Encoding) -> Iterator[Note]:
         if column.kind == "number":
             texts = _numbers_in(table.columns[column.name][:SAMPLE])
             grouped, short = _grouped(texts, point)
-            some = texts.filter(grouped)
-            if len(some) and pc.all(pc.or_(grouped, short)).as_py():
-                numbers = as_numbers(some, table.notation)
+            grouped_texts = texts.filter(grouped)
+            if len(grouped_texts) and pc.all(pc.or_(grouped, short)).as_py():
+                numbers = as_numbers(grouped_texts, table.notation)
                 far, near = (np.abs(x - encoding.mean[at]) for x in (numbers, 1000 * numbers))
                 if np.median(near) < np.median(far):
-                    example = some[0].as_py()
+                    example = grouped_texts[0].as_py()
                     text = (
                         f"{table.where}: column {column.name!r}: is {example} the number "
                         f"{example.replace(point, '')}? That would be nearer to the training; "
@@ -151,7 +152,7 @@ def misread_notes(table: RawTable, encoding: Encoding) -> Iterator[Note]:
 def _has_thousands(texts: pa.ChunkedArray, point: str) -> bool:
     """Whether all have three digits behind a point, or at most three digits and none; some each."""
     texts = _numbers_in(texts)
-    counts = [pc.sum(some).as_py() or 0 for some in _grouped(texts, point)]
+    counts = [pc.sum(mask).as_py() or 0 for mask in _grouped(texts, point)]
     return sum(counts) == len(texts) and min(counts) >= FEW
 
 

@@ -1,4 +1,4 @@
-"""Columns that all but decide the label: often they are known only after it is."""
+"""Columns that nearly decide the label: often they are known only after the label."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ ROWS_ALIKE = 5
 """Of numbers next to each other, as many as can tell each other's label."""
 
 FEWEST_ROWS = 20
-"""Of fewer a column often tells the label by chance."""
+"""Fewest rows: with fewer, a column often tells the label by chance."""
 
 MOST_ROWS = 100_000
-"""That are looked at first, drawn from all there are."""
+"""Rows that are examined first, drawn from all."""
 
 
 def telling_notes(columns: Mapping[str, Values], labels: NDArray[np.int32]) -> Iterator[Note]:
     """A note for each column, but for ids, that all but decides the `labels`, of shape (N,)."""
     names = list(columns) if len(labels) >= FEWEST_ROWS else []
     if len(labels) > MOST_ROWS:
-        some = np.random.default_rng(0).choice(len(labels), MOST_ROWS, replace=False)
-        names = [name for name, *_ in _telling(columns, names, labels, some)]
+        sample = np.random.default_rng(0).choice(len(labels), MOST_ROWS, replace=False)
+        names = [name for name, *_ in _telling(columns, names, labels, sample)]
     for name, right, is_renamed in _telling(columns, names, labels, np.arange(len(labels))):
         if (why := why_id(name, columns[name], ())) is not None and why[1]:
             continue
@@ -50,18 +50,18 @@ def telling_notes(columns: Mapping[str, Values], labels: NDArray[np.int32]) -> I
 def _telling(
     columns: Mapping[str, Values], names: Sequence[str], labels: NDArray[np.int32], rows: Ints
 ) -> Iterator[tuple[str, float, bool]]:
-    """Of these columns those that decide the labels of these rows, with what `_told` says of each."""
+    """The columns that decide the labels of these rows, with the result of `_told` for each."""
     present, indices = np.unique(labels[rows], return_inverse=True)
     if len(present) < 2:
         return
     frequent = int(np.bincount(indices).max()) / len(rows)
-    for some in some_at_once(names, len(rows)):
-        values = np.stack([columns[name].values[rows] for name in some]).astype(np.float64)
-        is_number = np.array([columns[name].kind == "number" for name in some])
+    for group in some_at_once(names, len(rows)):
+        values = np.stack([columns[name].values[rows] for name in group]).astype(np.float64)
+        is_number = np.array([columns[name].kind == "number" for name in group])
         right, is_renamed = _told(values, indices, is_number)
         is_near = 1 - right <= TELLING * (1 - frequent)
         for k in map(int, np.flatnonzero(is_near | is_renamed)):
-            yield some[k], float(right[k]), bool(is_renamed[k])
+            yield group[k], float(right[k]), bool(is_renamed[k])
 
 
 def _told(
@@ -79,7 +79,7 @@ def _told(
     ordered = np.take_along_axis(values, order, axis=1)
     differs = ordered[:, 1:] != ordered[:, :-1]
     differs &= ~np.isnan(ordered[:, :-1])  # these are last, and all the same
-    # Equal values are one group, called by the place of its first row.
+    # Equal values are one group, named by the position of its first row.
     groups = np.zeros(values.shape, np.int64)
     np.maximum.accumulate(np.where(differs, np.arange(1, n), 0), axis=1, out=groups[:, 1:])
     distinct = 1 + differs.sum(axis=1)

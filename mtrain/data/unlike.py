@@ -1,4 +1,4 @@
-"""Columns with values that are unlike those of the training, and what is said of them."""
+"""Columns with values unlike the training's, and the notes on them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from mtrain.records.dataset import Encoding
 
 MANY = 0.1
-"""Share of a column's rows from which what is predicted of them is in doubt."""
+"""Share of a column's rows from which their predictions are doubtful."""
 
 FAR = 10
 """Standard deviations from the mean, where hardly any training row was."""
 
 ARRAY = ""
-"""In place of a column, of rows that are arrays."""
+"""The column name of rows that are arrays."""
 
 UNKNOWN, CONSTANT, MISSING, DISTANT = "unknown", "constant", "missing", "far"
 
@@ -36,18 +36,18 @@ Unlike = tuple[str, str]
 def count_unlike(rows: Rows, encoding: Encoding, features: NDArray[Any]) -> Counter[Unlike]:
     """The number of rows in which a column is unlike training, by how and its name.
 
-    It is missing (`MISSING`); or a number that is another than the one that all of training had
-    (`CONSTANT`), or far away (`DISTANT`), which is known of columns that are brought to mean 0 and
-    deviation 1. `features` are the encoded rows, of shape (N, `encoding.n_features`). Arrays have no
-    columns: of them those rows count whose largest number is far beyond that of training.
+    A value is missing (`MISSING`); a number differs from the one that all training rows had
+    (`CONSTANT`), or is far away (`DISTANT`), which is known for columns scaled to mean 0 and
+    deviation 1. `features` are the encoded rows, of shape (N, `encoding.n_features`). Arrays have
+    no columns: rows count whose largest number is far beyond training's.
     """
-    found: Counter[Unlike] = Counter()
+    counts: Counter[Unlike] = Counter()
     if not isinstance(rows.features, Table):
         if encoding.largest:
             flat = np.asarray(rows.features).reshape(len(rows), encoding.n_features)
             highest = np.maximum(flat.max(axis=1), -flat.min(axis=1))
-            found[DISTANT, ARRAY] = int(np.count_nonzero(highest > FAR * encoding.largest))
-        return +found
+            counts[DISTANT, ARRAY] = int(np.count_nonzero(highest > FAR * encoding.largest))
+        return +counts
     far = np.zeros(encoding.n_features, np.int64)
     if encoding.mean:
         n = max(1, VALUES_AT_ONCE // encoding.n_features)
@@ -57,28 +57,28 @@ def count_unlike(rows: Rows, encoding: Encoding, features: NDArray[Any]) -> Coun
     for column in encoding.columns:
         values = rows.features.columns[column.name]
         if column.kind != "number" or column.fill is not None:
-            found[MISSING, column.name] = int(np.count_nonzero(values.missing))
+            counts[MISSING, column.name] = int(np.count_nonzero(values.missing))
         if column.constant is not None:
-            # As a model is fed: 0.1 from a file of float32 is the same.
+            # As model inputs: 0.1 from a file of float32 is the same.
             constant = np.float32(column.constant)
             others = values.filled(column.fill).astype(np.float32) != constant
-            found[CONSTANT, column.name] = int(np.count_nonzero(others))
+            counts[CONSTANT, column.name] = int(np.count_nonzero(others))
         elif column.kind == "number":
-            found[DISTANT, column.name] = int(far[at])
+            counts[DISTANT, column.name] = int(far[at])
         at += column.width
-    return +found
+    return +counts
 
 
 def unlike_notes(
-    found: Mapping[Unlike, int], encoding: Encoding, rows: int, where: str = ""
+    counts: Mapping[Unlike, int], encoding: Encoding, rows: int, where: str = ""
 ) -> Iterator[Note]:
-    """A note for each column that is unlike training in some of so many `rows`.
+    """A note for each column that is unlike training in some of the `rows`.
 
-    `where` is what each begins with, after WARNING where what is predicted is in doubt. Missing and
-    far values are said of where they are many.
+    `where` begins each note, after WARNING if the predictions are doubtful. Missing and far values
+    are reported if they are many.
     """
     columns = {column.name: column for column in encoding.columns}
-    for (how, name), n in found.items():
+    for (how, name), n in counts.items():
         if name == ARRAY:
             if n >= MANY * rows:
                 yield Note(
@@ -90,14 +90,14 @@ def unlike_notes(
             continue
         is_many, column, doubt = n >= MANY * rows, columns[name], ""
         if how == UNKNOWN:
-            kind, what = (
+            kind, text = (
                 "unknown-category",
                 "has a category unseen in training; it is encoded as zeros",
             )
             doubt = ", and the model cannot see what it is; are categories written as in training?"
         elif how == CONSTANT:
-            kind, what = "changed-constant", f"is not {column.constant:g}, which it is in every "
-            what += "training row; what it means was not learned"
+            kind, text = "changed-constant", f"is not {column.constant:g}, which it is in every "
+            text += "training row; what it means was not learned"
         elif not is_many:
             continue
         elif how == MISSING:
@@ -106,13 +106,13 @@ def unlike_notes(
                 if column.fill is None
                 else f"{column.fill:g} stands for it"
             )
-            kind, what = "missing-values", f"is missing; {filled}"
+            kind, text = "missing-values", f"is missing; {filled}"
         else:
-            kind, what = (
+            kind, text = (
                 "far-values",
                 f"is more than {FAR} standard deviations from its mean in training",
             )
             doubt = "; are numbers written as in training?"
         of = f" of {rows:,} rows ({n / rows:.0%})" if is_many else f" row{'s' * (n > 1)}"
         warning, doubt = ("WARNING: ", doubt) if is_many and doubt else ("", "")
-        yield Note(kind, f"{warning}{where}in {n:,}{of} column {name!r} {what}{doubt}")
+        yield Note(kind, f"{warning}{where}in {n:,}{of} column {name!r} {text}{doubt}")

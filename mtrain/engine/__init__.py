@@ -1,1 +1,1 @@
-"""Training and predicting with TensorFlow: records go in and come out, nothing else happens."""
+"""Training and predicting with TensorFlow: records go in and come out, without other effects."""

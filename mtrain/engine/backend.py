@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 LOOP = "<function Loop._compiled"
-"""How TensorFlow calls the compiled loop of a training."""
+"""TensorFlow's name for the compiled loop of a training."""
 
 
 def load_tensorflow() -> None:
     """Import TensorFlow and Keras; what they print meanwhile is shown only if they fail.
 
-    Raises `MtrainError` if they cannot be loaded. A user's own `keras.json` changes nothing: the
+    Raises `MtrainError` if they cannot be loaded. The user's `keras.json` has no effect: the
     backend is TensorFlow, floats are float32, and the epsilon of losses is 1e-7.
     """
     os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -34,7 +34,7 @@ def load_tensorflow() -> None:
             import keras
             import tensorflow as tf
 
-            # Looking for devices prints, too; once looked for they are known.
+            # Looking for devices prints, too, and is done only once.
             tf.config.list_physical_devices()
         except Exception as error:
             sys.stderr.write(printed())
@@ -50,7 +50,7 @@ def load_tensorflow() -> None:
 
 
 def _is_not_about_retracing(record: logging.LogRecord) -> bool:
-    """False for the warning that a program with several trainings compiles several loops."""
+    """False for the warning about several compiled loops in a program with several trainings."""
     message = record.getMessage()
     return not ("tf.function retracing" in message and LOOP in message)
 
@@ -76,11 +76,11 @@ def start_device(*, jit_compile: bool) -> None:
 
 @contextmanager
 def _held_back_stderr() -> Iterator[Callable[[], str]]:
-    """Keep what anything, C++ included, writes to stderr in a file; yields what reads it back."""
+    """Redirect stderr, C++ included, to a file; yields a function that reads the file."""
     try:
         stderr = sys.stderr.fileno()
     except (AttributeError, OSError, ValueError):
-        # Replaced by something that is no file, as test runners and notebooks do.
+        # Test runners and notebooks replace it by objects that are not files.
         yield str
         return
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""From a config to its network, and with its data to what trains."""
+"""From a config to its network, and with data to a trainer."""
 
 from __future__ import annotations
 
@@ -27,9 +27,8 @@ def build_network(
 ) -> Network:
     """The config's network of `n_classes`, as before the first step.
 
-    `code` is the user's own, tried as a loop that is compiled by XLA, or is not, as `jit_compile`
-    says; None: not at all, for a network that only predicts. Raises `MtrainError` for what is wrong
-    with it.
+    `code` is the custom code, tried in a loop compiled by XLA or not, as `jit_compile` says; None:
+    not tried, for a network that only predicts. Raises `MtrainError` for errors in it.
     """
     from mtrain.engine.network import make_network
     from mtrain.model.custom.loss import loss_variables
@@ -58,8 +57,8 @@ def make_trainer(
 ) -> Trainer:
     """A trainer of the config's network on the data set's rows, not yet begun.
 
-    `code` is the user's own; raises `MtrainError` for what is wrong with it, `SettingError` where
-    training is steered by a figure that it has not.
+    `code` is the custom code; raises `MtrainError` for errors in it, `SettingError` if a monitor is
+    not a figure of the training.
     """
     from mtrain.engine.trainer import Trainer
     from mtrain.model.counters import build_counters
@@ -95,7 +94,7 @@ def make_trainer(
 
 
 def _check_monitors(config: Config, custom_figures: tuple[CustomFigure, ...]) -> None:
-    """Raise `SettingError` where training is steered by a figure that only whole splits have."""
+    """Raise `SettingError` if a monitor is a figure of training that only whole splits have."""
     of_splits = {figure.name for figure in custom_figures if figure.counter is None}
     problem = "needs a whole split and is no figure of the training; val_{} is one of this run's"
     if problems := [

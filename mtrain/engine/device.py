@@ -27,21 +27,21 @@ LARGEST_XLA_BATCH = 8192
 
 @dataclass(frozen=True)
 class Device:
-    """A device and why it is the one."""
+    """A device and the reason for choosing it."""
 
     kind: str
     """`cpu` or `gpu`."""
 
     description: str
-    """`CPU, 2 threads`, or the GPU's own name."""
+    """`CPU, 2 threads`, or the GPU's name."""
 
     reason: str
 
     @contextmanager
     def scope(self) -> Iterator[None]:
-        """What is made and run within it, is so on this device.
+        """Operations in this context run on the device.
 
-        Raises `MtrainError` where its memory does not suffice.
+        Raises `MtrainError` if its memory does not suffice.
         """
         try:
             with tf.device(f"/{self.kind.upper()}:0"):
@@ -57,12 +57,12 @@ class Device:
 
 
 def choose_device(wanted: str, threads: int | None = None) -> Device:
-    """`auto` takes the first GPU that TensorFlow sees, else the CPU; `cpu` and `gpu` as they say.
+    """`auto` takes the first GPU that TensorFlow sees, else the CPU.
 
-    An operation on the CPU may use so many `threads`; None: as many as there are CPUs, and where
-    `TF_NUM_INTRAOP_THREADS` says how many, or TensorFlow is at work in this process already, as
-    many as it had. GPU memory is taken as it is needed. Raises `MtrainError` where `gpu` is wanted
-    and none is, `UsageError` for any other wish, of threads too.
+    An operation on the CPU may use so many `threads`; None: as many as `TF_NUM_INTRAOP_THREADS`
+    says, or as TensorFlow has already in this process, or as there are CPUs. GPU memory is
+    allocated as needed. Raises `MtrainError` if `gpu` is requested and there is no GPU,
+    `UsageError` for any other value, of threads too.
     """
     if wanted not in {"auto", "cpu", "gpu"}:
         raise UsageError(f"must be auto, cpu or gpu, got {wanted!r}", where=option("device"))
@@ -71,7 +71,7 @@ def choose_device(wanted: str, threads: int | None = None) -> Device:
     for gpu in gpus:
         # On the CPU, too: TensorFlow would take all the memory of a GPU that it does not use.
         if not tf.config.experimental.get_memory_growth(gpu):
-            with suppress(RuntimeError, ValueError):  # this process has used it, and decided
+            with suppress(RuntimeError, ValueError):  # this process has used it, so it is set
                 tf.config.experimental.set_memory_growth(gpu, enable=True)
     if wanted == "cpu":
         return _cpu("as asked", threads)
@@ -98,9 +98,9 @@ def thread_count() -> int:
 
 
 def leaves_cpus_idle() -> bool:
-    """Whether one operation has fewer threads than there are CPUs, by choice of this program.
+    """Whether this program chose fewer threads for an operation than there are CPUs.
 
-    `TF_NUM_INTRAOP_THREADS` is a wish to leave them to others.
+    `TF_NUM_INTRAOP_THREADS` means that others shall have the rest.
     """
     return bool(0 < tf.config.threading.get_intra_op_parallelism_threads() < cpu_count())
 
@@ -108,10 +108,10 @@ def leaves_cpus_idle() -> bool:
 def choose_compilation(config: Config, device: Device) -> str:
     """`graph` or `xla`: as the config says; `auto` by a rule from the batch size and the device.
 
-    A rule and no race, so that a resumed run computes what the first one did. On a CPU, XLA saves
-    what a step costs outside the arithmetic; in large batches that is nothing
+    A rule, not a measurement, so that a resumed run computes the same. On a CPU, XLA saves what a
+    step costs outside the arithmetic; in large batches that is negligible
     (`benchmarks/compilation.py`), while graph compiles in half the time and computes as Keras does.
-    It also compiles whatever layers a model of one's own has.
+    `graph` also compiles any layer of a custom model.
     """
     if config.training.compile != "auto":
         return config.training.compile
@@ -122,7 +122,7 @@ def choose_compilation(config: Config, device: Device) -> str:
 
 
 def check_compilation(config: Config, compilation: str, device_kind: str, n_rows: int) -> None:
-    """Raise `SettingError` where XLA on a CPU would round sums over a batch too much.
+    """Raise `SettingError` if XLA on a CPU would round sums over a batch too much.
 
     `n_rows` is the number of training rows. The loss, the gradients of biases and the means of batch
     normalisation are such sums: of a million equal values the last digits of each are lost, and the

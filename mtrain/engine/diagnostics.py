@@ -1,4 +1,4 @@
-"""What goes on inside a network while it trains: its activations, its gradients, its weights."""
+"""A network's activations, gradients and weights while it trains."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 class Diagnostics:
-    """Counts it in the compiled loop, and sums it up for an epoch.
+    """Counts diagnostics in the compiled loop, and sums them up for an epoch.
 
     Activations are the outputs of each layer that has an activation, but for the last.
     """
 
     def __init__(self, model: keras.Model, wanted: Collection[str]) -> None:
-        """`wanted` is some of `config.training.DIAGNOSTICS`."""
+        """`wanted` is a subset of `config.training.DIAGNOSTICS`."""
         self._layers = _with_activation(model) if "activations" in wanted else []
         self._weights = model.trainable_variables if "weights" in wanted else []
         outputs = [layer.output for layer in self._layers]
@@ -34,19 +34,21 @@ class Diagnostics:
         self._norms = keras.Variable(0.0, dtype="float64") if has_gradients else None
 
     def forward(self, inputs: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
-        """The activations, (B, units) of each layer, and the model's own outputs, in training."""
-        found = self._model(inputs, training=True)
-        *activations, outputs = found if isinstance(found, list) else [found]
+        """The activations, (B, units) of each layer, and the model's outputs, in training."""
+        results = self._model(inputs, training=True)
+        *activations, outputs = results if isinstance(results, list) else [results]
         return activations, outputs
 
     @property
     def variables(self) -> Variables:
-        """What has been counted in the epoch so far."""
-        found = {} if self._norms is None else {"counts/diagnostics/gradient_norms": self._norms}
+        """The counts of the epoch so far."""
+        variables = (
+            {} if self._norms is None else {"counts/diagnostics/gradient_norms": self._norms}
+        )
         for layer, sums, peaks in zip(self._layers, self._sums, self._peaks, strict=True):
-            found[f"counts/diagnostics/{layer.name}_sums"] = sums
-            found[f"counts/diagnostics/{layer.name}_peaks"] = peaks
-        return found
+            variables[f"counts/diagnostics/{layer.name}_sums"] = sums
+            variables[f"counts/diagnostics/{layer.name}_peaks"] = peaks
+        return variables
 
     def count(self, activations: Sequence[tf.Tensor], gradients: Sequence[tf.Tensor]) -> None:
         """Take a batch's activations and the gradients of its loss."""
@@ -58,31 +60,35 @@ class Diagnostics:
             self._norms.assign_add(tf.cast(tf.linalg.global_norm(gradients), tf.float64))
 
     def figures(self, rows: int, steps: int) -> dict[str, float]:
-        """By their names in the history, of what was counted in so many rows and steps.
+        """The figures by their names in the history, from the counts of so many rows and steps.
 
         Mean, standard deviation and share of dead units of each layer's activations, over rows and
-        units: dead is a unit that gave 0 for every row. The norm of a step's gradients, of all
-        weights together and before any clipping, on average; and the norm of the weights now.
+        units: a dead unit gave 0 for every row. The norm of a step's gradients, of all weights
+        together and before any clipping, on average; and the current norm of the weights.
         """
-        found: dict[str, float] = {}
+        figures: dict[str, float] = {}
         for layer, sums, peaks in zip(self._layers, self._sums, self._peaks, strict=True):
             mean, square = sums.numpy() / (rows * math.prod(peaks.shape))
-            found[f"{layer.name}_mean"] = float(mean)
-            found[f"{layer.name}_std"] = math.sqrt(max(0.0, square - mean**2))
-            found[f"{layer.name}_dead"] = float((peaks.numpy() == 0).mean())
+            figures[f"{layer.name}_mean"] = float(mean)
+            figures[f"{layer.name}_std"] = math.sqrt(max(0.0, square - mean**2))
+            figures[f"{layer.name}_dead"] = float((peaks.numpy() == 0).mean())
         if self._norms is not None:
-            found["gradient_norm"] = float(self._norms.numpy()) / steps
+            figures["gradient_norm"] = float(self._norms.numpy()) / steps
         if self._weights:
             squares = [np.square(w.numpy(), dtype=np.float64).sum() for w in self._weights]
-            found["weight_norm"] = math.sqrt(sum(squares))
-        return found
+            figures["weight_norm"] = math.sqrt(sum(squares))
+        return figures
 
     def reset(self) -> None:
-        """Begin to count anew."""
+        """Reset the counts."""
         for variable in self.variables.values():
             variable.assign(tf.zeros_like(variable.value))
 
 
 def _with_activation(model: keras.Model) -> list[keras.layers.Layer]:
     activations = ((layer, getattr(layer, "activation", None)) for layer in model.layers[:-1])
-    return [layer for layer, found in activations if found not in {None, keras.activations.linear}]
+    return [
+        layer
+        for layer, activation in activations
+        if activation not in {None, keras.activations.linear}
+    ]

@@ -17,7 +17,7 @@ class Feed:
     """A split of N rows that stays on the device as a whole."""
 
     def __init__(self, split: Split, *, shuffle: bool, seed: int) -> None:
-        """Rows come in another order each epoch if `shuffle`, else as they are."""
+        """Rows come in a new order each epoch if `shuffle`, else as they are."""
         self._shuffle = shuffle
         self._seed = seed
         self._features = tf.constant(split.features)

@@ -15,7 +15,7 @@ class Loop:
     """Repeats a step on the batches of a feed."""
 
     def __init__(self, step: Step, feed: Feed, batch_size: int, *, jit_compile: bool) -> None:
-        """`batch_size` is at most the number of rows; a ragged last step takes what is left."""
+        """`batch_size` is at most the number of rows; a ragged last step takes the others."""
         self.full = len(feed) // batch_size
         """Steps of an epoch that have `batch_size` rows."""
 

@@ -1,4 +1,4 @@
-"""A model with what it reads and what its outputs mean: the same for training and predicting."""
+"""A model with its inputs and the meaning of its outputs: the same for training and predicting."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 Variables = dict[str, keras.Variable | tf.Variable]
-"""By names that are the same in every process, which Keras' own paths are not: they number what
-was made before."""
+"""Variables by names that are the same in every process; Keras' paths are not, as they number
+earlier objects."""
 
 OF_LABELS = (
     keras.losses.SparseCategoricalCrossentropy,
@@ -29,7 +29,7 @@ OF_LABELS = (
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """What it takes to go from a batch of rows to a loss and a predicted class."""
+    """A model with everything between a batch of rows, its loss and the predicted classes."""
 
     model: keras.Model
     loss_function: keras.losses.Loss
@@ -39,8 +39,8 @@ class Network:
     and the weights drift from Keras' by up to 0.07."""
 
     loss_state: Variables
-    """What a loss of the user's own remembers from batch to batch, as `loss/<number>`: Keras may
-    have numbered its names."""
+    """The state of a custom loss between batches, as `loss/<number>`: Keras may have numbered its
+    names."""
 
     def inputs(self, features: tf.Tensor) -> tf.Tensor:
         """Features (B, D) of any type as the model's input, float32."""
@@ -73,7 +73,7 @@ class Network:
         return tf.concat([1 - outputs, outputs], axis=1) if self.n_classes == 2 else outputs
 
     def predicted(self, outputs: tf.Tensor) -> tf.Tensor:
-        """The predicted class, shape (B,), int32: the likeliest, of equal ones the lowest."""
+        """The predicted class, shape (B,), int32: the most probable one; of equal ones the lowest."""
         # Not Keras' 0.5 threshold: with three classes the winner may hold only 0.4. Of two
         # classes the second wins above 0.5, which 1 - p, exact there, decides just so.
         return tf.argmax(self.probabilities(outputs), axis=-1, output_type=tf.int32)
@@ -86,9 +86,9 @@ def make_network(
     divisor: float | None,
     loss_variables: Sequence[tf.Variable] = (),
 ) -> Network:
-    """A network whose inputs are divided by `divisor`; None: by nothing.
+    """A network whose inputs are divided by `divisor`; None: not divided.
 
-    `loss_variables` is what the loss remembers from batch to batch.
+    `loss_variables` are the state of the loss between batches.
     """
     variable = None if divisor is None else tf.Variable(divisor, trainable=False, name="divisor")
     state: Variables = {f"loss/{n}": variable for n, variable in enumerate(loss_variables, 1)}
@@ -97,32 +97,32 @@ def make_network(
 
 def model_variables(model: keras.Model) -> Variables:
     """Weights, moving statistics and generators, as `model/<layer>/<variable>`."""
-    found: Variables = {}
+    variables: Variables = {}
     for layer in model.layers:
-        found |= _named(f"model/{layer.name}/", layer.variables)
-    return found
+        variables |= _named(f"model/{layer.name}/", layer.variables)
+    return variables
 
 
 def metric_variables(name: str, metric: keras.metrics.Metric) -> Variables:
-    """What a metric has counted, as `counts/<name>/<variable>`."""
+    """A metric's counts, as `counts/<name>/<variable>`."""
     return _named(f"counts/{name}/", metric.variables)
 
 
 def optimizer_variables(optimizer: keras.optimizers.Optimizer) -> Variables:
-    """All that a built optimizer remembers, as `optimizer/<variable>`."""
+    """The variables of a built optimizer, as `optimizer/<variable>`."""
     return _named("optimizer/", optimizer.variables)
 
 
 def _named(prefix: str, variables: Iterable[keras.Variable]) -> Variables:
-    """By name; of one name are Adafactor's and those of layers in layers, which are numbered."""
-    found: Variables = {}
+    """Variables by name; equal names, as Adafactor's and those of nested layers, are numbered."""
+    by_name: Variables = {}
     numbers: Counter[str] = Counter()
     for variable in variables:
-        # Keras numbers those without a name by what was made before, as Nadam's.
+        # Keras numbers variables without a name, as Nadam's, by earlier objects.
         name = re.sub(r"^variable_\d+$", "variable", variable.name)
         numbers[name] += 1
-        found[prefix + name + (f"_{numbers[name]}" if numbers[name] > 1 else "")] = variable
-    return found
+        by_name[prefix + name + (f"_{numbers[name]}" if numbers[name] > 1 else "")] = variable
+    return by_name
 
 
 def take_arrays(variables: Variables) -> Arrays:
@@ -131,7 +131,7 @@ def take_arrays(variables: Variables) -> Arrays:
 
 
 def variable_shapes(variables: Variables) -> Shapes:
-    """What `put_arrays` wants."""
+    """The shapes and types that `put_arrays` expects."""
     return {
         name: (keras.backend.standardize_dtype(variable.dtype), tuple(variable.shape))
         for name, variable in variables.items()

@@ -19,23 +19,22 @@ if TYPE_CHECKING:
     from mtrain.records.dataset import Split
 
 ROWS_A_CALL = 2048
-"""Of any split, whatever the training's batch size: an evaluation repeats a validation's figures
-to the last bit because both come through here in the same pieces. Larger ones gain little, and take
-more memory."""
+"""For any split and batch size of training: an evaluation repeats a validation's figures to the
+last bit because both predict the same pieces. Larger pieces gain little, and take more memory."""
 
 PIECES_A_CPU = 4
-"""Under way at once where an operation has one thread; more than one, so that no CPU waits while
-Python hands over the next piece."""
+"""Pieces at once if an operation has one thread; more than one, so that no CPU waits while Python
+passes the next piece."""
 
 
 class Predictor:
-    """Runs a network forwards; never compiled by XLA, which would gain nothing here."""
+    """Runs a network forward; never compiled by XLA, which would gain nothing here."""
 
     def __init__(self, network: Network, features: np.dtype[Any]) -> None:
         """`features` is the type of the splits' features, uint8 or float32."""
         self._network = network
-        self._device = tf.zeros(()).device  # of the scope we are in, which other threads are not
-        # A signature, so that a ragged last piece is no other function.
+        self._device = tf.zeros(()).device  # of the current scope, which other threads are not in
+        # A signature, so that a ragged last piece is not another function.
         rows = (
             tf.TensorSpec([None, network.model.input_shape[1]], features),
             tf.TensorSpec([None], tf.int32),
@@ -45,7 +44,7 @@ class Predictor:
         self._forward_weighted = self._compiled((*rows, weights))
 
     def predict(self, split: Split) -> Predictions:
-        """What the network says of every row now."""
+        """Predict every row with the current weights."""
         forward = self._forward if split.weights is None else self._forward_weighted
         forward.get_concrete_function()  # traced here, where the device is the one that was chosen
 
@@ -60,14 +59,14 @@ class Predictor:
 
         starts = range(0, len(split), ROWS_A_CALL)
         remembered = take_arrays(self._network.loss_state)
-        # A loss that remembers something is told of the pieces one after the other, and forgets them.
+        # A loss with state takes the pieces one after the other; then its state is restored.
         if leaves_cpus_idle() and not remembered:
             with ThreadPoolExecutor(PIECES_A_CPU * cpu_count()) as pool:
                 pieces = list(pool.map(piece, starts))
         else:
             pieces = [piece(start) for start in starts]
         put_arrays(self._network.loss_state, remembered)
-        probabilities = np.concatenate([some for _, some in pieces])
+        probabilities = np.concatenate([values for _, values in pieces])
         return Predictions(
             labels=split.labels.astype(np.int64),
             predicted=probabilities.argmax(axis=1),

@@ -1,4 +1,4 @@
-"""A step of training: the only mathematics there is, whatever feeds and repeats it."""
+"""A step of training: the only mathematics, whatever feeds and repeats it."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Batch(NamedTuple):
     """B rows to learn from."""
 
     features: tf.Tensor
-    """Shape (B, D), as they were read: uint8 or float32."""
+    """Shape (B, D), as read: uint8 or float32."""
 
     labels: tf.Tensor
     """Class index of each row, shape (B,), int32."""
 
     weights: tf.Tensor | None
-    """What each row counts in the loss, shape (B,), float32; None: 1."""
+    """The weight of each row in the loss, shape (B,), float32; None: 1."""
 
 
 class Step:
@@ -54,7 +54,7 @@ class Step:
         self._diagnostics = diagnostics
 
     def initial_sums(self) -> Carried:
-        """What is carried into the first step of an epoch."""
+        """The sums before the first step of an epoch."""
         k = self._network.n_classes
         return tf.zeros((), tf.float64), tf.zeros((k, k), tf.int32), tf.zeros((), tf.int32)
 

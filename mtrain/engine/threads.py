@@ -10,17 +10,17 @@ from mtrain.errors import UsageError
 from mtrain.records.training import MOST_THREADS
 
 VARIABLE = "TF_NUM_INTRAOP_THREADS"
-"""Of the environment, TensorFlow's own."""
+"""TensorFlow's environment variable."""
 
 SMALL_STEP = 2**21
-"""Rows of a batch times weights of the network: below it, a second thread costs a step more than it
-takes off it (`benchmarks/threads.py`)."""
+"""Rows of a batch times weights of the network: below it, a second thread costs more time than it
+saves (`benchmarks/threads.py`)."""
 
 
 def choose_threads(widths: tuple[int, ...], batch_size: int) -> int:
     """Threads of one operation: one, or as many as there are CPUs.
 
-    By a rule and no race, so that the same network has the same on the same machine.
+    By a rule, not a measurement, so that the same network has as many on the same machine.
     """
     return 1 if step_size(widths, batch_size) < SMALL_STEP else cpu_count()
 
@@ -31,9 +31,9 @@ def step_size(widths: tuple[int, ...], batch_size: int) -> int:
 
 
 def threads_asked() -> int | None:
-    """What `TF_NUM_INTRAOP_THREADS` says, where it is set; 0 stands for all CPUs.
+    """The value of `TF_NUM_INTRAOP_THREADS`, if it is set; 0 stands for all CPUs.
 
-    Raises `UsageError` for anything else, at which TensorFlow would abort, hang or shrug.
+    Raises `UsageError` for other values, with which TensorFlow would abort, hang or ignore it.
     """
     if not (value := os.environ.get(VARIABLE)):
         return None

@@ -46,20 +46,20 @@ if TYPE_CHECKING:
     from mtrain.records.dataset import Split
 
 # A chunk is as many steps as take about this long: short enough for a live table and Ctrl-C,
-# long enough that a call costs nothing beside it.
+# long enough that the cost of a call is negligible.
 CHUNK_SECONDS = (0.05, 0.25)
 
 LARGE_INPUT = 100.0
-"""Inputs beyond this are likelier than the learning rate to be why a training diverges."""
+"""Inputs beyond this are a likelier reason than the learning rate for a training to diverge."""
 
 
 class Trainer:
     """Trains a network on rows that stay on the device, and yields what happened.
 
-    Iterate `records()`; between any two of them `state()` is all there is to know, and a new
-    `Trainer` of the same arguments continues from it bit for bit after `restore`. `counters` see every
-    batch of the training, `of_split` each validation, by their names in the history; `diagnostics` is
-    some of `config.training.DIAGNOSTICS`.
+    Iterate `records()`; between two records `state()` is the complete state, and a new `Trainer` of
+    the same arguments continues from it bit for bit after `restore`. `counters` see every batch of
+    the training, `of_split` each validation, by their names in the history; `diagnostics` is a
+    subset of `config.training.DIAGNOSTICS`.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class Trainer:
         return self._epoch >= self.epochs
 
     def records(self) -> Iterator[Progress | EpochRecord]:
-        """Train on, from wherever the state is: a `Progress` a chunk, an `EpochRecord` an epoch.
+        """Train from the current state: yields a `Progress` a chunk, an `EpochRecord` an epoch.
 
         Raises `DivergedError` once the loss or a weight is not finite.
         """
@@ -134,8 +134,8 @@ class Trainer:
                 self._run_chunk(order)
                 tally = self._tally()
                 if not math.isfinite(tally.loss):
-                    what = f"the loss is {tally.loss}"
-                    raise self._diverged(f"epoch {epoch}, step {self._step}", what)
+                    problem = f"the loss is {tally.loss}"
+                    raise self._diverged(f"epoch {epoch}, step {self._step}", problem)
                 yield Progress(epoch, self._step, self.steps, self._rows(self._step), tally)
             self._check_weights(epoch)
             tally = replace(self._tally(), scalars=self._scalars())
@@ -159,7 +159,7 @@ class Trainer:
         return self.epochs * self.steps
 
     def first_idle_step(self) -> int | None:
-        """The step, from 0, from which on a schedule has the learning rate 0; None: there is none."""
+        """The step, from 0, from which a schedule has learning rate 0; None: no such step."""
         schedule, last = self._schedule, self.all_steps - 1
         if schedule is None or float(schedule(last)) > 0:
             return None
@@ -173,7 +173,7 @@ class Trainer:
 
     @property
     def learning_rate(self) -> float:
-        """That of the next step; it can be set where no schedule does."""
+        """The learning rate of the next step; it can be set if no schedule sets it."""
         return float(self._optimizer.learning_rate)
 
     @learning_rate.setter
@@ -189,21 +189,21 @@ class Trainer:
         return self._predictor.graph()
 
     def shapes_at(self, step: int) -> Shapes:
-        """What the arrays of a state must be after so many steps of an epoch."""
+        """Types and shapes of a state's arrays after so many steps of an epoch."""
         k = self._network.n_classes
         counted = (k, k) if step else (0,)
         return variable_shapes(self._variables) | {CONFUSION: ("int32", counted)}
 
     def state(self) -> TrainingState:
-        """Copies of every variable, and where in which epoch training is.
+        """Copies of every variable, and the position in the epoch.
 
-        Raises `DivergedError` where a weight is not finite.
+        Raises `DivergedError` if a weight is not finite.
         """
         if self._step:
             self._check_weights(self._epoch + 1)
         loss, confusion, hits = (value.numpy() for value in self._carried)
         if not self._step:
-            # Between two epochs nothing is counted: of 4,000 classes, 64 MB of zeros.
+            # Between two epochs all counts are 0: with 4,000 classes, 64 MB of zeros.
             confusion = np.zeros(0, np.int32)
         return TrainingState(
             take_arrays(self._variables) | {CONFUSION: confusion},
@@ -211,7 +211,7 @@ class Trainer:
         )
 
     def restore(self, state: TrainingState) -> None:
-        """Be where another trainer was.
+        """Continue from another trainer's state.
 
         The arrays must be of `shapes_at` its step. Raises `MtrainError` for values that no training has.
         """
@@ -242,7 +242,7 @@ class Trainer:
         seconds = time.perf_counter() - began
         self._step = stop
         if stop - start < self._chunk:
-            return  # an epoch's end says nothing about a whole chunk
+            return  # the end of an epoch does not show the time of a whole chunk
         if seconds < CHUNK_SECONDS[0]:
             self._chunk *= 2
         elif seconds > CHUNK_SECONDS[1]:
@@ -255,18 +255,18 @@ class Trainer:
         return Tally(loss, counts, None if self._top_k is None else int(hits))
 
     def _scalars(self) -> dict[str, float]:
-        """What has been counted besides in the epoch that is done."""
-        found = {name: float(counter.result()) for name, counter in self._counters.items()}
+        """The other figures of the finished epoch."""
+        scalars = {name: float(counter.result()) for name, counter in self._counters.items()}
         if self._diagnostics is not None:
-            found |= self._diagnostics.figures(self._rows(self._step), self._step)
-        return found
+            scalars |= self._diagnostics.figures(self._rows(self._step), self._step)
+        return scalars
 
     def _rows(self, steps: int) -> int:
-        """How many rows so many steps see."""
+        """The number of rows in so many steps."""
         return min(steps * self.batch_size, len(self._feed))
 
     def _last_learning_rate(self) -> float:
-        """That of the last step."""
+        """The learning rate of the last step."""
         if self._schedule is None:
             return _shortest(self._optimizer.learning_rate)
         return _shortest(self._schedule(self._optimizer.iterations - 1))
@@ -276,7 +276,7 @@ class Trainer:
             if not np.isfinite(variable.numpy()).all():
                 raise self._diverged(f"epoch {epoch}", f"{name} is no longer finite")
 
-    def _diverged(self, where: str, what: str) -> DivergedError:
+    def _diverged(self, where: str, problem: str) -> DivergedError:
         largest = self._feed.largest()
         if self._network.divisor is not None:
             largest /= float(self._network.divisor.numpy())
@@ -287,7 +287,7 @@ class Trainer:
                 f"the learning rate, {self.learning_rate:g}, is too large; a smaller one or "
                 "optimizer.clipnorm may help"
             )
-        return DivergedError(f"{what}: training diverged, likely because {cause}", where=where)
+        return DivergedError(f"{problem}: training diverged, likely because {cause}", where=where)
 
 
 def _shortest(value: Any) -> float:

@@ -1,1 +1,1 @@
-"""A trained network, loaded from a checkpoint, and what it says of rows."""
+"""A trained network, loaded from a checkpoint, and its predictions."""

@@ -33,10 +33,10 @@ def predict_split(
     place: CheckpointPlace,
     code: ImportedCode | None = None,
 ) -> Predictions:
-    """What the checkpoint at `place`, whose state is `saved`, says of every row.
+    """Predict every row with the checkpoint at `place`, whose state is `saved`.
 
-    `code` is the run's own, where it is imported already. Raises `MtrainError` for arrays that are
-    not its config's, or give what is no probability.
+    `code` is the run's custom code, if it is imported already. Raises `MtrainError` for arrays that
+    do not fit its config, or give no probabilities.
     """
     config, n_classes = saved.config, len(saved.classes)
     with open_predictor(saved, rows, place, code) as network:
@@ -60,7 +60,7 @@ class LoadedPredictor:
     where: Path
 
     def predict(self, rows: Split) -> Predictions:
-        """What it says of every row; raises `MtrainError` for what is no probability."""
+        """Predict every row; raises `MtrainError` for outputs that are not probabilities."""
         predictions = self.predictor.predict(rows)
         if not np.isfinite(predictions.probabilities).all():
             raise MtrainError("what its weights give is not finite", where=self.where)
@@ -72,10 +72,10 @@ def open_predictor(
     saved: Checkpoint, rows: Split, place: CheckpointPlace, code: ImportedCode | None = None
 ) -> Iterator[LoadedPredictor]:
     """For rows of the type of `rows`; the rest is as for `predict_split`."""
-    with loaded_network(saved, place, code) as (network, found):
+    with loaded_network(saved, place, code) as (network, loaded_code):
         from mtrain.engine.predictor import Predictor
 
-        yield LoadedPredictor(Predictor(network, rows.features.dtype), found, place.path)
+        yield LoadedPredictor(Predictor(network, rows.features.dtype), loaded_code, place.path)
 
 
 @contextmanager
@@ -92,13 +92,13 @@ def loaded_network(
     from mtrain.engine.device import choose_device
     from mtrain.engine.network import model_variables, put_arrays, variable_shapes
 
-    # Where and with as many threads as it was trained, or the last digits of figures would differ.
+    # With the device and threads of its training, or the last digits of figures would differ.
     device = choose_device("cpu" if saved.device == "cpu" else "auto", saved.threads)
     codes = saved.config.custom_code.values()
     there = imported(codes, place.run.path) if code is None else nullcontext(code)
-    with device.scope(), there as found, found.attributing_errors():
-        network = build_network(saved.config, saved.encoding, len(saved.classes), found)
+    with device.scope(), there as loaded_code, loaded_code.attributing_errors():
+        network = build_network(saved.config, saved.encoding, len(saved.classes), loaded_code)
         variables = model_variables(network.model) | network.loss_state
         shapes = variable_shapes(variables)
         put_arrays(variables, read_checkpoint_arrays(place.path, shapes, "model/", "loss/"))
-        yield network, found
+        yield network, loaded_code

@@ -34,7 +34,7 @@ def check_two_classes(threshold: float | None, saved: Checkpoint) -> None:
 
 
 def chosen_threshold(saved: Checkpoint, path: Path) -> tuple[float | None, ThresholdChoice | None]:
-    """The run's threshold, None where it is simply 0.5, and how it was chosen, if it was."""
+    """The run's threshold, None if it is 0.5, and how it was chosen, if it was."""
     evaluation, history = saved.config.evaluation, saved.history
     if len(saved.classes) != 2 or evaluation.threshold == DEFAULT_THRESHOLD:
         return None, None

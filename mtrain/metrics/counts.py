@@ -73,7 +73,7 @@ class ClassCounts:
     def specificity(self) -> Floats:
         """Share of the rows of other classes that were not predicted k; shape (K,), in [0, 1].
 
-        tn / (tn + fp), the true negative rate: ibid., 8.4. NaN where there is no other class.
+        tn / (tn + fp), the true negative rate: ibid., 8.4. NaN if there is no other class.
         """
         return ratio(self.tn, self.tn + self.fp)
 
@@ -81,7 +81,7 @@ class ClassCounts:
     def fpr(self) -> Floats:
         """Share of the rows of other classes that were predicted k; shape (K,), in [0, 1].
 
-        fp / (tn + fp) = 1 - specificity: ibid., 8.4. NaN where there is no other class.
+        fp / (tn + fp) = 1 - specificity: ibid., 8.4. NaN if there is no other class.
         """
         return ratio(self.fp, self.tn + self.fp)
 
@@ -94,8 +94,8 @@ class ClassCounts:
     def balanced_accuracy(self) -> float:
         """Mean recall of the classes that are present, in [0, 1]; NaN without rows.
 
-        What guessing one class gets is 1 / K, however many rows it has: Brodersen et al., "The
-        balanced accuracy and its posterior distribution", ICPR 2010.
+        Guessing one class scores 1 / K, however many rows it has: Brodersen et al., "The balanced
+        accuracy and its posterior distribution", ICPR 2010.
         """
         return _mean(self.recall, np.ones(self.tp.shape))
 
@@ -105,7 +105,7 @@ class ClassCounts:
 
         Gorodkin, "Comparing two K-category assignments by a K-category correlation coefficient",
         Computational Biology and Chemistry 28 (2004). 0 where only one class is present, or only
-        one predicted, by convention: there is nothing to correlate.
+        one predicted, by convention.
         """
         true, predicted, rows = self._margins()
         right = float(self.tp.sum())
@@ -117,7 +117,8 @@ class ClassCounts:
         """Accuracy beyond that of chance, given how often each class is predicted; in [-1, 1].
 
         Cohen, "A coefficient of agreement for nominal scales", Educational and Psychological
-        Measurement 20 (1960). NaN where one class is all there is, and all that is predicted.
+        Measurement 20 (1960). NaN if all rows are of one class, and all are predicted as that
+        class.
         """
         true, predicted, rows = self._margins()
         chance = true @ predicted
@@ -144,7 +145,7 @@ def class_counts(confusion: Counts) -> ClassCounts:
         right = confusion.diagonal()
         fp, fn = confusion.sum(axis=0) - right, confusion.sum(axis=1) - right
         return ClassCounts(confusion[each, each], fp, fn, _elsewhere(confusion))
-    # Sums of what is meant alone: taken off a total, what floats round would be left over.
+    # Direct sums: a subtraction from a total would leave rounding errors.
     mistakes = confusion.copy()
     np.fill_diagonal(mistakes, 0)
     return ClassCounts(
@@ -181,8 +182,8 @@ def confusion_matrix(
 def averages(values: Floats, support: Counts, micro: float) -> dict[str, float]:
     """Macro, micro and weighted average of a figure of each class, both of shape (K,).
 
-    macro: the mean over the classes where it is defined; weighted: by their support; micro: that
-    of the pooled counts, given. NaN where nothing is defined.
+    macro: the mean over the classes where it is defined; weighted: by their support; micro: the
+    figure of the pooled counts, given. NaN if nothing is defined.
     """
     return {
         "macro": _mean(values, np.ones(values.shape)),
@@ -192,13 +193,13 @@ def averages(values: Floats, support: Counts, micro: float) -> dict[str, float]:
 
 
 def ratio(part: Counts | NDArray[np.int32] | np.number, whole: Counts | np.number) -> Floats:
-    """Part / whole in float64; NaN where the whole is 0."""
+    """Part / whole in float64; NaN if the whole is 0."""
     with np.errstate(invalid="ignore"):
         return np.true_divide(part, whole)
 
 
 def _mean(values: Floats, weights: Counts) -> float:
-    """Weighted mean over the defined values; NaN where there are none.
+    """Weighted mean over the defined values; NaN if there are none.
 
     Unweighted where all their weights are 0, as scikit-learn has it.
     """
@@ -210,7 +211,7 @@ def _mean(values: Floats, weights: Counts) -> float:
 
 
 def _elsewhere(confusion: Counts) -> Counts:
-    """The sum of all that is neither in row k nor in column k, for each k; shape (K,)."""
+    """The sum of all entries outside row k and column k, for each k; shape (K,)."""
     if confusion.dtype.kind == "i":
         rows, columns = confusion.sum(axis=1), confusion.sum(axis=0)
         remaining: Counts = confusion.sum() - (rows + columns - confusion.diagonal())
@@ -218,7 +219,7 @@ def _elsewhere(confusion: Counts) -> Counts:
     ahead = np.arange(len(confusion))
     behind = ahead[::-1]
     total = np.zeros_like(ahead)
-    # The four corners that row and column k leave over, each read from its own corner.
+    # The four corners outside row and column k, each summed from its corner.
     for rows, above in ((confusion, ahead), (confusion[::-1], behind)):
         for block, before in ((rows, ahead), (rows[:, ::-1], behind)):
             sums = np.pad(block.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))

@@ -34,17 +34,17 @@ if TYPE_CHECKING:
 RANKING = averaged(Source.SCORES)
 
 THRESHOLD = "val_threshold"
-"""The threshold chosen on an epoch's validation, among its scalars; NaN where none could be."""
+"""The scalar with the threshold chosen on an epoch's validation; NaN if none could be chosen."""
 
 
 @dataclass(frozen=True, eq=False)
 class EpochFigures:
-    """What the history keeps of an epoch; undefined figures are NaN."""
+    """An epoch in the history; undefined figures are NaN."""
 
     epoch: int
     scalars: dict[str, float]
     """`loss`, `recall_macro`, ..., `val_loss`, ...: those of `Config.monitors`, and
-    `learning_rate`, `val_threshold` and diagnostics, by which no epoch is better."""
+    `learning_rate`, `val_threshold` and diagnostics, which cannot rank epochs."""
 
     counts: dict[str, ClassCounts]
     """By split, `train` and `val`."""
@@ -81,7 +81,7 @@ def epoch_figures(
 
 
 def _threshold(val: Predictions, evaluation: EvaluationConfig) -> float:
-    """That of the config; NaN where it is to be chosen and none can be."""
+    """The config's threshold; NaN if it is to be chosen and none can be."""
     if evaluation.rule is None:
         return evaluation.number
     return choose_threshold(val.labels == 1, val.probabilities[:, 1], *evaluation.rule)
@@ -97,14 +97,14 @@ def tally(predictions: Predictions, metrics: Iterable[AnyMetric]) -> Tally:
 
 
 def single_figures(predictions: Predictions, metrics: Iterable[AnyMetric]) -> dict[str, float]:
-    """Those of the metrics that are one number, by name; every report has the others."""
+    """The values of the metrics that are one number, by name; every report has the others."""
     single = tuple(m for m in metrics if m.keys == (m.name,) or isinstance(m, CustomMetric))
     figures, _, _ = _split_figures(tally(predictions, single), predictions, single)
     return {key: value for key, value in figures.items() if key not in {"loss", "accuracy"}}
 
 
 def counted_k(metrics: Iterable[AnyMetric]) -> int | None:
-    """The k of `top_k`, or None where the run does not count it."""
+    """The k of `top_k`, or None if the run does not count it."""
     known = (metric for metric in metrics if isinstance(metric, MetricConfig))
     return next((metric.best_k for metric in known if metric.name == "top_k"), None)
 
@@ -114,7 +114,7 @@ def ranking_figures(
 ) -> dict[str, tuple[Floats, float]]:
     """Each metric of scores: of every class, shape (K,), and of all pooled (micro)."""
     rows = predictions.labels, predictions.probabilities, weights
-    # Of one class after the other: the counts of all at once would be as many as N * K.
+    # One class after the other: all counts at once would be N * K.
     by_class = [_ranking(counts) for counts in one_against_rest(*rows)]
     columns = zip(*by_class, strict=True)
     micro = _ranking(pooled(*rows))

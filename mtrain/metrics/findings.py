@@ -1,4 +1,4 @@
-"""What follows from the numbers of an evaluation: sentences that every report of it shows."""
+"""Findings from the numbers of an evaluation: sentences that every report of it shows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mtrain.records.report import ClassReport, Report
 
 MOST_NAMED = 8
-"""Classes that one sentence names."""
+"""The most classes that one sentence names."""
 
 
 def find(report: Report) -> Iterator[Finding]:
@@ -31,9 +31,9 @@ def find(report: Report) -> Iterator[Finding]:
         )
     if report.selected:
         choice = report.threshold_chosen
-        what = "checkpoint" if choice is None or choice.failed is not None else "threshold"
+        chosen = "checkpoint" if choice is None or choice.failed is not None else "threshold"
         yield Finding(
-            "selected", f"The {what} was chosen on this split: its figures are optimistic."
+            "selected", f"The {chosen} was chosen on this split: its figures are optimistic."
         )
     yield from _least_learned(report.classes, report.confusion_matrix)
 
@@ -52,7 +52,7 @@ def _against_baseline(report: Report) -> Iterator[Finding]:
 
 
 def _not_learned(classes: Sequence[ClassReport]) -> Iterator[Finding]:
-    """Classes that accuracy hides: present, and never predicted or never rightly so."""
+    """Classes that accuracy hides: present, but never predicted, or never correctly."""
     lost = [one for one in classes if one.support and not one.tp]
     for kind, said, of_kind in (
         ("never-predicted", "Never predicted", [one for one in lost if not one.predicted]),
@@ -85,24 +85,24 @@ def _least_learned(classes: Sequence[ClassReport], confusion: Ints) -> Iterator[
         wrongly = np.where(np.arange(len(classes)) == k, 0, confusion[:, k])
         true, n = classes[int(wrongly.argmax())], int(wrongly.max())
         rows = "row" if n == 1 else "rows"
-        what = f"which {n:,} {rows} of {true.name} {'is' if n == 1 else 'are'} taken for"
+        text = f"which {n:,} {rows} of {true.name} {'is' if n == 1 else 'are'} taken for"
         named = [least.name, true.name]
     elif least.confused_with:
         other = least.confused_with[0]
-        what = f"most often taken for {other.name} ({other.n:,} of {least.support:,})"
+        text = f"most often taken for {other.name} ({other.n:,} of {least.support:,})"
         named = [least.name, other.name]
     else:
         others = "row of another class is" if least.fp == 1 else "rows of other classes are"
-        what = f"all of its rows are found, but {least.fp:,} {others} taken for it"
+        text = f"all of its rows are found, but {least.fp:,} {others} taken for it"
         named = [least.name]
     yield Finding(
-        "least-learned", f"Least learned: {least.name} (F1 {f1:.2f}), {what}", tuple(named)
+        "least-learned", f"Least learned: {least.name} (F1 {f1:.2f}), {text}", tuple(named)
     )
 
 
 def _listed(names: Sequence[str]) -> str:
-    """The names, of many the first."""
-    shown = [f"'{name}'" for name in names[:MOST_NAMED]]
-    if len(names) > len(shown):
-        shown.append(f"{len(names) - len(shown)} more")
-    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
+    """The names; of many, the first ones."""
+    parts = [f"'{name}'" for name in names[:MOST_NAMED]]
+    if len(names) > len(parts):
+        parts.append(f"{len(names) - len(parts)} more")
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))

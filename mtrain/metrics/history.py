@@ -46,7 +46,7 @@ class History:
     def to_frame(self) -> Any:
         """The scalars as a `pandas.DataFrame`: a row an epoch, with `epoch` as the index.
 
-        Raises `MtrainError` where pandas is not installed.
+        Raises `MtrainError` if pandas is not installed.
         """
         try:
             pandas = importlib.import_module("pandas")
@@ -74,7 +74,7 @@ class History:
                 column.append(values)
 
     def until(self, epochs: int) -> History:
-        """The history as it was after so many epochs of its last segment."""
+        """The history after so many epochs of its last segment."""
         if epochs == len(self.epoch):
             return self
 
@@ -94,7 +94,7 @@ class History:
         )
 
     def figures(self, index: int) -> EpochFigures:
-        """Those of one epoch, as they were appended."""
+        """The figures of one epoch, as appended."""
         from mtrain.metrics.epoch import EpochFigures
 
         return EpochFigures(
@@ -108,7 +108,7 @@ class History:
         )
 
     def monitored(self, monitor: str, index: int) -> float:
-        """A scalar of one epoch, NaN where it cannot tell a better epoch from a worse one.
+        """A scalar of one epoch, NaN if it cannot rank epochs.
 
         An average precision rises when a class stops being predicted, so it says nothing of an
         epoch in which a class that is present never was.
@@ -120,7 +120,7 @@ class History:
         return self.scalars[monitor][index]
 
     def class_counts(self, split: str, index: int) -> ClassCounts:
-        """What was counted of every class of `train` or `val` in one epoch."""
+        """The counts of every class of `train` or `val` in one epoch."""
         tp, fp, fn = (self.counts[split][key][index] for key in ("tp", "fp", "fn"))
         return ClassCounts(tp, fp, fn, tn=(tp + fn).sum() - tp - fp - fn)
 

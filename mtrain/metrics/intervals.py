@@ -1,4 +1,4 @@
-"""How far a share may lie from what was counted, by chance alone."""
+"""How far a share may differ from the counted one by chance."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def wilson(hits: Counts, trials: Counts) -> Floats:
     """95 % Wilson score interval of hits / trials: low and high, shape (K, 2), in [0, 1].
 
     Edwin B. Wilson, "Probable inference, the law of succession, and statistical inference",
-    Journal of the American Statistical Association 22 (1927). NaN where there are no trials.
+    Journal of the American Statistical Association 22 (1927). NaN if there are no trials.
     """
     n = np.where(trials == 0, np.nan, trials.astype(np.float64))
     share = hits / n

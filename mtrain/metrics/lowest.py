@@ -1,4 +1,4 @@
-"""Which of many classes are shown: those of the lowest figures."""
+"""Which of many classes are shown: those with the lowest values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def lowest(values: Floats, most: int) -> list[int]:
-    """Of classes those with the lowest values, shape (K,), at most so many, in class order.
+    """At most so many classes with the lowest values, shape (K,), in class order.
 
     Undefined values (NaN) come last: nothing is known of these classes.
     """

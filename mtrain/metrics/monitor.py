@@ -1,7 +1,7 @@
 """Whether a figure of the history still improves, epoch by epoch.
 
-What is here is fed an epoch's value at a time and remembers nothing that a history does not say:
-fed the history again, it is where it was.
+Monitors take one epoch's value at a time and have no state beyond the history: fed the history
+again, they are in the same state.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 
 FEW_EPOCHS = 3
-"""Of fewer it means little which of them was the best."""
+"""Fewest epochs: with fewer, it means little which was the best."""
 
 
 def higher_is_better(monitor: str, mode: str | None = None) -> bool:
     """Whether the scalar of the history called `monitor` improves as it rises.
 
-    `mode`, `min` or `max`, is that of a custom metric, of which nothing is known by its name.
+    `mode`, `min` or `max`, is for a custom metric, whose name does not tell its direction.
     """
     return (mode or better_mode(monitor)) == "max"
 
 
 class Improvement:
-    """The best value so far, and for how many epochs it has been that.
+    """The best value so far, and the number of epochs since.
 
     As Keras' EarlyStopping counts; a value that is not finite is no improvement.
     """
@@ -92,7 +92,7 @@ class Plateau:
 
 
 def always_undefined(history: History, monitor: str) -> str | None:
-    """That the scalar `monitor` was undefined in every epoch, and why; None where it was not."""
+    """A message if the scalar `monitor` was undefined in every epoch, and why; else None."""
     epochs = range(len(history.epoch))
     if not epochs or any(math.isfinite(history.monitored(monitor, k)) for k in epochs):
         return None
@@ -106,9 +106,9 @@ def always_undefined(history: History, monitor: str) -> str | None:
 
 
 def first_is_best(history: History, monitor: str, mode: str | None = None) -> str | None:
-    """What to try where the first epoch was the best of several, by the scalar `monitor`.
+    """What to try if the first epoch was the best of several, by the scalar `monitor`.
 
-    None where another was the best, or the last is as good. `mode` is as for `higher_is_better`.
+    None if another epoch was the best, or the last is as good. `mode` is as for `higher_is_better`.
     """
     epochs = len(history.epoch)
     improvement = Improvement(monitor, mode=mode)

@@ -1,6 +1,6 @@
-"""One figure of all probabilities: how far they are from the truth.
+"""Figures of probabilities: how far they are from the truth.
 
-Of labels (N,) and probabilities (N, K), in float64.
+From labels (N,) and probabilities (N, K), in float64.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def log_loss(labels: Ints, probabilities: Scores, weights: Floats | None = None)
     In float64; probabilities are clipped to [eps, 1 - eps], eps float32's, as scikit-learn does, so a
     row costs at most 15.9. The loss of a training has no such limit, and is higher where a model is
     sure and wrong.
-    NaN where all `weights`, (N,), are 0.
+    NaN if all `weights`, (N,), are 0.
     """
     if weights is not None and not weights.any():
         return float("nan")
@@ -95,7 +95,7 @@ def _above_half(labels: Ints, probabilities: Scores) -> tuple[int, int, int]:
     if probabilities.shape[1] == 2:
         truths, called = truths[:, 1], called[:, 1]
     counts = (truths & called, called, truths)
-    hits, above, true = (int(np.count_nonzero(some)) for some in counts)
+    hits, above, true = (int(np.count_nonzero(mask)) for mask in counts)
     return hits, above, true
 
 

@@ -1,4 +1,4 @@
-"""Everything an evaluation says of a split: overall, and of every class."""
+"""Every figure of an evaluation on a split: overall, and of every class."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def make_report(
     data: EvaluatedData | None = None,
     figures: Mapping[str, float] | None = None,
 ) -> Report:
-    """Work out every figure of `predictions` on the split called `split`.
+    """Compute every figure of `predictions` on the split called `split`.
 
     Everything else is as in the `Report`; a figure that is NaN is None there.
     """
@@ -101,7 +101,7 @@ def make_report(
 def _weighted(
     predictions: Predictions, classes: tuple[str, ...], weights: Floats
 ) -> tuple[SampleWeighted, Floats]:
-    """The same figures and confusion matrix, with each row counted as its weight says."""
+    """The same figures and confusion matrix, with each row counted by its weight."""
     confusion = confusion_matrix(predictions.labels, predictions.predicted, len(classes), weights)
     counts = class_counts(confusion)
     scores, micro = _scores(predictions, counts, weights)

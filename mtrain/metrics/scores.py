@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mtrain.records.arrays import Counts, Floats, Ints
 
 MANY_CLASSES = 100
-"""Of more, the true ones are less than a hundredth of all (row, class) pairs."""
+"""Number of classes from which true pairs are less than a hundredth of all (row, class) pairs."""
 
 Scores = NDArray[np.float32]
 Truths = NDArray[np.bool_]
@@ -55,12 +55,12 @@ class ThresholdCounts:
 
     @property
     def recall(self) -> Floats:
-        """Another name of the `true_positive_rate`."""
+        """Another name for `true_positive_rate`."""
         return self.true_positive_rate
 
     @property
     def f1(self) -> Floats:
-        """2tp / (2tp + fp + fn), as `ClassCounts.f1`; NaN where there is nothing to count."""
+        """2tp / (2tp + fp + fn), as `ClassCounts.f1`; NaN without positives, called or true."""
         return ratio(2 * self.tp, self.tp + self.fp + self.tp[-1])
 
     @property
@@ -155,9 +155,9 @@ def _pooled_by_class(
 
 
 def top_k_hits(labels: Ints, probabilities: Scores, k: int) -> int:
-    """Rows whose true class is among the k likeliest; of equal ones the lower index is likelier.
+    """Rows whose true class is among the k most probable; equal ones rank by the lower index.
 
-    k = 1 counts what the argmax gets right.
+    k = 1 counts the correct predictions of the argmax.
     """
     true = np.take_along_axis(probabilities, labels[:, None], axis=1)
     lower_index = np.arange(probabilities.shape[1]) < labels[:, None]
@@ -172,10 +172,10 @@ def _weighted_threshold_counts(truths: Truths, scores: Scores, weights: Floats) 
     order = np.argsort(-scores, kind="stable")
     last_of_ties = np.flatnonzero(np.diff(scores[order], append=np.nan))
     truths, each = truths[order], weights[order]
-    tp, fp = ((each * some).cumsum()[last_of_ties] for some in (truths, ~truths))
+    tp, fp = ((each * mask).cumsum()[last_of_ties] for mask in (truths, ~truths))
     return ThresholdCounts(_from_0(tp), _from_0(fp), scores[order][last_of_ties])
 
 
 def _from_0(counts: Counts) -> Counts:
-    """With that of nothing called positive ahead."""
+    """With a leading 0, for nothing called positive."""
     return np.concatenate([np.zeros(1, counts.dtype), counts])

@@ -18,16 +18,15 @@ if TYPE_CHECKING:
 def choose_threshold(
     truths: Truths, scores: Scores, by: str, at_least: float | None = None
 ) -> float:
-    """The threshold best for `f1`, or the first to reach `at_least` so much recall or precision.
+    """The best threshold for `f1`, or the first one with `at_least` so much recall or precision.
 
     `truths` says which rows are positive, both of shape (N,); what is above the threshold is called
-    positive. Of thresholds that reach a recall the highest, which leaves the best precision; of
-    those that reach a precision the lowest, which leaves the best recall; of equal F1 the highest.
-    Every row counts the same, whatever its weight. In [0, 1), a float32; NaN where none reaches it,
-    or all F1 are 0.
+    positive. Of thresholds that reach a recall the highest, which has the best precision; of those
+    that reach a precision the lowest, which has the best recall; of equal F1 the highest. Weights
+    of rows are ignored. In [0, 1), a float32; NaN if none reaches it, or all F1 are 0.
     """
     counts = threshold_counts(truths, scores)
-    # Nothing but a threshold below 0 would take in a score of 0.
+    # Only a threshold below 0 would include a score of 0.
     values = getattr(counts, by)[1:][counts.scores > 0]
     if at_least is None:
         at_least = max(values.max(initial=0.0), math.ulp(0.0))
@@ -49,6 +48,6 @@ def between(low: np.float32, high: np.float32) -> float:
 
 
 def predict_above(predictions: Predictions, threshold: float) -> Predictions:
-    """The same, with the second of two classes predicted above `threshold`, in [0, 1]."""
+    """The predictions with the second of two classes predicted above `threshold`, in [0, 1]."""
     above = predictions.probabilities[:, 1] > np.float32(threshold)
     return replace(predictions, predicted=above.astype(np.int64))

@@ -1,1 +1,1 @@
-"""From a config to a Keras model, its loss, its optimizer and what it counts; nothing is read from a file."""
+"""From a config to a Keras model, its loss, its optimizer and its counters; no file is read."""

@@ -1,4 +1,4 @@
-"""Metrics of Keras' own, which count a training batch by batch."""
+"""Keras' metrics, which count a training batch by batch."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def build_counters(metrics: Iterable[AnyMetric]) -> dict[str, keras.metrics.Metric]:
-    """What counts, batch by batch, those metrics that are Keras' own; in float64, hence exactly."""
+    """Counters, batch by batch, of Keras' metrics; in float64, hence exact."""
     kinds = {"keras_precision": _Precision, "keras_recall": _Recall}
     names = (metric.name for metric in metrics)
     return {name: kinds[name](name=name, dtype="float64") for name in names if name in kinds}
 
 
 class _Precision(keras.metrics.Precision):  # type: ignore[misc]  # Keras has no types
-    """Keras' own; where nothing is above 0.5 it is undefined, not 0."""
+    """Keras' precision; if nothing is above 0.5 it is undefined, not 0."""
 
     def result(self) -> Any:
         return (self.true_positives / (self.true_positives + self.false_positives))[0]

@@ -7,11 +7,11 @@ import tensorflow as tf
 
 
 class XlaDropout(keras.layers.Dropout):  # type: ignore[misc]  # Keras has no types
-    """Keras' own but for the random numbers: ThreeFry's, not those that XLA would choose.
+    """Keras' dropout but for the random numbers: ThreeFry's, not those that XLA would choose.
 
-    On a CPU XLA's own take longer than all else in a step (`benchmarks/dropout.py`). ThreeFry:
-    Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC11; without XLA TensorFlow has no
-    such numbers on a CPU.
+    On a CPU XLA's take longer than the rest of a step (`benchmarks/dropout.py`). ThreeFry: Salmon
+    et al., "Parallel random numbers: as easy as 1, 2, 3", SC11; without XLA TensorFlow has no such
+    numbers on a CPU.
     """
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:

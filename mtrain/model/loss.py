@@ -21,7 +21,7 @@ def build_loss(
     *,
     jit_compile: bool | None = None,
 ) -> keras.losses.Loss:
-    """Keras' loss of that name with these parameters, or the user's own, of `code`."""
+    """Keras' loss of that name with these parameters, or the custom loss, from `code`."""
     if isinstance(config, CustomLoss):
         return custom_loss(config, code, n_classes, jit_compile=jit_compile)
     kind, parameters = type(config).__name__, config.model_dump(exclude={"name"})

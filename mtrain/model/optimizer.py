@@ -23,7 +23,7 @@ def build_optimizer(config: OptimizerConfig) -> keras.optimizers.Optimizer:
 def build_schedule(
     config: OptimizerConfig,
 ) -> keras.optimizers.schedules.LearningRateSchedule | None:
-    """The schedule of the optimizer's learning rate; None where it is a number."""
+    """The schedule of the optimizer's learning rate; None if it is a number."""
     if isinstance(config.learning_rate, float):
         return None
     kind = getattr(keras.optimizers.schedules, config.learning_rate.name)

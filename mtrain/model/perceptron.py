@@ -1,4 +1,4 @@
-"""The network of a config: a multilayer perceptron, or the user's own model."""
+"""The network of a config: a multilayer perceptron, or a custom model."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def build_model(
 
     Two classes have one sigmoid output, (N, 1): the probability of class 1; more have a softmax,
     (N, `n_classes`). `seed` draws the initial weights and dropout, layer by layer; `dropout` is the
-    kind of that layer. Or the user's own model, of `code`, tried as `jit_compile` says.
+    kind of that layer. Or the custom model, from `code`, tried as `jit_compile` says.
     """
     if isinstance(config, CustomModel):
         return custom_model(config, code, n_features, n_classes, seed, jit_compile=jit_compile)
@@ -61,7 +61,7 @@ def build_model(
 
 
 def is_perceptron(model: keras.Model) -> bool:
-    """Whether it is a chain of fully connected layers, and others that leave the units what they are."""
+    """Whether it is a chain of fully connected layers, and others that keep the units."""
     kinds = keras.layers.Dense | keras.layers.BatchNormalization
     return isinstance(model, keras.Sequential) and all(
         isinstance(layer, kinds) or (not layer.weights and layer.output.shape == layer.input.shape)
@@ -70,7 +70,7 @@ def is_perceptron(model: keras.Model) -> bool:
 
 
 def list_layers(model: keras.Model) -> list[Layer]:
-    """What there is to say of each layer, input side first."""
+    """The facts about each layer, input side first."""
     return [
         Layer(
             name=layer.name,
@@ -102,7 +102,7 @@ def _dense(
 
 
 def _layer_seeds(seed: int) -> Iterator[int]:
-    """One seed after the other, each independent of the rest."""
+    """Seeds, each independent of the others."""
     generator = np.random.default_rng(seed)
     while True:
         yield int(generator.integers(2**31))

@@ -1,1 +1,1 @@
-"""What one room hands another: plain arrays, numbers and names; nothing here computes."""
+"""Records that rooms pass to each other: plain arrays, numbers and names, without computations."""

@@ -1,4 +1,4 @@
-"""Types of arrays, by what is in them."""
+"""Types of arrays, by their content."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Counts = Ints | Floats
-"""Numbers of rows; sums of their weights where they have some."""
+"""Numbers of rows, or sums of their weights if rows have weights."""
 Arrays = dict[str, NDArray[Any]]
 Shapes = dict[str, tuple[str, tuple[int, ...]]]
 """Of arrays by name: the name of the type, and the shape."""

@@ -1,4 +1,4 @@
-"""Rows to learn from, and how they became inputs of a model."""
+"""Rows of a data set, and their encoding as inputs of a model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SPLITS = {"train": "training", "val": "validation", "test": "test"}
 """The splits in words."""
 
 Kind = Literal["number", "boolean", "text"]
-"""What the values of a column are."""
+"""The kinds of a column's values."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,81 +37,80 @@ class Split:
     """Class index of each row, shape (N,)."""
 
     rows: Ints
-    """Where each row stands in what it was read from, counted from 0; shape (N,)."""
+    """Position of each row in its source, counted from 0; shape (N,)."""
 
     weights: Floats | None = None
-    """What each row counts in the loss and in the weighted figures, shape (N,), from 0; None: the
-    same."""
+    """The weight of each row in the loss and in weighted figures, (N,), from 0; None: equal."""
 
     names: NDArray[np.str_] | None = None
-    """What each row is called, an image's file, shape (N,); None: rows have no names."""
+    """The name of each row, an image's file, shape (N,); None: rows have no names."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @property
     def rows_sha256(self) -> str:
-        """SHA-256 of `rows`, by which a split that is drawn again is known to be the same."""
+        """SHA-256 of `rows`, to recognise the same split when it is drawn again."""
         return hashlib.sha256(np.ascontiguousarray(self.rows, "<i8").data).hexdigest()
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table as inputs of a model: one of a number, else one a category."""
+    """A column of a table as inputs of a model: one for a number, else one a category."""
 
     name: str
     kind: Kind
 
     fill: float | None = None
-    """What stands for a missing number; None: nothing may be missing."""
+    """The replacement of a missing number; None: no number may be missing."""
 
     categories: tuple[str, ...] = ()
-    """Those of the training split, sorted; any other is none of them: all its inputs are 0."""
+    """The categories of the training split, sorted; all inputs of any other category are 0."""
 
     constant: float | None = None
-    """The number that every training row has, of which nothing could be learned; None: they
-    differ."""
+    """The number that every training row has, from which nothing is learned; None: they differ."""
 
     @property
     def width(self) -> int:
-        """How many inputs it gives."""
+        """The number of its inputs."""
         return 1 if self.kind == "number" else len(self.categories)
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """How rows, as they are read, become inputs of a model; learned from the training split."""
+    """The encoding of rows, as read, into inputs of a model; learned from the training split."""
 
     shape: tuple[Annotated[int, Ge(1), Lt(2**31)], ...] = ()
-    """Of a row that is an array, as it is read; of a row of a table nothing."""
+    """Shape of a row, as read, if it is an array; empty for a table."""
 
     columns: tuple[Column, ...] = ()
-    """Of a table, in the order of the inputs."""
+    """The columns of a table, in the order of the inputs."""
 
     divisor: float | None = None
-    """What the model's inputs are divided by as they are read; None: nothing."""
+    """The number by which the model divides its inputs; None: not divided."""
 
     mean: tuple[float, ...] = ()
-    """What is taken from each input before it is divided by its deviation; empty: neither is."""
+    """The mean that is subtracted from each input before the division by its deviation; empty:
+    neither."""
 
     deviation: tuple[float, ...] = ()
 
     is_bytes: bool = False
-    """Whether rows that are arrays were of bytes."""
+    """Whether arrays were of bytes."""
 
     largest: float | None = None
-    """Of arrays of other numbers the largest of the training, without its sign."""
+    """The largest absolute value of training, for arrays of other numbers."""
 
     @cached_property
     def n_features(self) -> int:
-        """How many inputs a row gives."""
+        """The number of inputs of a row."""
         if self.columns:
             return sum(column.width for column in self.columns)
         return math.prod(self.shape)
 
 
 class Note(str):
-    """A line worth saying of a data set, and of what kind it is."""
+    """A line of text about a data set, with its kind."""
 
     __slots__ = ("kind",)
 
@@ -131,21 +130,21 @@ class Dataset:
 
     classes: tuple[str, ...]
     splits: Mapping[str, Split]
-    """`test`, and as a rule `train`, and `val` where there is validation."""
+    """`test`, usually `train`, and `val` if there is validation."""
 
     encoding: Encoding
 
     sha256: str
-    """Of classes, features, labels and weights as they were read, before any was drawn."""
+    """Hash of classes, features, labels and weights as read, before rows are drawn."""
 
     source: str
     """Where the data was found."""
 
     parts: Mapping[str, str] = field(default_factory=dict)
-    """As `sha256`, of each split that the data bring, `train`, `val` or `test`."""
+    """Like `sha256`, for each split in the data, `train`, `val` or `test`."""
 
     notes: tuple[str, ...] = ()
-    """What is worth saying of it: classes without rows, rows left out, unknown categories."""
+    """Notes on it: classes without rows, rows left out, unknown categories."""
 
     @property
     def train(self) -> Split:
@@ -154,10 +153,10 @@ class Dataset:
 
     @property
     def val(self) -> Split | None:
-        """Rows to look at after each epoch."""
+        """Rows for validation after each epoch."""
         return self.splits.get("val")
 
     @property
     def test(self) -> Split:
-        """Rows to look at in the end."""
+        """Rows for the test in the end."""
         return self.splits["test"]

@@ -1,4 +1,4 @@
-"""What an evaluation says of a split; None is an undefined number."""
+"""The results of an evaluation on a split; None is an undefined number."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mtrain.records.arrays import Floats, Ints
 from mtrain.records.training import Predictions
 
 MOST_CLASSES = 100
-"""Of more, tables and bars show only the worst."""
+"""The most classes in tables and bars; of more, only the worst are shown."""
 
 Interval = tuple[float, float]
 """The lowest and the highest value, both in [0, 1]."""
@@ -29,7 +29,7 @@ class Named:
 
 @dataclass(frozen=True)
 class Scores:
-    """How well a class is told apart from all others, or an average of that; each in [0, 1]."""
+    """How well a class is separated from all others, or an average of this; each in [0, 1]."""
 
     precision: float | None
     recall: float | None
@@ -42,7 +42,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class Confusion(Named):
-    """Another class that rows of a class are taken for."""
+    """Another class that is predicted for rows of a class."""
 
     n: int
     """How many of them."""
@@ -67,7 +67,7 @@ class ClassReport(Scores, Named):
 
     recall_ci: Interval | None
     confused_with: tuple[Confusion, ...]
-    """The up to three classes that its rows are most often taken for, most often first."""
+    """Up to three other classes that are predicted for its rows, most frequent first."""
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,10 @@ class Average(Scores):
     """Rows, or the sum of their weights."""
 
     classes: int
-    """The smallest number of classes that one of the scores is an average of."""
+    """The smallest number of classes in the average of any score."""
 
     classes_by_figure: Mapping[str, int]
-    """How many classes each score is an average of."""
+    """The number of classes in the average of each score."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class SampleWeighted:
 
 @dataclass(frozen=True)
 class Baseline:
-    """What somebody gets who always answers the most frequent class."""
+    """The result of always predicting the most frequent class."""
 
     class_name: str
     accuracy: float
@@ -162,7 +162,7 @@ class Undefined:
 
 @dataclass(frozen=True)
 class Finding:
-    """What follows from the numbers, for people."""
+    """A conclusion from the numbers, for people."""
 
     kind: str
     """`never-predicted`, `no-better-than-baseline`, ...: the same for all texts of a kind."""
@@ -176,15 +176,15 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """An evaluation: what was predicted, and every figure of it."""
+    """An evaluation: predictions, and every figure of them."""
 
     split: str
     """`test`, `val` or `train`."""
 
     checkpoint: str
     selected: bool
-    """Whether the checkpoint or the threshold was chosen by its figures on this split, so that they
-    are optimistic."""
+    """Whether the checkpoint or the threshold was chosen by its figures on this split, which makes
+    them optimistic."""
 
     n: int
     """Rows."""
@@ -203,13 +203,13 @@ class Report:
     undefined: tuple[Undefined, ...]
     findings: tuple[Finding, ...]
     threshold: float | None = None
-    """Of two classes, where it is not simply 0.5: the probability of the second above which it is
+    """With two classes and a threshold other than 0.5: the probability above which the second is
     predicted."""
 
     threshold_chosen: ThresholdChoice | None = None
     data: EvaluatedData | None = None
     figures: Mapping[str, float | None] | None = None
-    """Other metrics of the run that are one number."""
+    """The run's other metrics that are one number."""
 
     sample_weighted: SampleWeighted | None = None
     """Where rows have weights."""
@@ -218,7 +218,7 @@ class Report:
     """Their sums, shape (K, K), where rows have weights."""
 
     predictions: Predictions | None = None
-    """Of every row; None where they were not kept."""
+    """Of every row; None if they were not kept."""
 
     def __repr__(self) -> str:
         shares = [
@@ -243,7 +243,7 @@ class Report:
 
 
 def report_as_html(report: Report) -> str:
-    """What a notebook shows: a table, a row a class; names of classes are inert."""
+    """HTML for a notebook: a table, a row a class; names of classes are inert."""
     return "".join(_lines(report))
 
 

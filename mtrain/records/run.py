@@ -1,4 +1,4 @@
-"""What a run ran on, which processes trained it, and what has come of it."""
+"""A run's environment, the processes that trained it, and its outcome."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ class Segment:
 
     host: str = ""
     ended: str | None = None
-    """`finished`, `diverged`, `failed` or the name of a signal; None while it trains, and after a
+    """`finished`, `diverged`, `failed` or the name of a signal; None during training, and after a
     kill."""
 
     differences: Mapping[str, tuple[Any, Any]] | None = None
-    """What was and what is, by dotted key, where a resumed run was allowed some."""
+    """Old and new values, by dotted key, if a resumed run was allowed to differ."""
 
 
 @dataclass(frozen=True)
 class Environment:
-    """What a run ran on: enough to know why another run differs."""
+    """A run's environment: enough to explain why another run differs."""
 
     command: tuple[str, ...]
     versions: Mapping[str, str | None]
-    """Of Python and of packages; None where one is installed by another name."""
+    """Of Python and of packages; None if one is installed by another name."""
 
     platform: str
     machine: str
@@ -69,12 +69,12 @@ class Environment:
     """`graph` or `xla`."""
 
     code: Mapping[str, str] | None = None
-    """The SHA-256 of each file of custom code; None: there is none."""
+    """The SHA-256 of each file of custom code; None without custom code."""
 
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """What has come of a run so far."""
+    """The outcome of a run so far."""
 
     name: str
     """Its path below the folder that was listed."""
@@ -83,15 +83,15 @@ class RunOutcome:
     """ISO 8601, UTC."""
 
     dataset: str
-    """The name of the data set, or of the file or folder of the user's own."""
+    """The name of the data set, or of the user's file or folder."""
 
     network: str
-    """Its hidden layers, or the function that makes it."""
+    """Its hidden layers, or the function that builds it."""
 
     epochs: int
     epochs_wanted: int
     best: tuple[str, float] | None
-    """The figure by which the best epoch is chosen, and its value there; None without any."""
+    """The figure that chooses the best epoch, and its best value; None without one."""
 
     higher_is_better: bool
     """Whether a higher value of that figure is better."""
@@ -105,4 +105,4 @@ class RunOutcome:
     `killed`."""
 
     settings: Mapping[str, Any]
-    """All of its config by dotted key."""
+    """All settings by dotted key."""

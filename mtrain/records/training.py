@@ -1,4 +1,4 @@
-"""What a training yields, and what it needs to continue."""
+"""What a training yields, and its state."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from mtrain.records.arrays import Arrays, Floats, Ints
 
 CONFUSION = "counts/confusion"
-"""Of the arrays of a training, the confusion matrix of an epoch that is not over."""
+"""The array of a training with the confusion matrix of an unfinished epoch."""
 
 MOST_THREADS = 1024
-"""Of one operation on the CPU; whoever asks for more is mistaken."""
+"""The most threads of one operation on the CPU that may be set."""
 
 
 @dataclass(frozen=True, eq=False)
 class Tally:
-    """What one pass over a split's rows counted."""
+    """The counts of one pass over a split's rows."""
 
     loss: float
     """Mean over the rows, each times its weight, penalties included."""
@@ -33,16 +33,16 @@ class Tally:
     """Rows of true class i predicted as j; shape (K, K)."""
 
     top_k: int | None = None
-    """Rows whose true class was among the k likeliest, where the run counts them."""
+    """Rows whose true class was among the k most probable, if the run counts them."""
 
     scalars: Mapping[str, float] = field(default_factory=dict)
-    """Other figures of an epoch, by their names in the history: Keras' own, custom ones, and
-    diagnostics; none of an epoch that is under way."""
+    """Other figures of an epoch, by their names in the history: of Keras' metrics, custom ones, and
+    diagnostics; empty during an epoch."""
 
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What a model says of each row of a split."""
+    """A model's predictions for each row of a split."""
 
     labels: Ints
     """True class, shape (N,)."""
@@ -102,7 +102,7 @@ class EpochRecord:
 
 @dataclass(frozen=True)
 class Cursor:
-    """Where in which epoch a training is, and what it has summed up there."""
+    """A training's position in an epoch, and its sums so far."""
 
     epoch: Annotated[int, Ge(0)]
     """Epochs that are done."""
@@ -114,12 +114,12 @@ class Cursor:
     """Of the rows of these steps."""
 
     top_k_hits: Annotated[int, Ge(0)]
-    """Of the rows of these steps those whose class was among the k likeliest."""
+    """Rows of these steps whose class was among the k most probable."""
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingState:
-    """All there is to know to continue training as if never stopped."""
+    """The complete state, to continue training as if it had not been interrupted."""
 
     arrays: Arrays
     """Every variable (weights, optimizer, generators), and the counts of the epoch under way."""

@@ -1,1 +1,1 @@
-"""Showing what happened: console and charts; TensorFlow is unknown here."""
+"""Reports: console and charts, without TensorFlow."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 NARROWEST = 12
-"""Characters of a name for which numbers are left out, the last columns first."""
+"""Characters of a name for which columns of numbers are left out, the last ones first."""
 
 GAP = 2
 """Characters between two columns of a table."""
@@ -51,24 +51,24 @@ def class_labels(
 def leave_room(
     columns: Mapping[str, Sequence[Text]], width: int
 ) -> tuple[dict[str, Sequence[Text]], int]:
-    """The columns of numbers, by heading, beside which there is room for names; and that room.
+    """The columns of numbers, by heading, that leave room for names; and that room.
 
-    Of too many the last are left out: a number that is cut is another number.
+    The last ones are left out if there are too many: a cut number is a wrong number.
     """
-    shown = dict(columns)
-    while (room := room_beside(shown, width)) < NARROWEST and len(shown) > 1:
-        shown.popitem()
-    return shown, max(room, 1)
+    kept = dict(columns)
+    while (room := room_beside(kept, width)) < NARROWEST and len(kept) > 1:
+        kept.popitem()
+    return kept, max(room, 1)
 
 
-def left_out(columns: Iterable[str], shown: Container[str]) -> Iterator[str]:
-    """A line that names the columns for which there was no room, where there are such."""
-    if others := [heading for heading in columns if heading not in shown]:
+def left_out(columns: Iterable[str], kept: Container[str]) -> Iterator[str]:
+    """A line that names the columns without room, if there are any."""
+    if others := [heading for heading in columns if heading not in kept]:
         yield f"Left out: {', '.join(others)}; a wider terminal shows more."
 
 
 def room_beside(columns: Mapping[str, Sequence[Text]], width: int) -> int:
-    """What these columns leave of a table's width."""
+    """The width that these columns leave in a table."""
     widths = (max([len(heading), *map(len, cells)]) for heading, cells in columns.items())
     return width - sum(each + GAP for each in widths)
 
@@ -89,5 +89,5 @@ def _around(name: str, width: int, shared: int) -> str:
 
 
 def _beginning(name: str, width: int) -> str:
-    """As many of its characters as there is room for."""
+    """As many of its characters as fit."""
     return set_cell_size(name, width).rstrip() if width > 0 else ""

@@ -1,4 +1,4 @@
-"""Which installed fonts have the letters of names that matplotlib's own font lacks."""
+"""Installed fonts with the letters of names that matplotlib's font lacks."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ EAST_ASIAN = {"BOPOMOFO", "CJK", "FULLWIDTH", "HALFWIDTH", "HANGUL", "HIRAGANA",
 
 
 def font_families(names: Iterable[str]) -> list[str]:
-    """The families in which letters are looked for, in this order; matplotlib's own comes first."""
+    """The font families for these names, in order of use; matplotlib's font comes first."""
     families, missing = [CUSTOM], _missing(names)
     for family, path in _installed() if missing else ():
-        if found := missing & _letters_of(path):
+        if letters := missing & _letters_of(path):
             families.append(family)
-            missing -= found
+            missing -= letters
     return families
 
 
 def missing_letters(names: Iterable[str]) -> str | None:
-    """What to install for letters that no installed font has; None where there are none."""
+    """What to install for letters that no installed font has; None if there are no such letters."""
     names = list(names)
     missing = _missing(names)
     for _, path in _installed() if missing else ():
@@ -46,7 +46,7 @@ def missing_letters(names: Iterable[str]) -> str | None:
 
 
 def _missing(names: Iterable[str]) -> set[int]:
-    """The letters that matplotlib's own font lacks."""
+    """The letters that matplotlib's font lacks."""
     letters: set[int] = set().union(*map(_letters, names))
     if all(letter < 0x180 for letter in letters):  # Latin: no font needs to be opened
         return set()
@@ -81,7 +81,7 @@ def _installed() -> tuple[tuple[str, str], ...]:
     fonts = {
         (entry.name, entry.fname)
         for entry in fontManager.ttflist
-        # Of a collection only the first font is opened; the last resort has nothing but boxes.
+        # Only the first font of a collection is opened; the last resort has only boxes.
         if entry.style == "normal"
         and entry.weight in {400, "normal"}
         and getattr(entry, "index", 0) == 0

@@ -1,4 +1,4 @@
-"""Numbers and names as they are shown."""
+"""Numbers and names as texts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MOST_ALIKE = 30
-"""Notes or warnings that are shown; of thousands of classes there may be thousands."""
+"""The most notes or warnings that are shown; with thousands of classes there may be thousands."""
 
 
 def shortened(name: str) -> str:
@@ -18,25 +18,25 @@ def shortened(name: str) -> str:
 
 
 def first_few(lines: Sequence[str]) -> list[str]:
-    """At most `MOST_ALIKE` of them, and a line that says how many more there are."""
+    """At most `MOST_ALIKE` of them, and a line with the number of the others."""
     if len(lines) <= MOST_ALIKE:
         return list(lines)
     return [*lines[: MOST_ALIKE - 1], f"and {len(lines) - MOST_ALIKE + 1:,} more lines like these"]
 
 
 def share(value: float | None) -> str:
-    """A number in [0, 1] with three decimals; a dash where it is undefined."""
+    """A number in [0, 1] with three decimals; a dash if it is undefined."""
     # The z turns a -0.000 into 0.000.
     return "-" if value is None or math.isnan(value) else f"{value:z.3f}"
 
 
 def change(value: float) -> str:
-    """A difference of two shares with its sign and three decimals; a dash where it is undefined."""
+    """A difference of two shares with its sign and three decimals; a dash if it is undefined."""
     return "-" if math.isnan(value) else f"{value:+z.3f}"
 
 
 def figure(value: float | None) -> str:
-    """Any number with four significant digits; a dash where it is undefined."""
+    """Any number with four significant digits; a dash if it is undefined."""
     return "-" if value is None or math.isnan(value) else f"{value:z.4g}"
 
 

@@ -1,1 +1,1 @@
-"""The run directory: the only room that writes what a run leaves behind."""
+"""The run directory: the only room that writes the files of a run."""

@@ -1,4 +1,4 @@
-"""Arrays in an `.npz`: written, and read without trusting the file."""
+"""Arrays in an `.npz`: written, and read without trust in the file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _DAMAGE = (
     *(EOFError, NotImplementedError, OverflowError, RuntimeError, struct.error, ValueError),
     zipfile.BadZipFile,
 )
-"""What `zipfile` and NumPy raise for files that are not as they must be."""
+"""What `zipfile` and NumPy raise for damaged files."""
 
 _END_OF_DIRECTORY = struct.Struct("<4s8xI6x")
 """The last bytes of a zip file without a comment: mark, ..., bytes of its directory, ..."""
@@ -46,7 +46,7 @@ def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
         for name, array in arrays.items():
-            member = zipfile.ZipInfo(f"{name}.npy")  # of a fixed date, as NumPy's own are
+            member = zipfile.ZipInfo(f"{name}.npy")  # with a fixed date, like NumPy's
             member.compress_type = _compression(name)
             with file.open(member, "w", force_zip64=True) as content:
                 np.lib.format.write_array(content, array, allow_pickle=False)
@@ -56,11 +56,11 @@ def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 def read_arrays(
     path: Path, shapes: Shapes, ignored: tuple[str, ...] = (), *, is_finite: bool = True
 ) -> Arrays:
-    """The arrays of the `.npz` at `path`, which must be just those of `shapes`.
+    """The arrays of the `.npz` at `path`, which must be exactly those of `shapes`.
 
-    Those whose names begin with one of `ignored` are left alone. Names, types, shapes and sizes
-    are compared before any value is read, and no pickle is ever loaded. Every value must be finite,
-    unless not `is_finite`. Raises `MtrainError` for whatever is not as it must be.
+    Those whose names begin with one of `ignored` are left alone. Names, types, shapes and sizes are
+    compared before any value is read, and no pickle is ever loaded. Every value must be finite,
+    unless not `is_finite`. Raises `MtrainError` for any deviation.
     """
     if not path.is_file():
         raise MtrainError("not a file", where=path)
@@ -91,7 +91,7 @@ def read_arrays(
 
 
 def _compression(name: str) -> int:
-    """How an array is stored: as it is, so that a file holds no more than its size says.
+    """How an array is stored: uncompressed, so that a file holds no more than its size.
 
     But a confusion matrix of thousands of classes has a few counts among millions of zeros.
     """
@@ -99,7 +99,7 @@ def _compression(name: str) -> int:
 
 
 def _check_directory(path: Path) -> None:
-    """Whether the list of arrays is short: `zipfile` reads all of it, whatever it holds."""
+    """Whether the list of arrays is short: `zipfile` reads it completely."""
     with path.open("rb") as file:
         file.seek(-min(_END_OF_DIRECTORY.size, path.stat().st_size), os.SEEK_END)
         mark, size = _END_OF_DIRECTORY.unpack(file.read())
@@ -118,9 +118,9 @@ def _mismatches(
             yield f"{name} is not stored as mtrain stores it"
             continue
         with file.open(member) as content:
-            found, start = _header(content)
-        if found != (np.dtype(kind).str, shape):
-            yield f"{name} must be {kind} {shape}, got {found[0]} {found[1]}"
+            header, start = _header(content)
+        if header != (np.dtype(kind).str, shape):
+            yield f"{name} must be {kind} {shape}, got {header[0]} {header[1]}"
         elif member.file_size != start + np.dtype(kind).itemsize * math.prod(shape):
             yield f"{name} has {member.file_size:,} bytes, which its header denies"
 
@@ -129,7 +129,7 @@ def _header(content: IO[bytes]) -> tuple[tuple[str, tuple[int, ...]], int]:
     """Type and shape of an array in C order, and where its values start."""
     start = content.read(10)
     length = int.from_bytes(start[8:], "little")
-    # Not by NumPy, which evaluates it as Python: this is just what NumPy writes.
+    # Not by NumPy, which evaluates it as Python: this is exactly what NumPy writes.
     match = _HEADER.fullmatch(start[:8] + content.read(length))
     if match is None:
         raise ValueError("an array without the header that NumPy writes")

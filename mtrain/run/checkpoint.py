@@ -59,43 +59,43 @@ SUMS = "SHA256SUMS"
 NAME = re.compile(r"epoch-(\d{4,10})(?:-step-(\d{6,12}))?")
 
 GROUPS = ("model/", "loss/", "optimizer/", "counts/")
-"""What the names of a training's arrays begin with; those of the history have a group of theirs."""
+"""Prefixes of the names of a training's arrays; the history's arrays are a separate group."""
 
 LARGEST_STATE = 100_000_000
-"""Bytes of `state.json` without epochs: config, encoding, and a line each time the run was resumed."""
+"""Bytes of `state.json` without epochs: config, encoding, and a line for each resumption."""
 
 BYTES_PER_EPOCH = 30
-"""What the seconds of each epoch take in it at most."""
+"""Most bytes of the seconds of an epoch in it."""
 
 LARGEST_HEADER = 1000
-"""Bytes that an array takes in the file beside its values."""
+"""Bytes of an array in the file besides its values."""
 
 OUTSIDE = ("", ".", "..")
-"""Parts of a path by which it would lead out of a folder, or not be plain."""
+"""Parts of a path that would lead out of a folder, or are not plain."""
 
 MOST_PER_PARAMETER = 4 * 5
-"""Bytes: the float32 itself, and what the most elaborate optimizer remembers of it."""
+"""Bytes per parameter: the float32, and the state of the largest optimizer."""
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """All that training needs to continue, but for the arrays."""
+    """The state of a training, without the arrays."""
 
     config: Config
     classes: tuple[str, ...]
     encoding: Encoding
-    """How rows become inputs of the model."""
+    """The encoding of rows as inputs of the model."""
 
     device: str
     """The kind it was trained on, `cpu` or `gpu`."""
 
     identity: Mapping[str, Any]
-    """What a resumed run must share to be the same to the last bit, by dotted key."""
+    """The facts that a resumed run must share to be the same to the last bit, by dotted key."""
 
     cursor: Cursor
 
     seconds: float
-    """How long the epoch under way has taken so far."""
+    """Seconds of the unfinished epoch so far."""
 
     best: str | None
     """The name of the checkpoint of the best epoch so far."""
@@ -105,7 +105,7 @@ class Checkpoint:
 
     @property
     def threads(self) -> int | None:
-        """Threads that one operation had on the CPU; None where the file says nothing usable."""
+        """Threads that one operation had on the CPU; None if the file has no valid number."""
         threads = self.identity.get("threads")
         return threads if type(threads) is int and 0 < threads <= MOST_THREADS else None
 
@@ -118,7 +118,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class _State:
-    """What `state.json` has."""
+    """The content of `state.json`."""
 
     config: Mapping[str, Any]
     classes: tuple[str, ...]
@@ -135,7 +135,7 @@ _STATE = TypeAdapter(_State)
 
 
 def check_state_size(checkpoint: Checkpoint) -> None:
-    """Raise `MtrainError` for a state that no checkpoint could be read with, before it is trained."""
+    """Raise `MtrainError`, before training, for a state too large to be read from a checkpoint."""
     if (n_bytes := len(_state_bytes(checkpoint))) > LARGEST_STATE:
         raise MtrainError(
             f"its columns, categories and classes take {n_bytes:,} bytes in each checkpoint, at most "
@@ -176,9 +176,9 @@ def _state_bytes(checkpoint: Checkpoint) -> bytes:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read the checkpoint directory at `path`, but for its arrays, and run nothing it holds.
+    """Read the checkpoint directory at `path`, without its arrays; no code in it is run.
 
-    Raises `MtrainError` where a file is missing, is not as its hash says, or is not a checkpoint's.
+    Raises `MtrainError` if a file is missing, differs from its hash, or is not a checkpoint's.
     """
     if not (match := NAME.fullmatch(path.name)):
         raise MtrainError("no name of a checkpoint", where=path)
@@ -211,7 +211,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def read_checkpoint_arrays(path: Path, shapes: Shapes, *groups: str) -> Arrays:
-    """The arrays of `groups` of the checkpoint at `path`, which must be just those of `shapes`.
+    """The arrays of `groups` of the checkpoint at `path`, which must be exactly those of `shapes`.
 
     Raises `MtrainError` for others, before any value is read.
     """
@@ -229,18 +229,18 @@ def _sums(path: Path) -> str:
 
 
 def _check_size(path: Path, checkpoint: Checkpoint, of_history: Shapes) -> None:
-    """Whether the arrays can be those of the config, before anything of either is made."""
+    """Whether the arrays fit the config, before any memory is allocated."""
     n_features, n_classes = checkpoint.encoding.n_features, len(checkpoint.classes)
     model = checkpoint.config.model
     if isinstance(model, CustomModel):
-        return  # its own function alone knows
+        return  # only its function knows
     parameters = model.parameters(n_features, n_classes)
     columns = sum(8 * math.prod(shape) + LARGEST_HEADER for _, shape in of_history.values())
     beyond = 4 * n_classes**2 + 1_000_000 + columns
     least = 4 * parameters
     most: float = MOST_PER_PARAMETER * parameters + beyond
     if checkpoint.config.custom_code:
-        most = math.inf  # it alone knows how much it remembers
+        most = math.inf  # only it knows the size of its state
     try:
         size = path.stat().st_size
     except OSError as error:
@@ -254,7 +254,7 @@ def _check_size(path: Path, checkpoint: Checkpoint, of_history: Shapes) -> None:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    """As `reading`, of a state; what is wrong with its config has a line each."""
+    """Like `reading`, for a state; each problem of its config has a line."""
     try:
         with reading(path, "a checkpoint"):
             yield
@@ -272,7 +272,7 @@ def _state(data: Any) -> _State:
     except ValueError as error:
         raise ValueError(f"classes: {error}") from error
     for key in state.identity:
-        # Of custom code no file outside of the run: it is opened as it is named.
+        # No file of custom code outside of the run: it is opened by its name.
         kind, _, name = key.partition(".")
         if kind == "code" and ("\\" in name or not set(name.split("/")).isdisjoint(OUTSIDE)):
             raise ValueError(f"identity: {name!r:.60} cannot be a file of the run")
@@ -280,7 +280,7 @@ def _state(data: Any) -> _State:
 
 
 def _check(checkpoint: Checkpoint) -> None:
-    """Raise `ValueError` for parts that do not fit each other."""
+    """Raise `ValueError` for parts that are inconsistent."""
     epochs = {f"epoch-{epoch:04}" for epoch in checkpoint.history.epoch}
     if checkpoint.best is not None and checkpoint.best not in epochs:
         raise ValueError(f"best must name one of its epochs, got {checkpoint.best!r:.40}")

@@ -1,4 +1,4 @@
-"""Where things are in a run directory, and which directory a run gets."""
+"""The places in a run directory, and the choice of a new run's directory."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ OUTPUTS = Path("outputs")
 LOCK = ".lock"
 WRITER = ".writer"
 EVALUATING = ".evaluating"
-"""The lock of those who write evaluations, as one may while a training holds the other."""
+"""The lock for writing evaluations, which is possible while a training holds the other."""
 
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """The names of everything a run leaves behind."""
+    """The names of all files of a run."""
 
     path: Path
 
@@ -34,7 +34,7 @@ class RunDirectory:
 
     @property
     def environment(self) -> Path:
-        """What it ran on, and with which versions."""
+        """The machine, device and versions of the run."""
         return self.path / "environment.json"
 
     @property
@@ -44,7 +44,7 @@ class RunDirectory:
 
     @property
     def checkpoints(self) -> Path:
-        """A directory a checkpoint, and the small files `best` and `last` naming one."""
+        """A directory for each checkpoint, and the small files `best` and `last`, which name one."""
         return self.path / "checkpoints"
 
     @property
@@ -54,29 +54,29 @@ class RunDirectory:
 
     @property
     def tensorboard(self) -> Path:
-        """TensorBoard's event files, where they are asked for."""
+        """TensorBoard's event files, if `tracking.tensorboard` is true."""
         return self.path / "tensorboard"
 
     @property
     def code(self) -> Path:
-        """The user's own modules, as they were imported."""
+        """Copies of the custom code, as imported."""
         return self.path / CODE
 
     @property
     def evaluations(self) -> Path:
-        """A folder an evaluation: named by its split, and what else it is of if not the run's own."""
+        """A folder for each evaluation: named by its split, and what differs from the run's own."""
         return self.path / "evaluation"
 
     @property
     def is_begun(self) -> bool:
-        """Whether there is more than the files of a lock, and what a kill left of the first."""
+        """Whether there is more than the files of a lock, and leftovers of their writing."""
         return self.path.is_dir() and any(
             path.name not in {LOCK, WRITER} and not path.match(".*.tmp")
             for path in self.path.iterdir()
         )
 
     def check_is_run(self) -> None:
-        """Raise `MtrainError` for what no `fit` has begun, or what cannot be written."""
+        """Raise `MtrainError` if it is not a run, or cannot be written."""
         if not self.path.exists():
             raise MtrainError("no such run", where=self.path, remedy="`mtrain fit` makes one")
         refuse_foreign(self.path)
@@ -99,12 +99,12 @@ class RunDirectory:
         for name in (*ours, *rooms, *temporary):
             _refuse_link(self.path / name)
             for folder, folders, files in os.walk(self.path / name):
-                for found in (*folders, *files):
-                    _refuse_link(Path(folder, found))
+                for entry in (*folders, *files):
+                    _refuse_link(Path(folder, entry))
 
     def remove_leftovers(self) -> None:
-        """Remove what a killed process had half written, or half removed."""
-        # Not of evaluations, which have a lock of their own: one may be under way.
+        """Remove files that a killed process had half written, or half removed."""
+        # Not of evaluations, which have a separate lock: one may be under way.
         for folder in (self.path, self.checkpoints, self.charts):
             remove_leftovers(folder)
 
@@ -117,8 +117,8 @@ def _refuse_link(path: Path) -> None:
 def choose_directory(name: str, out: Path | None) -> RunDirectory:
     """`out` itself, or the first free one of `outputs/<name>`, `outputs/<name>-2`, ...
 
-    Makes nothing yet. Raises `MtrainError` if what is to be made cannot be written, `UsageError` if
-    `out` holds anything.
+    Creates nothing yet. Raises `MtrainError` if it cannot be created, `UsageError` if `out` is not
+    empty.
     """
     run = RunDirectory(out or _free(name))
     check_creatable(run.path)
@@ -127,9 +127,9 @@ def choose_directory(name: str, out: Path | None) -> RunDirectory:
 
 
 def check_empty(run: RunDirectory, remedy: str | None = None) -> None:
-    """Raise `UsageError` if a run has begun there, or the folder holds anything else.
+    """Raise `UsageError` if the folder has a run, or anything else.
 
-    `remedy` is what the message says can be done besides taking a new folder; None: that of a training.
+    `remedy` is the message's alternative to a new folder; None: the one for a training.
     """
     if run.is_begun:
         other = (
@@ -141,7 +141,7 @@ def check_empty(run: RunDirectory, remedy: str | None = None) -> None:
 
 
 def check_creatable(path: Path) -> None:
-    """Raise `MtrainError` if there can be no folder at `path` that can be written."""
+    """Raise `MtrainError` if no writable folder can be created at `path`."""
     if path.exists() and not path.is_dir():
         raise MtrainError(f"not a folder; {option('out')} takes a new or an empty one", where=path)
     above = (path, *path.absolute().parents)
@@ -156,9 +156,9 @@ def check_creatable(path: Path) -> None:
 
 
 def make_directory(name: str, out: Path | None) -> RunDirectory:
-    """Make `out`, or a free one of `outputs/<name>`: of two runs that start at once each its own.
+    """Create `out`, or a free one of `outputs/<name>`; two runs that start at once get two.
 
-    Raises `MtrainError` if it cannot be made.
+    Raises `MtrainError` if it cannot be created.
     """
     while True:
         run = RunDirectory(out or _free(name))

@@ -1,4 +1,4 @@
-"""Whether an encoding that was read can be one that training learned."""
+"""The consistency of an encoding that was read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def check_encoding(encoding: Encoding) -> None:
-    """Raise `ValueError` for parts that do not fit each other."""
+    """Raise `ValueError` for parts that are inconsistent."""
     for column in encoding.columns:
         _check_column(column)
     if bool(encoding.shape) == bool(encoding.columns) or encoding.n_features < 1:

@@ -1,4 +1,4 @@
-"""`environment.json`: what a run ran on, written and read back."""
+"""`environment.json`: a run's environment, written and read back."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ IDENTITY = (
     "splits",
     "code",
 )
-"""What must be the same for a run to be the same to the last bit."""
+"""The facts that must be the same for a run to be the same to the last bit."""
 
 
 def describe_environment(
@@ -75,7 +75,7 @@ def write_environment(environment: Environment, path: Path) -> None:
 def read_environment(path: Path) -> Environment:
     """Read the `environment.json` at `path`.
 
-    Raises `MtrainError` where it is missing, or not as mtrain writes it.
+    Raises `MtrainError` if it is missing, or not as mtrain writes it.
     """
     data = read_json(path)
     with reading(path, "an environment"):
@@ -85,7 +85,7 @@ def read_environment(path: Path) -> Environment:
 def changed_versions(path: Path) -> str:
     """`numpy was 1.26.4, is 2.3.5`: how versions differ from those of the `environment.json` at `path`.
 
-    Empty where none does, or the file cannot be read.
+    Empty if none differs, or the file cannot be read.
     """
     try:
         was = read_environment(path).versions
@@ -97,26 +97,26 @@ def changed_versions(path: Path) -> str:
 
 
 def current_versions() -> dict[str, str | None]:
-    """Of Python and of the packages that decide what is computed."""
+    """The versions of Python and of the packages that compute."""
     packages = {package: package_version(package) for package in PACKAGES}
     return {"python": platform.python_version(), **packages}
 
 
 def identity(environment: Environment) -> dict[str, Any]:
-    """Of an environment what a resumed run must share, by dotted key."""
-    found: dict[str, Any] = {}
+    """The facts of an environment that a resumed run must share, by dotted key."""
+    entries: dict[str, Any] = {}
     for key in IDENTITY:
         value = getattr(environment, key)
         if isinstance(value, Mapping):
-            found |= {f"{key}.{inner}": item for inner, item in value.items()}
+            entries |= {f"{key}.{inner}": item for inner, item in value.items()}
         elif value:
-            found[key] = value
-    found.pop("data.source", None)  # the same data may have moved
-    return found
+            entries[key] = value
+    entries.pop("data.source", None)  # the same data may have moved
+    return entries
 
 
 def package_version(package: str) -> str | None:
-    """The installed version; None where it goes by another name, as `tensorflow-cpu` does."""
+    """The installed version; None if the package has another name, as `tensorflow-cpu`."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -139,9 +139,9 @@ def processor() -> str:
 def git_commit() -> str | None:
     """The commit checked out in the current directory; None outside a checkout."""
     try:
-        found = subprocess.run(
+        result = subprocess.run(
             ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return found.stdout.strip()
+    return result.stdout.strip()

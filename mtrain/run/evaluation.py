@@ -1,4 +1,4 @@
-"""What an evaluation leaves behind: a folder, written whole."""
+"""The files of an evaluation: a folder, written whole."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def write_evaluation(
 ) -> None:
     """Write the report, predictions and mistakes on the rows of `split`, and charts by file name.
 
-    The folder takes the place of any of its name. Raises `MtrainError` where it cannot be written.
+    The folder takes the place of any of its name. Raises `MtrainError` if it cannot be written.
     """
     with attributing_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -75,9 +75,9 @@ def write_evaluation(
 
 
 def read_evaluation(folder: Path) -> Report:
-    """The report of an evaluation's folder, with its predictions where they were kept.
+    """The report of an evaluation's folder, with its predictions if they were kept.
 
-    Raises `MtrainError` where a file is missing, or not as mtrain writes it.
+    Raises `MtrainError` if a file is missing, or not as mtrain writes it.
     """
     report = read_report(folder)
     if not (folder / PREDICTIONS).exists():

@@ -26,14 +26,14 @@ LARGEST_JSON = 300_000_000
 """Bytes; a thousand epochs of a thousand classes take about half of it."""
 
 MOST_BRACKETS = 1_000_000
-"""Each takes dozens of bytes once it is read, and only one in the file; a thousand epochs have some
-ten thousand."""
+"""Most brackets: each takes dozens of bytes in memory, and one in the file; a thousand epochs have
+some ten thousand."""
 
 
 def write_bytes(path: Path, content: bytes, *, flush: bool = True) -> None:
-    """Raises `MtrainError` where the disk does not take it; what was there before then stays.
+    """Raises `MtrainError` if the disk refuses it; an earlier folder then stays.
 
-    Without `flush` a file survives a kill, but not for certain a loss of power.
+    Without `flush` a file survives a kill, but not always a loss of power.
     """
     with open_whole(path, flush=flush) as file, attributing_errors(path):
         file.write(content)
@@ -41,7 +41,7 @@ def write_bytes(path: Path, content: bytes, *, flush: bool = True) -> None:
 
 @contextmanager
 def open_whole(path: Path, *, flush: bool = True) -> Iterator[BinaryIO]:
-    """A file to write piece by piece, which is at `path` when all of it is written, or not at all.
+    """A file to write piece by piece, which appears at `path` when it is complete, or not at all.
 
     Otherwise it is as for `write_bytes`; errors of writing a piece are the caller's.
     """
@@ -49,7 +49,7 @@ def open_whole(path: Path, *, flush: bool = True) -> Iterator[BinaryIO]:
     try:
         with attributing_errors(path):
             beside.unlink(missing_ok=True)
-            file = beside.open("xb")  # never through a link that somebody put there
+            file = beside.open("xb")  # never through a planted link
         try:
             yield file
             with attributing_errors(path):
@@ -57,7 +57,7 @@ def open_whole(path: Path, *, flush: bool = True) -> Iterator[BinaryIO]:
                 if flush:
                     os.fsync(file.fileno())
         finally:
-            with suppress(OSError):  # of a full disk, which is told already
+            with suppress(OSError):  # the full disk is reported already
                 file.close()
         with attributing_errors(path):
             beside.replace(path)
@@ -70,7 +70,7 @@ def open_whole(path: Path, *, flush: bool = True) -> Iterator[BinaryIO]:
 
 @contextmanager
 def attributing_errors(path: Path) -> Iterator[None]:
-    """What a disk does not take is said as `MtrainError` of this file."""
+    """Turn errors of the disk into a `MtrainError` about this file."""
     try:
         yield
     except OSError as error:
@@ -85,7 +85,7 @@ REPLACED = ".replaced.old"
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yields a new folder beside `path` to be filled, which then takes the place of any at `path`.
 
-    Raises `MtrainError` where the disk does not take it; what was there before then stays.
+    Raises `MtrainError` if the disk refuses it; an earlier folder then stays.
     """
     path = path.absolute()
     beside, old = path.with_name(f".{path.name}.tmp"), path.with_name(f".{path.name}{REPLACED}")
@@ -108,16 +108,16 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 def remove_folder(path: Path) -> None:
     """Remove the folder at `path`, if there is one; raises `OSError`."""
-    # Renamed first: what is half removed must not look like a whole one.
+    # Renamed first: a half removed folder must not look complete.
     old = path.with_name(f".{path.name}.old")
     if path.exists():
         shutil.rmtree(path.rename(old))
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what a killed process had half written into `folder`, or half removed from it.
+    """Remove files that a killed process had half written into `folder`, or half removed.
 
-    What was to be replaced, and never was, has its name again. Raises `MtrainError`.
+    A folder whose replacement was interrupted gets its name back. Raises `MtrainError`.
     """
     for path in (*folder.glob(".*.tmp"), *folder.glob(".*.old")):
         replaced = path.with_name(path.name[1:].removesuffix(REPLACED))
@@ -131,7 +131,7 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def is_denied(error: MtrainError) -> bool:
-    """Whether what could not be written is not this user's to write."""
+    """Whether the user lacks the permission to write it."""
     cause = error.__cause__
     return isinstance(cause, OSError) and cause.errno in {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -151,7 +151,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def json_bytes(data: Any) -> bytes:
-    """One JSON document for programs; what is undefined (NaN) is null."""
+    """One JSON document for programs; undefined values (NaN) are null."""
     return orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
@@ -178,7 +178,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Comma-separated; an undefined number is empty, and no text is a formula.
 
-    An empty header is none: these are rows of a file that has one.
+    Without a header for an empty one: the rows continue a file.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -189,9 +189,9 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def read_bytes(path: Path, at_most: int) -> bytes:
-    """Raises `MtrainError` for what is no regular file, or larger."""
+    """Raises `MtrainError` for a file that is not regular, or larger."""
     try:
-        # Without O_NONBLOCK, opening a FIFO waits until somebody writes.
+        # Without O_NONBLOCK, opening a FIFO waits for a writer.
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
@@ -252,7 +252,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _cell(value: Any) -> Any:
-    """Text that a spreadsheet would take for a formula is marked as text; numbers are none."""
+    """Text that a spreadsheet would take for a formula is marked as text; numbers are left."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if not isinstance(value, str):

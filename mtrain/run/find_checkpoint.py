@@ -1,4 +1,4 @@
-"""Which checkpoint of a run is meant: its best, its last, or the newest that is whole."""
+"""The choice of a run's checkpoint: its best, its last, or the newest that is whole."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 Found = TypeVar("Found")
 
 LARGEST_MODULE = 10**8
-"""Bytes of code that are read to be compared."""
+"""Most bytes of code that are compared."""
 
 
 @dataclass(frozen=True)
 class CheckpointPlace:
-    """Where a checkpoint is, and what it is to its run."""
+    """The path of a checkpoint, and its role in its run."""
 
     run: RunDirectory
     path: Path
     is_best: bool
     is_default: bool
-    """Whether it is the one that the run directory itself means: its best, or else its last."""
+    """Whether the run directory itself means this checkpoint: its best, or else its last."""
 
 
 def find_checkpoint(path: Path) -> CheckpointPlace:
@@ -76,7 +76,7 @@ def holds_checkpoints(path: Path) -> bool:
 
 
 def with_checkpoint(path: Path, use: Callable[[CheckpointPlace, Checkpoint], Found]) -> Found:
-    """What `use` makes of the checkpoint that `path` means, and of its state.
+    """The result of `use` for the checkpoint that `path` means, and its state.
 
     A run in training may replace its best checkpoint at any moment: `use` is then called again, with
     the new one. Raises `MtrainError` as `find_checkpoint` and `read_checkpoint` do.
@@ -89,11 +89,11 @@ def with_checkpoint(path: Path, use: Callable[[CheckpointPlace, Checkpoint], Fou
         except MtrainError:
             if place.path.exists() or place.path == missing:
                 raise
-            missing = place.path  # unless the pointer names another one now, nobody replaced it
+            missing = place.path  # if the pointer still names it, it was not replaced
 
 
 def changed_code(place: CheckpointPlace, saved: Checkpoint) -> list[str]:
-    """What is worth saying of custom code in the run that is not what the checkpoint was trained with."""
+    """Notes on custom code in the run that differs from the code of the checkpoint's training."""
     trained = {
         place.run.code / key.removeprefix("code."): value
         for key, value in saved.identity.items()
@@ -107,7 +107,7 @@ def changed_code(place: CheckpointPlace, saved: Checkpoint) -> list[str]:
 
 
 def point_to(run: RunDirectory, best: str | None, last: str) -> None:
-    """Write which checkpoint is the best, if any is, and which the last."""
+    """Write the names of the best checkpoint, if there is one, and of the last."""
     write_text(run.checkpoints / "last", f"{last}\n")
     if best is not None:
         write_text(run.checkpoints / "best", f"{best}\n")
@@ -127,33 +127,33 @@ def remove_all_but(run: RunDirectory, kept: Collection[str]) -> None:
 
 def list_checkpoints(run: RunDirectory) -> list[Path]:
     """The newest first: by epoch and step, for a clock may go wrong."""
-    found = []
+    checkpoints = []
     if run.checkpoints.is_dir():
         for path in run.checkpoints.iterdir():
             if match := NAME.fullmatch(path.name):
                 epoch, step = int(match[1]), match[2]
                 # Within epoch 8 is after epoch 7 and before epoch 8 is done.
-                found.append(((epoch - 1, int(step)) if step else (epoch, 0), path))
-    return [path for _, path in sorted(found, reverse=True)]
+                checkpoints.append(((epoch - 1, int(step)) if step else (epoch, 0), path))
+    return [path for _, path in sorted(checkpoints, reverse=True)]
 
 
 @dataclass(frozen=True, eq=False)
 class Newest:
-    """From where a run continues."""
+    """The checkpoint from which a run continues."""
 
     path: Path
     checkpoint: Checkpoint
     damaged: tuple[str, ...]
-    """What is wrong with those that were passed over, a message each."""
+    """The problems of the checkpoints passed over, a message each."""
 
     best_is_whole: bool
-    """Whether the best checkpoint that it knows of is whole; True where it knows of none."""
+    """Whether the best checkpoint that it names is whole; True if it names none."""
 
 
 def newest_whole(run: RunDirectory) -> Newest | None:
     """The newest checkpoint that is whole and whose best is, or else the newest that is whole.
 
-    None where there is none at all. Raises `MtrainError` where all of them are damaged.
+    None if there is no checkpoint. Raises `MtrainError` if all of them are damaged.
     """
     damaged: dict[Path, str] = {}
     whole: dict[Path, Checkpoint] = {}
@@ -176,7 +176,7 @@ def newest_whole(run: RunDirectory) -> Newest | None:
 
 
 def _pointed(run: RunDirectory, pointer: str) -> str | None:
-    """The checkpoint that `best` or `last` names; None where the file is missing."""
+    """The checkpoint that `best` or `last` names; None if the file is missing."""
     path = run.checkpoints / pointer
     if not path.exists():
         return None

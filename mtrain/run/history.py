@@ -36,11 +36,11 @@ LARGEST_FILE = 2_000_000_000
 """Bytes; a thousand epochs of ten thousand classes take a half of it."""
 
 BYTES_PER_LIST = 6
-"""The least that a list of an epoch's classes takes, `[0,0],`: a file has no more lists than that
-allows, however many epochs it is of."""
+"""Least bytes of a list of an epoch's classes, `[0,0],`: this limits the lists in a file of any
+number of epochs."""
 
 LARGEST = 1e100
-"""What no figure of a training reaches, and a chart's axis still can."""
+"""A bound that no figure of a training reaches, and a chart's axis still can show."""
 
 
 COUNTS: tuple[Literal["tp", "fp", "fn"], ...] = ("tp", "fp", "fn")
@@ -53,7 +53,7 @@ Numbers = list[float | None]
 
 
 class _Columns(BaseModel):
-    """What `history.json` has for each epoch; a column of classes is a list a epoch."""
+    """The columns of `history.json`, by epoch; a column of classes has a list for each epoch."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -95,7 +95,7 @@ class HistoryFile:
         self._texts: dict[int, tuple[int, bytes]] = {}
 
     def write(self, *, flush: bool = True) -> None:
-        """Write what there is now; `flush` as for `write_bytes`."""
+        """Write the current history; `flush` as for `write_bytes`."""
         content = json_bytes(_as_json(self._history, self._as_text))
         write_bytes(self._path, content, flush=flush)
 
@@ -129,7 +129,7 @@ def _as_json(history: History, column: Callable[[list[Any]], Any]) -> dict[str, 
 
 
 def segment_as_json(segment: Segment) -> dict[str, Any]:
-    """A segment as `history.json` and a checkpoint's state have it."""
+    """A segment as in `history.json` and a checkpoint's state."""
     data = {field.name: getattr(segment, field.name) for field in fields(segment)}
     return {key: value for key, value in data.items() if key != "differences" or value is not None}
 
@@ -159,7 +159,7 @@ def _by_class(history: History) -> Iterator[tuple[Any, ...]]:
 def read_history(path: Path) -> History:
     """Read the `history.json` at `path`, or that of the run directory at `path`.
 
-    Raises `MtrainError` for what is no history of this schema.
+    Raises `MtrainError` if it is not a history of this schema.
     """
     if not path.exists():
         raise MtrainError("no such file or run directory", where=path)
@@ -177,7 +177,7 @@ def read_history(path: Path) -> History:
 
 
 def _from_json(content: Any) -> History:
-    """Raises `KeyError` or `ValueError` for columns of other lengths, and what no history has."""
+    """Raises `KeyError` or `ValueError` for columns of other lengths, and for invalid values."""
     data = of_schema(content, SCHEMA)
     segments = validated(_SEGMENTS, data.pop("segments"))
     columns = _Columns.model_validate(data, strict=True)
@@ -217,8 +217,8 @@ def _from_json(content: Any) -> History:
 def check_history(history: History) -> None:
     """Raise `KeyError` or `ValueError` for columns, or segments, that no history has."""
     check_segments(history.segments, len(history.epoch))
-    some = ["train"] if history.epoch else []
-    splits = ["train", "val"] if "val" in history.counts else some
+    without_val = ["train"] if history.epoch else []
+    splits = ["train", "val"] if "val" in history.counts else without_val
     if list(history.counts) != splits:
         raise ValueError(f"counts must be of train and val, got {', '.join(history.counts)}")
     for loss in ("loss", "val_loss")[: len(splits)]:
@@ -236,7 +236,7 @@ def check_history(history: History) -> None:
 
 
 def check_segments(segments: Sequence[Segment], epochs: int) -> None:
-    """Raise `ValueError` for what are no segments of so many epochs."""
+    """Raise `ValueError` for invalid segments of so many epochs."""
     if not segments and epochs:
         raise ValueError("there must be a segment for what was trained in one go")
     for segment in segments:
@@ -248,7 +248,7 @@ def check_segments(segments: Sequence[Segment], epochs: int) -> None:
 def _array(
     values: Sequence[Any], shape: tuple[int, ...], key: str, dtype: type[np.generic]
 ) -> NDArray[Any]:
-    """Numbers of JSON as an array, None being NaN; raises `ValueError` where they have another shape."""
+    """Numbers of JSON as an array, with NaN for None; raises `ValueError` for another shape."""
     array = np.array(values, dtype)  # raises for rows of other lengths
     if array.shape != shape and not (array.size == 0 and 0 in shape):
         raise ValueError(f"{key} must have the shape {shape}, got {array.shape}")

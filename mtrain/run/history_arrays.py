@@ -1,6 +1,7 @@
 """A history within a checkpoint: its columns among the arrays, the rest in the state.
 
-Times are of the rest, so that the arrays of two equal trainings are the same to the last bit.
+Times are not among the arrays, so that the arrays of two equal trainings are the same to the last
+bit.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
     from mtrain.records.arrays import Arrays, Shapes
 
 GROUP = "history/"
-"""What the names of its arrays begin with."""
+"""The prefix of its arrays' names."""
 
 
 @dataclass(frozen=True)
 class HistoryHead:
-    """What of a history is no column, and which columns it has."""
+    """The parts of a history that are not columns, and the names of its columns."""
 
     run: Name
     segments: tuple[Segment, ...]
@@ -70,7 +71,7 @@ def history_arrays(history: History) -> Arrays:
 def history_shapes(head: HistoryHead, epochs: int, n_classes: int) -> Shapes:
     """Type and shape of each array of a history of so many epochs.
 
-    Raises `ValueError` where the head is of another number of epochs.
+    Raises `ValueError` if the head is of another number of epochs.
     """
     if len(head.seconds) != epochs:
         raise ValueError(f"its history has {len(head.seconds):,} epochs, its cursor {epochs:,}")

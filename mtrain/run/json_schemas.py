@@ -28,7 +28,7 @@ def file_schemas() -> dict[str, dict[str, Any]]:
 
 
 def _schema(title: str, version: int, schema: dict[str, Any]) -> dict[str, Any]:
-    """A record's schema as that of a file, whose `schema` says its version."""
+    """The schema of a file from a record's; the file's `schema` has its version."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **schema,
@@ -40,7 +40,7 @@ def _schema(title: str, version: int, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _metrics() -> dict[str, Any]:
-    """That of the report, with the file's own names, and the matrices that are read apart."""
+    """The report's schema, with the file's names and the matrices, which are read separately."""
     schema: dict[str, Any] = _renamed(metrics.REPORT.json_schema())
     for holder in (schema, schema["$defs"]["SampleWeighted"]):
         holder["properties"][metrics.MATRIX] = {"items": NUMBERS, "type": "array"}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOOKING_SECONDS = 0.5
-"""Longer than anybody takes to look whether a lock is held."""
+"""Longer than a check of the lock takes."""
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def locked(folder: Path) -> Iterator[None]:
     """
     with _acquired(folder / LOCK, LOOKING_SECONDS, lambda: _in_use(folder)):
         try:
-            # A file of its own: what the lock's own file holds is filelock's business.
+            # A separate file: the content of the lock file belongs to filelock.
             write_bytes(folder / WRITER, f"process {os.getpid()} on {platform.node()}".encode())
             yield
         finally:
@@ -41,10 +41,10 @@ def locked(folder: Path) -> Iterator[None]:
 def is_locked(folder: Path) -> bool:
     """Whether a process holds the lock of `folder`; needs no permission to write there.
 
-    Whoever wants the lock at this very moment waits for an instant, and has it.
+    A process that takes the lock at this moment waits briefly and gets it.
     """
     try:
-        # Without O_NONBLOCK, opening a FIFO waits until somebody writes.
+        # Without O_NONBLOCK, opening a FIFO waits for a writer.
         descriptor = os.open(folder / LOCK, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError:
         return False
@@ -65,9 +65,9 @@ def refuse_locked(folder: Path) -> None:
 
 @contextmanager
 def one_at_a_time(path: Path) -> Iterator[None]:
-    """Wait until no other process holds the lock file at `path`; for what takes a moment.
+    """Wait until no other process holds the lock file at `path`; for short work.
 
-    Raises `MtrainError` where one does for a minute.
+    Raises `MtrainError` after a minute.
     """
     with _acquired(path, 60, lambda: f"{path}: is held by another process"):
         yield
@@ -75,7 +75,7 @@ def one_at_a_time(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _acquired(path: Path, seconds: float, problem: Callable[[], str]) -> Iterator[None]:
-    """Hold the lock file at `path`; `problem` is said where another process holds it for longer."""
+    """Hold the lock file at `path`; `problem` is the error if another process holds it longer."""
     lock = filelock.FileLock(path, timeout=seconds)
     try:
         lock.acquire()
@@ -94,6 +94,6 @@ def _acquired(path: Path, seconds: float, problem: Callable[[], str]) -> Iterato
 def _in_use(folder: Path) -> str:
     try:
         writer = read_bytes(folder / WRITER, at_most=1000).decode(errors="replace")
-    except MtrainError:  # it has the lock and has not said yet who it is
+    except MtrainError:  # it has the lock and has not written its name yet
         writer = "another process"
     return f"{folder}: is in use: {writer} writes into it"

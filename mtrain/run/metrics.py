@@ -26,7 +26,7 @@ METRICS = "metrics.json"
 MATRIX = "confusion_matrix"
 WEIGHTED = "sample_weighted"
 ARRAYS = (MATRIX, f"weighted_{MATRIX}", "predictions")
-"""Fields of a report that are no plain data."""
+"""Fields of a report that are not plain data."""
 
 NAMES = {
     "class_name": "class",
@@ -35,7 +35,7 @@ NAMES = {
     "micro": "micro avg",
     "weighted": "weighted avg",
 }
-"""What scikit-learn's report and this file call fields, where Python needs another name."""
+"""Names of fields in scikit-learn's report and in this file, where Python needs another name."""
 
 _KINDS = get_type_hints(Report)
 _FIELDS = [field for field in fields(Report) if field.name not in ARRAYS]
@@ -48,7 +48,7 @@ REPORT: TypeAdapter[Any] = TypeAdapter(
 
 
 def report_as_json(report: Report) -> dict[str, Any]:
-    """The content of `metrics.json`; what is undefined is None."""
+    """The content of `metrics.json`; undefined values are None."""
     data = {"schema": SCHEMA, **_plain(report)}
     if report.sample_weighted is not None:
         data[WEIGHTED][MATRIX] = data.pop(f"weighted_{MATRIX}")
@@ -65,7 +65,7 @@ def write_report(report: Report, folder: Path) -> None:
 def read_report(folder: Path) -> Report:
     """The report of an evaluation's folder, without its predictions.
 
-    Raises `MtrainError` where the file is missing, or not as mtrain writes it.
+    Raises `MtrainError` if the file is missing, or not as mtrain writes it.
     """
     path = folder / METRICS
     data = read_json(path)
@@ -86,7 +86,7 @@ def read_report(folder: Path) -> Report:
 
 
 def _plain(record: Any) -> Any:
-    """A record as plain data, without what it does not have."""
+    """A record as plain data, without empty fields."""
     if isinstance(record, tuple):
         return [_plain(item) for item in record]
     if isinstance(record, Mapping):

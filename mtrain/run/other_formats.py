@@ -1,4 +1,4 @@
-"""What is no run: a config, a part of a run, or another program's model, which can run code."""
+"""Files that are not runs: configs, parts of a run, and models that can run code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FILES = {
 
 
 def refuse_foreign(path: Path) -> None:
-    """Raise `MtrainError` for a file, saying what it is, and for another program's model."""
+    """Raise `MtrainError` for a file, naming its kind, and for another program's model."""
     if path.is_dir():
         kind = next((kind for name, kind in _FILES.items() if (path / name).is_file()), None)
         if kind is None:

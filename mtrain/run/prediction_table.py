@@ -1,4 +1,4 @@
-"""Predictions of rows without labels, as a table for whoever asked, written some rows at a time."""
+"""Predictions of rows without labels, as a table, written some rows at a time."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 ENDINGS = (".csv", ".parquet")
 
 FIRST_COLUMNS = ["row", "predicted"]
-"""Those of every table of predictions, but for `file` between them."""
+"""Columns of every table of predictions; `file` may stand between them."""
 
 LONGEST_LINE = 10_000
-"""Bytes that are read of the first line of a file."""
+"""Most bytes read of a file's first line."""
 
 
 class Writer(Protocol):
-    """Writes what was predicted of some rows, and then of those that follow."""
+    """Writes the predictions of some rows, and then of those that follow."""
 
     def write(self, split: Split, predictions: Predictions) -> None:
         """Add these rows."""
 
     def close(self) -> None:
-        """Write what stands behind all rows."""
+        """Write the end of the file."""
 
 
 class CsvWriter:
@@ -59,7 +59,7 @@ class CsvWriter:
         self._file.write(csv_text(header, zip(*plain, strict=True)).encode())
 
     def close(self) -> None:
-        """Nothing stands behind the rows."""
+        """Write nothing: the file has no end mark."""
 
 
 class ParquetWriter:
@@ -96,7 +96,7 @@ def check_ending(path: Path) -> None:
 
 
 def check_replaceable(path: Path) -> None:
-    """Raise `UsageError` for a file that holds something else than predictions, such as the data."""
+    """Raise `UsageError` for a file that does not hold predictions, such as the data."""
     if path.is_file() and path.stat().st_size and not _holds_predictions(path):
         raise UsageError(
             f"{path} exists and does not hold predictions",
@@ -122,7 +122,7 @@ def _holds_predictions(path: Path) -> bool:
 
 @contextmanager
 def open_predictions(path: Path, classes: tuple[str, ...]) -> Iterator[Writer]:
-    """A CSV or Parquet file by its ending, which is there when all is written, or not at all."""
+    """A CSV or Parquet file by its ending, which appears when it is complete, or not at all."""
     check_ending(path)
     with open_whole(path) as file:
         kind = CsvWriter if path.suffix.lower() == ".csv" else ParquetWriter
@@ -137,7 +137,7 @@ def open_predictions(path: Path, classes: tuple[str, ...]) -> Iterator[Writer]:
 
 
 class _Attributed:
-    """What a disk does not take is said as `MtrainError` of the file."""
+    """Turn errors of the disk into a `MtrainError` about the file."""
 
     def __init__(self, writer: Writer, path: Path) -> None:
         self._writer = writer

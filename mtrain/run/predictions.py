@@ -1,4 +1,4 @@
-"""`predictions.npz`: what a model said of every row of a split, written and read back."""
+"""`predictions.npz`: predictions of every row of a split, written and read back."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def write_predictions(predictions: Predictions, rows: Ints, folder: Path) -> Non
 def read_predictions(report: Report, folder: Path) -> tuple[Predictions, Ints]:
     """The predictions of an evaluation's folder, whose figures are `report`, and the places of rows.
 
-    Raises `MtrainError` where the file is missing, or does not fit the report.
+    Raises `MtrainError` if the file is missing, or does not fit the report.
     """
     n, n_classes = report.n, len(report.classes)
     shapes: Shapes = {

@@ -29,7 +29,7 @@ def of_schema(data: Any, schema: int, remedy: str = "") -> dict[str, Any]:
 
 
 def validated(adapter: TypeAdapter[Data], data: Any) -> Data:
-    """What JSON says, as the adapter's type; numbers are no text, and no key is unknown.
+    """JSON as the adapter's type; numbers are not text, and unknown keys are errors.
 
     Raises pydantic's `ValidationError`.
     """
@@ -39,7 +39,7 @@ def validated(adapter: TypeAdapter[Data], data: Any) -> Data:
 
 @contextmanager
 def reading(path: Path, kind: str) -> Iterator[None]:
-    """Let what is wrong with the file at `path` out as `MtrainError`; `kind` is what it should be."""
+    """Turn errors of the file at `path` into `MtrainError`; `kind` is its expected kind."""
     try:
         yield
     except (

@@ -1,4 +1,4 @@
-"""Keeps what a training yields: the history, the best checkpoint and the newest."""
+"""Writes the records of a training: the history, the best checkpoint and the newest."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ HISTORY_SECONDS = 1.0
 
 
 class Recorder:
-    """Takes each epoch's figures and the states of training; writes them now and then, and at last.
+    """Takes each epoch's figures and the states of training; writes them regularly, and at the end.
 
-    Of two states that are written the older goes first, and nothing is removed before what
-    replaces it is on the disk: a kill at any moment leaves a checkpoint to resume from.
+    Of two states the older is written first, and nothing is removed before its replacement is on
+    the disk: a kill at any moment leaves a checkpoint to resume from.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Recorder:
         *,
         is_written: bool,
     ) -> None:
-        """Goes on from `start` with the arrays of `state`, which are on the disk or are not."""
+        """Continues from `start` with the arrays of `state`, which are on the disk or not."""
         self.history = start.history
         self._run = run
         self._file = HistoryFile(self.history, run.history)
@@ -55,11 +55,11 @@ class Recorder:
         self._history_written = self._checkpoint_written = time.monotonic()
 
     def begin(self) -> None:
-        """Write the history so far: from now on it is that of a training under way."""
+        """Write the history so far, marked as a training under way."""
         self._write_history()
 
     def progress(self, take_state: Callable[[], TrainingState]) -> str | None:
-        """Within an epoch: save the state if it is time to; returns the name of the checkpoint."""
+        """Save the state within an epoch if it is time; returns the name of the checkpoint."""
         if not self._is_due():
             return None
         self._last = take_state()
@@ -79,14 +79,14 @@ class Recorder:
             self._best = state
         saved = self._write_checkpoints() if self._is_due() else None
         if time.monotonic() - self._history_written >= HISTORY_SECONDS:
-            # Every checkpoint has the history, too: this one is to be looked at.
+            # Every checkpoint has the history, too: this file is for people.
             self._write_history(flush=False)
         return saved
 
     def finish(self, state: TrainingState | None = None) -> str:
         """Write everything; returns the name of the last checkpoint.
 
-        `state` is the last if it is not that of the last epoch's end.
+        `state` is the last state, unless that is the end of the last epoch.
         """
         self._last = state or self._last
         saved = self._write_checkpoints()
@@ -95,7 +95,7 @@ class Recorder:
         return saved
 
     def end(self, how: str) -> None:
-        """Say in the history how this segment of the training ended."""
+        """Write into the history how this segment of the training ended."""
         self.history.segments[-1] = replace(self.history.segments[-1], ended=how)
         self._write_history()
 

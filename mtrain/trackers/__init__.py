@@ -1,1 +1,1 @@
-"""Other programs that are told of a training."""
+"""Other programs that follow a training."""

@@ -1,4 +1,4 @@
-"""The trackers that a config asks for: TensorBoard, and those of installed packages."""
+"""The trackers of a config: TensorBoard, and those of installed packages."""
 
 from __future__ import annotations
 

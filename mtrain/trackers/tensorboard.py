@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from mtrain.records.arrays import Floats
 
 MOST_UNITS = 64
-"""Of a first layer's units only so many are shown as images."""
+"""The most units of a first layer that are shown as images."""
 
 WEIGHTS = "model/"
 
 
 def check_tensorboard(config: Config) -> None:
-    """Raise `SettingError` where TensorBoard is wanted and not installed."""
+    """Raise `SettingError` if TensorBoard is requested and not installed."""
     if config.tracking.tensorboard and find_spec("tensorboard") is None:
         problem = "TensorBoard is not installed; `pip install 'mtrain[tensorboard]'` installs it"
         raise SettingError((("tracking", "tensorboard"), problem))
@@ -46,10 +46,10 @@ class TensorBoard(Observer):
         self._writer: Any = None
 
     def begin(self, facts: TrainingFacts) -> None:
-        """Open a file; what others have of epochs beyond the history is forgotten.
+        """Open a file; entries of other files for epochs beyond the history are discarded.
 
-        A row is an image if it has height and width alone, or one, three or four channels. Raises
-        `MtrainError` where the file cannot be written.
+        A row is an image if it has height and width only, or one, three or four channels. Raises
+        `MtrainError` if the file cannot be written.
         """
         from tensorboard.compat.proto.event_pb2 import Event, SessionLog
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
@@ -67,16 +67,16 @@ class TensorBoard(Observer):
             self._add(done, graph_def=facts.graph())
 
     def epoch(self, figures: EpochFigures, seconds: float) -> None:
-        """Write what there is to know of an epoch; its number is TensorBoard's step.
+        """Write the figures of an epoch; its number is TensorBoard's step.
 
-        Raises `MtrainError` where it cannot be written.
+        Raises `MtrainError` if it cannot be written.
         """
         with self._writing():
             self._write(figures, seconds)
             self._writer.flush()
 
     def end(self, outcome: str) -> None:  # noqa: ARG002 -- it is in the history
-        """Close the file, of which each epoch is flushed; what else went wrong must not be hidden."""
+        """Close the file, flushed after each epoch; errors must not hide an earlier one."""
         if self._writer is not None:
             with suppress(MtrainError), self._writing():
                 self._writer.close()
@@ -119,8 +119,8 @@ class TensorBoard(Observer):
                 for name, value in zip(self._classes, values, strict=True):
                     yield f"{_tag(split, metric)}/{name}", float(value)
 
-    def _add(self, epoch: int, **what: object) -> None:
-        self._writer.add_event(self._event(wall_time=time.time(), step=epoch, **what))
+    def _add(self, epoch: int, **content: object) -> None:
+        self._writer.add_event(self._event(wall_time=time.time(), step=epoch, **content))
 
 
 def _tag(split: str, metric: str) -> str:
@@ -142,7 +142,7 @@ def _class_charts(figures: EpochFigures) -> object:
         for metric in by_metric
     ]
     layout = layout_pb2.Layout(category=[layout_pb2.Category(title="classes", chart=charts)])
-    # Where TensorFlow is, this is a message of TensorFlow's.
+    # With TensorFlow installed, this is a message of TensorFlow's.
     return Summary.FromString(pb(layout).SerializeToString())
 
 
@@ -153,13 +153,13 @@ def _images(tag: str, units: Floats, shape: tuple[int, ...]) -> object:
     """
     from tensorboard.compat.proto.summary_pb2 import Summary
 
-    shown = units[:MOST_UNITS].reshape(-1, *shape)
+    images = units[:MOST_UNITS].reshape(-1, *shape)
     height, width, *channels = shape
-    columns = math.ceil(math.sqrt(len(shown)))
-    rows = math.ceil(len(shown) / columns)
+    columns = math.ceil(math.sqrt(len(images)))
+    rows = math.ceil(len(images) / columns)
     # A pixel apart.
     picture = np.full((rows * (height + 1), columns * (width + 1), *channels), 128, np.uint8)
-    for k, weights in enumerate(shown):
+    for k, weights in enumerate(images):
         top, left = k // columns * (height + 1), k % columns * (width + 1)
         largest = np.abs(weights).max() or 1.0
         picture[top : top + height, left : left + width] = np.rint(

@@ -1,1 +1,1 @@
-"""A training under way: what it holds, how it continues, when it stops."""
+"""A training under way: its resources, its continuation, its end."""

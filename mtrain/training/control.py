@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 class TrainingControl:
-    """What the history of a training means for the rest of it."""
+    """What the history of a training decides for the rest of it."""
 
     def __init__(self, config: TrainingConfig, history: History) -> None:
-        """Takes the epochs that the history holds already."""
+        """Starts from the epochs that the history holds already."""
         self._stopping, self._reducing = config.early_stopping, config.reduce_on_plateau
         self._history = history
         if (stopping := self._stopping) is not None:
@@ -42,7 +42,7 @@ class TrainingControl:
 
     @property
     def early_stop(self) -> str | None:
-        """Why training is to stop before its last epoch; None if it is not."""
+        """Why training shall stop before its last epoch; None if it shall not."""
         if (stopping := self._stopping) is None or self._improvement.waited < stopping.patience:
             return None
         if (undefined := always_undefined(self._history, stopping.monitor)) is not None:

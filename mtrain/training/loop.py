@@ -1,4 +1,4 @@
-"""From the first record of a training to its last checkpoint, whatever ends it."""
+"""The loop from a training's first record to its last checkpoint, whatever ends it."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ UNREPORTED = "is finished and saved; the report is missing; `mtrain resume {}` m
 def train(
     training: Training, observer: Observer, received: Received
 ) -> tuple[str | None, signal.Signals | None]:
-    """Train until it is done or to be stopped, and save.
+    """Train until the end, or a stop, and save.
 
-    Returns why it ended before the last epoch, and the signal where it was one.
+    Returns why it ended before the last epoch, and the signal if there was one.
     """
     trainer, recorder = training.trainer, training.recorder
     signals = received.signals
@@ -60,17 +60,17 @@ def train(
 
 @contextmanager
 def failing(recorder: Recorder) -> Iterator[None]:
-    """Say in the history how it ended where something goes wrong."""
+    """Write into the history how the training ended if it fails."""
     try:
         yield
     except Exception as error:
-        with suppress(MtrainError):  # the disk may be what failed, and that is being said
+        with suppress(MtrainError):  # the disk may have failed, which is being reported
             recorder.end("diverged" if isinstance(error, DivergedError) else "failed")
         raise
 
 
 def _advice(config: Config, history: History) -> Iterator[str]:
-    """What is worth a line after training, by the scalar that chooses the best epoch."""
+    """Notes after training, by the scalar that chooses the best epoch."""
     if (monitor := config.save_best) is None:
         return
     if (why := always_undefined(history, monitor)) is not None:

@@ -1,4 +1,4 @@
-"""What a training holds while it lasts: a device, the user's code, a locked run, a trainer."""
+"""The resources of a training: a device, custom code, a locked run, a trainer."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def open_environment(
     threads: int | None,
     resumption: Resumption | None,
 ) -> Iterator[Environment]:
-    """Load TensorFlow, and choose where and how to compute; the device is that of the context.
+    """Load TensorFlow, and choose where and how to compute; the device is set in the context.
 
-    `data` and `splits` are as in the `Environment`; `threads` are those of an operation on the CPU,
-    None: all, but a resumed run has those that it began with. Raises `MtrainError` for what cannot be
-    had on this machine, `UsageError` for a resumed run under other circumstances, unless that is
+    `data` and `splits` are as in the `Environment`; `threads` are the threads of an operation on
+    the CPU, None: all, or those that a resumed run began with. Raises `MtrainError` for what this
+    machine does not have, `UsageError` for a resumed run in another environment, unless that is
     allowed.
     """
-    # The data set itself is not to be seen from here: what TensorFlow tries in vain to import keeps
+    # The data set must not be visible from here: a failed import within TensorFlow keeps
     # this frame, and all that it names, for as long as the process lives.
     environment = describe_environment(config.seed, data, splits)
     reason = None
@@ -62,7 +62,7 @@ def open_environment(
         resumption.check_classes(classes)
         resumption.check(config, environment)
         threads = resumption.checkpoint.threads
-        # What a run began on is no whim of the machine on which it continues.
+        # A run keeps the threads it began with on any machine.
         if device == "auto" and resumption.checkpoint.device == "cpu":
             device, reason = "cpu", "as before"
 
@@ -96,11 +96,11 @@ def open_training(
     target: RunTarget,
     code_folder: Path,
 ) -> Iterator[Training]:
-    """What trains, where the run continues; its run is locked as long as the context lasts.
+    """A training at the point where the run continues; the run is locked while the context lasts.
 
-    Custom code is looked for in `code_folder`, and kept in the run. Raises `MtrainError` for what
-    goes wrong in it, for what cannot be written, or restored, `SettingError` for batches that the
-    compiler would add up too inexactly.
+    Custom code is searched in `code_folder`, and kept in the run. Raises `MtrainError` for errors
+    in it, and for files that cannot be written or restored, `SettingError` for batches whose sums
+    the compiler would round too much.
     """
     from mtrain.engine.device import check_compilation
 
@@ -114,10 +114,12 @@ def open_training(
         if resumption is not None:
             resumption.check(config, environment)
         with run_directory(target, config.name) as run:
-            found = {} if resumption is None else resumption.differences(config, environment)
-            start, state = _start(config, dataset, environment, trainer, run, resumption, found)
-            del dataset  # the device has the rows now; here they would be there twice
-            # First of all, as it is by this file that a run is known as one.
+            differences = {} if resumption is None else resumption.differences(config, environment)
+            start, state = _start(
+                config, dataset, environment, trainer, run, resumption, differences
+            )
+            del dataset  # the device has the rows now; here they would be in memory twice
+            # First of all, because this file marks a run.
             write_environment(environment, run.environment)
             for path, file in files.items():
                 (run.code / path).parent.mkdir(parents=True, exist_ok=True)
@@ -127,7 +129,7 @@ def open_training(
             write_text(run.config, config_to_yaml(config))
             recorder.begin()
             control = TrainingControl(config.training, recorder.history)
-            yield Training(config, run, trainer, recorder, control, code, environment, found)
+            yield Training(config, run, trainer, recorder, control, code, environment, differences)
 
 
 def _start(
@@ -139,7 +141,7 @@ def _start(
     resumption: Resumption | None,
     differences: Differences,
 ) -> tuple[Checkpoint, TrainingState]:
-    """The state from which the training goes on, put into the trainer where it is a checkpoint's."""
+    """The state from which training continues, restored into the trainer if it is a checkpoint's."""
     if resumption is None:
         before = History(run.path.absolute().name, dataset.classes)
     else:
@@ -186,7 +188,7 @@ def _restore(
 
 
 def _segment(before: History, resumption: Resumption | None, differences: Differences) -> Segment:
-    """What the history says of this process's share of the training."""
+    """The history's segment for this process."""
     done = len(before.epoch)
     return Segment(
         epochs=(done + 1, done),

@@ -1,4 +1,4 @@
-"""From where a run continues, and whether it will be as if it had never stopped."""
+"""The point from which a run continues, and whether it will end as if not interrupted."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ FREE = (
     *("name", "checkpoint.", "dataset.path", "dataset.val_path", "dataset.test_path", "tracking."),
     *("training.epochs", "training.memory", "evaluation.predictions"),
 )
-"""Settings, or sections, that change no figure of an epoch. That the data are the same, wherever
-they lie, is for their hash to say."""
+"""Settings, or sections, that change no figure of an epoch. The hash of the data tells whether they
+are the same, wherever they are."""
 
 BEST = "best checkpoint"
 EPOCHS = "training.epochs"
 DATA = "data.sha256"
 
 Differences = dict[str, tuple[Any, Any]]
-"""What was, and what is, by dotted key; None where there is no such thing."""
+"""The old and the new value by dotted key; None if there is no value."""
 
 
 def differences(
@@ -51,10 +51,10 @@ def differences(
     *,
     best_is_whole: bool = True,
 ) -> Differences:
-    """What was otherwise when `checkpoint` was saved, of all that decides the figures of an epoch.
+    """What differs from `checkpoint`, among everything that decides the figures of an epoch.
 
-    `environment` is what is known of it so far, None: nothing; `best_is_whole` says whether the best
-    checkpoint that this one knows of is, and counts once there is an environment.
+    `environment` is as far as it is known, or None; `best_is_whole` says whether the best
+    checkpoint that this one names is whole, and counts if there is an environment.
     """
     was, now = _settings(checkpoint.config), _settings(config)
     if environment is not None:
@@ -77,30 +77,32 @@ class Resumption:
     path: Path
     checkpoint: Checkpoint
     damaged: tuple[str, ...]
-    """What is wrong with newer checkpoints, a message each."""
+    """The problems of newer checkpoints, a message each."""
 
     best_is_whole: bool
-    """Whether the best checkpoint that it knows of is."""
+    """Whether the best checkpoint that it names is whole."""
 
     differences_allowed: bool
 
     @property
     def best(self) -> str | None:
-        """The best checkpoint so far; None where there is none, or it is lost."""
+        """The best checkpoint so far; None if there is none, or it is lost."""
         return self.checkpoint.best if self.best_is_whole else None
 
     def differences(self, config: Config, environment: Environment | None = None) -> Differences:
-        """What differs from when it was saved, and what was asked for besides: more epochs."""
-        found = differences(self.checkpoint, config, environment, best_is_whole=self.best_is_whole)
+        """What differs from the checkpoint, with the requested change: more epochs."""
+        changes = differences(
+            self.checkpoint, config, environment, best_is_whole=self.best_is_whole
+        )
         was, now = self.checkpoint.config.training.epochs, config.training.epochs
-        return found if was == now else {**found, EPOCHS: (was, now)}
+        return changes if was == now else {**changes, EPOCHS: (was, now)}
 
     def check(self, config: Config, environment: Environment | None = None) -> None:
-        """Raise `UsageError` with what differs so far, unless that is allowed."""
-        found = self.differences(config, environment)
-        found.pop(EPOCHS, None)
-        if found and not self.differences_allowed:
-            lines = [f"{name}: was {a}, is {b}" for name, a, b in self._told(found, environment)]
+        """Raise `UsageError` with the differences known so far, unless they are allowed."""
+        changes = self.differences(config, environment)
+        changes.pop(EPOCHS, None)
+        if changes and not self.differences_allowed:
+            lines = [f"{name}: was {a}, is {b}" for name, a, b in self._told(changes, environment)]
             remedy = (
                 "the result would differ from that of an uninterrupted run; "
                 f"{option('allow-differences')} resumes all the same and records them"
@@ -108,25 +110,25 @@ class Resumption:
             raise UsageError("\n".join(f"{self.run.path}: {line}" for line in [*lines, remedy]))
 
     def check_classes(self, classes: tuple[str, ...]) -> None:
-        """Raise `UsageError` where the data have other classes: what was learned is not theirs."""
+        """Raise `UsageError` if the data have other classes than the trained model."""
         if classes != self.checkpoint.classes:
-            was, now = (f"{', '.join(some):.60}" for some in (self.checkpoint.classes, classes))
+            was, now = (f"{', '.join(names):.60}" for names in (self.checkpoint.classes, classes))
             raise UsageError(f"its classes are {was}, those of the data {now}", where=self.run.path)
 
     def is_complete(self, config: Config) -> bool:
-        """Whether nothing is left to train."""
+        """Whether training is complete."""
         cursor = self.checkpoint.cursor
         if cursor.step:
             return False
         return cursor.epoch >= config.training.epochs or self.early_stop(config) is not None
 
     def early_stop(self, config: Config) -> str | None:
-        """Why training stopped before its last epoch, if early stopping is why."""
+        """Why early stopping ended training before its last epoch; None if it did not."""
         return TrainingControl(config.training, self.checkpoint.history).early_stop
 
     @property
     def is_reported(self) -> bool:
-        """Whether the run came to its end, report and all."""
+        """Whether the run is complete, with its report."""
         try:
             history = read_history(self.run.path)
         except MtrainError:
@@ -136,7 +138,7 @@ class Resumption:
 
     @property
     def history(self) -> History:
-        """The history so far; how its segments ended is what `history.json` says."""
+        """The history so far, with the ends of segments from `history.json`."""
         history = self.checkpoint.history
         try:
             later = read_history(self.run.path).segments
@@ -149,30 +151,30 @@ class Resumption:
         ]
         return replace(history, segments=segments)
 
-    def notes(self, found: Differences, environment: Environment) -> Iterator[str]:
-        """What is worth saying before training continues under these differences."""
+    def notes(self, changes: Differences, environment: Environment) -> Iterator[str]:
+        """Notes before training continues with these differences."""
         for problem in self.damaged:
             yield f"{problem}; an older checkpoint is used."
-        for name, was, now in self._told(found, environment):
+        for name, was, now in self._told(changes, environment):
             yield f"{name} was {was}, is {now}."
         yield f"Resuming from {self.path}."
 
     def state(self, shapes: Shapes) -> TrainingState:
-        """What to put back; raises `MtrainError` for arrays that are not of `shapes`."""
+        """The state to restore; raises `MtrainError` for arrays that are not of `shapes`."""
         arrays = read_checkpoint_arrays(self.path, shapes, *GROUPS)
         return TrainingState(arrays, self.checkpoint.cursor)
 
     def _told(
-        self, found: Differences, environment: Environment | None
+        self, changes: Differences, environment: Environment | None
     ) -> Iterator[tuple[str, str, str]]:
-        """What each is called, what it was and what it is; other data have other splits as well."""
-        for key, (was, now) in found.items():
-            if key == DATA or DATA not in found or not key.startswith(("data.", "splits.")):
+        """Name, old and new value of each; if the data differ, their splits are left out."""
+        for key, (was, now) in changes.items():
+            if key == DATA or DATA not in changes or not key.startswith(("data.", "splits.")):
                 name = self._data(environment) if key == DATA and environment else key
                 yield name, _shown(was), _shown(now)
 
     def _data(self, environment: Environment) -> str:
-        """What the data are called: which of the splits that they bring have changed, and the source."""
+        """The name of the data in a note: the splits that have changed, and the source."""
         now = identity(environment)
         parts = [key for key in now if key.startswith("data.") and key != DATA]
         changed = [
@@ -180,8 +182,8 @@ class Resumption:
             for key in parts
             if self.checkpoint.identity.get(key) != now[key]
         ]
-        some = f"the {' and '.join(changed)} rows of " if 0 < len(changed) < len(parts) else ""
-        return f"{some}the data ({environment.data['source']})"
+        rows = f"the {' and '.join(changed)} rows of " if 0 < len(changed) < len(parts) else ""
+        return f"{rows}the data ({environment.data['source']})"
 
 
 def read_run_settings(
@@ -193,7 +195,8 @@ def read_run_settings(
 ) -> Settings:
     """The settings of the run directory at `path`, with `overrides` by dotted path.
 
-    `function` is as for `read_settings`. Raises `UsageError` where they name code of the user's own, unless `allow_code`.
+    `function` is as for `read_settings`. Raises `UsageError` if they name custom code, unless
+    `allow_code`.
     """
     run = RunDirectory(path)
     run.check_is_run()
@@ -206,21 +209,21 @@ def read_run_settings(
 def find_resumption(
     run: RunDirectory, config: Config, *, differences_allowed: bool
 ) -> Resumption | None:
-    """Where `run`, trained on as `config` says, goes on; None where it has no checkpoint yet.
+    """The point from which `run` continues with `config`; None if it has no checkpoint yet.
 
-    Raises `MtrainError` where every checkpoint is damaged, `UsageError` where the config is another
-    than the run's and that is not allowed.
+    Raises `MtrainError` if every checkpoint is damaged, `UsageError` if the config differs from the
+    run's and that is not allowed.
     """
     run.remove_leftovers()
     if (newest := newest_whole(run)) is None:
         _check_unfinished(run)
         return None
     checkpoint = newest.checkpoint
-    found = Resumption(
+    resumption = Resumption(
         run, newest.path, checkpoint, newest.damaged, newest.best_is_whole, differences_allowed
     )
     _check_epochs(checkpoint, config)
-    found.check(config)
+    resumption.check(config)
     if checkpoint.history.epoch and _figures(checkpoint.config) != _figures(config):
         raise UsageError(
             (
@@ -229,16 +232,16 @@ def find_resumption(
             ),
             where=run.path,
         )
-    return found
+    return resumption
 
 
 def _check_unfinished(run: RunDirectory) -> None:
-    """Where there is a result, and nothing to resume from, nothing may be overwritten.
+    """If there is a result, but no checkpoint, nothing may be overwritten.
 
-    A run that was killed, or failed as where the disk was full, before its first checkpoint has none.
+    A run that was killed or failed before its first checkpoint has no result.
     """
     saved = (run.checkpoints / "last").exists()
-    with suppress(MtrainError):  # no history: it was killed before there was anything to lose
+    with suppress(MtrainError):  # no history: it was killed before there was a result
         segments = read_history(run.path).segments
         saved |= bool(segments) and segments[-1].ended not in {None, "failed"}
     if saved:
@@ -258,18 +261,18 @@ def _check_epochs(checkpoint: Checkpoint, config: Config) -> None:
 
 
 def _figures(config: Config) -> tuple[Any, ...]:
-    """What decides which columns a history has."""
+    """The settings that decide the columns of a history."""
     validated = config.dataset.validation is not None
     return config.metrics, config.diagnostics, validated, config.evaluation.rule is None
 
 
 def _settings(config: Config) -> dict[str, Any]:
-    """Those that make a run another, by dotted key."""
+    """The settings that would change a run's results, by dotted key."""
     flat = flat_settings(config)
     return {key: value for key, value in flat.items() if not key.startswith(FREE)}
 
 
 def _shown(value: Any) -> str:
-    """A setting, or as many digits of a hash as tell two apart."""
+    """A setting, or enough digits of a hash to tell two apart."""
     text = "not set" if value is None else str(value)
     return text[:8] if re.fullmatch("[0-9a-f]{64}", text) else text

@@ -16,7 +16,7 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class InterruptedBySignal(BaseException):
-    """A signal asked this process to stop, and nothing is left to be saved."""
+    """A signal asked this process to stop, and everything is saved."""
 
     def __init__(self, signal_: signal.Signals) -> None:
         self.signal = signal_
@@ -25,15 +25,15 @@ class InterruptedBySignal(BaseException):
 
 @dataclass
 class Received:
-    """The signals that came so far."""
+    """The signals received so far."""
 
     signals: list[signal.Signals] = field(default_factory=list)
     interrupts: bool = False
-    """Whether the next raises `InterruptedBySignal` at once, rather than being looked at."""
+    """Whether the next signal raises `InterruptedBySignal` at once."""
 
     @contextmanager
     def interrupting(self) -> Iterator[None]:
-        """Raise `InterruptedBySignal` as soon as one comes."""
+        """Raise `InterruptedBySignal` when a signal comes."""
         self.interrupts = True
         try:
             yield
@@ -41,18 +41,17 @@ class Received:
             self.interrupts = False
 
     def check(self) -> None:
-        """Raise `InterruptedBySignal` if one came already."""
+        """Raise `InterruptedBySignal` if a signal came already."""
         if self.signals:
             raise InterruptedBySignal(self.signals[0])
 
 
 @contextmanager
 def handled_signals() -> Iterator[Received]:
-    """Yields what SIGINT, SIGTERM and SIGHUP are put into.
+    """Yields an object that collects SIGINT, SIGTERM and SIGHUP.
 
-    After any of them SIGINT does what it does to any program: it stops at once. SIGTERM and SIGHUP
-    do not, for they may come in twos, as from a terminal that is closed. One that is ignored, as
-    `nohup` has it, stays ignored.
+    After any of them, SIGINT stops the process at once. SIGTERM and SIGHUP do not, as they may come
+    in pairs, as from a closed terminal. An ignored signal, as under `nohup`, stays ignored.
     """
     received = Received()
 
@@ -68,9 +67,11 @@ def handled_signals() -> Iterator[Received]:
 
 @contextmanager
 def _handled(handler: Callable[[int, object], None]) -> Iterator[dict[signal.Signals, Any]]:
-    """Handle the signals that are not ignored; yields what handled them before."""
+    """Handle the signals that are not ignored; yields their earlier handlers."""
     before: dict[signal.Signals, Any] = {}
-    if threading.current_thread() is threading.main_thread():  # only it may handle signals
+    if (
+        threading.current_thread() is threading.main_thread()
+    ):  # only the main thread may handle signals
         before = {
             number: former
             for number in STOPPING

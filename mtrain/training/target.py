@@ -31,29 +31,31 @@ class RunTarget:
     """Where a training writes, and from where it continues."""
 
     out: Path | None
-    """The run directory to be made where none has begun; None: a free one of `outputs/<name>`."""
+    """The run directory to create if no run has begun; None: a free one of `outputs/<name>`."""
 
     may_be_begun: bool
     """Whether a run in `out` would be resumed."""
 
     begun: RunDirectory | None
-    """The run that is there already, locked."""
+    """The existing run, locked."""
 
     resumption: Resumption | None
-    """None where training starts from the beginning."""
+    """None if training starts from the beginning."""
 
 
 @contextmanager
 def run_target(
     config: Config, out: Path | None, *, resume: bool, allow_differences: bool
 ) -> Iterator[RunTarget]:
-    """Where to train, before the data are read; a run that is resumed is locked meanwhile.
+    """Choose where to train, before the data are read; a resumed run is locked meanwhile.
 
-    Raises `MtrainError` for a folder that cannot be had, and as `find_resumption` does.
+    Raises `MtrainError` for an unusable folder, and as `find_resumption` does.
     """
     if not resume:
         if out is not None:
-            refuse_locked(out)  # who is at work there is worth more than that it is not empty
+            refuse_locked(
+                out
+            )  # a message about the process at work is more useful than "not empty"
         choose_directory(config.name, out)
         yield RunTarget(out, resume, None, None)
         return
@@ -74,7 +76,7 @@ def run_target(
 def run_directory(target: RunTarget, name: str) -> Iterator[RunDirectory]:
     """The directory of the run, locked: the one that has begun, or a new one.
 
-    Raises `MtrainError` where none can be made.
+    Raises `MtrainError` if none can be created.
     """
     if target.begun is not None:
         yield target.begun  # which is locked already

@@ -1,4 +1,4 @@
-"""A training under way: what trains, what keeps it, and what each record means for the rest of it."""
+"""A training under way: its trainer, its recorder, and the effects of each record."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """One run that trains. Several at once are several of these, each taking its own records."""
+    """A run in training. Several runs at once are several of these, each with its records."""
 
     config: Config
     run: RunDirectory
@@ -34,21 +34,21 @@ class Training:
 
     environment: Environment
     differences: Differences
-    """What has changed since the checkpoint that it resumes from was saved."""
+    """What has changed since its checkpoint was saved."""
 
     @property
     def device(self) -> str:
-        """What it runs on, why, and how it is compiled."""
+        """The device, the reason for it, and the compilation."""
         facts = self.environment
         return f"{facts.device} ({facts.device_reason}), compiled as {facts.compile}"
 
     @property
     def early_stop(self) -> str | None:
-        """Why training stops here, before its last epoch; None if it does not."""
+        """Why training stops now, before its last epoch; None if it does not."""
         return None if self.trainer.is_within_epoch else self.control.early_stop
 
     def take(self, record: Progress | EpochRecord, observer: Observer) -> None:
-        """Keep what the trainer yielded, let it steer what follows, and tell the observer."""
+        """Keep a record of the trainer, steer the training by it, and pass it to the observer."""
         if isinstance(record, Progress):
             observer.progress(record)
             saved = self.recorder.progress(self.trainer.state)

@@ -1,1 +1,1 @@
-"""One verb a file: what a command does, and what programs call."""
+"""One verb a file: the work of a command, also for programs."""

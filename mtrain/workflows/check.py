@@ -1,4 +1,4 @@
-"""Look at a config and its data before anything is trained; needs no TensorFlow."""
+"""Inspect a config and its data before training; needs no TensorFlow."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def check(config: Config) -> Inspection:
-    """What a training of `config` would read.
+    """Inspect the data of `config`.
 
     Raises `MtrainError` for data that cannot be trained on, `SettingError` for settings that do not
     fit the data.
@@ -38,7 +38,7 @@ def check(config: Config) -> Inspection:
 
 
 def _aim(config: Config, dataset: Dataset) -> Iterator[Note]:
-    """What a threshold is for, where that is hardly meant."""
+    """A note on a threshold for the more frequent class, which is hardly meant."""
     labels = dataset.train.labels
     if config.evaluation.rule is not None and 2 * labels.sum() > len(labels):
         rare, frequent = dataset.classes

@@ -42,12 +42,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What a checkpoint is worth on a split, and where its files are."""
+    """The result of an evaluation, and the folder of its files."""
 
     report: Report
     folder: Path
     problem: str | None = None
-    """Why nothing is in the folder: this user may not write there. None: the files are."""
+    """Why the folder has no files: the user may not write there. None: it has them."""
 
 
 def evaluate(
@@ -63,15 +63,15 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate a run's best checkpoint, or the one checkpoint named.
 
-    `data` is another `dataset.path`, of whose rows all are the test split where they bring none and
-    are not the data of the training; `threshold`, for two classes, is the probability of class 1
-    above which it is predicted, in [0, 1], None: as `evaluation.threshold` of the run says, chosen
-    in the checkpoint's last whole epoch if it is to be chosen; `dataset` is the run's own, where it
-    is loaded already, and `code` its custom code, where it is imported; `allow_code` lets it be. Writes
+    `data` is another `dataset.path`; if these data are not the training's and have no test split,
+    all their rows are the test split. `threshold`, for two classes, is the probability of class 1
+    above which it is predicted, in [0, 1]; None: the run's `evaluation.threshold`, or the one
+    chosen in the checkpoint's last whole epoch. `dataset` is the run's data set if it is loaded
+    already, and `code` its custom code if it is imported; `allow_code` allows that import. Writes
     into `out`, a new folder, or else the run's `evaluation/<split>`; with another checkpoint, data
     or threshold than the run's own into a folder whose name says which. Raises `MtrainError` for a
-    checkpoint or data that are damaged or do not fit, `UsageError` for a split or a threshold that
-    this run cannot have.
+    checkpoint or data that are damaged or do not fit, `UsageError` for an impossible split or
+    threshold.
     """
     if split not in SPLITS:
         raise UsageError(f"must be test, val or train, got {split!r}", where=option("split"))
@@ -86,19 +86,19 @@ def evaluate(
             f"and without {option('out')} the run's own evaluation folder is taken",
         )
     question = _Question(split, data, threshold, allow_code, dataset, code)
-    found = with_checkpoint(checkpoint, question.answer)
+    answer = with_checkpoint(checkpoint, question.answer)
 
     from mtrain.report.charts.evaluation import evaluation_charts
 
-    report, run = found.report, found.place.run
-    keeps = found.keeps_predictions
-    content = report, found.predictions, found.rows, evaluation_charts(report, found.predictions)
+    report, run = answer.report, answer.place.run
+    keeps = answer.keeps_predictions
+    content = report, answer.predictions, answer.rows, evaluation_charts(report, answer.predictions)
     if out is not None:
         write_evaluation(out, *content, keeps_predictions=keeps)
         return Evaluation(report, out)
-    folder = run.evaluations / found.name
+    folder = run.evaluations / answer.name
     try:
-        keep_evaluation(run, found.name, *content, keeps_predictions=keeps)
+        keep_evaluation(run, answer.name, *content, keeps_predictions=keeps)
     except MtrainError as error:
         if not is_denied(error):
             raise
@@ -109,21 +109,21 @@ def evaluate(
 
 @dataclass(frozen=True, eq=False)
 class _Answer:
-    """A report, and what it takes to keep it."""
+    """A report, with everything needed to write it."""
 
     report: Report
     predictions: Predictions
     rows: Split
     place: CheckpointPlace
     name: str
-    """Of the evaluation in its run."""
+    """The evaluation's name in its run."""
 
     keeps_predictions: bool
 
 
 @dataclass(eq=False)
 class _Question:
-    """What is asked of a checkpoint, as `evaluate` takes it; the data are read only once."""
+    """The arguments of `evaluate`; the data are read only once."""
 
     split: str
     data: Path | None
@@ -133,7 +133,7 @@ class _Question:
     code: ImportedCode | None
 
     def answer(self, place: CheckpointPlace, saved: Checkpoint) -> _Answer:
-        """The report on the checkpoint, and what it takes to keep it."""
+        """The report on the checkpoint, with everything needed to write it."""
         if place.is_default and not place.is_best and saved.best not in {None, saved.name}:
             raise MtrainError(
                 (f"is missing, and {saved.best} is the best; name one"),
@@ -143,7 +143,7 @@ class _Question:
         codes = saved.config.custom_code.values()
         code = self.code
         if code is None or any(own.name not in code.objects for own in codes):
-            code = None  # this checkpoint is of a config that named other code
+            code = None  # this checkpoint's config names other code
             refuse_code(codes, place.path, allowed=self.allow_code)
         if self.dataset is None:
             self.dataset = _load(saved, self.data, place)
@@ -185,25 +185,25 @@ class _Question:
                 ),
             ),
         )
-        what = [] if place.is_default else [place.path.name]
+        name_parts = [] if place.is_default else [place.path.name]
         if not is_training_data:
-            what.append(f"{_plain(Path(dataset.source).stem)}-{dataset.sha256[:8]}")
+            name_parts.append(f"{_plain(Path(dataset.source).stem)}-{dataset.sha256[:8]}")
         if not is_default_threshold:
-            what.append(f"threshold-{threshold}")
+            name_parts.append(f"threshold-{threshold}")
         keeps_predictions = saved.config.evaluation.predictions
         return _Answer(
-            report, predictions, rows, place, "-".join([self.split, *what]), keeps_predictions
+            report, predictions, rows, place, "-".join([self.split, *name_parts]), keeps_predictions
         )
 
 
 def _part_of_training(dataset: Dataset, saved: Checkpoint) -> str | None:
-    """Which split that the data of the training brought these rows are; None: they are others."""
+    """The split of the training's data that these rows are; None: other rows."""
     rows = dataset.parts.get("test", dataset.parts["train"])
     return next((part for part in SPLITS if saved.identity.get(f"data.{part}") == rows), None)
 
 
 def _known_rows(dataset: Dataset, saved: Checkpoint, part: str | None) -> list[str]:
-    """What is to be said of rows that are a split of the training's data, met under another name."""
+    """Notes on rows that are a split of the training's data under another name."""
     if part is None:
         return []
     drawn = [
@@ -218,7 +218,7 @@ def _known_rows(dataset: Dataset, saved: Checkpoint, part: str | None) -> list[s
 
 
 def _unfinished(place: CheckpointPlace, saved: Checkpoint) -> Iterator[str]:
-    """What is to be said of a training that has not begun, or ended before its time."""
+    """Notes on a training that has not begun, or ended early."""
     if not (saved.cursor.epoch or saved.cursor.step):
         yield f"{place.path}: nothing was trained; these are the initial weights"
     with suppress(MtrainError, IndexError):  # without a history the checkpoint is as good
@@ -229,7 +229,7 @@ def _unfinished(place: CheckpointPlace, saved: Checkpoint) -> Iterator[str]:
 
 
 def _plain(name: str) -> str:
-    """A name as a part of one of a folder."""
+    """A name as a part of a folder's name."""
     return re.sub(r"[^\w.]+", "_", name, flags=re.ASCII)[:40]
 
 
@@ -266,9 +266,9 @@ def _load(saved: Checkpoint, data: Path | None, place: CheckpointPlace) -> Datas
             encoding=saved.encoding,
             drawn_from=saved.identity.get("data.sha256"),
             takes_others=data is not None,
-            # Without names in the config the labels of the training were the names.
+            # If the config has no class names, the labels of the training were the names.
             names_classes=is_default and config.classes is None,
-            # A stranger's run must not send this machine to the network.
+            # A stranger's run must not make this machine use the network.
             download=False,
         )
     except MissingPathError as error:

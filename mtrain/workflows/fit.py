@@ -55,17 +55,16 @@ def fit(
 ) -> Run:
     """Train, keep everything in a run directory, and evaluate its best checkpoint on test.
 
-    `out` is that directory, new or empty; None: a free one of `outputs/<name>`. With `resume`
-    training continues with the run in `out`, or `outputs/<name>`, if there is one; `UsageError` lists
-    what keeps it from becoming what an uninterrupted run would be, unless `allow_differences`.
-    `download` lets data be fetched that is not on this machine. `code_folder` is where the config's
-    custom code is looked for before what is installed; None: the current directory. Without `report`
-    nothing is evaluated and no chart drawn, for those that are trained on at once. `observer` is told
-    of everything as it happens; None: nobody is. If it `owns_process`, in which nothing else is
-    computed, a training on the CPU has as few threads as serve it; TensorFlow has them for the whole
-    process. Raises `MtrainError` for all that is wrong with the data, the device, the disk or custom
-    code, and `DivergedError` when the loss or a weight is no longer finite; what was learned until
-    then is saved.
+    `out` is that directory, new or empty; None: a free one of `outputs/<name>`. With `resume`, the
+    run in `out`, or `outputs/<name>`, is continued if there is one; `UsageError` lists the
+    differences that would change its result, unless `allow_differences`. `download` allows data
+    that is not on this machine to be downloaded. `code_folder` is searched for custom code before
+    installed packages; None: the current directory. Without `report` nothing is evaluated and no
+    chart is drawn, for runs that are trained further at once. `observer` follows the training;
+    None: no observer. If it `owns_process`, in which nothing else is computed, a training on the
+    CPU has as few threads as serve it; TensorFlow keeps them for the whole process. Raises
+    `MtrainError` for problems of the data, the device, the disk or custom code, and `DivergedError`
+    if the loss or a weight is no longer finite; the state before is saved.
     """
     watched = observer is not None
     observers = Observers(*(() if observer is None else (observer,)))
@@ -102,7 +101,7 @@ def fit(
                 observers.add(*make_trackers(config, training.run))
                 observers.begin(_facts(dataset, training))
                 has_begun = True
-                # The device has the training rows now; here they would be there twice.
+                # The device has the training rows now; here they would be in memory twice.
                 dataset = replace(dataset, splits={"test": dataset.test})
                 stopped_by = _train(training, observers, received)
                 evaluated = None
@@ -129,7 +128,7 @@ def fit(
 
 
 def _train(training: Training, observer: Observer, received: Received) -> signal.Signals | None:
-    """Train, and tell why it ended; returns the signal where it was one."""
+    """Train, and report why it ended; returns the signal if there was one."""
     ended: str | None = "an error"
     try:
         with failing(training.recorder):
@@ -146,7 +145,7 @@ def _train(training: Training, observer: Observer, received: Received) -> signal
 
 
 def _read(config: Config, observer: Observer, *, progress: bool, download: bool) -> Dataset:
-    """The data, with the weights of classes; what takes long is announced."""
+    """The data, with the weights of classes; slow work is announced."""
     paths = (getattr(config.dataset, key, None) for key in PATHS)
     if (large := large_files(paths)) is not None:
         observer.note(f"Reading {large}.")
@@ -180,7 +179,7 @@ def _facts(dataset: Dataset, training: Training) -> TrainingFacts:
 
 
 def _notes(dataset: Dataset, target: RunTarget, training: Training) -> Iterator[str]:
-    """What is worth a line before training starts."""
+    """Notes before training starts."""
     config, trainer, path = training.config, training.trainer, training.run.path
     if target.resumption is not None:
         yield from target.resumption.notes(training.differences, training.environment)
@@ -206,7 +205,7 @@ def _report(
     received: Received,
     stopped_by: signal.Signals | None,
 ) -> tuple[Report | None, signal.Signals | None]:
-    """Draw the charts of the history, and evaluate what is done; a signal leaves out the rest.
+    """Draw the charts of the history, and evaluate the run; a signal skips the rest.
 
     Returns the evaluation, and the signal that stopped the training or its report.
     """
@@ -215,7 +214,7 @@ def _report(
     try:
         with received.interrupting(), failing(training.recorder):
             if stopped_by is None:
-                received.check()  # one may have come since the training was over
+                received.check()  # a signal may have come since the end of training
                 evaluation = evaluate(run.path, dataset=dataset, code=training.code)
                 report = evaluation.report
                 observer.evaluated(report)
@@ -238,10 +237,10 @@ def _choose_threads(config: Config, dataset: Dataset) -> int | None:
 
 
 def _finished(target: RunTarget, config: Config, observer: Observer) -> Run | None:
-    """The run, if nothing is left to do, which is said.
+    """The run, with a note, if nothing is left to do.
 
-    Raises `SettingError` where other `training.epochs` are asked for than the run has, and early
-    stopping keeps the run from them.
+    Raises `SettingError` if other `training.epochs` are requested, but early stopping ended the
+    run.
     """
     resumption = target.resumption
     if resumption is None or not resumption.is_complete(config):
@@ -263,7 +262,7 @@ def _finished(target: RunTarget, config: Config, observer: Observer) -> Run | No
     try:
         report = read_evaluation(run.evaluations / "test")
     except MtrainError:
-        return None  # somebody removed or changed it; it is made again
+        return None  # it was removed or changed; it is made again
     if report.checkpoint != (resumption.checkpoint.best or resumption.checkpoint.name):
         return None  # a kill came between the last evaluation and this one
     for problem in resumption.damaged:

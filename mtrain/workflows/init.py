@@ -1,4 +1,4 @@
-"""Write a config to begin with, for the data that somebody has."""
+"""Write a config to start from, for the user's data."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 EXAMPLE = {"name": "digits"}
 
 BATCHES = ((1_000, 16), (10_000, 32), (100_000, 128), (math.inf, 512))
-"""Rows below which a batch of so many is proposed."""
+"""Number of rows below which this batch size is proposed."""
 
 STEPS = 5_000
-"""Of training that are proposed, early stopping aside."""
+"""Proposed epochs; early stopping may end training before."""
 
 
 def init(
@@ -39,10 +39,10 @@ def init(
 ) -> tuple[str, ...]:
     """Write a commented config to `file`, for scikit-learn's digits or for the data at `data`.
 
-    `target` is a table's column of labels. Without it `ask` is given all columns and the likeliest,
-    and returns one; without that the likeliest is taken. Returns lines that say which column that
-    is, and how else the table is read. Raises `MtrainError` for a file that is
-    there already, and for data that cannot be trained on, `UsageError` for a target of no table.
+    `target` is a table's column of labels. Without it `ask` is given all columns and the most
+    likely one, and returns one; without `ask` the most likely one is taken. Returns notes on the
+    chosen column, and on how the table is read. Raises `MtrainError` for a file that exists, and
+    for data that cannot be trained on, `UsageError` for a target without a table.
     """
     if file.exists() or file.is_symlink():
         hint = "name another file"
@@ -83,7 +83,7 @@ def _about_all_images(error: BrokenImageError, folder: Path) -> MtrainError:
 
 
 def _relative(data: Path, file: Path) -> str:
-    """The path as it is read in the config: from the folder of the file, if it is near."""
+    """The path for the config: relative to the folder of the file, if it is near."""
     relative = os.path.relpath(data, file.parent)
     return str(data.absolute()) if relative.startswith("../..") else relative
 

@@ -1,4 +1,4 @@
-"""The runs of a folder, and what has come of each so far."""
+"""The runs of a folder, and the outcome of each so far."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ NO_COLUMN = (
     *("name", "dataset.name", "dataset.path", "model.hidden", "training.epochs"),
     *("checkpoint.", "tracking.", "training.memory"),
 )
-"""Settings, and sections, without a column of differences: another column says them, or they change
+"""Settings and sections without a column of differences: another column shows them, or they change
 no figure."""
 
 OF_THE_DATA = {
     f"dataset.{key}"
     for key in ("target", "classes", "features", "exclude", "categorical", "size", "weights")
 }
-"""Settings that differ because the data do: a column of them tells of runs of the same data alone."""
+"""Settings that differ because the data do: they get a column only among runs of the same data."""
 
 SPLITS = ("dataset.validation", "dataset.test.")
 """Settings that data of every kind have."""
@@ -48,14 +48,14 @@ SORTED_BY = ("started", "run", "data", "epochs", "best", "worst", "state")
 """Columns by which runs are sorted, besides the settings in which they differ."""
 
 TAKEN = frozenset({*SORTED_BY, *METRICS, "hidden", "loss", "name", "support"})
-"""What other columns, or figures, are called."""
+"""Names of other columns, or figures."""
 
 
 def list_runs(folder: Path, sort: str = "started") -> tuple[list[RunOutcome], list[str]]:
-    """Those in `folder` and its subfolders, and what is wrong with others that cannot be read.
+    """The runs in `folder` and its subfolders, and the problems of runs that cannot be read.
 
-    Sorted by a column: the latest last, `best` and `worst` the best first, all else upwards. Raises
-    `MtrainError` where there is no such folder, `UsageError` for a column that is not there.
+    Sorted by a column: the latest last, `best` and `worst` the best first, all others ascending.
+    Raises `MtrainError` if there is no such folder, `UsageError` for an unknown column.
     """
     if not folder.is_dir():
         problem = "not a folder; name one with runs in it" if folder.exists() else "no such folder"
@@ -104,10 +104,10 @@ def differing_settings(outcomes: Sequence[RunOutcome]) -> list[str]:
 
 
 def setting_headings(settings: Sequence[str]) -> dict[str, str]:
-    """What a column of each is called: the last part of its key, where that says which.
+    """The heading of each: the last part of its key, if it is unique.
 
-    Of a setting within a section's section the last two parts: `threshold.recall` is no recall that was
-    reached. Where that is a figure's name or another column's, the whole key.
+    For a setting in a nested section the last two parts: `threshold.recall` is not a recall that
+    was reached. If that is the name of a figure or another column, the whole key.
     """
     headings = {}
     for key in settings:
@@ -122,7 +122,7 @@ def setting_headings(settings: Sequence[str]) -> dict[str, str]:
 
 
 def _find(folder: Path) -> Iterator[Path]:
-    """Every folder with a run's config; what is within a run is no other."""
+    """Every folder with a run's config; folders within a run are not searched."""
     for place, folders, files in os.walk(folder):
         if "config.yaml" in files and ("environment.json" in files or "history.json" in files):
             folders.clear()
@@ -147,15 +147,17 @@ def _sorted(outcomes: list[RunOutcome], sort: str) -> list[RunOutcome]:
         if sort == "worst":
             f1 = math.nan if outcome.worst_class is None else outcome.worst_class[1]
             return None if math.isnan(f1) else -f1
-        found: float | str = getattr(outcome, {"run": "name", "data": "dataset"}.get(sort, sort))
-        return found
+        attribute: float | str = getattr(
+            outcome, {"run": "name", "data": "dataset"}.get(sort, sort)
+        )
+        return attribute
 
     def place(outcome: RunOutcome) -> tuple[bool, bool, float, str]:
-        """Numbers before text before what is undefined."""
-        found = value(outcome)
-        if isinstance(found, str):
-            return False, True, 0.0, found
-        return found is None, False, found or 0.0, ""
+        """Numbers before text before undefined values."""
+        sort_value = value(outcome)
+        if isinstance(sort_value, str):
+            return False, True, 0.0, sort_value
+        return sort_value is None, False, sort_value or 0.0, ""
 
     if sort not in (*SORTED_BY, *keys):
         known = ", ".join([*SORTED_BY, *setting_headings(differing).values()])
@@ -193,13 +195,13 @@ def _outcome(run: RunDirectory, name: str) -> RunOutcome:
 
 
 def _data(config: Config) -> str:
-    """The data set's name; of data of the user's own that of the file or folder."""
+    """The data set's name; for the user's data the name of the file or folder."""
     dataset = config.dataset
     return Path(dataset.path).name if isinstance(dataset, UserData) else dataset.name
 
 
 def _worst_class(history: History, index: int) -> tuple[str, float, str]:
-    """That of the lowest F1 in an epoch's validation, or its training where there is none."""
+    """The class of the lowest F1 in an epoch's validation, or training without validation."""
     split = "val" if "val" in history.counts else "train"
     f1 = history.class_counts(split, index).f1
     k = int(np.nan_to_num(f1, nan=math.inf).argmin())  # undefined: neither there nor predicted

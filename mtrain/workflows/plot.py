@@ -23,8 +23,9 @@ def plot(
 ) -> tuple[list[Path], tuple[str, ...]]:
     """Draw the charts of a run directory or a `history.json`; returns the files written, and notes.
 
-    They go to `out`, by default `charts` beside the history. Raises `MtrainError` for what is no
-    history, `UsageError` for another format than png, svg or pdf, and for an `out` that is no folder.
+    They go to `out`, by default `charts` beside the history. Raises `MtrainError` if it is not a
+    history, `UsageError` for a format other than png, svg or pdf, and for an `out` that is not a
+    folder.
     """
     if file_format not in FORMATS:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""Predict rows without labels with a checkpoint, and write what comes out."""
+"""Predict rows without labels with a checkpoint, and write the predictions."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def predict(
     """Predict the rows at `inputs` with a run's best checkpoint, or the one checkpoint named.
 
     Writes row, predicted class and the probability of every class to `out`, CSV or Parquet by its
-    ending, or as CSV to `stream`, some rows at a time; without either returns them as CSV text. Also
-    returns what is worth saying of the rows. `threshold` and `allow_code` are as for `evaluate`.
-    Raises `MtrainError` for a checkpoint or rows that are damaged or do not fit each other,
-    `UsageError` for a run and rows in each other's place, and an ending or a threshold that cannot be.
+    ending, or as CSV to `stream`, some rows at a time; without either returns them as CSV text.
+    Also returns notes on the rows. `threshold` and `allow_code` are as for `evaluate`. Raises
+    `MtrainError` for a checkpoint or rows that are damaged or do not fit each other, `UsageError`
+    for a run and rows in each other's place, and for an impossible ending or threshold.
     """
     if out is not None:
         check_ending(out)
@@ -70,7 +70,7 @@ def predict(
                 return _predict_pieces(saved, place, inputs, writer, threshold)
         written = text if stream is None else stream
         written.seek(0)
-        written.truncate()  # what a checkpoint wrote that was replaced meanwhile
+        written.truncate()  # predictions of a checkpoint that was replaced meanwhile
         writer = CsvWriter(written, saved.classes)
         return _predict_pieces(saved, place, inputs, writer, threshold)
 
@@ -79,7 +79,7 @@ def predict(
 
 
 def _check_order(checkpoint: Path, inputs: Path) -> None:
-    """Raise `UsageError` where the run stands in the place of the rows."""
+    """Raise `UsageError` if the run stands in the place of the rows."""
     if checkpoint.exists() and not holds_checkpoints(checkpoint) and holds_checkpoints(inputs):
         command = shlex.join(["mtrain", "predict", str(inputs), str(checkpoint)])
         raise UsageError(
@@ -94,11 +94,11 @@ def _predict_pieces(
     writer: Writer,
     threshold: float | None,
 ) -> tuple[str, ...]:
-    """Read, predict and write some rows at a time; returns what is worth saying of them."""
+    """Read, predict and write some rows at a time; returns notes on them."""
     config = saved.config
     seen = Seen()
     pieces = read_pieces(inputs, config.dataset, saved.encoding, config.training.memory_bytes)
-    first = next(pieces)  # before TensorFlow is loaded: rows that do not fit are said at once
+    first = next(pieces)  # before TensorFlow is loaded: an error in the rows is reported at once
     code = changed_code(place, saved)
     said: tuple[str, ...] = ()
     if threshold is None:
@@ -109,7 +109,7 @@ def _predict_pieces(
                 why = f"since no other could be chosen: {choice.failed}"
             said = (f"{saved.classes[1]!r} is predicted above {threshold:g}, {why}",)
     with ExitStack() as held:
-        # Without any row TensorFlow need not be loaded.
+        # Without rows TensorFlow need not be loaded.
         network = (
             held.enter_context(open_predictor(saved, first.split, place)) if first.split else None
         )

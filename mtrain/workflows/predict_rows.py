@@ -1,4 +1,4 @@
-"""What only programs can have of a run: its Keras model, and predictions of rows in memory."""
+"""What a run offers to programs only: its Keras model, and predictions of rows in memory."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ PROBABILITY = "probability_"
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
-    """What a model says of rows without labels."""
+    """Predictions of rows without labels."""
 
     classes: tuple[str, ...]
     rows: NDArray[np.int64]
-    """Where each row stands in what was given, counted from 0; shape (N,)."""
+    """Position of each row in the input, counted from 0; shape (N,)."""
 
     predicted: NDArray[np.str_]
     """The class of each row, shape (N,)."""
@@ -44,10 +44,10 @@ class Predicted:
     """Shape (N, K), the classes in the order of `classes`."""
 
     files: NDArray[np.str_] | None
-    """Of images the file of each row, shape (N,)."""
+    """The file of each row, for images; shape (N,)."""
 
     notes: tuple[str, ...]
-    """What is worth saying of the rows."""
+    """Notes on the rows."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -82,7 +82,7 @@ def load_model(checkpoint: Path, *, allow_code: bool) -> keras.Model:
     """The model of a run's best checkpoint, or its last, or of the one checkpoint named.
 
     It takes inputs of shape (N, D) that are encoded and scaled already; `predict` takes raw rows.
-    Raises `MtrainError` for what is damaged, `UsageError` for custom code unless `allow_code`.
+    Raises `MtrainError` for damaged files, `UsageError` for custom code unless `allow_code`.
     """
 
     def use(place: CheckpointPlace, saved: Checkpoint) -> keras.Model:
@@ -94,8 +94,8 @@ def load_model(checkpoint: Path, *, allow_code: bool) -> keras.Model:
 
 
 def _check_kind(checkpoint: Path, rows: Any) -> None:
-    """Raise `MtrainError` for an array where the model is of a table, and the other way round."""
-    saved = with_checkpoint(checkpoint, lambda _, found: found)
+    """Raise `MtrainError` for an array if the model is for a table, and vice versa."""
+    saved = with_checkpoint(checkpoint, lambda _, state: state)
     is_table = hasattr(rows, "items") or _is_list_of_rows(rows)
     if isinstance(rows, list | tuple) and not rows:
         raise MtrainError("rows: there is no row to predict")
@@ -116,8 +116,10 @@ def _written(rows: Any, folder: Path) -> Path:
         return path
     array = np.asarray(rows)
     if array.dtype.kind not in "iufb" or array.ndim < 2:
-        found = f"{array.dtype} of shape {array.shape}"
-        raise MtrainError(f"rows: must be an array of numbers, (N, ...), or columns, got {found}")
+        description = f"{array.dtype} of shape {array.shape}"
+        raise MtrainError(
+            f"rows: must be an array of numbers, (N, ...), or columns, got {description}"
+        )
     path = folder / "rows.npz"
     path.write_bytes(npz_bytes({"x": array}))
     return path
@@ -150,7 +152,7 @@ def _is_single(values: Any) -> bool:
 
 
 def _write_columns(columns: list[tuple[str, Any]], path: Path) -> None:
-    """Write a Parquet file; raises `MtrainError` for what are no columns of the same length."""
+    """Write a Parquet file; raises `MtrainError` for values that are not columns of one length."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -160,8 +162,8 @@ def _write_columns(columns: list[tuple[str, Any]], path: Path) -> None:
     arrays = {name: _as_arrow(name, values) for name, values in columns}
     for name, array in arrays.items():
         if len(array) != (n := len(arrays[names[0]])):
-            found = f"{names[0]!r} has {n:,} values, {name!r} has {len(array):,}"
-            raise MtrainError(f"rows: columns must be of the same length, but {found}")
+            lengths = f"{names[0]!r} has {n:,} values, {name!r} has {len(array):,}"
+            raise MtrainError(f"rows: columns must be of the same length, but {lengths}")
     try:
         pq.write_table(pa.table(arrays), path)
     except pa.ArrowException as error:
@@ -169,15 +171,15 @@ def _write_columns(columns: list[tuple[str, Any]], path: Path) -> None:
 
 
 def _as_arrow(name: str, values: Any) -> pa.Array:
-    """The values of a column; raises `MtrainError` for what are none, or of several types."""
+    """The values of a column; raises `MtrainError` for a value that is no list, or mixed types."""
     import pyarrow as pa
 
-    if isinstance(values, Mapping | set | frozenset):  # of which Arrow would take the keys
-        found = type(values).__name__
-        raise MtrainError(f"rows: column {name!r}: must be a list of values, got {found}")
+    if isinstance(values, Mapping | set | frozenset):  # Arrow would take the keys
+        kind = type(values).__name__
+        raise MtrainError(f"rows: column {name!r}: must be a list of values, got {kind}")
     values = values if hasattr(values, "__len__") else list(values)
     try:
-        # As pandas writes it: NaN is a missing value, among text as well.
+        # As in pandas: NaN is a missing value, among text as well.
         return pa.array(values, from_pandas=True)
     except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
         problem, types = str(error), {type(value).__name__ for value in values}

@@ -1,4 +1,4 @@
-"""What a training left behind, as programs have it."""
+"""The result of a training, for programs."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What a training left behind."""
+    """The result of a training."""
 
     path: Path
     history: History
     report: Report | None
-    """The evaluation on the test split; None where training was stopped, or none was wanted."""
+    """The evaluation on the test split; None if training was stopped, or `report` was false."""
 
     stopped_by: signal.Signals | None
     """The signal that stopped it."""
@@ -50,10 +50,10 @@ class Run:
         return heading if self.report is None else heading + report_as_html(self.report)
 
     def model(self, *, allow_code: bool = False) -> keras.Model:
-        """The Keras model with the weights of the best checkpoint, or of the last without a best.
+        """The Keras model with the weights of the best checkpoint, or else of the last.
 
         Its inputs are of shape (N, D), encoded as in the training and divided by the largest value
-        (255 for images); `predict` does that by itself. `allow_code` is as for `mtrain.evaluate`.
+        (255 for images); `predict` does both itself. `allow_code` is as for `mtrain.evaluate`.
         """
         from mtrain.workflows.predict_rows import load_model
 
@@ -65,9 +65,9 @@ class Run:
     ) -> Predicted:
         """The class and the probabilities of every row, by the checkpoint that `model` takes.
 
-        `rows` are as the training read its own, without labels: an array of shape (N, ...); of a
-        table columns (a dict or a data frame), rows (a list of dicts) or one row (a dict of single
-        values); or a path, as for `mtrain.predict`, which has the other options.
+        `rows` are like the rows that the training read, without labels: an array of shape (N, ...);
+        of a table columns (a dict or a data frame), rows (a list of dicts) or one row (a dict of
+        single values); or a path, as for `mtrain.predict`, which has the other options.
         """
         from mtrain.workflows.predict_rows import predict
 

@@ -46,7 +46,7 @@ class Summary:
 def draw_graph(summary: Summary, path: Path) -> None:
     """Draw the network as the file's ending says, which `check_graph` has checked.
 
-    Raises `UsageError` for a network that is no chain of fully connected layers.
+    Raises `UsageError` for a network that is not a chain of fully connected layers.
     """
     if not summary.is_perceptron:
         raise UsageError(
@@ -73,9 +73,9 @@ def _ending(path: Path) -> str:
 
 
 def summarize(path: Path, overrides: Mapping[str, Any], *, allow_code: bool = False) -> Summary:
-    """That of the model of a config file (with `overrides`), a run or a checkpoint.
+    """The summary of the model of a config file (with `overrides`), a run or a checkpoint.
 
-    `allow_code` lets a model of the user's own be made.
+    `allow_code` allows a custom model to be built.
     """
     if path.is_dir():
         from mtrain.run.find_checkpoint import with_checkpoint

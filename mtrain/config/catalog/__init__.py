@@ -1,1 +1,1 @@
-"""Names that a config may use, and what somebody meant who wrote another."""
+"""Names that a config may use, and suggestions for other names."""

@@ -11,6 +11,6 @@ ENDINGS = {
 
 
 def kind_by_ending(path: str) -> str | None:
-    """The `dataset.name` of such a file; None: the end of its name tells nothing."""
+    """The `dataset.name` of such a file; None: the ending is unknown."""
     lower = path.lower()
     return next((kind for kind, endings in ENDINGS.items() if lower.endswith(endings)), None)

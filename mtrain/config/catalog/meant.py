@@ -1,4 +1,4 @@
-"""What somebody meant by a value that is written otherwise than a config has it."""
+"""What a value in a wrong notation was likely meant to be."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WHOLE = {"int_type", "int_from_float", SWITCH}
 NUMBERS = {*WHOLE, "float_type"}
 TRUTHS = {"bool_type", SWITCH}
 LONGEST = 60
-"""Characters of a text that are looked at."""
+"""How many characters of a text are examined."""
 
 
 def is_number(text: str) -> bool:
@@ -27,23 +27,23 @@ def is_number(text: str) -> bool:
     return re.fullmatch(_NUMBER, text.strip(), re.ASCII) is not None
 
 
-def got(kind: str, found: Any, shown: str) -> str:
-    """The end of a message about a value of another type: what was found, and what to write.
+def got(kind: str, value: Any, text: str) -> str:
+    """The end of a message about a value of the wrong type: what it is, and what to write.
 
-    `kind` is pydantic's type of the error, `shown` is the value as a message has it.
+    `kind` is pydantic's type of the error, `text` the value as a message shows it.
     """
-    if kind in NUMBERS and isinstance(found, str) and is_number(found):
-        return f", but {shown} is text; leave out the quotation marks"
-    if kind in TRUTHS and isinstance(found, str) and found.lower() in {"true", "false"}:
-        return f", but {shown} is text; leave out the quotation marks"
-    if kind in NUMBERS and isinstance(found, str) and found.strip().lower() in {"null", "~"}:
-        return f", but {shown} is text; leave out the quotation marks"
-    write = _instead(kind, found)
-    return f", got {shown}{write and f'; {write}'}"
+    if kind in NUMBERS and isinstance(value, str) and is_number(value):
+        return f", but {text} is text; leave out the quotation marks"
+    if kind in TRUTHS and isinstance(value, str) and value.lower() in {"true", "false"}:
+        return f", but {text} is text; leave out the quotation marks"
+    if kind in NUMBERS and isinstance(value, str) and value.strip().lower() in {"null", "~"}:
+        return f", but {text} is text; leave out the quotation marks"
+    write = _instead(kind, value)
+    return f", got {text}{write and f'; {write}'}"
 
 
 def missing_space(text: str) -> str | None:
-    """What is wrong with `epochs:3`, `-accuracy` or `a -b`; None: nothing of that kind."""
+    """The problem of `epochs:3`, `-accuracy` or `a -b`; None: no problem of that kind."""
     if match := re.match(r"\s*-(\w+)", text[:LONGEST], re.ASCII):
         return f"a space is missing after the dash; write - {match[1]}"
     if match := re.match(r"(\w+) - ?(\w+)", text[:LONGEST], re.ASCII):
@@ -54,7 +54,7 @@ def missing_space(text: str) -> str | None:
 
 
 def missing_colon(text: str) -> str | None:
-    """What is wrong with `epochs:3`, `epochs=3` or `epochs 3`; None: nothing of that kind."""
+    """The problem of `epochs:3`, `epochs=3` or `epochs 3`; None: no problem of that kind."""
     text = text[:LONGEST]
     if (said := missing_space(text)) is not None:
         return said
@@ -66,12 +66,12 @@ def missing_colon(text: str) -> str | None:
 
 
 def layers_meant(value: Any) -> str | None:
-    """`500*2`, `[500x2]` or `500, 250` as `model.hidden` has it; None for anything else."""
+    """`500*2`, `[500x2]` or `500, 250` in the notation of `model.hidden`; None for anything else."""
     text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
     text = re.sub(r"\s*[x*X\u00d7]\s*", "x", text[:LONGEST])
     parts = [part for part in re.split(r"[\s,;()\[\]-]+", text) if part]
-    found = [re.fullmatch(r"(\d{1,6})(?:x(\d{1,3}))?", part, re.ASCII) for part in parts]
-    layers = [(match[1], int(match[2] or 1)) for match in found if match]
+    matches = [re.fullmatch(r"(\d{1,6})(?:x(\d{1,3}))?", part, re.ASCII) for part in parts]
+    layers = [(match[1], int(match[2] or 1)) for match in matches if match]
     if not layers or len(layers) < len(parts) or sum(n for _, n in layers) > 100:
         return None
     if len(layers) == 1:
@@ -80,25 +80,25 @@ def layers_meant(value: Any) -> str | None:
     return f"[{', '.join(units for units, n in layers for _ in range(n))}]"
 
 
-def _instead(kind: str, found: Any) -> str:
-    """What to write instead; empty where it is not obvious."""
+def _instead(kind: str, value: Any) -> str:
+    """What to write instead; empty if that is not obvious."""
     if kind == "string_type":
-        return "put it in quotes" if isinstance(found, int | float) else ""
-    if kind in WHOLE and isinstance(found, float) and found.is_integer() and abs(found) < 1e15:
-        return f"write {int(found)}"
-    if kind in {"model_type", "model_attributes_type"} and isinstance(found, list):
-        is_settings = bool(found) and all(isinstance(item, dict) for item in found)
+        return "put it in quotes" if isinstance(value, int | float) else ""
+    if kind in WHOLE and isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return f"write {int(value)}"
+    if kind in {"model_type", "model_attributes_type"} and isinstance(value, list):
+        is_settings = bool(value) and all(isinstance(item, dict) for item in value)
         return "leave out the dashes before its settings" if is_settings else ""
-    if kind in TRUTHS and str(found).lower() in _WORDS:
-        return f"write {_WORDS[str(found).lower()]}"
-    if not isinstance(found, str) or len(found) > LONGEST:
+    if kind in TRUTHS and str(value).lower() in _WORDS:
+        return f"write {_WORDS[str(value).lower()]}"
+    if not isinstance(value, str) or len(value) > LONGEST:
         return ""
     if kind in NUMBERS:
-        return _number_instead(found.strip(), whole=kind in WHOLE)
+        return _number_instead(value.strip(), whole=kind in WHOLE)
     if kind == "tuple_type":
-        return f"write [{found}]" if re.fullmatch(r"[\w ,.+-]+", found) else ""
+        return f"write [{value}]" if re.fullmatch(r"[\w ,.+-]+", value) else ""
     if kind in {"model_type", "model_attributes_type"}:
-        return missing_colon(found) or ""
+        return missing_colon(value) or ""
     return ""
 
 

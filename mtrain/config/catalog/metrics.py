@@ -1,4 +1,4 @@
-"""Every metric of mtrain in one table: what it is called, what it is made of, and which way is better."""
+"""Every metric of mtrain in one table: its names, its source, and which direction is better."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from enum import Enum, auto
 
 
 class Source(Enum):
-    """What a metric is worked out from; its function has the metric's name."""
+    """What a metric is computed from; its function has the metric's name."""
 
     COUNTS = auto()
     """Of `metrics.counts.ClassCounts`: of training, validation and evaluation."""
 
     HITS = auto()
-    """Rows whose class is among the likeliest, counted batch by batch: of training and validation."""
+    """Rows whose class is among the most probable, counted batch by batch: of training and
+    validation."""
 
     SCORES = auto()
     """Of `metrics.scores.ThresholdCounts`: of validation and evaluation."""
@@ -32,7 +33,7 @@ class Metric:
     name: str
     source: Source
     aliases: tuple[str, ...] = ()
-    """Other names of the same: scikit-learn's, Keras', and those of tests of two classes."""
+    """Other names of the metric: scikit-learn's, Keras', and those of two-class tests."""
 
     is_averaged: bool = False
     """Whether it has a value for each class, and macro, micro and weighted averages."""
@@ -145,4 +146,4 @@ NO_METRICS = {
     "loss": "is in every history already",
     "learning_rate": "is in every history already",
 }
-"""What somebody may list among metrics, and what is there without it."""
+"""Names that users may list as metrics although no setting is needed for them, and why."""

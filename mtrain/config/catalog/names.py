@@ -76,14 +76,14 @@ def canonical(
 ) -> str:
     """The known name that `name` spells in any case: `ReLU`, `Relu` and `RELU` are `relu`.
 
-    `aliases` are other names of some. Raises `ValueError` with the nearest known name.
+    `aliases` map other names to known ones. Raises `ValueError` with the nearest known name.
     """
     known = list(known)
     by_letters = {letters(candidate): candidate for candidate in known}
     by_letters |= {letters(alias): meant for alias, meant in aliases.items()}
-    if (found := by_letters.get(letters(name))) is not None:
-        return found
-    # `keras.optimizers.Adam` and `LeakyReLU(0.1)` are near to what they are called at their end.
+    if (known_name := by_letters.get(letters(name))) is not None:
+        return known_name
+    # `keras.optimizers.Adam` and `LeakyReLU(0.1)` are close to the name at their end.
     bare = name.partition("(")[0].rpartition(".")[2]
     why = missing_space(name) or suggestion(bare or name, known, aliases)
     raise ValueError(f"unknown name {name!r}; {why}")
@@ -92,9 +92,9 @@ def canonical(
 def call_as_mapping(
     text: str, known: Iterable[str], aliases: Mapping[str, str] = MappingProxyType({})
 ) -> str | None:
-    """`Adam(lr=0.1)` as a config has it, `{name: adam, learning_rate: 0.1}`.
+    """`Adam(lr=0.1)` in the notation of a config, `{name: adam, learning_rate: 0.1}`.
 
-    None where it is no call of a known name.
+    None if it is not a call of a known name.
     """
     call = re.fullmatch(r"\s*(?:[A-Za-z_]\w*\.)*([A-Za-z_]\w*)\s*\((.*)\)\s*", text, re.DOTALL)
     if call is None:
@@ -126,13 +126,13 @@ def any_spelling(known: Iterable[str], aliases: Iterable[str] = ()) -> dict[str,
 
 
 MOST_LISTED = 60
-"""Names that a message lists at most."""
+"""The most names that a message lists."""
 
 
 def suggestion(
     name: str, known: Iterable[str], aliases: Mapping[str, str] = MappingProxyType({})
 ) -> str:
-    """`did you mean 'recall'?`, or the known names where nothing is near."""
+    """`did you mean 'recall'?`, or the known names if none is similar."""
     known = list(known)
     near = nearest(name, (*known, *aliases))
     if near is not None and near not in known:
@@ -141,14 +141,14 @@ def suggestion(
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The one that may be meant by `name`, in any case; None: nothing is near."""
+    """The known name most similar to `name`, in any case; None: none is similar."""
     lowered = {candidate.lower(): candidate for candidate in known}
     near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
     return lowered[near[0]] if near else None
 
 
 def there_is(known: Sequence[str]) -> str:
-    """`there is accuracy, recall`; of very many the first."""
+    """`there is accuracy, recall`; of very many, the first ones."""
     more = len(known) - MOST_LISTED
     others = f" and {more:,} more" if more > 0 else ""
     return f"there is {', '.join(known[:MOST_LISTED])}{others}"
@@ -158,6 +158,6 @@ _SEPARATORS = "[-_ ]*"
 
 
 def _spellings(name: str) -> str:
-    """A pattern without flags, of which JSON Schema knows none."""
+    """A pattern without flags, because JSON Schema has none."""
     either = (f"[{x}{x.upper()}]" if x.isalpha() else x for x in letters(name))
     return "".join(f"{letter}{_SEPARATORS}" for letter in either)

@@ -1,4 +1,4 @@
-"""What other programs call the settings of a config."""
+"""Names that other programs give the settings of a config."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ OPTIONS = {
     **dict.fromkeys(("verbose", "quiet"), "--quiet"),
     **dict.fromkeys(("resume", "resume_from"), "--resume"),
 }
-"""What is no setting, but an option of `mtrain fit`."""
+"""Names of options of `mtrain fit` that are not settings."""
 
 
 SEVERAL = {
@@ -73,7 +73,7 @@ SEVERAL = {
     "fit": "write its settings in the section training",
     "trainer": "write its settings in the section training",
 }
-"""What stands for several settings, and where these are written."""
+"""Names that stand for several settings, and where these are written."""
 
 
 def letters(name: str) -> str:
@@ -85,17 +85,17 @@ _BY_LETTERS = {letters(other): name for name, others in OTHER_NAMES.items() for 
 
 
 def setting_called(name: str) -> str | None:
-    """The setting that has this name elsewhere, in any case; None: there is none."""
+    """The setting that other programs call so, in any case; None if there is no such setting."""
     return _BY_LETTERS.get(letters(name))
 
 
 def option_called(name: str) -> str | None:
-    """The option of `mtrain fit` that has this name as a setting elsewhere; None: there is none."""
+    """The option of `mtrain fit` for a setting of this name; None if there is no such option."""
     return next(
         (option for other, option in OPTIONS.items() if letters(other) == letters(name)), None
     )
 
 
 def written_elsewhere(name: str) -> str | None:
-    """Where the settings are written that this name holds in other programs; None: it holds none."""
+    """Where the settings are written that other programs hold under this name; None: no settings."""
     return SEVERAL.get(name.lower())

@@ -18,7 +18,7 @@ def dump(data: Any) -> str:
 
 
 def dump_inline(value: Any) -> str:
-    """One value as `dump` would write it, on one line; what is not printable is escaped."""
+    """One value as `dump` would write it, on one line; unprintable characters are escaped."""
     text: str = yaml.dump(
         [value], Dumper=_InlineDumper, default_flow_style=True, allow_unicode=True, width=math.inf
     )

@@ -1,4 +1,4 @@
-"""Adam and those optimizers that keep, as it does, running means of gradients and their size."""
+"""Adam and the optimizers that, like it, keep running means of gradients and of their size."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class _Moments(Optimizer):
 
 
 class Adamax(_Moments):
-    """Adam with the largest gradient, fading, in place of the mean of squares."""
+    """Adam with a decaying maximum of the gradients instead of the mean of their squares."""
 
     name: Literal["adamax"] = "adamax"
 
     beta_2: Share = 0.999
-    """Decay of the largest gradient."""
+    """Decay of the maximum of the gradients."""
 
 
 class Nadam(_Moments):
@@ -70,11 +70,11 @@ class AdamW(_AmsgradMoments):
     name: Literal["adamw"] = "adamw"
 
     weight_decay: NotNegative = 0.004
-    """Each step takes this times the learning rate off every weight."""
+    """Each step shrinks every weight by this fraction times the learning rate."""
 
 
 class ScheduleFreeAdamW(_Moments):
-    """AdamW drawn to the average of its weights; as in Keras, not that average is what is kept."""
+    """AdamW pulled towards the average of its weights; as in Keras, that average is not kept."""
 
     name: Literal["schedule_free_adamw"] = "schedule_free_adamw"
 
@@ -82,7 +82,7 @@ class ScheduleFreeAdamW(_Moments):
     """Step size, or a schedule that sets it step by step."""
 
     beta_1: Annotated[float, Gt(0), Lt(1)] = 0.9
-    """Share of the averaged weights in those that are trained."""
+    """Share of the averaged weights in the trained weights."""
 
     epsilon: Positive = 1e-8
     """Added to the denominator, against division by zero."""

@@ -50,7 +50,7 @@ def _place(name: str) -> str:
 
 
 class CustomCode(Section):
-    """Where it is; all other keys are the object's own parameters."""
+    """Custom code by its name; all other keys are the object's parameters."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -64,17 +64,17 @@ class CustomCode(Section):
 
     @property
     def object(self) -> str:
-        """What it is called there."""
+        """The object's name in the module."""
         return self.name.partition(":")[2]
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What it is called with besides."""
+        """The parameters given to the object."""
         return dict(self.model_extra or {})
 
     @model_validator(mode="after")
     def _arguments_are_finite(self) -> CustomCode:
-        """As all numbers of a config; one that is not would not equal itself."""
+        """Like all numbers of a config: NaN would not equal itself."""
         try:
             json.dumps(self.arguments, allow_nan=False)
         except ValueError as error:
@@ -95,7 +95,7 @@ class CustomMetric(CustomCode):
     @field_validator("name")
     @classmethod
     def _name_is_free(cls, name: str) -> str:
-        """In the history it is the object's name alone."""
+        """The history names the metric by its object alone."""
         figure = name.partition(":")[2]
         if re.fullmatch(_FIGURES, figure):
             raise ValueError(f"{figure!r} is a figure of mtrain's; give the object another name")
@@ -121,13 +121,13 @@ def _bare(value: Any) -> Any:
 
 
 def _kind(value: Any) -> str:
-    """`own` where a setting, or its name, has the colon of custom code."""
+    """`own` if a setting, or its name, has the colon of custom code."""
     name = value.get("name") if isinstance(value, dict) else getattr(value, "name", value)
     return "own" if isinstance(name, str) and ":" in name else "known"
 
 
 KNOWN, CUSTOM, KNOWN_OR_CUSTOM = Tag("known"), Tag("own"), Discriminator(_kind)
-"""What makes a type of one of mtrain's own sections and one of custom code, told apart by the name."""
+"""Tags by which a setting is a section of mtrain or custom code, told apart by the name."""
 
 BareLoss = Annotated[CustomLoss, BeforeValidator(_bare, Annotated[str, _PlaceSchema] | CustomLoss)]
 BareMetric = Annotated[
@@ -139,7 +139,7 @@ BareModel = Annotated[
 
 
 def missing_module(code: CustomCode, folder: Path) -> str | None:
-    """What is wrong where no module of this name is to be found; nothing is imported."""
+    """The problem if no module of this name exists; nothing is imported."""
     top = code.module.partition(".")[0]
     beside = [name for place in code_folders(folder) for name in _modules(place)]
     if top in beside:
@@ -154,7 +154,7 @@ def missing_module(code: CustomCode, folder: Path) -> str | None:
 
 
 def code_folders(folder: Path) -> tuple[Path, ...]:
-    """Where custom code is looked for first: beside the config, and where a run keeps it."""
+    """The folders searched first for custom code: the config's, and a run's own."""
     return folder, folder / CODE
 
 

@@ -31,7 +31,7 @@ LONGEST_NAME = 255
 
 
 def class_names(value: tuple[str, ...]) -> tuple[str, ...]:
-    """The names, if they can be those of classes; else raises `ValueError`."""
+    """The names, if they are valid class names; else raises `ValueError`."""
     if len(value) < 2:
         raise ValueError(f"must be at least 2 names, got {len(value)}")
     seen = set()
@@ -69,26 +69,28 @@ Names = Annotated[
 
 
 class ValidationConfig(Section):
-    """Rows of the training data set apart, to be looked at after each epoch."""
+    """Training rows set apart for validation after each epoch."""
 
     size: RowsOrFraction = 0.2
-    """Rows, or a fraction of them."""
+    """A number of rows, or a fraction of them."""
 
     how: Literal["tail", "random", "stratified"] = "stratified"
-    """The last rows; rows drawn by `dataset.seed`; or so drawn, each class in its proportion."""
+    """tail: the last rows; random: rows drawn by `dataset.seed`; stratified: drawn, each class in
+    proportion."""
 
     samples: Count | None = None
-    """Only so many of these rows, drawn without replacement; null: all."""
+    """Keep this many of these rows, drawn without replacement; null: all."""
 
 
 class TestConfig(Section):
-    """Rows set apart for the test, where the data brings no test split of its own."""
+    """Rows set apart for the test, if the data has no test split."""
 
     size: RowsOrFraction = 0.2
-    """Rows, or a fraction of them."""
+    """A number of rows, or a fraction of them."""
 
     how: Literal["tail", "random", "stratified"] = "stratified"
-    """The last rows; rows drawn by `dataset.seed`; or so drawn, each class in its proportion."""
+    """tail: the last rows; random: rows drawn by `dataset.seed`; stratified: drawn, each class in
+    proportion."""
 
 
 def with_size(value: Any) -> Any:
@@ -121,29 +123,29 @@ Test = Annotated[
 
 
 class DatasetConfig(Section):
-    """Which data, and how it is split and scaled; what all sources of data have in common."""
+    """Which data, and how it is split and scaled: the settings of every source."""
 
     name: str
-    """Which data set, or of what kind the data at `path` is; `digits` comes with scikit-learn."""
+    """The data set, or the kind of data at `path`; `digits` comes with scikit-learn."""
 
     seed: Seed = 0
-    """Draws splits and subsets; apart from the run's seed, so that ten seeds share one split."""
+    """Seed of splits and subsets; not the run's seed, so that runs of ten seeds share one split."""
 
     classes: Names | None = None
-    """Class names in index order; null: the data set's own."""
+    """Class names in index order; null: the names in the data set."""
 
     scale: Literal["auto", "none", "unit", "standard"] = "auto"
-    """Numbers as they are; divided by the largest a byte can have (255, in digits 16); or each
-    feature to mean 0 and standard deviation 1 on the training split. auto: unit for bytes,
-    standard for other numbers."""
+    """none: numbers as they are; unit: divided by the largest value of a byte (255, in digits 16);
+    standard: each feature with mean 0 and standard deviation 1 on the training split; auto: unit
+    for bytes, standard for other numbers."""
 
     samples: Count | None = None
-    """Only so many training rows, drawn without replacement; null: all."""
+    """Keep this many training rows, drawn without replacement; null: all."""
 
     validation: Validation = ValidationConfig()
-    """Rows for validation, where the data brings no such split of its own: `{size: 0.2, how:
-    stratified}`, or just `0.2`; `true` is these defaults, null or `false` none."""
+    """Rows for validation, if the data has no validation split: `{size: 0.2, how: stratified}`, or
+    just `0.2`; `true`: these defaults; null or `false`: none."""
 
     test: Test = None
-    """Rows for the test, where the data brings no such split of its own, written as `validation`;
-    null or `true`: {size: 0.2, how: stratified} of such data."""
+    """Rows for the test, if the data has no test split, written like `validation`; null or `true`:
+    {size: 0.2, how: stratified} for such data."""

@@ -1,4 +1,4 @@
-"""How what was learned is evaluated."""
+"""How a trained model is evaluated."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Reached = Annotated[float, Gt(0), Le(1)]
 
 
 class WantedConfig(Section):
-    """What a threshold must reach on validation; one of the two."""
+    """What a threshold must reach on validation: recall or precision."""
 
     recall: Reached | None = None
-    """The highest threshold at which this share of the second class's rows is found."""
+    """Choose the highest threshold with at least this recall of the second class."""
 
     precision: Reached | None = None
-    """The lowest threshold at which this share of the rows predicted is rightly so."""
+    """Choose the lowest threshold with at least this precision of the second class."""
 
     @model_validator(mode="after")
     def _one_is_wanted(self) -> WantedConfig:
@@ -58,25 +58,26 @@ Threshold = Annotated[
 
 
 class EvaluationConfig(Section):
-    """How what was learned is evaluated."""
+    """How a trained model is evaluated."""
 
     threshold: Threshold = DEFAULT_THRESHOLD
-    """Of two classes, the second is predicted where its probability is above this, on validation
-    and test: a number; or, chosen on validation after each epoch, `f1`, the threshold of the best
-    F1, or the first to reach `{recall: 0.9}` or `{precision: 0.9}`; 0.5 where none does."""
+    """With two classes, the second is predicted if its probability is above this threshold, on
+    validation and test: a number; or a rule by which the threshold is chosen on validation after
+    each epoch: `f1` for the best F1, `{recall: 0.9}` or `{precision: 0.9}`; 0.5 if no threshold
+    satisfies the rule."""
 
     predictions: bool = True
-    """Keep the class and the probabilities of every row in `predictions.npz`; of many rows and
-    classes that is most of a run."""
+    """Keep the class and the probabilities of every row in `predictions.npz`; with many rows and
+    classes, this file is most of a run's size."""
 
     @property
     def number(self) -> float:
-        """The threshold; where it is to be chosen, that in force until then."""
+        """The threshold; if a rule chooses it, the default used until then."""
         return self.threshold if isinstance(self.threshold, float) else DEFAULT_THRESHOLD
 
     @property
     def rule(self) -> tuple[str, float | None] | None:
-        """By what the threshold is chosen, and how much of it is wanted; None: it is a number."""
+        """The figure that chooses the threshold, and the value to reach; None: a number is set."""
         if isinstance(self.threshold, float):
             return None
         if isinstance(self.threshold, str):

@@ -12,7 +12,7 @@ from mtrain.config.experiment.section import Positive, Section, section_from_nam
 
 
 class Loss(Section):
-    """What training minimises; subclasses have the names and parameters of Keras'."""
+    """What training minimises; subclasses have Keras' names and parameters."""
 
     least_classes: ClassVar[int] = 2
     most_classes: ClassVar[float] = float("inf")
@@ -41,7 +41,7 @@ class CategoricalCrossentropy(_Smoothing):
 
 
 class SparseCategoricalCrossentropy(Loss):
-    """The same; Keras has it for labels that are not one-hot, which makes no difference here."""
+    """The same loss; in Keras it takes labels that are not one-hot, which is no difference here."""
 
     least_classes = 3
 
@@ -49,7 +49,7 @@ class SparseCategoricalCrossentropy(Loss):
 
 
 class BinaryCrossentropy(_Smoothing):
-    """Minus the logarithm of the true one of two classes' probability."""
+    """Minus the logarithm of the true class's probability, for two classes."""
 
     most_classes = 2
 
@@ -57,7 +57,7 @@ class BinaryCrossentropy(_Smoothing):
 
 
 class CategoricalFocalCrossentropy(_Smoothing):
-    """Cross-entropy in which rows count the less, the better they are learned."""
+    """Cross-entropy that gives less weight to rows that are predicted well."""
 
     least_classes = 3
 
@@ -67,28 +67,28 @@ class CategoricalFocalCrossentropy(_Smoothing):
     """Weight of all rows."""
 
     gamma: Annotated[float, Ge(0)] = 2.0
-    """Power of the missing probability by which a row counts less; 0: cross-entropy."""
+    """A row's weight is (1 - p) ** gamma, p the probability of its true class; 0: cross-entropy."""
 
 
 class BinaryFocalCrossentropy(_Smoothing):
-    """The same for two classes."""
+    """Focal cross-entropy for two classes."""
 
     most_classes = 2
 
     name: Literal["binary_focal_crossentropy"] = "binary_focal_crossentropy"
 
     apply_class_balancing: bool = False
-    """Rows of the second class count `alpha`, those of the first 1 - `alpha`."""
+    """Weight rows of the second class by `alpha`, rows of the first by 1 - `alpha`."""
 
     alpha: Annotated[float, Gt(0), Lt(1)] = 0.25
-    """Weight of the second class, where classes are balanced."""
+    """Weight of the second class, if `apply_class_balancing` is true."""
 
     gamma: Annotated[float, Ge(0)] = 2.0
-    """Power of the missing probability by which a row counts less; 0: cross-entropy."""
+    """A row's weight is (1 - p) ** gamma, p the probability of its true class; 0: cross-entropy."""
 
 
 class CategoricalGeneralizedCrossEntropy(Loss):
-    """Between cross-entropy and the absolute error, which wrong labels mislead less."""
+    """Between cross-entropy and the absolute error, which is less sensitive to wrong labels."""
 
     least_classes = 3
 
@@ -117,12 +117,12 @@ class MeanSquaredLogarithmicError(Loss):
 
 
 class Huber(Loss):
-    """Half the squared error, and beyond `delta` the absolute one."""
+    """Half the squared error up to `delta`, linear beyond it."""
 
     name: Literal["huber"] = "huber"
 
     delta: Positive = 1.0
-    """Where one becomes the other."""
+    """The error from which the loss is linear."""
 
 
 class LogCosh(Loss):
@@ -154,19 +154,19 @@ class CosineSimilarity(Loss):
 
 
 class Hinge(Loss):
-    """Mean of what each probability lacks of 1 times its label, 1 or -1."""
+    """Mean of max(0, 1 - y p), of probabilities p and labels y, 1 or -1."""
 
     name: Literal["hinge"] = "hinge"
 
 
 class SquaredHinge(Loss):
-    """Mean of its square."""
+    """Mean of max(0, 1 - y p) squared, of probabilities p and labels y, 1 or -1."""
 
     name: Literal["squared_hinge"] = "squared_hinge"
 
 
 class CategoricalHinge(Loss):
-    """What the true class's probability lacks of 1 more than the largest other one."""
+    """Mean of max(0, 1 + q - p), of the true class's probability p and the largest other one, q."""
 
     least_classes = 3
 
@@ -174,7 +174,7 @@ class CategoricalHinge(Loss):
 
 
 _Known = (
-    Auto  # the first is that of parameters without a name
+    Auto  # the first is the default for parameters without a name
     | CategoricalCrossentropy
     | SparseCategoricalCrossentropy
     | BinaryCrossentropy
@@ -201,7 +201,7 @@ LOSSES: dict[str, type[Loss]] = {
 
 
 def _named_loss(value: Any) -> Any:
-    """Parameters without a name are those of `auto`."""
+    """Parameters without a name belong to `auto`."""
     value = section_from_name(value, LOSSES, LOSS_ALIASES)
     return {"name": "auto", **value} if isinstance(value, dict) else value
 

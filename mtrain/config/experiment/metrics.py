@@ -28,15 +28,15 @@ from mtrain.config.experiment.section import (
     ListOf,
     Section,
     any_spelling_of,
+    as_written,
     section_name,
-    shown,
 )
 
 
 def _metric_name(name: Any) -> Any:
-    """The metric's name here; those of scikit-learn and Keras are taken, too."""
+    """The metric's name in mtrain; the names in scikit-learn and Keras are accepted, too."""
     if not isinstance(name, str):
-        return name  # left to the type's own check
+        return name  # left to the type's check
     for known, why in NO_METRICS.items():
         if letters(name) == letters(known):
             raise ValueError(f"{known} {why}")
@@ -54,10 +54,10 @@ class MetricConfig(Section):
     """A metric of the history."""
 
     name: Annotated[str, BeforeValidator(_metric_name, json_schema_input_type=_Spelling)]
-    """Its name."""
+    """The metric's name."""
 
     k: Count | None = None
-    """Of `top_k` alone: how many of the likeliest classes may hold the true one [5]."""
+    """For `top_k` only: how many of the most probable classes may include the true one [5]."""
 
     @model_validator(mode="after")
     def _k_is_used(self) -> MetricConfig:
@@ -112,7 +112,7 @@ _Listed = Annotated[tuple[_Metric, ...], ListOf, AfterValidator(_no_metric_twice
 def _as_list(value: Any) -> Any:
     """`accuracy` as `[accuracy]`."""
     if isinstance(value, str) and "," in value and "(" not in value:
-        raise ValueError(f"must be a list, got {shown(value)}; write [{value}]")
+        raise ValueError(f"must be a list, got {as_written(value)}; write [{value}]")
     return [value] if isinstance(value, str | dict) else value
 
 

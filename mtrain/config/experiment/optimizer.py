@@ -1,4 +1,4 @@
-"""What every optimizer has: a learning rate, and limits to weights and gradients."""
+"""What every optimizer has: a learning rate, and limits on weights and gradients."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NotNegative = Annotated[float, Ge(0)]
 
 
 class Optimizer(Section):
-    """An optimizer; its subclasses have the names and parameters of Keras'."""
+    """An optimizer; its subclasses have Keras' names and parameters."""
 
     name: str
     """The optimizer's name."""
@@ -24,7 +24,7 @@ class Optimizer(Section):
     """Step size, or a schedule that sets it step by step."""
 
     weight_decay: NotNegative | None = None
-    """Each step takes this times the learning rate off every weight; null: none."""
+    """Each step shrinks every weight by this fraction times the learning rate; null: none."""
 
     clipnorm: Positive | None = None
     """Largest norm of each variable's gradient; null: no limit."""
@@ -37,7 +37,7 @@ class Optimizer(Section):
 
     @property
     def slots(self) -> int:
-        """How many numbers it remembers of each parameter."""
+        """How many numbers the optimizer keeps per parameter."""
         return 0
 
     @model_validator(mode="after")

@@ -26,7 +26,7 @@ _Expression = Annotated[str, AfterValidator(_expression)]
 
 
 class SGD(Optimizer):
-    """Gradient descent, with momentum where it is set."""
+    """Gradient descent, with momentum if it is set."""
 
     name: Literal["sgd"] = "sgd"
 
@@ -34,14 +34,14 @@ class SGD(Optimizer):
     """Step size, or a schedule that sets it step by step."""
 
     momentum: Share = 0.0
-    """Share of the previous step that is taken again."""
+    """Share of the previous step that is added to the next."""
 
     nesterov: bool = False
-    """Nesterov's momentum: the gradient is that of the point ahead."""
+    """Nesterov momentum: the gradient is taken at the point ahead."""
 
     @property
     def slots(self) -> int:
-        """The running mean of steps, where there is momentum."""
+        """The running mean of steps, if momentum is set."""
         return int(self.momentum > 0)
 
     @model_validator(mode="after")
@@ -60,7 +60,7 @@ class RMSprop(Optimizer):
     """Decay of the running mean of squared gradients."""
 
     momentum: Share = 0.0
-    """Share of the previous step that is taken again."""
+    """Share of the previous step that is added to the next."""
 
     epsilon: Positive = 1e-7
     """Added to the denominator, against division by zero."""
@@ -80,7 +80,7 @@ class Adagrad(Optimizer):
     name: Literal["adagrad"] = "adagrad"
 
     initial_accumulator_value: NotNegative = 0.1
-    """Where that sum begins."""
+    """Initial value of the sum of squared gradients."""
 
     epsilon: Positive = 1e-7
     """Added to the denominator, against division by zero."""
@@ -92,7 +92,7 @@ class Adagrad(Optimizer):
 
 
 class Adadelta(Optimizer):
-    """Steps in the proportion of a running mean of steps to one of gradients."""
+    """Steps scaled by the ratio of a running mean of steps to a running mean of gradients."""
 
     name: Literal["adadelta"] = "adadelta"
 
@@ -109,24 +109,24 @@ class Adadelta(Optimizer):
 
 
 class Adafactor(Optimizer):
-    """Adam that remembers of a kernel's squared gradients only sums of rows and columns."""
+    """Adam that keeps only row and column sums of a kernel's squared gradients."""
 
     name: Literal["adafactor"] = "adafactor"
 
     beta_2_decay: Annotated[float, Lt(0)] = -0.8
-    """Power of the step by which the running mean of squares approaches that of all steps."""
+    """Power of the step by which the running mean of squares approaches the mean over all steps."""
 
     epsilon_1: Positive = 1e-30
     """Added to squared gradients, against division by zero."""
 
     epsilon_2: Positive = 1e-3
-    """Least size of the weights in proportion to which steps are."""
+    """Lower limit of the size of the weights, by which steps are scaled."""
 
     clip_threshold: Positive = 1.0
     """Largest root mean square of a step, before the learning rate."""
 
     relative_step: bool = True
-    """The learning rate falls with the root of the step, where that is smaller."""
+    """Use 1 / sqrt(step) as the learning rate where that is smaller."""
 
     @property
     def slots(self) -> int:
@@ -143,16 +143,16 @@ class Ftrl(Optimizer):
     """How the learning rate falls with the sum of squared gradients; 0: not at all."""
 
     initial_accumulator_value: NotNegative = 0.1
-    """Where that sum begins."""
+    """Initial value of the sum of squared gradients."""
 
     l1_regularization_strength: NotNegative = 0.0
-    """Weight of the absolute weights' sum."""
+    """Weight of the sum of the absolute weights."""
 
     l2_regularization_strength: NotNegative = 0.0
-    """Weight of the squared weights' sum."""
+    """Weight of the sum of the squared weights."""
 
     l2_shrinkage_regularization_strength: NotNegative = 0.0
-    """Weight of the squared weights' sum, in the gradient alone."""
+    """Weight of the sum of the squared weights, in the gradient only."""
 
     beta: NotNegative = 0.0
     """Added to the root of the sum of squared gradients."""
@@ -164,12 +164,12 @@ class Ftrl(Optimizer):
 
 
 class Lion(Optimizer):
-    """Steps of one size, in the direction of a running mean's sign."""
+    """Steps of one size, in the direction of the sign of a running mean."""
 
     name: Literal["lion"] = "lion"
 
     beta_1: Annotated[float, Gt(0), Le(1)] = 0.9
-    """Share of the running mean in the direction, beside the gradient."""
+    """Share of the running mean in a step's direction; the rest is the gradient."""
 
     beta_2: Share = 0.99
     """Decay of the running mean of gradients."""
@@ -181,7 +181,7 @@ class Lion(Optimizer):
 
 
 class Muon(Optimizer):
-    """Steps of kernels made orthogonal; of biases and `exclude_layers` AdamW's."""
+    """Orthogonal steps for kernels; AdamW for biases and `exclude_layers`."""
 
     name: Literal["muon"] = "muon"
 
@@ -192,41 +192,41 @@ class Muon(Optimizer):
     """AdamW's decay of the running mean of squared gradients."""
 
     adam_weight_decay: NotNegative = 0.004
-    """Weight decay of what AdamW trains."""
+    """Weight decay of the variables that AdamW trains."""
 
     epsilon: Positive = 1e-7
     """Added to AdamW's denominator, against division by zero."""
 
     weight_decay: NotNegative = 0.004
-    """Each step takes this times the learning rate off every weight."""
+    """Each step shrinks every weight by this fraction times the learning rate."""
 
     exclude_layers: Annotated[tuple[_Expression, ...], ListOf] | None = None
     """Layers that AdamW trains, as `[output]`: regular expressions of their names; null: none."""
 
     muon_a: float = 3.4445
-    """Coefficient of the matrix in an iteration towards an orthogonal one."""
+    """Coefficient of the matrix in the iteration that makes it orthogonal."""
 
     muon_b: float = -4.7750
-    """Coefficient of its third power."""
+    """Coefficient of the matrix's third power."""
 
     muon_c: float = 2.0315
-    """Coefficient of its fifth power."""
+    """Coefficient of the matrix's fifth power."""
 
     adam_lr_ratio: Positive = 1
-    """AdamW's learning rate by the other."""
+    """AdamW's learning rate divided by Muon's."""
 
     momentum: Share = 0.95
-    """Share of the previous step that is taken again."""
+    """Share of the previous step that is added to the next."""
 
     ns_steps: Count = 5
     """Iterations towards an orthogonal matrix."""
 
     nesterov: bool = True
-    """Nesterov's momentum: the gradient is that of the point ahead."""
+    """Nesterov momentum: the gradient is taken at the point ahead."""
 
     rms_rate: Positive | None = 0.2
-    """Root mean square of a kernel's step by the learning rate, which then may be Adam's; null:
-    as it comes."""
+    """Root mean square of a kernel's step divided by the learning rate, so that Adam's learning
+    rates fit; null: steps are not rescaled."""
 
     @property
     def slots(self) -> int:
@@ -235,7 +235,7 @@ class Muon(Optimizer):
 
 
 _Known = (
-    Adam  # the first is that of parameters without a name
+    Adam  # the first is the default for parameters without a name
     | AdamW
     | SGD
     | RMSprop
@@ -258,7 +258,7 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 
 
 def _named_optimizer(value: Any) -> Any:
-    """Parameters without a name are those of the default optimizer."""
+    """Parameters without a name belong to the default optimizer."""
     value = section_from_name(value, OPTIMIZERS)
     return {"name": "adam", **value} if isinstance(value, dict) else value
 

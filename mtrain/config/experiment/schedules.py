@@ -14,16 +14,16 @@ from mtrain.config.experiment.section import (
     NumberError,
     Positive,
     Section,
+    as_written,
     section_from_name,
     section_name,
-    shown,
 )
 
 Part = Annotated[float, Ge(0), Le(1)]
 
 
 class CosineDecay(Section):
-    """Falls along half a cosine wave; before that, where asked, it warms up in a straight line."""
+    """Falls along half a cosine wave, after an optional linear warm-up."""
 
     name: Literal["CosineDecay"]
     """The schedule's name."""
@@ -32,10 +32,10 @@ class CosineDecay(Section):
     """Step size of the first step."""
 
     decay_steps: Count
-    """Steps until the lowest step size, warm-up apart."""
+    """Steps until the lowest step size, without the warm-up."""
 
     alpha: Part = 0.0
-    """Share of the highest step size at which the decay ends."""
+    """Step size at the end of the decay, as a share of the highest step size."""
 
     warmup_target: Positive | None = None
     """Step size at the end of the warm-up; null: none."""
@@ -73,7 +73,7 @@ class CosineDecayRestarts(Section):
     """Each fall begins at this many times the step size of the one before."""
 
     alpha: Part = 0.0
-    """Share of the initial step size at which a fall ends."""
+    """Step size at the end of a fall, as a share of the initial step size."""
 
 
 class _Decay(Section):
@@ -81,7 +81,7 @@ class _Decay(Section):
     """Step size of the first step."""
 
     decay_steps: Count
-    """Steps that `decay_rate` is for."""
+    """The number of steps that `decay_rate` refers to."""
 
     decay_rate: Positive
     """How much the step size falls."""
@@ -98,7 +98,7 @@ class ExponentialDecay(_Decay):
 
 
 class InverseTimeDecay(_Decay):
-    """The initial rate by 1 + `decay_rate` times step / `decay_steps`."""
+    """The initial rate divided by 1 + `decay_rate` times step / `decay_steps`."""
 
     name: Literal["InverseTimeDecay"]
     """The schedule's name."""
@@ -111,10 +111,10 @@ class PiecewiseConstantDecay(Section):
     """The schedule's name."""
 
     boundaries: Annotated[tuple[Count, ...], ListOf, MinLen(1)]
-    """The last steps of all step sizes but the last; they rise."""
+    """The last step of each step size but the final one, in ascending order."""
 
     values: Annotated[tuple[Positive, ...], ListOf]
-    """The step sizes, one more than there are boundaries."""
+    """The step sizes: one more than boundaries."""
 
     @model_validator(mode="after")
     def _values_fit_boundaries(self) -> PiecewiseConstantDecay:
@@ -130,7 +130,7 @@ class PiecewiseConstantDecay(Section):
 
 
 class PolynomialDecay(Section):
-    """Falls to `end_learning_rate` along a power of the steps that are left."""
+    """Falls to `end_learning_rate` along a power of the remaining steps."""
 
     name: Literal["PolynomialDecay"]
     """The schedule's name."""
@@ -145,10 +145,10 @@ class PolynomialDecay(Section):
     """The lowest step size."""
 
     power: Positive = 1.0
-    """1 falls in a straight line."""
+    """1: a straight line."""
 
     cycle: bool = False
-    """Begin anew beyond `decay_steps`, each time in more steps."""
+    """Start again after `decay_steps`, each time over more steps."""
 
 
 SCHEDULES = {
@@ -168,7 +168,7 @@ def _named_schedule(value: Any) -> Any:
     if isinstance(value, dict) and "name" not in value:
         raise InvalidSettingError("name", f"is missing; there is {', '.join(SCHEDULES)}")
     if isinstance(value, dict) and not isinstance(value["name"], str):
-        raise InvalidSettingError("name", f"must be text, got {shown(value['name'])}")
+        raise InvalidSettingError("name", f"must be text, got {as_written(value['name'])}")
     if isinstance(value, str):
         if not value[:1].isalpha() or value.lower() in {"none", "auto"}:
             raise NumberError("must be a number or a schedule")

@@ -37,8 +37,8 @@ from mtrain.config.experiment.section import (
     NumberError,
     Section,
     Seed,
+    as_written,
     known_spelling,
-    shown,
 )
 from mtrain.config.experiment.sources import DigitsConfig, SourceConfig
 from mtrain.config.experiment.training import (
@@ -61,7 +61,7 @@ SHORT_FORMS: dict[Keys, Callable[[Any], Any]] = {
     ("training", "early_stopping"): with_patience,
     ("training", "reduce_on_plateau"): with_patience,
 }
-"""Sections that can be written as one value, and what makes that value the section's settings."""
+"""Sections that can be written as one value, and the function that turns it into settings."""
 
 MAX_UNITS = 100_000
 MAX_LAYERS = 100
@@ -100,17 +100,17 @@ def _hidden(value: Any) -> Any:
             raise ValueError(f"must have 1 to {MAX_LAYERS} layers, got {layers}{turned}")
         return [units] * layers
     if value is None or str(value).lower() == "none":
-        raise ValueError(f"{_EXPECTED}, got {shown(value)}; write [] for none")
+        raise ValueError(f"{_EXPECTED}, got {as_written(value)}; write [] for none")
     if not isinstance(value, str | list | tuple | dict):
         raise NumberError(_EXPECTED, "int_type")
     given = value if isinstance(value, list | tuple) else [value]
     if isinstance(value, str) and value.startswith("(") and ")" not in value:
         # Within {} the comma ended the value: what follows it is an unknown setting.
-        raise ValueError(f"{_EXPECTED}, got {shown(value)}; write a list in square brackets")
+        raise ValueError(f"{_EXPECTED}, got {as_written(value)}; write a list in square brackets")
     if any(isinstance(units, str) for units in given):
         if (meant := layers_meant(value)) in {None, value if isinstance(value, str) else None}:
             raise NumberError(_EXPECTED)
-        raise ValueError(f"{_EXPECTED}, got {shown(value)}; write {meant}")
+        raise ValueError(f"{_EXPECTED}, got {as_written(value)}; write {meant}")
     return value
 
 
@@ -142,14 +142,14 @@ class ModelConfig(Section):
     """Share of each hidden layer's outputs set to zero while training."""
 
     batch_norm: bool = False
-    """Normalise each hidden layer's inputs to its activation over the batch."""
+    """Batch normalisation before the activation of each hidden layer."""
 
     l2: Annotated[float, Ge(0)] = 0.0
-    """This times the sum of all squared kernel weights is added to the loss."""
+    """Factor of the sum of all squared kernel weights, which is added to the loss."""
 
     activity: Annotated[float, Ge(0)] = 0.0
-    """This times the sum of a row's absolute hidden outputs, on average over a batch, is added to
-    the loss: Keras' activity regularizer L1 of every hidden layer."""
+    """Factor of the sum of a row's absolute hidden outputs, averaged over the batch, which is added
+    to the loss: Keras' L1 activity regularizer of every hidden layer."""
 
     def sizes(self, n_features: int, n_classes: int) -> tuple[int, ...]:
         """Units of each layer, the inputs first."""
@@ -172,7 +172,7 @@ class ModelConfig(Section):
     def _is_no_bare_shape(cls, value: Any) -> Any:
         if isinstance(value, str | int | list) and (meant := layers_meant(value)) is not None:
             raise ValueError(
-                f"must be a mapping of settings, got {shown(value)}; write {{hidden: {meant}}}"
+                f"must be a mapping of settings, got {as_written(value)}; write {{hidden: {meant}}}"
             )
         return value
 
@@ -193,10 +193,10 @@ class Config(Section):
         AfterValidator(_run_name),
         WithJsonSchema({"type": ["string", "null"], "pattern": _RUN_NAME, "default": None}),
     ]
-    """The run's name; null: the config file's, without its ending."""
+    """The run's name; null: the name of the config file, without its ending."""
 
     seed: Seed = 0
-    """Draws initial weights, the order of the rows and dropout."""
+    """Seed of the initial weights, the order of the rows and dropout."""
 
     dataset: SourceConfig = DigitsConfig()
     model: Annotated[
@@ -214,8 +214,9 @@ class Config(Section):
     """Figures of each epoch in the history."""
 
     diagnostics: Diagnostics = ()
-    """What of the network's inside is in the history of each epoch: `activations` (mean, standard
-    deviation and share of dead units of each layer), `gradients` and `weights` (their norms)."""
+    """What the history records of the network's internals in each epoch: `activations` (mean,
+    standard deviation and share of dead units of each layer), `gradients` and `weights` (their
+    norms)."""
 
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
@@ -232,25 +233,25 @@ class Config(Section):
 
     @property
     def custom_code(self) -> dict[Keys, CustomCode]:
-        """What of it is the user's custom code, by where it stands."""
+        """The custom code that the config names, by where it stands."""
         metrics: dict[Keys, Any] = {("metrics", n): m for n, m in enumerate(self.metrics)}
         settings = {("model",): self.model, ("loss",): self.loss, **metrics}
         return {keys: code for keys, code in settings.items() if isinstance(code, CustomCode)}
 
     @property
     def monitored(self) -> dict[Keys, str]:
-        """The scalars of the history by which training is steered, by where they are named."""
+        """The scalars of the history that steer training, by the settings that name them."""
         stopping, plateau = self.training.early_stopping, self.training.reduce_on_plateau
-        found: dict[Keys, str | None] = {
+        monitors: dict[Keys, str | None] = {
             ("training", "early_stopping", "monitor"): getattr(stopping, "monitor", None),
             ("training", "reduce_on_plateau", "monitor"): getattr(plateau, "monitor", None),
             ("training", "save_best"): self.save_best,
         }
-        return {keys: monitor for keys, monitor in found.items() if monitor is not None}
+        return {keys: monitor for keys, monitor in monitors.items() if monitor is not None}
 
     @property
     def modes(self) -> dict[Keys, str | None]:
-        """By which mode each of `monitored` is said to improve; None: it is not said."""
+        """The mode that the config gives each of `monitored`; None: it gives no mode."""
         stopping, plateau = self.training.early_stopping, self.training.reduce_on_plateau
         return {
             ("training", "early_stopping", "monitor"): getattr(stopping, "mode", None),
@@ -259,7 +260,7 @@ class Config(Section):
         }
 
     def conflicts(self) -> Iterator[tuple[Keys, str]]:
-        """Settings that cannot work together: where each stands, and what is wrong."""
+        """Settings that cannot work together: the place of each, and the problem."""
         yield from self._wrong_modes()
         for keys, monitor in self.monitored.items():
             if monitor not in self.monitors:
@@ -296,7 +297,7 @@ class Config(Section):
                 yield keys, f"the mode of {monitor!r} is {better}, got {mode}"
 
     def _monitor_meant(self, monitor: str) -> str:
-        """The nearest figure of this run, of a metric's averages the macro one."""
+        """The nearest figure of this run; of a metric's averages, the macro average."""
         figure = monitor.removeprefix("val_")
         base, _, average = figure.rpartition("_")
         if average not in AVERAGES:
@@ -351,6 +352,6 @@ class Config(Section):
 
     @property
     def save_best_mode(self) -> str | None:
-        """`min` or `max`, where `training.save_best` says it."""
+        """`min` or `max`, if `training.save_best` sets it."""
         best = self.training.save_best
         return best.mode if isinstance(best, BestConfig) else None

@@ -35,7 +35,7 @@ ListOf = Field(strict=False)
 
 
 def fits_float32(value: Any) -> Any:
-    """What training computes with is a float32: 1e-50 would be 0 there, 1e300 infinite."""
+    """Training computes in float32, in which 1e-50 is 0 and 1e300 infinite."""
     if not isinstance(value, float) or value == 0:
         return value
     if not SMALLEST_FLOAT32 <= abs(value) <= LARGEST_FLOAT32:
@@ -65,18 +65,18 @@ class InvalidSettingError(ValueError):
 
 
 class NumberError(ValueError):
-    """A value that is not the number it must be; the message ends before what was found.
+    """A value that is not the expected number; the message ends before the value itself.
 
-    `kind` is the type that it must be, as `meant.got` has it.
+    `kind` is the expected type, as `meant.got` takes it.
     """
 
     def __init__(self, expected: str, kind: str = "float_type") -> None:
         super().__init__(expected)
         self.kind = kind
 
-    def about(self, found: Any) -> str:
-        """The whole message where `found` was found."""
-        return f"{self}{got(self.kind, found, shown(found))}"
+    def about(self, value: Any) -> str:
+        """The whole message about `value`."""
+        return f"{self}{got(self.kind, value, as_written(value))}"
 
 
 def section_from_name(
@@ -116,7 +116,7 @@ def section_name(name: str, known: Iterable[str], aliases: Mapping[str, str]) ->
 def known_name(
     value: Any, known: Iterable[str], aliases: Mapping[str, str] = MappingProxyType({})
 ) -> Any:
-    """The name spelt as in `known`; what is no text is left to the type's own check."""
+    """The name spelt as in `known`; a value that is not text is left to the type's check."""
     return canonical(value, known, aliases) if isinstance(value, str) else value
 
 
@@ -126,14 +126,14 @@ def any_spelling_of(known: Iterable[str], aliases: Iterable[str] = ()) -> Any:
 
 
 def known_spelling(known: Iterable[str]) -> BeforeValidator:
-    """What makes a text one of the known names, in any spelling."""
+    """A validator that turns any spelling of a known name into that name."""
     return BeforeValidator(
         lambda name: known_name(name, known), json_schema_input_type=any_spelling_of(known)
     )
 
 
-def shown(value: Any) -> str:
-    """A value as a user wrote it, cut where it is long."""
+def as_written(value: Any) -> str:
+    """A value as a user wrote it, cut if it is long."""
     if value is None or isinstance(value, bool):
         return str(value).lower().replace("none", "null")
     text = repr(value)

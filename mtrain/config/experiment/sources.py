@@ -1,4 +1,4 @@
-"""The sources that data can come from, each with the settings that it alone has."""
+"""The sources of data, each with its particular settings."""
 
 from __future__ import annotations
 
@@ -98,26 +98,26 @@ class SyntheticConfig(DatasetConfig):
     name: Literal["synthetic"] = "synthetic"
 
     rows: Annotated[int, Ge(2), Le(10**8)] = 1000
-    """How many."""
+    """Number of rows."""
 
     features: Annotated[int, Ge(1), Le(10**5)] = 20
-    """Numbers a row."""
+    """Features per row."""
 
     informative: Count | None = None
-    """Features that tell classes apart, the others are noise; null: as few as the classes need,
-    2 ** informative corners for them."""
+    """Features that tell classes apart; the others are noise. null: as few as give each class one
+    of 2 ** informative corners."""
 
     n_classes: Annotated[int, Ge(2), Le(10_000)] = 2
     """Classes, each a cluster."""
 
     shares: Annotated[tuple[Positive, ...], ListOf] | None = None
-    """Share of the rows of each class, adding up to 1; null: all the same."""
+    """Share of the rows in each class, adding up to 1; null: equal shares."""
 
     label_noise: Annotated[float, Ge(0), Le(1)] = 0.0
-    """Share of the rows whose class is drawn anew, of all."""
+    """Share of the rows whose class is redrawn from all classes."""
 
     separation: Positive = 1.0
-    """Half the distance of the clusters."""
+    """Half the distance between the clusters."""
 
     @property
     def informative_features(self) -> int:
@@ -148,13 +148,13 @@ class SyntheticConfig(DatasetConfig):
 
 
 class KnownData(DatasetConfig):
-    """A data set that everyone knows, with its classes and its test split."""
+    """A well-known data set with its classes and its test split."""
 
     path: str | None = None
     """Folder of the four IDX files; null: found on this machine, or downloaded."""
 
     test: Annotated[Test, WithJsonSchema({"type": "null"})] = None
-    """Null: there is a test split."""
+    """Null: the data set has a test split."""
 
     @model_validator(mode="after")
     def _test_is_not_split_off(self) -> KnownData:
@@ -179,10 +179,10 @@ Offset = Annotated[int, Ge(0), Le(10**6)]
 
 
 class UserData(DatasetConfig):
-    """Data of the user's own: classes are what its labels say."""
+    """The user's data: its labels name the classes."""
 
     test_path: str | None = None
-    """The test split, where it is not in `path`; null: it is, or is split off."""
+    """The test split, if it is not in `path`; null: it is in `path`, or is split off."""
 
     @model_validator(mode="after")
     def _one_test_split(self) -> UserData:
@@ -192,7 +192,7 @@ class UserData(DatasetConfig):
 
 
 class IdxConfig(UserData):
-    """A folder of IDX files, as MNIST's: `train-images-idx3-ubyte`, `train-images.idx3-ubyte`."""
+    """A folder of IDX files like MNIST's: `train-images-idx3-ubyte`, `train-images.idx3-ubyte`."""
 
     name: Literal["idx"] = "idx"
 
@@ -200,7 +200,7 @@ class IdxConfig(UserData):
     """The folder; its two files of the test split (`t10k-...`) may be missing."""
 
     offset: Offset = 0
-    """The smallest label, that of the first class: 1 where labels are 1, 2, 3, ..., as in EMNIST's
+    """The smallest label, which is the first class's: 1 if labels are 1, 2, 3, ..., as in EMNIST's
     letters."""
 
 
@@ -217,11 +217,11 @@ class NpzConfig(UserData):
     """The file."""
 
     offset: Offset = 0
-    """The smallest label, that of the first class: 1 where labels are 1, 2, 3, ...."""
+    """The smallest label, which is the first class's: 1 if labels are 1, 2, 3, ...."""
 
     weights: str | None = None
-    """The arrays `<weights>_train`, `<weights>_val`, ... (or `<weights>`) say what each row counts
-    in the loss and in weighted figures; null: all the same."""
+    """The arrays `<weights>_train`, `<weights>_val`, ... (or `<weights>`) hold the weight of each
+    row in the loss and in weighted figures; null: all rows weigh the same."""
 
 
 class ImagesConfig(UserData):
@@ -236,13 +236,14 @@ class ImagesConfig(UserData):
     """The folder."""
 
     size: HeightAndWidth = None
-    """Height and width to which images are brought: `28` or `[28, 32]`; null: all have one size."""
+    """Height and width to which images are resized: `28` or `[28, 32]`; null: all images have one
+    size."""
 
     color: Literal["gray", "rgb"] = "rgb"
-    """One number a pixel, or three."""
+    """gray: one number per pixel; rgb: three."""
 
     background: Color = COLORS["white"]
-    """What transparent pixels are put over: `white`, `black`, a gray from 0 to 255, or a list of
+    """The background of transparent pixels: `white`, `black`, a gray from 0 to 255, or a list of
     red, green and blue."""
 
 
@@ -250,25 +251,24 @@ class TableConfig(UserData):
     """Rows of named columns."""
 
     path: str
-    """A file, a folder of such files, or a pattern, as in `rows/*.csv`. Files of a folder that are
-    called `train`, `val` and `test`, or the like, are these splits."""
+    """A file, a folder of such files, or a pattern such as `rows/*.csv`. Files of a folder that are
+    named `train`, `val`, `test` or similar are these splits."""
 
     val_path: str | None = None
-    """The validation split, where it is not in `path`; null: it is, or is split off."""
+    """The validation split, if it is not in `path`; null: it is in `path`, or is split off."""
 
     target: str
     """The column of the labels: text or whole numbers."""
 
     features: ColumnNames | None = None
-    """The columns to learn from; null: all but `target`, `weights` and those of `exclude`."""
+    """The columns to learn from; null: all but `target`, `weights` and the columns in `exclude`."""
 
     exclude: ColumnNames = ()
-    """Columns not to learn from, such as an id; for tables where it is easier to name these than
-    `features`."""
+    """Columns not to learn from, such as an id, for tables with many `features` to list."""
 
     categorical: ColumnNames = ()
-    """Columns of which each value is a category, though it looks like a number. Text and true or
-    false always are; each category seen in training is an input of its own."""
+    """Columns whose values are categories although they look like numbers. Text, and true or false,
+    are always categories; each category seen in training becomes one input."""
 
     missing: Literal["mean", "median", "zero", "drop"] | None = None
     """What replaces a missing number: the mean or median of the training split, or zero; a missing
@@ -276,19 +276,19 @@ class TableConfig(UserData):
     error. Rows without a label are left out in any case."""
 
     missing_values: MissingValues = ()
-    """What stands for a missing value in any column: texts such as `"?"`, numbers such as -999. An
-    empty value always does, and so do NA, NaN, null and the like among numbers."""
+    """Values that mean "missing" in any column: texts such as `"?"`, numbers such as -999. An empty
+    value is always missing; in columns of numbers, so are NA, NaN, null and the like."""
 
     weights: str | None = None
-    """The column that says what each row counts in the loss and in weighted figures; null: all
-    the same."""
+    """The column with the weight of each row in the loss and in weighted figures; null: all rows
+    weigh the same."""
 
     scale: Literal["auto", "none", "standard"] = "auto"
-    """Numbers as they are; or each column to mean 0 and standard deviation 1 on the training
-    split. auto: standard. Categories are 0 or 1."""
+    """none: numbers as they are; standard: each column with mean 0 and standard deviation 1 on the
+    training split; auto: standard. Categories are 0 or 1."""
 
     def of_kind(self, name: str) -> CsvConfig | ParquetConfig:
-        """The same settings for files of another kind, `csv` or `parquet`, where it has them."""
+        """The settings that files of another kind, `csv` or `parquet`, have as well."""
         kind = TABLES[name]
         if isinstance(self, kind):
             return self
@@ -332,7 +332,7 @@ class TableConfig(UserData):
 
 
 class CsvConfig(TableConfig):
-    """Text of rows of values between commas (or semicolons, or tabs), names in the first."""
+    """Rows of values separated by commas, semicolons or tabs, with the names in the first."""
 
     name: Literal["csv"] = "csv"
 
@@ -341,11 +341,11 @@ class CsvConfig(TableConfig):
     `column_1`, `column_2`, ...."""
 
     decimal: Literal[".", ","] = "."
-    """What stands before the decimals of a number: `1.5` or `1,5`."""
+    """The decimal separator of numbers: `1.5` or `1,5`."""
 
     thousands: Literal[",", ".", " ", "'", "_"] | None = None
-    """What may stand between each three digits of a number, as in `5,211.97`; null: nothing. A
-    space is also one at which no line is broken."""
+    """The thousands separator of numbers, as in `5,211.97`; null: none. A space stands for no-break
+    spaces, too."""
 
     @model_validator(mode="after")
     def _numbers_can_be_read(self) -> CsvConfig:
@@ -377,7 +377,7 @@ SOURCES: dict[str, type[DatasetConfig]] = {
 }
 
 PATHS = ("path", "val_path", "test_path")
-"""Settings of a data set that name places."""
+"""Settings of a data set that hold paths."""
 
 
 def _named_source(value: Any) -> Any:
@@ -391,8 +391,8 @@ def _named_source(value: Any) -> Any:
     if isinstance(value, dict) and "name" not in value and "path" in value:
         name = kind_by_ending(str(value["path"]))
         known = ", ".join(name for name, kind in SOURCES.items() if "path" in kind.model_fields)
-        what = f"write name: {name}" if name else f"choose one of {known}"
-        raise InvalidSettingError("name", f"is missing; {what}")
+        remedy = f"write name: {name}" if name else f"choose one of {known}"
+        raise InvalidSettingError("name", f"is missing; {remedy}")
     return {"name": "digits", **value} if isinstance(value, dict) else value
 
 

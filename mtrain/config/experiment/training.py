@@ -15,8 +15,8 @@ from mtrain.config.experiment.section import (
     ListOf,
     NumberError,
     Section,
+    as_written,
     known_spelling,
-    shown,
 )
 
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -46,8 +46,8 @@ class EarlyStoppingConfig(Section):
     """A scalar of the history."""
 
     mode: Mode = None
-    """Whether lower (`min`) or higher values (`max`) of a custom metric are better, which must be said;
-    other metrics have a mode of their own."""
+    """Whether lower (`min`) or higher values (`max`) are better: required for a custom metric;
+    other metrics have a fixed mode."""
 
     patience: Count = 5
     """Epochs without improvement after which training stops."""
@@ -66,7 +66,7 @@ def with_patience(value: Any) -> Any:
 
 
 class PlateauConfig(Section):
-    """Take smaller steps once a figure of the history no longer improves."""
+    """Reduce the learning rate once a figure of the history no longer improves."""
 
     monitor: str = "val_loss"
     """A scalar of the history."""
@@ -75,19 +75,19 @@ class PlateauConfig(Section):
     """As for early stopping."""
 
     factor: Annotated[float, Gt(0), Lt(1)] = 0.1
-    """The learning rate becomes this times what it was."""
+    """The learning rate is multiplied by this."""
 
     patience: Count = 10
-    """Epochs without improvement after which it does."""
+    """Epochs without improvement after which the learning rate is reduced."""
 
     min_delta: Annotated[float, Ge(0)] = 0.0001
     """A change must be larger than this to be an improvement."""
 
     cooldown: Annotated[int, Ge(0)] = 0
-    """Epochs after it in which none is counted."""
+    """Epochs after a reduction that do not count as epochs without improvement."""
 
     min_learning_rate: Annotated[float, Ge(0)] = 0.0
-    """It becomes no smaller than this."""
+    """The lower limit of the learning rate."""
 
     def reduced(self, rate: float) -> float:
         """The learning rate after `rate`."""
@@ -107,7 +107,7 @@ ReduceOnPlateau = Annotated[
 
 
 class BestConfig(Section):
-    """By which figure of the history the best epoch is chosen, where its mode must be said."""
+    """The figure of the history that chooses the best epoch, with its mode."""
 
     monitor: str
     """A scalar of the history."""
@@ -123,7 +123,7 @@ def _name_or_section(value: Any) -> str:
 def _no_switch(value: Any) -> Any:
     if isinstance(value, bool):
         meant = "auto" if value else "null for none"
-        problem = f"must be a figure of the history, got {shown(value)}; write {meant}"
+        problem = f"must be a figure of the history, got {as_written(value)}; write {meant}"
         raise ValueError(problem)  # noqa: TRY004 -- pydantic's
     return value
 
@@ -149,7 +149,7 @@ def _kind(value: Any) -> str:
 def _weights_or_rule(value: Any) -> Any:
     if value is None or isinstance(value, str | dict):
         return value
-    raise ValueError(f"must be balanced, or weights by class name, got {shown(value)}")
+    raise ValueError(f"must be balanced, or weights by class name, got {as_written(value)}")
 
 
 ClassWeight = Annotated[
@@ -179,19 +179,20 @@ class TrainingConfig(Section):
     """Passes over the training rows."""
 
     batch_size: Count = 32
-    """Rows a step; the last step of an epoch takes what is left."""
+    """Rows per step; the last step of an epoch takes the remaining rows."""
 
     steps_per_epoch: Count | None = None
-    """At most so many steps an epoch, each time the first ones of that epoch's order; null: all."""
+    """Most steps per epoch, always the first ones in that epoch's order; null: all."""
 
     shuffle: bool = True
-    """A new order of the rows each epoch; else the data's own order."""
+    """true: a new order of the rows each epoch; false: the order of the data."""
 
     class_weight: ClassWeight = None
-    """The weight of a class's rows in the training loss, by class name: with `{leave: 10}` all other
-    classes have weight 1. `balanced` weights a class by rows / (classes * rows of the class); null
-    weights none. The validation loss has no class weights and is often lowest after the first epoch;
-    `save_best: val_recall_macro` chooses the best epoch by the recall of all classes."""
+    """The weight of a class's rows in the training loss, by class name: with `{leave: 10}` all
+    other classes have weight 1. `balanced` weights a class by rows / (classes * rows of the class);
+    null: no class weights. The validation loss has no class weights and is often lowest after the
+    first epoch; `save_best: val_recall_macro` chooses the best epoch by the recall of all
+    classes."""
 
     early_stopping: EarlyStopping = None
     """When to stop before the last epoch: settings, just the patience, or true for all defaults;
@@ -202,18 +203,20 @@ class TrainingConfig(Section):
     null: never."""
 
     save_best: SaveBest = "auto"
-    """The scalar of the history by which the best epoch's checkpoint is kept; auto: val_loss, and
-    none without validation; null: none; of a custom metric `{monitor: val_fpr95, mode: min}`."""
+    """The scalar of the history that chooses the best epoch, whose checkpoint is kept; auto:
+    val_loss, or none without validation; null: none; for a custom metric `{monitor: val_fpr95,
+    mode: min}`."""
 
     compile: Literal["auto", "graph", "xla"] = "auto"
-    """How the training loop is compiled: as stock Keras computes, bit for bit; or by XLA, faster.
-    auto: by a written rule from the batch size and the device. On a CPU, `xla` is refused for batches
-    of more than 8,192 rows, whose sums it rounds too much; auto takes `graph` from 4,096 rows."""
+    """How the training loop is compiled. graph: computes the same bits as stock Keras; xla: faster;
+    auto: chosen by a fixed rule from the batch size and the device. On a CPU, `xla` is refused for
+    batches of more than 8,192 rows, whose sums it rounds too much; auto takes `graph` from 4,096
+    rows."""
 
     memory: Annotated[
         str, AfterValidator(_bytes_as_text), Field(json_schema_extra={"pattern": _BYTES})
     ] = "4GB"
-    """What the data may take, as in `500MB`; more is refused."""
+    """Memory that the data may take, such as `500MB`; larger data is refused."""
 
     @property
     def memory_bytes(self) -> int:
@@ -248,11 +251,11 @@ Diagnostics = Annotated[
 
 
 class TrackingConfig(Section):
-    """What other programs are told of a training."""
+    """Which other programs follow a training."""
 
     tensorboard: bool = False
-    """Write what TensorBoard shows into the run's folder `tensorboard`: every scalar of the
-    history, every class's figures, the graph, the weights. Needs `mtrain[tensorboard]`."""
+    """Write files for TensorBoard into the run's folder `tensorboard`: every scalar of the history,
+    every class's figures, the graph, the weights. Needs `mtrain[tensorboard]`."""
 
     @property
     def installed(self) -> dict[str, Any]:
@@ -262,11 +265,11 @@ class TrackingConfig(Section):
 
 
 class CheckpointConfig(Section):
-    """How often the state of training is saved, and how many of the saved ones are kept."""
+    """How often the state of training is saved, and how many checkpoints are kept."""
 
     every_seconds: Annotated[float, Ge(0)] = 30.0
-    """Least time from one checkpoint to the next, within an epoch as well; a kill costs at most
-    this much training. There is always one when training ends."""
+    """Least seconds between two checkpoints, also within an epoch; a kill costs at most this much
+    training. The end of training always saves one."""
 
     keep: Count = 2
-    """Newest checkpoints that stay, besides the best."""
+    """How many of the newest checkpoints are kept, besides the best."""

@@ -1,1 +1,1 @@
-"""From a YAML file, a mapping and overrides to a config, and what is wrong with them."""
+"""From a YAML file, a mapping and overrides to a config, or to its problems."""

@@ -1,6 +1,6 @@
 """The JSON Schema of a config, by which editors complete and check it.
 
-What two settings must be together is left to the reader of configs: one may be set elsewhere.
+Rules about two settings are left to the reader of configs: one may be set elsewhere.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def config_schema() -> dict[str, Any]:
 
 def setting_texts(section: type[Section]) -> dict[str, str]:
     """The docstring under each setting, by its name; the bases' first."""
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for base in reversed(section.__mro__):
         if not (issubclass(base, Section) and base is not Section):
             continue
@@ -49,22 +49,22 @@ def setting_texts(section: type[Section]) -> dict[str, str]:
                 and isinstance(text, ast.Expr)
                 and isinstance(text.value, ast.Constant)
             ):
-                found[statement.target.id] = " ".join(str(text.value.value).split())
-    return found
+                texts[statement.target.id] = " ".join(str(text.value.value).split())
+    return texts
 
 
 class _Generator(GenerateJsonSchema):
-    """pydantic's own, with what it cannot know of sections."""
+    """pydantic's generator, with what it cannot know about sections."""
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
-        found = super().model_schema(schema)
-        found.pop("title")
+        json_schema = super().model_schema(schema)
+        json_schema.pop("title")
         for key, text in setting_texts(schema["cls"]).items():
-            found["properties"][key].setdefault("description", text)
-        return found
+            json_schema["properties"][key].setdefault("description", text)
+        return json_schema
 
     def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
-        """Mappings by their name, which the first can do without; a bare name where it will do."""
+        """Mappings by their name, which is optional in the first; a bare name where it is enough."""
         choices = []
         bare = []
         for number, (name, choice) in enumerate(schema["choices"].items()):
@@ -88,19 +88,19 @@ class _Generator(GenerateJsonSchema):
 
     def float_schema(self, schema: core_schema.FloatSchema) -> JsonSchemaValue:
         """What `Section` takes of floats: those that are finite as a float32, and not 0 there."""
-        found = super().float_schema(schema)
-        if "exclusiveMaximum" not in found:
-            found.setdefault("maximum", LARGEST_FLOAT32)
-        return found | {"not": {"exclusiveMinimum": 0, "exclusiveMaximum": SMALLEST_FLOAT32}}
+        json_schema = super().float_schema(schema)
+        if "exclusiveMaximum" not in json_schema:
+            json_schema.setdefault("maximum", LARGEST_FLOAT32)
+        return json_schema | {"not": {"exclusiveMinimum": 0, "exclusiveMaximum": SMALLEST_FLOAT32}}
 
     def encode_default(self, dft: Any) -> Any:
-        """A section as one would write it: its name, or what differs from its defaults."""
+        """A section as a user would write it: its name, or what differs from its defaults."""
         if not isinstance(dft, Section):
             return super().encode_default(dft)
         return dft.model_dump(mode="json", exclude_defaults=True) or getattr(dft, "name", {})
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 -- pydantic's
-        """Not: it would be the setting's name once more."""
+        """No title: it would repeat the setting's name."""
         return False
 
 

@@ -57,8 +57,8 @@ def read_settings(
     """The settings of a file (or of a mapping) with `overrides` by dotted path.
 
     `function` names the Python function whose keywords the overrides are: a section among them is
-    merged into that of the file. None: they are those of the command line, where a mapping replaces
-    what was there, as at a dotted path it does in Python, too. Raises `UsageError` with one line a
+    merged into the file's section. None: the command line's, on which a mapping replaces the
+    section, as at a dotted path it does in Python, too. Raises `UsageError` with one line a
     problem.
     """
     if isinstance(source, Path):
@@ -85,7 +85,7 @@ def read_settings(
 
 
 def plain(value: Any) -> Any:
-    """A copy of what a program gives: numbers and arrays of NumPy, and paths, as YAML would have them."""
+    """A copy of a program's values, with NumPy's numbers and arrays and paths as in YAML."""
     if isinstance(value, Mapping):
         return {key: plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -137,24 +137,25 @@ def config_to_yaml(config: Config) -> str:
 
 @dataclass
 class Settings:
-    """Plain settings, and where each came from, for messages."""
+    """Plain settings, and the origin of each for messages."""
 
     data: Any
     source: str
     lines: dict[Keys, int]
     folder: Path | None
-    """The file's: what paths are relative to, but for those of overrides, and custom code beside."""
+    """The folder of the file: paths but for those of overrides are relative to it, and it may have
+    custom code."""
 
     default_name: str
-    """What the run is called where the settings do not say."""
+    """The name of the run if the settings give no name."""
 
     empty: frozenset[Keys] = frozenset()
-    """Settings of the file after whose colon there is nothing."""
+    """Settings of the file with nothing after their colon."""
 
     overrides: set[Keys] = field(default_factory=set)
 
     caller: str = COMMAND_LINE
-    """Where the overrides are from: the command line, or a Python function."""
+    """The origin of the overrides: the command line, or a Python function."""
 
     def __post_init__(self) -> None:
         if self.data is None:
@@ -206,10 +207,10 @@ class Settings:
         self.overrides.add(keys)
 
     def merge(self, key: str, value: Any) -> None:
-        """Set what a mapping names, and leave the rest of its section; set anything else as it is.
+        """Merge a mapping into its section; set anything else as it is.
 
         A mapping with another `name` than the section has, such as that of another optimizer,
-        replaces the section: the parameters of one mean nothing to the other.
+        replaces the section: the parameters of one do not apply to the other.
         """
         section = self._section(key)
         is_section = isinstance(value, dict) and section is not None and key not in WHOLE
@@ -217,16 +218,16 @@ class Settings:
             for inner, setting in value.items():
                 self.merge(f"{key}.{inner}", setting)
         else:
-            self.override(key, copy.deepcopy(value))  # the caller's own stays as it is
+            self.override(key, copy.deepcopy(value))  # the caller's data are not changed
 
     def _section(self, key: str) -> dict[str, Any] | None:
         """The mapping at `key`, or the one that a bare name stands for; None without either."""
-        found: Any = self.data
+        value: Any = self.data
         for part in key.split("."):
-            found = found.get(part) if isinstance(found, dict) else None
-        if isinstance(found, str):
-            return {"name": found}
-        return found if isinstance(found, dict) else None
+            value = value.get(part) if isinstance(value, dict) else None
+        if isinstance(value, str):
+            return {"name": value}
+        return value if isinstance(value, dict) else None
 
     def validate(self) -> Config:
         """The config; paths are absolute. Raises `UsageError` with one line a problem."""
@@ -238,12 +239,12 @@ class Settings:
         try:
             config = kind.model_validate(data)
         except ValidationError as error:
-            found = error.errors()
+            errors = error.errors()
             said = {keys for keys, _ in problems}
-            described = (describe(problem, data, kind) for problem in found[:MOST_PROBLEMS])
+            described = (describe(problem, data, kind) for problem in errors[:MOST_PROBLEMS])
             problems += [(keys, problem) for keys, problem in described if keys not in said]
-            if len(found) > MOST_PROBLEMS:
-                problems.append(((), f"and {len(found) - MOST_PROBLEMS:,} problems more"))
+            if len(errors) > MOST_PROBLEMS:
+                problems.append(((), f"and {len(errors) - MOST_PROBLEMS:,} problems more"))
         else:
             problems += config.conflicts()
             for keys, code in config.custom_code.items():
@@ -255,7 +256,7 @@ class Settings:
 
     @contextmanager
     def located(self) -> Iterator[None]:
-        """Let a `SettingError` out with the file and line of its settings."""
+        """Raise a `SettingError` again with the file and line of its settings."""
         try:
             yield
         except SettingError as error:
@@ -274,7 +275,7 @@ class Settings:
                 yield keys, "has no settings; indent them under it, or leave it out"
 
     def _naming(self, path: str) -> Keys:
-        """The setting that names this path; empty: none does."""
+        """The setting that names this path; empty if no setting does."""
         dataset = self.data.get("dataset")
         for key in PATHS:
             named = dataset.get(key) if isinstance(dataset, dict) else None
@@ -286,11 +287,11 @@ class Settings:
         by_line = sorted(problems, key=lambda p: (self._overridden(p[0]), self._line(p[0])))
         return UsageError(*(self._at(keys, text) for keys, text in by_line))
 
-    def _at(self, keys: Keys, what: str) -> Problem:
+    def _at(self, keys: Keys, problem: str) -> Problem:
         """What is wrong, with the file and line of the setting, or the caller that set it."""
         if self._overridden(keys):
-            return Problem(what, self.caller, key=keys)
-        return Problem(what, self.source, self._line(keys) or None, keys)
+            return Problem(problem, self.caller, key=keys)
+        return Problem(problem, self.source, self._line(keys) or None, keys)
 
     def _overridden(self, keys: Keys) -> bool:
         return any(keys[:depth] in self.overrides for depth in range(1, len(keys) + 1))
@@ -336,13 +337,13 @@ def _flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _name_of(section: Any) -> str | None:
-    """What it is called, in lower case: an optimizer's name, or a data set's."""
+    """The section's name in lower case: an optimizer's, or a data set's."""
     name = section.get("name")
     return None if name is None else str(name).lower()
 
 
 def _default_name(key: str) -> str | None:
-    """What the section at `key` is called where it does not say."""
+    """The default name of the section at `key`."""
     setting = Config.model_fields.get(key)
     name: str | None = getattr(setting.default, "name", None) if setting else None
     return name

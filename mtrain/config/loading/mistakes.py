@@ -1,4 +1,4 @@
-"""What a person did where a text cannot be read as YAML, and in which line."""
+"""The mistake in a text that cannot be read as YAML, and its line."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _FOUND = {
     "}": "'}' closes nothing",
     ",": "a comma stands where a setting is expected; as a value it is put in quotes",
 }
-"""By what PyYAML's parser found where a section could have ended."""
+"""By the token that PyYAML's parser met where a section could have ended."""
 
 _STARTS = {
     "while scanning an alias": "*",
@@ -39,11 +39,11 @@ _STARTS = {
     "while parsing a tag": "!",
     "while scanning a block scalar": "",
 }
-"""By what PyYAML was scanning, the character that made it do so; empty: it is in the text."""
+"""By what PyYAML was scanning, the character that started it; empty: the character is in the text."""
 
 
 def explain(text: str, error: yaml.MarkedYAMLError) -> tuple[int, str]:
-    """The line at fault, counted from 1, and what is wrong in it; line 0 if it is unknown."""
+    """The line at fault, counted from 1, and its problem; line 0 if it is unknown."""
     mark = error.problem_mark or error.context_mark
     problem = error.problem or "it cannot be read"
     if mark is None:
@@ -59,7 +59,7 @@ def explain(text: str, error: yaml.MarkedYAMLError) -> tuple[int, str]:
 def _in_scalar(
     lines: list[str], context: str, problem: str, mark: yaml.Mark, begun: yaml.Mark
 ) -> tuple[int, str] | None:
-    """What is wrong with one value: how it begins, its quotes, its escapes."""
+    """The problem of one value: how it begins, its quotes, its escapes."""
     if problem.startswith(r"found character '\t'"):
         return mark.line, "a tab is used as indentation; indent with spaces"
     if match := re.match(r"found character '(.)' that cannot start", problem):
@@ -81,7 +81,7 @@ def _in_scalar(
 def _in_structure(
     text: str, lines: list[str], context: str, problem: str, mark: yaml.Mark, begun: yaml.Mark
 ) -> tuple[int, str]:
-    """What is wrong with how values stand to each other."""
+    """The problem of how values are arranged."""
     tokens = list(_tokens(text))
     for token in tokens:
         if (
@@ -101,10 +101,10 @@ def _in_structure(
         return mark.line, "a list begins on a line of its own, or is written [a, b]"
     if "expected '<document start>'" in problem and (ends := _document_ends(lines, mark)):
         return ends[-1], "'...' ends the config, but settings follow; remove this line"
-    found = re.search(r"but found '(.*)'$", problem)
-    if found and found[1] in _FOUND:
+    match = re.search(r"but found '(.*)'$", problem)
+    if match and match[1] in _FOUND:
         n = str(_indentation(lines[mark.line]))
-        return mark.line, _FOUND[found[1]].replace("{n}", n)  # not format: some name a brace
+        return mark.line, _FOUND[match[1]].replace("{n}", n)  # not format: some texts have a brace
     return mark.line, f"not valid YAML: {problem}"
 
 
@@ -113,7 +113,7 @@ def _needs_quotes(character: str) -> str:
 
 
 def _tokens(text: str) -> Iterator[yaml.Token]:
-    """Those before the first that cannot be scanned, or that is nested too deep for a config."""
+    """The tokens before the first that cannot be scanned, or is nested too deep for a config."""
     depth = 0
     try:
         for token in yaml.scan(text, Loader=Loader):
@@ -145,7 +145,7 @@ def _in_brackets(tokens: list[yaml.Token], problem: str, mark: yaml.Mark) -> tup
 
 
 def _misplaced_colon(lines: list[str], mark: yaml.Mark) -> tuple[int, str]:
-    """A colon was found in what had to be a value."""
+    """A colon stands where a value is expected."""
     if match := re.search(r":\s+", lines[mark.line][: mark.column]):
         value = lines[mark.line][match.end() :].strip()
         return mark.line, (

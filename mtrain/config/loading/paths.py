@@ -1,4 +1,4 @@
-"""What somebody meant by a path at which there is nothing."""
+"""Suggestions for a path that does not exist."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_NAMES = 10_000
-"""Of a folder, that are compared."""
+"""The most names of a folder that are compared."""
 
 CUTOFF = 0.7
-"""Likeness of two names from which one is taken for the other."""
+"""Similarity from which one name is suggested for another."""
 
 
 def nearest_path(path: Path, endings: tuple[str, ...] = ()) -> str:
     """The end of a message about `path`, which does not exist: the nearest name that does.
 
-    Of files only those with one of `endings` are named, where there are any. Empty where no name is
-    near and the folder that it should be in exists.
+    Only files with one of `endings` are named, if there are any. Empty if no name is similar and
+    the folder exists.
     """
     if re.search(r"[\a\b\t\n\v\f\r]", str(path)):
         return "; a backslash in double quotes begins an escape: use single quotes, or / in a path"
@@ -31,7 +31,7 @@ def nearest_path(path: Path, endings: tuple[str, ...] = ()) -> str:
         while not missing.parent.exists() and missing != missing.parent:
             missing = missing.parent
         if missing.parent.is_dir():
-            names = [found.name for found in itertools.islice(missing.parent.iterdir(), MOST_NAMES)]
+            names = [entry.name for entry in itertools.islice(missing.parent.iterdir(), MOST_NAMES)]
     except OSError:
         return ""
     if endings and missing == path:

@@ -20,7 +20,7 @@ TRACKER_GROUP = "mtrain.trackers"
 def config_class(data: dict[str, Any]) -> type[Config]:
     """`Config`, or one with the sections of what `data` names and installed packages bring.
 
-    Raises `UsageError` for a package that cannot be imported, or brings something else.
+    Raises `UsageError` for a package that cannot be imported, or brings an object of another type.
     """
     fields: dict[str, Any] = {}
     dataset, tracking = data.get("dataset"), data.get("tracking")
@@ -42,9 +42,9 @@ def config_class(data: dict[str, Any]) -> type[Config]:
 
 
 def load_entry(group: str, name: str) -> Any:
-    """What the entry point of this name refers to; None: no installed package has one.
+    """The object of the entry point of this name; None: no installed package has one.
 
-    Raises `UsageError` where it cannot be imported.
+    Raises `UsageError` if it cannot be imported.
     """
     for entry in entry_points(group=group, name=name):
         try:

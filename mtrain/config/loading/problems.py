@@ -1,4 +1,4 @@
-"""What pydantic found wrong, in words a user can act on."""
+"""Pydantic's problems in words that a user can act on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mtrain.config.catalog.setting_names import (
 )
 from mtrain.config.experiment.custom_code import CustomCode
 from mtrain.config.experiment.schema import Config
-from mtrain.config.experiment.section import InvalidSettingError, NumberError, Section, shown
+from mtrain.config.experiment.section import InvalidSettingError, NumberError, Section, as_written
 from mtrain.errors import dotted
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ _EXPECTED = {
 
 
 def describe(error: ErrorDetails, data: Any, config: type[Config] = Config) -> tuple[Keys, str]:
-    """Where in the config `data` an error stands, and its message; `config` is what it should be."""
+    """Where in the config `data` an error stands, and its message; `config` is the expected type."""
     kind = error["type"]
-    found = error["input"]
+    value = error["input"]
     context = error.get("ctx", {})
     keys = _keys_in(data, error["loc"], missing=kind == "missing")
     if kind == "extra_forbidden":
@@ -59,23 +59,23 @@ def describe(error: ErrorDetails, data: Any, config: type[Config] = Config) -> t
     if kind == "missing":
         return keys, "is missing"
     if kind == "union_tag_invalid":
-        return (*keys, "name"), f"must be text, got {shown(found['name'])}"
+        return (*keys, "name"), f"must be text, got {as_written(value['name'])}"
     if kind == "value_error":
         problem = context["error"]
         if isinstance(problem, InvalidSettingError):
             keys = (*keys, problem.key)
         if isinstance(problem, NumberError):
-            return keys, problem.about(found)
+            return keys, problem.about(value)
         return keys, str(problem)
     if kind not in _EXPECTED:
-        return keys, f"{error['msg']}, got {shown(found)}"
+        return keys, f"{error['msg']}, got {as_written(value)}"
     expected = re.sub(r"\b1 items$", "1 item", _EXPECTED[kind].format(**context))
     if kind in {"too_long", "too_short"}:
         return keys, f"{expected}, got {context['actual_length']}"
-    if kind == "literal_error" and isinstance(found, str):
+    if kind == "literal_error" and isinstance(value, str):
         known = re.findall("'(.*?)'", context["expected"])
-        return keys, f"unknown name {found!r}; {suggestion(found, known)}"
-    return keys, f"{expected}{got(kind, found, shown(found))}"
+        return keys, f"unknown name {value!r}; {suggestion(value, known)}"
+    return keys, f"{expected}{got(kind, value, as_written(value))}"
 
 
 def holds_settings(keys: Keys, data: Any) -> bool:
@@ -93,7 +93,7 @@ def holds_settings(keys: Keys, data: Any) -> bool:
 
 
 def setting_path(name: str) -> str | None:
-    """The dotted path of the setting with this name, ours or another program's; None: no setting has it."""
+    """The dotted path of the setting with this name, in any program; None: no setting has it."""
     paths = sorted(_settings(Config), key=lambda path: path.count("."))
     if name in paths:
         return name
@@ -106,7 +106,7 @@ def setting_path(name: str) -> str | None:
 
 
 def _keys_in(data: Any, location: tuple[str | int, ...], *, missing: bool) -> Keys:
-    """The location without pydantic's own marks, such as the kind of a union's member."""
+    """The location without pydantic's marks, such as the kind of a union's member."""
     keys: list[str | int] = []
     for depth, key in enumerate(location):
         last = depth == len(location) - 1
@@ -116,7 +116,7 @@ def _keys_in(data: Any, location: tuple[str | int, ...], *, missing: bool) -> Ke
         elif isinstance(data, list) and isinstance(key, int) and key < len(data):
             keys.append(key)
             data = data[key]
-        elif last and missing:  # of a section that is but its name
+        elif last and missing:  # of a section given as its name alone
             keys.append(key)
     return tuple(keys)
 
@@ -168,7 +168,7 @@ def _near(key: str, section: type[Section]) -> str:
 
 
 def _owners(path: str, data: Any) -> str:
-    """`, of csv, parquet` where the section that the config `data` names lacks a setting of others."""
+    """`, of csv, parquet` if only other sections than the one that `data` names have the setting."""
     choices: list[type[Section]] = [Config]
     *parents, last = path.split(".")
     for key in parents:
@@ -182,20 +182,20 @@ def _owners(path: str, data: Any) -> str:
 
 
 def _slip(key: str) -> str | None:
-    """What is wrong with how a key is written; None: nothing."""
+    """The problem of how a key is written; None: no problem."""
     if written := re.match(r"([A-Za-z_]\w*) *[:=] *(.+)", key):
-        if written[2].startswith(("{", "[")):  # of which the rest is elsewhere
+        if written[2].startswith(("{", "[")):  # the rest of the key is elsewhere
             return f"a space is missing after '{written[1]}:'"
         return f"write {written[1]}: {written[2]:.40}, with a space after the colon"
     if re.fullmatch(r"[0-9]+", key):
         return "a number has a decimal point, no comma"
-    if key != key.strip():  # a no-break space, as web pages have it
+    if key != key.strip():  # a no-break space, as on web pages
         return "white space is part of it; indent with plain spaces"
     return None
 
 
 def _chosen(choices: list[type[Section]], data: Any) -> type[Section]:
-    """Of several sections (the optimizers) that which `data` names."""
+    """The one of several sections (the optimizers) that `data` names."""
     known = {_name_of(choice): choice for choice in choices if "name" in choice.model_fields}
     name = data.get("name") if isinstance(data, dict) else None
     try:
@@ -211,12 +211,12 @@ def _name_of(section: type[Section]) -> str:
 @cache
 def _settings(section: type[Section], prefix: str = "") -> tuple[str, ...]:
     """The dotted keys of a section's settings, those of the sections within included."""
-    found = []
+    keys = []
     for key, setting in section.model_fields.items():
-        found.append(prefix + key)
+        keys.append(prefix + key)
         for inner in _sections_in(setting.annotation):
-            found += _settings(inner, f"{prefix}{key}.")
-    return tuple(found)
+            keys += _settings(inner, f"{prefix}{key}.")
+    return tuple(keys)
 
 
 def _sections_in(annotation: Any) -> Iterator[type[Section]]:

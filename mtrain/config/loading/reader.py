@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_PROBLEMS = 50
-"""Said of a config; more do not help."""
+"""The most problems reported; more do not help."""
 
 MAX_BYTES = 100_000
 MAX_VALUES = 10_000
 
-# The scalars of YAML 1.2's core schema. PyYAML's own are those of 1.1, to which `no` is false,
+# The scalars of YAML 1.2's core schema. PyYAML follows 1.1, in which `no` is false,
 # `1:30` is ninety, `0123` is octal, and `1e-3` is text.
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _SPECIAL_FLOAT = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
@@ -39,12 +39,12 @@ _CONSTANTS = {
 
 @dataclass(frozen=True)
 class Document:
-    """What a YAML text says, and where it says it."""
+    """The content of a YAML text, and the line of each value."""
 
     data: Any
     lines: dict[Keys, int]
     empty: frozenset[Keys] = frozenset()
-    """Where nothing is written after the colon; the value is null."""
+    """The keys with nothing after the colon; their value is null."""
 
 
 def read_document(path: Path) -> Document:
@@ -152,7 +152,7 @@ class _Builder:
         return mapping
 
     def _refuse_marks(self, event: yaml.Event) -> None:
-        """Stop at what makes of a value something other than it is."""
+        """Refuse tags, anchors and aliases, which would change a value."""
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             self._stop(event, "anchors and aliases are not supported; write the value out")
         if (tag := getattr(event, "tag", None)) is not None:
@@ -175,7 +175,7 @@ def _line(event: yaml.Event) -> int:
 
 
 def _plain_scalar(text: str) -> Any:
-    """What a text without quotation marks is: itself, a number, true, false or null."""
+    """The value of a text without quotation marks: itself, a number, true, false or null."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]
     # int() refuses more than 4,300 digits; a number that long is out of every range as a float.

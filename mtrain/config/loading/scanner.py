@@ -45,12 +45,12 @@ def without_unicode_breaks(text: str) -> tuple[str, dict[int, int]]:
 
     The table is for `str.translate`.
     """
-    found = [character for character in UNICODE_BREAKS if character in text]
+    breaks = [character for character in UNICODE_BREAKS if character in text]
     escapes = text.lower()
     unused = (
         code
         for code in range(0xE000, 0xF8FF)
         if chr(code) not in text and f"\\u{code:04x}" not in escapes
     )
-    table = {ord(character): code for character, code in zip(found, unused, strict=False)}
+    table = {ord(character): code for character, code in zip(breaks, unused, strict=False)}
     return text.translate(table), {code: character for character, code in table.items()}

@@ -1,4 +1,4 @@
-"""CSV files, read as text; and where in them something is wrong."""
+"""CSV files, read as text, and the places of their mistakes."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NOTHING = {"", "?", *USUAL}
-"""What tells nothing of a column."""
+"""Values that say nothing about a column."""
 
 ROWS_LOOKED_AT = 1000
-"""Of a file, for whether its first line names the columns; of very many columns fewer."""
+"""Rows examined to see whether the first line names the columns; fewer if columns are many."""
 
 CELLS_LOOKED_AT = 1_000_000
 
 REPEATED = 0.05
-"""Share of rows that may be the names once more, of files that were put one after the other."""
+"""Share of rows that may repeat the names, as in concatenated files."""
 
 
 def csv_file(path: str) -> Path:
-    """The first file of a path; raises `MtrainError` where there is none."""
+    """The first file of a path; raises `MtrainError` if there is no file."""
     return find_files(path, ENDINGS["csv"])[0]
 
 
 def delimiter_of(file: Path) -> str:
-    """What stands between the columns of a CSV file."""
+    """The delimiter of a CSV file."""
     return form_of(file).delimiter
 
 
@@ -73,7 +73,7 @@ def read_csv(
     """The named columns of a file, a folder or a pattern, as text without surrounding space.
 
     `split` is as for `find_files`. Empty values are missing. Raises `MtrainError` with the line, or
-    the byte, of what is no CSV, and for values that would take more than `memory` bytes.
+    the byte, at which it is not CSV, and for values that would take more than `memory` bytes.
     """
     files = find_files(path, ENDINGS["csv"], split)
     schema = pa.schema([(name, pa.string()) for name in columns])
@@ -137,7 +137,7 @@ def _batches(
     line, names = _header(file, notation)
     numbers: dict[str, str] = {}
     for number, name in enumerate(names):
-        numbers.setdefault(name, str(number))  # several may have none
+        numbers.setdefault(name, str(number))  # several columns may have no name
     for name in columns:
         if name not in numbers and name not in partition:
             raise MtrainError(f"no column {name!r}, which other files of {path} have", where=file)
@@ -162,7 +162,7 @@ def _batches(
                     delimiter=form.delimiter,
                     newlines_in_values=True,
                     ignore_empty_lines=len(names)
-                    > 1,  # of one column they are rows without a value
+                    > 1,  # in a single column they are rows without a value
                 ),
                 pyarrow.csv.ConvertOptions(
                     column_types=dict.fromkeys(places, pa.string()),
@@ -185,7 +185,7 @@ def _batches(
                 )
     except pa.ArrowException as error:
         problem = _what_is_wrong(file, notation)
-        # That names alone, without an end of the line, are no block is no fault of the file.
+        # A file of names alone, without a line end, has no block, which is not an error.
         if problem or len(list(islice(_records(file), 2))) > 1:
             raise MtrainError(problem or f"{file}: not CSV: {error}") from error
 
@@ -199,7 +199,7 @@ def _trimmed_columns(batch: pa.RecordBatch) -> list[pa.Array]:
 
 
 def _header(file: Path, notation: Notation) -> tuple[int, list[str]]:
-    """The line that names the columns, and the names; without such a line what stands before rows."""
+    """The line that names the columns, and the names; without names the lines before the rows."""
     form = form_of(file)
     with open_bytes(file) as content:
         if len(content.readline(BLOCK)) == BLOCK:
@@ -232,13 +232,13 @@ def _header(file: Path, notation: Notation) -> tuple[int, list[str]]:
 
 
 def only_name(names: Iterable[str]) -> str | None:
-    """The name of a first line that has but one, as a title does; None: it has several."""
+    """The name in a first line with only one, such as a title; None: it has several."""
     named = [name for name in names if name]
     return named[0] if len(named) == 1 else None
 
 
 def one_column(name: str) -> str:
-    """What is said where the first line has one name, and several are needed."""
+    """The message if the first line has one name, and several are needed."""
     return (
         f"the first line names one column, {name!r:.60}; is it a title or a comment? The names stand in "
         "the first line; values are separated by commas, semicolons, tabs or vertical bars"
@@ -258,11 +258,11 @@ def looks_like_data(file: Path) -> bool:
     except (csv.Error, StopIteration, UnicodeDecodeError):
         return False
     rows = [values for _, values in records]
-    if rows.count(names) <= REPEATED * len(rows):  # names that stand between rows again
+    if rows.count(names) <= REPEATED * len(rows):  # names repeated between rows
         rows = [values for values in rows if values != names]
     if max(map(len, rows), default=0) < len(names):
         return False
-    found: list[float] = []
+    numbers: list[float] = []
     texts = told = 0
     for k, name in enumerate(map(str.strip, names)):
         values = {row[k].strip() for row in rows if k < len(row)} - NOTHING
@@ -270,12 +270,12 @@ def looks_like_data(file: Path) -> bool:
             texts += 1
             told += name in values
         elif _is_number(name):
-            found.append(float(name.replace(",", ".")))
+            numbers.append(float(name.replace(",", ".")))
         elif name not in NOTHING:
             return False
     # As years or months do, whatever the step.
-    counted = len({after - before for before, after in pairwise(found)}) <= 1
-    if found and not (counted and all(number % 1 == 0 for number in found)):
+    counted = len({after - before for before, after in pairwise(numbers)}) <= 1
+    if numbers and not (counted and all(number % 1 == 0 for number in numbers)):
         return True
     return told > texts / 2
 
@@ -285,7 +285,7 @@ def _is_number(text: str) -> bool:
 
 
 def _records(file: Path) -> Iterator[tuple[int, list[str]]]:
-    """The line on which each record begins, and its values: slow, but it knows where it is.
+    """The line on which each record begins, and its values: slow, but with positions.
 
     Quotes are as they are. Raises `csv.Error` that begins with the line.
     """
@@ -295,7 +295,7 @@ def _records(file: Path) -> Iterator[tuple[int, list[str]]]:
         skipped = width = 0
         while True:
             line = reader.line_num + 1
-            before = csv.field_size_limit(BLOCK)  # which is of the whole process
+            before = csv.field_size_limit(BLOCK)  # a limit of the whole process
             try:
                 values = next(reader, None)
             except csv.Error as error:
@@ -318,7 +318,7 @@ def _line(file: Path, row: int, notation: Notation) -> int:
 
 
 def _what_is_wrong(file: Path, notation: Notation) -> str | None:
-    """The first thing that is wrong with the file, with its line."""
+    """The first mistake in the file, with its line."""
     names = _header(file, notation)[1]
     wrong = find_quote_problem(file, form_of(file).delimiter)
     try:
@@ -340,7 +340,7 @@ def _what_is_wrong(file: Path, notation: Notation) -> str | None:
 
 
 def _problem(error: csv.Error) -> str:
-    """The line, and in words what is wrong there."""
+    """The line, and the mistake in words."""
     line, _, problem = str(error).partition(": ")
     if "larger than field limit" in problem:
         problem = "a quote that is never closed"

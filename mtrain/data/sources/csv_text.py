@@ -1,4 +1,4 @@
-"""What a CSV file is as text: packed or not, between which signs values stand, where quotes are."""
+"""A CSV file as text: its compression, its delimiter, its quotes."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ BLOCK = 1 << 24
 """Bytes read at a time; no row is longer."""
 
 HEAD = 1 << 20
-"""Bytes by which delimiters are told, if there is more than a line in them."""
+"""Bytes read to detect the delimiter, if they hold more than a line."""
 
 LINES = 20
-"""By which they are told."""
+"""Lines used to detect the delimiter."""
 
 LINE_END = r"\r\n?|\n"
 
@@ -48,22 +48,22 @@ class Form:
 
 @dataclass(frozen=True)
 class QuoteProblem:
-    """A quote that is not as it must be."""
+    """A misplaced quote."""
 
     line: int
-    """Where the value begins, counted from 1."""
+    """The line on which the value begins, counted from 1."""
 
     column: int
-    """Of the value, counted from 0."""
+    """The column of the value, counted from 0."""
 
     problem: str
 
 
 @contextmanager
 def open_bytes(file: Path) -> Iterator[BinaryIO]:
-    """The file's bytes, unpacked where they are gzipped, whatever it is called.
+    """The file's bytes, decompressed if gzipped, whatever the file's name.
 
-    Raises `MtrainError` for what is damaged.
+    Raises `MtrainError` for a damaged file.
     """
     with file.open("rb") as raw:
         is_packed = raw.read(2) == GZIP
@@ -80,7 +80,7 @@ def open_bytes(file: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def open_text(file: Path) -> Iterator[io.TextIOWrapper]:
-    """The same as text, with its ends of lines as they are."""
+    """The file as text, with its line ends as they are."""
     with (
         open_bytes(file) as content,
         io.TextIOWrapper(content, encoding="utf-8-sig", newline="") as text,
@@ -89,7 +89,7 @@ def open_text(file: Path) -> Iterator[io.TextIOWrapper]:
 
 
 def form_of(file: Path) -> Form:
-    """The delimiter: that which the first line, what is in quotes aside, has most of.
+    """The delimiter: the most frequent one in the first line, outside of quotes.
 
     If the lines that follow have as many of some of them, it is one of these: `price, EUR;size, m`
     is of semicolons. A line `sep=;` before it, as Excel knows, says it.
@@ -110,7 +110,7 @@ def form_of(file: Path) -> Form:
     first, *others = lines if is_whole or len(lines) == 1 else lines[:-1]
     consistent = [
         delimiter
-        for delimiter in ";\t|,"  # a comma may be that of a decimal
+        for delimiter in ";\t|,"  # a comma may be a decimal comma
         if (n := first.count(delimiter))
         and all(line.count(delimiter) == n for line in others[:LINES])
     ]
@@ -124,7 +124,7 @@ ZIP = b"PK\3\4"
 def check_bytes(file: Path, delimiter: str) -> bool:
     """Whether each quote opens or closes a value, or is one of two within it.
 
-    Raises `MtrainError` for what is no UTF-8 text.
+    Raises `MtrainError` for text that is not UTF-8.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
     ends = np.zeros(256, bool)
@@ -156,7 +156,7 @@ def check_bytes(file: Path, delimiter: str) -> bool:
 def find_quote_problem(
     file: Path, delimiter: str, *, lines: int | None = None
 ) -> QuoteProblem | None:
-    """The first quote that is never closed, or closed before the value ends; None: there is none.
+    """The first quote that is never closed, or closed before the value ends; None: no such quote.
 
     Space after a closing quote is nothing, and a quote within a value that does not begin with one
     is one of its signs. Of `lines` lines alone, counted from the first. The file is read whole.
@@ -165,8 +165,8 @@ def find_quote_problem(
         content = opened.read() if lines is None else opened.read(BLOCK)
     content = content.removeprefix(codecs.BOM_UTF8)
     if lines is not None:
-        found = [end.end() for end in re.finditer(LINE_END.encode(), content)]
-        content = content[: found[lines - 1]] if len(found) >= lines else content
+        line_ends = [end.end() for end in re.finditer(LINE_END.encode(), content)]
+        content = content[: line_ends[lines - 1]] if len(line_ends) >= lines else content
     sign = re.escape(delimiter.encode())
     value = re.compile(rb'"[^"]*+(?:""[^"]*+)*+(?:"([^' + sign + rb"\r\n]*))?")
     boundaries = b"\r\n" + delimiter.encode()
@@ -221,7 +221,7 @@ def _are_in_order(content: bytes, before: int, ends: NDArray[np.bool_]) -> tuple
 
 
 def _quoted(delimiters: str) -> re.Pattern[str]:
-    """What is in quotes, where a value begins."""
+    """A quoted value."""
     return re.compile(rf'(?<![^{re.escape(delimiters)}\r\n])"[^"]*+(?:""[^"]*+)*+"')
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def read(_config: DigitsConfig, _request: Request) -> Source:
-    """The whole set; it has no test split of its own."""
+    """The whole set; it has no test split."""
     digits = load_digits()
     train = checked_rows(digits.images.astype(np.uint8), digits.target, "digits", "train")
     names = tuple(str(name) for name in digits.target_names)

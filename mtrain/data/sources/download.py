@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DOWNLOAD_FROM = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
-"""Where Keras has them from, too."""
+"""The address that Keras uses, too."""
 
 
 def fetch(file: str, known_hash: str, folder: Path, *, progress: bool) -> None:

@@ -45,7 +45,7 @@ _NAME = re.compile(
     r"(?:[-_. ]*idx\d*)?(?:[-_. ]*u?byte)?(?:\.(?:idx|bin|dat))?(?P<packed>\.gz)?",
     re.IGNORECASE,
 )
-"""How IDX files are called: `train-images-idx3-ubyte`, `emnist-letters-test-labels.idx1-ubyte.gz`."""
+"""Names of IDX files: `train-images-idx3-ubyte`, `emnist-letters-test-labels.idx1-ubyte.gz`."""
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
@@ -57,11 +57,11 @@ FILES = {
 
 
 def read(config: IdxConfig, request: Request) -> Source:
-    """The splits in the folder at `config.path`, the test split perhaps in one of its own.
+    """The splits in the folder at `config.path`, with the test split there or in another folder.
 
-    If the request takes others, a folder without training files may have those of a test split, as all rows.
-    Raises `MtrainError` for files that are missing, damaged, do not fit each other, or would take
-    more than `memory` bytes.
+    If the request takes others, a folder without training files may have a test split, whose rows
+    are all rows. Raises `MtrainError` for files that are missing, damaged, do not fit each other,
+    or would take more than `memory` bytes.
     """
     folder, memory = Path(config.path), request.memory
     offset = config.offset
@@ -92,7 +92,7 @@ def read(config: IdxConfig, request: Request) -> Source:
 def read_split(folder: Path, split: str, memory: int = 4_000_000_000, offset: int = 0) -> Rows:
     """The two files of a split, `train` or `test`, in `folder`; raises `MtrainError`.
 
-    `offset` is the smallest label, that of class 0.
+    `offset` is the smallest label, which is class 0.
     """
     check_folder(str(folder), "IDX files are expected here")
     files = {name: idx_file(folder, name) for name in FILES[split]}
@@ -112,16 +112,16 @@ def _has_split(folder: Path, split: str) -> bool:
 
 
 def idx_file(folder: Path, name: str) -> Path | None:
-    """The file of that name, gzipped or not, in any usual spelling; None where there is none.
+    """The file of that name, gzipped or not, in any usual spelling; None if there is no such file.
 
-    Raises `MtrainError` where files of several data sets have it.
+    Raises `MtrainError` if files of several data sets have that name.
     """
     exact = next((p for p in (folder / f"{name}.gz", folder / name) if p.is_file()), None)
     if exact is not None or not folder.is_dir():
         return exact
     wanted = _meant(name)
-    found = sorted(path for path in folder.iterdir() if _meant(path.name) == wanted)
-    files = [path for path in found if path.is_file() and not path.name.startswith(".")]
+    paths = sorted(path for path in folder.iterdir() if _meant(path.name) == wanted)
+    files = [path for path in paths if path.is_file() and not path.name.startswith(".")]
     if len({path.name.lower().removesuffix(".gz") for path in files}) > 1:
         names = ", ".join(path.name for path in files)
         raise MtrainError(
@@ -148,10 +148,10 @@ def _meant(name: str) -> tuple[str, str] | None:
 
 
 def read_idx(path: Path, memory: int = 4_000_000_000) -> NDArray[Any]:
-    """Read one file, gzipped or not, told by its content.
+    """Read one file, gzipped or not, as its content tells.
 
-    Raises `MtrainError` if it is no IDX file, holds less or more than its header says, or more than
-    `memory` bytes.
+    Raises `MtrainError` if it is not an IDX file, holds less or more than its header says, or more
+    than `memory` bytes.
     """
     try:
         with path.open("rb") as raw:
@@ -186,7 +186,7 @@ def _read(path: Path, file: Any, at_most: float, memory: int) -> NDArray[Any]:
             f"truncated: {size:,} bytes announced, at most {at_most:,} found", where=path
         )
     check_memory(size, memory, str(path))
-    # One byte more than announced: what follows the values is a damage too.
+    # One byte more than announced: bytes after the values are damage, too.
     content = file.read(size + 1)
     if len(content) < size:
         raise MtrainError(

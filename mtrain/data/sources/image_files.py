@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 ENDINGS = {".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF")
-"""What is opened at all, told by a file's content, whatever its name says."""
+"""The formats that are opened, recognised by a file's content, not its name."""
 
 SIGNATURES = {
     b"\x89PNG\r\n": "PNG",
@@ -42,19 +42,19 @@ SIGNATURES = {
     b"II*\0": "TIFF",
     b"MM\0*": "TIFF",
 }
-"""How files of a format begin, of those that nothing else begins with."""
+"""The first bytes of files, for formats that these bytes identify."""
 
 PLUGINS = (
     *(PngImagePlugin, JpegImagePlugin, BmpImagePlugin),
     *(WebPImagePlugin, GifImagePlugin, TiffImagePlugin),
 )
-"""Pillow's own for these; without one of them it would import those of all formats."""
+"""Pillow's plugins for these formats; it would import those of all formats otherwise."""
 
 DAMAGE = (
     *(ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError),
     *(OSError, RuntimeError, SyntaxError, TypeError, ValueError, struct.error),
 )
-"""What Pillow raises for files that are not as they must be, or whose EXIF is not."""
+"""What Pillow raises for damaged files or damaged EXIF."""
 
 OPAQUE_MODES = {"1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr"}
 ALPHA_MODES = {"LA", "La", "PA", "RGBA", "RGBa"}
@@ -81,7 +81,7 @@ SAYINGS = {
     "size": "{n} brought to {size} pixels",
     "color": "{n} in color turned to gray",
 }
-"""What `read_image` can do to an image, and how it is said of several."""
+"""What `read_image` can do to an image, and the text about several images."""
 
 # Without a handler Python prints what Pillow logs of a damaged file.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -151,7 +151,7 @@ def sayings(
     background: tuple[int, ...] = WHITE,
     size: tuple[int, ...] = (),
 ) -> Iterator[str]:
-    """A line for each thing that was done to so many of the images at `where`."""
+    """A line for each change that was made to images at `where`, with their number."""
     named: dict[tuple[int, ...], str] = {WHITE: "white", (0, 0, 0): "black"}
     for key, saying in SAYINGS.items():
         if n := counts.get(key, 0):
@@ -176,10 +176,10 @@ def _wide_pixels(
     if getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO:
         pixels = LARGEST_WIDE - pixels  # which Pillow does for bytes alone
     transparent = image.info.get("transparency")
-    if isinstance(transparent, int) and (found := pixels == transparent).any():
+    if isinstance(transparent, int) and (is_transparent := pixels == transparent).any():
         done.add("alpha")
         gray = np.asarray(Image.new("RGB", (1, 1), _color(background)).convert("L"))
-        pixels[found] = int(gray[0, 0]) * (LARGEST_WIDE // LARGEST_BYTE)
+        pixels[is_transparent] = int(gray[0, 0]) * (LARGEST_WIDE // LARGEST_BYTE)
     return pixels
 
 
@@ -211,7 +211,7 @@ def _byte_pixels(
 
 
 def _over(image: Image.Image, background: tuple[int, ...], done: set[str]) -> Image.Image:
-    """The image with its transparent parts over the background; the same where there are none."""
+    """The image with its transparent parts over the background, if it has any."""
     without_premultiplied = {"La": "LA", "RGBa": "RGBA"}
     if image.mode in without_premultiplied:
         image = image.convert(without_premultiplied[image.mode])
@@ -241,9 +241,9 @@ def _resized(pixels: NDArray[Any], width: int, height: int) -> NDArray[Any]:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[ImageFile.ImageFile]:
-    """The image, of which nothing is decoded yet.
+    """The image, not decoded yet.
 
-    Whatever is wrong with it, as it is decoded too, is a `BrokenImageError`.
+    Every problem of it, also while it is decoded, is a `BrokenImageError`.
     """
     try:
         with warnings.catch_warnings():
@@ -261,7 +261,7 @@ def _opened(file: Path) -> Iterator[ImageFile.ImageFile]:
 
 
 def _unidentified(file: Path) -> str:
-    """What is wrong with a file that Pillow does not take for an image."""
+    """The problem of a file that Pillow does not recognise as an image."""
     with file.open("rb") as content:
         start = content.read(max(map(len, SIGNATURES)))
     if not start:

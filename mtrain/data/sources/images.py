@@ -45,24 +45,25 @@ if TYPE_CHECKING:
     from mtrain.data.source import Request
 
 IGNORED = {"__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini"}
-"""What computers make of themselves; what is hidden, with a dot, is ignored as well."""
+"""Folders that computers create; hidden ones, with a dot, are ignored as well."""
 
 
 MOST_LOOKED_AT = 5_000
-"""Images that are decoded, at most, to name those that cannot be."""
+"""The most images that are decoded to name those that cannot be."""
 
 MOST_BROKEN = 10
-"""Images that are named, at most, in an error about all that cannot be read."""
+"""The most images that are named in an error about all that cannot be read."""
 
 Listing = dict[str, list["Path"]]
 """The images of each class, sorted by name."""
 
 
 def read(config: ImagesConfig, request: Request) -> Source:
-    """The images below `config.path`, the test split perhaps in a folder of its own.
+    """The images below `config.path`, with the test split there or in another folder.
 
-    They are bytes, or numbers of 16 bits where any image has such; for a model, as it has them. Raises `MtrainError` for folders without images, for all images that cannot
-    be read, and for images of another size than the rest, or that take more than `memory` bytes.
+    Pixels are bytes, or numbers of 16 bits if any image has such; for a model, as in its training.
+    Raises `MtrainError` for folders without images, for all images that cannot be read, and for
+    images of another size than the rest, or that take more than `memory` bytes.
     """
     folder = _folder(config.path)
     folders, notes = _split_folders(folder)
@@ -105,7 +106,7 @@ def _read(
     kinds = {np.asarray(rows.features).dtype for rows in splits.values()}
     is_wide = np.dtype(np.uint16) in kinds if encoding is None else not encoding.is_bytes
     done["size"] = done["color"] = 0  # which the config asks for
-    found = {name for listing in files.values() for name in listing}
+    labels = {name for listing in files.values() for name in listing}
     return Source(
         _at_depth(splits["train"], is_wide=is_wide),
         _at_depth(splits.get("val"), is_wide=is_wide),
@@ -114,7 +115,7 @@ def _read(
         largest=float(LARGEST_WIDE if is_wide else LARGEST_BYTE),
         where=config.path,
         facts=tuple(sayings(done, config.path, background=config.background)),
-        is_counted=are_counted(classes, found),
+        is_counted=are_counted(classes, labels),
     )
 
 
@@ -149,7 +150,7 @@ def about_all(error: BrokenImageError, images: Iterable[Path], where: str) -> Mt
     problems = {error.path: str(error)}
     for file in islice(images, MOST_LOOKED_AT):
         try:
-            # Without a size of its own: whether all have the same one is another question.
+            # Without a size: another check compares the sizes.
             read_image(file, (1, 1, 3), resize=True)
         except BrokenImageError as other:
             problems.setdefault(file, str(other))
@@ -192,16 +193,16 @@ def _folder(path: str) -> Path:
 
 
 def _split_folders(folder: Path) -> tuple[dict[str, Path], list[str]]:
-    """The folders of the splits, and what is not read beside them."""
-    found: dict[str, list[Path]] = {}
+    """The folders of the splits, and notes on folders that are not read."""
+    folders: dict[str, list[Path]] = {}
     others: list[Path] = []
     for place in list_folders(folder):
         split = split_called(place.name)
-        (others if split is None else found.setdefault(split, [])).append(place)
+        (others if split is None else folders.setdefault(split, [])).append(place)
     # `train` may be a class as well: of vehicles.
-    if "train" not in found or any(map(list_images, found["train"])):
+    if "train" not in folders or any(map(list_images, folders["train"])):
         return {"train": folder}, []
-    for split, places in found.items():
+    for split, places in folders.items():
         if len(places) > 1:
             names = " and ".join(repr(_text(place.name)) for place in places)
             raise MtrainError(
@@ -214,7 +215,7 @@ def _split_folders(folder: Path) -> tuple[dict[str, Path], list[str]]:
         for place, n in unread.items()
         if n
     ]
-    return {split: found[split][0] for split in SPLITS if split in found}, notes
+    return {split: folders[split][0] for split in SPLITS if split in folders}, notes
 
 
 def _files_by_class(folder: Path) -> Listing:
@@ -235,7 +236,7 @@ def _files_by_class(folder: Path) -> Listing:
 
 
 def _left_out(folder: Path, listing: Listing) -> Iterator[str]:
-    """What is not read of the folder of a split: classes without images, files beside others."""
+    """Notes on what a split's folder holds besides images: empty classes, other files."""
     if images := list_images(folder):
         yield f"{folder}: {_images(len(images))} beside its folders left out: they have no class"
     for place in list_folders(folder):

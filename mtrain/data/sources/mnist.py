@@ -52,7 +52,7 @@ FASHION_HASHES = {
 
 
 def read(config: KnownData, request: Request) -> Source:
-    """`mnist` or `fashion_mnist` from its path, else found, else downloaded, where it may be.
+    """`mnist` or `fashion_mnist` from its path, else this machine, else downloaded, if allowed.
 
     Raises `MtrainError` if `path` holds no such data, or nothing
     is found and there is no network.
@@ -89,7 +89,7 @@ def read(config: KnownData, request: Request) -> Source:
 
 
 def _other_notes(name: str, test: Rows, where: str) -> tuple[str, ...]:
-    """A note where the test labels are those of the other data set, whose files have the same names."""
+    """A note if the test labels are those of the other data set, whose files have the same names."""
     counts = tuple(np.bincount(test.labels, minlength=10).tolist())
     return tuple(
         f"{where}: has the test labels of {other}; dataset.name: {other} names its classes"

@@ -51,19 +51,19 @@ DAMAGE = (
     *(SyntaxError, ValueError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
     *(AttributeError, LookupError, TypeError),
 )
-"""What `zipfile` and NumPy raise for files that are not as they must be."""
+"""What `zipfile` and NumPy raise for damaged files."""
 
 FEATURES = ("x", "images", "image", "imgs", "features", "data", "inputs")
 LABELS = ("y", "labels", "label", "targets", "target")
-"""What arrays are called, the usual name first; labels have that of their features' place."""
+"""Names of arrays, the usual ones first; labels have the name at the place of their features'."""
 
 
 def read(config: NpzConfig, request: Request) -> Source:
-    """The splits in the file at `config.path`, the test split perhaps in a file of its own.
+    """The splits in the file at `config.path`, with the test split there or in another file.
 
-    If the request takes others, a file without training arrays may have those of a test split, as all rows.
-    Raises `MtrainError` for arrays that are missing, damaged, do not fit each other, or take too much
-    memory.
+    If the request takes others, a file without training arrays may have a test split, whose rows
+    are all rows. Raises `MtrainError` for arrays that are missing, damaged, do not fit each other,
+    or take too much memory.
     """
     memory = request.memory
     needed = ("test", "train") if request.takes_others else ("train",)
@@ -77,13 +77,13 @@ def read(config: NpzConfig, request: Request) -> Source:
     named, is_counted = _named_classes(arrays, config)
     splits = {
         split: checked_rows(
-            some.features,
-            counted_from(some.labels, config.offset, where[split], split),
+            split_arrays.features,
+            counted_from(split_arrays.labels, config.offset, where[split], split),
             where[split],
             split,
-            some.weights,
+            split_arrays.weights,
         )
-        for split, some in arrays.items()
+        for split, split_arrays in arrays.items()
     }
     check_alike(splits, config.path)
     splits = all_from_test(splits)
@@ -184,15 +184,15 @@ def array_names(path: Path) -> list[str]:
 def find_features(names: Sequence[str], where: str) -> dict[str, str]:
     """The name of each split's features among those of all arrays, by split.
 
-    `train`, `val` and `test`; arrays of no split are those of the training, where there
-    are no others. Raises `MtrainError` naming `where` if two may be those of one split.
+    `train`, `val` and `test`; arrays of no split are the training's, if there are no others. Raises
+    `MtrainError` naming `where` if two may be those of one split.
     """
-    found: dict[str, list[tuple[int, str]]] = {}
+    by_split: dict[str, list[tuple[int, str]]] = {}
     for name in names:
         kind, split = _kind_and_split(name)
         if kind in FEATURES:
-            found.setdefault(split or "", []).append((FEATURES.index(kind), name))
-    for split, candidates in found.items():
+            by_split.setdefault(split or "", []).append((FEATURES.index(kind), name))
+    for split, candidates in by_split.items():
         for (place, name), (next_place, other) in itertools.pairwise(sorted(candidates)):
             if place == next_place:
                 of = f"the {SPLITS[split]} split" if split else "no split"
@@ -201,7 +201,7 @@ def find_features(names: Sequence[str], where: str) -> dict[str, str]:
                     where=where,
                     remedy="keep one",
                 )
-    best = {split: min(candidates)[1] for split, candidates in found.items()}
+    best = {split: min(candidates)[1] for split, candidates in by_split.items()}
     whole = best.pop("", None)
     return best if whole is None or "train" in best else {"train": whole, **best}
 
@@ -248,7 +248,7 @@ def _read_splits(
 
 
 def _beside(features: str, kinds: Sequence[str], there: Sequence[str]) -> str:
-    """The array of one of these kinds that belongs to those features; the likeliest name if none."""
+    """The array of these kinds that belongs to those features; the most likely name if none does."""
     kind, split = _kind_and_split(features)
     parts = re.split(r"([_.-]+)", features)
     at = [part.lower() for part in parts].index(kind)
@@ -283,13 +283,17 @@ def _named_classes(
 
     The second says whether labels count the config's classes.
 
-    Raises `MtrainError` for labels of which some are text, and names that cannot be.
+    Raises `MtrainError` if only a part of the labels is text, and for invalid names.
     """
-    if not any(some.labels.dtype.kind in "US" for some in arrays.values()):
+    if not any(split_arrays.labels.dtype.kind in "US" for split_arrays in arrays.values()):
         return None, counts_classes(config.classes)
     texts = {}
-    for split, some in arrays.items():
-        labels = some.labels[:, 0] if some.labels.shape[1:] == (1,) else some.labels
+    for split, split_arrays in arrays.items():
+        labels = (
+            split_arrays.labels[:, 0]
+            if split_arrays.labels.shape[1:] == (1,)
+            else split_arrays.labels
+        )
         if labels.dtype.kind not in "US" or labels.ndim != 1:
             raise MtrainError(
                 (
@@ -299,23 +303,23 @@ def _named_classes(
                 where=config.path,
             )
         texts[split] = _as_text(labels, config.path)
-    found = {str(text) for labels in texts.values() for text in np.unique(labels)}
-    classes = config.classes or sorted_names(found)
+    label_texts = {str(text) for labels in texts.values() for text in np.unique(labels)}
+    classes = config.classes or sorted_names(label_texts)
     if len(classes) > MOST_CLASSES:
         raise MtrainError(
             f"{len(classes):,} different labels; there can be {MOST_CLASSES:,} classes",
             where=config.path,
         )
     _check_names(classes, config.path)
-    places = class_places(classes, found)
-    if unknown := sorted(found - set(places)):
+    places = class_places(classes, label_texts)
+    if unknown := sorted(label_texts - set(places)):
         problem = f"a label of {config.path} is {unknown[0]!r:.60}, which is none of them"
         raise SettingError((("dataset", "classes"), problem))
     for split, labels in texts.items():
         names, codes = np.unique(labels, return_inverse=True)
         indices = np.array([places[str(name)] for name in names], np.int64)[codes]
         arrays[split] = replace(arrays[split], labels=indices + config.offset)
-    return classes, are_counted(classes, found)
+    return classes, are_counted(classes, label_texts)
 
 
 def _as_text(labels: NDArray[Any], where: str) -> NDArray[np.str_]:

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 MANY_COLUMNS = 1_000
 
 PANDAS_INDEX = re.compile("__index_level_[0-9]+__")
-"""What pandas calls an index without a name."""
+"""Pandas' name of an index without a name."""
 
 DAMAGE = (OSError, UnicodeDecodeError, pa.ArrowException)
-"""What pyarrow raises for files that are not as they must be."""
+"""What pyarrow raises for damaged files."""
 
 
 def parquet_columns(path: str, _: Notation = PLAIN, *, split: str | None = "train") -> list[str]:
@@ -51,8 +51,8 @@ def read_parquet(
 ) -> RawTable:
     """The named columns of a file, a folder or a pattern, in this order.
 
-    `split` is as for `find_files`. Raises `MtrainError` for no such file, for what is no Parquet, and
-    for values that would take more than `memory` bytes.
+    `split` is as for `find_files`. Raises `MtrainError` for no such file, for a file that is not
+    Parquet, and for values that would take more than `memory` bytes.
     """
     tables = []
     rows = n_bytes = 0
@@ -91,7 +91,7 @@ def pandas_index(path: str) -> list[str]:
         index = json.loads((schema.metadata or {})[b"pandas"])["index_columns"]
     except (KeyError, TypeError, ValueError):
         return []  # not written by pandas
-    # That which just counts the rows is no column, but a mapping that says from where to where.
+    # An index that only counts the rows is not a column, but a mapping with start and end.
     columns = (name for name in index if isinstance(name, str)) if isinstance(index, list) else ()
     return [names[name] for name in columns if name in names]
 
@@ -159,20 +159,20 @@ def _named(
 
 
 def _partitions(files: list[Path], path: str) -> dict[Path, dict[str, int | str | None]]:
-    """What the folders of each file say; numbers where they say nothing else of that name."""
+    """The values in the folder names of each file; numbers if all of that name are numbers."""
     texts = {file: partitions_of(file, path) for file in files}
-    keys = {key for some in texts.values() for key in some}
+    keys = {key for values in texts.values() for key in values}
     whole = {
         key
         for key in keys
-        if all(_is_integer(some[key]) for some in texts.values() if some.get(key) is not None)
+        if all(_is_integer(values[key]) for values in texts.values() if values.get(key) is not None)
     }
     return {
         file: {
             key: int(value) if key in whole and value is not None else value
-            for key, value in some.items()
+            for key, value in values.items()
         }
-        for file, some in texts.items()
+        for file, values in texts.items()
     }
 
 
@@ -189,9 +189,9 @@ def _schema(file: Path) -> pa.Schema:
 
 
 def _names(schema: pa.Schema, file: Path) -> dict[str, str]:
-    """Of the columns, but of pandas' index, which is none of its columns: trimmed, and as they are.
+    """Names of the columns, without pandas' index: trimmed, and as they are.
 
-    Space around names and texts means nothing, as in CSV.
+    Space around names and texts is ignored, as in CSV.
     """
     names: dict[str, str] = {}
     for there in schema.names:
@@ -216,11 +216,11 @@ def _whole(name: str, tables: list[tuple[Path, pa.Table]]) -> pa.ChunkedArray:
         common = pa.float64()
     if len(types) > 1 and types.keys() & {pa.large_string(), pa.bool_()}:
         *_, file = types.values()
-        found = ", ".join(
+        kinds = ", ".join(
             f"{'string' if is_text(kind) else kind} in {file}" for kind, file in types.items()
         )
         raise MtrainError(
-            f"column {name!r} must be of one type in all files, is {found}", where=file
+            f"column {name!r} must be of one type in all files, is {kinds}", where=file
         )
     # Not safe: what a float64 rounds is a number that a float32 would round all the more.
     chunks = [chunk for part in parts for chunk in part.chunks]

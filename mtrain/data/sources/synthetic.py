@@ -18,7 +18,7 @@ WHERE = "scikit-learn's make_classification"
 
 
 def read(config: SyntheticConfig, request: Request) -> Source:
-    """The whole set, drawn by its seed; it has no test split of its own."""
+    """The whole set, drawn by its seed; it has no test split."""
     check_memory(8 * config.rows * config.features, request.memory, WHERE)
     features, labels = make_classification(
         config.rows,

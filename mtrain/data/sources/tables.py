@@ -1,4 +1,4 @@
-"""CSV and Parquet: from columns to features, labels and weights, or to what is wrong with them."""
+"""CSV and Parquet: from columns to features, labels and weights, or to their problems."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ PIECES = {"csv": csv.csv_pieces, "parquet": parquet.parquet_pieces}
 
 
 def read(config: TableConfig, request: Request) -> Source:
-    """The table at `config.path` and, where it has a file of its own, its test split.
+    """The table at `config.path` and, if it is in another file, its test split.
 
-    Columns are of the kinds that the request's encoding says, else of what their values look like. Raises
-    `SettingError` for columns that are not there, `MtrainError` for values that are not what they
-    must be, each with its place, and for more than `memory` bytes of values.
+    The request's encoding gives the kinds of columns, else their values do. Raises `SettingError`
+    for missing columns, `MtrainError` for invalid values, each with its place, and for more than
+    `memory` bytes of values.
     """
     memory, encoding = request.memory, request.encoding
     names = _features(config, encoding)
@@ -109,9 +109,9 @@ def read(config: TableConfig, request: Request) -> Source:
 
 
 def _places(config: TableConfig, columns: list[str]) -> dict[str, str]:
-    """The path of each split's rows: a folder of splits may be that of several.
+    """The path of each split's rows; a folder of splits may be the path of several.
 
-    Raises `SettingError` where a split is there twice, `MtrainError` where one lacks a column.
+    Raises `SettingError` if a split is given twice, `MtrainError` if one lacks a column.
     """
     brought = find_splits(config.path, ENDINGS[config.name])
     places = {"train": config.path}
@@ -145,9 +145,9 @@ def _complete_rows(
     config: TableConfig,
     remedy: str,
 ) -> Ints:
-    """The positions of labelled rows; if those that miss a value are to be dropped, of the others.
+    """The positions of labelled rows, without incomplete rows if these are dropped.
 
-    Raises `MtrainError` with a line for each column that misses values of them and must not.
+    Raises `MtrainError` with a line for each column that has missing values and must not.
     """
     missing = {name: column.missing & labelled for name, column in features.columns.items()}
     needed = {}
@@ -165,7 +165,7 @@ def _complete_rows(
 
 
 def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
-    """The names of the columns of features, all of which are there."""
+    """The names of the feature columns, all of which exist."""
     there = COLUMNS[config.name](config.path, notation_of(config))
     if encoding is not None:
         wanted = [column.name for column in encoding.columns]
@@ -210,7 +210,7 @@ def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
 
 
 def check_columns(path: str, there: list[str], wanted: Iterable[str]) -> None:
-    """Raise `MtrainError` where one of the columns that are `wanted` is not `there`."""
+    """Raise `MtrainError` if one of the columns that are `wanted` is not `there`."""
     needed, known = dict.fromkeys(wanted), set(there)
     for name in needed:
         if name not in known:
@@ -220,7 +220,7 @@ def check_columns(path: str, there: list[str], wanted: Iterable[str]) -> None:
 
 
 def _weights(table: RawTable, column: str) -> Floats:
-    """One a row, NaN where it is missing."""
+    """One weight a row, NaN if missing."""
     values, wrong = read_column(
         table.columns[column], "number", typed=table.typed, notation=table.notation
     )

@@ -1,1 +1,1 @@
-"""The user's custom code: imported, tried, and made what Keras calls it by."""
+"""Custom code: imported, tried, and wrapped for Keras."""

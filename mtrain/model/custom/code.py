@@ -1,4 +1,4 @@
-"""The user's custom code: imported, and named where it goes wrong."""
+"""Custom code: imported, and named in its errors."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ LONG = 200
 
 @dataclass(frozen=True, eq=False)
 class ImportedCode:
-    """What was imported."""
+    """Imported custom code."""
 
     objects: Mapping[str, Any]
     """By `package.module:object`."""
 
     folders: tuple[Path, ...] = ()
-    """Where modules were looked for before the installed ones."""
+    """The folders searched for modules before the installed ones."""
 
     loaded_before: frozenset[str] = frozenset()
-    """Names of the modules that were there already."""
+    """Names of the modules that were loaded before."""
 
     def modules(self) -> dict[str, ModuleType]:
-        """Those imported until now that lie in `folders`, by name."""
+        """The modules imported so far from `folders`, by name."""
         if not self.folders:
-            return {}  # TensorFlow has thousands to be looked through
+            return {}  # TensorFlow has thousands of modules to search
         return {
             name: module
             for name, module in list(sys.modules.items())
@@ -54,8 +54,8 @@ class ImportedCode:
 
     def files(self) -> dict[str, bytes]:
         """The content of these modules, by their path below the folder they were found in."""
-        found = map(_file, self.modules().values())
-        return {str(_below(file, self.folders)): file.read_bytes() for file in found}
+        files = map(_file, self.modules().values())
+        return {str(_below(file, self.folders)): file.read_bytes() for file in files}
 
     def installed(self) -> dict[str, bytes]:
         """The content of named modules that are installed, by name."""
@@ -69,9 +69,10 @@ class ImportedCode:
 
     @contextmanager
     def attributing_errors(self, config: CustomCode | None = None) -> Iterator[None]:
-        """Turn what goes wrong into a `MtrainError` that names the user's file and line.
+        """Turn an error into a `MtrainError` that names the user's file and line.
 
-        Without `config`, which of it is at work, only what has a line of theirs in its traceback.
+        Without `config`, the code at work, only errors with a line of custom code in their
+        traceback.
         """
         try:
             yield
@@ -80,18 +81,18 @@ class ImportedCode:
         except (Exception, SystemExit) as error:
             if (place := self._place(config, error)) is None:
                 raise
-            what = ": ".join(filter(None, (type(error).__name__, _first_line(error))))
-            raise MtrainError(f"{what}", where=place) from error
+            problem = ": ".join(filter(None, (type(error).__name__, _first_line(error))))
+            raise MtrainError(f"{problem}", where=place) from error
 
     def _place(self, config: CustomCode | None, error: BaseException) -> str | None:
-        """The last line of the traceback that is the user's; else their object's first."""
+        """The last line of the traceback in custom code; else the first line of the object."""
         if isinstance(error, SyntaxError) and error.filename is not None:
             return f"{_shown(error.filename)}:{error.lineno}"
         names = {name.partition(":")[0] for name in self.objects}
         names |= set() if config is None else {config.module}
         modules = {str(_file(sys.modules[name])) for name in names if name in sys.modules}
         lines = [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
-        # What fails while the loop runs has no frame, but TensorFlow's word on where it was traced.
+        # Errors of the running loop have no frame, but TensorFlow's note on where it was traced.
         lines = [*re.findall(r'File "(.+)", line (\d+)', str(error)), *lines]
         theirs = [f for f in lines if f[0] in modules or _below(Path(f[0]), self.folders)]
         if theirs:
@@ -99,9 +100,9 @@ class ImportedCode:
         if config is None:
             return None
         try:
-            found = self.objects[config.name]
-            return f"{_shown(inspect.getfile(found))}:{inspect.getsourcelines(found)[1]}"
-        except (KeyError, OSError, TypeError):  # made by code, or no function
+            target = self.objects[config.name]
+            return f"{_shown(inspect.getfile(target))}:{inspect.getsourcelines(target)[1]}"
+        except (KeyError, OSError, TypeError):  # created by code, or not a function
             return config.name
 
 
@@ -113,15 +114,14 @@ NO_CODE = ImportedCode({})
 def imported(codes: Iterable[CustomCode], folder: Path) -> Iterator[ImportedCode]:
     """Custom code by its name, importable as long as the context lasts.
 
-    Modules in `folder`, or its `code`, come before installed ones; where there is no custom code
-    nothing there can be imported. Raises `MtrainError` with the user's file and line for what goes
-    wrong.
+    Modules in `folder`, or its `code`, come before installed ones; without custom code nothing
+    there can be imported. Raises `MtrainError` with the user's file and line for errors in it.
     """
     if not (codes := tuple(codes)):
         yield NO_CODE
         return
     folders = tuple(place.absolute() for place in code_folders(folder) if place.is_dir())
-    # Another run's, or the program's, may have the same names.
+    # Modules of another run, or of the program, may have the same names.
     tops = {code.module.partition(".")[0] for code in codes}
     aside = {
         name: sys.modules.pop(name)
@@ -131,7 +131,7 @@ def imported(codes: Iterable[CustomCode], folder: Path) -> Iterator[ImportedCode
     code = ImportedCode({}, folders, frozenset(sys.modules))
     searched, dont_write = [str(place) for place in folders], sys.dont_write_bytecode
     sys.path[:0] = searched
-    sys.dont_write_bytecode = True  # a run's folder is no place for caches
+    sys.dont_write_bytecode = True  # no caches in a run's folder
     importlib.invalidate_caches()
     try:
         yield replace(code, objects={own.name: _import(own, code) for own in codes})
@@ -172,12 +172,12 @@ def _import(code: CustomCode, nothing: ImportedCode) -> Any:
 
 
 def _first_line(error: BaseException) -> str:
-    """What an error says, without what Keras says before it and how."""
+    """The message of an error, without Keras' additions."""
     text = error.msg if isinstance(error, SyntaxError) else str(error)
     lines = re.sub(r"\x1b\[\d*m", "", text).splitlines()
     said = (line.strip() for line in lines if not line.startswith("Exception encountered when"))
     line = next(filter(None, said), "")
-    # TensorFlow goes on with advice that is none here.
+    # TensorFlow adds advice that does not apply here.
     return line if len(line) <= LONG else re.split(r"(?<=\.) (?=[A-Z])", line)[0]
 
 

@@ -1,4 +1,4 @@
-"""A loss of the user's own."""
+"""A custom loss."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from mtrain.model.custom.trial import (
     as_numbers,
+    build_custom,
     check_finite,
     few_rows,
-    made,
     try_compiled,
     unchanged,
     wrong,
@@ -34,11 +34,11 @@ def custom_loss(
 ) -> keras.losses.Loss:
     """A function, or a `keras.losses.Loss`, as a loss.
 
-    It is tried as a loop that is compiled by XLA, or is not; None: not at all. Raises `MtrainError`
-    where it fails on a few rows, cannot be compiled or counts in Python, gives what is not finite, no
-    loss a row, no mean of them, or no gradient.
+    It is tried in a loop that is compiled by XLA, or not; None: not tried. Raises `MtrainError` if
+    it fails on a few rows, cannot be compiled, counts in Python, or returns values that are not
+    finite, not one loss a row, not their mean, or without a gradient.
     """
-    loss = made(config, code, keras.losses.Loss)
+    loss = build_custom(config, code, keras.losses.Loss)
     if not isinstance(loss, keras.losses.Loss):
         loss = _FunctionLoss(loss, config.object)
     if jit_compile is not None:
@@ -49,11 +49,11 @@ def custom_loss(
 def loss_variables(
     config: CustomLoss, code: ImportedCode, loss: keras.losses.Loss, n_classes: int
 ) -> list[tf.Variable]:
-    """What a loss remembers from batch to batch, in the order in which it reads it.
+    """The state of a loss between batches, in the order in which it is read.
 
-    Raises `MtrainError` where it cannot be traced for a number of rows that is not known yet.
+    Raises `MtrainError` if it cannot be traced for an unknown number of rows.
     """
-    rows = [tf.TensorSpec((None, *some.shape[1:]), tf.float32) for some in few_rows(n_classes)]
+    rows = [tf.TensorSpec((None, *array.shape[1:]), tf.float32) for array in few_rows(n_classes)]
     with code.attributing_errors(config):
         graph = tf.function(loss.call, autograph=False).get_concrete_function(*rows).graph
     # The graph has its variables as a set, but what it captures in order.
@@ -69,7 +69,7 @@ def _try(
     *,
     jit_compile: bool,
 ) -> None:
-    """Compute it on a few rows, as it is and compiled; what it remembers stays as it was."""
+    """Compute the loss on a few rows, compiled and not; its state is restored."""
     if loss.reduction not in MEANS:
         problem = f"must be reduced to the mean over rows, {MEANS[0]!r}, got {loss.reduction!r}"
         raise wrong(config, problem)
@@ -111,7 +111,7 @@ def _try(
 
 
 class _FunctionLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
-    """Of a function of labels and outputs: its mean over the rows."""
+    """The mean over the rows of a function of labels and outputs."""
 
     def __init__(self, function: Callable[[Any, Any], Any], name: str) -> None:
         super().__init__(name=name)

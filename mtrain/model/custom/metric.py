@@ -1,4 +1,4 @@
-"""A metric of the user's own."""
+"""A custom metric."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import tensorflow as tf
 from mtrain.errors import MtrainError
 from mtrain.model.custom.trial import (
     as_numbers,
+    build_custom,
     check_finite,
     few_rows,
-    made,
     targets,
     try_compiled,
     wrong,
@@ -34,16 +34,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class CustomFigure:
-    """A metric of one's own."""
+    """A custom metric."""
 
     name: str
     counter: keras.metrics.Metric | None
-    """What counts it in the compiled loop, batch by batch; None where it needs a whole split."""
+    """Its counter in the compiled loop, batch by batch; None if it needs a whole split."""
 
     _of_rows: Callable[[NDArray[np.float32], NDArray[np.float32]], float]
 
     def of_split(self, predictions: Predictions) -> float:
-        """Its value for all rows of a split; what `counter` has counted is forgotten."""
+        """Its value for all rows of a split; the counts of `counter` are reset."""
         labels, outputs = predictions.labels, predictions.probabilities
         n_classes = outputs.shape[1]
         return self._of_rows(
@@ -56,12 +56,12 @@ def custom_metric(
 ) -> CustomFigure:
     """A `keras.metrics.Metric`, or a function, as a figure.
 
-    It is tried as `custom_loss` is; what was not counts in no loop. A function of one value a row is
-    averaged over the rows, in the compiled loop where it can be compiled; one of a single value is
-    given all rows of a split as NumPy arrays. Raises `MtrainError` where it fails on a few rows, or
-    gives what is no such value or not finite.
+    It is tried as `custom_loss` is; without trial it has no counter. A function of one value a row
+    is averaged over the rows, in the compiled loop where it can be compiled; one of a single value
+    is given all rows of a split as NumPy arrays. Raises `MtrainError` if it fails on a few rows, or
+    returns other values or values that are not finite.
     """
-    metric = made(config, code, keras.metrics.Metric)
+    metric = build_custom(config, code, keras.metrics.Metric)
     rows = few_rows(n_classes)
     counts = isinstance(metric, keras.metrics.Metric)
     of_rows = partial(_counted, metric) if counts else metric
@@ -82,11 +82,11 @@ def custom_metric(
 
     if jit_compile is None:
         return CustomFigure(config.object, None, value_of)
-    found = values_of(*rows)
-    check_finite(config, "is", found)
+    results = values_of(*rows)
+    check_finite(config, "is", results)
     counter = metric
     if not counts:
-        if found.shape == ():
+        if results.shape == ():
             return CustomFigure(config.object, None, value_of)
         # In float64, as everything that is added up over an epoch.
         counter = keras.metrics.MeanMetricWrapper(metric, config.object, "float64")
@@ -107,13 +107,13 @@ def _check_counter(
     *,
     jit_compile: bool,
 ) -> None:
-    """Raise `MtrainError` for one that counts otherwise when it is compiled."""
+    """Raise `MtrainError` for a counter that counts differently when compiled."""
     compiled = try_compiled(config, code, metric.update_state, rows, jit_compile=jit_compile)
     values = []
     for update in (metric.update_state, compiled):
         metric.reset_state()
         with code.attributing_errors(config):
-            for _ in range(2):  # what is done in Python alone is done but once when it is compiled
+            for _ in range(2):  # Python code is run only once, when it is compiled
                 update(*map(tf.constant, rows))
             values.append(float(metric.result()))
     metric.reset_state()

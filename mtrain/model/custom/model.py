@@ -1,4 +1,4 @@
-"""A model of the user's own."""
+"""A custom model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mtrain.model.custom.trial import made, try_compiled, unchanged, wrong
+from mtrain.model.custom.trial import build_custom, try_compiled, unchanged, wrong
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,11 +32,11 @@ def custom_model(
 ) -> keras.Model:
     """The `keras.Model` that the function makes of the numbers of features and classes.
 
-    `seed` draws what the function leaves to chance; it is tried as `custom_loss` is. Raises
-    `MtrainError` for anything else than a model from (N, `n_features`) to the probabilities of the
+    `seed` is the seed of the function's random numbers; the model is tried as `custom_loss` is.
+    Raises `MtrainError` unless it is a model from (N, `n_features`) to the probabilities of the
     classes that can be compiled.
     """
-    build = made(config, code, keras.Model)
+    build = build_custom(config, code, keras.Model)
     with _seeded(seed), code.attributing_errors(config):
         model: keras.Model = build(n_features, n_classes)
     if (problem := _structural_problem(model)) is not None:
@@ -61,7 +61,7 @@ def custom_model(
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Draw by `seed`; Python's and NumPy's own generators are put back, TensorFlow's cannot be."""
+    """Set the seed; Python's and NumPy's generators are restored, TensorFlow's cannot be."""
     policy = keras.config.dtype_policy()
     keras.utils.clear_session()  # Keras numbers a process's layers; checkpoints have their names
     keras.config.set_dtype_policy(policy)
@@ -75,7 +75,7 @@ def _seeded(seed: int) -> Iterator[None]:
 
 
 def _structural_problem(model: Any) -> str | None:
-    """What is wrong with a model before anything is computed."""
+    """The problem of a model's structure; None: no problem."""
     if not isinstance(model, keras.Model):
         return f"must return a keras.Model, got {type(model).__name__}"
     if getattr(model, "inputs", None) is None:
@@ -97,13 +97,13 @@ def _try_training(
     *,
     jit_compile: bool,
 ) -> None:
-    """Compile its gradients as the loop will; the model stays as it was."""
+    """Compile its gradients as the loop will; the model is restored."""
 
     def gradients(rows: tf.Tensor) -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
             value = tf.reduce_sum(model(rows, training=True))
-        found: list[tf.Tensor] = tape.gradient(value, model.trainable_variables)
-        return found
+        values: list[tf.Tensor] = tape.gradient(value, model.trainable_variables)
+        return values
 
     with unchanged(model.variables):
         try_compiled(config, code, gradients, (rows,), jit_compile=jit_compile)

@@ -1,4 +1,4 @@
-"""How custom code is tried: on a few rows, before anything is trained.
+"""Trials of custom code: on a few rows, before training.
 
 Labels are one-hot, (B, K) float32, and outputs the probabilities, (B, K), as Keras has them for a
 categorical loss; two classes have one column of each, (B, 1), for the second.
@@ -26,28 +26,28 @@ if TYPE_CHECKING:
     from mtrain.records.arrays import Ints
 
 MOST_ROWS = 2003
-"""On which custom code is tried before anything is trained; fewer of few classes."""
+"""Rows on which custom code is tried before training; fewer with few classes."""
 
 
-def made(config: CustomCode, code: ImportedCode, kind: type) -> Any:
+def build_custom(config: CustomCode, code: ImportedCode, kind: type) -> Any:
     """An object of the class, or the function with its parameters."""
-    found, arguments = code.objects[config.name], config.arguments
-    if kind is keras.Model and isinstance(found, type | keras.Model):
-        what = "class" if isinstance(found, type) else "model"
-        raise wrong(config, f"is a {what}; a function that returns a model is wanted")
-    if isinstance(found, type):
-        if not issubclass(found, kind):
+    custom, arguments = code.objects[config.name], config.arguments
+    if kind is keras.Model and isinstance(custom, type | keras.Model):
+        description = "class" if isinstance(custom, type) else "model"
+        raise wrong(config, f"is a {description}; a function that returns a model is wanted")
+    if isinstance(custom, type):
+        if not issubclass(custom, kind):
             raise wrong(config, f"is a class, but no {kind.__name__} of Keras")
         with code.attributing_errors(config):
-            return found(**arguments)
-    if isinstance(found, kind):
+            return custom(**arguments)
+    if isinstance(custom, kind):
         if arguments:
             raise wrong(config, f"is made already and takes no {', '.join(arguments)}")
-        return found
-    if not callable(found):
-        what = f"is neither a function nor a {kind.__name__} of Keras"
-        raise wrong(config, f"{what}, but {type(found).__name__}")
-    return partial(found, **arguments)
+        return custom
+    if not callable(custom):
+        description = f"is neither a function nor a {kind.__name__} of Keras"
+        raise wrong(config, f"{description}, but {type(custom).__name__}")
+    return partial(custom, **arguments)
 
 
 def try_compiled(
@@ -58,9 +58,9 @@ def try_compiled(
     *,
     jit_compile: bool,
 ) -> Callable[..., Any]:
-    """`function` as the compiled loop would have it, run once.
+    """Run `function` once, compiled as in the loop.
 
-    Raises `MtrainError` where it cannot be compiled.
+    Raises `MtrainError` if it cannot be compiled.
     """
     compiled: Callable[..., Any] = tf.function(function, jit_compile=jit_compile, autograph=False)
     try:
@@ -74,7 +74,7 @@ def try_compiled(
 
 @contextmanager
 def unchanged(variables: Sequence[tf.Variable]) -> Iterator[None]:
-    """Put back, in the end, what the variables were."""
+    """Restore the variables in the end."""
     before = [variable.numpy() for variable in variables]
     try:
         yield
@@ -101,20 +101,20 @@ def targets(labels: Ints, n_classes: int) -> NDArray[np.float32]:
 
 
 def as_numbers(config: CustomCode, value: Any) -> NDArray[Any]:
-    """What custom code gave, as an array of numbers; raises `MtrainError` for anything else."""
-    found = np.asarray(value)
-    if found.dtype.kind not in "biuf":
+    """A value of custom code as an array of numbers; raises `MtrainError` for anything else."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
         raise wrong(config, f"must give numbers, got {type(value).__name__}")
-    return found
+    return array
 
 
-def check_finite(config: CustomCode, what: str, values: NDArray[np.float32]) -> None:
-    """Raise `MtrainError` where some of the `values` are not."""
+def check_finite(config: CustomCode, verb: str, values: NDArray[np.float32]) -> None:
+    """Raise `MtrainError` if some `values` are not finite; `verb` begins the message."""
     if not np.isfinite(values).all():
-        found = values[~np.isfinite(values)].flat[0]
-        raise wrong(config, f"{what} {found} for rows of ordinary probabilities")
+        number = values[~np.isfinite(values)].flat[0]
+        raise wrong(config, f"{verb} {number} for rows of ordinary probabilities")
 
 
-def wrong(config: CustomCode, what: str) -> MtrainError:
-    """What is wrong with custom code, by its name."""
-    return MtrainError(f"{what}", where=config.name)
+def wrong(config: CustomCode, problem: str) -> MtrainError:
+    """An error about custom code, with its name."""
+    return MtrainError(f"{problem}", where=config.name)

@@ -1,4 +1,4 @@
-"""All of matplotlib that charts are drawn with; every chart has it from here."""
+"""Everything of matplotlib that charts use; every chart imports it from here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Charts of an evaluation: how well each class was learned, and what it is taken for."""
+"""Charts of an evaluation: how well each class was learned, and with which it is confused."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from mtrain.records.training import Predictions
 
 CELLS = 2000
-"""More than the axes of a curve, or of a confusion matrix, have pixels each way."""
+"""More than the pixels of a curve's or a confusion matrix's axes."""
 
 
 def evaluation_charts(
@@ -89,9 +89,9 @@ def draw_precision_recall(report: Report) -> Figure:
             capsize=2,
         )
         for y, value, high in zip(at, values, bounds[:, 1], strict=True):
-            shown = "undefined" if math.isnan(value) else f"{value:.3f}"
+            text = "undefined" if math.isnan(value) else f"{value:.3f}"
             right = 0.0 if math.isnan(value) else max(value, high)
-            axes.text(right + 0.01, y, shown, va="center", fontsize=7.5)
+            axes.text(right + 0.01, y, text, va="center", fontsize=7.5)
     axes.set_yticks(positions, _names(entries))
     axes.set_ylim(len(entries) - 0.4, -0.6)
     axes.set_xlim(0, 1.09)
@@ -151,8 +151,8 @@ def _largest_of_blocks(values: NDArray[np.float32], most: int) -> NDArray[np.flo
     """
     starts = np.arange(0, len(values), -(-len(values) // most))
     by_row = np.fmax.reduceat(values, starts, axis=0)
-    found: NDArray[np.float32] = np.fmax.reduceat(by_row, starts, axis=1)
-    return found
+    largest: NDArray[np.float32] = np.fmax.reduceat(by_row, starts, axis=1)
+    return largest
 
 
 def draw_roc(report: Report, predictions: Predictions) -> Figure:
@@ -248,7 +248,7 @@ def _curves(
 
 
 def _told_apart(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Of a curve the points that a picture can tell apart from the one before."""
+    """The points of a curve that a picture can distinguish from the one before."""
     cells = np.round(np.stack([x, y]) * CELLS)
     apart = (np.diff(cells, prepend=-1.0) != 0).any(axis=0)
     return x[apart], y[apart]

@@ -1,4 +1,4 @@
-"""Charts of a history: how loss, accuracy and every class went over the epochs."""
+"""Charts of a history: loss, accuracy and every class over the epochs."""
 
 from __future__ import annotations
 

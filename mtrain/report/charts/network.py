@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from mtrain.records.arrays import Floats
 
 MOST_NODES = 10
-"""Of a larger layer only the first and the last half of so many are drawn, dots between them."""
+"""Most nodes drawn: of a larger layer, half as many at either end, with dots between."""
 
 MOST_COLUMNS = 12
-"""Of a deeper network likewise."""
+"""Most layers drawn, likewise."""
 
 
 def network_chart(layers: Sequence[tuple[str, int]], file_format: str) -> bytes:
@@ -34,21 +34,21 @@ def draw_network(layers: Sequence[tuple[str, int]]) -> Figure:
     """Nodes as circles, every connection of those that are drawn as a line."""
     half = MOST_COLUMNS // 2
     left_out = len(layers) > MOST_COLUMNS
-    shown = [*layers[:half], *layers[-half:]] if left_out else list(layers)
-    columns = np.arange(len(shown), dtype=float)
+    drawn = [*layers[:half], *layers[-half:]] if left_out else list(layers)
+    columns = np.arange(len(drawn), dtype=float)
     columns[half:] += left_out  # room for the dots
     figure = Figure(figsize=(1.5 * (columns[-1] + 1), 4.5))
     axes = figure.subplots()
     axes.axis("off")
-    heights = [_heights(nodes) for _, nodes in shown]
-    for k in range(1, len(shown)):
+    heights = [_heights(nodes) for _, nodes in drawn]
+    for k in range(1, len(drawn)):
         if not (left_out and k == half):
             lines = [
                 ((columns[k - 1], a), (columns[k], b)) for a in heights[k - 1] for b in heights[k]
             ]
             axes.add_collection(LineCollection(lines, colors=GREY, linewidths=0.4, zorder=1))
-    for k, (name, nodes) in enumerate(shown):
-        ends = k in {0, len(shown) - 1}
+    for k, (name, nodes) in enumerate(drawn):
+        ends = k in {0, len(drawn) - 1}
         axes.scatter(
             np.full(heights[k].size, columns[k]),
             heights[k],
@@ -68,7 +68,7 @@ def draw_network(layers: Sequence[tuple[str, int]]) -> Figure:
 
 
 def _heights(nodes: int) -> Floats:
-    """Where the nodes that are drawn stand, around 0, a unit apart but for a gap for dots."""
+    """Positions of the drawn nodes, around 0, one unit apart but for a gap for dots."""
     if nodes <= MOST_NODES:
         return np.arange(nodes, dtype=float) - (nodes - 1) / 2
     half = np.arange(MOST_NODES // 2) + 1.0

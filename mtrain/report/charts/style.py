@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
 STYLES = ("solid", "dashed", "dotted")
 MARKERS = ("^", "D")
-"""Of the points of classes whose colour another class has already."""
+"""Markers of classes whose colour another class has already."""
 
 GREY = "#BBBBBB"
 
 MOST_LINES = len(COLOURS) * len(STYLES) - 1
-"""Of more classes than this only the worst are told apart."""
+"""With more classes than this, only the worst have colours."""
 
 WORST_LINES = 7
 
@@ -94,15 +94,15 @@ def draw_class_lines(
 
     `options` are those of the coloured lines alone.
     """
-    shown = list(range(len(classes)))
+    coloured = list(range(len(classes)))
     if len(classes) > MOST_LINES:
-        shown = [k for k in lowest(values, WORST_LINES) if not math.isnan(values[k])]
-    others = sorted(set(range(len(classes))) - set(shown))
+        coloured = [k for k in lowest(values, WORST_LINES) if not math.isnan(values[k])]
+    others = sorted(set(range(len(classes))) - set(coloured))
     grey = others[:: -(-len(others) // MOST_GREY) or 1]
     for k in grey:
         axes.plot(*points(k), color=GREY, linewidth=0.6, zorder=1, drawstyle=drawstyle)
-    labels = class_labels([classes[k] for k in shown], LABEL_WIDTH, shown)
-    for number, (k, name) in enumerate(zip(shown, labels, strict=True)):
+    labels = class_labels([classes[k] for k in coloured], LABEL_WIDTH, coloured)
+    for number, (k, name) in enumerate(zip(coloured, labels, strict=True)):
         again, colour = divmod(number, len(COLOURS))
         # Points that stand alone show no line by which two of a colour could be told apart.
         marker = {"marker": MARKERS[again - 1]} if again and "marker" in options else {}
@@ -115,10 +115,10 @@ def draw_class_lines(
             drawstyle=drawstyle,
             **(options | marker),
         )
-    if len(shown) < len(classes):
+    if len(coloured) < len(classes):
         which = "other" if np.isnan(values).any() else "better"
-        some = "" if len(grey) == len(others) else f"{len(grey)} of "
-        label = f"{some}the {len(others):,} {which} classes"
+        part = "" if len(grey) == len(others) else f"{len(grey)} of "
+        label = f"{part}the {len(others):,} {which} classes"
         axes.plot([], [], color=GREY, linewidth=0.6, label=label)
 
 
@@ -132,7 +132,7 @@ def add_legend(figure: Figure, axes: Axes, title: str) -> None:
 
 @contextmanager
 def _style(families: list[str]) -> Iterator[None]:
-    """Our look whatever the user's matplotlibrc says; letters are looked for in these fonts."""
+    """One style, whatever the user's matplotlibrc says; letters are taken from these fonts."""
     with mpl.rc_context(), warnings.catch_warnings():
         # A class name in a script that no font has is drawn as boxes, and no reason to stop.
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)

@@ -1,1 +1,1 @@
-"""What a terminal, or a log, shows."""
+"""Output for a terminal or a log."""

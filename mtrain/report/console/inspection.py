@@ -1,4 +1,4 @@
-"""What `mtrain check` prints."""
+"""The output of `mtrain check`."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ MOST_NAMED = 60
 
 
 def print_inspection(inspection: Inspection, config: Config, stream: TextIO) -> None:
-    """Rows of every class in every split, what the inputs are, and what the model will be."""
+    """Print the rows of every class in every split, the inputs, and the model."""
     console = make_console(stream)
     console.print(Text(f"{config.dataset.name}: {inert(inspection.source)}"))
     console.print(Text(_inputs(inspection.encoding)))
     if inspection.missing:
         rows = ", ".join(f"{inert(name)} {n:,}" for name, n in inspection.missing.items())
         console.print(Text(f"rows without a value: {rows}"))
-    shown = _fewest(inspection)
+    indices = _fewest(inspection)
     columns, room = leave_room(
         {
-            split: [*(Text(f"{counts[k]:,}") for k in shown), Text(f"{counts.sum():,}")]
+            split: [*(Text(f"{counts[k]:,}") for k in indices), Text(f"{counts.sum():,}")]
             for split, counts in inspection.counts.items()
         },
         console.width,
@@ -48,10 +48,10 @@ def print_inspection(inspection: Inspection, config: Config, stream: TextIO) -> 
     for split in columns:
         table.add_column(split, justify="right", no_wrap=True)
     *counts, totals = zip(*columns.values(), strict=True)
-    names = class_labels([inspection.classes[k] for k in shown], room, shown)
+    names = class_labels([inspection.classes[k] for k in indices], room, indices)
     for name, numbers in zip(names, counts, strict=True):
         table.add_row(Text(name), *numbers)
-    if more := len(inspection.classes) - len(shown):
+    if more := len(inspection.classes) - len(indices):
         table.add_row(Text(f"and {more:,} classes with no fewer rows to train on", style="dim"))
     table.add_section()
     table.add_row("rows", *totals, style="bold")
@@ -82,7 +82,7 @@ def _fewest(inspection: Inspection) -> list[int]:
 
 
 def _model(inspection: Inspection, config: Config) -> str:
-    """Its shape, and what it takes; one's own model is made by `fit` alone."""
+    """The model's shape, and its size; a custom model is built by `fit` only."""
     if isinstance(config.model, CustomModel):
         return config.model.name
     shape = inspection.encoding.n_features, len(inspection.classes)
@@ -104,13 +104,13 @@ def _inputs(encoding: Encoding) -> str:
     for column in encoding.columns:
         names.setdefault(column.kind, []).append(column.name)
     kinds = "; ".join(
-        f"{len(some):,} {kind}{'s' * (len(some) > 1)} ({_first(some)})"
-        for kind, some in names.items()
+        f"{len(group):,} {kind}{'s' * (len(group) > 1)} ({_first(group)})"
+        for kind, group in names.items()
     )
     n, inputs = len(encoding.columns), encoding.n_features
     return f"{inputs:,} input{'s' * (inputs > 1)}, of {n:,} column{'s' * (n > 1)}: {kinds}"
 
 
 def _first(names: Sequence[str]) -> str:
-    """As many of the names as there is room for."""
+    """As many of the names as fit."""
     return shortened(", ".join(map(inert, names[:MOST_NAMED])))

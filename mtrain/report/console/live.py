@@ -1,4 +1,4 @@
-"""Training as it is watched on a terminal: a bar, and below it every class."""
+"""A training on a terminal: a bar, and below it every class."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 REFRESH_SECONDS = 0.1
 
 OTHER_LINES = 5
-"""Of the display that are no class: bar, training, validation, header, and one left free."""
+"""Lines of the display without a class: bar, training, validation, header, and a free one."""
 
 HEADINGS = ("precision", "recall", "F1", "support", "F1 change")
-"""Of a class's numbers; in a narrow terminal the last are left out."""
+"""Headings of a class's numbers; in a narrow terminal the last ones are left out."""
 
 
 class LiveTable(Observer):
-    """Observes a training and draws its present state over and over in the same place."""
+    """Observes a training and redraws its current state in place."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -63,20 +63,20 @@ class LiveTable(Observer):
         self._console.print(Text(inert(text).ljust(len(stage))))
         self.stage(stage.removesuffix(" ..."))
 
-    def stage(self, what: str) -> None:
-        """Say what takes so long, in a line that goes away."""
-        if self._console.is_jupyter:  # where no line goes away
+    def stage(self, task: str) -> None:
+        """Show the current task in a line that disappears."""
+        if self._console.is_jupyter:  # where lines do not disappear
             return
         if self._stage:
             self._console.print(" " * len(self._stage), end="\r")
-        self._stage = f"{what} ..."[: self._console.width - 1] if what else ""
+        self._stage = f"{task} ..."[: self._console.width - 1] if task else ""
         if self._stage:
             self._console.print(Text(self._stage, style="dim"), end="\r")
 
     def begin(self, facts: TrainingFacts) -> None:
-        """Say where and what is trained, and start the display.
+        """Print the device, data and model, and start the display.
 
-        Of a resumed run it shows the last epoch, compared with the one before.
+        For a resumed run it shows the last epoch, compared with the one before.
         """
         self.stage("")
         for line in opening_lines(facts):
@@ -92,7 +92,7 @@ class LiveTable(Observer):
         self._draw()
 
     def progress(self, progress: Progress) -> None:
-        """Move the bar; as long as the table is of the training, it moves, too."""
+        """Update the bar, and the table while it shows training figures."""
         self._progress = progress
         self._pace.progress(progress)
         if not self._shows_validation:
@@ -127,7 +127,7 @@ class LiveTable(Observer):
         self._live.update(self.picture(), refresh=True)
 
     def picture(self) -> Group:
-        """What is to be seen now."""
+        """The current display."""
         return Group(self._bar(), self._training(), *self._by_class())
 
     def _bar(self) -> Table:
@@ -151,15 +151,15 @@ class LiveTable(Observer):
         return self._line(f"training: loss {figure(tally.loss)}", f"accuracy {right}")
 
     def _line(self, *parts: str) -> Text:
-        """As many of the parts as a line has room for: a number that is cut is another number."""
+        """As many of the parts as fit into a line: a cut number is a wrong number."""
         while len(parts) > 1 and len(", ".join(parts)) > self._console.width:
             parts = parts[:-1]
         return Text(", ".join(parts), no_wrap=True)
 
     def _by_class(self) -> Iterator[Text | Table]:
         yield self._heading()
-        shown = self._shown_classes()
-        rows = [self._cells(k) for k in shown]
+        indices = self._shown_classes()
+        rows = [self._cells(k) for k in indices]
         cells = {heading: [row[i] for row in rows] for i, heading in enumerate(HEADINGS)}
         # One column of the terminal is left at each edge.
         columns, room = leave_room(cells, self._console.width - 2)
@@ -167,17 +167,17 @@ class LiveTable(Observer):
         table.add_column("class", no_wrap=True)
         for heading in columns:
             table.add_column(heading, justify="right", no_wrap=True)
-        names = class_labels([self._classes[k] for k in shown], room, shown)
+        names = class_labels([self._classes[k] for k in indices], room, indices)
         for name, *numbers in zip(names, *columns.values(), strict=True):
             table.add_row(Text(name), *numbers)
         yield table
-        if (hidden := len(self._classes) - len(shown)) > 0:
+        if (hidden := len(self._classes) - len(indices)) > 0:
             known = self._counts is not None and self._counts.support.all()
             which = "classes of higher recall" if known else "other classes"
             yield Text(f" and {hidden} {which}", style="dim")
 
     def _heading(self) -> Text:
-        """Which split the table is of."""
+        """The split of the table."""
         if not self._validates:
             return Text("training")
         if self._last is None:
@@ -202,7 +202,7 @@ class LiveTable(Observer):
             return [Text(share(None))] * 5
         counts, before = self._counts, self._compared_with
         gained = math.nan if before is None else counts.f1[k] - before.f1[k]
-        # Present and not once predicted right: what one accuracy would hide.
+        # Present and never predicted correctly: one accuracy would hide this.
         style = "red" if counts.recall[k] == 0 else ""
         return [
             Text(share(counts.precision[k]), style=style),

@@ -1,4 +1,4 @@
-"""How fast a training is, and how long the rest of it takes."""
+"""The speed of a training, and the time left."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ if TYPE_CHECKING:
 
 
 class Pace:
-    """Measures rows a second and the time left, told of each chunk of steps as it is done.
+    """Measures rows per second and the time left from each chunk of steps.
 
-    The loop is compiled when it first runs, and so is the ragged last step of an epoch, which is a
-    function of its own. Neither tells how long the next one takes, so the first chunk of each is
-    left out. What comes between the last step of an epoch and the next epoch, such as a validation,
-    is part of the time left and not of the speed.
+    The loop, and the separate function of the ragged last step, are compiled when they first run,
+    so the first chunk of each is left out. Work between the last step of an epoch and the next
+    epoch, such as a validation, is part of the time left and not of the speed.
     """
 
     def __init__(self, rows_an_epoch: int, epochs: int, done: int = 0) -> None:
@@ -66,7 +65,7 @@ class Pace:
         self._epochs_done = epoch
 
     def __str__(self) -> str:
-        """`12,345 samples/s, 0:42 left`; empty as long as nothing is known."""
+        """`12,345 samples/s, 0:42 left`; empty until something is known."""
         if not (self._rows and self._seconds):
             return ""
         speed = self._rows / self._seconds

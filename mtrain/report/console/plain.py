@@ -1,4 +1,4 @@
-"""Training as it is watched where there is no terminal: one plain line an epoch."""
+"""A training without a terminal: one plain line an epoch."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class PlainLines(Observer):
         self._write(inert(text))
 
     def begin(self, facts: TrainingFacts) -> None:
-        """Say where and what is trained."""
+        """Print the device, the data and the model."""
         self._classes = tuple(inert(name) for name in facts.classes)
         self._epochs = facts.config.training.epochs
         for line in opening_lines(facts):
@@ -49,19 +49,19 @@ class PlainLines(Observer):
             right = share(counted.accuracy)
             parts.append(f"{SPLITS[split]}: loss {figure(loss)}, accuracy {right}")
         order = np.argsort(counts.recall, kind="stable")[:WORST_NAMED]
-        worst = [k for k in order if counts.support[k]]  # of an absent class recall is undefined
+        worst = [k for k in order if counts.support[k]]  # recall of an absent class is undefined
         named = [f"{self._classes[k]} {share(counts.recall[k])}" for k in worst]
         parts.append(f"lowest recall: {', '.join(named)}")
         never = np.flatnonzero((counts.predicted == 0) & (counts.support > 0))
         if len(never):
-            some = [self._classes[k] for k in never[:WORST_NAMED]]
-            more = f" and {len(never) - len(some)} more" if len(never) > len(some) else ""
-            parts.append(f"never predicted: {', '.join(some)}{more}")
+            names = [self._classes[k] for k in never[:WORST_NAMED]]
+            more = f" and {len(never) - len(names)} more" if len(never) > len(names) else ""
+            parts.append(f"never predicted: {', '.join(names)}{more}")
         parts.append(duration(seconds))
         self._write("; ".join(parts))
 
     def trained(self, why: str | None) -> None:
-        """Say why training ended before its last epoch."""
+        """Print why training ended before its last epoch."""
         if why is not None:
             self._write(f"Training ended: {why}.")
 
@@ -70,7 +70,7 @@ class PlainLines(Observer):
 
 
 def opening_lines(facts: TrainingFacts) -> tuple[str, ...]:
-    """What every training begins with: the device, then the data and the model."""
+    """The first lines of every training: the device, then the data and the model."""
     train, val = facts.rows["train"], facts.rows.get("val")
     validated = "" if val is None else f", {val:,} for validation"
     rows = f"{train:,} row{'s' if train > 1 else ''}"
@@ -92,5 +92,5 @@ def _shape(facts: TrainingFacts) -> str:
 
 
 def shown_counts(figures: EpochFigures) -> ClassCounts:
-    """The counts that are shown: of the validation split if there is one, else of training."""
+    """The counts to show: of the validation split if there is one, else of training."""
     return figures.counts.get("val", figures.counts["train"])

@@ -1,4 +1,4 @@
-"""What a command prints when its work is done: an evaluation, a model's layers."""
+"""The results that commands print: an evaluation, a model's layers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WIDTH_OF_A_FILE = 1000
 
 
 class _Console(Console):
-    """Leaves a closed pipe to whoever runs the command; rich would exit with status 1."""
+    """Leaves a closed pipe to the command; rich would exit with status 1."""
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
@@ -53,7 +53,7 @@ def print_report(report: Report, stream: TextIO) -> None:
     headings = tuple(columns)
     columns, room = leave_room(columns, console.width)
     table = Table(box=None, pad_edge=False)
-    # What is no name, such as how many classes are not shown, continues in the next line.
+    # Other texts than names, such as the number of hidden classes, continue in the next line.
     table.add_column("class", max_width=room, overflow="fold")
     for heading in columns:
         table.add_column(heading, justify="right", no_wrap=True)
@@ -111,7 +111,7 @@ def print_layers(layers: Sequence[Layer], stream: TextIO) -> None:
 
 
 def _left_out(entries: Sequence[ClassReport], n: int) -> str:
-    """What the `n` classes are that the table has no room for."""
+    """The text about the `n` classes without room in the table."""
     unknown = sum(entry.f1 is None for entry in entries)
     parts = [
         f"{n - unknown:,} classes of no lower F1" if n > unknown else "",
@@ -143,7 +143,7 @@ def _conclusions(report: Report) -> Iterator[str]:
 
 
 def _threshold(report: Report, threshold: float) -> str:
-    """Above what the second class was predicted, and how that was chosen."""
+    """The threshold of the second class, and how it was chosen."""
     line = f"'{report.classes[1].name}' predicted above {threshold:g}"
     if (choice := report.threshold_chosen) is None:
         return line
@@ -161,12 +161,12 @@ def _threshold(report: Report, threshold: float) -> str:
 
 def _columns(
     entries: Sequence[ClassReport | Average],
-    shown: Callable[[float | None, Interval | None], str],
+    text_of: Callable[[float | None, Interval | None], str],
 ) -> dict[str, Sequence[Text]]:
     """The numbers of classes, or of an average, which has no intervals, by heading."""
     columns: dict[str, Sequence[Text]] = {
         metric: [
-            Text(shown(getattr(entry, metric), getattr(entry, f"{metric}_ci", None)))
+            Text(text_of(getattr(entry, metric), getattr(entry, f"{metric}_ci", None)))
             for entry in entries
         ]
         for metric in ("precision", "recall")

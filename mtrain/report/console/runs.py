@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mtrain.records.run import RunOutcome
 
 MOST_ITEMS = 6
-"""Of a setting that is a list, as many as are shown."""
+"""The most items of a list shown."""
 
 NARROWEST = 8
 """Characters of a column of names; one that is longer continues in the next line."""
@@ -53,10 +53,9 @@ class _Column:
 def print_runs(runs: Sequence[RunOutcome], settings: Mapping[str, str], stream: TextIO) -> None:
     """A row a run, with a column for each of the `settings`: headings by dotted key.
 
-    The start, and hidden units that are all the same, are left out where there is no room for them.
-    Where the rest does not fit, names continue in the next line. Where that does not do, the last
-    settings are left out, and then other columns. All that is left out is said; numbers are never
-    broken.
+    The start, and hidden units that are all equal, are left out if there is no room. If the rest
+    does not fit, names continue in the next line. If that is not enough, the last settings are left
+    out, and then other columns. A line names all columns left out; numbers are never broken.
     """
     console = make_console(stream)
     run = _Column("run", [inert(run.name) for run in runs], is_name=True)
@@ -74,12 +73,12 @@ def print_runs(runs: Sequence[RunOutcome], settings: Mapping[str, str], stream: 
     for column, place in ((hidden, 2), (started, len(columns) + 1)):
         if column in columns:
             continue
-        if _total(some.width for some in [*columns, column]) <= console.width:
+        if _total(other.width for other in [*columns, column]) <= console.width:
             columns.insert(place, column)
         else:
             left_out.append(column.heading)
     for column in (*reversed(differing), *networks, data, state, worst):
-        if _total(some.least for some in columns) <= console.width:
+        if _total(other.least for other in columns) <= console.width:
             break
         columns.remove(column)
         left_out.insert(0, column.heading)
@@ -100,9 +99,9 @@ def _total(widths: Iterable[int]) -> int:
 
 
 def _widths(columns: Sequence[_Column], room: int) -> list[int]:
-    """Of each column: the widest give way, as far as they may, until all fit.
+    """The width of each column: the widest shrink, as far as they may, until all fit.
 
-    Rich would take from columns that cannot be narrower, and then be wider than the terminal.
+    Rich would shrink columns that cannot be narrower, and exceed the terminal.
     """
     widths = [column.width for column in columns]
     while _total(widths) > room:
@@ -117,13 +116,13 @@ def _settings(runs: Sequence[RunOutcome], headings: Mapping[str, str]) -> Iterat
     for key, heading in headings.items():
         values = [run.settings.get(key) for run in runs]
         cells = [_setting(value) for value in values]
-        if len(set(cells)) < len(set(map(str, values))):  # they differ in what is not shown
+        if len(set(cells)) < len(set(map(str, values))):  # they differ in hidden items
             cells = [_setting(value, len(str(value))) for value in values]
         yield _Column(heading, cells, is_name=True)
 
 
 def runs_as_json(runs: Sequence[RunOutcome], folder: str) -> dict[str, Any]:
-    """The same for programs; what is undefined is null."""
+    """The same for programs; undefined values are null."""
     return {
         "schema": 1,
         "folder": folder,
@@ -155,8 +154,8 @@ def _named(values: tuple[Any, ...], *names: str) -> dict[str, Any]:
 def _setting(value: Any, most: int = MOST_ITEMS) -> str:
     if isinstance(value, list | tuple):
         more = len(value) - most
-        shown = [_setting(item) for item in value[:most]]
-        return ",".join([*shown, f"+{more}"] if more > 0 else shown)
+        items = [_setting(item) for item in value[:most]]
+        return ",".join([*items, f"+{more}"] if more > 0 else items)
     return "-" if value is None else inert(str(value))
 
 

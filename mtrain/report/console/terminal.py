@@ -1,4 +1,4 @@
-"""What can be shown on a stream; light, for the commands import it whatever they do."""
+"""Output on streams; light, because all commands import it."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ if TYPE_CHECKING:
 
 
 class Unbroken:
-    """A stream to write to that loses what nobody reads any longer.
+    """A stream that drops output that nobody reads any longer.
 
-    Whoever read may have had enough, as after `2>&1 | head`, or the terminal is gone; that is no
-    reason to stop training.
+    The reader may have stopped, as after `2>&1 | head`, or the terminal is gone; training
+    continues.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """As the stream's own."""
+        """As the stream's method."""
         try:
             return self._stream.write(text)
         except OSError:
             return len(text)
 
     def flush(self) -> None:
-        """As the stream's own."""
+        """As the stream's method."""
         with suppress(OSError):
             self._stream.flush()
 
@@ -43,12 +43,12 @@ def draws(stream: TextIO) -> bool:
 
 
 @contextmanager
-def waiting(what: str, stream: TextIO) -> Iterator[None]:
-    """Say on a terminal what takes so long, in a line that goes away; elsewhere say nothing."""
+def waiting(task: str, stream: TextIO) -> Iterator[None]:
+    """Show the current task on a terminal, in a line that disappears; elsewhere show nothing."""
     if not draws(stream):
         yield
         return
-    lasting, line = Unbroken(stream), f"{what} ..."
+    lasting, line = Unbroken(stream), f"{task} ..."
     lasting.write(f"{line}\r")
     lasting.flush()
     try:

@@ -1,4 +1,4 @@
-"""How a training is watched: live on a terminal, in plain lines elsewhere."""
+"""Observers of a training: live on a terminal, in plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def watch_from_python(progress: bool | None) -> Observer | None:
-    """What shows a training to whoever called a Python function; None: nothing does.
+    """The observer that shows a training in a Python program; None: it is not shown.
 
-    `progress` says whether it is shown; None: on a terminal and in a notebook alone.
+    `progress` says whether it is shown; None: only on a terminal and in a notebook.
     """
     if progress is False:
         return None
@@ -27,7 +27,7 @@ def watch_from_python(progress: bool | None) -> Observer | None:
         from mtrain.report.console.live import LiveTable
 
         if (notebook := Console(highlight=False)).is_jupyter:
-            # rich draws the same place again by a widget alone.
+            # rich redraws in place only by a widget.
             drawable = find_spec("ipywidgets") is not None
             return LiveTable(notebook) if drawable else PlainLines(sys.stdout)
     if sys.stderr is None:  # as under pythonw
@@ -36,7 +36,7 @@ def watch_from_python(progress: bool | None) -> Observer | None:
 
 
 def watch(stream: TextIO) -> Observer:
-    """What shows a training on `stream`: a live table on a terminal that can, else plain lines."""
+    """The observer that shows a training on `stream`: a live table if possible, else plain lines."""
     lasting = cast("TextIO", Unbroken(stream))
     if draws(stream):
         from rich.console import Console
