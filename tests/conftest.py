@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 settings.register_profile("mtrain", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("mtrain")
 
+# Their fixtures are for the tests beside them.
+pytest_plugins = ("written_tables",)
+
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs"
 

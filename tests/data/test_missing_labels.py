@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from test_warnings import BOTH, N, columns, config, proposed, table, warnings
+from doubtful_tables import BOTH, N, columns, config, proposed, table, warnings
 
 from mtrain.cli.main import run
 from mtrain.errors import MtrainError
