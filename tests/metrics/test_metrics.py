@@ -2,55 +2,27 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import replace
-from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from random_predictions import count, nan, random_predictions, report_of
 from scipy.stats import binomtest
 from sklearn import metrics as sklearn_metrics
 
-from mtrain.config.experiment.metrics import MetricConfig
-from mtrain.config.experiment.training import PlateauConfig
 from mtrain.metrics import probabilities as of_probabilities
 from mtrain.metrics.counts import class_counts, confusion_matrix
-from mtrain.metrics.epoch import epoch_figures, tally
-from mtrain.metrics.history import History
 from mtrain.metrics.intervals import wilson
-from mtrain.metrics.monitor import Improvement, Plateau, higher_is_better
 from mtrain.metrics.probabilities import log_loss
 from mtrain.metrics.report import make_report
 from mtrain.metrics.scores import one_against_rest, threshold_counts, top_k_hits
 from mtrain.metrics.thresholds import predict_above
-from mtrain.records.training import EpochRecord, Predictions, Tally
+from mtrain.records.training import Predictions
 from mtrain.run.evaluation import classification_report
 from mtrain.run.metrics import report_as_json
-
-nan = math.nan
-
-
-def count(labels, predicted, classes):
-    return class_counts(confusion_matrix(np.array(labels), np.array(predicted), classes))
-
-
-def random_predictions(seed, *, ties=False):
-    """Some rows, some classes, scores that may tie; a class may be absent or never predicted."""
-    generator = np.random.default_rng(seed)
-    classes, rows = generator.integers(2, 9), generator.integers(1, 80)
-    labels = generator.integers(0, classes, rows)
-    probabilities = generator.dirichlet(np.full(classes, 0.4), rows).astype(np.float32)
-    if ties:
-        probabilities = np.round(probabilities, 1)
-    return Predictions(labels, probabilities.argmax(axis=1), probabilities, loss=0.0)
-
-
-def report_of(predictions):
-    classes = tuple(f"class {k}" for k in range(predictions.probabilities.shape[1]))
-    return make_report(predictions, classes, split="test", checkpoint="epoch-0001")
 
 
 def test_precision_of_a_class_never_predicted_is_undefined():
@@ -334,151 +306,6 @@ def test_counts_of_whole_numbers_and_of_weights_agree():
         assert_array_equal(getattr(of_numbers, name), getattr(of_weights, name))
 
 
-def weights_for(predictions, seed):
-    """Of very different sizes; some rows, or all of a class, weigh nothing."""
-    generator = np.random.default_rng(seed)
-    rows = len(predictions.labels)
-    weights = 10 ** generator.uniform(-3, 3, rows) * (generator.random(rows) > 0.2)
-    if seed % 3 == 0:
-        weights[predictions.labels == predictions.labels[0]] = 0
-    return weights
-
-
-def weighted_areas(predictions, name, average):
-    """scikit-learn's, of classes that rows with a weight are and are not; NaN for others."""
-    labels, weights = predictions.labels, predictions.weights
-    one_hot = labels[:, None] == np.arange(predictions.probabilities.shape[1])
-    score = {
-        "roc_auc": sklearn_metrics.roc_auc_score,
-        "average_precision": sklearn_metrics.average_precision_score,
-    }[name]
-    if average == "micro":
-        columns = [(one_hot.ravel(), predictions.probabilities.ravel())]
-        weights = np.repeat(weights, one_hot.shape[1])
-    else:
-        columns = list(zip(one_hot.T, predictions.probabilities.T, strict=True))
-    values = []
-    for truths, scores in columns:
-        there = set(truths[weights > 0])
-        defined = there == {False, True} or (name == "average_precision" and True in there)
-        values.append(score(truths, scores, sample_weight=weights) if defined else nan)
-    return np.array(values)
-
-
-@pytest.mark.parametrize("ties", [False, True])
-def test_weighted_figures_equal_scikit_learns(ties):
-    """Every figure of the block, every average; undefined where nothing with a weight is."""
-    for seed in range(150):
-        predictions = random_predictions(seed, ties=ties)
-        predictions = replace(predictions, weights=weights_for(predictions, seed))
-        labels, predicted = predictions.labels, predictions.predicted
-        weights = predictions.weights
-        if not weights.any():  # which scikit-learn refuses
-            continue
-        block = report_as_json(report_of(predictions))["sample_weighted"]
-        entries = block["classes"]
-        classes = range(len(entries))
-        matrix = sklearn_metrics.confusion_matrix(
-            labels, predicted, labels=classes, sample_weight=weights
-        )
-        assert_allclose(block["confusion_matrix"], matrix, rtol=1e-12)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            theirs = sklearn_metrics.classification_report(
-                labels,
-                predicted,
-                labels=classes,
-                target_names=[f"class {k}" for k in classes],
-                sample_weight=weights,
-                zero_division=nan,
-                output_dict=True,
-            )
-        assert block["accuracy"] == pytest.approx(theirs["accuracy"], rel=1e-12)
-        averages = block["averages"]
-        for ours, name in [
-            *((entry, entry["name"]) for entry in entries),
-            *((averages[name], name) for name in ("macro avg", "weighted avg")),
-        ]:
-            values = [nan if ours[key] is None else ours[key] for key in theirs[name]]
-            assert_allclose(values, list(theirs[name].values()), rtol=1e-12, atol=1e-12)
-        for k, entry in enumerate(entries):
-            others = sklearn_metrics.recall_score(
-                labels != k, predicted != k, sample_weight=weights, zero_division=nan
-            )
-            specificity = nan if entry["specificity"] is None else entry["specificity"]
-            assert_allclose(specificity, others, rtol=1e-12)
-            assert (entry["fpr"] is None) == math.isnan(others)
-            if entry["fpr"] is not None:
-                assert entry["fpr"] == pytest.approx(1 - others, abs=1e-12)
-        support = [entry["support"] for entry in entries]
-        for name in ("roc_auc", "average_precision"):
-            values = weighted_areas(predictions, name, None)
-            ours = [nan if entry[name] is None else entry[name] for entry in entries]
-            assert_allclose(ours, values, rtol=0, atol=1e-12)
-            micro = averages["micro avg"][name]
-            expected = weighted_areas(predictions, name, "micro")[0]
-            assert_allclose(nan if micro is None else micro, expected, rtol=0, atol=1e-12)
-            defined = ~np.isnan(values)
-            if np.any(np.array(support)[defined]):
-                mean = np.average(values[defined], weights=np.array(support)[defined])
-                assert averages["weighted avg"][name] == pytest.approx(mean, abs=1e-12)
-
-
-@pytest.mark.parametrize("average", ["macro", "micro", "weighted"])
-def test_weighted_averages_equal_scikit_learns(average):
-    """Of precision, recall, F1 and both areas, by its own averaging; and the log loss."""
-    generator = np.random.default_rng(1)
-    labels = generator.integers(0, 6, 300)
-    probabilities = generator.dirichlet(np.ones(6), 300).astype(np.float32)
-    predicted = probabilities.argmax(axis=1)
-    weights = generator.exponential(2, 300) * (generator.random(300) > 0.2)
-    predictions = Predictions(labels, predicted, probabilities, 1.0, weights)
-    block = report_as_json(report_of(predictions))["sample_weighted"]
-
-    precision, recall, f1, _ = sklearn_metrics.precision_recall_fscore_support(
-        labels, predicted, average=average, sample_weight=weights
-    )
-    rows = {"average": average, "sample_weight": weights}
-    one_hot = np.eye(6)[labels]
-    expected = {
-        "precision": precision,
-        "recall": recall,
-        "f1-score": f1,
-        "roc_auc": sklearn_metrics.roc_auc_score(one_hot, probabilities, **rows),
-        "average_precision": sklearn_metrics.average_precision_score(
-            one_hot, probabilities, **rows
-        ),
-    }
-    for name, value in expected.items():
-        assert block["averages"][f"{average} avg"][name] == pytest.approx(value, abs=1e-12)
-    true = probabilities[np.arange(300), labels].astype(np.float64)
-    assert block["log_loss"] == pytest.approx(np.average(-np.log(true), weights=weights), rel=1e-12)
-    theirs = sklearn_metrics.log_loss(labels, probabilities, sample_weight=weights)
-    assert block["log_loss"] == pytest.approx(theirs, rel=1e-6)  # theirs is worked out in float32
-
-
-def test_weights_change_no_count_and_no_unweighted_figure():
-    """All of metrics.json but the block of its own."""
-    for seed in range(30):
-        plain = random_predictions(seed)
-        metrics = report_as_json(report_of(replace(plain, weights=weights_for(plain, seed))))
-        del metrics["sample_weighted"]
-
-        assert metrics == report_as_json(report_of(plain))
-
-
-def test_figures_without_any_weight_are_undefined():
-    """No row counts: not 0, not an error."""
-    predictions = random_predictions(4)
-    weightless = replace(predictions, weights=np.zeros(len(predictions.labels)))
-    block = report_as_json(report_of(weightless))["sample_weighted"]
-
-    assert block["accuracy"] is block["log_loss"] is None
-    assert block["averages"]["macro avg"]["recall"] is None
-    assert block["averages"]["micro avg"]["average_precision"] is None
-    assert {entry["roc_auc"] for entry in block["classes"]} == {None}
-
-
 @given(st.lists(st.integers(0, 2**40), min_size=16, max_size=16))
 def test_what_is_neither_row_nor_column_is_summed_alone(cells):
     """Exactly, and where rounding would leave something over, in floats: 0.1 + 0.2 - 0.3."""
@@ -537,140 +364,3 @@ def test_classes_are_confused_with_those_they_are_taken_for():
     confused = metrics["classes"][0]["confused_with"]
     assert [(entry["id"], entry["n"]) for entry in confused] == [(4, 5), (3, 3), (2, 2)]
     assert metrics["classes"][1]["confused_with"] == []
-
-
-METRICS = tuple(
-    MetricConfig(name=name)
-    for name in (
-        *("accuracy", "precision", "recall", "f1", "specificity", "fpr"),
-        *("top_k", "roc_auc", "average_precision", "log_loss"),
-    )
-)
-
-
-@pytest.mark.parametrize("average", ["macro", "micro", "weighted"])
-def test_averages_in_the_history_equal_scikit_learns(average):
-    """Precision, recall, F1 and both areas of one epoch's validation."""
-    generator = np.random.default_rng(1)
-    labels = generator.integers(0, 6, 300)
-    probabilities = generator.dirichlet(np.ones(6), 300).astype(np.float32)
-    predicted = probabilities.argmax(axis=1)
-    record = EpochRecord(
-        1,
-        0.1,
-        Tally(1.0, np.eye(6, dtype=np.int64), 6),
-        Predictions(labels, predicted, probabilities, 1.0),
-    )
-    scalars = epoch_figures(record, METRICS).scalars
-
-    precision, recall, f1, _ = sklearn_metrics.precision_recall_fscore_support(
-        labels, predicted, average=average
-    )
-    one_hot = np.eye(6)[labels]
-    expected = {
-        "precision": precision,
-        "recall": recall,
-        "f1": f1,
-        "roc_auc": sklearn_metrics.roc_auc_score(one_hot, probabilities, average=average),
-        "average_precision": sklearn_metrics.average_precision_score(
-            one_hot, probabilities, average=average
-        ),
-    }
-    for name, value in expected.items():
-        assert scalars[f"val_{name}_{average}"] == pytest.approx(value, abs=1e-12)
-
-
-def test_the_history_has_the_scalars_that_the_config_promises():
-    """`Config.monitors` is what a monitor is checked against before training."""
-    from mtrain.config.loading.load import load_config
-
-    config = load_config({"metrics": [m.name for m in METRICS]}, {})
-    predictions = random_predictions(0)
-    record = EpochRecord(1, 0.1, tally(predictions, config.metrics), predictions)
-
-    scalars = epoch_figures(record, config.metrics).scalars
-    assert set(scalars) - {"learning_rate"} == set(config.monitors)
-
-
-def test_average_precision_is_no_monitor_while_a_class_is_never_predicted():
-    """Macro precision rises when a class stops being predicted."""
-    history = History("x", ("a", "b"), epoch=[1, 2])
-    history.scalars["val_precision_macro"] = [0.7, 1.0]
-    history.counts["val"] = {
-        "tp": np.array([[7, 7], [10, 0]]),
-        "fp": np.array([[3, 3], [0, 0]]),
-        "fn": np.array([[3, 3], [0, 10]]),
-    }
-
-    assert history.monitored("val_precision_macro", 0) == 0.7
-    assert math.isnan(history.monitored("val_precision_macro", 1))
-
-
-@pytest.mark.parametrize(
-    ("monitor", "values", "improvements"),
-    [
-        ("val_loss", [nan, 3.0, 1.0, 1.0, -math.inf], [1, 2]),
-        ("val_accuracy", [0.1, math.inf, 0.5, 0.5], [0, 2]),
-        ("accuracy", [nan, nan], []),
-    ],
-)
-def test_the_best_epoch_is_the_first_best_finite_one(monitor, values, improvements):
-    """NaN and infinity are never best, nor is a value that is no better."""
-    improvement = Improvement(monitor)
-
-    assert [index for index, value in enumerate(values) if improvement.add(value)] == improvements
-    assert not higher_is_better("val_loss")
-    assert not higher_is_better("fpr_macro")
-    assert higher_is_better("val_recall_macro")
-
-
-EPOCHS = st.lists(st.integers(0, 6).map(lambda n: n / 4), min_size=1, max_size=14)
-MIN_DELTA = st.sampled_from([0.0, 0.25, 0.3])
-
-
-@settings(max_examples=200)
-@given(EPOCHS, st.integers(1, 4), MIN_DELTA, st.sampled_from(["accuracy", "loss"]))
-def test_early_stopping_stops_where_keras_does(values, patience, min_delta, monitor):
-    """The epoch at which its callback stops a training of these figures."""
-    mode = "max" if monitor == "accuracy" else "min"
-    callback = keras.callbacks.EarlyStopping(monitor, min_delta, patience, mode=mode)
-    model = SimpleNamespace(stop_training=False, metrics=[])
-    callback.set_model(model)
-    callback.on_train_begin()
-    improvement = Improvement(monitor, min_delta)
-    for epoch, value in enumerate(values):
-        callback.on_epoch_end(epoch, {monitor: value})
-        improvement.add(value)
-        assert (improvement.waited >= patience) == model.stop_training
-        if model.stop_training:
-            break
-
-
-@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")  # Keras' own
-@settings(max_examples=300)
-@given(
-    EPOCHS,
-    st.integers(1, 3),
-    MIN_DELTA,
-    st.integers(0, 3),
-    st.sampled_from(["accuracy", "loss"]),
-)
-def test_the_learning_rate_is_reduced_where_keras_reduces_it(
-    values, patience, min_delta, cooldown, monitor
-):
-    """Epoch by epoch the rate of its callback, down to the smallest."""
-    optimizer = keras.optimizers.SGD(0.1)
-    mode = "max" if monitor == "accuracy" else "min"
-    callback = keras.callbacks.ReduceLROnPlateau(
-        monitor, 0.3, patience, mode=mode, min_delta=min_delta, cooldown=cooldown, min_lr=0.002
-    )
-    callback.set_model(SimpleNamespace(optimizer=optimizer, metrics=[]))
-    callback.on_train_begin()
-    config = PlateauConfig(factor=0.3, min_learning_rate=0.002)
-    plateau = Plateau(monitor, patience, min_delta, cooldown)
-    rate = np.float32(0.1)
-    for epoch, value in enumerate(values):
-        callback.on_epoch_end(epoch, {monitor: value})
-        if plateau.add(value):
-            rate = np.float32(config.reduced(float(rate)))
-        assert rate == optimizer.learning_rate.numpy()
