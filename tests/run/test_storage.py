@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from mtrain.errors import MtrainError
 from mtrain.run.checkpoint import read_checkpoint, read_checkpoint_arrays, save_checkpoint
@@ -71,7 +72,7 @@ def strace(run, captured, *options):
     return subprocess.run(
         [
             *("strace", "-f", "-qq", *options),
-            *(sys.executable, Path(__file__).with_name("save_state.py"), run.path, captured),
+            *(sys.executable, ROOT / "tests" / "save_state.py", run.path, captured),
         ],
         capture_output=True,
         text=True,
