@@ -4,99 +4,26 @@ from __future__ import annotations
 
 import json
 import os
-import pty
-import re
 import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import CONFIGS
 from crashtest import digest
-from waiting import cpu_of, cpu_of_children, killed_if_it_hangs, wait_until, watched
+from stopped_runs import COMMAND, said, segments, stop_at
+from waiting import watched
 
 import mtrain
 from mtrain.cli.main import run
-from mtrain.engine.predictor import Predictor
 from mtrain.errors import DivergedError
-from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.directory import LOCK, RunDirectory
 from mtrain.run.find_checkpoint import list_checkpoints
 from mtrain.run.lock import locked
 from mtrain.run.recorder import Recorder
-
-COMMAND = str(Path(sys.executable).with_name("mtrain"))
-
-EVERYTHING = """
-dataset: {name: digits}
-model: {hidden: 32, dropout: 0.2, batch_norm: true}
-optimizer:
-  learning_rate: {name: ExponentialDecay, initial_learning_rate: 0.002, decay_steps: 100,
-                  decay_rate: 0.7}
-training: {epochs: 6, batch_size: 8, compile: graph, early_stopping: {patience: 3},
-           class_weight: {0: 2, 3: 0.5}}
-checkpoint: {every_seconds: 0, keep: 3}
-"""
-
-
-def said(capsys, *arguments):
-    """Exit status and what stderr says, of a command run in this process."""
-    status = run(list(map(str, arguments)))
-    return status, capsys.readouterr().err
-
-
-@pytest.fixture(scope="module")
-def config(tmp_path_factory):
-    path = tmp_path_factory.mktemp("config") / "everything.yaml"
-    path.write_text(EVERYTHING)
-    return path
-
-
-@pytest.fixture(scope="module")
-def whole(config, tmp_path_factory):
-    """A run that was never stopped."""
-    out = tmp_path_factory.mktemp("runs") / "whole"
-    assert run(["fit", str(config), "--out", str(out), "--quiet"]) == 0
-    return out
-
-
-@pytest.fixture(scope="module")
-def stopped(config, tmp_path_factory):
-    """A run stopped by SIGTERM within its third epoch."""
-    out = tmp_path_factory.mktemp("runs") / "stopped"
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        stop_at(monkeypatch, 3, signal.SIGTERM)
-        assert run(["fit", str(config), "--out", str(out), "--quiet"]) == 143
-    assert list_checkpoints(RunDirectory(out))[0].name.startswith("epoch-0003-step-")
-    return out
-
-
-@pytest.fixture
-def run_to_resume(stopped, tmp_path):
-    return Path(shutil.copytree(stopped, tmp_path / "run"))
-
-
-def stop_at(monkeypatch, epoch, *signals):
-    """Send this process signals at the first chunk of an epoch."""
-    original = Recorder.progress
-    left = list(signals)
-
-    def progress(self, take_state):
-        if len(self.history.epoch) == epoch - 1:
-            for number in left:
-                os.kill(os.getpid(), number)
-            left.clear()
-        original(self, take_state)
-
-    monkeypatch.setattr(Recorder, "progress", progress)
-
-
-def segments(out):
-    return json.loads((out / "history.json").read_text())["segments"]
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 5, 6])
@@ -144,66 +71,6 @@ def test_a_chosen_threshold_is_as_if_training_had_never_stopped(
     assert said(capsys, "resume", out, "--quiet") == (0, "")
 
     assert digest(out) == digest(whole)
-
-
-def test_a_signal_during_validation_stops_after_it(config, whole, tmp_path, monkeypatch, capsys):
-    """The epoch is whole then."""
-    out = tmp_path / "run"
-    original = Predictor.predict
-
-    def predict(self, split):
-        os.kill(os.getpid(), signal.SIGTERM)
-        return original(self, split)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Predictor, "predict", predict)
-        assert said(capsys, "fit", config, "--out", out, "--quiet")[0] == 143
-    assert list_checkpoints(RunDirectory(out))[0].name == "epoch-0001"
-    assert said(capsys, "resume", out, "--quiet") == (0, "")
-    assert digest(out) == digest(whole)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_each_signal_has_its_status(config, tmp_path, monkeypatch, number):
-    """128 and its number, as of a shell."""
-    stop_at(monkeypatch, 2, number)
-
-    assert run(["fit", str(config), "--out", str(tmp_path / "run"), "--quiet"]) == 128 + number
-
-
-def test_a_second_sigint_stops_at_once(config, whole, tmp_path, monkeypatch):
-    """Nothing more is saved; what was saved is whole."""
-    out = tmp_path / "run"
-    with monkeypatch.context() as patch:
-        stop_at(patch, 3, signal.SIGINT, signal.SIGINT)
-        assert run(["fit", str(config), "--out", str(out), "--quiet"]) == 130
-    assert list_checkpoints(RunDirectory(out))[0].name == "epoch-0002"
-    assert segments(out)[0]["ended"] is None
-
-    assert run(["resume", str(out), "--quiet"]) == 0
-    assert digest(out) == digest(whole)
-
-
-def test_signals_that_come_in_twos_save_all_the_same(config, whole, tmp_path, monkeypatch):
-    """A terminal that is closed may send SIGHUP twice; systemd sends SIGTERM and SIGHUP."""
-    out = tmp_path / "run"
-    with monkeypatch.context() as patch:
-        stop_at(patch, 3, signal.SIGTERM, signal.SIGHUP, signal.SIGTERM)
-        assert run(["fit", str(config), "--out", str(out), "--quiet"]) == 143
-    assert segments(out)[0]["ended"] == "SIGTERM"
-
-    assert run(["resume", str(out), "--quiet"]) == 0
-    assert digest(out) == digest(whole)
-
-
-def test_a_signal_that_is_ignored_stays_ignored(config, tmp_path, monkeypatch):
-    """As `nohup` has SIGHUP."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        stop_at(monkeypatch, 2, signal.SIGHUP)
-        assert run(["fit", str(config), "--out", str(tmp_path / "run"), "--quiet"]) == 0
-    finally:
-        signal.signal(signal.SIGHUP, before)
 
 
 def test_fit_resume_starts_a_run_and_goes_on_with_it(config, whole, tmp_path, monkeypatch, capsys):
@@ -384,156 +251,6 @@ def test_a_lost_best_checkpoint_is_a_difference(run_to_resume, capsys):
     }
 
 
-def test_other_settings_are_refused_with_a_list(run_to_resume, capsys):
-    """Whoever changes the config goes on with another run."""
-    status, text = said(
-        capsys, "resume", run_to_resume, "model.dropout=0.3", "training.batch_size=16", "seed=4"
-    )
-
-    assert status == 2
-    assert text.splitlines() == [
-        f"mtrain: {run_to_resume}: {line}"
-        for line in (
-            "seed: was 0, is 4",
-            "model.dropout: was 0.2, is 0.3",
-            "training.batch_size: was 8, is 16",
-            "the result would differ from that of an uninterrupted run; --allow-differences "
-            "resumes all the same and records them",
-        )
-    ]
-
-
-@pytest.mark.parametrize("setting", ["training.early_stopping", "training.reduce_on_plateau"])
-@pytest.mark.parametrize("given", [True, False])
-def test_a_section_that_is_taken_away_or_given_is_noticed(
-    tmp_path, monkeypatch, capsys, setting, given
-):
-    """Null and a mapping differ in either direction."""
-    out, mapping = tmp_path / "run", f"{setting}={{patience: 9}}"
-    arguments = [CONFIGS / "smoke.yaml", *([] if given else [mapping])]
-    with monkeypatch.context() as patch:
-        stop_at(patch, 2, signal.SIGTERM)
-        assert said(capsys, "fit", *arguments, "--out", out, "--quiet")[0] == 143
-    status, text = said(capsys, "resume", out, mapping if given else f"{setting}=null")
-
-    assert status == 2
-    assert f"{setting}.patience: was {'not set, is 9' if given else '9, is not set'}" in text
-
-
-def test_settings_that_change_no_figure_may_differ(whole, run_to_resume, capsys):
-    """How often to save, for one."""
-    arguments = ["checkpoint.keep=1", "checkpoint.every_seconds=9", "name=other", "--quiet"]
-    assert said(capsys, "resume", run_to_resume, *arguments) == (0, "")
-    assert digest(run_to_resume) == digest(whole)
-
-
-def test_differences_that_are_allowed_are_recorded(run_to_resume, capsys):
-    """In the segment, and from then on they are the run's own."""
-    change = "model.dropout=0.3"
-    arguments = [change, "--allow-differences", "--quiet"]
-    assert said(capsys, "resume", run_to_resume, *arguments) == (0, "")
-    assert segments(run_to_resume)[1]["differences"] == {"model.dropout": [0.2, 0.3]}
-    assert "dropout: 0.3" in (run_to_resume / "config.yaml").read_text()
-    assert said(capsys, "resume", run_to_resume)[0] == 0
-
-
-def test_a_learning_rate_that_is_changed_is_used(tmp_path, monkeypatch, capsys):
-    """Not that of the checkpoint."""
-    out = tmp_path / "run"
-    with monkeypatch.context() as patch:
-        stop_at(patch, 2, signal.SIGTERM)
-        assert run(["fit", str(CONFIGS / "smoke.yaml"), "--out", str(out), "--quiet"]) == 143
-    arguments = ["optimizer.learning_rate=0.5", "--allow-differences", "--quiet"]
-    assert said(capsys, "resume", out, *arguments) == (0, "")
-    history = json.loads((out / "history.json").read_text())
-
-    assert history["history"]["learning_rate"] == [0.01, 0.5, 0.5]
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ("model.hidden=33", "arrays do not fit the config: model/hidden_1/kernel must be float32"),
-        ("optimizer=adam", "arrays do not fit the config: optimizer/learning_rate is missing"),
-        (
-            "metrics=[accuracy]",
-            "its history has other figures than metrics, diagnostics, dataset.validation and",
-        ),
-    ],
-)
-def test_what_cannot_go_on_is_refused_even_if_allowed(run_to_resume, capsys, change, message):
-    """Another model, another optimizer, other figures."""
-    status, text = said(capsys, "resume", run_to_resume, change, "--allow-differences", "--quiet")
-
-    assert status in {1, 2}
-    assert message in text
-    assert len(text.splitlines()) == 1
-    assert status == 2 or f"in a resumed run: {change.partition('=')[0]}" in text
-
-
-def test_other_circumstances_are_refused_with_a_list(run_to_resume, monkeypatch, capsys):
-    """Versions, flags, threads, compilation."""
-    monkeypatch.setattr("mtrain.run.environment.version", lambda package: "9.9")
-    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true")
-    status, text = said(capsys, "resume", run_to_resume)
-    lines = text.splitlines()
-
-    assert status == 2
-    assert any("versions.tensorflow: was 2." in line and line.endswith("is 9.9") for line in lines)
-    assert any("flags.XLA_FLAGS: was not set, is --xla_cpu" in line for line in lines)
-    monkeypatch.undo()
-    monkeypatch.setattr("mtrain.engine.device.thread_count", lambda: 64)
-    status, text = said(capsys, "resume", run_to_resume)
-    assert status == 2
-    assert "threads: was" in text
-
-
-FIT_WITH_THREE_THREADS = """
-import sys
-import tensorflow as tf
-tf.config.threading.set_intra_op_parallelism_threads(3)
-import mtrain
-mtrain.fit(sys.argv[1], out=sys.argv[2])
-"""
-
-
-def test_a_small_network_has_one_thread_unless_it_is_said_otherwise(tmp_path):
-    """What an environment variable says counts for more than the rule."""
-    command = [COMMAND, "fit", str(CONFIGS / "smoke.yaml"), "--out"]
-    threads = []
-    for said_otherwise in ({}, {"TF_NUM_INTRAOP_THREADS": "3"}):
-        out = tmp_path / f"run{len(threads)}"
-        environment = os.environ | said_otherwise
-        done = subprocess.run(
-            [*command, str(out)], env=environment, check=True, stderr=subprocess.PIPE
-        )
-        threads.append(json.loads((out / "environment.json").read_text())["threads"])
-        assert f"CPU, {threads[-1]} thread" in done.stderr.decode()
-
-    assert threads == [1, 3]
-
-
-def test_a_run_goes_on_with_the_threads_that_it_began_with(tmp_path):
-    """A program of one's own decides on them, and is left alone."""
-    out, config = str(tmp_path / "run"), str(CONFIGS / "smoke.yaml")
-    subprocess.run([sys.executable, "-c", FIT_WITH_THREE_THREADS, config, out], check=True)
-    command = [COMMAND, "resume", out, "training.epochs=7", "--quiet"]
-    assert subprocess.run(command, check=True, capture_output=True, text=True).stderr == ""
-
-    environment = json.loads((tmp_path / "run" / "environment.json").read_text())
-    assert environment["threads"] == 3
-
-
-@pytest.mark.parametrize("threads", ["2", 0, True, 10**9, None])
-def test_no_checkpoint_makes_threads_without_end(whole, threads):
-    """It may come from anybody."""
-    (checkpoint,) = list_checkpoints(RunDirectory(whole))[:1]
-    saved = read_checkpoint(checkpoint)
-
-    assert saved.threads == saved.identity["threads"]
-    assert replace(saved, identity={"threads": threads}).threads is None
-
-
 def test_runs_are_listed_with_how_they_ended(config, tmp_path, monkeypatch, capsys):
     """One stopped, one finished, one damaged; the latest last."""
     assert said(capsys, "fit", config, "--out", tmp_path / "first", "--quiet")[0] == 0
@@ -561,59 +278,6 @@ def test_runs_are_listed_with_how_they_ended(config, tmp_path, monkeypatch, caps
     assert second.startswith("second")
     assert "  stopped by SIGTERM  " in second
     assert err.startswith(f"{tmp_path / 'third' / 'history.json'}: not JSON as mtrain writes it")
-
-
-def test_other_data_are_refused(idx_folder, tmp_path, monkeypatch, capsys):
-    """By their hash; wherever they lie."""
-    folder, out = idx_folder(classes=3), tmp_path / "run"
-    config = tmp_path / "c.yaml"
-    config.write_text(f"dataset: {{name: mnist, path: {folder}, classes: [a, b, c]}}\n")
-    with monkeypatch.context() as patch:
-        stop_at(patch, 2, signal.SIGTERM)
-        assert said(capsys, "fit", config, "--out", out, "--quiet")[0] == 143
-    images = folder / "train-images-idx3-ubyte"
-    content = images.read_bytes()
-    images.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    status, text = said(capsys, "resume", out)
-    assert status == 2
-    first, second = text.splitlines()
-    line = rf"mtrain: {out}: the training rows of the data \({folder}\): was \w{{8}}, is \w{{8}}"
-    assert re.fullmatch(line, first)
-    assert second.endswith("--allow-differences resumes all the same and records them")
-
-    assert said(capsys, "evaluate", out)[0] == 0
-    run(["evaluate", str(out)])
-    assert (
-        f"These are not the files of the training, and may have rows of it: {folder}"
-        in capsys.readouterr().out
-    )
-    images.write_bytes(content)
-    folder = folder.rename(tmp_path / "elsewhere")
-    assert said(capsys, "resume", out, f"dataset.path={folder}", "--quiet") == (0, "")
-
-
-def test_renamed_classes_are_refused_whatever_is_allowed(tmp_path, capsys):
-    """The history is of the old ones, and nothing that was learned is of the new ones."""
-    path, config, out = (tmp_path / name for name in ("t.csv", "c.yaml", "run"))
-    rows = "".join(f"{i},{'ab'[i % 2]}\n" for i in range(60))
-    path.write_text(f"x,y\n{rows}")
-    config.write_text("dataset: {name: csv, path: t.csv, target: y}\ntraining: {epochs: 1}\n")
-    assert said(capsys, "fit", config, "--out", out, "--quiet")[0] == 0
-    before = (out / "history.json").read_bytes()
-    path.write_text(f"x,y\n{rows}".replace("a", "c"))
-
-    for more in ((), ("--allow-differences",)):
-        status, text = said(capsys, "resume", out, "training.epochs=2", *more)
-        assert (status, text) == (
-            2,
-            f"mtrain: {out}: its classes are a, b, those of the data b, c\n",
-        )
-    assert (out / "history.json").read_bytes() == before
-    status, text = said(capsys, "evaluate", out)
-    assert (status, text) == (
-        1,
-        f"mtrain: {path}:2: column 'y': 'c' is none of the 2 classes; so 29 more rows\n",
-    )
 
 
 def test_what_is_no_run_is_not_resumed(tmp_path, capsys):
@@ -723,73 +387,6 @@ def test_from_python(stopped, whole, tmp_path):
     mtrain.fit(stopped / "config.yaml", out=tmp_path / "b", resume=True)
 
     assert digest(tmp_path / "a") == digest(tmp_path / "b") == digest(whole)
-
-
-def test_a_signal_ends_a_program_that_trains(config, whole, tmp_path, monkeypatch):
-    """It is saved, and then does what it does to any program: Ctrl-C leaves a loop of trainings."""
-    with monkeypatch.context() as patch:
-        stop_at(patch, 2, signal.SIGINT)
-        with pytest.raises(KeyboardInterrupt):
-            mtrain.fit(config, out=tmp_path / "run")
-    mtrain.resume(tmp_path / "run")
-
-    assert digest(tmp_path / "run") == digest(whole)
-
-
-def test_a_terminal_that_goes_away_is_a_hangup(config, whole, tmp_path):
-    """SIGHUP, and nothing to write to any longer: saved, and resumed identical."""
-    out = tmp_path / "run"
-    pid, terminal = pty.fork()
-    if pid == 0:
-        arguments = ["fit", str(config), "training.epochs=1000", "--out", str(out)]
-        os.execv(COMMAND, [COMMAND, *arguments])
-    with killed_if_it_hangs(pid):
-        drain(terminal, out)
-        os.close(terminal)
-        _, status = os.waitpid(pid, 0)
-
-    assert os.waitstatus_to_exitcode(status) == 129
-    assert segments(out)[0]["ended"] == "SIGHUP"
-    assert run(["evaluate", str(out)]) == 0
-
-
-def drain(terminal, out):
-    """Read what is shown until an epoch is done, or the process ends."""
-    while not has_finished_an_epoch(out):
-        try:
-            os.read(terminal, 65536)
-        except OSError:
-            return
-
-
-def has_finished_an_epoch(out):
-    """By any of its checkpoints: that of the first epoch may have been replaced by now."""
-    names = (path.name for path in out.glob("checkpoints/epoch-*"))
-    return any(name >= "epoch-0001" and "epoch-0001-step-" not in name for name in names)
-
-
-@pytest.mark.slow
-def test_a_long_epoch_is_left_in_its_middle(fashion_folder, tmp_path):
-    """SIGTERM in one of Fashion-MNIST 500x5: saved in less than 10 s of CPU, resumed identical."""
-    config = CONFIGS / "fashion_mnist_500x5.yaml"
-    settings = [f"dataset.path={fashion_folder}", "training.epochs=2", "training.batch_size=64"]
-    settings += ["dataset.samples=20000"]
-    command = [COMMAND, "fit", str(config), *settings, "--quiet", "--out"]
-    assert subprocess.run([*command, tmp_path / "whole"], check=False).returncode == 0
-    before = cpu_of_children()
-    process = subprocess.Popen([*command, tmp_path / "stopped", "checkpoint.every_seconds=1"])
-    within = "stopped/checkpoints/epoch-0001-step-*"
-    with watched(process):
-        assert wait_until(lambda: any(tmp_path.glob(within)), process)
-        training = cpu_of(process.pid)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait() == 143
-    assert cpu_of_children() - before - training < 10
-    newest = list_checkpoints(RunDirectory(tmp_path / "stopped"))[0]
-    assert newest.name.startswith("epoch-0001-step-")
-
-    subprocess.run([COMMAND, "resume", tmp_path / "stopped", "--quiet"], check=True)
-    assert digest(tmp_path / "stopped") == digest(tmp_path / "whole")
 
 
 def test_a_kill_while_the_first_files_are_written_blocks_nobody(tmp_path, capsys):
