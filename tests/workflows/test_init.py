@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import csv
 import datetime as dt
 import os
 import pty
 import select
-import shlex
 import subprocess
 import sys
 
@@ -13,50 +11,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import write_idx
 from PIL import Image
-from sklearn.datasets import load_iris
+from proposals import HOSTILE, SHORT, iris, proposed, write
 from waiting import HANGS, killed_if_it_hangs
 
 from mtrain.cli.main import run
 from mtrain.config.catalog.writer import dump_inline
 from mtrain.config.loading.load import load_config
 from mtrain.config.loading.reader import parse
-
-SHORT = ["training.epochs=1", "training.early_stopping=null", "--quiet"]
-
-HOSTILE = (
-    "a\nb: c", "# x", "c: d", "\x1b[31mred", "q'u\"ote", "{x", "- y", "[z], w", "&anchor", "*alias",
-    "!tag", "null", "1e-3", "no", "\u202eabc", "x\u2028y", "50 %", "=cmd()", "größe", "\\n", "a,b", "?",
-)  # fmt: skip
-
-
-def iris(rows=150):
-    """Numbers and names of classes, in an order drawn once."""
-    data = load_iris()
-    order = np.random.default_rng(0).permutation(150)[:rows]
-    return data.data[order].tolist(), data.target_names[data.target[order]].tolist()
-
-
-def write(path, header, rows):
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([header, *rows])
-    return path
-
-
-def proposed(folder, data, *arguments):
-    """The dataset section that `init` writes, of a config that `fit` then takes as it is."""
-    config = folder / "proposed.yaml"
-    assert run(["init", str(config), "--data", str(data), *arguments]) == 0
-    assert run(["fit", str(config), *SHORT, "--out", str(folder / "run")]) == 0
-    return parse(config.read_text(encoding="utf-8"), str(config)).data["dataset"]
-
-
-def refused(capsys, *arguments):
-    """The status, and what stderr says."""
-    status = run(["init", *map(str, arguments)])
-    return status, capsys.readouterr().err.removeprefix("mtrain: ").removesuffix("\n")
-
 
 # --- Without data
 
@@ -456,154 +418,6 @@ def test_the_likely_target(tmp_path, columns, target):
     assert load_config(tmp_path / "c.yaml", {}).dataset.target == target
 
 
-# --- What cannot be
-
-
-def test_a_file_that_is_there_is_left_as_it_is(tmp_path, capsys):
-    """Also a link that points nowhere."""
-    (tmp_path / "c.yaml").write_text("mine")
-    (tmp_path / "link.yaml").symlink_to(tmp_path / "nowhere")
-
-    for name in ("c.yaml", "link.yaml"):
-        path = tmp_path / name
-        assert refused(capsys, path) == (1, f"{path}: is there already; name another file")
-    assert (tmp_path / "c.yaml").read_text() == "mine"
-    assert not (tmp_path / "nowhere").exists()
-
-
-def test_data_in_place_of_a_config(tmp_path, capsys):
-    """A file that is there, or a folder: with what to type."""
-    for data in (write(tmp_path / "my data.csv", ["x", "y"], [(1, "a")]), tmp_path):
-        says = (
-            f"for a config for this data: mtrain init config.yaml --data {shlex.quote(str(data))}"
-        )
-        assert refused(capsys, data) == (1, f"{data}: is there already; {says}")
-
-
-def test_a_folder_that_is_not_there(tmp_path, capsys):
-    """Of the config, or of the data."""
-    path = tmp_path / "nowhere" / "c.yaml"
-    says = f"{path}: cannot be written: No such file or directory"
-    assert refused(capsys, path) == (1, says)
-
-    says = f"command line: Invalid value for '--data': path '{tmp_path}/nowhere' does not exist."
-    assert refused(capsys, tmp_path / "c.yaml", "--data", tmp_path / "nowhere") == (2, says)
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "says"),
-    [
-        ("a.csv", ",\n1,2\n", "FILE: its columns have no names; the first line must name them"),
-        (
-            "a.csv",
-            "n,label\n1,0\n2,1\n3,0\n",
-            "FILE: there is no column but 'label' to learn from; 'n' counts the rows",
-        ),
-        (
-            "a.csv",
-            "label\n1\n0\n",
-            "FILE: the first line names one column, 'label'; is it a title or a comment? The names "
-            "stand in the first line; values are separated by commas, semicolons, tabs or vertical bars",
-        ),
-        (
-            "a.csv",
-            "x,y\n" + "".join(f"{k % 5},{k}.5\n" for k in range(50)),
-            "FILE: column 'y' has 50 different values in 50 rows, which are no classes; name another "
-            "by --target",
-        ),
-        (
-            "a.txt.gz",
-            "",
-            "FILE: no data of a known kind: a file that ends in .csv, .tsv, .txt, .parquet, .pq or "
-            ".npz, a folder of .csv, .tsv, .txt, .parquet, .pq files, of IDX files, or with a folder "
-            "of images for each class",
-        ),
-        (
-            "a.parquet",
-            "x",
-            "FILE: not a Parquet file that can be read: Parquet file size is 1 bytes, smaller than "
-            "the minimum file footer (8 bytes)",
-        ),
-    ],
-)
-def test_data_that_nothing_can_be_learned_from(tmp_path, capsys, name, content, says):
-    """Nothing is written."""
-    data = tmp_path / name
-    data.write_text(content)
-
-    assert refused(capsys, tmp_path / "c.yaml", "--data", data) == (
-        1,
-        says.replace("FILE", str(data)),
-    )
-    assert not (tmp_path / "c.yaml").exists()
-
-
-def test_a_folder_of_arrays_or_of_images_without_classes(tmp_path, capsys):
-    """Neither is data of one training."""
-    np.savez(tmp_path / "a.npz", x=np.eye(2), y=[0, 1])
-    np.savez(tmp_path / "b.npz", x=np.eye(2), y=[0, 1])
-    status, says = refused(capsys, tmp_path / "c.yaml", "--data", tmp_path)
-    assert status == 1
-    assert says.startswith(f"{tmp_path}: no data of a known kind: ")
-
-    Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "0.png")
-    assert refused(capsys, tmp_path / "c.yaml", "--data", tmp_path) == (
-        1,
-        f"{tmp_path}: no folder of images for each class, which names their class",
-    )
-
-
-def test_a_parquet_column_that_is_no_label(tmp_path, capsys):
-    """A date."""
-    data = tmp_path / "a.parquet"
-    pq.write_table(pa.table({"x": [1.0, 2.0], "day": [dt.date(2020, 1, 1)] * 2}), data)
-
-    assert refused(capsys, tmp_path / "c.yaml", "--data", data) == (
-        1,
-        f"{data}: column 'day' is date32[day], which is no label",
-    )
-
-
-@pytest.mark.parametrize("name", ["a.csv", "a.parquet", "a.npz", "a.png", "a"])
-def test_a_pipe_is_not_waited_for(tmp_path, capsys, name):
-    """Whatever it is called."""
-    os.mkfifo(tmp_path / name)
-
-    assert refused(capsys, tmp_path / "c.yaml", "--data", tmp_path / name) == (
-        1,
-        f"{tmp_path / name}: not a file",
-    )
-
-
-def test_a_target_of_no_table(tmp_path, capsys):
-    """It would be passed over."""
-    write_idx(tmp_path / "train-images-idx3-ubyte", np.zeros((4, 2, 2), np.uint8))
-    write_idx(tmp_path / "train-labels-idx1-ubyte", np.arange(4, dtype=np.uint8) % 2)
-
-    assert refused(capsys, tmp_path / "c.yaml", "--data", tmp_path, "--target", "y") == (
-        2,
-        f"--target: is for a table; {tmp_path} has no columns",
-    )
-    assert refused(capsys, tmp_path / "c.yaml", "--target", "y") == (
-        2,
-        "--target: is for a table; digits has no columns",
-    )
-
-
-def test_a_slip_among_numbers_is_named_and_no_category(tmp_path, capsys):
-    """One height of a hundred with a decimal comma, in the only column."""
-    heights = [*(f"1.{i:02}" for i in range(99)), "1,85"]
-    path = write(tmp_path / "a.csv", ["h", "y"], [(h, "ab"[i % 2]) for i, h in enumerate(heights)])
-
-    status, said = refused(capsys, tmp_path / "c.yaml", "--data", path)
-    assert status == 1
-    assert said == (
-        f"{path}: there is no column but 'y' to learn from; 'h' has '1,85' (line 101), which is not "
-        "a finite number"
-    )
-    assert not (tmp_path / "c.yaml").exists()
-
-
 def test_of_two_classes_the_rarer_is_the_second(tmp_path):
     """For which a threshold is."""
     rows = [(i % 7, "leave" if i % 10 == 0 else "stay") for i in range(200)]
@@ -635,18 +449,6 @@ def test_of_truth_values_true_is_the_second(tmp_path, classes):
     path = write(tmp_path / "a.csv", ["x", "y"], rows)
 
     assert proposed(tmp_path, path)["classes"] == classes
-
-
-def test_a_measured_column_is_no_label(tmp_path, capsys):
-    """Of more than ten different numbers with decimals; the message says how to name another."""
-    rows = [("ab"[i % 2], f"{i % 11 / 10}") for i in range(110)]
-    path = write(tmp_path / "a.csv", ["kind", "width"], rows)
-
-    assert refused(capsys, tmp_path / "c.yaml", "--data", path) == (
-        1,
-        f"{path}: column 'width' has 11 different numbers with decimals, which are no classes; name "
-        "another by --target",
-    )
 
 
 @pytest.mark.parametrize("rows", [6, 20, 40])
