@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import CONFIGS, ROOT
 from waiting import HANGS
 
 import mtrain
@@ -17,7 +18,7 @@ from mtrain.cli.commands import command_names
 from mtrain.cli.main import run
 from mtrain.cli.mistakes import EXAMPLES, MEANT
 
-SMOKE = Path(__file__).parents[1] / "configs" / "smoke.yaml"
+SMOKE = CONFIGS / "smoke.yaml"
 COMMAND = str(Path(sys.executable).with_name("mtrain"))
 
 
@@ -70,7 +71,7 @@ def test_a_config_in_place_of_a_run(capsys, command):
 
 def test_parts_of_a_run_in_place_of_it(capsys):
     """The file that names the best checkpoint, the folder of all."""
-    run_folder = SMOKE.parents[1] / "tests" / "stored_run"
+    run_folder = ROOT / "tests" / "stored_run"
     best = run_folder / "checkpoints" / "best"
     says = f"says which checkpoint is the best; name that folder, or the run {run_folder}"
     assert said(capsys, "evaluate", best) == (1, f"mtrain: {best}: {says}\n")
@@ -80,7 +81,7 @@ def test_parts_of_a_run_in_place_of_it(capsys):
 
 def test_a_file_in_place_of_the_folder_of_charts(capsys):
     """It stays as it is."""
-    run_folder = SMOKE.parents[1] / "tests" / "stored_run"
+    run_folder = ROOT / "tests" / "stored_run"
     says = f"mtrain: --out: {SMOKE}: a file; charts are put into a folder\n"
     assert said(capsys, "plot", run_folder, "--out", SMOKE) == (2, says)
 

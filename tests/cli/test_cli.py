@@ -1,50 +1,25 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import signal
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import COMMAND, evaluated, mtrain_process
 from conftest import CONFIGS, write_idx
 from sklearn import metrics as sklearn_metrics
-from waiting import HANGS, watched
+from waiting import watched
 
 import mtrain
 from mtrain.cli.main import run
 from mtrain.data.load import load_dataset
-from mtrain.errors import MtrainError, UsageError
-from mtrain.inference.threshold import chosen_threshold
-from mtrain.metrics.history import History
-from mtrain.records.report import ThresholdChoice
-from mtrain.run.checkpoint import read_checkpoint
+from mtrain.errors import UsageError
 from mtrain.run.find_checkpoint import find_checkpoint
 from mtrain.run.metrics import report_as_json
-
-COMMAND = str(Path(sys.executable).with_name("mtrain"))
-
-
-def mtrain_process(*arguments, **environment):
-    """Run the installed command to its end."""
-    return subprocess.run(
-        [COMMAND, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=HANGS,
-        check=False,
-        env=os.environ | environment,
-    )
-
-
-def said(capsys, *arguments):
-    """Exit status and what stderr says, of a command run in this process."""
-    status = run(list(map(str, arguments)))
-    return status, capsys.readouterr().err.removeprefix("mtrain: ").removesuffix("\n")
 
 
 def test_fit_prints_progress_on_stderr_and_results_on_stdout(tmp_path):
@@ -247,27 +222,6 @@ def test_two_classes_end_to_end(idx_folder, tmp_path, capsys):
     assert metrics["classes"][1]["predicted"] == np.count_nonzero(second > np.float32(threshold))
 
 
-@pytest.fixture(scope="module")
-def thresholded_run(tmp_path_factory):
-    """A run of two classes that are hard to tell apart, with a threshold for recall; its folder."""
-    folder = tmp_path_factory.mktemp("thresholded")
-    generator = np.random.default_rng(0)
-    for name, rows in (("train", 400), ("t10k", 100)):
-        labels = (generator.random(rows) < 0.2).astype(np.uint8)
-        images = generator.normal(100 + 20 * labels[:, None, None], 60, (rows, 4, 4))
-        write_idx(folder / f"{name}-images-idx3-ubyte", images.clip(0, 255).astype(np.uint8))
-        write_idx(folder / f"{name}-labels-idx1-ubyte", labels)
-    config = folder / "rare.yaml"
-    config.write_text(
-        "dataset: {name: mnist, path: ., classes: [stay, leave]}\n"
-        "model: {hidden: 4}\n"
-        "training: {epochs: 3, class_weight: {leave: 3}}\n"
-        "evaluation: {threshold: {recall: 0.9}}\n"
-    )
-    assert run(["fit", str(config), "--out", str(folder / "run"), "--quiet"]) == 0
-    return folder
-
-
 def test_weights_of_rows_are_in_every_loss_and_in_the_report(tmp_path, monkeypatch, capsys):
     """A validation and its evaluation agree to the last bit; predictions.npz has the weights."""
 
@@ -324,97 +278,6 @@ def test_balanced_weights_find_a_rare_class(tmp_path):
     assert recall["balanced"] > 0.5
 
 
-def evaluated(capsys, *arguments):
-    """The metrics that evaluate prints."""
-    capsys.readouterr()
-    assert run(["evaluate", *map(str, arguments), "--json"]) == 0
-    return json.loads(capsys.readouterr().out)
-
-
-def test_a_threshold_chosen_on_validation_is_used_on_test(thresholded_run, capsys):
-    """That of the checkpoint's epoch; validation reaches the recall, and is marked as selected."""
-    out = thresholded_run / "run"
-    history = json.loads((out / "history.json").read_text())["history"]
-    test = json.loads((out / "evaluation/test/metrics.json").read_text())
-    epoch = int(test["checkpoint"].removeprefix("epoch-"))
-    with np.load(out / "evaluation/test/predictions.npz") as file:
-        second = file["probabilities"][:, 1]
-        np.testing.assert_array_equal(file["y_pred"], second > np.float32(test["threshold"]))
-    val = evaluated(capsys, out, "--split", "val")
-
-    assert test["threshold"] == val["threshold"] == history["val_threshold"][epoch - 1] != 0.5
-    assert test["threshold_chosen"] == {
-        "by": "recall",
-        "at_least": 0.9,
-        "on": "val",
-        "epoch": epoch,
-    }
-    assert (out / "evaluation/test/threshold.png").is_file()
-    assert val["classes"][1]["recall"] >= 0.9
-    assert val["selected"]
-    assert not test["selected"]
-    assert val["averages"]["macro avg"]["recall"] == history["val_recall_macro"][epoch - 1]
-    assert val["loss"] == history["val_loss"][epoch - 1]
-    assert "sample_weighted" not in val
-    assert run(["evaluate", str(out)]) == 0
-    how = "the highest threshold that reaches recall 0.9 on the validation split"
-    assert f", {how} after epoch {epoch}\n" in capsys.readouterr().out
-
-
-def test_a_threshold_given_replaces_the_chosen_one(thresholded_run, capsys):
-    """The validation's figures are then no longer those chosen by."""
-    metrics = evaluated(capsys, thresholded_run / "run", "--threshold", "0.75")
-
-    assert metrics["threshold"] == 0.75
-    assert "threshold_chosen" not in metrics
-
-
-def test_a_checkpoint_without_a_chosen_threshold_has_one_half(thresholded_run):
-    """Within its first epoch; where none reaches what is wanted; where nobody leaves."""
-    path = thresholded_run / "run" / "checkpoints" / "epoch-0003"
-    saved = read_checkpoint(path)
-    begun = replace(saved, history=History("x", saved.classes))
-    value, how = chosen_threshold(begun, path)
-    assert value == 0.5
-    assert how == ThresholdChoice("recall", "val", 0.9, failed="no epoch is done yet")
-
-    saved.history.scalars["val_threshold"][-1] = math.nan
-    value, how = chosen_threshold(saved, path)
-    assert (value, how.failed) == (0.5, "no threshold reaches it there")
-    for key in ("tp", "fn"):
-        saved.history.counts["val"][key][-1] = [80, 0]
-    value, how = chosen_threshold(saved, path)
-    assert (value, how.failed) == (0.5, "there is no row of this class")
-
-
-def test_a_history_of_another_threshold_is_refused(thresholded_run):
-    """Missing, though the config says how it was chosen; or no probability."""
-    path = thresholded_run / "run" / "checkpoints" / "epoch-0003"
-    saved = read_checkpoint(path)
-    saved.history.scalars["val_threshold"][-1] = -1.0
-    with pytest.raises(MtrainError, match="val_threshold must be between 0 and 1, got -1"):
-        chosen_threshold(saved, path)
-    del saved.history.scalars["val_threshold"]
-    with pytest.raises(MtrainError, match="its history lacks val_threshold"):
-        chosen_threshold(saved, path)
-
-
-def test_a_run_does_not_go_on_with_a_history_of_other_figures(thresholded_run, capsys):
-    """One with a chosen threshold has a column that one without has not."""
-    arguments = ["fit", thresholded_run / "rare.yaml", "--resume", "--out", thresholded_run / "run"]
-    status, text = said(capsys, *arguments, "evaluation.threshold=0.3", "training.epochs=4")
-    assert status == 2
-    assert "evaluation.threshold: was not set, is 0.3" in text
-    status, text = said(
-        capsys, *arguments, "--allow-differences", "evaluation.threshold=0.3", "training.epochs=4"
-    )
-    assert status == 2
-    assert (
-        "its history has other figures than metrics, diagnostics, dataset.validation and eval"
-        in text
-    )
-
-
 def test_another_checkpoint_is_evaluated_beside(finished_run, capsys):
     """A checkpoint directory under `checkpoints/` can be named itself."""
     checkpoint = find_checkpoint(finished_run).path
@@ -428,120 +291,6 @@ def test_a_checkpoint_is_named_from_within(finished_run, monkeypatch, capsys):
 
     assert run(["evaluate", ".", "--split", "val"]) == 0
     assert f"evaluation: {finished_run / 'evaluation' / 'val'}" in capsys.readouterr().out
-
-
-def test_a_diverged_training_has_its_own_status(tmp_path, capsys):
-    """And keeps what there was."""
-    arguments = ["optimizer={name: sgd, learning_rate: 1e30}", "--quiet", "--out", tmp_path / "run"]
-    status, message = said(capsys, "fit", CONFIGS / "smoke.yaml", *arguments)
-
-    assert status == 4
-    assert message.startswith("epoch 1, step ")
-    assert "training diverged" in message
-    assert (tmp_path / "run" / "history.json").is_file()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "status", "message"),
-    [
-        (["fit", "nope.yaml"], 2, "nope.yaml: no such file"),
-        (["fit", "."], 2, ".: not a file"),
-        (["fit"], 2, "command line: Missing argument 'CONFIG'."),
-        (["fit", "x", "--fast"], 2, "command line: No such option: --fast"),
-        (["train"], 2, "command line: No such command 'train'."),
-        (["evaluate", "nope"], 1, "nope: no such run or checkpoint; `mtrain fit` makes one"),
-        (["evaluate", "x", "--threshold", "2"], 2, "--threshold: must be between 0 and 1, got 2.0"),
-        (["plot", "nope"], 1, "nope: no such file or run directory"),
-        (["plot", str(CONFIGS)], 1, f"{CONFIGS}: not a run directory (no history.json)"),
-        (["summary", "nope"], 2, "nope: no such file"),
-        (["plot", "x" * 300], 1, f"{'x' * 300}: File name too long"),
-        (["fit", "x" * 300], 1, f"{'x' * 300}: File name too long"),
-    ],
-)
-def test_mistakes_on_the_command_line(capsys, arguments, status, message):
-    """One line, the right exit status."""
-    found, text = said(capsys, *arguments)
-
-    assert found == status
-    assert text.startswith(message)
-    assert "\n" not in text
-
-
-@pytest.mark.parametrize(
-    ("settings", "status", "message"),
-    [
-        (["dataset.classes=[a, b]"], 2, "command line: dataset.classes: 2 names, but a training"),
-        (["metrics=[{name: top_k, k: 10}]"], 2, "command line: metrics[0].k: must be below the"),
-        (["loss=binary_crossentropy"], 2, "command line: loss: binary_crossentropy is for two"),
-        (["dataset.samples=9999"], 2, "command line: dataset.samples: 9,999 rows wanted"),
-        (
-            ["training.class_weight={3: 2, ten: 3}"],
-            2,
-            "command line: training.class_weight.ten: unknown class 'ten'; there is 0, 1, 2",
-        ),
-        (["--device", "gpu"], 1, "--device gpu: "),
-        (
-            ["dataset={name: mnist, path: ~nosuchuser/x}"],
-            2,
-            "command line: dataset.path: Could not determine home directory",
-        ),
-        (["--out", str(CONFIGS)], 2, f"{CONFIGS}: is not empty"),
-    ],
-)
-def test_mistakes_that_only_the_data_or_the_machine_tell(
-    capsys, monkeypatch, tmp_path, settings, status, message
-):
-    """Found before training; nothing is left behind."""
-    monkeypatch.chdir(tmp_path)
-    found, text = said(capsys, "fit", CONFIGS / "digits.yaml", *settings)
-
-    assert found == status
-    assert text.startswith(message)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_splits_and_thresholds_a_run_does_not_have(tmp_path, finished_run, capsys):
-    """Said with the option's name."""
-    out = tmp_path / "run"
-    arguments = ["dataset.validation=null", "training.epochs=1", "--out", out, "--quiet"]
-    assert said(capsys, "fit", CONFIGS / "smoke.yaml", *arguments) == (0, "")
-    assert said(capsys, "evaluate", out, "--split", "val") == (
-        2,
-        "--split: this run has no split 'val': dataset.validation is null",
-    )
-    assert said(capsys, "evaluate", finished_run, "--threshold", "0.3") == (
-        2,
-        "--threshold: is for two classes, this run has 10",
-    )
-    assert said(capsys, "evaluate", finished_run, "--data", tmp_path) == (
-        2,
-        "--data: digits comes with scikit-learn and takes no path",
-    )
-
-
-def test_a_checkpoint_that_does_not_fit_its_config_is_refused(finished_run, tmp_path, capsys):
-    """Arrays of another shape, with hashes that are right."""
-    import hashlib
-    import shutil
-
-    copy = Path(shutil.copytree(finished_run, tmp_path / "run"))
-    checkpoint = find_checkpoint(copy).path
-    with np.load(checkpoint / "arrays.npz") as file:
-        arrays = dict(file)
-    arrays["model/output/bias"] = np.zeros(11, np.float32)
-    np.savez(checkpoint / "arrays.npz", **arrays)
-    digests = [
-        f"{hashlib.sha256((checkpoint / name).read_bytes()).hexdigest()}  {name}\n"
-        for name in ("arrays.npz", "state.json")
-    ]
-    (checkpoint / "SHA256SUMS").write_text("".join(digests))
-
-    status, message = said(capsys, "evaluate", copy)
-    assert status == 1
-    assert message == (
-        f"{checkpoint / 'arrays.npz'}: arrays do not fit the config: "
-        "model/output/bias must be float32 (10,), got <f4 (11,)"
-    )
 
 
 def test_an_interrupted_training_saves_what_it_learned(tmp_path):
