@@ -30,7 +30,7 @@ settings.register_profile("mtrain", deadline=None, suppress_health_check=[Health
 settings.load_profile("mtrain")
 
 # Their fixtures are for the tests beside them.
-pytest_plugins = ("predicted_runs", "stopped_runs", "users_code", "written_tables")
+pytest_plugins = ("predicted_runs", "stopped_runs", "strangers", "users_code", "written_tables")
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs"
