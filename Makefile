@@ -9,10 +9,15 @@ QUICK := benchmarks/results
 FASHION_MNIST ?=
 DATA = $(if $(FASHION_MNIST),--data "$(FASHION_MNIST)")
 BENCHMARKS = $(BIN)/python -m benchmarks
+# Files, folders or names of tests; all where it is empty.
+TESTS ?=
+# The rooms in which most tests train little or not at all.
+QUICK_ROOMS = config data inference metrics report
+IN_PARALLEL = --numprocesses auto --maxprocesses 4 --dist worksteal
 # The comparison needs the peers; where JAX is installed, TensorFlow imports it in all that is measured.
 COMPARISON = $(BENCH)/bin/python -m benchmarks
 
-.PHONY: help setup demo test lint types docs crashtest bench bench-quick check clean
+.PHONY: help setup demo test quick coverage lint types docs crashtest bench bench-quick check clean
 
 help: ## Show the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -30,7 +35,15 @@ demo: setup ## Train on scikit-learn's digits and leave a whole run directory in
 	$(BIN)/mtrain fit configs/digits.yaml
 
 test: setup ## Run all tests; MTRAIN_TEST_DATA names a folder with mnist and fashion_mnist.
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+	$(BIN)/pytest $(IN_PARALLEL) $(TESTS)
+
+quick: setup ## Run the tests that train little; under four minutes.
+	$(BIN)/pytest $(IN_PARALLEL) -m "not slow" $(addprefix tests/,$(QUICK_ROOMS))
+
+coverage: setup ## Run all tests, or those in TESTS, and show what of mtrain they do not reach.
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(IN_PARALLEL) $(TESTS); status=$$?; \
+		$(BIN)/coverage combine --quiet && $(BIN)/coverage report && exit $$status
 
 lint: setup ## Check formatting, style and who imports whom.
 	$(BIN)/ruff format --check .

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 settings.register_profile("mtrain", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("mtrain")
 
+# What fails in them is explained as in tests.
+pytest.register_assert_rewrite("command_line", "doubtful_tables", "hostile_json", "proposals")
+# Their fixtures are for the tests beside them.
+pytest_plugins = ("predicted_runs", "stopped_runs", "strangers", "users_code", "written_tables")
+
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs"
 

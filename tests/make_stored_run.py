@@ -1,4 +1,4 @@
-"""Make the run that tests/test_stored_run.py reads: once for each schema of a run's files.
+"""Make the run that tests/run/test_stored_run.py reads: once for each schema of a run's files.
 
     python tests/make_stored_run.py
 
