@@ -109,12 +109,12 @@ def test_a_package_brings_a_source_and_a_tracker(run, tmp_path):
         ),
         (
             "dataset: {name: moon}",
-            "c.yaml:1: dataset.name: unknown name 'moon'; there is digits, synthetic, mnist, "
+            "c.yaml:1: dataset.name: unknown name 'moon'; choose one of digits, synthetic, mnist, "
             "fashion_mnist, csv, parquet, npz, idx, images",
         ),
         (
             "dataset: digits\ntracking: {my_logs: a}",
-            "c.yaml:2: tracking.my_logs: unknown setting; there is tensorboard",
+            "c.yaml:2: tracking.my_logs: unknown setting; choose tensorboard",
         ),
     ],
 )

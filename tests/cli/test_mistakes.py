@@ -59,7 +59,7 @@ def test_mistakes_on_the_command_line(capsys, arguments, status, message):
         (
             ["training.class_weight={3: 2, ten: 3}"],
             2,
-            "command line: training.class_weight.ten: unknown class 'ten'; there is 0, 1, 2",
+            "command line: training.class_weight.ten: unknown class 'ten'; choose one of 0, 1, 2",
         ),
         (["--device", "gpu"], 1, "--device gpu: "),
         (

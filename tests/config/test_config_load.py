@@ -63,7 +63,7 @@ def problems(settings, **overrides):
         ),
         (
             {"\x1b[31m": 1},
-            "'\\x1b[31m': unknown setting; there is " + ", ".join(Config.model_fields),
+            "'\\x1b[31m': unknown setting; choose one of " + ", ".join(Config.model_fields),
         ),
         ({"seed": True}, "seed: must be a whole number, got true"),
         ({"seed": -1}, "seed: must be at least 0, got -1"),
@@ -218,7 +218,7 @@ def problems(settings, **overrides):
         ),
         (
             {"optimizer": {"learning_rate": {"decay_steps": 3}}},
-            "optimizer.learning_rate.name: is missing; there is CosineDecay, CosineDecayRestarts, "
+            "optimizer.learning_rate.name: is missing; choose one of CosineDecay, CosineDecayRestarts, "
             "ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, PolynomialDecay",
         ),
         (
@@ -308,7 +308,7 @@ def problems(settings, **overrides):
         ),
         (
             {"training": {"save_best": "val_threshold"}, "evaluation": {"threshold": "f1"}},
-            "training.save_best: 'val_threshold' is no figure of this run; there is "
+            "training.save_best: 'val_threshold' is no figure of this run; choose one of "
             + ", ".join(load_config({}, {}).monitors),
         ),
         ({"checkpoint": {"keep": 0}}, "checkpoint.keep: must be at least 1, got 0"),

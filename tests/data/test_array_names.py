@@ -183,7 +183,7 @@ def test_arrays_by_other_names_are_listed(tmp_path):
         load("npz", tmp_path / "a.npz")
 
     assert str(error.value) == (
-        f"{tmp_path / 'a.npz'}: no arrays x_train and y_train, or x and y; there is a, b"
+        f"{tmp_path / 'a.npz'}: no arrays x_train and y_train, or x and y; the file has a, b"
     )
 
 

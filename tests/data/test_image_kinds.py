@@ -350,7 +350,7 @@ def test_images_that_are_deeper_than_classes_are_named(folder):
     with pytest.raises(MtrainError) as error:
         load(folder)
 
-    assert str(error.value).endswith(" files; there is pets/cat/0.png")
+    assert str(error.value).endswith(" files; the first is pets/cat/0.png")
 
 
 def test_predicting_walks_as_training_does(folder):

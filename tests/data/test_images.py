@@ -326,7 +326,7 @@ def test_folders_that_are_no_classes_are_refused(folder):
     assert refusal(folder) == f"PATH: {none}"
     put(folder, "0.png")
     (folder / "empty").mkdir()
-    assert refusal(folder) == f"PATH: {none}; there is 0.png"
+    assert refusal(folder) == f"PATH: {none}; the first is 0.png"
     put(folder, "a/0.png")
     assert refusal(folder) == (
         "PATH: every image is in the folder 'a'; a classifier needs two classes"

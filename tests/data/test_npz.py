@@ -126,7 +126,7 @@ def test_a_file_of_test_arrays_alone_is_evaluated(trained, arrays, names):
     assert (found.confusion_matrix == expected.confusion_matrix).all()
     assert found.loss == expected.loss
     assert refusal(test) == (
-        f"PATH: no arrays x_train and y_train, or x and y; there is {', '.join(names)}"
+        f"PATH: no arrays x_train and y_train, or x and y; the file has {', '.join(names)}"
     )
 
 
@@ -136,7 +136,7 @@ def test_evaluation_names_the_arrays_that_it_wants(trained, arrays):
     with pytest.raises(MtrainError) as error:
         mtrain.evaluate(trained, data=path)
 
-    there = "no arrays x_test and y_test, or x and y; there is x_val, y_val"
+    there = "no arrays x_test and y_test, or x and y; the file has x_val, y_val"
     assert str(error.value) == f"{path}: {there}"
 
 
@@ -192,7 +192,7 @@ def test_weights_go_with_their_rows(arrays):
     assert load(arrays(**content), validation=None).train.weights is None
     other = load(arrays(**content, w_train=[0.5, 0, 1, 2]), weights="w", validation=None)
     assert other.sha256 != data.sha256
-    assert refusal(arrays(x=x, y=y), weights="w") == "PATH: no array 'w'; there is x, y"
+    assert refusal(arrays(x=x, y=y), weights="w") == "PATH: no array 'w'; the file has x, y"
 
 
 GOOD = {"x": np.ones((4, 2)), "y": np.array([0, 1, 0, 1])}
@@ -201,9 +201,9 @@ GOOD = {"x": np.ones((4, 2)), "y": np.array([0, 1, 0, 1])}
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"x": None}, "PATH: no arrays x_train and y_train, or x and y; there is y"),
+        ({"x": None}, "PATH: no arrays x_train and y_train, or x and y; the file has y"),
         ({"x": np.array(1.0)}, "PATH: training rows must be arrays of values, got ()"),
-        ({"y": None}, "PATH: no array 'y'; there is x"),
+        ({"y": None}, "PATH: no array 'y'; the file has x"),
         ({"x": np.ones(4)}, "PATH: training rows must be arrays of values, got (4,)"),
         ({"x": np.ones((4, 0))}, "PATH: the training split is empty"),
         ({"x": np.ones((0, 2)), "y": np.ones(0)}, "PATH: the training split is empty"),

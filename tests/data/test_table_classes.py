@@ -120,7 +120,7 @@ def test_what_was_learned_encodes_a_table_with_other_columns_first(table):
 
     assert_array_equal(data.train.features, [[1, 0, 0], [2, 1, 0]])
     assert refusal(table("n,y\n1,p\n2,q\n"), encoding=first.encoding) == (
-        "PATH: no column 't'; there is n, y"
+        "PATH: no column 't'; choose one of n, y"
     )
 
 
@@ -149,7 +149,7 @@ def test_one_cell_makes_another_fingerprint(table):
         ({"features": ["x", "x"]}, "dataset.features: 'x' is there twice"),
         ({"features": ["x"], "categorical": ["z"]}, "dataset.categorical: 'z' is none of the features"),
         ({"test_path": "a.csv", "test": {"size": 3}}, "dataset.test: dataset.test_path names the test split"),
-        ({"scale": "unit"}, "dataset.scale: unknown name 'unit'; there is auto, none, standard"),
+        ({"scale": "unit"}, "dataset.scale: unknown name 'unit'; choose one of auto, none, standard"),
         ({"target": None}, "dataset.target: must be text, got null"),
     ],
 )  # fmt: skip
@@ -168,8 +168,8 @@ def test_columns_that_are_not_there_are_all_named(table):
         load(path, target="why", features=["widht"], weights="w", validation=None)
 
     assert str(error.value).replace(str(path), "PATH") == (
-        "dataset.target: PATH has no column 'why'; there is width, height, y\n"
-        "dataset.weights: PATH has no column 'w'; there is width, height, y\n"
+        "dataset.target: PATH has no column 'why'; choose one of width, height, y\n"
+        "dataset.weights: PATH has no column 'w'; choose one of width, height, y\n"
         "dataset.features: PATH has no column 'widht'; did you mean 'width'?"
     )
 

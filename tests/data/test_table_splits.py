@@ -152,7 +152,7 @@ def test_a_validation_file_lacks_a_column(tmp_path):
     """The file is named."""
     write(tmp_path, **{"a.csv": 0})
     (tmp_path / "b.csv").write_text("z,y\n1,a\n")
-    with pytest.raises(MtrainError, match=r"b\.csv: no column 'x'; there is z, y"):
+    with pytest.raises(MtrainError, match=r"b\.csv: no column 'x'; choose one of z, y"):
         load(tmp_path / "a.csv", val_path=str(tmp_path / "b.csv"))
 
 

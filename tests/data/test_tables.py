@@ -177,7 +177,7 @@ def test_what_is_wrong_in_the_second_shard_is_found_there(table, tmp_path, secon
             "PATH: the first line names one column, 'y'; is it a title or a comment? The names stand "
             "in the first line; values are separated by commas, semicolons, tabs or vertical bars",
         ),
-        ("x,label\n1,a\n", "dataset.target: PATH has no column 'y'; there is x, label"),
+        ("x,label\n1,a\n", "dataset.target: PATH has no column 'y'; choose one of x, label"),
     ],
 )  # fmt: skip
 def test_what_is_no_table_is_refused_with_its_line(table, content, message):
@@ -331,7 +331,7 @@ def test_a_test_file_has_its_columns_in_any_order(table):
 @pytest.mark.parametrize(
     ("test", "message"),
     [
-        ("t,y\na,p\n", "TEST: no column 'n'; there is t, y"),
+        ("t,y\na,p\n", "TEST: no column 'n'; choose one of t, y"),
         ("n,t,y\n1,a,p\nmany,a,q\n", "TEST:3: column 'n': 'many' " + NO_NUMBER),
         ("n,t,y\n", "TEST: there is no row for the test split"),
         ("n,t,y\n1,a,p\n,a,p\n", "TEST:3: column 'n': a value is missing; dataset.missing says what to do"),

@@ -255,7 +255,7 @@ def test_settings_that_do_not_fit_the_data_are_named_by_line(tmp_path, capsys):
     assert run(["check", str(config)]) == 2
     path = tmp_path / "a.csv"
     assert capsys.readouterr().err == (
-        f"mtrain: {config}:4: dataset.target: {path} has no column 'z'; there is a, b, y\n"
+        f"mtrain: {config}:4: dataset.target: {path} has no column 'z'; choose one of a, b, y\n"
     )
 
     weights = ["dataset.target=y", "training.class_weight={x: 2, yy: 3}"]

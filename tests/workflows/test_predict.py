@@ -238,7 +238,7 @@ def test_points_between_thousands_are_doubted_where_training_says_so(tmp_path, c
     ("content", "says"),
     [
         ("lenght,kind,is wet\n1,u,true\n", "FILE: no column 'length'; did you mean 'lenght'?"),
-        ("a,kind,b\n1,u,true\n", "FILE: no column 'length'; there is a, kind, b"),
+        ("a,kind,b\n1,u,true\n", "FILE: no column 'length'; choose one of a, kind, b"),
         (
             "length,kind,is wet\n1,u,true\n1_0,u,true\n",
             "FILE:3: column 'length': '1_0' is not a finite number, but the rest of the column is numeric",

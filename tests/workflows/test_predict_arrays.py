@@ -52,7 +52,7 @@ def test_bytes_and_floats_of_the_same_values_are_the_same_rows(finished_run, tmp
         ({"x": np.zeros(12)}, "given rows must be arrays of values, got (12,)"),
         (
             {"a": np.zeros(1), "b": np.zeros(1)},
-            "no array 'x'; there is a, b",
+            "no array 'x'; the file has a, b",
         ),
         ({"x": np.array([["a"] * 12])}, "given rows must be numbers, got <U1"),
         (

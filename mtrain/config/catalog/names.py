@@ -121,7 +121,7 @@ def any_spelling(known: Iterable[str], aliases: Iterable[str] = ()) -> dict[str,
     return {
         "type": "string",
         "anyOf": [{"enum": known}, {"pattern": f"^{_SEPARATORS}({spellings})$"}],
-        "patternErrorMessage": f"unknown name; there is {', '.join(known)}",
+        "patternErrorMessage": f"unknown name; {choose(known)}",
     }
 
 
@@ -137,7 +137,7 @@ def suggestion(
     near = nearest(name, (*known, *aliases))
     if near is not None and near not in known:
         near = aliases[near]
-    return there_is(known) if near is None else f"did you mean {near!r}?"
+    return choose(known) if near is None else f"did you mean {near!r}?"
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -147,11 +147,13 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return lowered[near[0]] if near else None
 
 
-def there_is(known: Sequence[str]) -> str:
-    """`there is accuracy, recall`; of very many, the first ones."""
+def choose(known: Sequence[str]) -> str:
+    """`choose one of a, b, c`; of many names the first."""
+    if len(known) == 1:
+        return f"choose {known[0]}"
     more = len(known) - MOST_LISTED
     others = f" and {more:,} more" if more > 0 else ""
-    return f"there is {', '.join(known[:MOST_LISTED])}{others}"
+    return f"choose one of {', '.join(known[:MOST_LISTED])}{others}"
 
 
 _SEPARATORS = "[-_ ]*"

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Le, MinLen
 from pydantic import BeforeValidator, Discriminator, Tag, model_validator
 
+from mtrain.config.catalog.names import choose
 from mtrain.config.experiment.section import (
     Count,
     InvalidSettingError,
@@ -166,7 +167,7 @@ SCHEDULES = {
 
 def _named_schedule(value: Any) -> Any:
     if isinstance(value, dict) and "name" not in value:
-        raise InvalidSettingError("name", f"is missing; there is {', '.join(SCHEDULES)}")
+        raise InvalidSettingError("name", f"is missing; {choose(list(SCHEDULES))}")
     if isinstance(value, dict) and not isinstance(value["name"], str):
         raise InvalidSettingError("name", f"must be text, got {as_written(value['name'])}")
     if isinstance(value, str):

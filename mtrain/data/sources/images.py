@@ -222,7 +222,7 @@ def _files_by_class(folder: Path) -> Listing:
     listing = {place.name: list_images(place) for place in list_folders(folder)}
     if not any(listing.values()):
         deeper = next(walk_images(folder), None)
-        hint = "" if deeper is None else f"; there is {_text(str(deeper.relative_to(folder)))}"
+        hint = "" if deeper is None else f"; the first is {_text(str(deeper.relative_to(folder)))}"
         raise MtrainError(
             (
                 "no images; each class has a folder of its own here, with "

@@ -130,7 +130,7 @@ def read_members(
             there = {member.filename.removesuffix(".npy"): member for member in file.infolist()}
             if missing := [name for name in names if name not in there]:
                 raise MtrainError(
-                    f"no array {missing[0]!r}; there is {', '.join(there)}", where=path
+                    f"no array {missing[0]!r}; the file has {', '.join(there)}", where=path
                 )
             check_memory(sum(there[name].file_size for name in names), memory, str(path))
             return {name: _array(file, there[name], path) for name in names}
@@ -227,7 +227,7 @@ def _read_splits(
     if not set(needed) & set(features):
         raise MtrainError(
             (
-                f"no arrays x_{needed[0]} and y_{needed[0]}, or x and y; there is "
+                f"no arrays x_{needed[0]} and y_{needed[0]}, or x and y; the file has "
                 f"{', '.join(there)[:300] or 'nothing'}"
             ),
             where=path,

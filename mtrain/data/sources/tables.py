@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtrain.config.catalog.endings import ENDINGS
-from mtrain.config.catalog.names import nearest, suggestion, there_is
+from mtrain.config.catalog.names import choose, nearest, suggestion
 from mtrain.data.columns import complaint, read_column
 from mtrain.data.features import MISSING_SINCE, complaints, read_features
 from mtrain.data.files import find_splits
@@ -215,7 +215,7 @@ def check_columns(path: str, there: list[str], wanted: Iterable[str]) -> None:
     for name in needed:
         if name not in known:
             near = nearest(name, (other for other in there if other not in needed))
-            hint = there_is(there or ["none"]) if near is None else f"did you mean {near!r}?"
+            hint = choose(there or ["none"]) if near is None else f"did you mean {near!r}?"
             raise MtrainError(f"no column {name!r}; {hint}", where=path)
 
 
