@@ -79,6 +79,14 @@ class MissingPathError(MtrainError):
         return MissingPathError(self.path, replace(self.problem, remedy=remedy))
 
 
+class ColumnError(MtrainError):
+    """A column of a table cannot be read; `problem` says why, without the column's name."""
+
+    def __init__(self, column: str, problem: str, *, where: object, remedy: str = "") -> None:
+        self.problem = problem
+        super().__init__(f"column {column!r} {problem}", where=where, remedy=remedy)
+
+
 class BrokenImageError(MtrainError):
     """The image file at `path` cannot be read.
 

@@ -17,7 +17,7 @@ from mtrain.data.columns import RawTable, trimmed
 from mtrain.data.files import check_memory, find_files, partitions_of
 from mtrain.data.notation import PLAIN, Notation, is_text
 from mtrain.data.source import is_whole
-from mtrain.errors import MtrainError
+from mtrain.errors import ColumnError, MtrainError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -219,9 +219,7 @@ def _whole(name: str, tables: list[tuple[Path, pa.Table]]) -> pa.ChunkedArray:
         kinds = ", ".join(
             f"{'string' if is_text(kind) else kind} in {file}" for kind, file in types.items()
         )
-        raise MtrainError(
-            f"column {name!r} must be of one type in all files, is {kinds}", where=file
-        )
+        raise ColumnError(name, f"must be of one type in all files, is {kinds}", where=file)
     # Not safe: what a float64 rounds is a number that a float32 would round all the more.
     chunks = [chunk for part in parts for chunk in part.chunks]
     chunks = [c if c.type == common else c.cast(common, safe=False) for c in chunks]
@@ -243,12 +241,12 @@ def _plain(column: pa.ChunkedArray, name: str, file: Path) -> pa.ChunkedArray:
         return trimmed(column.cast(pa.large_string()))
     plain = (pa.types.is_null, pa.types.is_boolean, pa.types.is_decimal)
     if not any(is_it(kind) for is_it in plain):
-        raise MtrainError(
-            (
-                f"column {name!r} is {kind}; columns must be numbers, text, or true and false: "
-                "turn it into one of these, or leave it out by dataset.exclude"
-            ),
+        raise ColumnError(
+            name,
+            f"is {kind}",
             where=file,
+            remedy="columns must be numbers, text, or true and false: turn it into one of these, or "
+            "leave it out by dataset.exclude",
         )
     return column
 
