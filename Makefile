@@ -86,5 +86,5 @@ bench-quick: $(BENCH)/.made ## Measure three workloads in a few minutes; the pag
 check: lint types test ## All that CI checks; the docs' examples are among the tests.
 
 clean: ## Remove the environment and what tools leave behind.
-	rm -rf $(VENV) $(BENCH) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(BENCH) build dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
