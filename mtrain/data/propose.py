@@ -315,7 +315,7 @@ def _reasons(whys: str, without: int) -> dict[str, str]:
         "missing": "values are missing; mean, median, zero or drop",
         "header": "the first line looks like data; its columns are named by number",
         "decimal": "numbers have a decimal comma",
-        "thousands": "what stands between thousands in numbers",
+        "thousands": "the thousands separator of numbers",
         "missing_values": "what stands for a missing value among numbers",
     }
 
@@ -490,7 +490,7 @@ def _images(path: Path) -> Proposal:
             min(LARGEST_IMAGE, round(statistics.median(size[axis] for size, _ in facts)))
             for axis in (0, 1)
         ]
-        reasons["size"] = f"height and width to which they are brought; there are {len(sizes):,}"
+        reasons["size"] = f"height and width to which images are resized; there are {len(sizes):,}"
     settings["color"] = "gray" if gray else "rgb"
     return Proposal(settings, reasons)
 

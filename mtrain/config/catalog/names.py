@@ -121,7 +121,7 @@ def any_spelling(known: Iterable[str], aliases: Iterable[str] = ()) -> dict[str,
     return {
         "type": "string",
         "anyOf": [{"enum": known}, {"pattern": f"^{_SEPARATORS}({spellings})$"}],
-        "patternErrorMessage": f"unknown name; there is {', '.join(known)}",
+        "patternErrorMessage": f"unknown name; choose one of {', '.join(known)}",
     }
 
 
