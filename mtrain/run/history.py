@@ -46,7 +46,7 @@ LARGEST = 1e100
 COUNTS: tuple[Literal["tp", "fp", "fn"], ...] = ("tp", "fp", "fn")
 
 Name = Annotated[str, MaxLen(LONGEST_NAME)]
-"""Of a run, a class or a column."""
+"""The name of a run, a class or a column."""
 
 Split = Literal["train", "val"]
 Numbers = list[float | None]

@@ -236,7 +236,7 @@ class TrainingConfig(Section):
 
 
 DIAGNOSTICS = ("activations", "gradients", "weights")
-"""What can be looked at inside a network."""
+"""The diagnostics of a network."""
 
 _Diagnostic = Annotated[str, known_spelling(DIAGNOSTICS)]
 _ListOfDiagnostics = Annotated[tuple[_Diagnostic, ...], ListOf, AfterValidator(_none_twice)]
