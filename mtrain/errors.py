@@ -18,16 +18,16 @@ class Problem:
     """A problem that a user can correct."""
 
     what: str
-    """What is wrong, and what was found."""
+    """The problem, and the value found."""
 
     where: str = ""
     """A file, a folder, an option or a function; empty: `what` says it."""
 
     line: int | None = None
-    """Of the file, from 1."""
+    """The line of the file, from 1."""
 
     key: Keys = ()
-    """Of a setting."""
+    """The key of a setting."""
 
     remedy: str = ""
     """The remedy, if it is not obvious."""

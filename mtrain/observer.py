@@ -43,7 +43,7 @@ class TrainingFacts:
     """Inputs of the network."""
 
     parameters: int
-    """Of the network."""
+    """Number of parameters of the network."""
 
     history: History
     """The history; of a resumed run it has earlier epochs. It grows from now on."""

@@ -2,7 +2,7 @@
 
     python docs/scripts/build.py
 
-A test fails where one is not what the code says.
+A test fails if a page differs from the code.
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ def _settings(section: type[Section], prefix: str, left_out: set[str]) -> Iterat
 
 
 def _plain(default: Any) -> str:
-    """A default as one would write it in YAML."""
+    """A default in the notation of YAML."""
     if isinstance(default, Section):
         changed = default.model_dump(mode="json")
         default = {key: value for key, value in changed.items() if value is not None}
@@ -216,7 +216,7 @@ def _plain(default: Any) -> str:
 
 
 def _choices(annotation: Any) -> tuple[Any, ...]:
-    """What a setting of fixed choices may be."""
+    """The choices of a setting."""
     return get_args(annotation) if get_origin(annotation) is Literal else ()
 
 

@@ -34,7 +34,7 @@ MOMENT = (5, 0.6)
 
 
 class Photographer(LiveTable):
-    """A live table of which one moment is kept."""
+    """A live table that keeps one moment."""
 
     def __init__(self, camera: Console) -> None:
         super().__init__(Console(file=io.StringIO(), force_terminal=True, width=80, height=30))
@@ -42,7 +42,7 @@ class Photographer(LiveTable):
         self._taken = False
 
     def begin(self, facts: TrainingFacts) -> None:
-        """Keep the lines that a training begins with."""
+        """Keep the first lines of a training."""
         for line in opening_lines(facts):
             self._camera.print(line, highlight=False)
         super().begin(facts)

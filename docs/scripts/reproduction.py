@@ -40,7 +40,7 @@ CONFIDENCE = 0.99
 
 @dataclass(frozen=True)
 class Run:
-    """A run directory, read as it is asked for."""
+    """A run directory, read on demand."""
 
     path: Path
 
@@ -58,7 +58,7 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """Of all epochs."""
+        """The seconds of all epochs."""
         return float(sum(self.record["seconds"]))
 
     @cached_property
@@ -77,7 +77,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Claim:
-    """A figure that a tutorial's author got, and how a run of ours has it."""
+    """A figure of a tutorial's author, and how our run has it."""
 
     config: str
     what: str
@@ -86,7 +86,7 @@ class Claim:
 
     @property
     def lower_is_better(self) -> bool:
-        """Of losses; all else is to be high."""
+        """Whether lower is better: for losses only."""
         return "loss" in self.what
 
 
@@ -99,7 +99,7 @@ class Outcome:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """In which one more run is with 99 % confidence: Student's t, normal figures."""
+        """The range of one more run with 99 % confidence: Student's t, normal figures."""
         n = len(self.values)
         spread = statistics.stdev(self.values) * (1 + 1 / n) ** 0.5
         reach = float(t.ppf((1 + CONFIDENCE) / 2, n - 1)) * spread
@@ -108,7 +108,7 @@ class Outcome:
 
     @property
     def verdict(self) -> str:
-        """Whether the author's figure is one that ours might have been, or a worse one."""
+        """Whether the author's figure is in our range, or worse."""
         low, high = self.interval
         if low <= self.claim.author <= high:
             return "as the author"
@@ -220,7 +220,7 @@ def main() -> None:
 
 
 def sentences(runs: dict[str, list[Run]]) -> dict[str, str]:
-    """What the page says besides its tables of claims."""
+    """The text of the page besides its tables of claims."""
 
     def mean(config: str, key: str, epoch: int) -> float:
         return statistics.fmean(run.history[key][epoch - 1] for run in runs[config])
@@ -250,14 +250,14 @@ def sentences(runs: dict[str, list[Run]]) -> dict[str, str]:
 
 
 def parameters(config: str) -> int:
-    """Of the network, on images of 28 x 28 and ten classes."""
+    """The network's parameters, on images of 28 x 28 and ten classes."""
     model = load_config(CONFIGS / f"{config}.yaml", {}).model
     assert isinstance(model, ModelConfig)
     return model.parameters(784, 10)
 
 
 def network(outcomes: list[Outcome], config: str, authors: int) -> str:
-    """A heading and a table of one of T3's networks."""
+    """The heading and the table of one of T3's networks."""
     settings = load_config(CONFIGS / f"{config}.yaml", {})
     ours = parameters(config)
     as_authors = "as the author" if ours == authors else f"the author {authors:,}"
@@ -269,7 +269,7 @@ def network(outcomes: list[Outcome], config: str, authors: int) -> str:
 
 
 def batches(run: Run) -> str:
-    """Where averaging over batches misleads most."""
+    """The classes where averaging over batches misleads most."""
     labels, predicted = run.predictions
     exact = class_counts(confusion_matrix(labels, predicted, 10))
     found = []
@@ -301,7 +301,7 @@ def employees(run: Run) -> str:
 
 
 def survey() -> str:
-    """What the last tutorial works out by hand, and the same by mtrain."""
+    """The last tutorial's computation by hand, and mtrain's."""
 
     def counts(true: list[int], predicted: list[int]) -> ClassCounts:
         return class_counts(confusion_matrix(np.array(true), np.array(predicted), 2))
@@ -332,7 +332,7 @@ def survey() -> str:
 
 
 def conclusion(run: Run) -> str:
-    """What the evaluation says after its table."""
+    """The findings after the evaluation's table."""
     command = (MTRAIN, "evaluate", str(run.path))
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     start = next(k for k, line in enumerate(lines) if line.startswith("accuracy "))
@@ -340,7 +340,7 @@ def conclusion(run: Run) -> str:
 
 
 def find_run(arguments: Any, config: str, seed: int) -> Run:
-    """Train it, where it is not finished yet."""
+    """Train it, if it is not finished yet."""
     out = arguments.runs / f"{config}-{seed}"
     settings = [f"seed={seed}", *_place(arguments, config)]
     command = (MTRAIN, "fit", str(CONFIGS / f"{config}.yaml"), *settings)
@@ -354,7 +354,7 @@ def table(outcomes: list[Outcome], config: str) -> str:
 
 
 def summary(outcomes: list[Outcome]) -> str:
-    """How many are met, and how many would not be by chance."""
+    """How many claims are met, and how many would fail by chance."""
     missed = [outcome for outcome in outcomes if outcome.verdict == "missed"]
     expected = len(outcomes) * (1 - CONFIDENCE) / 2  # a better figure is none that is missed
     return (

@@ -31,11 +31,11 @@ COPIED = {
     "t2_curves.png": "t2_watching-0/charts/learning_curves.png",
     "t3_hundred.png": "t3_hundred_classes-0/charts/recall_by_class.png",
 }
-"""Pictures of the page, and the files in the folder of runs that they are."""
+"""Pictures of the page, and their files in the folder of runs."""
 
 
 def write_pictures(runs: Path, config: Path, pictures: Path) -> None:
-    """All pictures of the page; `config` is that of the network which is drawn."""
+    """All pictures of the page; `config` is the config of the network to draw."""
     pictures.mkdir(parents=True, exist_ok=True)
     for name, source in COPIED.items():
         shutil.copyfile(runs / source, pictures / name)
@@ -48,7 +48,7 @@ def write_pictures(runs: Path, config: Path, pictures: Path) -> None:
 
 
 def batch_averages(labels: Ints, predicted: Ints, n_classes: int) -> tuple[Floats, Floats]:
-    """Precision and recall of each class as means over batches, in which 0/0 counts 0.
+    """Precision and recall of each class as means over batches, in which 0/0 counts as 0.
 
     So the functions that users wrote for Keras have them, which divide by a denominator plus an
     epsilon.

@@ -1,4 +1,4 @@
-"""T2 as 1,000 trainings of one epoch, each going on where the last one ended: the same history.
+"""T2 as 1,000 trainings of one epoch, each continuing where the last one ended: the same history.
 
     python docs/scripts/tutorial_segments.py OUT [--epochs N] [--by-command] [--mnist FOLDER]
 
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def train_here(run: Path, settings: dict[str, Any]) -> None:
-    """Begin the run, or go on with it, in this process."""
+    """Start or resume the run in this process."""
     if run.exists():
         mtrain.resume(run, report=False, progress=False, **settings)
     else:
@@ -60,7 +60,7 @@ def train_here(run: Path, settings: dict[str, Any]) -> None:
 
 
 def train_by_command(run: Path, settings: dict[str, Any]) -> None:
-    """The same, in a process of its own."""
+    """The same, in a new process."""
     where = ("resume", run) if run.exists() else ("fit", CONFIG, "--out", run)
     changes = (f"{key}={value}" for key, value in settings.items())
     command = [MTRAIN, *map(str, where), *changes, "--quiet"]

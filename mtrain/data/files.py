@@ -249,7 +249,7 @@ def large_files(paths: Iterable[str | None]) -> str | None:
 
 
 def _bytes_at(place: Path) -> int:
-    """Of a file, or of all files in a folder."""
+    """The size of a file, or of all files in a folder."""
     files = [place]
     if place.is_dir():
         files = [Path(folder, name) for folder, _, names in os.walk(place) for name in names]

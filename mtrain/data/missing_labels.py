@@ -46,7 +46,7 @@ def marked_label_notes(
             names = " and ".join(map(repr, map(str, marked.to_pylist())))
             text = (
                 f"{table.where}: {left.null_count - labels.null_count:,} rows have the label {names}, "
-                "which dataset.missing_values names; dataset.classes with it keeps the class"
+                "which dataset.missing_values names; list it in dataset.classes to keep the class"
             )
             yield Note("unlabelled-rows", text)
 

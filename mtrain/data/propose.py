@@ -225,7 +225,7 @@ def _images(path: Path) -> Proposal:
             min(LARGEST_IMAGE, round(statistics.median(size[axis] for size, _ in facts)))
             for axis in (0, 1)
         ]
-        reasons["size"] = f"height and width to which they are brought; there are {len(sizes):,}"
+        reasons["size"] = f"height and width to which images are resized; there are {len(sizes):,}"
     settings["color"] = "gray" if gray else "rgb"
     return Proposal(settings, reasons)
 

@@ -130,7 +130,7 @@ def _reasons(whys: str, without: int) -> dict[str, str]:
         "missing": "values are missing; mean, median, zero or drop",
         "header": "the first line looks like data; its columns are named by number",
         "decimal": "numbers have a decimal comma",
-        "thousands": "what stands between thousands in numbers",
+        "thousands": "the thousands separator of numbers",
         "missing_values": "what stands for a missing value among numbers",
     }
 

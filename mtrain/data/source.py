@@ -98,7 +98,7 @@ class Source:
     """The largest value a feature can have; None: no limit."""
 
     where: str
-    """Where it was found."""
+    """The place of the data."""
 
     notes: tuple[str, ...] = ()
     """Notes on how it was read."""
@@ -111,7 +111,7 @@ class Source:
 
     @property
     def splits(self) -> dict[str, Rows]:
-        """Those that the data bring: `train`, and perhaps `val` and `test`."""
+        """The splits in the data: `train`, and perhaps `val` and `test`."""
         splits = {"train": self.train, "val": self.val, "test": self.test}
         return {name: rows for name, rows in splits.items() if rows is not None}
 

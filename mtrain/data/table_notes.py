@@ -157,7 +157,7 @@ def _has_thousands(texts: pa.ChunkedArray, point: str) -> bool:
 
 
 def _numbers_in(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Those that do not stand for a missing value."""
+    """The texts that do not mean a missing value."""
     return texts.filter(pc.invert(pc.is_in(texts, pa.array([*USUAL, None], pa.string()))))
 
 

@@ -23,7 +23,7 @@ TELLING = 0.05
 decide the label."""
 
 ROWS_ALIKE = 5
-"""Of numbers next to each other, as many as can tell each other's label."""
+"""How many neighbouring numbers can tell each other's label."""
 
 FEWEST_ROWS = 20
 """Fewest rows: with fewer, a column often tells the label by chance."""

@@ -97,7 +97,7 @@ def unlike_notes(
             doubt = ", and the model cannot see what it is; are categories written as in training?"
         elif how == CONSTANT:
             kind, text = "changed-constant", f"is not {column.constant:g}, which it is in every "
-            text += "training row; what it means was not learned"
+            text += "training row; its meaning was not learned"
         elif not is_many:
             continue
         elif how == MISSING:

@@ -155,7 +155,7 @@ class Trainer:
 
     @property
     def all_steps(self) -> int:
-        """Of all epochs."""
+        """Steps of all epochs."""
         return self.epochs * self.steps
 
     def first_idle_step(self) -> int | None:

@@ -63,7 +63,7 @@ class LoadedPredictor:
         """Predict every row; raises `MtrainError` for outputs that are not probabilities."""
         predictions = self.predictor.predict(rows)
         if not np.isfinite(predictions.probabilities).all():
-            raise MtrainError("what its weights give is not finite", where=self.where)
+            raise MtrainError("the outputs of its weights are not finite", where=self.where)
         return predictions
 
 

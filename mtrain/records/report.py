@@ -141,7 +141,7 @@ class ThresholdChoice:
 
 @dataclass(frozen=True)
 class EvaluatedData:
-    """Which data were evaluated."""
+    """The data of an evaluation."""
 
     source: str
     sha256: str
@@ -212,13 +212,13 @@ class Report:
     """The run's other metrics that are one number."""
 
     sample_weighted: SampleWeighted | None = None
-    """Where rows have weights."""
+    """The weighted figures, if rows have weights."""
 
     weighted_confusion_matrix: Floats | None = None
     """Their sums, shape (K, K), where rows have weights."""
 
     predictions: Predictions | None = None
-    """Of every row; None if they were not kept."""
+    """The predictions of every row; None if they were not kept."""
 
     def __repr__(self) -> str:
         shares = [

@@ -35,7 +35,7 @@ class Environment:
 
     command: tuple[str, ...]
     versions: Mapping[str, str | None]
-    """Of Python and of packages; None if one is installed by another name."""
+    """Versions of Python and of packages; None if one is installed by another name."""
 
     platform: str
     machine: str
@@ -46,7 +46,7 @@ class Environment:
     """Environment variables that change what TensorFlow computes; None: not set."""
 
     git_commit: str | None
-    """Of the current directory."""
+    """The commit of the current directory."""
 
     seed: int
     data: Mapping[str, str]
@@ -63,7 +63,7 @@ class Environment:
     """Why that device."""
 
     threads: int = 0
-    """Of one operation on the CPU."""
+    """Threads of one operation on the CPU."""
 
     compile: str = ""
     """`graph` or `xla`."""

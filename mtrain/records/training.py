@@ -80,7 +80,7 @@ class Progress:
     """Rows seen in this epoch."""
 
     tally: Tally
-    """Of this epoch so far."""
+    """The counts of this epoch so far."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,7 @@ class EpochRecord:
     """Counted from 1."""
 
     learning_rate: float
-    """Of the epoch's last step."""
+    """The learning rate of the epoch's last step."""
 
     train: Tally
     """Gathered while the weights moved."""
@@ -111,7 +111,7 @@ class Cursor:
     """Steps of the next epoch that are done."""
 
     loss_sum: float
-    """Of the rows of these steps."""
+    """The loss summed over the rows of these steps."""
 
     top_k_hits: Annotated[int, Ge(0)]
     """Rows of these steps whose class was among the k most probable."""

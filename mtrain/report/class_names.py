@@ -83,7 +83,7 @@ def _in_the_middle(name: str, width: int, _: int) -> str:
 
 
 def _around(name: str, width: int, shared: int) -> str:
-    """What follows the first `shared` characters, and a few of these."""
+    """The characters after the first `shared` ones, and a few of these."""
     rest = name[max(shared - width // 3, 0) :]
     return f"…{rest}" if cell_len(rest) < width else f"…{_beginning(rest, width - 2)}…"
 

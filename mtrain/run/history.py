@@ -46,7 +46,7 @@ LARGEST = 1e100
 COUNTS: tuple[Literal["tp", "fp", "fn"], ...] = ("tp", "fp", "fn")
 
 Name = Annotated[str, MaxLen(LONGEST_NAME)]
-"""Of a run, a class or a column."""
+"""The name of a run, a class or a column."""
 
 Split = Literal["train", "val"]
 Numbers = list[float | None]
@@ -238,7 +238,7 @@ def check_history(history: History) -> None:
 def check_segments(segments: Sequence[Segment], epochs: int) -> None:
     """Raise `ValueError` for invalid segments of so many epochs."""
     if not segments and epochs:
-        raise ValueError("there must be a segment for what was trained in one go")
+        raise ValueError("a segment is missing")
     for segment in segments:
         first, last = segment.epochs
         if not 1 <= first <= last + 1 <= epochs + 1:

@@ -106,7 +106,7 @@ def _predict_pieces(
         if threshold is not None:
             why = "by the run's evaluation.threshold"
             if choice is not None and choice.failed is not None:
-                why = f"since no other could be chosen: {choice.failed}"
+                why = f"because no other could be chosen: {choice.failed}"
             said = (f"{saved.classes[1]!r} is predicted above {threshold:g}, {why}",)
     with ExitStack() as held:
         # Without rows TensorFlow need not be loaded.

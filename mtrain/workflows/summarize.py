@@ -65,7 +65,7 @@ def check_graph(path: Path) -> None:
             f"must end in .png, .svg or .pdf, got {str(path)!r}", where=option("graph")
         )
     if path.is_dir():
-        raise UsageError(f"{path} is a folder; a file is wanted", where=option("graph"))
+        raise UsageError(f"{path} is a folder; a file is needed", where=option("graph"))
 
 
 def _ending(path: Path) -> str:
@@ -81,7 +81,9 @@ def summarize(path: Path, overrides: Mapping[str, Any], *, allow_code: bool = Fa
         from mtrain.run.find_checkpoint import with_checkpoint
 
         if overrides:
-            raise UsageError("a checkpoint is as it is; only a config takes KEY=VALUE", where=path)
+            raise UsageError(
+                "the settings of a checkpoint are fixed; only a config takes KEY=VALUE", where=path
+            )
         place, saved = with_checkpoint(path, lambda place, saved: (place, saved))
         model, folder = saved.config.model, place.run.path
         n_features, n_classes = saved.encoding.n_features, len(saved.classes)

@@ -10,20 +10,20 @@ class Source(Enum):
     """What a metric is computed from; its function has the metric's name."""
 
     COUNTS = auto()
-    """Of `metrics.counts.ClassCounts`: of training, validation and evaluation."""
+    """From `metrics.counts.ClassCounts`: of training, validation and evaluation."""
 
     HITS = auto()
     """Rows whose class is among the most probable, counted batch by batch: of training and
     validation."""
 
     SCORES = auto()
-    """Of `metrics.scores.ThresholdCounts`: of validation and evaluation."""
+    """From `metrics.scores.ThresholdCounts`: of validation and evaluation."""
 
     PROBABILITIES = auto()
-    """Of `metrics.probabilities`: of validation and evaluation."""
+    """From `metrics.probabilities`: of validation and evaluation."""
 
     BATCHES = auto()
-    """Of Keras' own objects, fed batch by batch, in training; of `metrics.probabilities` elsewhere."""
+    """From Keras' objects, batch by batch, in training; from `metrics.probabilities` elsewhere."""
 
 
 @dataclass(frozen=True)

@@ -332,7 +332,7 @@ class TableConfig(UserData):
 
 
 class CsvConfig(TableConfig):
-    """Rows of values separated by commas, semicolons or tabs, with the names in the first."""
+    """Rows of values separated by commas, semicolons or tabs; the first row has the names."""
 
     name: Literal["csv"] = "csv"
 

@@ -53,7 +53,7 @@ class EarlyStoppingConfig(Section):
     """Epochs without improvement after which training stops."""
 
     min_delta: Annotated[float, Ge(0)] = 0.0
-    """A change must be larger than this to be an improvement."""
+    """Only a change larger than this is an improvement."""
 
 
 def with_patience(value: Any) -> Any:
@@ -81,7 +81,7 @@ class PlateauConfig(Section):
     """Epochs without improvement after which the learning rate is reduced."""
 
     min_delta: Annotated[float, Ge(0)] = 0.0001
-    """A change must be larger than this to be an improvement."""
+    """Only a change larger than this is an improvement."""
 
     cooldown: Annotated[int, Ge(0)] = 0
     """Epochs after a reduction that do not count as epochs without improvement."""
@@ -182,10 +182,10 @@ class TrainingConfig(Section):
     """Rows per step; the last step of an epoch takes the remaining rows."""
 
     steps_per_epoch: Count | None = None
-    """Most steps per epoch, always the first ones in that epoch's order; null: all."""
+    """Maximum number of steps per epoch, always the first ones in that epoch's order; null: all."""
 
     shuffle: bool = True
-    """true: a new order of the rows each epoch; false: the order of the data."""
+    """Take the rows in a new order each epoch; false: in the order of the data."""
 
     class_weight: ClassWeight = None
     """The weight of a class's rows in the training loss, by class name: with `{leave: 10}` all
@@ -236,7 +236,7 @@ class TrainingConfig(Section):
 
 
 DIAGNOSTICS = ("activations", "gradients", "weights")
-"""What can be looked at inside a network."""
+"""The diagnostics of a network."""
 
 _Diagnostic = Annotated[str, known_spelling(DIAGNOSTICS)]
 _ListOfDiagnostics = Annotated[tuple[_Diagnostic, ...], ListOf, AfterValidator(_none_twice)]
@@ -268,8 +268,8 @@ class CheckpointConfig(Section):
     """How often the state of training is saved, and how many checkpoints are kept."""
 
     every_seconds: Annotated[float, Ge(0)] = 30.0
-    """Least seconds between two checkpoints, also within an epoch; a kill costs at most this much
-    training. The end of training always saves one."""
+    """Minimum number of seconds between two checkpoints, also within an epoch; a kill costs at most
+    this much training. The end of training always saves one."""
 
     keep: Count = 2
     """How many of the newest checkpoints are kept, besides the best."""

@@ -87,7 +87,7 @@ class _Generator(GenerateJsonSchema):
         return {"anyOf": [named, *choices] if bare else choices}
 
     def float_schema(self, schema: core_schema.FloatSchema) -> JsonSchemaValue:
-        """What `Section` takes of floats: those that are finite as a float32, and not 0 there."""
+        """The floats that `Section` accepts: finite as a float32, and not rounded to 0."""
         json_schema = super().float_schema(schema)
         if "exclusiveMaximum" not in json_schema:
             json_schema.setdefault("maximum", LARGEST_FLOAT32)

@@ -288,7 +288,7 @@ class Settings:
         return UsageError(*(self._at(keys, text) for keys, text in by_line))
 
     def _at(self, keys: Keys, problem: str) -> Problem:
-        """What is wrong, with the file and line of the setting, or the caller that set it."""
+        """The problem with the file and line of the setting, or the caller that set it."""
         if self._overridden(keys):
             return Problem(problem, self.caller, key=keys)
         return Problem(problem, self.source, self._line(keys) or None, keys)

@@ -49,7 +49,7 @@ _EXPECTED = {
 
 
 def describe(error: ErrorDetails, data: Any, config: type[Config] = Config) -> tuple[Keys, str]:
-    """Where in the config `data` an error stands, and its message; `config` is the expected type."""
+    """The place of an error in the config `data`, and its message; `config` is the expected type."""
     kind = error["type"]
     value = error["input"]
     context = error.get("ctx", {})

@@ -106,7 +106,7 @@ class _Builder:
                 documents += 1
             elif isinstance(event, yaml.NodeEvent):
                 if documents > 1:
-                    self._stop(event, "a second document; a config is one")
+                    self._stop(event, "a second document; a config is one document")
                 data = self._node(event, events, ())
         return data
 

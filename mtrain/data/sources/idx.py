@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from mtrain.data.source import Request
 
 MOST_DIMENSIONS = 64
-"""Of an array of NumPy."""
+"""The most dimensions of a NumPy array."""
 
 _NAME = re.compile(
     r"(?P<set>.*?)(?P<split>train(?:ing)?|t10k|test)[-_. ]*(?P<kind>images?|labels?)"
@@ -53,7 +53,7 @@ FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
-"""Of a folder, by split: rows and labels, each gzipped or not, in this or another usual spelling."""
+"""Files of a folder by split: rows and labels, gzipped or not, in this or a similar spelling."""
 
 
 def read(config: IdxConfig, request: Request) -> Source:

@@ -59,7 +59,7 @@ DAMAGE = (
 OPAQUE_MODES = {"1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr"}
 ALPHA_MODES = {"LA", "La", "PA", "RGBA", "RGBa"}
 WIDE_MODES = {"I;16", "I;16B", "I;16L", "I;16N"}
-"""Of gray with 16 bits a pixel."""
+"""The modes of gray with 16 bits a pixel."""
 
 GRAY_MODES = {"1", "L", "LA", "La", *WIDE_MODES}
 

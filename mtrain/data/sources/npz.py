@@ -208,7 +208,7 @@ def find_features(names: Sequence[str], where: str) -> dict[str, str]:
 
 @dataclass(frozen=True, eq=False)
 class _Arrays:
-    """Those of a split, as they are in the file."""
+    """The arrays of a split, as they are in the file."""
 
     features: NDArray[Any]
     labels: NDArray[Any]
@@ -218,7 +218,7 @@ class _Arrays:
 def _read_splits(
     path: str, weights: str | None, memory: int, needed: tuple[str, ...]
 ) -> dict[str, _Arrays]:
-    """Those that the file has; raises `MtrainError` where it has none of the `needed` ones."""
+    """The splits in the file; raises `MtrainError` if it has none of the `needed` ones."""
     file, *more = find_files(path, (".npz",))
     if more:
         raise MtrainError(f"{1 + len(more)} files; all arrays must be in one", where=path)

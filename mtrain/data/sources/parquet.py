@@ -133,7 +133,7 @@ def _there(
     partitions: Mapping[Path, Mapping[str, Any]],
     path: str,
 ) -> dict[str, str]:
-    """What the file calls those of the columns that it has itself; the others are its folders'."""
+    """The file's names of the columns that it has; the other columns are folders."""
     names = _names(opened.schema_arrow, file)
     for name in columns:
         if name not in names and name not in partitions[file]:

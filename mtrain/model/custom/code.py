@@ -107,7 +107,7 @@ class ImportedCode:
 
 
 NO_CODE = ImportedCode({})
-"""Of an experiment that has none."""
+"""The code of an experiment without custom code."""
 
 
 @contextmanager

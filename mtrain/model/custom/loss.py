@@ -90,7 +90,7 @@ def _try(
     with unchanged(variables), code.attributing_errors(config):
         value, gradient = differentiated(labels, outputs)
     if gradient is None:
-        raise wrong(config, "has no gradient: the outputs do not decide it, or not smoothly")
+        raise wrong(config, "has no gradient: it does not depend on the outputs, or not smoothly")
     check_finite(config, "is", value.numpy())
     check_finite(config, "has a gradient that is", gradient.numpy())
     with unchanged(variables):
@@ -106,7 +106,7 @@ def _try(
         return math.isclose(*values, rel_tol=1e-4)
 
     if is_same(compiled) and not is_same(differentiated):
-        problem = "gives other values each time, but not when it is compiled"
+        problem = "gives different values each time, but not when it is compiled"
         raise wrong(config, f"{problem}; a `keras.Variable` makes what it remembers")
 
 

@@ -46,7 +46,9 @@ def custom_model(
     with code.attributing_errors(config):
         outputs = np.asarray(model(rows))
     if not all(map(np.array_equal, before, [variable.numpy() for variable in model.variables])):
-        raise wrong(config, "changes a variable when it only predicts, as one that draws then")
+        raise wrong(
+            config, "changes a variable when it only predicts, as by drawing random numbers"
+        )
     wanted = (len(rows), 1 if n_classes == 2 else n_classes)
     if outputs.shape != wanted:
         raise wrong(config, f"must give {wanted} for {rows.shape}, got {outputs.shape}")
@@ -81,11 +83,11 @@ def _structural_problem(model: Any) -> str | None:
     if getattr(model, "inputs", None) is None:
         return "must return a sequential or functional model that has a keras.Input"
     if len(model.inputs) > 1 or len(model.outputs) > 1:
-        return "has several inputs or outputs; one of each is wanted"
+        return "has several inputs or outputs; must have one of each"
     if any(not hasattr(layer.output, "shape") for layer in model.layers):
         return "has a layer of several outputs"
     if sum(len(layer.variables) for layer in model.layers) != len(model.variables):
-        return "has a variable of its own; layers alone may have some"
+        return "has a variable of its own; only layers may have variables"
     return None
 
 

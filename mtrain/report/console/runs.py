@@ -94,7 +94,7 @@ def print_runs(runs: Sequence[RunOutcome], settings: Mapping[str, str], stream: 
 
 
 def _total(widths: Iterable[int]) -> int:
-    """Of a table with columns of these widths."""
+    """The width of a table with columns of these widths."""
     return sum(width + GAP for width in widths) - GAP
 
 
