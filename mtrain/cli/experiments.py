@@ -40,7 +40,7 @@ def init(
 
     def ask(columns: Sequence[str], likely: str) -> str:
         names = ", ".join(inert(column) for column in columns)
-        question = f"Which column is the label? There is {names} [{inert(likely)}]"
+        question = f"Which column is the label? Choose one of {names} [{inert(likely)}]"
         return str(typer.prompt(question, likely, show_default=False))
 
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
@@ -95,7 +95,7 @@ def _allowed(names: Sequence[str], *, strict: bool) -> set[str]:
     from mtrain.data.notes import KINDS
 
     if names and not strict:
-        raise UsageError("--allow: is for --strict, without which no warning is an error")
+        raise UsageError("--allow: needs --strict; without it no warning is an error")
     for name in names:
         if name not in KINDS:
             raise UsageError(f"--allow: unknown warning {name!r}; {suggestion(name, KINDS)}")

@@ -43,7 +43,7 @@ def fit(
 ) -> int:
     """Train an experiment and evaluate the trained model."""
     if allow_differences and not resume:
-        raise UsageError("--allow-differences: is for --resume")
+        raise UsageError("--allow-differences: needs --resume")
 
     from mtrain.config.loading.load import parse_overrides, read_settings
 

@@ -32,7 +32,7 @@ MOSTLY = 0.75
 MOST_COLUMNS = 10
 """The most columns that are reported."""
 
-MISSING_SINCE = "training had no row without it; fill it in, or leave the row out"
+MISSING_SINCE = "no training row lacked it; fill it in, or leave the row out"
 
 BEYOND = "is beyond float32, whose largest number is 3.4e+38; scale the column, or leave it out"
 

@@ -129,7 +129,7 @@ def _class_warnings(counts: Mapping[str, Ints], classes: tuple[str, ...]) -> Ite
     test = counts["test"]
     if (share := test.max() / test.sum()) >= LOPSIDED:
         text = (
-            f"to answer {classes[int(test.argmax())]!r} always has accuracy {share:.3f} on test: "
+            f"always answering {classes[int(test.argmax())]!r} has accuracy {share:.3f} on test: "
             "look at the recall of the others"
         )
         yield Note("imbalance", text)
@@ -202,7 +202,7 @@ def _contradictions(splits: Mapping[str, Rows], classes: tuple[str, ...]) -> Ite
         (_called(splits[split], i, split), classes[splits[split].labels[i]])
         for split, i in (first[key], there)
     )
-    text = f"{n_rows:,} rows are like another one but for the label: {one} is {its!r}, {two} {theirs!r}"
+    text = f"{n_rows:,} rows differ from another one only in the label: {one} is {its!r}, {two} {theirs!r}"
     yield Note("contradiction", text)
 
 

@@ -59,7 +59,7 @@ def class_indices(
         known = np.array([*(named.get(name, -2) for name in spelt), -1], np.int32)
         rows = known[codes[split]]
         if (unknown := rows == -2).any():
-            problem = f"is none of the {len(classes):,} classes"
+            problem = f"is not one of the {len(classes):,} classes"
             if is_spelt and as_value(names[split][codes[split][unknown.argmax()]]) in by_value:
                 problem += ": labels are compared as they are written"
             raise MtrainError(complaint(table, target, problem, unknown))
@@ -114,7 +114,7 @@ def _refuse_measurements(
     ]
     if fractional:
         wrong = pc.is_in(_texts(table, target, classes), pa.array(fractional, pa.large_string()))
-        problem = "is no class; labels are names or whole numbers, or listed in dataset.classes"
+        problem = "is not a class; labels are names or whole numbers, or listed in dataset.classes"
         raise MtrainError(complaint(table, target, problem, wrong.to_numpy()))
 
 

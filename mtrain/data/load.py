@@ -106,7 +106,7 @@ def make_dataset(
     else:
         raise MtrainError(
             (
-                "these are not the data of the training, of which its test rows are; "
+                "these are not the data of the training, from which its test rows come; "
                 f"restore them, or evaluate other rows, which were not trained on, by {option('data')}"
             ),
             where=source.where,
@@ -178,7 +178,7 @@ def split_source(source: Source, config: SourceConfig) -> dict[str, Rows]:
         parts = 2 if val is not None or config.validation is None else 3
         train, test = split_off(train, apart.size, apart.how, config.seed, section, parts=parts)
     elif config.test not in {None, TestConfig()}:
-        problem = f"{source.where} brings a test split of its own"
+        problem = f"{source.where} has a test split"
         raise SettingError((("dataset", "test"), problem))
     if (validation := config.validation) is None:
         val = None
@@ -187,7 +187,7 @@ def split_source(source: Source, config: SourceConfig) -> dict[str, Rows]:
         if val is None:
             train, val = split_off(train, validation.size, validation.how, config.seed, section)
         elif validation.model_copy(update={"samples": None}) != ValidationConfig():
-            problem = f"{source.where} brings a validation split of its own, of which only samples"
+            problem = f"{source.where} has a validation split, of which only samples"
             raise SettingError((section, f"{problem} can be drawn"))
         val = draw(val, validation.samples, config.seed, section)
     train = draw(train, config.samples, config.seed, ("dataset",))

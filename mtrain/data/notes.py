@@ -119,12 +119,14 @@ def _joined(classes: tuple[str, ...]) -> Iterator[Note]:
         for name, labels in parts.items()
         if len(labels) > 1 and all(counts[part] > 1 for part in labels)
     }
-    line = "class {name} joins the labels {text}; a row has one class: this is one of its own"
+    line = "class {name} joins the labels {text}; a row has one class, so this is a separate class"
     yield from by_class(
         "joined-labels",
         texts,
         line,
-        lambda which: f"{which} join other labels; a row has one class: each is one of its own",
+        lambda which: (
+            f"{which} join other labels; a row has one class, so each is a separate class"
+        ),
     )
 
 

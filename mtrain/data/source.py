@@ -216,7 +216,7 @@ def refuse_second_test(splits: Iterable[str], path: str) -> None:
 def refuse_second_split(name: str, splits: Iterable[str], path: str) -> None:
     """Raise `SettingError` if a separate path would hide the split `val` or `test` of `path`."""
     if name in splits:
-        problem = f"{path} brings a {SPLITS[name]} split of its own"
+        problem = f"{path} has a {SPLITS[name]} split"
         raise SettingError((("dataset", f"{name}_path"), problem))
 
 

@@ -111,7 +111,7 @@ class RunDirectory:
 
 def _refuse_link(path: Path) -> None:
     if path.is_symlink():
-        raise MtrainError("is a symbolic link; a run holds none", where=path)
+        raise MtrainError("is a symbolic link; a run must not have one", where=path)
 
 
 def choose_directory(name: str, out: Path | None) -> RunDirectory:

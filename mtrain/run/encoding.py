@@ -25,7 +25,7 @@ def check_encoding(encoding: Encoding) -> None:
         raise ValueError("encoding: what divides must be above 0")
     names = [column.name for column in encoding.columns]
     if len(set(names)) < len(names):
-        raise ValueError("encoding: a column is there twice")
+        raise ValueError("encoding: a column is listed twice")
 
 
 def _check_column(column: Column) -> None:

@@ -74,6 +74,6 @@ def _advice(config: Config, history: History) -> Iterator[str]:
     if (monitor := config.save_best) is None:
         return
     if (why := always_undefined(history, monitor)) is not None:
-        yield f"{why}; so no epoch is the best, and the last is kept."
+        yield f"{why}; so there is no best epoch, and the last one is kept."
     if (advice := first_is_best(history, monitor, config.save_best_mode)) is not None:
         yield advice

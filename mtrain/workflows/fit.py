@@ -255,7 +255,9 @@ def _finished(target: RunTarget, config: Config, observer: Observer) -> Run | No
     command = f"`mtrain resume {shlex.quote(str(run.path))} {more}`"
     is_asked_for = epochs != resumption.checkpoint.config.training.epochs
     if why is not None and epochs > done and is_asked_for:
-        problem = f"{epochs:,} epochs cannot be had: early stopping ended {run.path} after {done:,}"
+        problem = (
+            f"{epochs:,} epochs are not possible: early stopping ended {run.path} after {done:,}"
+        )
         raise SettingError((("training", "epochs"), f"{problem} ({why}); to train on: {command}"))
     if not resumption.is_reported:
         return None

@@ -131,7 +131,7 @@ STATES = {
     ),
     "a_column_twice": (
         put(encoding__shape=[], encoding__divisor=None, encoding__columns=[column(), column()]),
-        "a column is there twice",
+        "a column is listed twice",
     ),
     "categories_twice": (
         put(encoding__shape=[], encoding__columns=[column(kind="text", categories=["a", "a"])]),

@@ -38,23 +38,23 @@ LINKED = (
 LINKS = {
     **{
         f"{command}-{name}": Case(
-            moved_outside(name), "is a symbolic link; a run holds none", (command, "RUN")
+            moved_outside(name), "is a symbolic link; a run must not have one", (command, "RUN")
         )
         for command in ("evaluate", "plot", "resume")
         for name in LINKED
     },
     "evaluate-a_checkpoint_by_its_name": Case(
         moved_outside("checkpoints/epoch-0004"),
-        "is a symbolic link; a run holds none",
+        "is a symbolic link; a run must not have one",
         ("evaluate", "RUN/checkpoints/epoch-0004"),
     ),
     "plot-a_history_by_its_name": Case(
         moved_outside("history.json"),
-        "is a symbolic link; a run holds none",
+        "is a symbolic link; a run must not have one",
         ("plot", "RUN/history.json"),
     ),
     "plot-charts_that_are_not_there_yet": Case(
-        linked_nowhere, "is a symbolic link; a run holds none", ("plot", "RUN")
+        linked_nowhere, "is a symbolic link; a run must not have one", ("plot", "RUN")
     ),
 }
 

@@ -96,7 +96,7 @@ def problems(settings, **overrides):
         ({"metrics": ["recal"]}, "metrics[0]: unknown name 'recal'; did you mean 'recall'?"),
         ({"metrics": 3}, "metrics: must be a list, got 3"),
         ({"metrics": ["f1", "F1"]}, "metrics: f1 is listed twice; its other names count as well"),
-        ({"metrics": [{"name": "f1", "k": 2}]}, "metrics[0].k: f1 takes none; top_k does"),
+        ({"metrics": [{"name": "f1", "k": 2}]}, "metrics[0].k: f1 takes no k; only top_k does"),
         (
             {"metrics": [{"name": "top_k", "kk": 2}]},
             "metrics[0].kk: unknown setting; did you mean 'k'?",
@@ -149,14 +149,14 @@ def problems(settings, **overrides):
         ),
         (
             {"dataset": {"name": "mnist", "test": {"size": 10}}},
-            "dataset.test: mnist brings a test split of its own",
+            "dataset.test: mnist has a test split",
         ),
         (
             {"model": {"hidden": [], "dropout": 0.5}},
-            "model.dropout: there is no hidden layer that it could be for",
+            "model.dropout: needs a hidden layer; model.hidden is empty",
         ),
         ({"dataset": {"classes": ["a"]}}, "dataset.classes: must be at least 2 names, got 1"),
-        ({"dataset": {"classes": ["a", "a"]}}, "dataset.classes: 'a' is there twice"),
+        ({"dataset": {"classes": ["a", "a"]}}, "dataset.classes: 'a' is listed twice"),
         (
             {"dataset": {"classes": ["a", "accuracy"]}},
             "dataset.classes: 'accuracy' is a key of the classification report; rename the class",
@@ -172,22 +172,22 @@ def problems(settings, **overrides):
         ),
         (
             {"training": {"early_stopping": {"monitor": "val_recal_macro"}}},
-            "training.early_stopping.monitor: 'val_recal_macro' is no figure of this run; "
+            "training.early_stopping.monitor: 'val_recal_macro' is not a figure of this run; "
             "did you mean 'val_recall_macro'?",
         ),
         (
             {"dataset": {"validation": None}, "training": {"save_best": "val_loss"}},
-            "training.save_best: 'val_loss' is no figure of this run; dataset.validation is null; "
+            "training.save_best: 'val_loss' is not a figure of this run; dataset.validation is null; "
             "did you mean 'loss'?",
         ),
         (
             {"metrics": ["roc_auc"], "training": {"save_best": "roc_auc_macro"}},
-            "training.save_best: 'roc_auc_macro' is no figure of this run; "
+            "training.save_best: 'roc_auc_macro' is not a figure of this run; "
             "did you mean 'val_roc_auc_macro'?",
         ),
         (
             {"training": {"reduce_on_plateau": {"monitor": "val_lose"}}},
-            "training.reduce_on_plateau.monitor: 'val_lose' is no figure of this run; "
+            "training.reduce_on_plateau.monitor: 'val_lose' is not a figure of this run; "
             "did you mean 'val_loss'?",
         ),
         (
@@ -295,7 +295,7 @@ def problems(settings, **overrides):
         ),
         (
             {"evaluation": {"threshold": {"recall": 0.9, "precision": 0.9}}},
-            "evaluation.threshold: must be recall or precision, one of the two",
+            "evaluation.threshold: must be either recall or precision",
         ),
         (
             {"evaluation": {"threshold": {"recal": 0.9}}},
@@ -308,7 +308,7 @@ def problems(settings, **overrides):
         ),
         (
             {"training": {"save_best": "val_threshold"}, "evaluation": {"threshold": "f1"}},
-            "training.save_best: 'val_threshold' is no figure of this run; choose one of "
+            "training.save_best: 'val_threshold' is not a figure of this run; choose one of "
             + ", ".join(load_config({}, {}).monitors),
         ),
         ({"checkpoint": {"keep": 0}}, "checkpoint.keep: must be at least 1, got 0"),

@@ -206,7 +206,7 @@ def test_labels_can_be_text(tmp_path, as_bytes):
     with pytest.raises(MtrainError) as error:
         load("npz", path, classes=["yes", "né", "no"])
     assert str(error.value) == (
-        f"dataset.classes: a label of {path} is 'zz', which is none of them"
+        f"dataset.classes: a label of {path} is 'zz', which is not one of them"
     )
 
 

@@ -337,7 +337,7 @@ def test_folders_that_are_no_classes_are_refused(folder):
         "rename the class"
     )
     assert refusal(folder, classes=["a", "b"]) == (
-        "dataset.classes: PATH has a folder 'accuracy', which is none of them"
+        "dataset.classes: PATH has a folder 'accuracy', which is not one of them"
     )
     expected = "a folder of images for each class is expected here"
     assert refusal(folder / "0.png") == f"PATH: not a folder; {expected}"
@@ -358,7 +358,7 @@ def test_a_split_without_images_is_refused(folder):
     )
     (folder / "val").rename(folder / "test")
     assert refusal(folder, test_path=str(folder / "train")) == (
-        "dataset.test_path: PATH brings a test split of its own"
+        "dataset.test_path: PATH has a test split"
     )
 
 

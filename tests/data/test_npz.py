@@ -92,12 +92,11 @@ def test_splits_of_its_own_are_respected(arrays):
     assert_allclose(data.test.features, x[30:], rtol=1e-6)
     assert len(data.val) == 5
     assert "val" not in load(path, validation=None).splits
-    own = "PATH brings a test split of its own"
+    own = "PATH has a test split"
     assert refusal(path, test={"size": 3}) == f"dataset.test: {own}"
     assert refusal(path, test_path=str(path)) == f"dataset.test_path: {own}"
     assert refusal(path, validation={"size": 3}) == (
-        "dataset.validation: PATH brings a validation split of its own, of which only samples can "
-        "be drawn"
+        "dataset.validation: PATH has a validation split, of which only samples can be drawn"
     )
 
 
@@ -361,9 +360,7 @@ def test_without_test_files_the_test_is_split_off_or_elsewhere(idx_folder, tmp_p
     other = tmp_path / "other"
     other.mkdir()
     images, labels = FILES["test"]
-    assert refusal(folder, test_path=str(other)) == (
-        "dataset.test_path: PATH brings a test split of its own"
-    )
+    assert refusal(folder, test_path=str(other)) == ("dataset.test_path: PATH has a test split")
     (folder / images).rename(other / images)
     assert refusal(folder) == f"PATH: no data set: {images} missing (or with .gz)"
     (folder / labels).rename(other / labels)

@@ -62,16 +62,16 @@ def test_labels_of_parquet_are_of_any_plain_type(table, labels, classes):
 @pytest.mark.parametrize(
     ("labels", "settings", "message"),
     [
-        (["1", "2.5"], {}, "PATH:3: column 'y': '2.5' is no class; labels are names or whole numbers, or listed in dataset.classes"),
-        (["1", "", "2.5"], {"missing": "drop"}, "PATH:4: column 'y': '2.5' is no class; labels are names or whole numbers, or listed in dataset.classes"),
+        (["1", "2.5"], {}, "PATH:3: column 'y': '2.5' is not a class; labels are names or whole numbers, or listed in dataset.classes"),
+        (["1", "", "2.5"], {"missing": "drop"}, "PATH:4: column 'y': '2.5' is not a class; labels are names or whole numbers, or listed in dataset.classes"),
         (["a", "a"], {}, "PATH: column 'y': every label is 'a'; a classifier needs two classes"),
         (["a", "accuracy"], {}, "PATH: column 'y': 'accuracy' is a key of the classification report; rename the class"),
         (["a", "b" * 256], {}, "PATH: column 'y': the name of class 1 has more than 255 characters"),
         ([f"id {i}" for i in range(10_001)], {}, "PATH: column 'y': 10,001 different labels in 10,001 rows; there can be 10,000 classes"),
-        (["a", "c"], {"classes": ["a", "b"]}, "PATH:3: column 'y': 'c' is none of the 2 classes"),
-        (["0", "2"], {"classes": ["a", "b"]}, "PATH:3: column 'y': '2' is none of the 2 classes"),
-        (["1", "0"], {"classes": ["1", "2"]}, "PATH:3: column 'y': '0' is none of the 2 classes"),
-        (["0", "-1"], {"classes": ["a", "b"]}, "PATH:3: column 'y': '-1' is none of the 2 classes"),
+        (["a", "c"], {"classes": ["a", "b"]}, "PATH:3: column 'y': 'c' is not one of the 2 classes"),
+        (["0", "2"], {"classes": ["a", "b"]}, "PATH:3: column 'y': '2' is not one of the 2 classes"),
+        (["1", "0"], {"classes": ["1", "2"]}, "PATH:3: column 'y': '0' is not one of the 2 classes"),
+        (["0", "-1"], {"classes": ["a", "b"]}, "PATH:3: column 'y': '-1' is not one of the 2 classes"),
     ],
 )  # fmt: skip
 def test_labels_that_are_no_classes_are_refused(table, labels, settings, message):
@@ -146,8 +146,8 @@ def test_one_cell_makes_another_fingerprint(table):
         ({"weights": "x", "features": ["x"]}, "dataset.features: 'x' is dataset.weights already"),
         ({"weights": "x", "categorical": ["x"]}, "dataset.categorical: 'x' is dataset.weights already"),
         ({"features": []}, "dataset.features: must name a column; null is all of them"),
-        ({"features": ["x", "x"]}, "dataset.features: 'x' is there twice"),
-        ({"features": ["x"], "categorical": ["z"]}, "dataset.categorical: 'z' is none of the features"),
+        ({"features": ["x", "x"]}, "dataset.features: 'x' is listed twice"),
+        ({"features": ["x"], "categorical": ["z"]}, "dataset.categorical: 'z' is not in dataset.features"),
         ({"test_path": "a.csv", "test": {"size": 3}}, "dataset.test: dataset.test_path names the test split"),
         ({"scale": "unit"}, "dataset.scale: unknown name 'unit'; choose one of auto, none, standard"),
         ({"target": None}, "dataset.target: must be text, got null"),
@@ -262,7 +262,7 @@ def test_other_data_are_not_split_as_those_of_the_training_were(table):
     with pytest.raises(MtrainError) as caught:
         load_dataset(config, **other)
     assert str(caught.value) == (
-        f"{path}: these are not the data of the training, of which its test rows are; "
+        f"{path}: these are not the data of the training, from which its test rows come; "
         "restore them, or evaluate other rows, which were not trained on, by --data"
     )
 

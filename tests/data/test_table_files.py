@@ -60,7 +60,7 @@ PLAIN = (
         ({"x": [1.0, 1e300]}, f"PATH: row 1: column 'x': 1e+300 {BEYOND_FLOAT32}"),
         ({"x": [1.0, math.nan]}, "PATH: row 1: column 'x': nan is missing; dataset.missing says what to do"),
         ({"x": [None, "a"]}, "PATH: row 0: column 'x': a value is missing; dataset.missing says what to do"),
-        ({"x": [1, 2], "y": [0.5, 1]}, "PATH: row 0: column 'y': 0.5 is no class; labels are names or whole numbers, or listed in dataset.classes"),
+        ({"x": [1, 2], "y": [0.5, 1]}, "PATH: row 0: column 'y': 0.5 is not a class; labels are names or whole numbers, or listed in dataset.classes"),
         ({"x": pa.array([], pa.int8()), "y": pa.array([], pa.int8())}, "PATH: there is no row for the training split"),
     ],
 )  # fmt: skip

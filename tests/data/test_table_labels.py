@@ -99,7 +99,9 @@ def test_fractions_are_labels_where_classes_list_them(tmp_path, make):
     one = "1.0" if make is csv_of else "1"
 
     assert classes_of_rows(load(path, classes=[one, "2.5", "3.25"])) == ["2.5", one, "3.25"]
-    with pytest.raises(MtrainError, match=r"column 'y': '?2\.5'? is no class; labels are names or"):
+    with pytest.raises(
+        MtrainError, match=r"column 'y': '?2\.5'? is not a class; labels are names or"
+    ):
         load(path)
     with pytest.raises(MtrainError, match=r"column 'y': '?3\.25'? is no class"):
         load(path, classes=[one, "2.5"])
@@ -111,7 +113,7 @@ def test_values_of_parquet_are_the_classes_of_a_csv(tmp_path):
     assert load(path, classes=["False", "True"]).test.labels == [1]
     path = parquet_of(tmp_path, pa.array([1, 2]))
     assert load(path, classes=["1.0", "2.0"]).test.labels == [1]
-    with pytest.raises(MtrainError, match="column 'y': 2 is none of the 3 classes"):
+    with pytest.raises(MtrainError, match="column 'y': 2 is not one of the 3 classes"):
         load(path, classes=["1", "2.0", "02"])
 
 
@@ -123,7 +125,7 @@ def test_truth_values_are_classes_in_any_case(tmp_path, classes, labels):
         classes[1],
         classes[0],
     ]
-    with pytest.raises(MtrainError, match="'Yes' is none of the 2 classes"):
+    with pytest.raises(MtrainError, match="'Yes' is not one of the 2 classes"):
         load(csv_of(tmp_path, ["yes", "Yes"]), classes=["yes", "no"])
 
 
@@ -132,10 +134,10 @@ def test_a_label_written_otherwise_than_its_class_is_refused(tmp_path):
     with pytest.raises(MtrainError) as error:
         load(csv_of(tmp_path, ["1", "2.0"]), classes=["1", "2"])
     assert str(error.value) == (
-        f"{tmp_path / 't.csv'}:3: column 'y': '2.0' is none of the 2 classes: labels are compared as "
+        f"{tmp_path / 't.csv'}:3: column 'y': '2.0' is not one of the 2 classes: labels are compared as "
         "they are written"
     )
-    with pytest.raises(MtrainError, match=r"'c' is none of the 2 classes$"):
+    with pytest.raises(MtrainError, match=r"'c' is not one of the 2 classes$"):
         load(csv_of(tmp_path, ["1", "c"]), classes=["1", "2"])
 
 
@@ -145,8 +147,8 @@ def test_a_label_written_otherwise_than_its_class_is_refused(tmp_path):
         (pa.nulls(2), "column 'y': every label is missing"),
         (pa.array([None, None], pa.string()), "column 'y': every label is missing"),
         (pa.array([math.nan] * 2), "column 'y': every label is missing"),
-        (pa.array([1.0, math.inf]), "row 1: column 'y': inf is no class; labels are names or whole"),
-        (pa.array([-math.inf, 2.0]), "row 0: column 'y': -inf is no class; labels are names or whole"),
+        (pa.array([1.0, math.inf]), "row 1: column 'y': inf is not a class; labels are names or whole"),
+        (pa.array([-math.inf, 2.0]), "row 0: column 'y': -inf is not a class; labels are names or whole"),
     ],
 )  # fmt: skip
 def test_what_is_no_label_in_parquet_is_refused(tmp_path, labels, message):

@@ -100,8 +100,8 @@ def test_names_that_have_a_split_within_are_ordinary_rows(tmp_path):
         (("rows.csv", "test.csv"), "*.csv", "test.csv looks like a split, and rows.csv does not"),
         (("Train.csv", "Test.csv"), "*.csv", "Test.csv and Train.csv look like splits, and all files of a pattern are read as one"),
         (("train-00000-of-00001.csv", "test-00000-of-00001.csv"), "*-of-*", "test-00000-of-00001.csv and train-00000-of-00001.csv look like splits, and all files of a pattern are read as one"),
-        (("test.csv",), "", "test.csv looks like a split, and there is none to train on"),
-        (("test.csv", "val.csv"), "", "test.csv looks like a split, and there is none to train on"),
+        (("test.csv",), "", "test.csv looks like a split, and no file is left to train on"),
+        (("test.csv", "val.csv"), "", "test.csv looks like a split, and no file is left to train on"),
     ],
 )  # fmt: skip
 def test_files_that_may_be_splits_are_not_read_as_one(tmp_path, names, path, message):
@@ -132,10 +132,10 @@ def test_val_path_names_the_validation_split(tmp_path, kind):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"validation": {"size": 2}}, "dataset.validation: PATH brings a validation split of its own"),
-        ({"val_path": "t/train.csv"}, "dataset.val_path: PATH brings a validation split of its own"),
-        ({"test_path": "t/train.csv"}, "dataset.test_path: PATH brings a test split of its own"),
-        ({"test": {"size": 2}}, "dataset.test: PATH brings a test split of its own"),
+        ({"validation": {"size": 2}}, "dataset.validation: PATH has a validation split"),
+        ({"val_path": "t/train.csv"}, "dataset.val_path: PATH has a validation split"),
+        ({"test_path": "t/train.csv"}, "dataset.test_path: PATH has a test split"),
+        ({"test": {"size": 2}}, "dataset.test: PATH has a test split"),
     ],
 )  # fmt: skip
 def test_a_split_is_not_there_twice(tmp_path, monkeypatch, settings, message):

@@ -345,7 +345,7 @@ def test_rows_that_contradict_each_other_are_counted_in_any_order(tmp_path):
         content = {"x": [1.5] * 7 + list(range(20)), "y": order + ["a", "b"] * 10}
         path = table(tmp_path / "a.csv", content)
         (text,) = warnings(path)["contradiction"]
-        assert text.startswith("7 rows are like another one but for the label: ")
+        assert text.startswith("7 rows differ from another one only in the label: ")
 
 
 def test_every_kind_is_in_the_docs():
@@ -384,7 +384,7 @@ def test_an_unknown_warning_cannot_be_allowed(tmp_path, capsys):
     )
     assert run([*command, "--allow", "id-column"]) == 2
     assert capsys.readouterr().err == (
-        "mtrain: --allow: is for --strict, without which no warning is an error\n"
+        "mtrain: --allow: needs --strict; without it no warning is an error\n"
     )
 
 

@@ -196,7 +196,7 @@ def test_a_run_keeps_its_code_and_is_only_read_with_leave(folder, capsys):
         status, message = said(capsys, *command)
         assert status == 2
         assert "own:build" in message
-        assert message.endswith("which runs as it is imported; --allow-code allows that")
+        assert message.endswith("which runs when it is imported; --allow-code allows that")
     assert said(capsys, "resume", out, "training.epochs=3", "--allow-code", "--quiet") == (0, "")
     assert said(capsys, "summary", out, "--allow-code") == (0, "")
     assert said(capsys, "evaluate", out, "--split", "val", "--allow-code") == (0, "")

@@ -79,7 +79,7 @@ def test_a_link_among_temporary_names_is_refused_by_name(
 
     assert said(capsys, command, copied_run) == (
         1,
-        f"mtrain: {copied_run / name}: is a symbolic link; a run holds none\n",
+        f"mtrain: {copied_run / name}: is a symbolic link; a run must not have one\n",
     )
     assert (elsewhere / "mine.txt").read_text() == "mine"
     assert (copied_run / name).is_symlink()
@@ -92,7 +92,7 @@ def test_a_link_within_a_temporary_folder_is_refused_by_name(copied_run, tmp_pat
 
     assert said(capsys, "evaluate", copied_run) == (
         1,
-        f"mtrain: {folder / 'link'}: is a symbolic link; a run holds none\n",
+        f"mtrain: {folder / 'link'}: is a symbolic link; a run must not have one\n",
     )
 
 

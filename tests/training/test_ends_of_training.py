@@ -62,7 +62,7 @@ def test_epochs_that_early_stopping_keeps_from_a_run_are_refused(early, capsys, 
 
     assert status == 2
     assert text.startswith(
-        f"mtrain: command line: training.epochs: {epochs} epochs cannot be had: early stopping "
+        f"mtrain: command line: training.epochs: {epochs} epochs are not possible: early stopping "
         f"ended {early} after 2 {WHY}; to train on: `mtrain resume "
     )
     assert len(text.splitlines()) == 1
@@ -83,13 +83,13 @@ def test_fit_resume_with_a_config_of_more_epochs_names_its_line(early, tmp_path,
 
     assert status == 2
     assert message.startswith(
-        f"mtrain: {config}:{line}: training.epochs: 20 epochs cannot be had: early stopping ended"
+        f"mtrain: {config}:{line}: training.epochs: 20 epochs are not possible: early stopping ended"
     )
 
 
 def test_from_python_it_is_a_usage_error(early):
     with pytest.raises(
-        UsageError, match=r"12 epochs cannot be had: early stopping ended .* after 2"
+        UsageError, match=r"12 epochs are not possible: early stopping ended .* after 2"
     ):
         mtrain.resume(early, **{"training.epochs": 12})
 
@@ -204,7 +204,7 @@ def test_a_best_that_is_always_undefined_is_said_with_its_reason(rare, tmp_path,
     status, text = said(capsys, "fit", rare, *settings, "--out", out)
 
     assert status == 0
-    assert f"{UNDEFINED}; so no epoch is the best, and the last is kept.\n" in text
+    assert f"{UNDEFINED}; so there is no best epoch, and the last one is kept.\n" in text
     assert not (out / "checkpoints" / "best").exists()
     metrics = json.loads((out / "evaluation" / "test" / "metrics.json").read_text())
     assert metrics["checkpoint"] == "epoch-0002"

@@ -160,7 +160,7 @@ def test_early_stopping_is_not_undone_by_more_epochs(tmp_path, capsys):
     why = "(val_loss has not improved for 1 epochs)"
     settings = "training.epochs=12 training.early_stopping=null"
     how = f"`mtrain resume {out} {settings} --allow-differences`"
-    problem = f"12 epochs cannot be had: early stopping ended {out} after 2 {why}"
+    problem = f"12 epochs are not possible: early stopping ended {out} after 2 {why}"
     message = f"mtrain: command line: training.epochs: {problem}; to train on: {how}\n"
     assert (status, text) == (2, message)
     assert (out / "history.json").read_bytes() == before
@@ -297,7 +297,7 @@ def test_what_is_no_run_is_not_resumed(tmp_path, capsys):
     (nope).write_bytes(b"\x89HDF\r\n\x1a\n")
     assert "an HDF5 file, as Keras' .h5" in said(capsys, "resume", nope)[1]
     arguments = ["fit", CONFIGS / "smoke.yaml", "--allow-differences"]
-    assert said(capsys, *arguments) == (2, "mtrain: --allow-differences: is for --resume\n")
+    assert said(capsys, *arguments) == (2, "mtrain: --allow-differences: needs --resume\n")
 
 
 def test_of_two_trainings_in_a_folder_the_second_is_refused(run_to_resume, capsys):

@@ -80,7 +80,7 @@ def test_nothing_is_said_of_data_that_nothing_is_wrong_with(tmp_path):
             plain([[a, b, "x" if k % 20 else "y"] for k, (a, b, _) in enumerate(two_classes(400))]),
             {},
             [
-                "to answer 'x' always has accuracy 0.950 on test: look at the recall of the others",
+                "always answering 'x' has accuracy 0.950 on test: look at the recall of the others",
             ],
             id="a lopsided table",
         ),
@@ -142,7 +142,7 @@ def test_nothing_is_said_of_data_that_nothing_is_wrong_with(tmp_path):
             {"validation": None, "test": TAIL},
             [
                 "2 of 26 rows of test have the same inputs as a training row",
-                "4 rows are like another one but for the label: FILE:2 is 'x', FILE:102 'y'",
+                "4 rows differ from another one only in the label: FILE:2 is 'x', FILE:102 'y'",
             ],
             id="contradicting labels",
         ),
@@ -181,7 +181,7 @@ def test_rows_shared_with_a_test_file_are_counted(tmp_path):
 
     assert found.warnings == (
         "2 of 4 rows of test have the same inputs as a training row",
-        f"2 rows are like another one but for the label: {tmp_path / 'train.csv'}:3 is 'x', "
+        f"2 rows differ from another one only in the label: {tmp_path / 'train.csv'}:3 is 'x', "
         f"{tmp_path / 'test.csv'}:3 'y'",
     )
     assert found.counts["test"].tolist() == [2, 2]

@@ -38,7 +38,7 @@ def test_images_that_contradict_each_other_are_named(tmp_path):
     )
 
     assert found.warnings[-1] == (
-        "2 rows are like another one but for the label: a/00.png is 'a', b/20.png 'b'"
+        "2 rows differ from another one only in the label: a/00.png is 'a', b/20.png 'b'"
     )
 
 
@@ -67,14 +67,14 @@ GOOD = plain(two_classes(40)) + "\n"
         pytest.param(
             plain([[1, 2, 0], [1, 3, 1], [1, 3, 0.5]]),
             {},
-            "FILE:4: column 'y': '0.5' is no class; labels are names or whole numbers, or listed in "
+            "FILE:4: column 'y': '0.5' is not a class; labels are names or whole numbers, or listed in "
             "dataset.classes",
             id="38 a fractional label",
         ),
         pytest.param(
             plain([[1, 2, 0], [1, 3, 1], [1, 3, 2]]),
             {"classes": ["no", "yes"]},
-            "FILE:4: column 'y': '2' is none of the 2 classes",
+            "FILE:4: column 'y': '2' is not one of the 2 classes",
             id="38 a label out of range",
         ),
         pytest.param(

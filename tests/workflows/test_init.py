@@ -350,7 +350,10 @@ def test_on_a_terminal_the_target_is_asked_for(tmp_path, two_targets, answer, ta
     shown, status = answered([config, "--data", two_targets], answer)
 
     assert status == 0
-    assert "Which column is the label? There is x, first, \\x1b[31mlast [\\x1b[31mlast]: " in shown
+    assert (
+        "Which column is the label? Choose one of x, first, \\x1b[31mlast [\\x1b[31mlast]: "
+        in shown
+    )
     assert parse(config.read_text(), "c").data["dataset"]["target"] == target
 
 

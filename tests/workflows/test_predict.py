@@ -151,7 +151,7 @@ def test_missing_values_are_what_training_made_of_them(tabular, tmp_path, capsys
     assert np.allclose(scores[2], scores[3], rtol=1e-6, atol=0)
 
 
-SINCE = "training had no row without it; fill it in, or leave the row out"
+SINCE = "no training row lacked it; fill it in, or leave the row out"
 
 
 def test_missing_values_are_refused_where_training_had_none(binary, tmp_path, capsys):

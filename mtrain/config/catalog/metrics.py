@@ -130,7 +130,7 @@ def better_mode(monitor: str) -> str:
 
 
 _COUNTS = "is no metric of an epoch; history.json has tp, fp and fn of every class"
-_DRAWN = "is no metric of an epoch; it is always drawn, of every evaluation"
+_DRAWN = "is not a metric of an epoch; every evaluation draws it"
 NO_METRICS = {
     "confusion_matrix": _DRAWN,
     "classification_report": "is no metric of an epoch; every evaluation writes it",

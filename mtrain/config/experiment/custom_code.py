@@ -163,7 +163,7 @@ def refuse_code(codes: Iterable[CustomCode], where: Path, *, allowed: bool) -> N
     names = ", ".join(code.name for code in codes)
     if names and not allowed:
         raise UsageError(
-            f"has custom code, {names}, which runs as it is imported",
+            f"has custom code, {names}, which runs when it is imported",
             remedy=f"{option('allow-code')} allows that",
             where=where,
         )

@@ -45,7 +45,7 @@ def class_names(value: tuple[str, ...]) -> tuple[str, ...]:
         if not name.strip():
             raise ValueError(f"the name of class {number} is empty")
         if name in seen:
-            raise ValueError(f"{name!r} is there twice")
+            raise ValueError(f"{name!r} is listed twice")
         seen.add(name)
     return value
 

@@ -26,7 +26,7 @@ class WantedConfig(Section):
     @model_validator(mode="after")
     def _one_is_wanted(self) -> WantedConfig:
         if (self.recall is None) == (self.precision is None):
-            raise ValueError("must be recall or precision, one of the two")
+            raise ValueError("must be either recall or precision")
         return self
 
     @model_serializer

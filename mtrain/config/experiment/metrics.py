@@ -62,7 +62,7 @@ class MetricConfig(Section):
     @model_validator(mode="after")
     def _k_is_used(self) -> MetricConfig:
         if self.k is not None and self.name != "top_k":
-            raise InvalidSettingError("k", f"{self.name} takes none; top_k does")
+            raise InvalidSettingError("k", f"{self.name} takes no k; only top_k does")
         return self
 
     @model_serializer

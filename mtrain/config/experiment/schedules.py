@@ -50,7 +50,7 @@ class CosineDecay(Section):
             raise ValueError("warmup_target and warmup_steps go together; set both or neither")
         if self.warmup_target is None and self.initial_learning_rate == 0:
             raise InvalidSettingError(
-                "initial_learning_rate", "must be above 0 where nothing warms up, got 0"
+                "initial_learning_rate", "must be above 0 without warm-up, got 0"
             )
         return self
 

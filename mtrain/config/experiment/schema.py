@@ -181,7 +181,7 @@ class ModelConfig(Section):
         if not self.hidden:
             for key in ("activation", "dropout", "batch_norm", "activity"):
                 if getattr(self, key) != type(self).model_fields[key].default:
-                    raise InvalidSettingError(key, "there is no hidden layer that it could be for")
+                    raise InvalidSettingError(key, "needs a hidden layer; model.hidden is empty")
         return self
 
 
@@ -267,7 +267,7 @@ class Config(Section):
                 why = self._monitor_meant(monitor)
                 if monitor.startswith("val_") and self.dataset.validation is None:
                     why = f"dataset.validation is null; {why}"
-                yield keys, f"{monitor!r} is no figure of this run; {why}"
+                yield keys, f"{monitor!r} is not a figure of this run; {why}"
         if self.evaluation.rule is not None and self.dataset.validation is None:
             problem = "is chosen on validation, but dataset.validation is null; a number needs none"
             yield ("evaluation", "threshold"), problem

@@ -97,7 +97,7 @@ def section_from_name(
         except ValueError:
             return value  # a setting of the section
         raise InvalidSettingError(
-            key, f"is no setting; write name: {name}, and its settings beside it"
+            key, f"is not a setting; write name: {name}, and its settings beside it"
         )
     return value
 

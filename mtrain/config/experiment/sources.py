@@ -159,7 +159,7 @@ class KnownData(DatasetConfig):
     @model_validator(mode="after")
     def _test_is_not_split_off(self) -> KnownData:
         if self.test is not None:
-            raise InvalidSettingError("test", f"{self.name} brings a test split of its own")
+            raise InvalidSettingError("test", f"{self.name} has a test split")
         return self
 
 
@@ -315,12 +315,14 @@ class TableConfig(UserData):
             if self.weights is not None and self.weights in columns:
                 raise InvalidSettingError(key, f"{self.weights!r} is dataset.weights already")
             if (twice := _first_twice(columns)) is not None:
-                raise InvalidSettingError(key, f"{twice!r} is there twice")
+                raise InvalidSettingError(key, f"{twice!r} is listed twice")
         if self.features is not None:
             known = set(self.features)
             for column in self.categorical:
                 if column not in known:
-                    raise InvalidSettingError("categorical", f"{column!r} is none of the features")
+                    raise InvalidSettingError(
+                        "categorical", f"{column!r} is not in dataset.features"
+                    )
         return self
 
     @model_validator(mode="after")

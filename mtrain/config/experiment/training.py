@@ -168,7 +168,7 @@ ClassWeight = Annotated[
 def _none_twice(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"{name} is there twice")
+            raise ValueError(f"{name} is listed twice")
     return names
 
 

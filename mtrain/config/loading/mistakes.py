@@ -98,7 +98,7 @@ def _in_structure(
         said = missing_colon(lines[begun.line])
         return begun.line, said or f"a colon is missing after {lines[begun.line].strip()!r:.60}"
     if problem.startswith("sequence entries"):
-        return mark.line, "a list begins on a line of its own, or is written [a, b]"
+        return mark.line, "a list starts on a new line, or is written [a, b]"
     if "expected '<document start>'" in problem and (ends := _document_ends(lines, mark)):
         return ends[-1], "'...' ends the config, but settings follow; remove this line"
     match = re.search(r"but found '(.*)'$", problem)

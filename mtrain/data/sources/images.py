@@ -300,7 +300,7 @@ def _rows(
 ) -> Rows:
     places = class_places(classes, set(listing))
     if unknown := [name for name in listing if name not in places]:
-        problem = f"{folder} has a folder {unknown[0]!r}, which is none of them"
+        problem = f"{folder} has a folder {unknown[0]!r}, which is not one of them"
         raise SettingError((("dataset", "classes"), problem))
     files = [(file, place) for name, place in places.items() for file in listing.get(name, [])]
     features = read_pixels(

@@ -313,7 +313,7 @@ def _named_classes(
     _check_names(classes, config.path)
     places = class_places(classes, label_texts)
     if unknown := sorted(label_texts - set(places)):
-        problem = f"a label of {config.path} is {unknown[0]!r:.60}, which is none of them"
+        problem = f"a label of {config.path} is {unknown[0]!r:.60}, which is not one of them"
         raise SettingError((("dataset", "classes"), problem))
     for split, labels in texts.items():
         names, codes = np.unique(labels, return_inverse=True)
