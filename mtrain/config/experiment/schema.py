@@ -275,9 +275,7 @@ class Config(Section):
             return
         rate = self.optimizer.learning_rate
         if isinstance(rate, Section):
-            problem = (
-                f"optimizer.learning_rate is {rate.name}, a schedule, which alone sets the rate"
-            )
+            problem = f"optimizer.learning_rate is {rate.name}, which alone sets the rate"
             yield ("training", "reduce_on_plateau"), problem
         elif plateau.min_learning_rate >= rate:
             problem = f"must be below optimizer.learning_rate, {rate:g}, or nothing is reduced"
