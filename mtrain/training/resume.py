@@ -11,6 +11,7 @@ from mtrain.config.experiment.custom_code import refuse_code
 from mtrain.config.loading.load import flat_settings, read_settings
 from mtrain.errors import MtrainError, SettingError, UsageError
 from mtrain.keywords import option
+from mtrain.records.dataset import SPLITS
 from mtrain.records.training import TrainingState
 from mtrain.run.checkpoint import GROUPS, Checkpoint, read_checkpoint_arrays
 from mtrain.run.directory import RunDirectory
@@ -178,7 +179,7 @@ class Resumption:
         now = identity(environment)
         parts = [key for key in now if key.startswith("data.") and key != DATA]
         changed = [
-            key.removeprefix("data.")
+            SPLITS[key.removeprefix("data.")]
             for key in parts
             if self.checkpoint.identity.get(key) != now[key]
         ]

@@ -232,8 +232,7 @@ def problems(settings, **overrides):
         ),
         (
             {"optimizer": {"learning_rate": {**COSINE, "initial_learning_rate": 0}}},
-            "optimizer.learning_rate.initial_learning_rate: must be above 0 where nothing warms "
-            "up, got 0",
+            "optimizer.learning_rate.initial_learning_rate: must be above 0 without warm-up, got 0",
         ),
         (
             {"optimizer": {"learning_rate": {**PIECES, "boundaries": [5, 3]}}},
