@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import keras
 import numpy as np
@@ -51,11 +52,8 @@ def test_the_same_seed_gives_the_same_run(jit_compile):
     assert not np.array_equal(one_weights[0], other_weights[0])
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
-@pytest.mark.parametrize("stop_after", [1, 3, 7, 11])
-@pytest.mark.parametrize("weighted", [False, True])
-def test_a_state_taken_out_and_put_back_goes_on_to_the_bit(jit_compile, stop_after, weighted):
-    """Within an epoch and between two, with dropout, batch normalisation, Adam and a schedule."""
+def fresh_trainer(jit_compile, weighted):
+    """Of three epochs, with much that a state has to hold."""
     split, val = random_split(rows=500, features=30), random_split(rows=100, features=30)
     if weighted:
         split = replace(split, weights=random_weights(500))
@@ -63,22 +61,32 @@ def test_a_state_taken_out_and_put_back_goes_on_to_the_bit(jit_compile, stop_aft
         "model": {"hidden": 20, "dropout": 0.2, "batch_norm": True},
         "optimizer": {"learning_rate": SCHEDULES[1]},
     }
+    trainer = make_trainer(split, settings=settings, val=val, epochs=3, jit_compile=jit_compile)
+    trainer._chunk = 4
+    return trainer
 
-    def fresh():
-        trainer = make_trainer(split, settings=settings, val=val, epochs=3, jit_compile=jit_compile)
-        trainer._chunk = 4
-        return trainer
 
-    whole = fresh()
-    expected = train(whole)
-    first = fresh()
+@cache
+def uninterrupted(jit_compile, weighted):
+    """The records and the last arrays of that trainer, which is never stopped."""
+    trainer = fresh_trainer(jit_compile, weighted)
+    return train(trainer), trainer.state().arrays
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("stop_after", [1, 3, 7, 11])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_state_taken_out_and_put_back_goes_on_to_the_bit(jit_compile, stop_after, weighted):
+    """Within an epoch and between two, with dropout, batch normalisation, Adam and a schedule."""
+    expected, arrays = uninterrupted(jit_compile, weighted)
+    first = fresh_trainer(jit_compile, weighted)
     seen = []
     for number, record in enumerate(first.records(), 1):
         if isinstance(record, EpochRecord):
             seen.append(record)
         if number == stop_after:
             break
-    second = fresh()
+    second = fresh_trainer(jit_compile, weighted)
     second.restore(first.state())
     seen += train(second)
 
@@ -87,7 +95,7 @@ def test_a_state_taken_out_and_put_back_goes_on_to_the_bit(jit_compile, stop_aft
         assert ours.train.loss == theirs.train.loss
         assert_array_equal(ours.train.confusion, theirs.train.confusion)
         assert_array_equal(ours.val.probabilities, theirs.val.probabilities)
-    for name, array in whole.state().arrays.items():
+    for name, array in arrays.items():
         assert_array_equal(second.state().arrays[name], array)
 
 

@@ -50,7 +50,7 @@ def weighted_areas(predictions, name, average):
 @pytest.mark.parametrize("ties", [False, True])
 def test_weighted_figures_equal_scikit_learns(ties):
     """Every figure of the block, every average; undefined where nothing with a weight is."""
-    for seed in range(150):
+    for seed in range(60):
         predictions = random_predictions(seed, ties=ties)
         predictions = replace(predictions, weights=weights_for(predictions, seed))
         labels, predicted = predictions.labels, predictions.predicted

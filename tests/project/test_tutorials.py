@@ -20,7 +20,8 @@ def test_every_config_trains_some_steps(config, tmp_path, request):
     """And is validated and evaluated on all rows; `docs/scripts/reproduction.py` trains them to their ends."""
     folders = {"mnist": "mnist_folder", "fashion_mnist": "fashion_folder"}
     name = load_config(config, {}).dataset.name
-    settings = ["training.epochs=1", "training.steps_per_epoch=20"]
+    # XLA compiles each of them for seconds; other tests compile as many kinds of networks.
+    settings = ["training.epochs=1", "training.steps_per_epoch=20", "training.compile=graph"]
     if name in folders:
         settings.append(f"dataset.path={request.getfixturevalue(folders[name])}")
     out = tmp_path / "run"
