@@ -69,11 +69,12 @@ def open_environment(
     from mtrain.engine.backend import load_tensorflow, start_device
 
     load_tensorflow()
-    from mtrain.engine.device import choose_compilation, choose_device, thread_count
+    from mtrain.engine.compilation import choose_compilation
+    from mtrain.engine.device import choose_device, thread_count
 
     chosen = choose_device(device, threads)
     with chosen.scope():
-        compilation = choose_compilation(config, chosen)
+        compilation = choose_compilation(config, chosen.kind)
         start_device(jit_compile=compilation == "xla")
         environment = replace(
             environment,
@@ -102,7 +103,7 @@ def open_training(
     in it, and for files that cannot be written or restored, `SettingError` for batches whose sums
     the compiler would round too much.
     """
-    from mtrain.engine.device import check_compilation
+    from mtrain.engine.compilation import check_compilation
 
     resumption = target.resumption
     check_compilation(config, environment.compile, environment.device_kind, len(dataset.train))

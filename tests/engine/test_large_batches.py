@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from mtrain.cli.main import run
 from mtrain.config.loading.load import load_config
 from mtrain.engine.build import make_trainer
-from mtrain.engine.device import LARGEST_XLA_BATCH, check_compilation
+from mtrain.engine.compilation import LARGEST_XLA_BATCH, check_compilation
 from mtrain.errors import SettingError
 from mtrain.model.custom.code import NO_CODE
 from mtrain.records.dataset import Dataset, Encoding, Split
