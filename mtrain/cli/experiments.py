@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mtrain.cli.options import AllowCode, ConfigFile, Overrides
-from mtrain.cli.output import open_stdout, print_json
+from mtrain.cli.output import open_stdout, print_json, say
 from mtrain.errors import MtrainError, UsageError
 from mtrain.escape import inert
 from mtrain.report.console.terminal import waiting
@@ -39,13 +39,12 @@ def init(
     from mtrain.workflows.init import init as use_case
 
     def ask(columns: Sequence[str], likely: str) -> str:
-        names = ", ".join(inert(column) for column in columns)
-        question = f"Which column is the label? Choose one of {names} [{inert(likely)}]"
-        return str(typer.prompt(question, likely, show_default=False))
+        question = f"Which column is the label? Choose one of {', '.join(columns)} [{likely}]"
+        return str(typer.prompt(inert(question), likely, show_default=False))
 
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     for note in use_case(file, data, target=target, ask=ask if is_terminal else None):
-        print(inert(note), file=sys.stderr)
+        say(note)
     with open_stdout() as stdout:
         print(f"config: {file}", file=stdout)
 
@@ -73,7 +72,7 @@ def check(
     config = settings.validate()
     paths = (getattr(config.dataset, key, None) for key in PATHS)
     if (large := large_files(paths)) is not None:
-        print(f"Reading {inert(large)}.", file=sys.stderr)
+        say(f"Reading {large}.")
     with settings.located(), waiting("reading the data", sys.stderr):
         inspection = use_case(config)
     errors = [note for note in inspection.warnings if strict and note.kind not in allowed]

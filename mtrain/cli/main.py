@@ -15,9 +15,8 @@ import typer
 
 from mtrain.cli.commands import app, command_names
 from mtrain.cli.mistakes import explain
-from mtrain.cli.output import open_stdout
+from mtrain.cli.output import open_stdout, say
 from mtrain.errors import MtrainError, UsageError
-from mtrain.escape import inert
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,5 +78,5 @@ def _complain(error: Exception, arguments: Sequence[str]) -> int:
     else:
         problems = "out of memory"
     for problem in problems.strip("\n").split("\n"):  # not at U+2028, which a name may have
-        print(f"mtrain: {inert(problem)}", file=sys.stderr)
+        say(f"mtrain: {problem}")
     return status

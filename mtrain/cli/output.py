@@ -1,4 +1,4 @@
-"""Results on stdout."""
+"""Results on stdout, and what else there is to say on stderr."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from mtrain.errors import MtrainError
+from mtrain.escape import inert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +32,11 @@ def open_stdout() -> Iterator[TextIO]:
             raise MtrainError(f"standard output: {error.strerror or error}") from error
         # What is still buffered goes nowhere, or the interpreter would complain as it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def say(line: str) -> None:
+    """Print a line on stderr; names in it may come from data, and are made harmless."""
+    print(inert(line), file=sys.stderr)
 
 
 def print_evaluation(report: Report, folder: Path | None, stdout: TextIO) -> None:

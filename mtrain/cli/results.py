@@ -19,8 +19,7 @@ from mtrain.cli.options import (
     SplitChoice,
     Threshold,
 )
-from mtrain.cli.output import open_stdout, print_evaluation, print_json
-from mtrain.escape import inert
+from mtrain.cli.output import open_stdout, print_evaluation, print_json, say
 from mtrain.report.console.terminal import waiting
 
 
@@ -66,10 +65,7 @@ def evaluate(
             if evaluation.problem is None:
                 print(f"evaluation: {evaluation.folder}", file=stdout)
     if evaluation.problem is not None:
-        print(
-            f"{inert(evaluation.problem)}; --out DIR keeps the evaluation elsewhere",
-            file=sys.stderr,
-        )
+        say(f"{evaluation.problem}; --out DIR keeps the evaluation elsewhere")
 
 
 def predict(
@@ -105,7 +101,7 @@ def predict(
             )
         spool.seek(0)
         for note in notes:
-            print(inert(note), file=sys.stderr)
+            say(note)
         with open_stdout() as stdout, io.TextIOWrapper(spool, "utf-8", newline="") as text:
             if out is None:
                 shutil.copyfileobj(text, stdout)
@@ -139,7 +135,7 @@ def runs(
         elif outcomes:
             print_runs(outcomes, setting_headings(differing_settings(outcomes)), stdout)
     for problem in problems:
-        print(inert(problem), file=sys.stderr)
+        say(problem)
 
 
 def plot(

@@ -50,6 +50,11 @@ class _Column:
         return min(self.width, max([NARROWEST, *whole]))
 
 
+def _column(heading: str, texts: Sequence[str], *, is_name: bool = False) -> _Column:
+    """A column of texts that may come from data."""
+    return _Column(heading, [inert(text) for text in texts], is_name)
+
+
 def print_runs(runs: Sequence[RunOutcome], settings: Mapping[str, str], stream: TextIO) -> None:
     """A row a run, with a column for each of the `settings`: headings by dotted key.
 
@@ -58,15 +63,15 @@ def print_runs(runs: Sequence[RunOutcome], settings: Mapping[str, str], stream: 
     out, and then other columns. A line names all columns left out; numbers are never broken.
     """
     console = make_console(stream)
-    run = _Column("run", [inert(run.name) for run in runs], is_name=True)
-    data = _Column("data", [inert(run.dataset) for run in runs], is_name=True)
+    run = _column("run", [run.name for run in runs], is_name=True)
+    data = _column("data", [run.dataset for run in runs], is_name=True)
     differing = list(_settings(runs, settings))
-    epochs = _Column("epochs", [f"{run.epochs:,}/{run.epochs_wanted:,}" for run in runs])
-    best = _Column("best", [_best(run) for run in runs], is_name=True)
-    worst = _Column("worst F1", [_worst(run) for run in runs], is_name=True)
-    state = _Column("state", [inert(run.state) for run in runs], is_name=True)
-    hidden = _Column("hidden", [inert(run.network) for run in runs])
-    started = _Column("started", [inert(run.started[:16].replace("T", " ")) for run in runs])
+    epochs = _column("epochs", [f"{run.epochs:,}/{run.epochs_wanted:,}" for run in runs])
+    best = _column("best", [_best(run) for run in runs], is_name=True)
+    worst = _column("worst F1", [_worst(run) for run in runs], is_name=True)
+    state = _column("state", [run.state for run in runs], is_name=True)
+    hidden = _column("hidden", [run.network for run in runs])
+    started = _column("started", [run.started[:16].replace("T", " ") for run in runs])
     networks = [hidden] if len(set(hidden.cells)) > 1 else []
     columns = [run, data, *networks, *differing, epochs, best, worst, state]
     left_out: list[str] = []
@@ -118,7 +123,7 @@ def _settings(runs: Sequence[RunOutcome], headings: Mapping[str, str]) -> Iterat
         cells = [_setting(value) for value in values]
         if len(set(cells)) < len(set(map(str, values))):  # they differ in hidden items
             cells = [_setting(value, len(str(value))) for value in values]
-        yield _Column(heading, cells, is_name=True)
+        yield _column(heading, cells, is_name=True)
 
 
 def runs_as_json(runs: Sequence[RunOutcome], folder: str) -> dict[str, Any]:
@@ -156,15 +161,15 @@ def _setting(value: Any, most: int = MOST_ITEMS) -> str:
         more = len(value) - most
         items = [_setting(item) for item in value[:most]]
         return ",".join([*items, f"+{more}"] if more > 0 else items)
-    return "-" if value is None else inert(str(value))
+    return "-" if value is None else str(value)
 
 
 def _best(run: RunOutcome) -> str:
-    return "-" if run.best is None else f"{figure(run.best[1])} {inert(run.best[0])}"
+    return "-" if run.best is None else f"{figure(run.best[1])} {run.best[0]}"
 
 
 def _worst(run: RunOutcome) -> str:
     if run.worst_class is None:
         return "-"
     name, f1, split = run.worst_class
-    return f"{share(f1)} {inert(name)} ({split})"
+    return f"{share(f1)} {name} ({split})"
