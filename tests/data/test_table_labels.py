@@ -103,7 +103,7 @@ def test_fractions_are_labels_where_classes_list_them(tmp_path, make):
         MtrainError, match=r"column 'y': '?2\.5'? is not a class; labels are names or"
     ):
         load(path)
-    with pytest.raises(MtrainError, match=r"column 'y': '?3\.25'? is no class"):
+    with pytest.raises(MtrainError, match=r"column 'y': '?3\.25'? is not a class"):
         load(path, classes=[one, "2.5"])
 
 

@@ -125,7 +125,7 @@ def test_of_rows_that_are_wrong_at_the_end_nothing_is_written(model, tmp_path, m
     path = write(tmp_path / "a.csv", rows_of(ROWS))
     for more, says in (
         ("1_0,u,a\n", "column 'x': '1_0' is not a finite number"),
-        (",u,a\n", "column 'x': a value is missing; training had no row without it"),
+        (",u,a\n", "column 'x': a value is missing; no training row lacked it"),
         ("1,u\n", "2 values; the first line names 3 columns"),
     ):
         wrong = tmp_path / "wrong.csv"
