@@ -81,7 +81,7 @@ def drift(workload: Workload, folder: str, size: int, *, jit_compile: bool) -> f
     config = load_config(
         {"model": {"hidden": list(workload.hidden)}, "optimizer": workload.optimizer}, {}
     )
-    rows = read_split(Path(folder), "training").take(np.arange(size))
+    rows = read_split(Path(folder), "train").take(np.arange(size))
     pixels = np.asarray(rows.features).reshape(size, PIXELS)
     model = build_model(config.model, PIXELS, CLASSES, seed=0)
     stock = keras.models.clone_model(model)
