@@ -29,7 +29,7 @@ MOSTLY = 0.75
 """Share of a column's values that are no numbers from which the others are not called the rest."""
 
 MOST_COLUMNS = 10
-"""Of which something is said."""
+"""Columns named in one message, at most."""
 
 MISSING_SINCE = "training had no row without it; fill it in, or leave the row out"
 

@@ -76,12 +76,12 @@ _BY_LETTERS = {letters(other): name for name, others in OTHER_NAMES.items() for 
 
 
 def setting_called(name: str) -> str | None:
-    """The setting that has this name elsewhere, in any case; None: there is none."""
+    """The setting that other programs call `name`, in any case; None if no setting is."""
     return _BY_LETTERS.get(letters(name))
 
 
 def option_called(name: str) -> str | None:
-    """The option of `mtrain fit` that has this name as a setting elsewhere; None: there is none."""
+    """The option of `mtrain fit` for what other programs set by `name`; None if no option does."""
     return next(
         (option for other, option in OPTIONS.items() if letters(other) == letters(name)), None
     )

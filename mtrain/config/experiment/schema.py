@@ -247,7 +247,7 @@ class Config(Section):
 
     @property
     def modes(self) -> dict[Keys, str | None]:
-        """By which mode each of `monitored` is said to improve; None: it is not said."""
+        """The `mode` that the config gives each of `monitored`; None where it gives none."""
         stopping, plateau = self.training.early_stopping, self.training.reduce_on_plateau
         return {
             ("training", "early_stopping", "monitor"): getattr(stopping, "mode", None),
