@@ -21,7 +21,7 @@ def make_trackers(config: Config, run: RunDirectory) -> Iterator[Observer]:
     if config.tracking.tensorboard:
         yield TensorBoard(run.tensorboard)
     for name, setting in config.tracking.installed.items():
-        if setting in {None, False}:
+        if setting is None or setting is False:
             continue
         try:
             yield load_entry(TRACKER_GROUP, name)(setting, run.path)
