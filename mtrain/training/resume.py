@@ -87,7 +87,7 @@ class Resumption:
 
     @property
     def best(self) -> str | None:
-        """The best checkpoint so far; None if there is none, or it is lost."""
+        """The best checkpoint so far; None before the first one, or if it is lost."""
         return self.checkpoint.best if self.best_is_whole else None
 
     def differences(self, config: Config, environment: Environment | None = None) -> Differences:

@@ -181,7 +181,8 @@ class _Question:
                     *dataset.notes,
                     *_known_rows(dataset, saved, part),
                     *changed_code(place, saved),
-                    *_unfinished(place, saved),
+                    # The training itself asks with its code imported, and is not over.
+                    *(_unfinished(place, saved) if self.code is None else ()),
                 ),
             ),
         )
