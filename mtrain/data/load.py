@@ -9,6 +9,7 @@ import numpy as np
 
 from mtrain.config.experiment.dataset import TestConfig, ValidationConfig
 from mtrain.config.experiment.sources import (
+    LARGEST_BYTE,
     DigitsConfig,
     KnownData,
     SyntheticConfig,
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
     from mtrain.config.experiment.sources import SourceConfig
     from mtrain.data.source import Rows, Source
-
-LARGEST_BYTE = 255
 
 SMALL_BYTE = 64
 """Largest byte up to which a note asks: inputs would lie in the lowest quarter."""

@@ -64,7 +64,7 @@ def index_columns(config: SourceConfig) -> list[str]:
 
 
 def reader_of(config: SourceConfig) -> Callable[[Any, Request], Source]:
-    """The module that reads the data of a section of this name."""
+    """The function that reads the data of this section."""
     if (module := MODULES.get(config.name)) is not None:
         reader: Callable[[Any, Request], Source] = import_module(module).read
         return reader
