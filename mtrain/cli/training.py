@@ -66,8 +66,9 @@ def resume(
     overrides: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="training.epochs=N",
-            help="The total number of epochs.",
+            metavar="KEY=VALUE",
+            help="training.epochs=N, the total number of epochs, or dataset.path=PATH, where the data "
+            "are now; other settings with --allow-differences.",
         ),
     ] = None,
     allow_differences: AllowDifferences = False,

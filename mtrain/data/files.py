@@ -154,7 +154,7 @@ def _splits(path: str, files: Sequence[Path]) -> dict[Path, str]:
     if len(different) == 1:
         if root is not None and exact:
             raise MtrainError(
-                (f"{files[0].name} looks like a split, and no file is left to train on; {REMEDY}"),
+                f"{files[0].name} looks like a split, and no file is left to train on; {REMEDY}",
                 where=path,
             )
         return {}  # such as results of tests

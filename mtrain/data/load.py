@@ -9,7 +9,6 @@ import numpy as np
 
 from mtrain.config.experiment.dataset import TestConfig, ValidationConfig
 from mtrain.config.experiment.sources import (
-    LARGEST_BYTE,
     DigitsConfig,
     KnownData,
     SyntheticConfig,
@@ -17,7 +16,7 @@ from mtrain.config.experiment.sources import (
 )
 from mtrain.data.encoding import encode, learn_encoding
 from mtrain.data.files import check_memory
-from mtrain.data.notes import dataset_notes
+from mtrain.data.notes import dataset_notes, small_bytes
 from mtrain.data.outliers import outlier_notes
 from mtrain.data.reading import read_source
 from mtrain.data.split import draw, split_off
@@ -26,16 +25,11 @@ from mtrain.data.telling import telling_notes
 from mtrain.data.unlike import CONSTANT, UNKNOWN, unlike_notes
 from mtrain.errors import MtrainError, SettingError
 from mtrain.keywords import option
-from mtrain.records.dataset import Dataset, Encoding, Note
+from mtrain.records.dataset import Dataset, Encoding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mtrain.config.experiment.sources import SourceConfig
     from mtrain.data.source import Rows, Source
-
-SMALL_BYTE = 64
-"""Largest byte up to which a note asks: inputs would lie in the lowest quarter."""
 
 
 def load_dataset(
@@ -118,10 +112,11 @@ def make_dataset(
         notes.append(f"{source.where}: its labels count dataset.classes: 0 is {classes[0]!r}, ...")
     if encoding is None:
         encoding = _learn(source, config, splits["train"])
-        notes += _small_bytes(splits["train"], encoding)
         if isinstance(source.train.features, Table):
             notes += telling_notes(source.train.features.columns, source.train.labels)
             notes += outlier_notes(source.train) if encoding.mean else ()
+        else:
+            notes += small_bytes(source.train.features, encoding.divisor)
     _check_inputs(splits, encoding, memory, source.where)
     encoded = {name: encode(rows, encoding, source.where) for name, rows in splits.items()}
     for name, (split, unlike) in encoded.items():
@@ -202,15 +197,6 @@ def _divisor(source: Source, config: SourceConfig) -> float | None:
 
 def _is_standard(source: Source, config: SourceConfig) -> bool:
     return config.scale == "standard" or (config.scale == "auto" and source.largest is None)
-
-
-def _small_bytes(train: Rows, encoding: Encoding) -> Iterator[Note]:
-    """A note if inputs would be near 0, as with bytes from 0 to 16."""
-    if isinstance(train.features, Table) or encoding.divisor != LARGEST_BYTE:
-        return
-    if (largest := int(train.features.max())) < SMALL_BYTE:
-        text = f"the largest byte is {largest}, and inputs are divided by 255"
-        yield Note("small-bytes", f"{text}; dataset.scale: standard may suit them better")
 
 
 def _filled(config: SourceConfig) -> str | None:

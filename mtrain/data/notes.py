@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mtrain.config.experiment.sources import LARGEST_BYTE
 from mtrain.data.look_alikes import look_alikes
 from mtrain.records.dataset import Note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from numpy.typing import NDArray
 
     from mtrain.records.arrays import Ints
     from mtrain.records.dataset import Split
@@ -55,6 +58,9 @@ KINDS = {
 }
 """The kinds of notes on data, by the name that `mtrain check --allow` takes."""
 
+SMALL_BYTE = 64
+"""Largest byte below which a note asks: inputs would lie in the lowest quarter."""
+
 MOST_LINES = 5
 """The most classes that have a line each; more share one."""
 
@@ -74,6 +80,13 @@ def dataset_notes(splits: dict[str, Split], classes: tuple[str, ...]) -> Iterato
         yield from _joined(classes)
         yield from _absent(counts, classes)
         yield from _shared(splits)
+
+
+def small_bytes(features: NDArray[Any], divisor: float | None) -> Iterator[Note]:
+    """A note if dividing would bring the features near 0, as with bytes from 0 to 16."""
+    if divisor == LARGEST_BYTE and (largest := int(features.max())) < SMALL_BYTE:
+        text = f"the largest byte is {largest}, and inputs are divided by 255"
+        yield Note("small-bytes", f"{text}; dataset.scale: standard may suit them better")
 
 
 def kind_of(note: str) -> str:

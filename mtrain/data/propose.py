@@ -15,7 +15,7 @@ from mtrain.data.load import split_source
 from mtrain.data.markers import marker_notes
 from mtrain.data.missing_labels import MISSING_LABELS
 from mtrain.data.notation import PLAIN, Notation
-from mtrain.data.notes import kind_of
+from mtrain.data.notes import kind_of, small_bytes
 from mtrain.data.outliers import outlier_notes
 from mtrain.data.propose_table import MOST_CLASSES, Proposal, propose_table
 from mtrain.data.reading import read_source
@@ -130,6 +130,8 @@ def propose_splits(config: SourceConfig, memory: int) -> tuple[int, Proposal]:
         notes += [note for note in source.notes if kind_of(note) == "thousands"]
         notes += marker_notes(features.columns)
         notes += outlier_notes(source.train)
+    else:
+        notes += small_bytes(features, source.largest)
     return len(source.train), Proposal(settings, reasons, tuple(notes))
 
 

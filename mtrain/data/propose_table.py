@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 MOST_CLASSES = 30
 """Whose names are proposed as well."""
 
+FEW_CLASSES = 20
+"""Different values up to which a column can be the labels of however few rows."""
+
 MOST_CATEGORIES = 1_000
 """Most categories of a column: more are rather names, each an input with few rows."""
 
@@ -82,7 +85,7 @@ def propose_table(path: Path, kind: str, target: str, memory: int, notation: Not
     if target in left_out:
         raise MtrainError(f"column {target!r} {left_out[target]}, which is no label", where=path)
     labels, _ = read_column(table.columns[target], "text", typed=table.typed)
-    _check_labels(path, target, labels)
+    _check_labels(path, target, labels, names, table)
     if kind == "csv":
         columns = {name: column for name, column in table.columns.items() if name != target}
         guess = guess_notation(columns, csv.delimiter_of(csv.csv_file(str(path))))
@@ -197,28 +200,33 @@ def _listed(lines: Sequence[str]) -> str:
     return "; ".join([*lines[:MOST_NAMED], *([f"{more:,} more"] if more > 0 else [])])
 
 
-def _check_labels(path: Path, target: str, labels: Values) -> None:
+def _check_labels(
+    path: Path, target: str, labels: Values, names: Sequence[str], table: RawTable
+) -> None:
     different, rows = len(labels.categories), len(labels.values)
+    column = f"the last column, {target!r}," if target == names[-1] else f"column {target!r}"
     if rows == 0:
         raise MtrainError("there is no row to train on", where=path)
-    if different > max(20, rows // 2):
-        raise MtrainError(
-            (
-                f"column {target!r} has {different:,} different values in {rows:,} rows, which "
-                "are no classes"
-            ),
-            where=path,
-            remedy="name another by --target",
-        )
-    if different > MOST_RATINGS and _are_fractions(labels.categories):
-        raise MtrainError(
-            (
-                f"column {target!r} has {different:,} different numbers with decimals, which are "
-                "no classes"
-            ),
-            where=path,
-            remedy="name another by --target",
-        )
+    if different > max(FEW_CLASSES, rows // 2):
+        what = f"{different:,} different values in {rows:,} rows"
+    elif different > MOST_RATINGS and _are_fractions(labels.categories):
+        what = f"{different:,} different numbers with decimals"
+    else:
+        return
+    raise MtrainError(
+        f"{column} has {what}, which are no classes", where=path, remedy=_another(table, target)
+    )
+
+
+def _another(table: RawTable, target: str) -> str:
+    """How to name another target, with a column of few texts if there is one."""
+    from mtrain.data.columns import read_column
+
+    for name, column in table.columns.items():
+        values, _ = read_column(column, None, typed=table.typed, notation=table.notation)
+        if name != target and values.kind == "text" and 2 <= len(values.categories) <= FEW_CLASSES:
+            return f"name another by --target, such as {name!r}"
+    return "name another by --target"
 
 
 def _are_fractions(names: Iterable[str]) -> bool:

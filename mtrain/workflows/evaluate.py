@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mtrain.config.experiment.custom_code import refuse_code
 from mtrain.config.experiment.evaluation import DEFAULT_THRESHOLD
 from mtrain.config.experiment.sources import DigitsConfig, SyntheticConfig, TableConfig, UserData
+from mtrain.config.loading.load import load_config
 from mtrain.data.inputs import table_kind
 from mtrain.data.load import load_dataset
 from mtrain.errors import MissingPathError, MtrainError, UsageError
@@ -28,6 +30,7 @@ from mtrain.run.evaluation import keep_evaluation, write_evaluation
 from mtrain.run.files import is_denied
 from mtrain.run.find_checkpoint import changed_code, with_checkpoint
 from mtrain.run.history import read_history
+from mtrain.workflows.run_state import run_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,7 +139,7 @@ class _Question:
         """The report on the checkpoint, with everything needed to write it."""
         if place.is_default and not place.is_best and saved.best not in {None, saved.name}:
             raise MtrainError(
-                (f"is missing, and {saved.best} is the best; name one"),
+                f"is missing, and {saved.best} is the best; name one",
                 where=place.run.checkpoints / "best",
             )
         check_two_classes(self.threshold, saved)
@@ -219,14 +222,19 @@ def _known_rows(dataset: Dataset, saved: Checkpoint, part: str | None) -> list[s
 
 
 def _unfinished(place: CheckpointPlace, saved: Checkpoint) -> Iterator[str]:
-    """Notes on a training that has not begun, or ended early."""
+    """Notes on a training that has not begun, goes on, or ended early."""
     if not (saved.cursor.epoch or saved.cursor.step):
         yield f"{place.path}: nothing was trained; these are the initial weights"
+    run = place.run
     with suppress(MtrainError, IndexError):  # without a history the checkpoint is as good
-        ended = read_history(place.run.path).segments[-1].ended
-        if ended not in {None, "finished"}:
-            how = ended if ended in {"diverged", "failed"} else f"was stopped by {ended}"
-            yield f"{place.run.path}: the training {how}"
+        state = run_state(run, load_config(run.config, {}), read_history(run.path))
+        if state in {"diverged", "failed"}:
+            yield f"{run.path}: the training {state}"
+        elif state == "running":
+            yield f"{run.path}: the training is still running"
+        elif not state.startswith("finished"):
+            remedy = f"`mtrain resume {shlex.quote(str(run.path))}` continues it"
+            yield f"{run.path}: the training was {state}; {remedy}"
 
 
 def _plain(name: str) -> str:
@@ -293,7 +301,7 @@ def _load(saved: Checkpoint, data: Path | None, place: CheckpointPlace) -> Datas
             )
     if dataset.classes != saved.classes:
         raise MtrainError(
-            (f"{_named(dataset.classes)}; {place.path} was trained on {_named(saved.classes)}"),
+            f"{_named(dataset.classes)}; {place.path} was trained on {_named(saved.classes)}",
             where=dataset.source,
         )
     return dataset

@@ -19,8 +19,7 @@ from mtrain.metrics.monitor import Improvement, higher_is_better
 from mtrain.records.run import RunOutcome
 from mtrain.run.directory import RunDirectory
 from mtrain.run.history import read_history
-from mtrain.run.lock import is_locked
-from mtrain.training.control import TrainingControl
+from mtrain.workflows.run_state import run_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -189,7 +188,7 @@ def _outcome(run: RunDirectory, name: str) -> RunOutcome:
         best=best,
         higher_is_better=higher_is_better(config.save_best or "", config.save_best_mode),
         worst_class=_worst_class(history, index) if history.epoch else None,
-        state=_state(run, config, history),
+        state=run_state(run, config, history),
         settings=flat_settings(config),
     )
 
@@ -206,15 +205,3 @@ def _worst_class(history: History, index: int) -> tuple[str, float, str]:
     f1 = history.class_counts(split, index).f1
     k = int(np.nan_to_num(f1, nan=math.inf).argmin())  # undefined: neither there nor predicted
     return history.classes[k], float(f1[k]), split
-
-
-def _state(run: RunDirectory, config: Config, history: History) -> str:
-    if is_locked(run.path):
-        return "running"
-    ended = history.segments[-1].ended
-    if ended is not None and ended in {"finished", "diverged", "failed"}:
-        return ended
-    is_trained = len(history.epoch) >= config.training.epochs
-    if is_trained or TrainingControl(config.training, history).early_stop is not None:
-        return "finished, not reported"
-    return "killed" if ended is None else f"stopped by {ended}"

@@ -68,7 +68,7 @@ IS_TEXT = "is text; leave out the quotation marks"
         ("metrics:\n  -accuracy\n  -f1", "metrics: unknown name '-accuracy -f1'; a space is missing after the dash; write - accuracy"),
         ("metrics:\n- accuracy\n -f1", "metrics[0]: unknown name 'accuracy -f1'; indent - f1 like - accuracy, with a space after the dash"),
         ("metrics:\n- accuracy\n  - f1", "metrics[0]: unknown name 'accuracy - f1'; indent - f1 like - accuracy, with a space after the dash"),
-        ("model: {hidden: (30, 20)}", "model.hidden: must be 30, 500x2 or a list of units, got '(30'; write a list in square brackets\nconfig: model.20): unknown setting; choose one of hidden, activation, dropout, batch_norm, l2, activity"),
+        ("model: {hidden: (30, 20)}", "model.hidden: must be 30, 500x2 or a list of units, got '(30'; write a list in square brackets"),
         ("compile:\n  optimizer: adam", "compile: unknown setting; write optimizer, loss and metrics at the top level"),
         ("training: {callbacks: []}", "training.callbacks: unknown setting; write training.early_stopping, training.reduce_on_plateau or training.save_best"),
         ("fit: {epochs: 2}", "fit: unknown setting; write its settings in the section training"),

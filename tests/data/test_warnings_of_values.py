@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from doubtful_tables import N, columns, config, permutation, proposed, table, warnings
 
+from mtrain.cli.main import run
 from mtrain.config.loading.load import load_config
 from mtrain.data.load import load_dataset
 from mtrain.workflows.check import check
@@ -141,6 +142,13 @@ def test_bytes_that_are_small(tmp_path):
         ],
         "float32": [],
     }
+
+
+def test_init_says_that_bytes_are_small(tmp_path, capsys):
+    pixels = np.random.default_rng(0).integers(0, 17, (N, 8, 8)).astype("uint8")
+    np.savez(tmp_path / "a.npz", x=pixels, y=np.arange(N) % 3)
+    assert run(["init", str(tmp_path / "a.yaml"), "--data", str(tmp_path / "a.npz")]) == 0
+    assert "the largest byte is 16, and inputs are divided by 255" in capsys.readouterr().out
 
 
 MARKED = {

@@ -16,6 +16,7 @@ import mtrain
 from mtrain.cli.main import run as command
 from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.find_checkpoint import with_checkpoint
+from mtrain.run.lock import locked
 
 COMMAND = str(Path(sys.executable).with_name("mtrain"))
 
@@ -280,6 +281,23 @@ def test_a_training_that_ended_before_its_time_is_said(folder):
     assert f"{checkpoint}: nothing was trained; these are the initial weights" in notes
     assert f"{folder / 'diverged'}: the training diverged" in notes
     assert mtrain.evaluate(folder / "run").data.notes == ()
+
+
+def test_a_training_that_goes_on_or_was_killed_is_said(folder):
+    """Its history does not say how it ended; whether it has ended, its lock does."""
+    run = folder / "run"
+    history = json.loads((run / "history.json").read_text())
+    history["segments"][-1]["ended"] = None
+    (run / "history.json").write_text(json.dumps(history))
+    assert mtrain.evaluate(run).data.notes == ()  # trained to its last epoch
+    config = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(config.replace("epochs: 2", "epochs: 3"))
+
+    killed = f"{run}: the training was killed; `mtrain resume {run}` continues it"
+    assert mtrain.evaluate(run).data.notes == (killed,)
+    with locked(run):
+        report = mtrain.evaluate(run, split="val", out=folder / "looked")
+    assert report.data.notes == (f"{run}: the training is still running",)
 
 
 def test_data_that_were_moved_can_be_named(folder, capsys):

@@ -66,8 +66,8 @@ def test_a_folder_that_is_not_there(tmp_path, capsys):
         (
             "a.csv",
             "x,y\n" + "".join(f"{k % 5},{k}.5\n" for k in range(50)),
-            "FILE: column 'y' has 50 different values in 50 rows, which are no classes; name another "
-            "by --target",
+            "FILE: the last column, 'y', has 50 different values in 50 rows, which are no classes; "
+            "name another by --target",
         ),
         (
             "a.txt.gz",
@@ -163,12 +163,12 @@ def test_a_slip_among_numbers_is_named_and_no_category(tmp_path, capsys):
 
 
 def test_a_measured_column_is_no_label(tmp_path, capsys):
-    """Of more than ten different numbers with decimals; the message says how to name another."""
+    """Of more than ten different numbers with decimals; the message names another."""
     rows = [("ab"[i % 2], f"{i % 11 / 10}") for i in range(110)]
     path = write(tmp_path / "a.csv", ["kind", "width"], rows)
 
     assert refused(capsys, tmp_path / "c.yaml", "--data", path) == (
         1,
-        f"{path}: column 'width' has 11 different numbers with decimals, which are no classes; name "
-        "another by --target",
+        f"{path}: the last column, 'width', has 11 different numbers with decimals, which are no "
+        "classes; name another by --target, such as 'kind'",
     )

@@ -104,9 +104,6 @@ def _hidden(value: Any) -> Any:
     if not isinstance(value, str | list | tuple | dict):
         raise NumberError(_EXPECTED, "int_type")
     given = value if isinstance(value, list | tuple) else [value]
-    if isinstance(value, str) and value.startswith("(") and ")" not in value:
-        # Within {} the comma ended the value: what follows it is an unknown setting.
-        raise ValueError(f"{_EXPECTED}, got {as_written(value)}; write a list in square brackets")
     if any(isinstance(units, str) for units in given):
         if (meant := layers_meant(value)) in {None, value if isinstance(value, str) else None}:
             raise NumberError(_EXPECTED)
@@ -173,6 +170,13 @@ class ModelConfig(Section):
         if isinstance(value, str | int | list) and (meant := layers_meant(value)) is not None:
             raise ValueError(
                 f"must be a mapping of settings, got {as_written(value)}; write {{hidden: {meant}}}"
+            )
+        hidden = value.get("hidden") if isinstance(value, dict) else None
+        if isinstance(hidden, str) and hidden.startswith("(") and ")" not in hidden:
+            # Within {} the comma ended the value: what follows it is no setting of the user's.
+            raise InvalidSettingError(
+                "hidden",
+                f"{_EXPECTED}, got {as_written(hidden)}; write a list in square brackets",
             )
         return value
 
