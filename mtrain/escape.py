@@ -1,11 +1,18 @@
-"""Names and sizes for people."""
+"""Texts from data, and sizes, as people are shown them."""
 
 from __future__ import annotations
+
+import html
 
 
 def inert(name: str) -> str:
     """A name made harmless for terminals and charts: unprintable characters are escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
+def inert_html(text: str) -> str:
+    """A text made harmless for a page of HTML."""
+    return html.escape(inert(text))
 
 
 def bytes_as_text(n_bytes: float) -> str:

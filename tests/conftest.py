@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, settings
 from mtrain.cli.main import run
 from mtrain.config.catalog.metrics import METRICS
 from mtrain.config.loading.load import load_config
-from mtrain.data.inputs import Seen, read_pieces
+from mtrain.data.inputs.piece import Seen
+from mtrain.data.inputs.read import read_pieces
 from mtrain.metrics.history import History
 from mtrain.observer import TrainingFacts
 

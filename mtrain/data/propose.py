@@ -20,6 +20,7 @@ from mtrain.data.outliers import outlier_notes
 from mtrain.data.propose_table import MOST_CLASSES, Proposal, propose_table
 from mtrain.data.reading import read_source
 from mtrain.data.table import BOOLEANS, Table, as_value
+from mtrain.data.table_kind import TABLES, table_kind
 from mtrain.data.telling import telling_notes
 from mtrain.errors import MtrainError, SettingError
 
@@ -158,7 +159,6 @@ def likely_target(columns: Sequence[str]) -> str:
 
 
 def _kind(path: Path) -> str:
-    from mtrain.data.inputs import TABLES, table_kind
     from mtrain.data.sources.idx import FILES, idx_file
     from mtrain.data.sources.images import walk_images
 

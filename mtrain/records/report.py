@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from mtrain.escape import inert
+from mtrain.escape import inert_html
 from mtrain.records.arrays import Floats, Ints
 from mtrain.records.training import Predictions
 
@@ -250,8 +249,8 @@ def report_as_html(report: Report) -> str:
 def _lines(report: Report) -> Iterator[str]:
     baseline = report.baseline
     yield (
-        f"<p>{_text(report.split)} split, {report.n:,} rows, accuracy {_share(report.accuracy)} "
-        f"({_text(report.checkpoint)}); always {_text(baseline.class_name)}: "
+        f"<p>{inert_html(report.split)} split, {report.n:,} rows, accuracy {_share(report.accuracy)} "
+        f"({inert_html(report.checkpoint)}); always {inert_html(baseline.class_name)}: "
         f"{_share(baseline.accuracy)}</p>"
     )
     headings = ("class", "precision", "recall", "F1", "support")
@@ -267,12 +266,8 @@ def _lines(report: Report) -> Iterator[str]:
 
 def _row(name: str, scores: Scores, support: int) -> str:
     shares = (_share(value) for value in (scores.precision, scores.recall, scores.f1))
-    cells = (_text(name), *shares, f"{support:,}")
+    cells = (inert_html(name), *shares, f"{support:,}")
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
-
-
-def _text(value: str) -> str:
-    return html.escape(inert(value))
 
 
 def _share(value: float | None) -> str:

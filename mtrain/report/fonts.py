@@ -40,7 +40,7 @@ def missing_letters(names: Iterable[str]) -> str | None:
         return None
     name = next(name for name in names if missing & _letters(name))
     return (
-        f"No installed font has all letters of '{shortened(inert(name))}', which charts show as "
+        f"No installed font has all letters of '{shortened(name)}', which charts show as "
         f"boxes; Debian's package {_package(min(missing))} brings one."
     )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from mtrain.escape import inert
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -13,7 +15,8 @@ MOST_ALIKE = 30
 
 
 def shortened(name: str) -> str:
-    """At most 60 characters of a name."""
+    """At most 60 characters of a name, unprintable ones escaped."""
+    name = inert(name)
     return name if len(name) <= 60 else f"{name[:57]}..."
 
 

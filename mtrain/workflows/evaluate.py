@@ -13,8 +13,8 @@ from mtrain.config.experiment.custom_code import refuse_code
 from mtrain.config.experiment.evaluation import DEFAULT_THRESHOLD
 from mtrain.config.experiment.sources import DigitsConfig, SyntheticConfig, TableConfig, UserData
 from mtrain.config.loading.load import load_config
-from mtrain.data.inputs import table_kind
 from mtrain.data.load import load_dataset
+from mtrain.data.table_kind import table_kind
 from mtrain.errors import MissingPathError, MtrainError, UsageError
 from mtrain.inference.network import predict_split
 from mtrain.inference.threshold import check_threshold, check_two_classes, chosen_threshold

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from mtrain.config.experiment.custom_code import refuse_code
-from mtrain.data.inputs import Seen, read_pieces
+from mtrain.data.inputs.piece import Seen
+from mtrain.data.inputs.read import read_pieces
 from mtrain.errors import UsageError
 from mtrain.inference.network import open_predictor
 from mtrain.inference.threshold import check_threshold, check_two_classes, chosen_threshold

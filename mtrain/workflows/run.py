@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mtrain.escape import inert
+from mtrain.escape import inert_html
 from mtrain.keywords import naming_keywords
 from mtrain.records.report import report_as_html
 
@@ -46,7 +45,7 @@ class Run:
         return f"<mtrain.Run {self.path}: {', '.join(parts)}>"
 
     def _repr_html_(self) -> str:
-        heading = f"<p>{html.escape(inert(repr(self)))}</p>"
+        heading = f"<p>{inert_html(repr(self))}</p>"
         return heading if self.report is None else heading + report_as_html(self.report)
 
     def model(self, *, allow_code: bool = False) -> keras.Model:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import dataset_config
 
-from mtrain.data.inputs import read_pieces
+from mtrain.data.inputs.read import read_pieces
 from mtrain.data.load import load_dataset
 from mtrain.errors import MtrainError
 

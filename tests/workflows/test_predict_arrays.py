@@ -13,8 +13,8 @@ from PIL import Image
 from predicted_runs import evaluated, fit, predicted, probabilities, refused, table, write_images
 
 from mtrain.cli.main import run
-from mtrain.data import inputs
-from mtrain.data.inputs import read_pieces
+from mtrain.data.inputs import piece
+from mtrain.data.inputs.read import read_pieces
 from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.find_checkpoint import find_checkpoint
 
@@ -92,8 +92,8 @@ def test_images_are_predicted_in_pieces(pictorial, tmp_path, monkeypatch, capsys
     write_images(tmp_path / "im", 50, 2)
     Image.new("RGB", (5, 6), "red").save(tmp_path / "im" / "a" / "0.png")
     whole = predicted(capsys, pictorial, tmp_path / "im")
-    monkeypatch.setattr(inputs, "ROWS_AT_ONCE", 7)
-    monkeypatch.setattr(inputs, "PIECE", 1)
+    monkeypatch.setattr(piece, "ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(piece, "PIECE", 1)
     saved = read_checkpoint(find_checkpoint(pictorial).path)
     pieces = list(read_pieces(tmp_path / "im", saved.config.dataset, saved.encoding, memory=210))
 

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from mtrain.cli.main import run
-from mtrain.data import inputs
-from mtrain.data.inputs import read_pieces
+from mtrain.data.inputs import piece
+from mtrain.data.inputs.read import read_pieces
 from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.find_checkpoint import find_checkpoint
 
@@ -72,7 +72,7 @@ def expected(model, tmp_path_factory):
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.parquet", "shards"])
 def test_pieces_give_what_all_rows_give(model, expected, tmp_path, monkeypatch, capsys, name):
     """To the last digit and in order, whatever the file's own blocks are."""
-    monkeypatch.setattr(inputs, "PIECE", 1)
+    monkeypatch.setattr(piece, "PIECE", 1)
     monkeypatch.setattr("mtrain.data.sources.csv.BLOCK", 5000)
     columns = rows_of(ROWS)
     path = tmp_path / name
@@ -92,7 +92,7 @@ def test_pieces_give_what_all_rows_give(model, expected, tmp_path, monkeypatch, 
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
 def test_no_piece_is_larger_than_it_may_be(model, tmp_path, monkeypatch, name):
     """All but the last are of as many rows; the file is larger than training.memory."""
-    monkeypatch.setattr(inputs, "PIECE", 4096 * 4 * 4)  # of four inputs of four bytes
+    monkeypatch.setattr(piece, "PIECE", 4096 * 4 * 4)  # of four inputs of four bytes
     path = write(tmp_path / name, rows_of(200_000))
     saved = read_checkpoint(find_checkpoint(model).path)
     pieces = read_pieces(path, saved.config.dataset, saved.encoding, memory=1_000_000)
@@ -104,7 +104,7 @@ def test_no_piece_is_larger_than_it_may_be(model, tmp_path, monkeypatch, name):
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_out_has_all_pieces(model, expected, tmp_path, monkeypatch, form):
     """In Parquet as row groups of one file."""
-    monkeypatch.setattr(inputs, "PIECE", 1)
+    monkeypatch.setattr(piece, "PIECE", 1)
     path, out = write(tmp_path / "a.csv", rows_of(ROWS)), tmp_path / f"p.{form}"
     assert run(["predict", str(model), str(path), "--out", str(out)]) == 0
 
@@ -120,7 +120,7 @@ def test_out_has_all_pieces(model, expected, tmp_path, monkeypatch, form):
 
 def test_of_rows_that_are_wrong_at_the_end_nothing_is_written(model, tmp_path, monkeypatch, capsys):
     """With the line, behind pieces that were predicted already."""
-    monkeypatch.setattr(inputs, "PIECE", 1)
+    monkeypatch.setattr(piece, "PIECE", 1)
     monkeypatch.setattr("mtrain.data.sources.csv.BLOCK", 5000)
     path = write(tmp_path / "a.csv", rows_of(ROWS))
     for more, says in (
@@ -145,7 +145,7 @@ def test_of_rows_that_are_wrong_at_the_end_nothing_is_written(model, tmp_path, m
 
 def test_unknown_categories_are_counted_over_all_pieces(model, tmp_path, monkeypatch, capsys):
     """As one note."""
-    monkeypatch.setattr(inputs, "PIECE", 1)
+    monkeypatch.setattr(piece, "PIECE", 1)
     columns = rows_of(ROWS)
     for row in (1, 5000, 9999):
         columns["word"][row] = "new"

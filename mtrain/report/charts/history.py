@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtrain.escape import inert
 from mtrain.records.dataset import SPLITS
 from mtrain.report.charts.drawing import Figure, MaxNLocator
 from mtrain.report.charts.style import COLOURS, add_legend, chart_files, draw_class_lines
@@ -59,7 +58,7 @@ def draw_learning_curves(history: History) -> Figure:
             label=f"accuracy, {SPLITS[split]}",
             **options,
         )
-    _over_epochs(loss, len(history.epoch), f"{shortened(inert(history.run))}: loss and accuracy")
+    _over_epochs(loss, len(history.epoch), f"{shortened(history.run)}: loss and accuracy")
     loss.set_ylabel("loss", color=COLOURS[0])
     accuracy.set_ylabel("accuracy", color=COLOURS[5])
     accuracy.set_ylim(top=1.02)
@@ -88,7 +87,7 @@ def draw_by_class(history: History, metric: str) -> Figure:
     _over_epochs(
         axes,
         len(history.epoch),
-        f"{shortened(inert(history.run))}: {metric} by class, {SPLITS[split]}",
+        f"{shortened(history.run)}: {metric} by class, {SPLITS[split]}",
     )
     axes.set_ylabel(metric)
     lowest = np.nanmin(values) if np.isfinite(values).any() else 0.0

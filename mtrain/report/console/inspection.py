@@ -9,11 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from mtrain.config.experiment.custom_code import CustomModel
-from mtrain.escape import bytes_as_text, inert
+from mtrain.escape import bytes_as_text
 from mtrain.metrics.lowest import lowest
 from mtrain.records.report import MOST_CLASSES
 from mtrain.report.class_names import class_labels, leave_room, left_out
-from mtrain.report.console.results import make_console
+from mtrain.report.console.output import inert_text, make_console
 from mtrain.report.text import first_few, shortened
 
 if TYPE_CHECKING:
@@ -30,11 +30,11 @@ MOST_NAMED = 60
 def print_inspection(inspection: Inspection, config: Config, stream: TextIO) -> None:
     """Print the rows of every class in every split, the inputs, and the model."""
     console = make_console(stream)
-    console.print(Text(f"{config.dataset.name}: {inert(inspection.source)}"))
-    console.print(Text(_inputs(inspection.encoding)))
+    console.print(inert_text(f"{config.dataset.name}: {inspection.source}"))
+    console.print(inert_text(_inputs(inspection.encoding)))
     if inspection.missing:
-        rows = ", ".join(f"{inert(name)} {n:,}" for name, n in inspection.missing.items())
-        console.print(Text(f"rows without a value: {rows}"))
+        rows = ", ".join(f"{name} {n:,}" for name, n in inspection.missing.items())
+        console.print(inert_text(f"rows without a value: {rows}"))
     indices = _fewest(inspection)
     columns, room = leave_room(
         {
@@ -64,13 +64,13 @@ def print_inspection(inspection: Inspection, config: Config, stream: TextIO) -> 
         )
     )
     for fact in inspection.facts:
-        console.print(Text(inert(fact)))
+        console.print(inert_text(fact))
     warnings = [
-        f"{'' if note.startswith('WARNING') else 'warning: '}{inert(note)} [{note.kind}]"
+        f"{'' if note.startswith('WARNING') else 'warning: '}{note} [{note.kind}]"
         for note in inspection.warnings
     ]
     for warning in first_few(warnings):
-        console.print(Text(warning))
+        console.print(inert_text(warning))
 
 
 def _fewest(inspection: Inspection) -> list[int]:
@@ -113,4 +113,4 @@ def _inputs(encoding: Encoding) -> str:
 
 def _first(names: Sequence[str]) -> str:
     """As many of the names as fit."""
-    return shortened(", ".join(map(inert, names[:MOST_NAMED])))
+    return shortened(", ".join(names[:MOST_NAMED]))

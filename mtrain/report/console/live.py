@@ -12,11 +12,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from mtrain.escape import inert
 from mtrain.metrics.counts import class_counts
 from mtrain.metrics.lowest import lowest
 from mtrain.observer import Observer
 from mtrain.report.class_names import class_labels, leave_room
+from mtrain.report.console.output import inert_text
 from mtrain.report.console.pace import Pace
 from mtrain.report.console.plain import opening_lines, shown_counts
 from mtrain.report.text import change, figure, share
@@ -60,7 +60,7 @@ class LiveTable(Observer):
     def note(self, text: str) -> None:
         """A line above the display."""
         stage, self._stage = self._stage, ""
-        self._console.print(Text(inert(text).ljust(len(stage))))
+        self._console.print(inert_text(text.ljust(len(stage))))
         self.stage(stage.removesuffix(" ..."))
 
     def stage(self, task: str) -> None:
@@ -71,7 +71,7 @@ class LiveTable(Observer):
             self._console.print(" " * len(self._stage), end="\r")
         self._stage = f"{task} ..."[: self._console.width - 1] if task else ""
         if self._stage:
-            self._console.print(Text(self._stage, style="dim"), end="\r")
+            self._console.print(inert_text(self._stage, "dim"), end="\r")
 
     def begin(self, facts: TrainingFacts) -> None:
         """Print the device, data and model, and start the display.
@@ -80,11 +80,11 @@ class LiveTable(Observer):
         """
         self.stage("")
         for line in opening_lines(facts):
-            self._console.print(Text(line))
+            self._console.print(inert_text(line))
         for index in range(len(facts.history.epoch))[-2:]:
             self._take(facts.history.figures(index))
         training = facts.config.training
-        self._classes = tuple(inert(name) for name in facts.classes)
+        self._classes = facts.classes
         self._epochs = training.epochs
         self._validates = "val" in facts.rows
         self._pace = Pace(training.rows_an_epoch(facts.rows["train"]), self._epochs, self._done)
@@ -120,7 +120,7 @@ class LiveTable(Observer):
         self._draw()
         self._live.stop()
         if why is not None:
-            self._console.print(Text(f"Training ended: {why}."))
+            self._console.print(inert_text(f"Training ended: {why}."))
 
     def _draw(self) -> None:
         self._drawn_at = time.monotonic()

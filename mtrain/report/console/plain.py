@@ -31,11 +31,11 @@ class PlainLines(Observer):
 
     def note(self, text: str) -> None:
         """A line."""
-        self._write(inert(text))
+        self._write(text)
 
     def begin(self, facts: TrainingFacts) -> None:
         """Print the device, the data and the model."""
-        self._classes = tuple(inert(name) for name in facts.classes)
+        self._classes = facts.classes
         self._epochs = facts.config.training.epochs
         for line in opening_lines(facts):
             self._write(line)
@@ -66,7 +66,7 @@ class PlainLines(Observer):
             self._write(f"Training ended: {why}.")
 
     def _write(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)
+        print(inert(line), file=self._stream, flush=True)
 
 
 def opening_lines(facts: TrainingFacts) -> tuple[str, ...]:

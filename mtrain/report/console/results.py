@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO
 
-from rich.cells import cell_len
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mtrain.escape import inert
 from mtrain.records.dataset import SPLITS
 from mtrain.report.class_names import NARROWEST, class_labels, leave_room, left_out, room_beside
+from mtrain.report.console.output import inert_text, make_console
 from mtrain.report.fonts import missing_letters
 from mtrain.report.text import first_few, share
 
@@ -23,22 +20,6 @@ if TYPE_CHECKING:
 
     from mtrain.records.report import Average, ClassReport, Interval, Report
     from mtrain.records.training import Layer
-
-
-WIDTH_OF_A_FILE = 1000
-
-
-class _Console(Console):
-    """Leaves a closed pipe to the command; rich would exit with status 1."""
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
-
-
-def make_console(stream: TextIO) -> Console:
-    """As wide as the terminal or COLUMNS; a file or a pipe has no width to fit into."""
-    fits = stream.isatty() or "COLUMNS" in os.environ
-    return _Console(file=stream, highlight=False, width=None if fits else WIDTH_OF_A_FILE)
 
 
 def print_report(report: Report, stream: TextIO) -> None:
@@ -73,7 +54,7 @@ def print_report(report: Report, stream: TextIO) -> None:
     for name, value in (report.figures or {}).items():
         console.print(Text(f"{name} {'undefined' if value is None else f'{value:zg}'}"))
     for line in _conclusions(report):
-        console.print(Text(inert(line)))
+        console.print(inert_text(line))
 
 
 def print_files(report: Report, folder: Path, stream: TextIO) -> None:
@@ -88,10 +69,9 @@ def print_files(report: Report, folder: Path, stream: TextIO) -> None:
     console = make_console(stream)
     console.print("Open first:")
     for name, content in files.items():
-        path = inert(str(folder / name))
-        fits = not console.is_terminal or cell_len(path) + len(content) + 4 <= console.width
-        between = "  " if fits else "\n    "
-        console.print(Text(f"  {path}{between}{content}"), soft_wrap=True)
+        path = inert_text(f"  {folder / name}")
+        fits = not console.is_terminal or path.cell_len + len(content) + 2 <= console.width
+        console.print(path.append("  " if fits else "\n    ").append(content), soft_wrap=True)
 
 
 def print_layers(layers: Sequence[Layer], stream: TextIO) -> None:

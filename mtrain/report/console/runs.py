@@ -12,7 +12,7 @@ from rich.text import Text
 
 from mtrain.escape import inert
 from mtrain.report.class_names import GAP
-from mtrain.report.console.results import make_console
+from mtrain.report.console.output import make_console
 from mtrain.report.text import figure, share
 
 if TYPE_CHECKING:

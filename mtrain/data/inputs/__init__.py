@@ -1,0 +1,1 @@
+"""Rows to predict: no labels, columns by name, everything else as in training."""

@@ -1,0 +1,42 @@
+"""Rows of an array to predict."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mtrain.data.encoding import encode
+from mtrain.data.inputs.piece import Piece, rows_of_a_piece, unlabelled
+from mtrain.data.source import checked_rows
+from mtrain.data.sources.idx import read_idx
+from mtrain.data.sources.npz import array_names, find_features, read_members
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from mtrain.data.source import Rows
+    from mtrain.records.dataset import Encoding
+
+
+def array_pieces(path: Path, encoding: Encoding, memory: int) -> Iterator[Piece]:
+    """An `.npz` file's `x_test` or `x`, or an IDX file; at least one piece."""
+    rows, most = _read_arrays(path, memory), rows_of_a_piece(encoding)
+    for start in range(0, max(len(rows), 1), most):
+        part = rows.take(np.arange(start, min(start + most, len(rows))))
+        split, unlike = encode(part, encoding, str(path))
+        yield Piece(split, unlike, 0)
+
+
+def _read_arrays(path: Path, memory: int) -> Rows:
+    if path.suffix.lower() == ".npz":
+        names = find_features(array_names(path), str(path))
+        name = names.get("test") or names.get("train") or "x"
+        features = read_members(path, [name], memory)[name]
+    else:
+        features = read_idx(path, memory=memory)
+    if features.ndim > 1 and not len(features):
+        return unlabelled(features)  # nothing to predict is not an error
+    n = len(features) if features.ndim else 0
+    return checked_rows(features, np.zeros(n, np.int32), str(path), "given")

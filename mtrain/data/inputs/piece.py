@@ -1,0 +1,122 @@
+"""Rows to predict, some at a time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mtrain.data.source import Rows
+from mtrain.data.unlike import unlike_notes
+from mtrain.records.dataset import Split
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from mtrain.data.table import Table
+    from mtrain.data.unlike import Unlike
+    from mtrain.records.dataset import Encoding
+
+ROWS_AT_ONCE = 2048
+"""Rows that are predicted by one call, wherever they are from (`engine/predictor.py`): pieces of a
+multiple of them give to the last bit what all rows together give."""
+
+PIECE = 1 << 26
+"""Bytes that the inputs of a piece may take; several times as much is in use meanwhile."""
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """Some of the rows to predict."""
+
+    split: Split
+    """A split whose labels mean nothing."""
+
+    unlike: Mapping[Unlike, int]
+    """In how many rows a column is unlike training, by how and its name."""
+
+    left_out: int
+    """Rows with a missing value, if training left such rows out as well."""
+
+    done: tuple[str, ...] = ()
+    """What was done to images, or doubts about how a table was read."""
+
+
+@dataclass(eq=False)
+class Seen:
+    """Notes on all pieces so far."""
+
+    rows: int = 0
+    left_out: int = 0
+    unlike: Counter[Unlike] = field(default_factory=Counter)
+    done: tuple[str, ...] = ()
+
+    def add(self, piece: Piece) -> None:
+        """Take the next piece."""
+        self.rows += len(piece.split)
+        self.left_out += piece.left_out
+        self.unlike.update(piece.unlike)
+        self.done += piece.done
+
+    def notes(self, path: Path, encoding: Encoding) -> Iterator[str]:
+        """A line for each."""
+        yield from self.done
+        if self.left_out:
+            rows = f"{self.left_out:,} row{'s' * (self.left_out > 1)}"
+            yield f"{path}: {rows} left out: with missing values"
+        yield from unlike_notes(self.unlike, encoding, self.rows)
+
+
+def rows_of_a_piece(encoding: Encoding) -> int:
+    """As many rows as take `PIECE` bytes as inputs, or `ROWS_AT_ONCE`."""
+    n = PIECE // (4 * encoding.n_features)
+    return max(n // ROWS_AT_ONCE, 1) * ROWS_AT_ONCE
+
+
+def joined(pieces: Iterable[Piece], rows: int) -> Iterator[Piece]:
+    """The same rows, with equally many in each piece but the last; at least one piece."""
+    kept: list[Piece] = []
+    for piece in pieces:
+        kept.append(piece)
+        while sum(len(one.split) for one in kept) > rows:
+            whole = _whole(kept)
+            yield replace(whole, split=_part(whole.split, slice(rows)))
+            kept = [Piece(_part(whole.split, slice(rows, None)), {}, 0)]
+    yield _whole(kept)
+
+
+def _whole(pieces: list[Piece]) -> Piece:
+    if len(pieces) == 1:
+        return pieces[0]
+    splits = [piece.split for piece in pieces]
+    seen = Seen()
+    for piece in pieces:
+        seen.add(piece)
+    return Piece(
+        Split(
+            np.concatenate([split.features for split in splits]),
+            np.concatenate([split.labels for split in splits]),
+            np.concatenate([split.rows for split in splits]),
+        ),
+        seen.unlike,
+        seen.left_out,
+        seen.done,
+    )
+
+
+def _part(split: Split, rows: slice) -> Split:
+    return Split(split.features[rows], split.labels[rows], split.rows[rows])
+
+
+def unlabelled(features: Table | np.ndarray, names: Sequence[str] | None = None) -> Rows:
+    """Rows to predict: each with label 0, which means nothing."""
+    n = len(features)
+    return Rows(
+        features,
+        np.zeros(n, np.int32),
+        np.arange(n),
+        names=None if names is None else np.array(names),
+    )
