@@ -8,12 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtrain.config.experiment.dataset import TestConfig, ValidationConfig
-from mtrain.config.experiment.sources import (
-    DigitsConfig,
-    KnownData,
-    SyntheticConfig,
-    TableConfig,
-)
+from mtrain.config.experiment.sources import DigitsConfig, KnownData, SyntheticConfig
+from mtrain.config.experiment.table import TableConfig
 from mtrain.data.encoding import encode, learn_encoding
 from mtrain.data.files import check_memory
 from mtrain.data.notes import dataset_notes, small_bytes

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtrain.config.experiment.sources import CsvConfig, TableConfig
+from mtrain.config.experiment.table import CsvConfig, TableConfig
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

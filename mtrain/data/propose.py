@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtrain.config.catalog.names import suggestion
-from mtrain.config.experiment.sources import CsvConfig, ParquetConfig
+from mtrain.config.experiment.table import CsvConfig, ParquetConfig
 from mtrain.data.load import split_source
 from mtrain.data.markers import marker_notes
 from mtrain.data.missing_labels import MISSING_LABELS

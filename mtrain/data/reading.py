@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.config.experiment.sources import ParquetConfig
+from mtrain.config.experiment.table import ParquetConfig
 from mtrain.data.source import Request
 from mtrain.errors import MtrainError, SettingError
 from mtrain.records.dataset import SPLITS

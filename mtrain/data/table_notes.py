@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtrain.config.experiment.sources import CsvConfig
+from mtrain.config.experiment.table import CsvConfig
 from mtrain.data.columns import as_numbers
 from mtrain.data.files import split_in
 from mtrain.data.notation import USUAL
@@ -19,7 +19,7 @@ from mtrain.records.dataset import Note
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from mtrain.config.experiment.sources import TableConfig
+    from mtrain.config.experiment.table import TableConfig
     from mtrain.data.columns import RawTable
     from mtrain.data.table import Table
     from mtrain.records.dataset import Encoding

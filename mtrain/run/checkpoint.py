@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from mtrain.config.experiment.custom_code import CustomModel
 from mtrain.config.experiment.dataset import class_names
-from mtrain.config.experiment.sources import TableConfig
+from mtrain.config.experiment.table import TableConfig
 from mtrain.config.loading.load import load_config
 from mtrain.errors import MtrainError, UsageError
 from mtrain.metrics.history import History

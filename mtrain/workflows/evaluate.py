@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtrain.config.experiment.custom_code import refuse_code
+from mtrain.config.experiment.dataset import UserData
 from mtrain.config.experiment.evaluation import DEFAULT_THRESHOLD
-from mtrain.config.experiment.sources import DigitsConfig, SyntheticConfig, TableConfig, UserData
+from mtrain.config.experiment.sources import DigitsConfig, SyntheticConfig
+from mtrain.config.experiment.table import TableConfig
 from mtrain.config.loading.load import load_config
 from mtrain.data.load import load_dataset
 from mtrain.data.table_kind import table_kind

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtrain.config.catalog.metrics import METRICS
-from mtrain.config.experiment.sources import UserData
+from mtrain.config.experiment.dataset import UserData
 from mtrain.config.loading.load import flat_settings, load_config
 from mtrain.errors import MtrainError, UsageError
 from mtrain.keywords import option

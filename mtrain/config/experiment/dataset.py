@@ -5,9 +5,16 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from annotated_types import Gt, Lt
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from mtrain.config.experiment.section import Count, ListOf, NumberError, Section, Seed
+from mtrain.config.experiment.section import (
+    Count,
+    InvalidSettingError,
+    ListOf,
+    NumberError,
+    Section,
+    Seed,
+)
 
 # Keys of a classification report; a class of that name could not be told from them.
 RESERVED_CLASSES = {"accuracy", "macro avg", "weighted avg", "micro avg", "samples avg"}
@@ -149,3 +156,16 @@ class DatasetConfig(Section):
     test: Test = None
     """Rows for the test, if the data has no test split, written like `validation`; null or `true`:
     {size: 0.2, how: stratified} for such data."""
+
+
+class UserData(DatasetConfig):
+    """The user's data: its labels name the classes."""
+
+    test_path: str | None = None
+    """The test split, if it is not in `path`; null: it is in `path`, or is split off."""
+
+    @model_validator(mode="after")
+    def _one_test_split(self) -> UserData:
+        if self.test_path is not None and self.test is not None:
+            raise InvalidSettingError("test", "dataset.test_path names the test split")
+        return self

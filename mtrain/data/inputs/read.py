@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mtrain.config.experiment.sources import IdxConfig, NpzConfig, TableConfig
+from mtrain.config.experiment.sources import IdxConfig, NpzConfig
+from mtrain.config.experiment.table import TableConfig
 from mtrain.data.inputs.piece import joined, rows_of_a_piece
 from mtrain.data.sources.idx import is_idx_name
 from mtrain.errors import MtrainError

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from mtrain.config.experiment.sources import TableConfig
+    from mtrain.config.experiment.table import TableConfig
     from mtrain.data.columns import RawTable
     from mtrain.records.dataset import Encoding
 

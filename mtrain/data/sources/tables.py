@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mtrain.config.experiment.sources import TableConfig
+    from mtrain.config.experiment.table import TableConfig
     from mtrain.data.columns import RawTable
     from mtrain.data.source import Request
     from mtrain.data.table import Table
