@@ -21,7 +21,7 @@ import numpy as np
 from scipy.stats import t
 from tutorial_charts import MTRAIN, batch_averages, write_pictures
 
-from mtrain.config.experiment.schema import ModelConfig
+from mtrain.config.experiment.model import ModelConfig
 from mtrain.config.loading.load import load_config
 from mtrain.metrics.counts import ClassCounts, class_counts, confusion_matrix
 from mtrain.metrics.probabilities import mean_squared_error

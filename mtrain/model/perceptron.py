@@ -16,7 +16,7 @@ from mtrain.records.training import Layer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mtrain.config.experiment.schema import ModelConfig
+    from mtrain.config.experiment.model import ModelConfig
 
 
 def build_model(

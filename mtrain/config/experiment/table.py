@@ -1,0 +1,146 @@
+"""The settings of a table: CSV and Parquet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from mtrain.config.experiment.dataset import UserData
+from mtrain.config.experiment.section import InvalidSettingError, ListOf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ColumnNames = Annotated[tuple[str, ...], ListOf, Field(json_schema_extra={"uniqueItems": True})]
+
+MissingValues = Annotated[tuple[str | int | float, ...], ListOf]
+
+
+class TableConfig(UserData):
+    """Rows of named columns."""
+
+    path: str
+    """A file, a folder of such files, or a pattern such as `rows/*.csv`. Files of a folder that are
+    named `train`, `val`, `test` or similar are these splits."""
+
+    val_path: str | None = None
+    """The validation split, if it is not in `path`; null: it is in `path`, or is split off."""
+
+    target: str
+    """The column of the labels: text or whole numbers."""
+
+    features: ColumnNames | None = None
+    """The columns to learn from; null: all but `target`, `weights` and the columns in `exclude`."""
+
+    exclude: ColumnNames = ()
+    """Columns not to learn from, such as an id, for tables with many `features` to list."""
+
+    categorical: ColumnNames = ()
+    """Columns whose values are categories although they look like numbers. Text, and true or false,
+    are always categories; each category seen in training becomes one input."""
+
+    missing: Literal["mean", "median", "zero", "drop"] | None = None
+    """What replaces a missing number: the mean or median of the training split, or zero; a missing
+    category is encoded as zeros. `drop` leaves out rows with missing values; null makes them an
+    error. Rows without a label are left out in any case."""
+
+    missing_values: MissingValues = ()
+    """Values that mean "missing" in any column: texts such as `"?"`, numbers such as -999. An empty
+    value is always missing; in columns of numbers, so are NA, NaN, null and the like."""
+
+    weights: str | None = None
+    """The column with the weight of each row in the loss and in weighted figures; null: all rows
+    weigh the same."""
+
+    scale: Literal["auto", "none", "standard"] = "auto"
+    """none: numbers as they are; standard: each column with mean 0 and standard deviation 1 on the
+    training split; auto: standard. Categories are 0 or 1."""
+
+    def of_kind(self, name: str) -> CsvConfig | ParquetConfig:
+        """The settings that files of another kind, `csv` or `parquet`, have as well."""
+        kind = TABLES[name]
+        if isinstance(self, kind):
+            return self
+        shared = (self.model_fields_set & kind.model_fields.keys()) - {"name"}
+        return kind.model_construct(
+            _fields_set=shared, **{key: getattr(self, key) for key in shared}
+        )
+
+    @model_validator(mode="after")
+    def _columns_have_one_use(self) -> TableConfig:
+        if self.features == ():
+            raise InvalidSettingError("features", "must name a column; null is all of them")
+        uses = {
+            "weights": (self.weights,),
+            "features": self.features or (),
+            "exclude": self.exclude,
+            "categorical": self.categorical,
+        }
+        for key, columns in uses.items():
+            if self.target in columns:
+                raise InvalidSettingError(key, f"{self.target!r} is dataset.target already")
+        for key in ("features", "exclude", "categorical"):
+            columns = uses[key]
+            if self.weights is not None and self.weights in columns:
+                raise InvalidSettingError(key, f"{self.weights!r} is dataset.weights already")
+            if (twice := _first_twice(columns)) is not None:
+                raise InvalidSettingError(key, f"{twice!r} is listed twice")
+        if self.features is not None:
+            known = set(self.features)
+            for column in self.categorical:
+                if column not in known:
+                    raise InvalidSettingError(
+                        "categorical", f"{column!r} is not in dataset.features"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_excluded_has_no_use(self) -> TableConfig:
+        for key, columns in (("features", self.features), ("categorical", self.categorical)):
+            if both := [column for column in columns or () if column in self.exclude]:
+                raise InvalidSettingError(key, f"{both[0]!r} is in dataset.exclude, too")
+        return self
+
+
+class CsvConfig(TableConfig):
+    """Rows of values separated by commas, semicolons or tabs; the first row has the names."""
+
+    name: Literal["csv"] = "csv"
+
+    header: bool = True
+    """Whether the first line names the columns; false: it is a row, and columns are called
+    `column_1`, `column_2`, ...."""
+
+    decimal: Literal[".", ","] = "."
+    """The decimal separator of numbers: `1.5` or `1,5`."""
+
+    thousands: Literal[",", ".", " ", "'", "_"] | None = None
+    """The thousands separator of numbers, as in `5,211.97`; null: none. A space stands for no-break
+    spaces, too."""
+
+    @model_validator(mode="after")
+    def _numbers_can_be_read(self) -> CsvConfig:
+        if self.thousands == self.decimal:
+            other = "," if self.decimal == "." else "."
+            problem = f"{self.thousands!r} is dataset.decimal already; set that to {other!r}"
+            raise InvalidSettingError("thousands", problem)
+        return self
+
+
+class ParquetConfig(TableConfig):
+    """Apache Parquet files."""
+
+    name: Literal["parquet"] = "parquet"
+
+
+TABLES: dict[str, type[CsvConfig | ParquetConfig]] = {"csv": CsvConfig, "parquet": ParquetConfig}
+
+
+def _first_twice(names: Iterable[str | None]) -> str | None:
+    seen: set[str | None] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
