@@ -9,6 +9,7 @@ import zlib
 import numpy as np
 import pytest
 from conftest import dataset_config, read_inputs
+from image_folders import ALL, load, pixels, put
 from numpy.testing import assert_array_equal
 from PIL import Image
 
@@ -18,14 +19,6 @@ from mtrain.data.load import load_dataset
 from mtrain.data.sources.image_files import read_image
 from mtrain.errors import MtrainError, UsageError
 from mtrain.workflows.check import check
-
-ALL = {"validation": None, "test": {"size": 1, "how": "tail"}}
-"""All rows but the last are there to train on."""
-
-
-def load(path, **settings):
-    """The data set of a folder of images."""
-    return load_dataset(dataset_config(name="images", path=str(path), **settings))
 
 
 def facts(path, **settings):
@@ -39,19 +32,6 @@ def folder(tmp_path):
     """Where images are put."""
     path = tmp_path / "images"
     path.mkdir()
-    return path
-
-
-def pixels(seed=0, height=4, width=6, colors=3):
-    shape = (height, width, colors) if colors > 1 else (height, width)
-    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-
-
-def put(folder, name, array=None, **how):
-    """An image file in a folder of that name's, in the format of its ending unless another is said."""
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels() if array is None else array).save(path, **how)
     return path
 
 

@@ -9,6 +9,7 @@ import zlib
 import numpy as np
 import pytest
 from conftest import dataset_config, read_inputs, write_idx
+from image_folders import ALL, load, pixels, put
 from numpy.testing import assert_array_equal
 from PIL import Image
 
@@ -16,14 +17,6 @@ from mtrain.cli.main import run
 from mtrain.data.load import load_dataset
 from mtrain.data.sources.idx import FILES, read_idx
 from mtrain.errors import MtrainError, UsageError
-
-ALL = {"validation": None, "test": {"size": 1, "how": "tail"}}
-"""All rows but the last are there to train on."""
-
-
-def load(path, memory=4_000_000_000, **settings):
-    """The data set of a folder of images."""
-    return load_dataset(dataset_config(name="images", path=str(path), **settings), memory=memory)
 
 
 def refusal(path, **settings):
@@ -38,19 +31,6 @@ def folder(tmp_path):
     """Where images are put."""
     path = tmp_path / "images"
     path.mkdir()
-    return path
-
-
-def pixels(seed=0, height=4, width=6, colours=3):
-    shape = (height, width, colours) if colours > 1 else (height, width)
-    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-
-
-def put(folder, name, array=None, **how):
-    """An image file in a folder of that name's, in the format of its ending."""
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels() if array is None else array).save(path, **how)
     return path
 
 
