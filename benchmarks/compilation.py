@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--rounds", type=int, default=5, help="epochs of each engine [5]")
     options = parser.parse_args(arguments)
     several = (replace(WORKLOADS[name], batch_size=b) for name in ("W2a", "W2b") for b in BATCHES)
-    workloads = (WORKLOADS["W1"], WORKLOADS["W3"], *several, WORKLOADS["W2C"])
+    workloads = (WORKLOADS["W1"], WORKLOADS["W3"], *several, WORKLOADS["W2c-1200"])
     rows = in_processes(partial(measure, options.rounds), workloads)
     record(TABLE, rows, options.out, options.rounds)
 

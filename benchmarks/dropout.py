@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> None:
     parser = parser_of("dropout", __doc__)
     parser.add_argument("--rounds", type=int, default=5, help="epochs of each engine [5]")
     options = parser.parse_args(arguments)
-    rows = in_processes(partial(measure, options.rounds), ("W1", "W2b", "W2B"))
+    rows = in_processes(partial(measure, options.rounds), ("W1", "W2b", "W2b-1200"))
     record(TABLE, rows, options.out, options.rounds)
 
 

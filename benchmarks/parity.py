@@ -27,7 +27,7 @@ STEPS = 20
 
 LARGEST_DRIFTS = {"graph": 0.0, "xla, one step": 1e-3, "xla": 0.05}
 """Under XLA the limit is wider after many steps than after one: a ReLU whose input is 0 but for
-rounding may be on in one training and off in the other, which part there (W2C: in the fifth step at
+rounding may be on in one training and off in the other, which part there (W2c-1200: in the fifth step at
 one unit of the second layer; on some processors in the first, where the others drift by 1e-6)."""
 
 

@@ -65,7 +65,7 @@ WORKLOADS = {
     "W3": Workload((64,) * 2, "rmsprop", 64, 8, 10),
     "W2b": Workload((500,) * 2, "adam", 32, 6, 7),
     "W2c": Workload((500,) * 5, "adam", 32, 4, 4),
-    "W2A": Workload((30,), "adam", 1200, 3, 3.5),
-    "W2B": Workload((500,) * 2, "adam", 1200, 1.4, 1.5),
-    "W2C": Workload((500,) * 5, "adam", 1200, 1.25, 1.3),
+    "W2a-1200": Workload((30,), "adam", 1200, 3, 3.5),
+    "W2b-1200": Workload((500,) * 2, "adam", 1200, 1.4, 1.5),
+    "W2c-1200": Workload((500,) * 5, "adam", 1200, 1.25, 1.3),
 }

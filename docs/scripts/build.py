@@ -59,7 +59,7 @@ def pages() -> dict[str, str]:
 
 
 def _commands() -> Iterator[str]:
-    yield from ("# Commands", "", "What `--help` says of each; written by `make docs`.")
+    yield from ("# Commands", "", "The `--help` of each command; written by `make docs`.")
     for command in ((), *((name,) for name in command_names())):
         yield from ("", f"## `{' '.join(('mtrain', *command))}`", "", "```text")
         done = subprocess.run(
@@ -93,8 +93,8 @@ def _configuration() -> Iterator[str]:
         "dataset: digits",
         "```",
         "",
-        "and the schema lies beside it: `mtrain schema > schema.json`. What two settings must be",
-        "together, and what only the data tells, is left to `mtrain fit`.",
+        "and the schema lies beside it: `mtrain schema > schema.json`. The schema cannot check",
+        "settings against each other or against the data; `mtrain check` and `mtrain fit` do.",
     )
     yield from _section(Config, "")
     yield from (
@@ -125,7 +125,7 @@ def _configuration() -> Iterator[str]:
         "## Learning-rate schedules",
         "",
         "`optimizer.learning_rate` may be one of these, a mapping with its `name` and parameters.",
-        "Lengths are steps of their own, whatever the number of epochs.",
+        "`decay_steps` and the like count steps, which are batches; they do not change with\n`training.epochs`.",
     )
     yield from _family(
         {name: (f"`{name}`", kind) for name, kind in SCHEDULES.items()}, "optimizer.learning_rate."

@@ -278,8 +278,10 @@ def batches(run: Run) -> str:
     ):
         values = getattr(exact, name)
         k = int(np.abs(averaged - values).argmax())
-        found.append(f"the {name} of {k} is {values[k]:.3f} and averages {averaged[k]:.3f}")
-    return f"At most apart are: {', '.join(found)}."
+        found.append(
+            f"the {name} of {k} is {values[k]:.3f}, but {averaged[k]:.3f} when averaged over batches"
+        )
+    return f"The largest gaps: {'; '.join(found)}."
 
 
 def employees(run: Run) -> str:
@@ -359,7 +361,7 @@ def summary(outcomes: list[Outcome]) -> str:
     expected = len(outcomes) * (1 - CONFIDENCE) / 2  # a better figure is none that is missed
     return (
         f"Of {len(outcomes)} figures {len(outcomes) - len(missed)} are met, {len(missed)} missed; "
-        f"by chance alone {expected:.1f} would be missed."
+        f"by chance alone {expected:.1f} would be missed, as a better figure is never one."
     )
 
 

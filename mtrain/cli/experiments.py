@@ -57,11 +57,12 @@ def check(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="With --strict: warnings of this name are not errors. Can be repeated.",
+            help="With --strict: warnings of this name, which stands in brackets at their end, are "
+            "not errors. Can be repeated.",
         ),
     ] = None,
 ) -> None:
-    """Check an experiment's settings, summarise its data and flag likely problems."""
+    """Check settings, summarise data and flag likely problems."""
     from mtrain.config.experiment.sources import PATHS
     from mtrain.config.loading.load import parse_overrides, read_settings
     from mtrain.data.files import large_files

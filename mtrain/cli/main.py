@@ -1,4 +1,4 @@
-"""The entry point, and the one place where an error becomes a message and an exit status."""
+"""The entry point: an error becomes a message and an exit status."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def _setting_hint(option: str, arguments: Sequence[str]) -> str:
         return ""
     if option in {"--set", "--override", "--param"}:
         return "; settings are written without it: training.epochs=3"
-    from mtrain.config.loading.problems import setting_path
+    from mtrain.config.loading.unknown_settings import setting_path
 
     path = setting_path(option.lstrip("-").replace("-", "_"))
     if path is None:

@@ -122,7 +122,7 @@ def runs(
     ] = "started",
     as_json: Json = False,
 ) -> None:
-    """List runs: their data, the settings that differ, best value, worst class and state."""
+    """List runs with differing settings, best value and state."""
     from mtrain.workflows.list_runs import differing_settings, list_runs, setting_headings
 
     outcomes, problems = list_runs(folder, sort)

@@ -77,7 +77,7 @@ def resume(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> int:
-    """Resume a stopped or killed run; it ends as if it had not been interrupted."""
+    """Resume a run; it ends as if it had not been interrupted."""
     from mtrain.config.loading.load import parse_overrides
     from mtrain.training.resume import read_run_settings
 

@@ -9,18 +9,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtrain.data.notation import PLAIN, USUAL, Notation, is_text
-from mtrain.data.table import BOOLEANS, NUMBER, Values
+from mtrain.data.notation import PLAIN, Notation, is_text
+from mtrain.data.numbers import as_numbers, may_be_numbers, wrong_numbers
+from mtrain.data.table import BOOLEANS, Values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
     from mtrain.records.dataset import Kind
-
-
-LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +66,9 @@ def read_column(
     number makes the column numeric: so a mistyped number is an error and not a category. A column
     without any value is numeric, too.
     """
-    if kind == "number" or (kind is None and _may_be_numbers(column.type, typed=typed)):
+    if kind == "number" or (kind is None and may_be_numbers(column.type, typed=typed)):
         numbers = as_numbers(column, notation)
-        wrong = _wrong(column, numbers)
+        wrong = wrong_numbers(column, numbers)
         if is_text(column.type) and (meant := notation.missing_numbers):
             numbers = np.where(np.isin(numbers, meant), np.nan, numbers)
         if kind or not np.isnan(numbers).all() or not wrong.any():
@@ -83,40 +81,6 @@ def read_column(
     if kind == "boolean":
         codes, categories = as_categories(pc.utf8_lower(texts))
     return Values(kind, codes, categories), np.zeros(len(column), bool)
-
-
-def read_numbers(columns: Sequence[pa.ChunkedArray], *, typed: bool) -> Sequence[Values] | None:
-    """Columns of the same length that are numbers throughout, of the range of a float32.
-
-    Read at once, each is just what `read_column` would give. None if they hold anything else.
-    """
-    kind = columns[0].type
-    if any(column.type != kind for column in columns) or not _may_be_numbers(kind, typed=typed):
-        return None
-    try:
-        whole = pa.concat_arrays([chunk for column in columns for chunk in column.chunks])
-        numbers = whole.cast(pa.float64(), safe=is_text(kind)).to_numpy(zero_copy_only=False)
-    except pa.ArrowInvalid:
-        return None
-    # A text `nan` is not a missing value by itself.
-    if np.count_nonzero(np.isnan(numbers)) > whole.null_count or (np.abs(numbers) > LARGEST).any():
-        return None
-    return [Values("number", values) for values in numbers.reshape(len(columns), -1)]
-
-
-def as_numbers(column: pa.ChunkedArray, notation: Notation = PLAIN) -> NDArray[np.float64]:
-    """Each value as a number, NaN if it is missing or not a number; shape (N,)."""
-    if is_text(column.type):
-        if not notation.is_plain:
-            column = notation.plain(column)
-        try:
-            column = column.cast(pa.float64())
-        except pa.ArrowInvalid:
-            column = pc.if_else(pc.match_substring_regex(column, NUMBER), column, None)
-    if column.type != pa.float64():
-        column = column.cast(pa.float64(), safe=False)
-    numbers: NDArray[np.float64] = column.to_numpy()
-    return numbers
 
 
 def as_categories(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], tuple[str, ...]]:
@@ -151,18 +115,3 @@ def complaint(table: RawTable, name: str, problem: str, rows: NDArray[np.bool_])
     text = repr(value) if isinstance(value, str) else "a value" if value is None else str(value)
     others = f"; so {more:,} more row{'s' * (more > 1)}" if more else ""
     return f"{table.place(row)}: column {name!r}: {text:.60} {problem}{others}"
-
-
-def _may_be_numbers(kind: pa.DataType, *, typed: bool) -> bool:
-    if is_text(kind):
-        return not typed
-    return not pa.types.is_boolean(kind)
-
-
-def _wrong(column: pa.ChunkedArray, numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
-    wrong: NDArray[np.bool_] = np.abs(numbers) > LARGEST
-    nothing = np.isnan(numbers)
-    if is_text(column.type) and np.count_nonzero(nothing) > column.null_count:
-        known = pc.is_in(column, pa.array([*USUAL, None], pa.string()))
-        wrong |= nothing & ~known.to_numpy()
-    return wrong

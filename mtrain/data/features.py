@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.data.columns import complaint, read_column, read_numbers
+from mtrain.data.columns import complaint, read_column
 from mtrain.data.notation import guess_notation
+from mtrain.data.numbers import read_numbers
 from mtrain.data.table import NUMBER, Table, some_at_once
 from mtrain.errors import MtrainError
 
@@ -67,7 +68,11 @@ def read_features(
             return BEYOND
         is_of_text = columns[name].missing.all()
         is_rare = np.count_nonzero(wrong[name]) < MOSTLY * len(table)
-        rest = "but the rest of the column is numeric" if is_rare else "as others of the column are"
+        rest = (
+            "but the rest of the column is numeric"
+            if is_rare
+            else "unlike other values of the column"
+        )
         rest = "as in training" if is_of_text else rest
         return f"is not a finite number, {rest}"
 

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.data.ids import why_id
-from mtrain.data.look_alikes import look_alikes
+from mtrain.data.column_notes import column_notes
 from mtrain.data.markers import marker_notes
-from mtrain.data.notation import NOTATIONS, TRIED, is_number_column, marked_number
 from mtrain.data.notes import by_class, kind_of
-from mtrain.data.table import LARGEST_EXACT, Table
+from mtrain.data.table import Table, comparable, digest
 from mtrain.records.dataset import Note
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from numpy.typing import NDArray
-
     from mtrain.data.source import Rows, Source
-    from mtrain.data.table import Values
     from mtrain.records.arrays import Ints
     from mtrain.records.dataset import Dataset, Encoding
 
@@ -83,7 +77,7 @@ def inspect(source: Source, dataset: Dataset, index: Collection[str] = ()) -> In
         (
             *(Note(kind_of(note), note) for note in dataset.notes),
             *_class_warnings(counts, classes),
-            *_column_warnings(columns, index),
+            *column_notes(columns, index),
             *marker_notes(columns),
             *_contradictions(source.splits, classes),
         ),
@@ -135,56 +129,6 @@ def _class_warnings(counts: Mapping[str, Ints], classes: tuple[str, ...]) -> Ite
         yield Note("imbalance", text)
 
 
-def _column_warnings(columns: Mapping[str, Values], index: Collection[str]) -> Iterator[Note]:
-    """A note for each oddity of a column; `index` as for `inspect`."""
-    seen: dict[bytes, str] = {}
-    for name, column in columns.items():
-        n, n_categories = len(column.values), len(column.without_unused().categories)
-        if _is_constant(column):
-            # Numbers so large may differ in the file; another note reports it.
-            if column.kind != "number" or not abs(column.values[0]) >= LARGEST_EXACT:
-                yield Note("constant-column", f"column {name!r} is the same in every row")
-            continue
-        if (other := seen.setdefault(_digest(_comparable(column)), name)) != name:
-            yield Note("same-columns", f"columns {other!r} and {name!r} are the same")
-        if column.kind == "text":
-            for names, n in look_alikes(column.without_unused().categories):
-                text = f"column {name!r}: categories {names} look alike, and are {n} inputs"
-                yield Note("look-alike-categories", text)
-        if column.kind == "text" and (notation := _numbers_as_text(column)) is not None:
-            yield Note("text-numbers", f"column {name!r} {notation}")
-        elif column.kind == "text" and n_categories > max(20, n // 2):
-            text = (
-                f"column {name!r} has {n_categories:,} categories in {n:,} rows, each an input of its "
-                "own; is it a name or a number of the row?"
-            )
-            yield Note("many-categories", text)
-        if (why := why_id(name, column, index)) is not None:
-            yield Note("id-column", f"column {name!r} {why[0]}")
-
-
-def _is_constant(column: Values) -> bool:
-    first, last = column.values[0], column.values[-1]
-    if first == last:
-        return bool((column.values == first).all())
-    return column.kind == "number" and bool(np.isnan(first) and column.missing.all())
-
-
-def _numbers_as_text(column: Values) -> str | None:
-    """How a column of text writes numbers; None: it has other text."""
-    texts = column.categories[:TRIED]
-    if is_number_column(texts, NOTATIONS[0]):
-        return None  # codes that are meant to be categories
-    for notation in NOTATIONS[1:]:
-        if is_number_column(texts, notation):
-            settings = [f"dataset.{key}: {value!r}" for key, value in notation.settings.items()]
-            keys = " and ".join(settings)
-            return f"is text such as {texts[0]!r}; {keys} reads numbers so, in every column"
-    if (marked := marked_number(texts)) is not None:
-        return f"is text such as {marked!r}; a number is read as one without sign or unit"
-    return None
-
-
 def _contradictions(splits: Mapping[str, Rows], classes: tuple[str, ...]) -> Iterator[Note]:
     keys = {name: _keys(rows) for name, rows in splits.items()}
     first: dict[bytes, tuple[str, int]] = {}
@@ -218,22 +162,7 @@ def _keys(rows: Rows) -> list[bytes]:
     """A key for each row, equal for rows of equal features from any file."""
     if isinstance(rows.features, Table):
         columns = rows.features.columns.values()
-        features = np.stack([_comparable(column) for column in columns], axis=1)
+        features = np.stack([comparable(column) for column in columns], axis=1)
     else:
         features = np.ascontiguousarray(rows.features)
-    return [_digest(row) for row in features]
-
-
-def _comparable(column: Values) -> NDArray[np.int64]:
-    """Equal numbers for equal values, of any table."""
-    if column.kind == "number":
-        # Adding 0 turns -0 into 0, which it equals.
-        numbers: NDArray[np.int64] = (column.values + 0.0).view(np.int64)
-        return numbers
-    texts = [int.from_bytes(_digest(text.encode())[:7]) for text in column.categories]
-    codes: NDArray[np.int64] = np.array([*texts, -1], np.int64)[column.values]
-    return codes
-
-
-def _digest(values: Any) -> bytes:
-    return hashlib.blake2b(values, digest_size=16).digest()
+    return [digest(row) for row in features]

@@ -60,7 +60,7 @@ def load_dataset(
     if names_classes and source.is_counted and {*map(str.lower, config.classes or ())} != BOOLEANS:
         raise MtrainError(
             (
-                "its labels are whole numbers, those of the training names of classes "
+                "its labels are whole numbers, but the training had class names "
                 f"({', '.join(config.classes or ()):.60}); which number is which class is not known"
             ),
             where=source.where,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from dataclasses import dataclass
@@ -139,3 +140,19 @@ def as_category(text: str) -> str:
         return text
     value = as_value(text)
     return text if value is None or value in BOOLEANS else value
+
+
+def comparable(column: Values) -> NDArray[np.int64]:
+    """Equal numbers for equal values, of any table."""
+    if column.kind == "number":
+        # Adding 0 turns -0 into 0, which it equals.
+        numbers: NDArray[np.int64] = (column.values + 0.0).view(np.int64)
+        return numbers
+    texts = [int.from_bytes(digest(text.encode())[:7]) for text in column.categories]
+    codes: NDArray[np.int64] = np.array([*texts, -1], np.int64)[column.values]
+    return codes
+
+
+def digest(values: Any) -> bytes:
+    """A hash of 128 bits of bytes or an array."""
+    return hashlib.blake2b(values, digest_size=16).digest()

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mtrain.config.experiment.table import CsvConfig
-from mtrain.data.columns import as_numbers
 from mtrain.data.files import split_in
 from mtrain.data.notation import USUAL
+from mtrain.data.numbers import as_numbers
 from mtrain.data.sources import csv
 from mtrain.data.table import LARGEST_EXACT, some_at_once
 from mtrain.records.dataset import Note
@@ -64,9 +64,9 @@ def _split_notes(features: Table) -> Iterator[Note]:
         said = {split_in(category) for category in column.categories}
         if None not in said and len(said) > 1:
             text = (
-                f"column {name!r} says of which split each row is ({', '.join(column.categories)}), "
-                "but is learned from, and splits are drawn anew: put the rows of each split into a file "
-                "of its own, and the column into dataset.exclude"
+                f"column {name!r} seems to name the split of each row "
+                f"({', '.join(column.categories)}), but mtrain draws splits anew and would learn from the "
+                "column: write each split to a separate file, and list the column in dataset.exclude"
             )
             yield Note("split-column", text)
 
@@ -114,9 +114,9 @@ def _thousands_notes(table: RawTable, features: Table) -> Iterator[Note]:
         if _has_thousands(texts[:SAMPLE], point) and _has_thousands(texts, point):
             example = next(text for text in texts.to_pylist() if text and point in text)
             text = (
-                f"{table.where}: column {name!r}: is {example} the number "
-                f"{example.replace(point, '')}? All numbers with {point!r} have three digits behind "
-                f"it; dataset.thousands: {point!r} with dataset.decimal: {other!r} reads it so"
+                f"{table.where}: column {name!r}: does {example} mean {example.replace(point, '')}? All "
+                f"numbers with {point!r} have three digits behind it; if so, set dataset.thousands: "
+                f"{point!r} and dataset.decimal: {other!r}"
             )
             yield Note("thousands", text)
 

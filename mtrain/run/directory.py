@@ -147,7 +147,7 @@ def check_creatable(path: Path) -> None:
     above = (path, *path.absolute().parents)
     for place in above:
         if place.is_symlink() and not place.exists():
-            raise MtrainError("a link to what is not there; nothing can be made in it", where=place)
+            raise MtrainError("a link to nothing; no folder can be made in it", where=place)
     ancestor = next(place for place in above if place.exists())
     if not ancestor.is_dir():
         raise MtrainError(f"cannot be made: {ancestor} is not a folder", where=path)

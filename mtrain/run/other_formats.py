@@ -46,8 +46,8 @@ def refuse_foreign(path: Path) -> None:
         raise MtrainError("neither a folder nor a file", where=path)
     raise MtrainError(
         (
-            f"{kind}, no checkpoint of mtrain; it reads nothing that can run code when it is "
-            "loaded, only run directories and the folders in their checkpoints/"
+            f"{kind}, not a checkpoint of mtrain; name a run directory or a folder in its "
+            "checkpoints/. mtrain does not load formats that can run code"
         ),
         where=path,
     )

@@ -228,8 +228,8 @@ def find_resumption(
     if checkpoint.history.epoch and _figures(checkpoint.config) != _figures(config):
         raise UsageError(
             (
-                "its history has other figures than metrics, diagnostics, dataset.validation and "
-                "evaluation.threshold ask for"
+                "metrics, diagnostics, dataset.validation or evaluation.threshold differ so that the "
+                "history would have other columns"
             ),
             where=run.path,
         )
@@ -257,7 +257,9 @@ def _check_epochs(checkpoint: Checkpoint, config: Config) -> None:
     cursor = checkpoint.cursor
     begun = cursor.epoch + bool(cursor.step)
     if config.training.epochs < begun:
-        problem = f"must be at least {begun}, which have begun, got {config.training.epochs}"
+        problem = (
+            f"must be at least {begun} (epoch {begun} has begun), got {config.training.epochs}"
+        )
         raise SettingError((("training", "epochs"), problem))
 
 

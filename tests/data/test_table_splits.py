@@ -212,7 +212,7 @@ def test_a_column_that_says_the_split_is_warned_of(tmp_path):
     (note,) = (note for note in load(tmp_path / "t.csv").notes if "Usage" in note)
 
     assert note.startswith(
-        "column 'Usage' says of which split each row is (PrivateTest, PublicTest, "
+        "column 'Usage' seems to name the split of each row (PrivateTest, PublicTest, "
     )
     (tmp_path / "t.csv").write_text(f"x,Usage,y\n{rows}".replace("Training", "taxi"))
     assert not any("Usage" in note for note in load(tmp_path / "t.csv").notes)

@@ -240,7 +240,7 @@ def test_points_that_may_stand_between_thousands_are_doubted(tmp_path, capsys, t
     path = table(tmp_path / "a.csv", columns(count=[text(n) for n in numbers]) | others)
     assert ("thousands" in warnings(path)) == is_doubtful
     proposed(tmp_path, path)
-    assert ("reads it so" in capsys.readouterr().err) == is_doubtful
+    assert ("three digits behind it; if so" in capsys.readouterr().err) == is_doubtful
     if is_doubtful:
         assert "with dataset.decimal: ','" in warnings(path)["thousands"][0]
         assert "thousands" not in warnings(path, decimal=",", thousands=".")

@@ -207,7 +207,7 @@ def test_every_peer_trains_every_workload_that_it_can_in_each_round():
 @pytest.mark.parametrize("peer", ["mtrain", "keras_fit.accuracy", "sklearn_mlp.partial_fit"])
 def test_a_process_is_measured_from_its_start_to_its_end(peer, fashion_folder):
     """Start-up, epochs and what follows fit into it; the network learns something."""
-    found = Cell(0, "W2A", peer, 2).measure(str(fashion_folder))
+    found = Cell(0, "W2a-1200", peer, 2).measure(str(fashion_folder))
 
     assert len(found["seconds"]) == 2
     assert 0 < found["startup"] < found["startup"] + sum(found["seconds"]) < found["wall"]
@@ -218,7 +218,7 @@ def test_a_process_is_measured_from_its_start_to_its_end(peer, fashion_folder):
 @pytest.mark.slow
 def test_engine_and_keras_train_the_same(fashion_folder):
     """Of those that take seconds; `make bench` checks all before anything is measured."""
-    names = "W1,W2a,W3,W2b,W2A"
+    names = "W1,W2a,W3,W2b,W2a-1200"
     command = [sys.executable, "-m", "benchmarks", "parity", str(fashion_folder), names]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=ROOT)
 

@@ -302,7 +302,7 @@ def test_a_link_to_nowhere_is_no_place_for_a_run(tmp_path, monkeypatch, out):
     monkeypatch.chdir(tmp_path)
     Path(out).symlink_to("nowhere")
     given = Path(out) if out == "run" else None
-    with pytest.raises(MtrainError, match="a link to what is not there"):
+    with pytest.raises(MtrainError, match="a link to nothing"):
         make_directory("x", given)
 
 

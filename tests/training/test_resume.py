@@ -143,7 +143,7 @@ def test_fewer_epochs_than_have_begun_are_refused(run_to_resume, capsys):
     """Two are done, the third is under way."""
     assert said(capsys, "resume", run_to_resume, "training.epochs=2") == (
         2,
-        "mtrain: command line: training.epochs: must be at least 3, which have begun, got 2\n",
+        "mtrain: command line: training.epochs: must be at least 3 (epoch 3 has begun), got 2\n",
     )
 
 

@@ -76,7 +76,7 @@ Names = Annotated[
 
 
 class ValidationConfig(Section):
-    """Training rows set apart for validation after each epoch."""
+    """Rows taken out of the training data, once, on which the model is validated after each epoch."""
 
     size: RowsOrFraction = 0.2
     """A number of rows, or a fraction of them."""
@@ -90,7 +90,7 @@ class ValidationConfig(Section):
 
 
 class TestConfig(Section):
-    """Rows set apart for the test, if the data has no test split."""
+    """Rows taken out of the training data, once, for the test, if the data have no test split."""
 
     size: RowsOrFraction = 0.2
     """A number of rows, or a fraction of them."""
@@ -142,7 +142,7 @@ class DatasetConfig(Section):
     """Class names in index order; null: the names in the data set."""
 
     scale: Literal["auto", "none", "unit", "standard"] = "auto"
-    """none: numbers as they are; unit: divided by the largest value of a byte (255, in digits 16);
+    """none: numbers as they are; unit: divided by the largest value of a byte (255, 65,535 for gray images of 16 bits, 16 in digits);
     standard: each feature with mean 0 and standard deviation 1 on the training split; auto: unit
     for bytes, standard for other numbers."""
 

@@ -41,7 +41,7 @@ class CategoricalCrossentropy(_Smoothing):
 
 
 class SparseCategoricalCrossentropy(Loss):
-    """The same loss; in Keras it takes labels that are not one-hot, which is no difference here."""
+    """The same loss. Keras has two because labels may be one-hot or not; here they never are."""
 
     least_classes = 3
 

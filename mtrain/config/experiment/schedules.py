@@ -112,7 +112,7 @@ class PiecewiseConstantDecay(Section):
     """The schedule's name."""
 
     boundaries: Annotated[tuple[Count, ...], ListOf, MinLen(1)]
-    """The last step of each step size but the final one, in ascending order."""
+    """The last step of each step size, except the final one's, in ascending order."""
 
     values: Annotated[tuple[Positive, ...], ListOf]
     """The step sizes: one more than boundaries."""

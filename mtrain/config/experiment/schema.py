@@ -62,7 +62,7 @@ def _run_name(value: str) -> str:
 
 
 class Config(Section):
-    """An experiment."""
+    """What is trained, on what, how, and what is kept of it."""
 
     name: Annotated[
         str,

@@ -89,8 +89,8 @@ class SyntheticConfig(DatasetConfig):
     """Features per row."""
 
     informative: Count | None = None
-    """Features that tell classes apart; the others are noise. null: as few as give each class one
-    of 2 ** informative corners."""
+    """Features that tell classes apart; the others are noise. null: the fewest
+    with 2 ** informative >= n_classes, so that each class has a corner of the hypercube."""
 
     n_classes: Annotated[int, Ge(2), Le(10_000)] = 2
     """Classes, each a cluster."""

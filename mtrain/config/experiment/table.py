@@ -21,7 +21,7 @@ class TableConfig(UserData):
     """Rows of named columns."""
 
     path: str
-    """A file, a folder of such files, or a pattern such as `rows/*.csv`. Files of a folder that are
+    """A file, a folder of such files, or a pattern such as `rows/*.*`. Files of a folder that are
     named `train`, `val`, `test` or similar are these splits."""
 
     val_path: str | None = None
@@ -104,7 +104,7 @@ class TableConfig(UserData):
 
 
 class CsvConfig(TableConfig):
-    """Rows of values separated by commas, semicolons or tabs; the first row has the names."""
+    """Rows of values separated by commas, semicolons, tabs or bars; the first names the columns."""
 
     name: Literal["csv"] = "csv"
 

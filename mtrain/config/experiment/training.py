@@ -209,7 +209,7 @@ class TrainingConfig(Section):
 
     compile: Literal["auto", "graph", "xla"] = "auto"
     """How the training loop is compiled. graph: computes the same bits as stock Keras; xla: faster;
-    auto: chosen by a fixed rule from the batch size and the device. On a CPU, `xla` is refused for
+    auto: chosen by a fixed rule from the batch size, the device and whether the model is custom. On a CPU, `xla` is refused for
     batches of more than 8,192 rows, whose sums it rounds too much; auto takes `graph` from 4,096
     rows."""
 
@@ -268,8 +268,8 @@ class CheckpointConfig(Section):
     """How often the state of training is saved, and how many checkpoints are kept."""
 
     every_seconds: Annotated[float, Ge(0)] = 30.0
-    """Minimum number of seconds between two checkpoints, also within an epoch; a kill costs at most
-    this much training. The end of training always saves one."""
+    """A checkpoint is due after this many seconds, also within an epoch; a killed run loses about this
+    much training. The end of training always saves one."""
 
     keep: Count = 2
     """How many of the newest checkpoints are kept, besides the best."""

@@ -21,8 +21,9 @@ from mtrain.config.experiment.schema import SHORT_FORMS, Config
 from mtrain.config.experiment.section import NumberError
 from mtrain.config.experiment.sources import PATHS
 from mtrain.config.loading.plugins import config_class
-from mtrain.config.loading.problems import describe, holds_settings
+from mtrain.config.loading.problems import describe
 from mtrain.config.loading.reader import MOST_PROBLEMS, parse, read_document
+from mtrain.config.loading.unknown_settings import holds_settings
 from mtrain.errors import (
     MissingPathError,
     MtrainError,

@@ -11,9 +11,9 @@ import yaml
 from yaml.reader import ReaderError
 
 from mtrain.config.catalog.writer import FLOAT, OCTAL_OR_HEX
-from mtrain.config.loading.mistakes import MAX_DEPTH, explain
 from mtrain.config.loading.paths import nearest_path
 from mtrain.config.loading.scanner import Loader, without_unicode_breaks
+from mtrain.config.loading.yaml_mistakes import MAX_DEPTH, explain
 from mtrain.errors import Keys, UsageError, dotted
 
 if TYPE_CHECKING:

@@ -71,4 +71,7 @@ def _kind_of_table(path: Path) -> str:
     known = ", ".join(
         ending for endings in TABLES.values() for ending in endings if not ending.endswith(".gz")
     )
-    raise MtrainError(f"a model of a table predicts files that end in {known}", where=path)
+    raise MtrainError(
+        f"the run is of a table; its rows to predict must be in files that end in {known}",
+        where=path,
+    )

@@ -107,7 +107,7 @@ def _try(
 
     if is_same(compiled) and not is_same(differentiated):
         problem = "gives different values each time, but not when it is compiled"
-        raise wrong(config, f"{problem}; a `keras.Variable` makes what it remembers")
+        raise wrong(config, f"{problem}; keep what changes between calls in a `keras.Variable`")
 
 
 class _FunctionLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types

@@ -118,8 +118,8 @@ def _check_counter(
             values.append(float(metric.result()))
     metric.reset_state()
     if not math.isclose(*values, rel_tol=1e-4, abs_tol=1e-6):
-        problem = "counts {:g}, and {:g} when it is compiled".format(*values)
-        raise wrong(config, f"{problem}; `add_weight` makes what it remembers")
+        problem = "gives {:g} when Python runs it, but {:g} when it is compiled".format(*values)
+        raise wrong(config, f"{problem}; keep its state in variables made by `self.add_weight`")
 
 
 def _counted(

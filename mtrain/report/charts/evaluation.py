@@ -13,7 +13,7 @@ from mtrain.metrics.counts import ratio
 from mtrain.metrics.scores import threshold_counts
 from mtrain.records.dataset import SPLITS
 from mtrain.records.report import MOST_CLASSES
-from mtrain.report.charts.drawing import Figure
+from mtrain.report.charts.safe_matplotlib import Figure
 from mtrain.report.charts.style import (
     COLOURS,
     GREY,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtrain.records.dataset import SPLITS
-from mtrain.report.charts.drawing import Figure, MaxNLocator
+from mtrain.report.charts.safe_matplotlib import Figure, MaxNLocator
 from mtrain.report.charts.style import COLOURS, add_legend, chart_files, draw_class_lines
 from mtrain.report.text import shortened
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.report.charts.drawing import Figure, LineCollection
+from mtrain.report.charts.safe_matplotlib import Figure, LineCollection
 from mtrain.report.charts.style import COLOURS, GREY, chart_files
 
 if TYPE_CHECKING:

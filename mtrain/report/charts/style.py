@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtrain.metrics.lowest import lowest
-from mtrain.report.charts.drawing import Figure, mpl
+from mtrain.report.charts.safe_matplotlib import Figure, mpl
 from mtrain.report.class_names import class_labels
 from mtrain.report.fonts import font_families
 from mtrain.report.text import share
