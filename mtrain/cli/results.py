@@ -159,7 +159,7 @@ def plot(
     with waiting("drawing", sys.stderr):
         charts, notes = use_case.plot(history, out, file_format.value)
     for note in notes:
-        print(note, file=sys.stderr)
+        say(note)
     with open_stdout() as stdout:
         for path in charts:
             print(path, file=stdout)

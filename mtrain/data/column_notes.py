@@ -31,8 +31,8 @@ def column_notes(columns: Mapping[str, Values], index: Collection[str]) -> Itera
         if (other := seen.setdefault(digest(comparable(column)), name)) != name:
             yield Note("same-columns", f"columns {other!r} and {name!r} are the same")
         if column.kind == "text":
-            for names, n in look_alikes(column.without_unused().categories):
-                text = f"column {name!r}: categories {names} look alike, and are {n} inputs"
+            for names, n_alike in look_alikes(column.without_unused().categories):
+                text = f"column {name!r}: categories {names} look alike, and are {n_alike} inputs"
                 yield Note("look-alike-categories", text)
         if column.kind == "text" and (notation := _numbers_as_text(column)) is not None:
             yield Note("text-numbers", f"column {name!r} {notation}")

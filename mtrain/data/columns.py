@@ -49,7 +49,7 @@ class RawTable:
         return replace(self, columns={**self.columns, **read})
 
     def part(self, start: int, rows: int) -> RawTable:
-        """The `n` rows from `start`, or as many as there are."""
+        """So many `rows` from `start`, or as many as there are."""
         if start == 0 and len(self) <= rows:
             return self
         columns = {name: column.slice(start, rows) for name, column in self.columns.items()}

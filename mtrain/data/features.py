@@ -61,7 +61,7 @@ def read_features(
                 wrong[name] = rows
     if not wrong:
         return Table(columns)
-    beyond = {name for name, rows in wrong.items() if is_finite(table, name, rows)}
+    beyond = {name for name, rows in wrong.items() if is_written_as_number(table, name, rows)}
 
     def problem(name: str) -> str:
         if name in beyond:
@@ -110,7 +110,7 @@ def _numbers(table: RawTable, kinds: Mapping[str, Kind | None]) -> Mapping[str, 
     return None if numbers is None else dict(zip(kinds, numbers, strict=True))
 
 
-def is_finite(table: RawTable, name: str, rows: NDArray[np.bool_]) -> bool:
+def is_written_as_number(table: RawTable, name: str, rows: NDArray[np.bool_]) -> bool:
     """Whether the first of these rows is a number as any program writes it."""
     value = table.columns[name][int(rows.argmax())].as_py()
     pattern = NUMBER if table.notation.is_plain else table.notation.pattern

@@ -160,10 +160,8 @@ def _splits(path: str, files: Sequence[Path]) -> dict[Path, str]:
         return {}  # such as results of tests
     if root is None:
         raise MtrainError(
-            (
-                f"{files[0].name} and {files[-1].name} look like splits, and all files of a "
-                f"pattern are read as one; {REMEDY}"
-            ),
+            f"{files[0].name} and {files[-1].name} look like splits, and all files of a "
+            f"pattern are read as one; {REMEDY}",
             where=path,
         )
     if "train" not in different:
@@ -265,9 +263,7 @@ def check_memory(
     """Raise `MtrainError` if values would take more than `training.memory`."""
     if n_bytes > memory:
         raise MtrainError(
-            (
-                f"its values take {bytes_as_text(n_bytes)} or more, beyond training.memory, "
-                f"{bytes_as_text(memory)}; {remedy}"
-            ),
+            f"its values take {bytes_as_text(n_bytes)} or more, beyond training.memory, "
+            f"{bytes_as_text(memory)}; {remedy}",
             where=where,
         )

@@ -132,10 +132,8 @@ def _check(classes: tuple[str, ...], tables: Mapping[str, RawTable], target: str
     if len(classes) > MOST_CLASSES:
         rows = sum(len(table) for table in tables.values())
         raise MtrainError(
-            (
-                f"{len(classes):,} different labels in {rows:,} rows; there can be "
-                f"{MOST_CLASSES:,} classes"
-            ),
+            f"{len(classes):,} different labels in {rows:,} rows; there can be "
+            f"{MOST_CLASSES:,} classes",
             where=where,
         )
     if not classes:
@@ -147,4 +145,4 @@ def _check(classes: tuple[str, ...], tables: Mapping[str, RawTable], target: str
     try:
         class_names(classes)
     except ValueError as error:
-        raise MtrainError(f"{error}", where=where) from error
+        raise MtrainError(str(error), where=where) from error

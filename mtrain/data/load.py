@@ -59,10 +59,8 @@ def load_dataset(
     )
     if names_classes and source.is_counted and {*map(str.lower, config.classes or ())} != BOOLEANS:
         raise MtrainError(
-            (
-                "its labels are whole numbers, but the training had class names "
-                f"({', '.join(config.classes or ()):.60}); which number is which class is not known"
-            ),
+            "its labels are whole numbers, but the training had class names "
+            f"({', '.join(config.classes or ()):.60}); which number is which class is not known",
             where=source.where,
         )
     return make_dataset(
@@ -94,10 +92,8 @@ def make_dataset(
         splits = {"test": source.test or source.train}
     else:
         raise MtrainError(
-            (
-                "these are not the data of the training, from which its test rows come; "
-                f"restore them, or evaluate other rows, which were not trained on, by {option('data')}"
-            ),
+            "these are not the data of the training, from which its test rows come; "
+            f"restore them, or evaluate other rows, which were not trained on, by {option('data')}",
             where=source.where,
         )
     for name, rows in splits.items():

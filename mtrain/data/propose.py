@@ -177,10 +177,8 @@ def _kind(path: Path) -> str:
         ending for endings in TABLES.values() for ending in endings if not ending.endswith(".gz")
     )
     raise MtrainError(
-        (
-            f"no data of a known kind: a file that ends in {known} or .npz, a folder of "
-            f"{known} files, of IDX files, or with a folder of images for each class"
-        ),
+        f"no data of a known kind: a file that ends in {known} or .npz, a folder of "
+        f"{known} files, of IDX files, or with a folder of images for each class",
         where=path,
     )
 

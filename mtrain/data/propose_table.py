@@ -147,7 +147,7 @@ def _in_notation(table: RawTable, notation: Notation) -> RawTable:
 def _judged(table: RawTable, name: str, index: list[str]) -> tuple[Values, bool, str | None]:
     """A column's values, whether their numbers are categories, and why to leave it out."""
     from mtrain.data.columns import has_codes, read_column
-    from mtrain.data.features import SLIPS, is_finite
+    from mtrain.data.features import SLIPS, is_written_as_number
 
     column = table.columns[name]
     values, wrong = read_column(column, None, typed=table.typed, notation=table.notation)
@@ -158,7 +158,9 @@ def _judged(table: RawTable, name: str, index: list[str]) -> tuple[Values, bool,
         place = table.place(row).rpartition(": " if table.typed else ":")[2]
         place = place if table.typed else f"line {place}"
         value = column[row].as_py()
-        fault = "beyond float32" if is_finite(table, name, wrong) else "not a finite number"
+        fault = (
+            "beyond float32" if is_written_as_number(table, name, wrong) else "not a finite number"
+        )
         return values, True, f"has {value!r:.60} ({place}), which is {fault}"
     if is_mixed:
         values, _ = read_column(column, "text", typed=table.typed)

@@ -88,9 +88,6 @@ def _check_labels(source: Source, config: SourceConfig, n_classes: int) -> None:
     if config.classes is None and len(labels) == 1:
         left_out = "".join(f"; {note}" for note in source.notes if "left out" in note)
         raise MtrainError(
-            (
-                f"every label is {source.classes[labels[0]]}; a classifier needs two "
-                f"classes{left_out}"
-            ),
+            f"every label is {source.classes[labels[0]]}; a classifier needs two classes{left_out}",
             where=source.where,
         )

@@ -187,18 +187,13 @@ def check_alike(splits: dict[str, Rows], where: str) -> None:
         if isinstance(ours, np.ndarray) and isinstance(theirs, np.ndarray):
             if ours.shape[1:] != theirs.shape[1:]:
                 raise MtrainError(
-                    (
-                        f"{first} rows have the shape {ours.shape[1:]}, {name} rows "
-                        f"{theirs.shape[1:]}"
-                    ),
+                    f"{first} rows have the shape {ours.shape[1:]}, {name} rows {theirs.shape[1:]}",
                     where=where,
                 )
             if (ours.dtype == np.uint8) != (theirs.dtype == np.uint8):
                 raise MtrainError(
-                    (
-                        f"{first} rows are {ours.dtype}, {name} rows {theirs.dtype}; both "
-                        "must be bytes, or neither"
-                    ),
+                    f"{first} rows are {ours.dtype}, {name} rows {theirs.dtype}; both "
+                    "must be bytes, or neither",
                     where=where,
                 )
 
@@ -295,10 +290,8 @@ def _finite(features: NDArray[Any], where: str, name: str) -> NDArray[Any]:
         row, *place = np.unravel_index(int(bad.argmax()), bad.shape)
         at = f"pixel {place[0]}" if len(place) == 1 else f"place {tuple(int(p) for p in place)}"
         raise MtrainError(
-            (
-                f"{name} rows: {features[row, *place]} in row {row}, {at}; {bad.sum():,} "
-                "values are not finite as float32"
-            ),
+            f"{name} rows: {features[row, *place]} in row {row}, {at}; {bad.sum():,} "
+            "values are not finite as float32",
             where=where,
         )
     return features.astype(np.result_type(features.dtype, np.float32), copy=False)
@@ -310,10 +303,8 @@ def _class_indices(labels: NDArray[Any], where: str, name: str) -> NDArray[np.in
         wrong = np.flatnonzero((ones.sum(axis=1) != 1) | ((labels != 0) & ~ones).any(axis=1))
         if len(wrong):
             raise MtrainError(
-                (
-                    f"{name} labels must be one number a row, or one-hot, got "
-                    f"{labels[wrong[0]]} in row {wrong[0]}"
-                ),
+                f"{name} labels must be one number a row, or one-hot, got "
+                f"{labels[wrong[0]]} in row {wrong[0]}",
                 where=where,
             )
         indices: NDArray[np.int32] = ones.argmax(axis=1).astype(np.int32)

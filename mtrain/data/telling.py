@@ -71,8 +71,8 @@ def _told(
 
     `values` has shape (C, N), `labels` from 0 shape (N,), what is returned shape (C,). Values of
     numbers with few rows each are taken together with those next to them as well, and the larger share
-    counts. The second says of which
-    columns each value is that of one label, and each label has one value.
+    counts. The second says of which columns each value is that of one label, and each label has one
+    value.
     """
     n, n_labels = len(labels), int(labels.max()) + 1
     order = np.argsort(values, axis=1, kind="stable")

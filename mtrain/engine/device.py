@@ -39,10 +39,8 @@ class Device:
                 yield
         except (tf.errors.ResourceExhaustedError, MemoryError) as error:
             raise MtrainError(
-                (
-                    "out of memory; a smaller model.hidden, training.batch_size "
-                    "or dataset.samples needs less"
-                ),
+                "out of memory; a smaller model.hidden, training.batch_size "
+                "or dataset.samples needs less",
                 where=self.description,
             ) from error
 

@@ -22,7 +22,7 @@ class Diagnostics:
     """
 
     def __init__(self, model: keras.Model, wanted: Collection[str]) -> None:
-        """`wanted` is a subset of `config.training.DIAGNOSTICS`."""
+        """`wanted` is a subset of `DIAGNOSTICS` of `config/experiment/training.py`."""
         self._layers = _with_activation(model) if "activations" in wanted else []
         self._weights = model.trainable_variables if "weights" in wanted else []
         outputs = [layer.output for layer in self._layers]

@@ -39,7 +39,7 @@ def threads_asked() -> int | None:
         return None
     if not re.fullmatch("[0-9]{1,4}", value) or int(value) > MOST_THREADS:
         problem = f"must be a number of threads up to {MOST_THREADS:,}, got {value!r:.40}"
-        raise UsageError(f"{problem}", where=VARIABLE)
+        raise UsageError(problem, where=VARIABLE)
     return int(value) or cpu_count()
 
 

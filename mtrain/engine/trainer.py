@@ -59,7 +59,7 @@ class Trainer:
     Iterate `records()`; between two records `state()` is the complete state, and a new `Trainer` of
     the same arguments continues from it bit for bit after `restore`. `counters` see every batch of
     the training, `of_split` each validation, by their names in the history; `diagnostics` is a
-    subset of `config.training.DIAGNOSTICS`.
+    subset of `DIAGNOSTICS` of `config/experiment/training.py`.
     """
 
     def __init__(

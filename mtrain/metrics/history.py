@@ -74,7 +74,7 @@ class History:
                 column.append(values)
 
     def until(self, epochs: int) -> History:
-        """The history after so many epochs of its last segment."""
+        """The history after so many epochs from the first."""
         if epochs == len(self.epoch):
             return self
 

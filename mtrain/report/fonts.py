@@ -13,7 +13,7 @@ from mtrain.report.text import shortened
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-CUSTOM = "DejaVu Sans"
+MATPLOTLIB_FONT = "DejaVu Sans"
 """The font that comes with matplotlib: Latin, Greek, Cyrillic, Arabic, Hebrew and some more."""
 
 EAST_ASIAN = {"BOPOMOFO", "CJK", "FULLWIDTH", "HALFWIDTH", "HANGUL", "HIRAGANA", "KATAKANA"}
@@ -22,7 +22,7 @@ EAST_ASIAN = {"BOPOMOFO", "CJK", "FULLWIDTH", "HALFWIDTH", "HANGUL", "HIRAGANA",
 
 def font_families(names: Iterable[str]) -> list[str]:
     """The font families for these names, in order of use; matplotlib's font comes first."""
-    families, missing = [CUSTOM], _missing(names)
+    families, missing = [MATPLOTLIB_FONT], _missing(names)
     for family, path in _installed() if missing else ():
         if letters := missing & _letters_of(path):
             families.append(family)
@@ -53,7 +53,7 @@ def _missing(names: Iterable[str]) -> set[int]:
     load_matplotlib()
     from matplotlib.font_manager import findfont
 
-    return letters - _letters_of(str(findfont(CUSTOM)))
+    return letters - _letters_of(str(findfont(MATPLOTLIB_FONT)))
 
 
 def _letters(name: str) -> set[int]:

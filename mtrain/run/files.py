@@ -236,7 +236,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _int64(digits: str) -> int:
-    value = int(digits) if len(digits) < 20 else 2**63
+    value = int(digits) if len(digits.lstrip("-")) < 20 else 2**63
     if not -(2**63) <= value < 2**63:
         raise ValueError(f"{digits:.40} does not fit 64 bits")
     return value

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from mtrain.errors import MtrainError
 from mtrain.run.checkpoint import NAME, STATE, Checkpoint, read_checkpoint
 from mtrain.run.directory import RunDirectory
-from mtrain.run.files import read_bytes, remove_folder, write_text
+from mtrain.run.files import attributing_errors, read_bytes, remove_folder, write_text
 from mtrain.run.other_formats import refuse_foreign
 
 if TYPE_CHECKING:
@@ -59,10 +59,8 @@ def find_checkpoint(path: Path) -> CheckpointPlace:
         )
     if name is None:
         raise MtrainError(
-            (
-                f"neither a run directory with a checkpoint nor a checkpoint (no {STATE}); "
-                "`mtrain fit` makes one"
-            ),
+            f"neither a run directory with a checkpoint nor a checkpoint (no {STATE}); "
+            "`mtrain fit` makes one",
             where=path,
         )
     return CheckpointPlace(
@@ -112,7 +110,8 @@ def point_to(run: RunDirectory, best: str | None, last: str) -> None:
     if best is not None:
         write_text(run.checkpoints / "best", f"{best}\n")
     else:
-        (run.checkpoints / "best").unlink(missing_ok=True)
+        with attributing_errors(run.checkpoints / "best"):
+            (run.checkpoints / "best").unlink(missing_ok=True)
 
 
 def remove_all_but(run: RunDirectory, kept: Collection[str]) -> None:
@@ -171,7 +170,7 @@ def newest_whole(run: RunDirectory) -> Newest | None:
     problems = "\n".join(damaged.values())
     raise MtrainError(
         f"{problems}\n{run.path}: no checkpoint is whole, so there is nothing to resume",
-        remedy=("train into another folder"),
+        remedy="train into another folder",
     )
 
 

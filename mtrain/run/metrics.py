@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field as dataclass_field
 from dataclasses import fields, is_dataclass, make_dataclass
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import numpy as np
-from pydantic import TypeAdapter
+from annotated_types import Ge
+from pydantic import FiniteFloat, TypeAdapter
 
 from mtrain.records.report import Report
 from mtrain.run.files import json_text, read_json, write_text
@@ -47,6 +48,10 @@ REPORT: TypeAdapter[Any] = TypeAdapter(
 )
 
 
+COUNTS = TypeAdapter(list[list[Annotated[int, Ge(0)]]])
+WEIGHTS = TypeAdapter(list[list[Annotated[FiniteFloat, Ge(0)]]])
+
+
 def report_as_json(report: Report) -> dict[str, Any]:
     """The content of `metrics.json`; undefined values are None."""
     data = {"schema": SCHEMA, **_plain(report)}
@@ -72,10 +77,10 @@ def read_report(folder: Path) -> Report:
     with reading(path, "figures of an evaluation"):
         data = of_schema(data, SCHEMA)
         n_classes = len(data["classes"])
-        confusion = _matrix(data.pop(MATRIX), n_classes, int)
+        confusion = _matrix(data.pop(MATRIX), n_classes, COUNTS)
         weighted = None
         if WEIGHTED in data:
-            weighted = _matrix(data[WEIGHTED].pop(MATRIX), n_classes, float)
+            weighted = _matrix(data[WEIGHTED].pop(MATRIX), n_classes, WEIGHTS)
         figures = data.pop("figures", None)
         read = validated(REPORT, _renamed(data) | ({} if figures is None else {"figures": figures}))
         return Report(
@@ -113,7 +118,8 @@ def _renamed(data: Any) -> Any:
     return {_FROM_FILE.get(key, key): _renamed(value) for key, value in data.items()}
 
 
-def _matrix(rows: Any, n_classes: int, kind: type) -> NDArray[Any]:
+def _matrix(data: Any, n_classes: int, kind: TypeAdapter[list[list[Any]]]) -> NDArray[Any]:
+    rows = validated(kind, data)
     if {len(row) for row in rows} == {len(rows)} == {n_classes}:
-        return np.array(rows, dtype=kind)
+        return np.array(rows)
     raise ValueError(f"{MATRIX} must have a row and a column for {n_classes} classes")

@@ -39,16 +39,14 @@ def refuse_foreign(path: Path) -> None:
             raise MtrainError(
                 f"says which checkpoint is the {path.name}",
                 where=path,
-                remedy=(f"name that folder, or the run {path.parent.parent}"),
+                remedy=f"name that folder, or the run {path.parent.parent}",
             )
         kind = _kind(path)
     else:
         raise MtrainError("neither a folder nor a file", where=path)
     raise MtrainError(
-        (
-            f"{kind}, not a checkpoint of mtrain; name a run directory or a folder in its "
-            "checkpoints/. mtrain does not load formats that can run code"
-        ),
+        f"{kind}, not a checkpoint of mtrain; name a run directory or a folder in its "
+        "checkpoints/. mtrain does not load formats that can run code",
         where=path,
     )
 

@@ -107,7 +107,7 @@ def check_replaceable(path: Path) -> None:
 
 def _holds_predictions(path: Path) -> bool:
     if path.suffix.lower() == ".csv":
-        with path.open("rb") as file:
+        with attributing_errors(path), path.open("rb") as file:
             names = file.readline(LONGEST_LINE).decode(errors="replace").strip().split(",")
     else:
         import pyarrow as pa

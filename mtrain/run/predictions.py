@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mtrain.errors import MtrainError
 from mtrain.records.training import Predictions
 from mtrain.run.arrays import npz_bytes, read_arrays
 from mtrain.run.files import write_bytes
@@ -45,6 +46,9 @@ def read_predictions(report: Report, folder: Path) -> tuple[Predictions, Ints]:
     if report.sample_weighted is not None:
         shapes["weights"] = "float64", (n,)
     arrays = read_arrays(folder / PREDICTIONS, shapes)
+    for name in ("y_true", "y_pred"):
+        if n and not 0 <= arrays[name].min() <= arrays[name].max() < n_classes:
+            raise MtrainError(f"{name}: not all of a class", where=folder / PREDICTIONS)
     predictions = Predictions(
         arrays["y_true"],
         arrays["y_pred"],

@@ -17,7 +17,7 @@ from mtrain.model.custom.code import imported
 from mtrain.records.run import Segment
 from mtrain.run.checkpoint import Checkpoint, check_state_size
 from mtrain.run.environment import describe_environment, identity, write_environment
-from mtrain.run.files import write_bytes, write_text
+from mtrain.run.files import attributing_errors, write_bytes, write_text
 from mtrain.run.recorder import Recorder
 from mtrain.training.control import TrainingControl
 from mtrain.training.target import run_directory
@@ -123,7 +123,8 @@ def open_training(
             # First of all, because this file marks a run.
             write_environment(environment, run.environment)
             for path, file in files.items():
-                (run.code / path).parent.mkdir(parents=True, exist_ok=True)
+                with attributing_errors(run.code / path):
+                    (run.code / path).parent.mkdir(parents=True, exist_ok=True)
                 write_bytes(run.code / path, file)
             check_state_size(start)
             recorder = Recorder(run, start, state, is_written=resumption is not None)

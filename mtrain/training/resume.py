@@ -227,10 +227,8 @@ def find_resumption(
     resumption.check(config)
     if checkpoint.history.epoch and _figures(checkpoint.config) != _figures(config):
         raise UsageError(
-            (
-                "metrics, diagnostics, dataset.validation or evaluation.threshold differ so that the "
-                "history would have other columns"
-            ),
+            "metrics, diagnostics, dataset.validation or evaluation.threshold differ so that the "
+            "history would have other columns",
             where=run.path,
         )
     return resumption

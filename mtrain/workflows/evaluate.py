@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from mtrain.config.experiment.custom_code import refuse_code
 from mtrain.config.experiment.dataset import UserData
 from mtrain.config.experiment.evaluation import DEFAULT_THRESHOLD
-from mtrain.config.experiment.sources import DigitsConfig, SyntheticConfig
 from mtrain.config.experiment.table import TableConfig
 from mtrain.config.loading.load import load_config
 from mtrain.data.load import load_dataset
@@ -259,14 +258,12 @@ def _rows(dataset: Dataset, split: str) -> Split:
 def _load(saved: Checkpoint, data: Path | None, place: CheckpointPlace) -> Dataset:
     """The data of the training, or those at `data`, as the training encoded them."""
     config = saved.config.dataset
-    is_default = isinstance(config, UserData)
-    changes: dict[str, Any] = {"classes": saved.classes} if is_default else {}
+    is_user_data = isinstance(config, UserData)
+    changes: dict[str, Any] = {"classes": saved.classes} if is_user_data else {}
     if data is not None:
-        if isinstance(config, DigitsConfig | SyntheticConfig):
-            raise UsageError(
-                f"{config.name} comes with scikit-learn and takes no path", where=option("data")
-            )
-        changes |= {"path": str(data), **({"test_path": None} if is_default else {})}
+        if "path" not in type(config).model_fields:
+            raise UsageError(f"{config.name} takes no path", where=option("data"))
+        changes |= {"path": str(data), **({"test_path": None} if is_user_data else {})}
         if isinstance(config, TableConfig):
             config = config.of_kind(table_kind(data) or config.name)
             changes["val_path"] = None
@@ -278,7 +275,7 @@ def _load(saved: Checkpoint, data: Path | None, place: CheckpointPlace) -> Datas
             drawn_from=saved.identity.get("data.sha256"),
             takes_others=data is not None,
             # If the config has no class names, the labels of the training were the names.
-            names_classes=is_default and config.classes is None,
+            names_classes=is_user_data and config.classes is None,
             # A stranger's run must not make this machine use the network.
             download=False,
         )
@@ -291,10 +288,8 @@ def _load(saved: Checkpoint, data: Path | None, place: CheckpointPlace) -> Datas
         if dataset.sha256 == saved.identity.get("data.sha256") and rows.rows_sha256 != was:
             changed = changed_versions(place.run.environment)
             raise MtrainError(
-                (
-                    f"the {name} split holds other rows than in the training of "
-                    f"{place.path}, so rows that were trained on may be among them"
-                ),
+                f"the {name} split holds other rows than in the training of "
+                f"{place.path}, so rows that were trained on may be among them",
                 where=dataset.source,
                 remedy=(
                     "take the versions of "

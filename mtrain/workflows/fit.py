@@ -95,6 +95,7 @@ def fit(
                     config, dataset, environment, target, code_folder or Path()
                 ) as training,
                 handled_signals() as received,
+                failing(training.recorder),
             ):
                 for line in _notes(dataset, target, training):
                     observers.note(line)
@@ -131,8 +132,7 @@ def _train(training: Training, observer: Observer, received: Received) -> signal
     """Train, and report why it ended; returns the signal if there was one."""
     ended: str | None = "an error"
     try:
-        with failing(training.recorder):
-            ended, stopped_by = train(training, observer, received)
+        ended, stopped_by = train(training, observer, received)
     except DivergedError:
         ended = "it diverged"
         raise
@@ -212,7 +212,7 @@ def _report(
     observer.stage("evaluating, and drawing charts")
     run, report = training.run, None
     try:
-        with received.interrupting(), failing(training.recorder):
+        with received.interrupting():
             if stopped_by is None:
                 received.check()  # a signal may have come since the end of training
                 evaluation = evaluate(run.path, dataset=dataset, code=training.code)

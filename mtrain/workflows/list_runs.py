@@ -58,7 +58,7 @@ def list_runs(folder: Path, sort: str = "started") -> tuple[list[RunOutcome], li
     """
     if not folder.is_dir():
         problem = "not a folder; name one with runs in it" if folder.exists() else "no such folder"
-        raise MtrainError(f"{problem}", where=folder)
+        raise MtrainError(problem, where=folder)
     outcomes, problems = [], []
     for path in _find(folder):
         try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mtrain.errors import MtrainError, UsageError
 from mtrain.keywords import option
 from mtrain.run.directory import RunDirectory
-from mtrain.run.files import write_bytes
+from mtrain.run.files import attributing_errors, write_bytes
 from mtrain.run.history import read_history
 
 if TYPE_CHECKING:
@@ -53,14 +53,15 @@ def _read(path: Path) -> History:
         if not path.is_file() or path.suffix.lower() == ".json":
             raise
         problem = "not a history; name the folder of a run, or the history.json in it"
-        raise MtrainError(f"{problem}", where=path) from error
+        raise MtrainError(problem, where=path) from error
 
 
 def draw(history: History, folder: Path, file_format: str = "png") -> list[Path]:
     """Draw the charts of `history` into `folder`; `file_format` is png, svg or pdf."""
     from mtrain.report.charts.history import history_charts
 
-    folder.mkdir(parents=True, exist_ok=True)
+    with attributing_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     files = []
     for name, content in history_charts(history, file_format):
         write_bytes(folder / name, content)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mtrain.config.experiment.custom_code import CustomModel, refuse_code
-from mtrain.config.loading.load import load_config
+from mtrain.config.loading.load import read_settings
 from mtrain.errors import UsageError
 from mtrain.keywords import option
 from mtrain.model.custom.code import imported
-from mtrain.run.files import write_bytes
+from mtrain.run.files import attributing_errors, write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +54,8 @@ def draw_graph(summary: Summary, path: Path) -> None:
         )
     from mtrain.report.charts.network import network_chart
 
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with attributing_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, network_chart(summary.sizes, _ending(path)))
 
 
@@ -90,12 +91,14 @@ def summarize(path: Path, overrides: Mapping[str, Any], *, allow_code: bool = Fa
     else:
         from mtrain.data.load import dataset_shape
 
-        config = load_config(path, overrides)
+        settings = read_settings(path, overrides)
+        config = settings.validate()
         model, folder = config.model, path.parent
         memory = config.training.memory_bytes
-        n_features, n_classes = dataset_shape(config.dataset, memory=memory)
-    own = [model] if isinstance(model, CustomModel) else []
-    refuse_code(own, path, allowed=allow_code)
+        with settings.located():
+            n_features, n_classes = dataset_shape(config.dataset, memory=memory)
+    custom = [model] if isinstance(model, CustomModel) else []
+    refuse_code(custom, path, allowed=allow_code)
 
     from mtrain.engine.backend import load_tensorflow
 
@@ -103,6 +106,6 @@ def summarize(path: Path, overrides: Mapping[str, Any], *, allow_code: bool = Fa
     from mtrain.engine.device import choose_device
     from mtrain.model.perceptron import build_model, is_perceptron, list_layers
 
-    with choose_device("cpu").scope(), imported(own, folder) as code:
+    with choose_device("cpu").scope(), imported(custom, folder) as code:
         built = build_model(model, n_features, n_classes, seed=0, code=code)
     return Summary(n_features, list_layers(built), is_perceptron(built))

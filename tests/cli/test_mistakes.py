@@ -97,7 +97,7 @@ def test_splits_and_thresholds_a_run_does_not_have(tmp_path, finished_run, capsy
     )
     assert said(capsys, "evaluate", finished_run, "--data", tmp_path) == (
         2,
-        "--data: digits comes with scikit-learn and takes no path",
+        "--data: digits takes no path",
     )
 
 

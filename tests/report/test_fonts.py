@@ -40,7 +40,7 @@ def installed(monkeypatch):
         )
         monkeypatch.setattr(fonts, "_installed", fonts._installed.__wrapped__)
 
-    own = font_manager.findfont(fonts.CUSTOM)
+    own = font_manager.findfont(fonts.MATPLOTLIB_FONT)
     monkeypatch.setattr(font_manager, "findfont", lambda _: own)
     return install
 
@@ -48,7 +48,7 @@ def installed(monkeypatch):
 @pytest.mark.parametrize("names", [("cat",), ("Kätzchen", "Жук", "γάτα"), ("a\x1b[31m",), ()])
 def test_what_matplotlibs_font_has_needs_no_other(names):
     """Latin, Cyrillic and Greek; what cannot be printed is escaped."""
-    assert font_families(names) == [fonts.CUSTOM]
+    assert font_families(names) == [fonts.MATPLOTLIB_FONT]
     assert missing_letters(names) is None
 
 
@@ -56,9 +56,9 @@ def test_fonts_are_added_until_every_letter_has_one(installed):
     """Those that have nothing to add are left out; those without serifs come first."""
     installed(("Serif A", CAT + DOG), ("B Sans", CAT), ("C Sans", "xyz"), ("Thai Sans", THAI))
 
-    assert font_families([CAT]) == [fonts.CUSTOM, "B Sans"]
-    assert font_families([CAT, f"{DOG} x"]) == [fonts.CUSTOM, "B Sans", "Serif A"]
-    assert font_families([THAI, "x"]) == [fonts.CUSTOM, "Thai Sans"]
+    assert font_families([CAT]) == [fonts.MATPLOTLIB_FONT, "B Sans"]
+    assert font_families([CAT, f"{DOG} x"]) == [fonts.MATPLOTLIB_FONT, "B Sans", "Serif A"]
+    assert font_families([THAI, "x"]) == [fonts.MATPLOTLIB_FONT, "Thai Sans"]
     assert missing_letters([CAT, DOG, THAI]) is None
 
 
@@ -66,7 +66,7 @@ def test_the_font_of_boxes_is_none(installed):
     """It has every character, and a picture of none."""
     installed(("Last Resort High-Efficiency", CAT))
 
-    assert font_families([CAT]) == [fonts.CUSTOM]
+    assert font_families([CAT]) == [fonts.MATPLOTLIB_FONT]
     assert missing_letters([CAT]) is not None
 
 

@@ -20,18 +20,13 @@ def dump(data: Any) -> str:
 def dump_inline(value: Any) -> str:
     """One value as `dump` would write it, on one line; unprintable characters are escaped."""
     text: str = yaml.dump(
-        [value], Dumper=_InlineDumper, default_flow_style=True, allow_unicode=True, width=math.inf
+        [value], Dumper=_Dumper, default_flow_style=True, allow_unicode=True, width=math.inf
     )
     return text.strip()[1:-1]
 
 
 class _Dumper(yaml.SafeDumper):
     """Quotes what either YAML 1.1 or 1.2 would take for something other than text."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012 -- PyYAML's own way to hand a dumper its resolvers
-        first: list(resolvers)
-        for first, resolvers in yaml.SafeDumper.yaml_implicit_resolvers.items()
-    }
 
 
 def _text_node(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
@@ -42,10 +37,6 @@ def _text_node(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
 
 
 _Dumper.add_representer(str, _text_node)
-
-
-class _InlineDumper(_Dumper):
-    """Never breaks a line."""
 
 
 for _pattern, _first in ((FLOAT, "-+.0123456789"), (OCTAL_OR_HEX, "0")):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Gt, Lt
 
 from mtrain.config.experiment.optimizer import NotNegative, Optimizer, Share
 from mtrain.config.experiment.schedules import LearningRate  # noqa: TC001 -- pydantic reads it
-from mtrain.config.experiment.section import Positive  # noqa: TC001 -- pydantic reads it
+from mtrain.config.experiment.section import CountOrNone, Positive  # noqa: TC001 -- pydantic reads it
 
 
 class _Moments(Optimizer):
@@ -87,5 +87,5 @@ class ScheduleFreeAdamW(_Moments):
     epsilon: Positive = 1e-8
     """Added to the denominator, against division by zero."""
 
-    warmup_steps: Annotated[int, Ge(0)] = 0
+    warmup_steps: CountOrNone = 0
     """Steps in which the learning rate grows from 0."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import math
 import re
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -21,7 +20,7 @@ from pydantic import (
 
 from mtrain.config.catalog.metrics import AVERAGES, METRICS
 from mtrain.config.catalog.names import suggestion
-from mtrain.config.experiment.section import Section
+from mtrain.config.experiment.section import Section, named
 from mtrain.errors import UsageError
 from mtrain.keywords import option
 
@@ -35,10 +34,10 @@ CODE = "code"
 _PATTERN = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
 
 _FIGURES = (
-    rf"({'|'.join(METRICS)})(_{'|_'.join(AVERAGES)})?|loss|learning_rate|val_.*|threshold|"
+    rf"({'|'.join(METRICS)})(_{'|_'.join(AVERAGES)})?|loss|learning_rate|val_.*|threshold|epoch|seconds|"
     r"(hidden|activation)_\d+_(mean|std|dead)|(gradient|weight)_norm"
 )
-"""Names that scalars of the history have without custom code."""
+"""Names that columns of the history have without custom code."""
 
 _PlaceSchema = WithJsonSchema({"type": "string", "pattern": _PATTERN})
 
@@ -73,12 +72,12 @@ class CustomCode(Section):
         return dict(self.model_extra or {})
 
     @model_validator(mode="after")
-    def _arguments_are_finite(self) -> CustomCode:
-        """Like all numbers of a config: NaN would not equal itself."""
-        try:
-            json.dumps(self.arguments, allow_nan=False)
-        except ValueError as error:
-            raise ValueError("its parameters must be finite numbers") from error
+    def _arguments_can_be_kept(self) -> CustomCode:
+        if not _can_be_kept(self.arguments):
+            raise ValueError(
+                "its parameters must be finite numbers, whole ones of 64 bits, text, true, false, "
+                "null, or lists and mappings of these"
+            )
         return self
 
 
@@ -116,25 +115,34 @@ class CustomModel(CustomCode):
         return self.name
 
 
-def _bare(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
+def _can_be_kept(value: Any) -> bool:
+    """Whether a checkpoint can hold the value, and it equals itself, as NaN does not."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _can_be_kept(inner) for key, inner in value.items())
+    if isinstance(value, list):
+        return all(map(_can_be_kept, value))
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**63
+    return value is None or isinstance(value, str)
 
 
 def _kind(value: Any) -> str:
-    """`own` if a setting, or its name, has the colon of custom code."""
+    """`custom` if a setting, or its name, has the colon of custom code."""
     name = value.get("name") if isinstance(value, dict) else getattr(value, "name", value)
-    return "own" if isinstance(name, str) and ":" in name else "known"
+    return "custom" if isinstance(name, str) and ":" in name else "known"
 
 
-KNOWN, CUSTOM, KNOWN_OR_CUSTOM = Tag("known"), Tag("own"), Discriminator(_kind)
+KNOWN, CUSTOM, KNOWN_OR_CUSTOM = Tag("known"), Tag("custom"), Discriminator(_kind)
 """Tags by which a setting is a section of mtrain or custom code, told apart by the name."""
 
-BareLoss = Annotated[CustomLoss, BeforeValidator(_bare, Annotated[str, _PlaceSchema] | CustomLoss)]
+BareLoss = Annotated[CustomLoss, BeforeValidator(named, Annotated[str, _PlaceSchema] | CustomLoss)]
 BareMetric = Annotated[
-    CustomMetric, BeforeValidator(_bare, Annotated[str, _PlaceSchema] | CustomMetric)
+    CustomMetric, BeforeValidator(named, Annotated[str, _PlaceSchema] | CustomMetric)
 ]
 BareModel = Annotated[
-    CustomModel, BeforeValidator(_bare, Annotated[str, _PlaceSchema] | CustomModel)
+    CustomModel, BeforeValidator(named, Annotated[str, _PlaceSchema] | CustomModel)
 ]
 
 

@@ -33,6 +33,7 @@ from mtrain.config.experiment.training import (
     Diagnostics,
     TrackingConfig,
     TrainingConfig,
+    with_monitor,
     with_patience,
 )
 
@@ -46,6 +47,7 @@ SHORT_FORMS: dict[Keys, Callable[[Any], Any]] = {
     ("dataset", "test"): with_size,
     ("training", "early_stopping"): with_patience,
     ("training", "reduce_on_plateau"): with_patience,
+    ("training", "save_best"): with_monitor,
 }
 """Sections that can be written as one value, and the function that turns it into settings."""
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Seed = Annotated[int, Ge(0), Lt(2**32)]
 Positive = Annotated[float, Gt(0)]
 Count = Annotated[int, Ge(1), Lt(2**31)]
+CountOrNone = Annotated[int, Ge(0), Lt(2**31)]
 
 SMALLEST_FLOAT32 = 2.0**-126
 LARGEST_FLOAT32 = (2 - 2.0**-23) * 2.0**127
@@ -77,6 +78,11 @@ class NumberError(ValueError):
     def about(self, value: Any) -> str:
         """The whole message about `value`."""
         return f"{self}{got(self.kind, value, as_written(value))}"
+
+
+def named(value: Any) -> Any:
+    """A bare name as `{name: ...}`, anything else as it came."""
+    return {"name": value} if isinstance(value, str) else value
 
 
 def section_from_name(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from annotated_types import Ge, Lt
 from pydantic import Field, model_validator
 
 from mtrain.config.experiment.dataset import UserData
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 ColumnNames = Annotated[tuple[str, ...], ListOf, Field(json_schema_extra={"uniqueItems": True})]
 
-MissingValues = Annotated[tuple[str | int | float, ...], ListOf]
+_Int64 = Annotated[int, Ge(-(2**63)), Lt(2**63)]  # checkpoints hold no larger ones
+MissingValues = Annotated[tuple[str | _Int64 | float, ...], ListOf]
 
 
 class TableConfig(UserData):

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 from mtrain.config.catalog.meant import SWITCH
 from mtrain.config.experiment.section import (
     Count,
+    CountOrNone,
     FitsFloat32,
     ListOf,
     NumberError,
@@ -83,7 +84,7 @@ class PlateauConfig(Section):
     min_delta: Annotated[float, Ge(0)] = 0.0001
     """Only a change larger than this is an improvement."""
 
-    cooldown: Annotated[int, Ge(0)] = 0
+    cooldown: CountOrNone = 0
     """Epochs after a reduction that do not count as epochs without improvement."""
 
     min_learning_rate: Annotated[float, Ge(0)] = 0.0
@@ -114,6 +115,11 @@ class BestConfig(Section):
 
     mode: Mode = None
     """As for early stopping."""
+
+
+def with_monitor(value: Any) -> Any:
+    """`val_loss` as `{monitor: val_loss}`."""
+    return {"monitor": value} if isinstance(value, str) else value
 
 
 def _name_or_section(value: Any) -> str:

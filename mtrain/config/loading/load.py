@@ -6,7 +6,7 @@ import copy
 import re
 import shlex
 from collections.abc import Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 COMMAND_LINE = "command line"
 
 WHOLE = {"evaluation.threshold", "training.class_weight"}
-"""Settings that are one value each, though a mapping."""
+"""Settings that are one value each: a mapping replaces a name or a number, and another mapping."""
 
 
 def load_config(source: Path | Mapping[str, Any], overrides: Mapping[str, Any]) -> Config:
@@ -102,7 +102,7 @@ def _refuse_other(path: Path) -> None:
         raise UsageError(
             "holds data, not a config",
             where=path,
-            remedy=(f"`mtrain init config.yaml --data {shlex.quote(str(path))}` writes one"),
+            remedy=f"`mtrain init config.yaml --data {shlex.quote(str(path))}` writes one",
         )
     if not path.is_dir():
         return
@@ -183,29 +183,30 @@ class Settings:
             )
         section = self.data
         for depth, parent in enumerate(parents, 1):
-            inner = section.get(parent)
-            if (as_settings := SHORT_FORMS.get(keys[:depth])) is not None:
-                try:
-                    inner = as_settings(inner)
-                except NumberError as error:
-                    raise UsageError(self._at(keys[:depth], error.about(inner))) from error
-            if isinstance(inner, str):
-                inner = {"name": inner}
-            elif inner is None:
-                if keys[:depth] in self.overrides:
-                    raise UsageError(
-                        f"{key}: {dotted(keys[:depth])} is set to null", where=self.caller
-                    )
-                inner = {}
-            elif not isinstance(inner, dict):
-                raise UsageError(
-                    f"{key}: {dotted(keys[:depth])} is no section here, but {inner}",
-                    where=self.caller,
-                )
+            inner = self._inner(section.get(parent), keys[:depth], key)
             section[parent] = inner
             section = inner
         section[last] = value
         self.overrides.add(keys)
+
+    def _inner(self, inner: Any, keys: Keys, key: str) -> dict[str, Any]:
+        """The settings that `inner` at `keys` stands for, for the override of `key`."""
+        if (as_settings := SHORT_FORMS.get(keys)) is not None:
+            try:
+                inner = as_settings(inner)
+            except NumberError as error:
+                raise UsageError(self._at(keys, error.about(inner))) from error
+        if isinstance(inner, dict):
+            return inner
+        if inner is None and keys in self.overrides:
+            raise UsageError(f"{key}: {dotted(keys)} is set to null", where=self.caller)
+        if inner is None or dotted(keys) in WHOLE:
+            return {}
+        if isinstance(inner, str):
+            return {"name": inner}
+        raise UsageError(
+            f"{key}: {dotted(keys)} is no section here, but {inner}", where=self.caller
+        )
 
     def merge(self, key: str, value: Any) -> None:
         """Merge a mapping into its section; set anything else as it is.
@@ -222,10 +223,13 @@ class Settings:
             self.override(key, copy.deepcopy(value))  # the caller's data are not changed
 
     def _section(self, key: str) -> dict[str, Any] | None:
-        """The mapping at `key`, or the one that a bare name stands for; None without either."""
+        """The mapping at `key`, or the one that a name or a short form stands for; None: neither."""
         value: Any = self.data
         for part in key.split("."):
             value = value.get(part) if isinstance(value, dict) else None
+        if (as_settings := SHORT_FORMS.get(tuple(key.split(".")))) is not None:
+            with suppress(NumberError):  # said when the settings are validated
+                value = as_settings(value)
         if isinstance(value, str):
             return {"name": value}
         return value if isinstance(value, dict) else None

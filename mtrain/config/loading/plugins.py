@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import create_model
+from pydantic import BeforeValidator, create_model
 
 from mtrain.config.experiment.dataset import DatasetConfig
 from mtrain.config.experiment.schema import Config
+from mtrain.config.experiment.section import named
 from mtrain.config.experiment.sources import SOURCES
 from mtrain.config.experiment.training import TrackingConfig
 from mtrain.errors import UsageError
@@ -28,7 +29,7 @@ def config_class(data: dict[str, Any]) -> type[Config]:
     if isinstance(name, str) and name not in SOURCES and (source := load_entry(SOURCE_GROUP, name)):
         if not (isinstance(source, type) and issubclass(source, DatasetConfig)):
             raise _wrong(SOURCE_GROUP, name, "is not a DatasetConfig")
-        fields["dataset"] = (source, ...)
+        fields["dataset"] = (Annotated[source, BeforeValidator(named)], ...)
     names = tracking if isinstance(tracking, dict) else {}
     trackers: dict[str, Any] = {
         name: (Any, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mtrain.config.experiment.sources import IdxConfig, NpzConfig
+from mtrain.config.experiment.sources import LARGEST_BYTE, ImagesConfig, KnownData
 from mtrain.config.experiment.table import TableConfig
 from mtrain.data.inputs.piece import joined, rows_of_a_piece
 from mtrain.data.sources.idx import is_idx_name
@@ -55,4 +55,5 @@ def read_pieces(
 def _is_of_images(config: DatasetConfig, encoding: Encoding) -> bool:
     """Whether the pixels of an image are on the same scale as the training's."""
     is_shape = len(encoding.shape) == 2 or (len(encoding.shape) == 3 and encoding.shape[2] == 3)
-    return is_shape and (encoding.divisor == 255 or not isinstance(config, NpzConfig | IdxConfig))
+    is_pictorial = isinstance(config, ImagesConfig | KnownData)
+    return is_shape and (is_pictorial or encoding.divisor == LARGEST_BYTE)

@@ -234,5 +234,5 @@ def _decode(decoder: codecs.IncrementalDecoder, block: bytes, done: int, file: P
         raise MtrainError(
             f"not UTF-8 text: byte {at:,} is {error.object[error.start]:#04x}",
             where=file,
-            remedy=("save it as UTF-8"),
+            remedy="save it as UTF-8",
         ) from error

@@ -114,10 +114,8 @@ def read_image(
             pixels = _resized(pixels, width, height)
     if pixels.shape[:2] != (height, width):
         raise MtrainError(
-            (
-                f"{pixels.shape[0]} x {pixels.shape[1]} pixels, the first image has {height} x "
-                f"{width}; dataset.size brings all to one size"
-            ),
+            f"{pixels.shape[0]} x {pixels.shape[1]} pixels, the first image has {height} x "
+            f"{width}; dataset.size brings all to one size",
             where=file,
         )
     if pixels.ndim < len(shape):

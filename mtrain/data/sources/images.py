@@ -224,10 +224,8 @@ def _files_by_class(folder: Path) -> Listing:
         deeper = next(walk_images(folder), None)
         hint = "" if deeper is None else f"; the first is {_text(str(deeper.relative_to(folder)))}"
         raise MtrainError(
-            (
-                "no images; each class has a folder of its own here, with "
-                f"{', '.join(FORMATS)} files{hint}"
-            ),
+            "no images; each class has a folder of its own here, with "
+            f"{', '.join(FORMATS)} files{hint}",
             where=folder,
         )
     if wrong := [name for name in listing if _text(name) != name]:

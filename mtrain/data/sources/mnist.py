@@ -138,4 +138,4 @@ def _read_npz(path: Path) -> dict[str, Rows]:
             "test": checked_rows(arrays["x_test"], arrays["y_test"], str(path), "test"),
         }
     except MtrainError as error:
-        raise MtrainError(f"{error}", remedy="delete it, and it is downloaded again") from error
+        raise MtrainError(str(error), remedy="delete it, and it is downloaded again") from error

@@ -154,7 +154,7 @@ def _array(file: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> NDArra
         raise MtrainError(
             f"array {name!r} holds Python objects",
             where=path,
-            remedy=(f"save it as numbers or text, as by {name}.astype(str)"),
+            remedy=f"save it as numbers or text, as by {name}.astype(str)",
         )
     if not all(type(size) is int and size >= 0 for size in shape):
         raise ValueError(f"the shape of {member.filename} is {shape}")
@@ -226,10 +226,8 @@ def _read_splits(
     features = find_features(there, path)
     if not set(needed) & set(features):
         raise MtrainError(
-            (
-                f"no arrays x_{needed[0]} and y_{needed[0]}, or x and y; the file has "
-                f"{', '.join(there)[:300] or 'nothing'}"
-            ),
+            f"no arrays x_{needed[0]} and y_{needed[0]}, or x and y; the file has "
+            f"{', '.join(there)[:300] or 'nothing'}",
             where=path,
         )
     wanted = {
@@ -296,10 +294,8 @@ def _named_classes(
         )
         if labels.dtype.kind not in "US" or labels.ndim != 1:
             raise MtrainError(
-                (
-                    f"labels of text are one a row in every split; those of {SPLITS[split]} are "
-                    f"{labels.dtype} {labels.shape}"
-                ),
+                f"labels of text are one a row in every split; those of {SPLITS[split]} are "
+                f"{labels.dtype} {labels.shape}",
                 where=config.path,
             )
         texts[split] = _as_text(labels, config.path)

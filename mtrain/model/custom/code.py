@@ -82,7 +82,7 @@ class ImportedCode:
             if (place := self._place(config, error)) is None:
                 raise
             problem = ": ".join(filter(None, (type(error).__name__, _first_line(error))))
-            raise MtrainError(f"{problem}", where=place) from error
+            raise MtrainError(problem, where=place) from error
 
     def _place(self, config: CustomCode | None, error: BaseException) -> str | None:
         """The last line of the traceback in custom code; else the first line of the object."""

@@ -117,4 +117,4 @@ def check_finite(config: CustomCode, verb: str, values: NDArray[np.float32]) -> 
 
 def wrong(config: CustomCode, problem: str) -> MtrainError:
     """An error about custom code, with its name."""
-    return MtrainError(f"{problem}", where=config.name)
+    return MtrainError(problem, where=config.name)

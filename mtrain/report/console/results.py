@@ -82,7 +82,9 @@ def print_layers(layers: Sequence[Layer], stream: TextIO) -> None:
     table.add_column("parameters", justify="right", no_wrap=True)
     for layer in layers:
         shape = ", ".join("None" if size is None else str(size) for size in layer.output_shape)
-        table.add_row(layer.name, layer.kind, f"({shape})", f"{layer.parameters:,}")
+        table.add_row(
+            inert_text(layer.name), inert_text(layer.kind), f"({shape})", f"{layer.parameters:,}"
+        )
     total = sum(layer.parameters for layer in layers)
     trainable = sum(layer.trainable for layer in layers)
     console = make_console(stream)
