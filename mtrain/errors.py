@@ -54,7 +54,10 @@ class MtrainError(Exception):
             Problem(problem, str(where), remedy=remedy) if isinstance(problem, str) else problem
             for problem in problems
         )
-        super().__init__("\n".join(map(str, self.problems)))
+        super().__init__(*map(str, self.problems))
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.problems))
 
 
 class UsageError(MtrainError):

@@ -86,7 +86,7 @@ def check(
     with open_stdout() as stdout:
         print_inspection(inspection, config, stdout)
     if errors:
-        raise MtrainError("\n".join(first_few([f"{note} [{note.kind}]" for note in errors])))
+        raise MtrainError(*first_few([f"{note} [{note.kind}]" for note in errors]))
 
 
 def _allowed(names: Sequence[str], *, strict: bool) -> set[str]:

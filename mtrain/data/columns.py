@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from mtrain.data.notation import PLAIN, Notation, is_text
 from mtrain.data.numbers import as_numbers, may_be_numbers, wrong_numbers
 from mtrain.data.table import BOOLEANS, Values
+from mtrain.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -108,10 +109,10 @@ def has_codes(column: pa.ChunkedArray, values: Values) -> bool:
     return bool(pc.any(pc.match_substring_regex(column, "^0[0-9]+$")).as_py())
 
 
-def complaint(table: RawTable, name: str, problem: str, rows: NDArray[np.bool_]) -> str:
-    """A line with the place of the first of `rows`, and the number of the others."""
+def complaint(table: RawTable, name: str, problem: str, rows: NDArray[np.bool_]) -> Problem:
+    """The problem at the place of the first of `rows`, and the number of the others."""
     row, more = int(rows.argmax()), int(np.count_nonzero(rows)) - 1
     value = table.columns[name][row].as_py()
     text = repr(value) if isinstance(value, str) else "a value" if value is None else str(value)
     others = f"; so {more:,} more row{'s' * (more > 1)}" if more else ""
-    return f"{table.place(row)}: column {name!r}: {text:.60} {problem}{others}"
+    return Problem(f"column {name!r}: {text:.60} {problem}{others}", table.place(row))

@@ -12,7 +12,7 @@ from mtrain.data.columns import complaint, read_column
 from mtrain.data.notation import guess_notation
 from mtrain.data.numbers import read_numbers
 from mtrain.data.table import NUMBER, Table, some_at_once
-from mtrain.errors import MtrainError
+from mtrain.errors import MtrainError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -79,17 +79,18 @@ def read_features(
     problems = complaints(table, wrong, problem)
     if len(beyond) < len(wrong):
         reader = "numbers" if are_learned else "the model's config says that numbers"
-        problems.append(f"{reader} are written as in {table.notation.example}")
-        if are_learned:
-            problems[-1] += "; columns of text are named in dataset.categorical"
-            problems += _hints(table, wrong)
-    raise MtrainError("\n".join(problems))
+        remedy = "columns of text are named in dataset.categorical" if are_learned else ""
+        problems.append(
+            Problem(f"{reader} are written as in {table.notation.example}", remedy=remedy)
+        )
+        problems += _hints(table, wrong) if are_learned else ()
+    raise MtrainError(*problems)
 
 
 def complaints(
     table: RawTable, wrong: Mapping[str, NDArray[np.bool_]], problem: Callable[[str], str]
-) -> list[str]:
-    """A line for each of the first few columns with wrong rows.
+) -> list[Problem]:
+    """A problem of each of the first few columns with wrong rows.
 
     `problem` gives the problem of the first wrong row of a column.
     """
@@ -97,7 +98,7 @@ def complaints(
     listed = names[:MOST_COLUMNS]
     lines = [complaint(table, name, problem(name), wrong[name]) for name in listed]
     if (more := len(names) - MOST_COLUMNS) > 0:
-        lines.append(f"{table.where}: {more:,} more column{'s' * (more > 1)} as well")
+        lines.append(Problem(f"{more:,} more column{'s' * (more > 1)} as well", table.where))
     return lines
 
 
@@ -117,7 +118,7 @@ def is_written_as_number(table: RawTable, name: str, rows: NDArray[np.bool_]) ->
     return bool(re.match(pattern, value)) if isinstance(value, str) else math.isfinite(value)
 
 
-def _hints(table: RawTable, wrong: Mapping[str, NDArray[np.bool_]]) -> Iterator[str]:
+def _hints(table: RawTable, wrong: Mapping[str, NDArray[np.bool_]]) -> Iterator[Problem]:
     """Settings with which columns of a CSV with many wrong values would be numeric."""
     for name, rows in wrong.items():
         if table.typed or np.count_nonzero(rows) <= max(1, SLIPS * len(rows)):
@@ -125,5 +126,6 @@ def _hints(table: RawTable, wrong: Mapping[str, NDArray[np.bool_]]) -> Iterator[
         notation = guess_notation({name: table.columns[name]})
         if notation.settings:
             settings = [f"dataset.{key}: {value!r}" for key, value in notation.settings.items()]
-            yield f"{table.where}: column {name!r} is of numbers with {' and '.join(settings)}"
+            text = f"column {name!r} is of numbers with {' and '.join(settings)}"
+            yield Problem(text, table.where)
             return  # other columns will be of the same kind

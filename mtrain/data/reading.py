@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtrain.config.experiment.table import ParquetConfig
+from mtrain.data.notes import kind_of
 from mtrain.data.source import Request
 from mtrain.errors import MtrainError, SettingError
 from mtrain.records.dataset import SPLITS
@@ -32,6 +33,10 @@ MODULES = {
     "images": "mtrain.data.sources.images",
 }
 """By `dataset.name`, the module whose `read(config, request)` gives the `Source`."""
+
+
+LEFT_OUT = {"unlabelled-rows", "incomplete-rows"}
+"""Kinds of notes on rows that are left out."""
 
 
 def read_source(
@@ -86,7 +91,7 @@ def _check_labels(source: Source, config: SourceConfig, n_classes: int) -> None:
         )
     labels = np.unique(np.concatenate([rows.labels for rows in source.splits.values()]))
     if config.classes is None and len(labels) == 1:
-        left_out = "".join(f"; {note}" for note in source.notes if "left out" in note)
+        left_out = "".join(f"; {note}" for note in source.notes if kind_of(note) in LEFT_OUT)
         raise MtrainError(
             f"every label is {source.classes[labels[0]]}; a classifier needs two classes{left_out}",
             where=source.where,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mtrain.config.experiment.custom_code import CustomLoss, CustomMetric
+from mtrain.config.experiment.custom_code import CustomLoss, CustomMetric, CustomModel
 from mtrain.errors import SettingError
 from mtrain.metrics.epoch import counted_k
 
@@ -23,12 +23,12 @@ def build_network(
     n_classes: int,
     code: ImportedCode,
     *,
-    jit_compile: bool | None = None,
+    jit_compile: bool = False,
 ) -> Network:
     """The config's network of `n_classes`, as before the first step.
 
-    `code` is the custom code, tried in a loop compiled by XLA or not, as `jit_compile` says; None:
-    not tried, for a network that only predicts. Raises `MtrainError` for errors in it.
+    `jit_compile` says whether XLA will compile its training, for which dropout draws otherwise.
+    `code` is the custom code; raises `MtrainError` for errors in it.
     """
     from mtrain.engine.network import make_network
     from mtrain.model.custom.loss import loss_variables
@@ -41,11 +41,10 @@ def build_network(
         encoding.n_features,
         n_classes,
         config.seed,
-        dropout_layer(bool(jit_compile)),
+        dropout_layer(jit_compile),
         code,
-        jit_compile=jit_compile,
     )
-    loss = build_loss(config.loss, n_classes, code, jit_compile=jit_compile)
+    loss = build_loss(config.loss, n_classes, code)
     variables = []
     if isinstance(config.loss, CustomLoss):
         variables = loss_variables(config.loss, code, loss, n_classes)
@@ -57,18 +56,19 @@ def make_trainer(
 ) -> Trainer:
     """A trainer of the config's network on the data set's rows, not yet begun.
 
-    `code` is the custom code; raises `MtrainError` for errors in it, `SettingError` if a monitor is
-    not a figure of the training.
+    `code` is the custom code, which is tried on a few rows; raises `MtrainError` for errors in it,
+    `SettingError` if a monitor is not a figure of the training.
     """
     from mtrain.engine.trainer import Trainer
     from mtrain.model.counters import build_counters
-    from mtrain.model.custom.metric import custom_metric
+    from mtrain.model.custom.metric import tried_metric
     from mtrain.model.optimizer import build_optimizer, build_schedule
 
     n_classes = len(dataset.classes)
     network = build_network(config, dataset.encoding, n_classes, code, jit_compile=jit_compile)
+    _try_training(config, network, code, jit_compile=jit_compile)
     custom_figures = tuple(
-        custom_metric(metric, code, n_classes, jit_compile=jit_compile)
+        tried_metric(metric, code, n_classes, jit_compile=jit_compile)
         for metric in config.metrics
         if isinstance(metric, CustomMetric)
     )
@@ -91,6 +91,21 @@ def make_trainer(
         of_split={figure.name: figure.of_split for figure in custom_figures},
         diagnostics=config.diagnostics,
     )
+
+
+def _try_training(
+    config: Config, network: Network, code: ImportedCode, *, jit_compile: bool
+) -> None:
+    """Raise `MtrainError` for a custom model or loss that cannot be trained."""
+    from mtrain.model.custom.loss import try_loss
+    from mtrain.model.custom.model import try_model
+
+    if isinstance(config.model, CustomModel):
+        try_model(config.model, code, network.model, jit_compile=jit_compile)
+    if isinstance(config.loss, CustomLoss):
+        try_loss(
+            config.loss, code, network.loss_function, network.n_classes, jit_compile=jit_compile
+        )
 
 
 def _check_monitors(config: Config, custom_figures: tuple[CustomFigure, ...]) -> None:

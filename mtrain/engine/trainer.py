@@ -143,8 +143,8 @@ class Trainer:
             if val is not None and not math.isfinite(val.loss):
                 raise self._diverged(f"epoch {epoch}", f"the validation loss is {val.loss}")
             if val is not None:
-                own = {name: figure(val) for name, figure in self._of_split.items()}
-                val = replace(val, custom=own)
+                custom = {name: figure(val) for name, figure in self._of_split.items()}
+                val = replace(val, custom=custom)
             record = EpochRecord(epoch, self._last_learning_rate(), tally, val)
             for counter in self._counters.values():
                 counter.reset_state()

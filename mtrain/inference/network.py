@@ -38,17 +38,16 @@ def predict_split(
     `code` is the run's custom code, if it is imported already. Raises `MtrainError` for arrays that
     do not fit its config, or give no probabilities.
     """
-    config, n_classes = saved.config, len(saved.classes)
     with open_predictor(saved, rows, place, code) as network:
         from mtrain.model.custom.metric import custom_metric  # once TensorFlow is loaded, and quiet
 
         predictions = network.predict(rows)
-        own = {
-            metric.object: custom_metric(metric, network.code, n_classes).of_split(predictions)
-            for metric in config.metrics
+        custom = {
+            metric.object: custom_metric(metric, network.code).of_split(predictions)
+            for metric in saved.config.metrics
             if isinstance(metric, CustomMetric)
         }
-    return replace(predictions, custom=own)
+    return replace(predictions, custom=custom)
 
 
 @dataclass(frozen=True, eq=False)

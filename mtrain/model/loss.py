@@ -15,15 +15,11 @@ if TYPE_CHECKING:
 
 
 def build_loss(
-    config: LossConfig | CustomLoss,
-    n_classes: int,
-    code: ImportedCode = NO_CODE,
-    *,
-    jit_compile: bool | None = None,
+    config: LossConfig | CustomLoss, n_classes: int, code: ImportedCode = NO_CODE
 ) -> keras.losses.Loss:
     """Keras' loss of that name with these parameters, or the custom loss, from `code`."""
     if isinstance(config, CustomLoss):
-        return custom_loss(config, code, n_classes, jit_compile=jit_compile)
+        return custom_loss(config, code)
     kind, parameters = type(config).__name__, config.model_dump(exclude={"name"})
     if config.name == "auto":
         kind = "BinaryCrossentropy" if n_classes == 2 else "CategoricalCrossentropy"

@@ -26,17 +26,15 @@ def build_model(
     seed: int,
     dropout: type[keras.layers.Dropout] = keras.layers.Dropout,
     code: ImportedCode = NO_CODE,
-    *,
-    jit_compile: bool | None = None,
 ) -> keras.Model:
     """A multilayer perceptron from (N, `n_features`) to class probabilities.
 
     Two classes have one sigmoid output, (N, 1): the probability of class 1; more have a softmax,
     (N, `n_classes`). `seed` draws the initial weights and dropout, layer by layer; `dropout` is the
-    kind of that layer. Or the custom model, from `code`, tried as `jit_compile` says.
+    kind of that layer. Or the custom model, from `code`.
     """
     if isinstance(config, CustomModel):
-        return custom_model(config, code, n_features, n_classes, seed, jit_compile=jit_compile)
+        return custom_model(config, code, n_features, n_classes, seed)
     seeds = _layer_seeds(seed)
     layers: list[keras.layers.Layer] = [keras.Input((n_features,), name="input")]
     activity = keras.regularizers.L1(config.activity) if config.activity else None

@@ -17,7 +17,7 @@ from mtrain.config.experiment.custom_code import CustomModel
 from mtrain.config.experiment.dataset import class_names
 from mtrain.config.experiment.table import TableConfig
 from mtrain.config.loading.load import load_config
-from mtrain.errors import MtrainError, UsageError
+from mtrain.errors import MtrainError, Problem, UsageError
 from mtrain.metrics.history import History
 from mtrain.records.dataset import Encoding
 from mtrain.records.training import MOST_THREADS, Cursor
@@ -259,8 +259,7 @@ def _reading(path: Path) -> Iterator[None]:
         with reading(path, "a checkpoint"):
             yield
     except UsageError as error:
-        lines = str(error).split("\n")
-        raise MtrainError("\n".join(f"{path}: {line}" for line in lines)) from error
+        raise MtrainError(*(Problem(str(one), str(path)) for one in error.problems)) from error
 
 
 def _state(data: Any) -> _State:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, TypeVar
 
-from mtrain.errors import MtrainError
+from mtrain.errors import MtrainError, Problem
 from mtrain.run.checkpoint import NAME, STATE, Checkpoint, read_checkpoint
 from mtrain.run.directory import RunDirectory
 from mtrain.run.files import attributing_errors, read_bytes, remove_folder, write_text
@@ -154,24 +154,22 @@ def newest_whole(run: RunDirectory) -> Newest | None:
 
     None if there is no checkpoint. Raises `MtrainError` if all of them are damaged.
     """
-    damaged: dict[Path, str] = {}
+    damaged: list[Problem] = []
     whole: dict[Path, Checkpoint] = {}
     paths = list_checkpoints(run)
     for path in paths:
         try:
             whole[path] = read_checkpoint(path)
         except MtrainError as error:
-            damaged[path] = str(error)
+            damaged += error.problems
     good = [p for p, c in whole.items() if c.best is None or p.with_name(c.best) in whole]
     if not paths:
         return None
     for path in good or whole:
-        return Newest(path, whole[path], tuple(damaged.values()), best_is_whole=bool(good))
-    problems = "\n".join(damaged.values())
-    raise MtrainError(
-        f"{problems}\n{run.path}: no checkpoint is whole, so there is nothing to resume",
-        remedy="train into another folder",
-    )
+        return Newest(path, whole[path], tuple(map(str, damaged)), best_is_whole=bool(good))
+    text = "no checkpoint is whole, so there is nothing to resume"
+    problem = Problem(text, str(run.path), remedy="train into another folder")
+    raise MtrainError(*damaged, problem)
 
 
 def _pointed(run: RunDirectory, pointer: str) -> str | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import filelock
 
-from mtrain.errors import MtrainError
+from mtrain.errors import MtrainError, Problem
 from mtrain.run.directory import LOCK, WRITER
 from mtrain.run.files import read_bytes, write_bytes
 
@@ -69,12 +69,12 @@ def one_at_a_time(path: Path) -> Iterator[None]:
 
     Raises `MtrainError` after a minute.
     """
-    with _acquired(path, 60, lambda: f"{path}: is held by another process"):
+    with _acquired(path, 60, lambda: Problem("is held by another process", str(path))):
         yield
 
 
 @contextmanager
-def _acquired(path: Path, seconds: float, problem: Callable[[], str]) -> Iterator[None]:
+def _acquired(path: Path, seconds: float, problem: Callable[[], Problem]) -> Iterator[None]:
     """Hold the lock file at `path`; `problem` is the error if another process holds it longer."""
     lock = filelock.FileLock(path, timeout=seconds)
     try:
@@ -91,9 +91,9 @@ def _acquired(path: Path, seconds: float, problem: Callable[[], str]) -> Iterato
         lock.release()
 
 
-def _in_use(folder: Path) -> str:
+def _in_use(folder: Path) -> Problem:
     try:
         writer = read_bytes(folder / WRITER, at_most=1000).decode(errors="replace")
     except MtrainError:  # it has the lock and has not written its name yet
         writer = "another process"
-    return f"{folder}: is in use: {writer} writes into it"
+    return Problem(f"is in use: {writer} writes into it", str(folder))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtrain.config.experiment.custom_code import refuse_code
 from mtrain.config.loading.load import flat_settings, read_settings
-from mtrain.errors import MtrainError, SettingError, UsageError
+from mtrain.errors import MtrainError, Problem, SettingError, UsageError
 from mtrain.keywords import option
 from mtrain.records.dataset import SPLITS
 from mtrain.records.training import TrainingState
@@ -103,12 +103,12 @@ class Resumption:
         changes = self.differences(config, environment)
         changes.pop(EPOCHS, None)
         if changes and not self.differences_allowed:
-            lines = [f"{name}: was {a}, is {b}" for name, a, b in self._told(changes, environment)]
-            remedy = (
-                "the result would differ from that of an uninterrupted run; "
-                f"{option('allow-differences')} resumes all the same and records them"
-            )
-            raise UsageError("\n".join(f"{self.run.path}: {line}" for line in [*lines, remedy]))
+            where = str(self.run.path)
+            told = self._told(changes, environment)
+            problems = [Problem(f"{name}: was {a}, is {b}", where) for name, a, b in told]
+            remedy = f"{option('allow-differences')} resumes all the same and records them"
+            result = "the result would differ from that of an uninterrupted run"
+            raise UsageError(*problems, Problem(result, where, remedy=remedy))
 
     def check_classes(self, classes: tuple[str, ...]) -> None:
         """Raise `UsageError` if the data have other classes than the trained model."""

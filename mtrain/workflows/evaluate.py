@@ -146,7 +146,7 @@ class _Question:
         check_two_classes(self.threshold, saved)
         codes = saved.config.custom_code.values()
         code = self.code
-        if code is None or any(own.name not in code.objects for own in codes):
+        if code is None or any(one.name not in code.objects for one in codes):
             code = None  # this checkpoint's config names other code
             refuse_code(codes, place.path, allowed=self.allow_code)
         if self.dataset is None:

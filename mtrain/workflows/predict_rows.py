@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,7 +72,10 @@ def predict(checkpoint: Path, rows: Any, **options: Any) -> Predicted:
             try:
                 _, notes = predict_file(checkpoint, inputs, out=out, **options)
             except MtrainError as error:
-                error.args = (str(error).replace(str(inputs), "rows"),)
+                error.problems = tuple(
+                    replace(problem, where=problem.where.replace(str(inputs), "rows"))
+                    for problem in error.problems
+                )
                 raise
             notes = tuple(note.replace(str(inputs), "rows") for note in notes)
         return _read(out, notes)

@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -165,7 +165,7 @@ class Settings:
             text = self.data if isinstance(self.data, str) else ""
             is_setting = re.split(r"\W", text.strip(), maxsplit=1)[0] in Config.model_fields
             if is_setting and (meant := missing_colon(text)):
-                raise UsageError(f"{self.source}:{self.lines.get((), 1)}: {meant}")
+                raise UsageError(Problem(meant, self.source, self.lines.get((), 1)))
             raise UsageError(
                 f"must be a mapping of settings, got {self.data!r:.60}", where=self.source
             )
@@ -268,7 +268,9 @@ class Settings:
             raise self._located((one.key, one.what) for one in error.problems) from error
         except MissingPathError as error:
             if keys := self._naming(error.path):
-                raise MtrainError(self._at(keys, str(error))) from error
+                missing = error.problem
+                problem = self._at(keys, f"{missing.where}: {missing.what}")
+                raise MtrainError(replace(problem, remedy=missing.remedy)) from error
             raise
 
     def _empty_sections(self) -> Iterator[tuple[Keys, str]]:

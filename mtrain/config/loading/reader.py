@@ -14,7 +14,7 @@ from mtrain.config.catalog.writer import FLOAT, OCTAL_OR_HEX
 from mtrain.config.loading.paths import nearest_path
 from mtrain.config.loading.scanner import Loader, without_unicode_breaks
 from mtrain.config.loading.yaml_mistakes import MAX_DEPTH, explain
-from mtrain.errors import Keys, UsageError, dotted
+from mtrain.errors import Keys, Problem, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,16 +72,15 @@ def parse(text: str, source: str) -> Document:
         data = builder.build(yaml.parse(readable, Loader=Loader))
     except yaml.MarkedYAMLError as error:
         line, problem = explain(readable, error)
-        where = f"{source}:{line}" if line else source
-        raise UsageError(f"{problem.translate(originals)}", where=where) from error
+        raise UsageError(Problem(problem.translate(originals), source, line)) from error
     except ReaderError as error:
         line = readable.count("\n", 0, error.position) + 1
         problem = f"the character U+{error.character:04X} cannot stand in a config"
-        raise UsageError(f"{source}:{line}: {problem}") from error
+        raise UsageError(Problem(problem, source, line)) from error
     except (yaml.YAMLError, OverflowError, ValueError) as error:
         raise UsageError(f"not valid YAML: {str(error).splitlines()[0]}", where=source) from error
     if builder.problems:
-        raise UsageError("\n".join(builder.problems[:MOST_PROBLEMS]))
+        raise UsageError(*builder.problems[:MOST_PROBLEMS])
     return Document(data, builder.lines, frozenset(builder.empty))
 
 
@@ -95,7 +94,7 @@ class _Builder:
 
     lines: dict[Keys, int] = field(default_factory=dict)
     empty: set[Keys] = field(default_factory=set)
-    problems: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
     values: int = 0
 
     def build(self, events: Iterator[yaml.Event]) -> Any:
@@ -143,10 +142,8 @@ class _Builder:
             here = (*keys, key)
             line = _line(event)
             if key in mapping:
-                self.problems.append(
-                    f"{self.source}:{line}: {dotted(here)}: set twice, first on line "
-                    f"{self.lines[here]}"
-                )
+                text = f"set twice, first on line {self.lines[here]}"
+                self.problems.append(Problem(text, self.source, line, here))
             mapping[key] = self._node(next(events), events, here)
             self.lines[here] = line
         return mapping
@@ -167,7 +164,7 @@ class _Builder:
         return text.translate(self.originals)
 
     def _stop(self, event: yaml.Event, problem: str) -> NoReturn:
-        raise UsageError(f"{self.source}:{_line(event)}: {problem}")
+        raise UsageError(Problem(problem, self.source, _line(event)))
 
 
 def _line(event: yaml.Event) -> int:

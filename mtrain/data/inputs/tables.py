@@ -55,7 +55,7 @@ def _table_piece(raw: RawTable, config: TableConfig, encoding: Encoding, done: i
     elif config.missing is None:
         why = f"is missing; {MISSING_SINCE}"
         if problems := complaints(raw, missing, lambda _: why):
-            raise MtrainError("\n".join(problems))
+            raise MtrainError(*problems)
     split, unlike = encode(rows, encoding, raw.where)
     return Piece(
         replace(split, rows=split.rows + done),

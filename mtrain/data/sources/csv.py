@@ -25,7 +25,7 @@ from mtrain.data.sources.csv_text import (
     open_bytes,
     open_text,
 )
-from mtrain.errors import MtrainError
+from mtrain.errors import MtrainError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -204,29 +204,31 @@ def _header(file: Path, notation: Notation) -> tuple[int, list[str]]:
     with open_bytes(file) as content:
         if len(content.readline(BLOCK)) == BLOCK:
             check_bytes(file, form.delimiter)
-            raise MtrainError(f"{file}:1: {BLOCK:,} bytes or more; this is no line of a table")
+            raise _at(file, 1, f"{BLOCK:,} bytes or more; this is no line of a table")
     try:
         line, names = next(_records(file), (1, []))
     except UnicodeDecodeError:
         check_bytes(file, form.delimiter)
         raise
     except csv.Error as error:
-        raise MtrainError(f"{file}:{_problem(error)}") from error
+        raise MtrainError(_problem(file, error)) from error
     if not names:
         raise MtrainError("is empty; the first line must name the columns", where=file)
     if any("\0" in name for name in names):
         check_bytes(file, form.delimiter)
     last = line + len(re.findall(LINE_END, " ".join(names)))
     if wrong := find_quote_problem(file, form.delimiter, lines=last):
-        raise MtrainError(f"{file}:{wrong.line}: column {wrong.column + 1}: {wrong.problem}")
+        raise _at(file, wrong.line, f"column {wrong.column + 1}: {wrong.problem}")
     if not notation.header:
         return line - 1, [f"column_{number}" for number in range(1, len(names) + 1)]
     names = [name.strip() for name in names]
     seen: set[str] = set()
     for name in filter(None, names):
         if name in seen:
-            hint = "; dataset.header: false makes this line a row" if looks_like_data(file) else ""
-            raise MtrainError(f"{file}:{line}: there are two columns {name!r}{hint}")
+            hint = "dataset.header: false makes this line a row" if looks_like_data(file) else ""
+            raise MtrainError(
+                Problem(f"there are two columns {name!r}", str(file), line, remedy=hint)
+            )
         seen.add(name)
     return line, names
 
@@ -299,7 +301,7 @@ def _records(file: Path) -> Iterator[tuple[int, list[str]]]:
             try:
                 values = next(reader, None)
             except csv.Error as error:
-                raise csv.Error(f"{line}: {error}") from error
+                raise csv.Error(line, str(error)) from error
             finally:
                 csv.field_size_limit(before)
             if values is None:
@@ -317,7 +319,7 @@ def _line(file: Path, row: int, notation: Notation) -> int:
     return next(line for number, (line, _) in records if number == row)
 
 
-def _what_is_wrong(file: Path, notation: Notation) -> str | None:
+def _what_is_wrong(file: Path, notation: Notation) -> Problem | None:
     """The first mistake in the file, with its line."""
     names = _header(file, notation)[1]
     wrong = find_quote_problem(file, form_of(file).delimiter)
@@ -329,19 +331,23 @@ def _what_is_wrong(file: Path, notation: Notation) -> str | None:
                 n_values = "1 value" if len(values) == 1 else f"{len(values)} values"
                 columns = "column" if len(names) == 1 else "columns"
                 has = f"names {len(names)} {columns}" if notation.header else f"has {len(names)}"
-                return f"{file}:{line}: {n_values}; the first line {has}"
+                return Problem(f"{n_values}; the first line {has}", str(file), line)
     except csv.Error as error:
-        return f"{file}:{_problem(error)}"
+        return _problem(file, error)
     if wrong is None:
         return None
     known = wrong.column < len(names) and names[wrong.column]
     column = repr(names[wrong.column]) if known else wrong.column + 1
-    return f"{file}:{wrong.line}: column {column}: {wrong.problem}"
+    return Problem(f"column {column}: {wrong.problem}", str(file), wrong.line)
 
 
-def _problem(error: csv.Error) -> str:
-    """The line, and the mistake in words."""
-    line, _, problem = str(error).partition(": ")
+def _problem(file: Path, error: csv.Error) -> Problem:
+    """The mistake in words; the error's arguments are its line, and what Python's reader says."""
+    line, problem = error.args
     if "larger than field limit" in problem:
         problem = "a quote that is never closed"
-    return f"{line}: {problem}"
+    return Problem(problem, str(file), line)
+
+
+def _at(file: Path, line: int, problem: str) -> MtrainError:
+    return MtrainError(Problem(problem, str(file), line))

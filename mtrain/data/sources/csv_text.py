@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
 
-from mtrain.errors import MtrainError
+from mtrain.errors import MtrainError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,7 +141,8 @@ def check_bytes(file: Path, delimiter: str) -> bool:
             _decode(decoder, block, done, file)
             if (at := block.find(b"\0")) >= 0:
                 lines += block.count(b"\n", 0, at)
-                raise MtrainError(f"{file}:{lines + 1}: a NUL byte; this is no text")
+                problem = Problem("a NUL byte; this is no text", str(file), lines + 1)
+                raise MtrainError(problem)
             lines += block.count(b"\n")
             seen += block if done else block.removeprefix(codecs.BOM_UTF8)
             done += len(block)

@@ -33,7 +33,7 @@ from mtrain.data.sources.image_files import (
     sayings,
 )
 from mtrain.data.split_names import split_called
-from mtrain.errors import BrokenImageError, MtrainError, SettingError
+from mtrain.errors import BrokenImageError, MtrainError, Problem, SettingError
 from mtrain.records.dataset import SPLITS, Note
 
 if TYPE_CHECKING:
@@ -147,17 +147,18 @@ def about_all(error: BrokenImageError, images: Iterable[Path], where: str) -> Mt
     It has a line for each, up to `MOST_BROKEN`, and then one that counts the rest. Of very many images
     only the first are looked at: they are decoded for it.
     """
-    problems = {error.path: str(error)}
+    errors = {error.path: error}
     for file in islice(images, MOST_LOOKED_AT):
         try:
             # Without a size: another check compares the sizes.
             read_image(file, (1, 1, 3), resize=True)
         except BrokenImageError as other:
-            problems.setdefault(file, str(other))
-    lines = [problems[file] for file in sorted(problems)]
-    if (more := len(lines) - MOST_BROKEN) > 0:
-        lines[MOST_BROKEN:] = [f"{where}: {more:,} more image{'s' * (more > 1)} cannot be read"]
-    return MtrainError("\n".join(lines))
+            errors.setdefault(file, other)
+    problems = [problem for file in sorted(errors) for problem in errors[file].problems]
+    if (more := len(problems) - MOST_BROKEN) > 0:
+        text = f"{more:,} more image{'s' * (more > 1)} cannot be read"
+        problems[MOST_BROKEN:] = [Problem(text, where)]
+    return MtrainError(*problems)
 
 
 def list_images(folder: Path) -> list[Path]:

@@ -160,7 +160,7 @@ def _complete_rows(
     if config.missing is None:
         problems += complaints(table, missing, lambda _: f"is missing; {remedy}")
     if problems:
-        raise MtrainError("\n".join(problems))
+        raise MtrainError(*problems)
     return np.flatnonzero(labelled)
 
 

@@ -134,7 +134,7 @@ def imported(codes: Iterable[CustomCode], folder: Path) -> Iterator[ImportedCode
     sys.dont_write_bytecode = True  # no caches in a run's folder
     importlib.invalidate_caches()
     try:
-        yield replace(code, objects={own.name: _import(own, code) for own in codes})
+        yield replace(code, objects={one.name: _import(one, code) for one in codes})
     finally:
         sys.dont_write_bytecode = dont_write
         for place in searched:
@@ -145,17 +145,17 @@ def imported(codes: Iterable[CustomCode], folder: Path) -> Iterator[ImportedCode
         sys.modules.update(aside)
 
 
-def _import(code: CustomCode, nothing: ImportedCode) -> Any:
-    with nothing.attributing_errors(code):
+def _import(code: CustomCode, searched: ImportedCode) -> Any:
+    with searched.attributing_errors(code):
         module = importlib.import_module(code.module)
     top = code.module.partition(".")[0]
     beside = [
         file
-        for place in nothing.folders
+        for place in searched.folders
         for file in (place / f"{top}.py", place / top / "__init__.py")
         if file.is_file()
     ]
-    if beside and not _below(_file(module), nothing.folders):
+    if beside and not _below(_file(module), searched.folders):
         raise MtrainError(
             f"an installed module is {top!r}, too", where=_shown(beside[0]), remedy="rename this"
         )

@@ -29,21 +29,10 @@ MEANS = ("sum_over_batch_size", "mean")
 """Keras' names of the one reduction by which batches add up to an epoch's mean."""
 
 
-def custom_loss(
-    config: CustomLoss, code: ImportedCode, n_classes: int, *, jit_compile: bool | None = None
-) -> keras.losses.Loss:
-    """A function, or a `keras.losses.Loss`, as a loss.
-
-    It is tried in a loop that is compiled by XLA, or not; None: not tried. Raises `MtrainError` if
-    it fails on a few rows, cannot be compiled, counts in Python, or returns values that are not
-    finite, not one loss a row, not their mean, or without a gradient.
-    """
+def custom_loss(config: CustomLoss, code: ImportedCode) -> keras.losses.Loss:
+    """A function, or a `keras.losses.Loss`, as a loss."""
     loss = build_custom(config, code, keras.losses.Loss)
-    if not isinstance(loss, keras.losses.Loss):
-        loss = _FunctionLoss(loss, config.object)
-    if jit_compile is not None:
-        _try(config, code, loss, n_classes, jit_compile=jit_compile)
-    return loss
+    return loss if isinstance(loss, keras.losses.Loss) else _FunctionLoss(loss, config.object)
 
 
 def loss_variables(
@@ -61,7 +50,7 @@ def loss_variables(
     return [by_handle[id(handle)] for handle, _ in graph.captures if id(handle) in by_handle]
 
 
-def _try(
+def try_loss(
     config: CustomLoss,
     code: ImportedCode,
     loss: keras.losses.Loss,
@@ -69,7 +58,11 @@ def _try(
     *,
     jit_compile: bool,
 ) -> None:
-    """Compute the loss on a few rows, compiled and not; its state is restored."""
+    """Compute `custom_loss` on a few rows, compiled as the training loop will be, and not.
+
+    Its state is restored. Raises `MtrainError` if it fails, cannot be compiled, counts in Python, or
+    returns values that are not finite, not one loss a row, not their mean, or without a gradient.
+    """
     if loss.reduction not in MEANS:
         problem = f"must be reduced to the mean over rows, {MEANS[0]!r}, got {loss.reduction!r}"
         raise wrong(config, problem)

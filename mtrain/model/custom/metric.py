@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -51,52 +51,70 @@ class CustomFigure:
         )
 
 
-def custom_metric(
-    config: CustomMetric, code: ImportedCode, n_classes: int, *, jit_compile: bool | None = None
-) -> CustomFigure:
-    """A `keras.metrics.Metric`, or a function, as a figure.
+def custom_metric(config: CustomMetric, code: ImportedCode) -> CustomFigure:
+    """A `keras.metrics.Metric`, or a function, as a figure of whole splits.
 
-    It is tried as `custom_loss` is; without trial it has no counter. A function of one value a row
-    is averaged over the rows, in the compiled loop where it can be compiled; one of a single value
-    is given all rows of a split as NumPy arrays. Raises `MtrainError` if it fails on a few rows, or
-    returns other values or values that are not finite.
+    A function of one value a row is averaged over the rows; one of a single value is given all rows
+    of a split as NumPy arrays.
     """
     metric = build_custom(config, code, keras.metrics.Metric)
+    return CustomFigure(config.object, None, partial(_mean, config, code, metric))
+
+
+def tried_metric(
+    config: CustomMetric, code: ImportedCode, n_classes: int, *, jit_compile: bool
+) -> CustomFigure:
+    """The figure of `custom_metric`, with a counter in the compiled loop if it can have one.
+
+    A function of one value a row can, where it can be compiled. Raises `MtrainError` if it fails on
+    a few rows, or returns other values or values that are not finite.
+    """
+    metric = build_custom(config, code, keras.metrics.Metric)
+    figure = CustomFigure(config.object, None, partial(_mean, config, code, metric))
     rows = few_rows(n_classes)
-    counts = isinstance(metric, keras.metrics.Metric)
-    of_rows = partial(_counted, metric) if counts else metric
-
-    def values_of(
-        labels: NDArray[np.float32], outputs: NDArray[np.float32]
-    ) -> NDArray[np.floating[Any]]:
-        with code.attributing_errors(config):
-            # Copies: it may work in place, and others read these.
-            values = as_numbers(config, of_rows(labels.copy(), outputs.copy()))
-        if values.shape != () and (counts or values.shape != labels.shape[:1]):
-            or_rows = "" if counts else f", or one a row, shape {labels.shape[:1]}"
-            raise wrong(config, f"must be a number{or_rows}, got shape {values.shape}")
-        return values
-
-    def value_of(labels: NDArray[np.float32], outputs: NDArray[np.float32]) -> float:
-        return float(values_of(labels, outputs).mean(dtype=np.float64))
-
-    if jit_compile is None:
-        return CustomFigure(config.object, None, value_of)
-    results = values_of(*rows)
+    results = _values(config, code, metric, *rows)
     check_finite(config, "is", results)
-    counter = metric
-    if not counts:
-        if results.shape == ():
-            return CustomFigure(config.object, None, value_of)
-        # In float64, as everything that is added up over an epoch.
-        counter = keras.metrics.MeanMetricWrapper(metric, config.object, "float64")
+    if isinstance(metric, keras.metrics.Metric):
+        _check_counter(config, code, metric, rows, jit_compile=jit_compile)
+        return replace(figure, counter=metric)
+    if results.shape == ():
+        return figure
+    # In float64, as everything that is added up over an epoch.
+    counter = keras.metrics.MeanMetricWrapper(metric, config.object, "float64")
     try:
         _check_counter(config, code, counter, rows, jit_compile=jit_compile)
-    except MtrainError:
-        if counts:
-            raise
-        counter = None  # a function of NumPy's: of whole splits alone
-    return CustomFigure(config.object, counter, value_of)
+    except MtrainError:  # a function of NumPy's: of whole splits alone
+        return figure
+    return replace(figure, counter=counter)
+
+
+def _mean(
+    config: CustomMetric,
+    code: ImportedCode,
+    metric: Any,
+    labels: NDArray[np.float32],
+    outputs: NDArray[np.float32],
+) -> float:
+    return float(_values(config, code, metric, labels, outputs).mean(dtype=np.float64))
+
+
+def _values(
+    config: CustomMetric,
+    code: ImportedCode,
+    metric: Any,
+    labels: NDArray[np.float32],
+    outputs: NDArray[np.float32],
+) -> NDArray[np.floating[Any]]:
+    """Its value for all rows, or of a function also one value a row."""
+    counts = isinstance(metric, keras.metrics.Metric)
+    function = partial(_counted, metric) if counts else metric
+    with code.attributing_errors(config):
+        # Copies: it may work in place, and others read these.
+        values = as_numbers(config, function(labels.copy(), outputs.copy()))
+    if values.shape != () and (counts or values.shape != labels.shape[:1]):
+        or_rows = "" if counts else f", or one a row, shape {labels.shape[:1]}"
+        raise wrong(config, f"must be a number{or_rows}, got shape {values.shape}")
+    return values
 
 
 def _check_counter(

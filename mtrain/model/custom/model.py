@@ -27,21 +27,18 @@ def custom_model(
     n_features: int,
     n_classes: int,
     seed: int,
-    *,
-    jit_compile: bool | None = None,
 ) -> keras.Model:
     """The `keras.Model` that the function makes of the numbers of features and classes.
 
-    `seed` is the seed of the function's random numbers; the model is tried as `custom_loss` is.
-    Raises `MtrainError` unless it is a model from (N, `n_features`) to the probabilities of the
-    classes that can be compiled.
+    `seed` is the seed of the function's random numbers. Raises `MtrainError` unless it is a model
+    from (N, `n_features`) to the probabilities of the classes.
     """
     build = build_custom(config, code, keras.Model)
     with _seeded(seed), code.attributing_errors(config):
         model: keras.Model = build(n_features, n_classes)
     if (problem := _structural_problem(model)) is not None:
         raise wrong(config, problem)
-    rows = np.random.default_rng(0).uniform(size=(20, n_features)).astype(np.float32)
+    rows = _few_inputs(n_features)
     before = [variable.numpy() for variable in model.variables]
     with code.attributing_errors(config):
         outputs = np.asarray(model(rows))
@@ -56,9 +53,30 @@ def custom_model(
     if not ((outputs >= 0) & (outputs <= 1)).all() or not np.allclose(sums, 1, atol=1e-3):
         last = "a sigmoid" if n_classes == 2 else "a softmax"
         raise wrong(config, f"must give probabilities, as {last} does")
-    if jit_compile is not None:
-        _try_training(config, code, model, rows, jit_compile=jit_compile)
     return model
+
+
+def try_model(
+    config: CustomModel, code: ImportedCode, model: keras.Model, *, jit_compile: bool
+) -> None:
+    """Compile the gradients of `custom_model` by XLA or not, as the training loop will.
+
+    The model is restored. Raises `MtrainError` if they cannot be compiled.
+    """
+
+    def gradients(rows: tf.Tensor) -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            value = tf.reduce_sum(model(rows, training=True))
+        values: list[tf.Tensor] = tape.gradient(value, model.trainable_variables)
+        return values
+
+    rows = _few_inputs(model.input_shape[-1])
+    with unchanged(model.variables):
+        try_compiled(config, code, gradients, (rows,), jit_compile=jit_compile)
+
+
+def _few_inputs(n_features: int) -> NDArray[np.float32]:
+    return np.random.default_rng(0).uniform(size=(20, n_features)).astype(np.float32)
 
 
 @contextmanager
@@ -89,23 +107,3 @@ def _structural_problem(model: Any) -> str | None:
     if sum(len(layer.variables) for layer in model.layers) != len(model.variables):
         return "has a variable of its own; only layers may have variables"
     return None
-
-
-def _try_training(
-    config: CustomModel,
-    code: ImportedCode,
-    model: keras.Model,
-    rows: NDArray[np.float32],
-    *,
-    jit_compile: bool,
-) -> None:
-    """Compile its gradients as the loop will; the model is restored."""
-
-    def gradients(rows: tf.Tensor) -> list[tf.Tensor]:
-        with tf.GradientTape() as tape:
-            value = tf.reduce_sum(model(rows, training=True))
-        values: list[tf.Tensor] = tape.gradient(value, model.trainable_variables)
-        return values
-
-    with unchanged(model.variables):
-        try_compiled(config, code, gradients, (rows,), jit_compile=jit_compile)
