@@ -14,7 +14,7 @@ from mtrain.data.table import Table, comparable, digest
 from mtrain.records.dataset import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from mtrain.data.source import Rows, Source
     from mtrain.records.arrays import Ints
@@ -56,11 +56,8 @@ class Inspection:
         )
 
 
-def inspect(source: Source, dataset: Dataset, index: Collection[str] = ()) -> Inspection:
-    """Inspect the rows as read, and the splits made of them.
-
-    `index` names columns that are the index of a pandas table.
-    """
+def inspect(source: Source, dataset: Dataset) -> Inspection:
+    """Inspect the rows as read, and the splits made of them."""
     classes = dataset.classes
     counts = {
         name: np.bincount(split.labels, minlength=len(classes))
@@ -77,7 +74,7 @@ def inspect(source: Source, dataset: Dataset, index: Collection[str] = ()) -> In
         (
             *(Note(kind_of(note), note) for note in dataset.notes),
             *_class_warnings(counts, classes),
-            *column_notes(columns, index),
+            *column_notes(columns, source.index),
             *marker_notes(columns),
             *_contradictions(source.splits, classes),
         ),

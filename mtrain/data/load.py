@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtrain.config.experiment.dataset import TestConfig, ValidationConfig
-from mtrain.config.experiment.sources import DigitsConfig, KnownData, SyntheticConfig
 from mtrain.config.experiment.table import TableConfig
 from mtrain.data.encoding import encode, learn_encoding
 from mtrain.data.files import check_memory
@@ -44,9 +43,9 @@ def load_dataset(
     `download` allows data that is not on this machine to be downloaded, `progress` shows a bar
     meanwhile; `memory` is how many bytes the data may take. `encoding` was learned from another
     training split; None: it is learned from this one. `drawn_from` is the SHA-256 of the data that
-    are split as the config says, None: all are. Of others there is a test split alone: the one that
-    they bring; else, if it `takes_others`, all their rows; arrays may then lack a training split.
-    If it `names_classes`, labels must be the names of the config's classes and may not count them.
+    are split as the config says; None: all data are. Other data are only a test split: their own, or
+    with `takes_others` all their rows if they have none; arrays may then lack a training split. With
+    `names_classes`, labels must be the names of the config's classes and may not count them.
     Raises `MtrainError` for data that is missing, damaged, or does not fit the config.
     """
     source = read_source(
@@ -134,12 +133,8 @@ def dataset_shape(config: SourceConfig, *, memory: int = 4_000_000_000) -> tuple
 
     Raises `MtrainError` as `load_dataset` does.
     """
-    if isinstance(config, DigitsConfig):
-        return 8 * 8, 10 if config.classes is None else len(config.classes)
-    if isinstance(config, SyntheticConfig):
-        return config.features, config.n_classes if config.classes is None else len(config.classes)
-    if isinstance(config, KnownData) and config.path is None:
-        return 28 * 28, 10 if config.classes is None else len(config.classes)
+    if (shape := config.known_shape) is not None:
+        return shape[0], shape[1] if config.classes is None else len(config.classes)
     dataset = load_dataset(config, memory=memory, progress=False, download=False)
     return dataset.encoding.n_features, len(dataset.classes)
 

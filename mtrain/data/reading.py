@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.config.experiment.table import ParquetConfig
 from mtrain.data.notes import kind_of
 from mtrain.data.source import Request
 from mtrain.errors import MtrainError, SettingError
@@ -57,15 +56,6 @@ def read_source(
     source = reader_of(config)(config, request)
     _check_labels(source, config, len(config.classes or source.classes))
     return source
-
-
-def index_columns(config: SourceConfig) -> list[str]:
-    """The columns that are the index of the pandas table that a Parquet file was written from."""
-    if not isinstance(config, ParquetConfig):
-        return []
-    from mtrain.data.sources.parquet import pandas_index
-
-    return pandas_index(config.path)
 
 
 def reader_of(config: SourceConfig) -> Callable[[Any, Request], Source]:

@@ -106,6 +106,9 @@ class Source:
     facts: tuple[str, ...] = ()
     """How it was read, where nothing is wrong."""
 
+    index: tuple[str, ...] = ()
+    """Columns that are the index of the pandas table from which the file was written."""
+
     is_counted: bool = False
     """Whether its labels are numbers that count the classes of the config, which have names."""
 

@@ -1,4 +1,4 @@
-"""Findings from the numbers of an evaluation: sentences that every report of it shows."""
+"""Findings from the numbers of an evaluation: a line each, which every report of it shows."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def find(report: Report) -> Iterator[Finding]:
     if report.data is not None and not report.data.as_trained_on:
         yield Finding(
             "other-data",
-            "These are not the files of the training, and may have rows of it: "
+            "These are not the files of the training, though they may hold some of its rows: "
             f"{report.data.source}",
         )
     if report.selected:
         choice = report.threshold_chosen
         chosen = "checkpoint" if choice is None or choice.failed is not None else "threshold"
         yield Finding(
-            "selected", f"The {chosen} was chosen on this split: its figures are optimistic."
+            "selected", f"The {chosen} was chosen on this split: its figures are optimistic"
         )
     yield from _least_learned(report.classes, report.confusion_matrix)
 
@@ -41,13 +41,13 @@ def find(report: Report) -> Iterator[Finding]:
 def _against_baseline(report: Report) -> Iterator[Finding]:
     name, baseline = report.baseline.class_name, report.baseline.accuracy
     if baseline == 1:
-        yield Finding("one-class", f"Every row is of '{name}': accuracy says little here.", (name,))
+        yield Finding("one-class", f"Every row is of '{name}': accuracy says little here", (name,))
     elif report.accuracy is not None and report.accuracy <= baseline:
         is_equal = report.accuracy == baseline
         yield Finding(
             "no-better-than-baseline" if is_equal else "worse-than-baseline",
             f"Accuracy is {'no better' if is_equal else 'worse'} than that of always answering "
-            f"'{name}'.",
+            f"'{name}'",
         )
 
 
@@ -85,7 +85,7 @@ def _least_learned(classes: Sequence[ClassReport], confusion: Ints) -> Iterator[
         wrongly = np.where(np.arange(len(classes)) == k, 0, confusion[:, k])
         true, n = classes[int(wrongly.argmax())], int(wrongly.max())
         rows = "row" if n == 1 else "rows"
-        text = f"which {n:,} {rows} of {true.name} {'is' if n == 1 else 'are'} taken for"
+        text = f"for which {n:,} {rows} of {true.name} {'is' if n == 1 else 'are'} taken"
         named = [least.name, true.name]
     elif least.confused_with:
         other = least.confused_with[0]

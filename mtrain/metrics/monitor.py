@@ -66,7 +66,9 @@ class Plateau:
         cooldown: int,
         mode: str | None = None,
     ) -> None:
-        """Of `patience` epochs without improvement; `cooldown` epochs after it count for none.
+        """A plateau is `patience` epochs without improvement.
+
+        The `cooldown` epochs after one are not counted.
 
         `mode` is as for `higher_is_better`.
         """

@@ -73,7 +73,7 @@ def cosine_similarity(labels: Ints, probabilities: Scores) -> float:
 def keras_precision(labels: Ints, probabilities: Scores) -> float:
     """Keras' `Precision()`: of all outputs above 0.5 the share that is right; NaN without any.
 
-    Of two classes the second's output alone, as Keras has but that. In [0, 1].
+    With two classes only the second has an output, as in Keras. In [0, 1].
     """
     hits, called, _ = _above_half(labels, probabilities)
     return hits / called if called else float("nan")
@@ -82,7 +82,7 @@ def keras_precision(labels: Ints, probabilities: Scores) -> float:
 def keras_recall(labels: Ints, probabilities: Scores) -> float:
     """Keras' `Recall()`: of all rows the share whose true class is above 0.5; NaN without any.
 
-    Of two classes the second's rows alone. In [0, 1].
+    With two classes only rows of the second count. In [0, 1].
     """
     hits, _, true = _above_half(labels, probabilities)
     return hits / true if true else float("nan")

@@ -167,7 +167,7 @@ class Finding:
     """`never-predicted`, `no-better-than-baseline`, ...: the same for all texts of a kind."""
 
     text: str
-    """A sentence."""
+    """A line, without a full stop."""
 
     classes: tuple[str, ...] = ()
     """The classes that it is about."""

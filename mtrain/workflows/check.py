@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mtrain.data.class_weights import weight_training, zero_weights
 from mtrain.data.inspect import inspect
 from mtrain.data.load import make_dataset
-from mtrain.data.reading import index_columns, read_source
+from mtrain.data.reading import read_source
 from mtrain.errors import SettingError
 from mtrain.records.dataset import Note
 
@@ -32,7 +32,7 @@ def check(config: Config) -> Inspection:
     if conflicts := list(config.class_conflicts(dataset.classes)):
         raise SettingError(*conflicts)
     weighted = weight_training(dataset, config.training.class_weight)
-    inspection = inspect(source, dataset, index_columns(config.dataset))
+    inspection = inspect(source, dataset)
     others = (*zero_weights(weighted), *_aim(config, dataset))
     return replace(inspection, warnings=(*inspection.warnings, *others))
 

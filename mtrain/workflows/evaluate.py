@@ -223,7 +223,7 @@ def _known_rows(dataset: Dataset, saved: Checkpoint, part: str | None) -> list[s
 
 
 def _unfinished(place: CheckpointPlace, saved: Checkpoint) -> Iterator[str]:
-    """Notes on a training that has not begun, goes on, or ended early."""
+    """Notes on a training that has not begun, is still running, or ended early."""
     if not (saved.cursor.epoch or saved.cursor.step):
         yield f"{place.path}: nothing was trained; these are the initial weights"
     run = place.run

@@ -177,7 +177,7 @@ def test_results_show_the_baseline_and_what_was_not_learned():
         str.split, text.splitlines()
     )
     assert "accuracy 0.990 (x); always 'stay': accuracy 0.990" in text
-    assert "Accuracy is no better than that of always answering 'stay'." in text
+    assert "Accuracy is no better than that of always answering 'stay'" in text
     assert "Never predicted: 'leave', though 10 rows are of it" in text
     assert "Undefined: precision of 'leave', never predicted; not in the macro average" in text
     assert "chosen on this split" in text
@@ -198,7 +198,7 @@ def test_a_class_that_is_never_right_is_told_from_one_never_predicted():
     lines = conclusions([0, 0, 1], [1, 1, 0], ("a", "b"))
 
     assert lines[1:] == [
-        "Accuracy is worse than that of always answering 'a'.",
+        "Accuracy is worse than that of always answering 'a'",
         "Never rightly predicted: 'a' and 'b', though 3 rows are of them",
         "Least learned: a (F1 0.00), most often taken for b (2 of 2)",
     ]
@@ -208,7 +208,7 @@ def test_of_many_classes_that_are_not_learned_the_first_are_named():
     """Twelve classes and one answer: a line for all that is alike."""
     lines = conclusions(range(12), [0] * 12, names_of(12))
 
-    assert lines[1] == "Accuracy is no better than that of always answering 'class 0'."
+    assert lines[1] == "Accuracy is no better than that of always answering 'class 0'"
     named = ", ".join(f"'class {k}'" for k in range(1, 9))
     assert lines[2] == f"Never predicted: {named} and 3 more, though 11 rows are of them"
     assert (
@@ -228,7 +228,7 @@ def test_good_results_say_nothing_more():
 def test_accuracy_of_a_single_class_says_little():
     """Always giving the right answer is no feat, nor is failing to beat it a fault."""
     assert conclusions([0, 0], [0, 0], ("a", "b"))[1] == (
-        "Every row is of 'a': accuracy says little here."
+        "Every row is of 'a': accuracy says little here"
     )
 
 
@@ -273,7 +273,7 @@ def test_what_was_chosen_on_a_split_is_named(chosen, what):
     options = {"threshold": 0.5, "threshold_chosen": chosen, "selected": True}
     lines = conclusions([0, 1], [0, 1], ("a", "b"), **options)
 
-    assert lines[-1] == f"The {what} was chosen on this split: its figures are optimistic."
+    assert lines[-1] == f"The {what} was chosen on this split: its figures are optimistic"
 
 
 def test_results_say_what_weighted_rows_come_to():

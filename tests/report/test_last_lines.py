@@ -48,7 +48,7 @@ def last_line(confusion, names=NAMES):
         ),
         (
             [[20, 0, 1], [4, 20, 0], [6, 0, 20]],
-            "Least learned: Pullover (F1 0.78), which 6 rows of Shirt are taken for",
+            "Least learned: Pullover (F1 0.78), for which 6 rows of Shirt are taken",
         ),
         # Nobody wears a pullover, so it cannot be the least learned, though one is predicted.
         (

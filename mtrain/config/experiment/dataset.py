@@ -157,6 +157,11 @@ class DatasetConfig(Section):
     """Rows for the test, if the data has no test split, written like `validation`; null or `true`:
     {size: 0.2, how: stratified} for such data."""
 
+    @property
+    def known_shape(self) -> tuple[int, int] | None:
+        """Inputs and classes, if they are known without reading the data."""
+        return None
+
 
 class UserData(DatasetConfig):
     """The user's data: its labels name the classes."""

@@ -76,6 +76,11 @@ class DigitsConfig(DatasetConfig):
 
     name: Literal["digits"] = "digits"
 
+    @property
+    def known_shape(self) -> tuple[int, int]:
+        """8 x 8 pixels, ten digits."""
+        return 8 * 8, 10
+
 
 class SyntheticConfig(DatasetConfig):
     """Points that scikit-learn's `make_classification` draws by `dataset.seed`."""
@@ -103,6 +108,11 @@ class SyntheticConfig(DatasetConfig):
 
     separation: Positive = 1.0
     """Half the distance between the clusters."""
+
+    @property
+    def known_shape(self) -> tuple[int, int]:
+        """As the settings say."""
+        return self.features, self.n_classes
 
     @property
     def informative_features(self) -> int:
@@ -140,6 +150,11 @@ class KnownData(DatasetConfig):
 
     test: Annotated[Test, WithJsonSchema({"type": "null"})] = None
     """Null: the data set has a test split."""
+
+    @property
+    def known_shape(self) -> tuple[int, int] | None:
+        """28 x 28 pixels and ten classes, unless the files at `path` have others."""
+        return (28 * 28, 10) if self.path is None else None
 
     @model_validator(mode="after")
     def _test_is_not_split_off(self) -> KnownData:

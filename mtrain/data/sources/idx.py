@@ -89,7 +89,7 @@ def read(config: IdxConfig, request: Request) -> Source:
     )
 
 
-def read_split(folder: Path, split: str, memory: int = 4_000_000_000, offset: int = 0) -> Rows:
+def read_split(folder: Path, split: str, memory: float = math.inf, offset: int = 0) -> Rows:
     """The two files of a split, `train` or `test`, in `folder`; raises `MtrainError`.
 
     `offset` is the smallest label, which is class 0.
@@ -147,7 +147,7 @@ def _meant(name: str) -> tuple[str, str] | None:
     return split, "rows" if match["kind"].lower().startswith("image") else "labels"
 
 
-def read_idx(path: Path, memory: int = 4_000_000_000) -> NDArray[Any]:
+def read_idx(path: Path, memory: float = math.inf) -> NDArray[Any]:
     """Read one file, gzipped or not, as its content tells.
 
     Raises `MtrainError` if it is not an IDX file, holds less or more than its header says, or more
@@ -165,7 +165,7 @@ def read_idx(path: Path, memory: int = 4_000_000_000) -> NDArray[Any]:
         raise MtrainError(f"cannot be read: {error.strerror}", where=path) from error
 
 
-def _read(path: Path, file: Any, at_most: float, memory: int) -> NDArray[Any]:
+def _read(path: Path, file: Any, at_most: float, memory: float) -> NDArray[Any]:
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES or magic[3] == 0:
         raise MtrainError(

@@ -73,9 +73,9 @@ def read(config: KnownData, request: Request) -> Source:
         if not _is_complete(where):
             _fetch(name, FASHION_HASHES, where, **how)
     if where.suffix == ".npz" and path is None:
-        splits = _read_npz(where)
+        splits = _read_npz(where, request.memory)
     else:
-        splits = {split: read_split(where, split) for split in FILES}
+        splits = {split: read_split(where, split, request.memory) for split in FILES}
     check_alike(splits, str(where))
     return Source(
         splits["train"],
@@ -130,9 +130,9 @@ def _is_complete(folder: Path) -> bool:
     return all(idx_file(folder, name) for names in FILES.values() for name in names)
 
 
-def _read_npz(path: Path) -> dict[str, Rows]:
+def _read_npz(path: Path, memory: int) -> dict[str, Rows]:
     try:
-        arrays = read_members(path, ("x_train", "y_train", "x_test", "y_test"))
+        arrays = read_members(path, ("x_train", "y_train", "x_test", "y_test"), memory)
         return {
             "train": checked_rows(arrays["x_train"], arrays["y_train"], str(path), "train"),
             "test": checked_rows(arrays["x_test"], arrays["y_test"], str(path), "test"),

@@ -104,6 +104,7 @@ def read(config: TableConfig, request: Request) -> Source:
         largest=None,
         where=config.path,
         notes=tuple(notes),
+        index=tuple(parquet.pandas_index(config.path)) if config.name == "parquet" else (),
         is_counted=is_counted,
     )
 
