@@ -103,7 +103,8 @@ def forward_rate(network: Network, batch_size: int) -> float:
 
 def predict(network: Network, split: Split) -> tuple[float, Predictions]:
     """Seconds, and what came out; one whole piece went before, like a first loop of `forward_rate`."""
-    from mtrain.engine.predictor import ROWS_A_CALL, Predictor
+    from mtrain.engine.predictor import Predictor
+    from mtrain.records.training import ROWS_A_CALL
 
     predictor = Predictor(network, split.features.dtype)
     predictor.predict(random_images(ROWS_A_CALL))

@@ -82,9 +82,8 @@ def _texts(table: RawTable, target: str, classes: tuple[str, ...] | None) -> pa.
         column = pc.if_else(pc.is_nan(column), None, column)
         encoded = pc.dictionary_encode(column).combine_chunks()
         numbers = pc.cast(encoded.dictionary, pa.float64()).to_pylist()
-        texts = pc.cast(
-            encoded.dictionary, pa.string()
-        ).to_pylist()  # float32 in the digits of a float32
+        # A float32 in the digits of a float32.
+        texts = pc.cast(encoded.dictionary, pa.string()).to_pylist()
         spelt = [
             str(int(number)) if number.is_integer() else text
             for number, text in zip(numbers, texts, strict=True)

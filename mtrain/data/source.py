@@ -206,11 +206,6 @@ def all_from_test(splits: dict[str, Rows]) -> dict[str, Rows]:
     return splits if "train" in splits else {"train": splits["test"]}
 
 
-def refuse_second_test(splits: Iterable[str], path: str) -> None:
-    """Raise `SettingError` if `dataset.test_path` would hide a test split that `path` has."""
-    refuse_second_split("test", splits, path)
-
-
 def refuse_second_split(name: str, splits: Iterable[str], path: str) -> None:
     """Raise `SettingError` if a separate path would hide the split `val` or `test` of `path`."""
     if name in splits:

@@ -114,7 +114,7 @@ def _check_monitors(config: Config, custom_figures: tuple[CustomFigure, ...]) ->
     problem = "needs a whole split and is no figure of the training; val_{} is one of this run's"
     if problems := [
         (keys, f"{monitor!r} {problem.format(monitor)}")
-        for keys, monitor in config.monitored.items()
+        for keys, (monitor, _) in config.monitored.items()
         if monitor in of_splits
     ]:
         raise SettingError(*problems)

@@ -11,16 +11,12 @@ import tensorflow as tf
 from mtrain.engine.device import leaves_cpus_idle
 from mtrain.engine.network import put_arrays, take_arrays
 from mtrain.engine.threads import cpu_count
-from mtrain.records.training import Predictions
+from mtrain.records.training import ROWS_A_CALL, Predictions
 
 if TYPE_CHECKING:
     from mtrain.engine.network import Network
     from mtrain.records.arrays import Floats
     from mtrain.records.dataset import Split
-
-ROWS_A_CALL = 2048
-"""For any split and batch size of training: an evaluation repeats a validation's figures to the
-last bit because both predict the same pieces. Larger pieces gain little, and take more memory."""
 
 PIECES_A_CPU = 4
 """Pieces at once if an operation has one thread; more than one, so that no CPU waits while Python

@@ -106,7 +106,7 @@ def single_figures(predictions: Predictions, metrics: Iterable[AnyMetric]) -> di
 def counted_k(metrics: Iterable[AnyMetric]) -> int | None:
     """The k of `top_k`, or None if the run does not count it."""
     known = (metric for metric in metrics if isinstance(metric, MetricConfig))
-    return next((metric.best_k for metric in known if metric.name == "top_k"), None)
+    return next((metric.counted_k for metric in known if metric.name == "top_k"), None)
 
 
 def ranking_figures(

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 CONFUSION = "counts/confusion"
 """The array of a training with the confusion matrix of an unfinished epoch."""
 
+ROWS_A_CALL = 2048
+"""Rows predicted by one call, of any split and for any batch size of training: an evaluation repeats
+a validation's figures to the last bit because both predict the same pieces. Larger pieces gain
+little, and take more memory."""
+
 MOST_THREADS = 1024
 """The most threads of one operation on the CPU that may be set."""
 

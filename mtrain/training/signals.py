@@ -69,9 +69,8 @@ def handled_signals() -> Iterator[Received]:
 def _handled(handler: Callable[[int, object], None]) -> Iterator[dict[signal.Signals, Any]]:
     """Handle the signals that are not ignored; yields their earlier handlers."""
     before: dict[signal.Signals, Any] = {}
-    if (
-        threading.current_thread() is threading.main_thread()
-    ):  # only the main thread may handle signals
+    # Only the main thread may handle signals.
+    if threading.current_thread() is threading.main_thread():
         before = {
             number: former
             for number in STOPPING

@@ -53,9 +53,7 @@ def run_target(
     """
     if not resume:
         if out is not None:
-            refuse_locked(
-                out
-            )  # a message about the process at work is more useful than "not empty"
+            refuse_locked(out)  # says more than that the folder is not empty
         choose_directory(config.name, out)
         yield RunTarget(out, resume, None, None)
         return

@@ -11,11 +11,11 @@ from trainers import SCHEDULES, make_trainer, random_split, random_weights, trai
 
 from mtrain.config.experiment.optimizers import OPTIMIZERS
 from mtrain.engine.feed import Feed
-from mtrain.engine.predictor import ROWS_A_CALL, Predictor
+from mtrain.engine.predictor import Predictor
 from mtrain.errors import DivergedError, MtrainError
 from mtrain.metrics.scores import top_k_hits
 from mtrain.records.dataset import Split
-from mtrain.records.training import EpochRecord, Progress, TrainingState
+from mtrain.records.training import ROWS_A_CALL, EpochRecord, Progress, TrainingState
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])

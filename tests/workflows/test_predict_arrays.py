@@ -92,7 +92,7 @@ def test_images_are_predicted_in_pieces(pictorial, tmp_path, monkeypatch, capsys
     write_images(tmp_path / "im", 50, 2)
     Image.new("RGB", (5, 6), "red").save(tmp_path / "im" / "a" / "0.png")
     whole = predicted(capsys, pictorial, tmp_path / "im")
-    monkeypatch.setattr(piece, "ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(piece, "ROWS_A_CALL", 7)
     monkeypatch.setattr(piece, "PIECE", 1)
     saved = read_checkpoint(find_checkpoint(pictorial).path)
     pieces = list(read_pieces(tmp_path / "im", saved.config.dataset, saved.encoding, memory=210))

@@ -77,7 +77,7 @@ class MetricConfig(Section):
         return (self.name,)
 
     @property
-    def best_k(self) -> int:
+    def counted_k(self) -> int:
         """`k`, or its default."""
         return 5 if self.k is None else self.k
 

@@ -117,30 +117,20 @@ class Config(Section):
         return {keys: code for keys, code in settings.items() if isinstance(code, CustomCode)}
 
     @property
-    def monitored(self) -> dict[Keys, str]:
-        """The scalars of the history that steer training, by the settings that name them."""
-        stopping, plateau = self.training.early_stopping, self.training.reduce_on_plateau
-        monitors: dict[Keys, str | None] = {
-            ("training", "early_stopping", "monitor"): getattr(stopping, "monitor", None),
-            ("training", "reduce_on_plateau", "monitor"): getattr(plateau, "monitor", None),
-            ("training", "save_best"): self.save_best,
-        }
-        return {keys: monitor for keys, monitor in monitors.items() if monitor is not None}
-
-    @property
-    def modes(self) -> dict[Keys, str | None]:
-        """The mode that the config gives each of `monitored`; None: it gives no mode."""
-        stopping, plateau = self.training.early_stopping, self.training.reduce_on_plateau
-        return {
-            ("training", "early_stopping", "monitor"): getattr(stopping, "mode", None),
-            ("training", "reduce_on_plateau", "monitor"): getattr(plateau, "mode", None),
-            ("training", "save_best"): self.save_best_mode,
-        }
+    def monitored(self) -> dict[Keys, tuple[str, str | None]]:
+        """The scalars that steer training and the mode given, None: none; by the settings' keys."""
+        monitored: dict[Keys, tuple[str, str | None]] = {}
+        for key in ("early_stopping", "reduce_on_plateau"):
+            if (section := getattr(self.training, key)) is not None:
+                monitored["training", key, "monitor"] = section.monitor, section.mode
+        if self.save_best is not None:
+            monitored["training", "save_best"] = self.save_best, self.save_best_mode
+        return monitored
 
     def conflicts(self) -> Iterator[tuple[Keys, str]]:
         """Settings that cannot work together: the place of each, and the problem."""
         yield from self._wrong_modes()
-        for keys, monitor in self.monitored.items():
+        for keys, (monitor, _) in self.monitored.items():
             if monitor not in self.monitors:
                 why = self._monitor_meant(monitor)
                 if monitor.startswith("val_") and self.dataset.validation is None:
@@ -162,9 +152,8 @@ class Config(Section):
     def _wrong_modes(self) -> Iterator[tuple[Keys, str]]:
         """Custom metrics as monitors without a mode; others with the wrong one."""
         custom = {metric.object for metric in self.metrics if isinstance(metric, CustomMetric)}
-        for keys, monitor in self.monitored.items():
-            mode, is_custom = self.modes[keys], monitor.removeprefix("val_") in custom
-            better = better_mode(monitor)
+        for keys, (monitor, mode) in self.monitored.items():
+            is_custom, better = monitor.removeprefix("val_") in custom, better_mode(monitor)
             if is_custom and mode is None:
                 remedy = "add mode: min or mode: max"
                 if keys[-1] == "save_best":
@@ -209,9 +198,11 @@ class Config(Section):
             if (
                 isinstance(metric, MetricConfig)
                 and metric.name == "top_k"
-                and metric.best_k >= n_classes
+                and metric.counted_k >= n_classes
             ):
-                problem = f"must be below the number of classes, {n_classes}, got {metric.best_k}"
+                problem = (
+                    f"must be below the number of classes, {n_classes}, got {metric.counted_k}"
+                )
                 yield ("metrics", number, "k"), problem
         for name in self.training.weighted_classes:
             if name not in classes:

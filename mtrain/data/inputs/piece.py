@@ -11,6 +11,7 @@ import numpy as np
 from mtrain.data.source import Rows
 from mtrain.data.unlike import unlike_notes
 from mtrain.records.dataset import Split
+from mtrain.records.training import ROWS_A_CALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,12 +21,9 @@ if TYPE_CHECKING:
     from mtrain.data.unlike import Unlike
     from mtrain.records.dataset import Encoding
 
-ROWS_AT_ONCE = 2048
-"""Rows that are predicted by one call, wherever they are from (`engine/predictor.py`): pieces of a
-multiple of them give to the last bit what all rows together give."""
-
 PIECE = 1 << 26
-"""Bytes that the inputs of a piece may take; several times as much is in use meanwhile."""
+"""Bytes that the inputs of a piece may take; several times as much is in use meanwhile. Pieces of a
+multiple of `ROWS_A_CALL` rows give to the last bit what all rows together give."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,9 +69,9 @@ class Seen:
 
 
 def rows_of_a_piece(encoding: Encoding) -> int:
-    """As many rows as take `PIECE` bytes as inputs, or `ROWS_AT_ONCE`."""
+    """As many rows as take `PIECE` bytes as inputs, or `ROWS_A_CALL`."""
     n = PIECE // (4 * encoding.n_features)
-    return max(n // ROWS_AT_ONCE, 1) * ROWS_AT_ONCE
+    return max(n // ROWS_A_CALL, 1) * ROWS_A_CALL
 
 
 def joined(pieces: Iterable[Piece], rows: int) -> Iterator[Piece]:

@@ -27,7 +27,7 @@ def read_pieces(
     For a model of tables `path` is a CSV or Parquet file, or a folder or pattern of them; for others
     an image, or a folder of images, an `.npz` file with `x_test` or `x`, or an IDX file (without an
     ending or gzipped), whose arrays may take `memory` bytes, as a piece of images may. Each piece but
-    the last has the same multiple of `ROWS_AT_ONCE` rows. There is always a piece, though it may have
+    the last has the same multiple of `ROWS_A_CALL` rows. There is always a piece, though it may have
     no row. Raises `MtrainError` for rows that are missing, damaged or not like those of the training.
     """
     if isinstance(config, TableConfig):

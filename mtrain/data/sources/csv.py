@@ -161,8 +161,8 @@ def _batches(
                 pyarrow.csv.ParseOptions(
                     delimiter=form.delimiter,
                     newlines_in_values=True,
-                    ignore_empty_lines=len(names)
-                    > 1,  # in a single column they are rows without a value
+                    # In a single column they are rows without a value.
+                    ignore_empty_lines=len(names) > 1,
                 ),
                 pyarrow.csv.ConvertOptions(
                     column_types=dict.fromkeys(places, pa.string()),

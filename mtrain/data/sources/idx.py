@@ -27,7 +27,7 @@ from mtrain.data.source import (
     largest_value,
     number_of_classes,
     offset_note,
-    refuse_second_test,
+    refuse_second_split,
 )
 from mtrain.errors import MtrainError
 
@@ -72,7 +72,7 @@ def read(config: IdxConfig, request: Request) -> Source:
     if "test" in there:
         splits["test"] = read_split(folder, "test", memory, offset)
     if config.test_path is not None:
-        refuse_second_test(splits, config.path)
+        refuse_second_split("test", splits, config.path)
         splits["test"] = read_split(Path(config.test_path), "test", memory, offset)
     check_alike(splits, config.path)
     splits = all_from_test(splits)

@@ -19,7 +19,7 @@ from mtrain.data.source import (
     Source,
     are_counted,
     class_places,
-    refuse_second_test,
+    refuse_second_split,
     sorted_names,
 )
 from mtrain.data.sources.image_files import (
@@ -68,7 +68,7 @@ def read(config: ImagesConfig, request: Request) -> Source:
     folder = _folder(config.path)
     folders, notes = _split_folders(folder)
     if config.test_path is not None:
-        refuse_second_test(folders, config.path)
+        refuse_second_split("test", folders, config.path)
         folders["test"] = _folder(config.test_path)
     files = {split: _files_by_class(place) for split, place in folders.items()}
     notes += [line for split in files for line in _left_out(folders[split], files[split])]

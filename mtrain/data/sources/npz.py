@@ -30,7 +30,7 @@ from mtrain.data.source import (
     largest_value,
     number_of_classes,
     offset_note,
-    refuse_second_test,
+    refuse_second_split,
     sorted_names,
 )
 from mtrain.data.split_names import split_called
@@ -70,7 +70,7 @@ def read(config: NpzConfig, request: Request) -> Source:
     arrays = _read_splits(config.path, config.weights, memory, needed)
     where = dict.fromkeys(arrays, config.path)
     if config.test_path is not None:
-        refuse_second_test(arrays, config.path)
+        refuse_second_split("test", arrays, config.path)
         others = _read_splits(config.test_path, config.weights, memory, ("test", "train"))
         arrays["test"] = others.get("test") or others["train"]
         where["test"] = config.test_path
