@@ -17,6 +17,7 @@ from mtrain.cli.main import run
 from mtrain.errors import DivergedError
 from mtrain.observer import Observer, Observers
 from mtrain.run.recorder import Recorder
+from mtrain.workflows.list_runs import list_runs
 
 COMMAND = str(Path(sys.executable).with_name("mtrain"))
 SETTINGS = {"training.epochs": 3, "training.compile": "graph", "model.hidden": 8}
@@ -77,6 +78,19 @@ def test_an_observer_that_fails_ends_no_training(whole, tmp_path, capsys, method
     assert err == (said if method in observer.told else "")
     assert observer.told.count(method) <= 1
     assert method == "note" or method in observer.told
+
+
+def test_a_tracker_that_cannot_begin_makes_a_run_that_failed(tmp_path, monkeypatch):
+    """And not one that was killed."""
+
+    def no_trackers(*_):
+        raise mtrain.MtrainError("no server answers")
+
+    monkeypatch.setattr("mtrain.workflows.fit.make_trackers", no_trackers)
+    with pytest.raises(mtrain.MtrainError, match="no server answers"):
+        mtrain.fit(CONFIGS / "smoke.yaml", out=tmp_path / "runs" / "one", **SETTINGS)
+
+    assert [run.state for run in list_runs(tmp_path / "runs")[0]] == ["failed"]
 
 
 def test_the_others_are_told_of_it_once(capsys):

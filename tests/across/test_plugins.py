@@ -85,6 +85,17 @@ def test_a_package_brings_a_source_and_a_tracker(run, tmp_path):
     assert predictions["y_true"].tolist() == labels[predictions["rows"]].tolist()
     assert run(config, "resume", "run", "training.epochs=3")[0] == 0
     assert run(config, "evaluate", "run", "--split", "val")[0] == 0
+    (tmp_path / "other.csv").write_text("x,y,label\n1,2,upper\n")
+    status, _, said = run(config, "evaluate", "run", "--data", "other.csv")
+    assert (status, said) == (2, "mtrain: --data: moons takes no path\n")
+
+
+def test_a_source_of_a_package_is_named_by_its_name_alone(run):
+    """As `dataset: digits` names mtrain's."""
+    status, text, said = run("dataset: moons", "check", "c.yaml")
+
+    assert (status, said) == (0, "")
+    assert text.startswith("moons: scikit-learn")
 
 
 @pytest.mark.parametrize(

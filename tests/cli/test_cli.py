@@ -170,6 +170,15 @@ def test_summary_of_a_config_needs_no_data(capsys, what, parameters):
     assert f"{parameters} parameters, {parameters} of them trainable" in capsys.readouterr().out
 
 
+def test_summary_says_which_line_names_data_that_are_not_there(tmp_path, capsys):
+    """As fit and check do."""
+    config = tmp_path / "c.yaml"
+    config.write_text("dataset:\n  name: npz\n  path: gone.npz\n")
+    assert run(["summary", str(config)]) == 1
+    expected = f"mtrain: {config}:3: dataset.path: {tmp_path / 'gone.npz'}: no such file\n"
+    assert capsys.readouterr().err == expected
+
+
 def test_summary_of_a_run_is_that_of_its_config(finished_run, capsys):
     """From the checkpoint's own config."""
     assert run(["summary", str(finished_run)]) == 0

@@ -366,6 +366,30 @@ def test_parameters_without_a_name_are_those_of_adam():
     assert load_config({}, overrides).optimizer == Adam(learning_rate=0.5)
 
 
+def test_an_override_below_a_short_form_keeps_it():
+    """`val_f1_macro` is the monitor; of a threshold or class weights the whole value is replaced."""
+    best = load_config(
+        {"training": {"save_best": "val_f1_macro"}},
+        parse_overrides(["training.save_best.mode=max"]),
+    )
+    assert (best.save_best, best.save_best_mode) == ("val_f1_macro", "max")
+    for before in ("f1", 0.25, {"recall": 0.9}):
+        settings = {"evaluation": {"threshold": before}}
+        config = load_config(settings, parse_overrides(["evaluation.threshold.recall=0.75"]))
+        assert config.evaluation.rule == ("recall", 0.75)
+    settings = {"training": {"class_weight": "balanced"}}
+    config = load_config(settings, parse_overrides(["training.class_weight.a=2"]))
+    assert config.training.class_weight == {"a": 2.0}
+
+
+def test_parameters_of_custom_code_are_what_a_checkpoint_can_hold():
+    """NaN does not equal itself, and JSON has neither objects nor numbers of 65 bits."""
+    for value in (float("nan"), object(), 2**63, {1: 2}, [2**64]):
+        with pytest.raises(UsageError, match="loss: its parameters must be finite numbers"):
+            load_config({"loss": {"name": "json:loads", "x": value}}, {})
+    load_config({"loss": {"name": "json:loads", "x": [-(2**63), 1.5, None, {"a": True}]}}, {})
+
+
 def test_an_override_by_a_mapping_does_not_merge():
     """`optimizer={name: sgd}` leaves all else at its default."""
     settings = {"optimizer": {"name": "adam", "learning_rate": 0.1}}

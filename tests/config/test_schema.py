@@ -201,6 +201,27 @@ def test_any_value_for_any_setting_is_taken_where_the_reader_takes_it():
                     assert ".".join(path) in DECIDED_BY_OTHERS or value == 1e300, (path, value)
 
 
+def test_whole_numbers_fit_64_bits():
+    """A checkpoint's state holds no larger ones."""
+    bounds = {"maximum", "exclusiveMaximum", "enum", "const"}
+    unbounded = [
+        part for part in parts(SCHEMA) if part.get("type") == "integer" and not bounds & part.keys()
+    ]
+
+    assert unbounded == []
+
+
+def parts(schema):
+    """All mappings in a schema."""
+    if isinstance(schema, dict):
+        yield schema
+    inner = (
+        schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ()
+    )
+    for value in inner:
+        yield from parts(value)
+
+
 def test_every_setting_has_docs_and_a_default_or_is_required():
     """In each section, of the dataset's kinds too."""
     for name, section in {"": SCHEMA, **SCHEMA["$defs"]}.items():

@@ -419,6 +419,17 @@ def test_categories_that_look_alike_are_named(tmp_path, names):
     assert "look alike, and are 2 classes" in found["look-alike-labels"][0]
 
 
+def test_rows_are_counted_where_categories_look_alike(tmp_path):
+    """The number of rows, not of the categories that do."""
+    values = ["Berlin", "BERLIN", *(f"town {k % 80}" for k in range(N - 2))]
+    found = warnings(table(tmp_path / "a.csv", columns(c=values)))
+
+    assert found["many-categories"] == [
+        "column 'c' has 82 categories in 76 rows, each an input of its own; is it a name or a number "
+        "of the row?"
+    ]
+
+
 def test_words_with_marks_of_their_script_do_not_look_alike(tmp_path):
     """A vowel sign of Devanagari is a letter."""
     values = [["\u0915", "\u0915\u093f"][k % 2] for k in range(N)]

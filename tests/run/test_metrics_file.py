@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -82,6 +82,18 @@ def test_a_report_is_read_back(tmp_path, predictions, options):
             "confusion_matrix must have a row",
         ),
         (lambda data: data.update(classes=3), "object of type 'int' has no len"),
+        (
+            lambda data: data["confusion_matrix"][0].__setitem__(0, "1"),
+            "0.0: Input should be a valid int",
+        ),
+        (
+            lambda data: data["confusion_matrix"][0].__setitem__(0, 2.5),
+            "0.0: Input should be a valid int",
+        ),
+        (
+            lambda data: data["confusion_matrix"][1].__setitem__(0, -1),
+            "1.0: Input should be greater",
+        ),
     ],
 )
 def test_what_is_no_report_is_refused(tmp_path, change, problem):
@@ -100,3 +112,16 @@ def test_what_is_no_report_is_refused(tmp_path, change, problem):
     )
     assert problem in text
     assert "\n" not in text
+
+
+@pytest.mark.parametrize("field", ["labels", "predicted"])
+def test_predictions_of_no_class_are_refused(tmp_path, field):
+    """Their shapes and types are right."""
+    predictions = predictions_of(3, 20, weighted=False)
+    report = report_of(predictions)
+    wrong = replace(predictions, **{field: np.full(20, 3)})
+    write_predictions(wrong, np.arange(20), tmp_path)
+
+    name = {"labels": "y_true", "predicted": "y_pred"}[field]
+    with pytest.raises(MtrainError, match=rf"predictions.npz: {name}: not all of a class"):
+        read_predictions(report, tmp_path)

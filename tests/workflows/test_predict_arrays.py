@@ -148,6 +148,14 @@ def test_images_of_another_size(pictorial, tmp_path, capsys):
 # --- What does not fit the model
 
 
+def test_an_image_is_on_another_scale_than_digits(finished_run, tmp_path, capsys):
+    """Theirs ends at 16, an image's at 255."""
+    Image.fromarray(np.full((8, 8), 255, np.uint8)).save(tmp_path / "a.png")
+    says = "a model of arrays predicts an .npz file with the array 'x'"
+
+    assert refused(capsys, finished_run, tmp_path / "a.png") == (1, f"{tmp_path / 'a.png'}: {says}")
+
+
 def test_inputs_of_another_kind_than_the_models(tabular, numeric, pictorial, tmp_path, capsys):
     """A table for images or arrays, an image or arrays for a table or floats."""
     picture, rows, arrays = (tmp_path / name for name in ("a.png", "a.csv", "a.npz"))

@@ -70,6 +70,20 @@ def test_sections_are_merged_at_every_depth():
     assert merged(**unpacked).training.batch_size == 16
 
 
+def test_a_section_is_merged_into_its_short_form():
+    """The size and the patience that a config gives as one number stay."""
+    short = {"dataset": {"validation": 0.3}, "training": {"early_stopping": 5}}
+    config = merged(
+        short,
+        dataset={"validation": {"how": "random"}},
+        training={"early_stopping": {"min_delta": 0.5}},
+    )
+
+    assert (config.dataset.validation.size, config.dataset.validation.how) == (0.3, "random")
+    stopping = config.training.early_stopping
+    assert (stopping.patience, stopping.min_delta) == (5, 0.5)
+
+
 def test_a_dotted_path_sets_one_setting():
     """All of it: nothing is merged there."""
     config = merged(**{"training.epochs": 2, "dataset.validation": {"size": 0.5}})
@@ -459,6 +473,15 @@ def test_rows_that_are_no_columns_are_refused_by_name(tmp_path, rows, says):
 
     assert str(error.value).startswith(says)
     assert ("all text" in str(error.value)) == ("all text" in says)
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_of_mtrain(run, tmp_path):
+    """As everything that a user can mend."""
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        mtrain.MtrainError, match=r"file/charts: cannot be written: Not a directory"
+    ):
+        mtrain.plot(run, out=tmp_path / "file" / "charts")
 
 
 def test_numbers_of_numpy_and_paths_are_settings(tmp_path):
