@@ -105,10 +105,10 @@ class Reference:
 def crash(folder: Path, kills: int, seed: int) -> list[Trial]:
     """Kill and resume so many runs, two at a time."""
     generator = random.Random(seed)
-    references = {name: _reference(folder, name) for name in CONFIGS}
+    names = list(CONFIGS)[:kills]
+    references = {name: _reference(folder, name) for name in names}
     seeds = [generator.random() for _ in range(kills)]
     with ThreadPoolExecutor(2) as pool:
-        names = list(CONFIGS)
         return list(
             pool.map(
                 lambda n: _trial(folder / f"{n}", n, references[names[n % len(names)]], seeds[n]),

@@ -127,7 +127,7 @@ def has_finished_an_epoch(out):
 def test_a_long_epoch_is_left_in_its_middle(fashion_folder, tmp_path):
     """SIGTERM in one of Fashion-MNIST 500x5: saved in less than 10 s of CPU, resumed identical."""
     config = CONFIGS / "fashion_mnist_500x5.yaml"
-    settings = [f"dataset.path={fashion_folder}", "training.epochs=2", "training.batch_size=64"]
+    settings = [f"dataset.path={fashion_folder}", "training.epochs=1", "training.batch_size=64"]
     settings += ["dataset.samples=20000"]
     command = [COMMAND, "fit", str(config), *settings, "--quiet", "--out"]
     assert subprocess.run([*command, tmp_path / "whole"], check=False).returncode == 0
