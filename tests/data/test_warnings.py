@@ -425,7 +425,7 @@ def test_rows_are_counted_where_categories_look_alike(tmp_path):
     found = warnings(table(tmp_path / "a.csv", columns(c=values)))
 
     assert found["many-categories"] == [
-        "column 'c' has 82 categories in 76 rows, each an input of its own; is it a name or a number "
+        "column 'c' has 82 categories in 120 rows, each an input of its own; is it a name or a number "
         "of the row?"
     ]
 

@@ -148,7 +148,7 @@ def test_init_says_that_bytes_are_small(tmp_path, capsys):
     pixels = np.random.default_rng(0).integers(0, 17, (N, 8, 8)).astype("uint8")
     np.savez(tmp_path / "a.npz", x=pixels, y=np.arange(N) % 3)
     assert run(["init", str(tmp_path / "a.yaml"), "--data", str(tmp_path / "a.npz")]) == 0
-    assert "the largest byte is 16, and inputs are divided by 255" in capsys.readouterr().out
+    assert "the largest byte is 16, and inputs are divided by 255" in capsys.readouterr().err
 
 
 MARKED = {
@@ -242,7 +242,7 @@ def test_points_that_may_stand_between_thousands_are_doubted(tmp_path, capsys, t
     proposed(tmp_path, path)
     assert ("three digits behind it; if so" in capsys.readouterr().err) == is_doubtful
     if is_doubtful:
-        assert "with dataset.decimal: ','" in warnings(path)["thousands"][0]
+        assert "and dataset.decimal: ','" in warnings(path)["thousands"][0]
         assert "thousands" not in warnings(path, decimal=",", thousands=".")
         # Once for all splits of a folder, and whatever stands for a missing value.
         (tmp_path / "rows").mkdir()

@@ -63,6 +63,8 @@ def work(monkeypatch, kind):
     read_schema = parquet.pq.read_schema
 
     class Schema:
+        metadata = None
+
         def __init__(self, file):
             self.names = [Compared(name) for name in read_schema(file).names]
 
