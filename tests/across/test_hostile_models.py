@@ -102,5 +102,5 @@ def test_models_of_other_programs_are_refused_whatever_their_name(answers_to_mod
     """Told by what they hold; why is said, and nothing of them is loaded."""
     answer = answers_to_models[f"{model} as {name or model}"]
     check_refused(
-        answer, Case(lambda *_: None, f"{MODELS[model]}, no checkpoint of mtrain; it reads")
+        answer, Case(lambda *_: None, f"{MODELS[model]}, not a checkpoint of mtrain; name a run")
     )
