@@ -192,7 +192,7 @@ def test_other_data_are_refused(idx_folder, tmp_path, monkeypatch, capsys):
     assert said(capsys, "evaluate", out)[0] == 0
     run(["evaluate", str(out)])
     assert (
-        f"These are not the files of the training, and may have rows of it: {folder}"
+        f"These are not the files of the training, though they may hold some of its rows: {folder}"
         in capsys.readouterr().out
     )
     images.write_bytes(content)
