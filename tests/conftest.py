@@ -60,7 +60,8 @@ def unrendered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     """Charts are drawn, but rendered in tests marked `renders` alone; it is half of a short `fit`."""
     if request.node.get_closest_marker("renders") is None:
         monkeypatch.setattr(
-            "mtrain.report.charts.style.render", lambda figure, file_format: b"unrendered"
+            "mtrain.report.charts.style.render",
+            lambda figure, file_format: b"unrendered, by Matplotlib",
         )
 
 

@@ -81,7 +81,7 @@ def _configuration() -> Iterator[str]:
         "the command line by its dotted path: `mtrain fit CONFIG training.epochs=3`.",
         "",
         "An unknown, misspelt or repeated key is an error; all problems of a file are reported at",
-        "once. Scalars are those of YAML 1.2: `1e-3` is a number, `no` is text. Paths are relative",
+        "once, those between settings once each of them is right. Scalars are those of YAML 1.2: `1e-3` is a number, `no` is text. Paths are relative",
         "to the file, on the command line to the current folder. `model`, `loss` and `metrics` take",
         "[code of your own](custom_code.md), too: `package.module:object`.",
         "",

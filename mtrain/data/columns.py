@@ -114,5 +114,5 @@ def complaint(table: RawTable, name: str, problem: str, rows: NDArray[np.bool_])
     row, more = int(rows.argmax()), int(np.count_nonzero(rows)) - 1
     value = table.columns[name][row].as_py()
     text = repr(value) if isinstance(value, str) else "a value" if value is None else str(value)
-    others = f"; so {more:,} more row{'s' * (more > 1)}" if more else ""
+    others = f"; likewise in {more:,} more row{'s' * (more > 1)}" if more else ""
     return Problem(f"column {name!r}: {text:.60} {problem}{others}", table.place(row))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.data.missing_labels import MISSING_LABELS
+from mtrain.data.missing_words import MISSING_LABELS
 from mtrain.records.dataset import Note
 
 if TYPE_CHECKING:

@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtrain.data.notation import USUAL, is_text
+from mtrain.data.missing_words import MISSING_LABELS
+from mtrain.data.notation import is_text
 from mtrain.records.dataset import Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from mtrain.data.columns import RawTable
-
-MISSING_LABELS = (*USUAL, "<NA>", "NaT", "N.A.", "n.a.", "?")
-"""What programs write for a missing value; as a label it is hardly a class."""
 
 
 def without_missing_labels(

@@ -11,14 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mtrain.config.experiment.table import CsvConfig, TableConfig
+from mtrain.data.missing_words import USUAL
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from mtrain.config.experiment.dataset import DatasetConfig
-
-USUAL = ("NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NAN", "NULL", "Null", "null", "None")
-"""What means missing in a column of numbers, besides an empty value."""
 
 SPACES = " \u00a0\u202f"
 """Spaces that separate thousands, with the no-break spaces."""

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mtrain.data.notation import PLAIN, USUAL, Notation, is_text
+from mtrain.data.missing_words import USUAL
+from mtrain.data.notation import PLAIN, Notation, is_text
 from mtrain.data.table import NUMBER, Values
 
 if TYPE_CHECKING:

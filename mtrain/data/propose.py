@@ -13,7 +13,7 @@ from mtrain.config.catalog.names import suggestion
 from mtrain.config.experiment.table import CsvConfig, ParquetConfig
 from mtrain.data.load import split_source
 from mtrain.data.markers import marker_notes
-from mtrain.data.missing_labels import MISSING_LABELS
+from mtrain.data.missing_words import MISSING_LABELS
 from mtrain.data.notation import PLAIN, Notation
 from mtrain.data.notes import kind_of, small_bytes
 from mtrain.data.outliers import outlier_notes

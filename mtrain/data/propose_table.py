@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtrain.data.ids import why_id
-from mtrain.data.missing_labels import MISSING_LABELS
+from mtrain.data.missing_words import MISSING_LABELS
 from mtrain.data.notation import (
     MARKERS,
     NOTATIONS,
@@ -279,6 +279,8 @@ def _why_not(column: Values) -> str | None:
     """Why a column is nothing to learn from; None: it is something to learn from."""
     if column.missing.all():
         return "is empty"
+    if not column.missing.any() and (column.values == column.values[0]).all():
+        return "is the same in every row"
     if column.kind == "text" and all(map(DATE.fullmatch, column.categories)):
         return f"has dates or times, such as {column.categories[0]!r}"
     if (marked := marked_number(column.categories[:TRIED])) is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from mtrain.records.dataset import SPLITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from mtrain.config.experiment.sources import SourceConfig
     from mtrain.data.source import Source
@@ -63,8 +62,20 @@ def reader_of(config: SourceConfig) -> Callable[[Any, Request], Source]:
     if (module := MODULES.get(config.name)) is not None:
         reader: Callable[[Any, Request], Source] = import_module(module).read
         return reader
-    # From an installed package, whose section reads itself.
-    return lambda section, request: section.read(request.memory)
+    return _read_plugin
+
+
+def _read_plugin(section: Any, request: Request) -> Source:
+    """The data of an installed package, whose section reads itself; any error names the package."""
+    try:
+        source: Source = section.read(request.memory)
+    except MtrainError:
+        raise
+    except Exception as error:
+        text = " ".join(str(error).split())
+        where = f"dataset.name: {section.name} ({type(section).__module__})"
+        raise MtrainError(f"{type(error).__name__}: {text:.200}", where=where) from error
+    return source
 
 
 def _check_labels(source: Source, config: SourceConfig, n_classes: int) -> None:

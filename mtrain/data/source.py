@@ -271,7 +271,9 @@ def number_of_classes(labels: list[NDArray[np.int32]], where: str) -> int:
     largest = max(int(split_labels.max()) for split_labels in labels)
     if largest >= MOST_CLASSES:
         raise MtrainError(
-            f"a label is {largest:,}; there can be {MOST_CLASSES:,} classes", where=where
+            f"a label is {largest:,}; there can be {MOST_CLASSES:,} classes",
+            where=where,
+            remedy="count them from 0, or write them as text",
         )
     return largest + 1
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from mtrain.config.experiment.table import CsvConfig
 from mtrain.data.files import split_in
-from mtrain.data.notation import USUAL
+from mtrain.data.missing_words import USUAL
 from mtrain.data.numbers import as_numbers
 from mtrain.data.sources import csv
 from mtrain.data.table import LARGEST_EXACT, some_at_once

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mtrain.errors import MtrainError
 from mtrain.run.directory import EVALUATING
 from mtrain.run.files import (
     attributing_errors,
@@ -47,10 +48,30 @@ def keep_evaluation(
     """
     with one_at_a_time(run.path / EVALUATING):
         remove_leftovers(run.evaluations)
+        if report.checkpoint not in name:
+            _name_earlier(run.evaluations, report.checkpoint)
         folder = run.evaluations / name
         write_evaluation(
             folder, report, predictions, split, charts, keeps_predictions=keeps_predictions
         )
+
+
+def _name_earlier(evaluations: Path, checkpoint: str) -> None:
+    """Name evaluations by their checkpoint that are of an earlier one than `checkpoint`.
+
+    A name without a checkpoint means the run's best, or else its last: as it is trained further,
+    another one.
+    """
+    for folder in sorted(evaluations.glob("*/")):
+        try:
+            earlier = read_report(folder).checkpoint
+        except MtrainError:
+            continue  # not an evaluation, or changed by hand
+        split, *rest = folder.name.split("-")
+        named = evaluations / "-".join([split, earlier, *rest])
+        if earlier != checkpoint and earlier not in folder.name and not named.exists():
+            with attributing_errors(named):
+                folder.rename(named)
 
 
 def write_evaluation(

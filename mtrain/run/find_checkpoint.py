@@ -57,6 +57,8 @@ def find_checkpoint(path: Path) -> CheckpointPlace:
         raise MtrainError(
             "has no checkpoint yet", where=path, remedy=f"`mtrain resume {path}` trains it"
         )
+    if name is None and any(path.glob(f"*/{run.environment.name}")):
+        raise MtrainError("holds runs", where=path, remedy="name one of them")
     if name is None:
         raise MtrainError(
             f"neither a run directory with a checkpoint nor a checkpoint (no {STATE}); "

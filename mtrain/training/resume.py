@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from mtrain.config.experiment.custom_code import refuse_code
+from mtrain.config.experiment.custom_code import code_folders, refuse_code
 from mtrain.config.loading.load import flat_settings, read_settings
 from mtrain.errors import MtrainError, Problem, SettingError, UsageError
 from mtrain.keywords import option
@@ -109,6 +110,23 @@ class Resumption:
             remedy = f"{option('allow-differences')} resumes all the same and records them"
             result = "the result would differ from that of an uninterrupted run"
             raise UsageError(*problems, Problem(result, where, remedy=remedy))
+
+    def check_code(self, folder: Path) -> None:
+        """Raise `UsageError` if modules of custom code in `folder` differ, unless that is allowed.
+
+        For a run that is not trained further, whose code is not imported.
+        """
+        problems = []
+        for key, was in self.checkpoint.identity.items():
+            for place in code_folders(folder) if key.startswith("code.") else ():
+                if not (file := place / key.removeprefix("code.")).is_file():
+                    continue
+                if (now := sha256(file.read_bytes()).hexdigest()) != was:
+                    text = f"{key}: was {was:.8}, is {now:.8}"
+                    problems.append(Problem(text, str(self.run.path)))
+                break
+        if problems and not self.differences_allowed:
+            raise UsageError(*problems)
 
     def check_classes(self, classes: tuple[str, ...]) -> None:
         """Raise `UsageError` if the data have other classes than the trained model."""

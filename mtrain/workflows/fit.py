@@ -70,7 +70,8 @@ def fit(
     observers = Observers(*(() if observer is None else (observer,)))
     check_tensorboard(config)
     with run_target(config, out, resume=resume, allow_differences=allow_differences) as target:
-        if (finished := _finished(target, config, observers)) is not None:
+        folder = code_folder or Path()
+        if (finished := _finished(target, config, folder, observers)) is not None:
             return finished
         outcome, has_begun = "failed", False
         try:
@@ -91,9 +92,7 @@ def fit(
                     _choose_threads(config, dataset) if owns_process else None,
                     target.resumption,
                 ) as environment,
-                open_training(
-                    config, dataset, environment, target, code_folder or Path()
-                ) as training,
+                open_training(config, dataset, environment, target, folder) as training,
                 handled_signals() as received,
                 failing(training.recorder),
             ):
@@ -236,15 +235,18 @@ def _choose_threads(config: Config, dataset: Dataset) -> int | None:
     return choose_threads(widths, min(config.training.batch_size, len(dataset.train)))
 
 
-def _finished(target: RunTarget, config: Config, observer: Observer) -> Run | None:
+def _finished(
+    target: RunTarget, config: Config, code_folder: Path, observer: Observer
+) -> Run | None:
     """The run, with a note, if nothing is left to do.
 
     Raises `SettingError` if other `training.epochs` are requested, but early stopping ended the
-    run.
+    run, `UsageError` if its custom code has changed.
     """
     resumption = target.resumption
     if resumption is None or not resumption.is_complete(config):
         return None
+    resumption.check_code(code_folder)
     run, done = resumption.run, resumption.checkpoint.cursor.epoch
     why, epochs = resumption.early_stop(config), config.training.epochs
     more = f"training.epochs={epochs if epochs > done else 2 * epochs}"

@@ -59,12 +59,13 @@ def list_runs(folder: Path, sort: str = "started") -> tuple[list[RunOutcome], li
     if not folder.is_dir():
         problem = "not a folder; name one with runs in it" if folder.exists() else "no such folder"
         raise MtrainError(problem, where=folder)
-    outcomes, problems = [], []
+    outcomes: list[RunOutcome] = []
+    problems: list[str] = []
     for path in _find(folder):
         try:
             outcomes.append(_outcome(RunDirectory(path), str(path.relative_to(folder))))
         except MtrainError as error:
-            problems.append(str(error))
+            problems += map(str, error.problems)
         except (LookupError, ValueError) as error:
             problems.append(f"{path}: its history and its config do not fit: {error!r:.80}")
     if not outcomes and not problems:

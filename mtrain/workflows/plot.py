@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mtrain.errors import MtrainError, UsageError
 from mtrain.keywords import option
 from mtrain.run.directory import RunDirectory
-from mtrain.run.files import attributing_errors, write_bytes
+from mtrain.run.files import attributing_errors, read_bytes, write_bytes
 from mtrain.run.history import read_history
 
 if TYPE_CHECKING:
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from mtrain.metrics.history import History
 
 FORMATS = ("png", "svg", "pdf")
+
+LARGEST_CHART = 100_000_000
+"""Bytes."""
+
+CHARTS = ("learning_curves", "precision_by_class", "recall_by_class")
 
 
 def plot(
@@ -38,12 +43,26 @@ def plot(
     history = _read(path)  # before matplotlib: a wrong path fails at once
     if not history.epoch:
         raise MtrainError("holds no epoch yet, there is nothing to draw", where=path)
+    if out is not None:
+        _check_replaceable(out, file_format)
     files = draw(history, out or run.charts, file_format)
 
     from mtrain.report.fonts import missing_letters
 
     missing = missing_letters((history.run, *history.classes))
     return files, () if missing is None else (missing,)
+
+
+def _check_replaceable(folder: Path, file_format: str) -> None:
+    """Raise `UsageError` if a chart would replace a file of its name that matplotlib did not draw."""
+    for name in CHARTS:
+        path = folder / f"{name}.{file_format}"
+        if path.is_file() and b"atplotlib" not in read_bytes(path, LARGEST_CHART):
+            raise UsageError(
+                f"{path} exists and is not a chart",
+                where=option("out"),
+                remedy="name another folder",
+            )
 
 
 def _read(path: Path) -> History:

@@ -90,6 +90,15 @@ def test_a_package_brings_a_source_and_a_tracker(run, tmp_path):
     assert (status, said) == (2, "mtrain: --data: moons takes no path\n")
 
 
+def test_an_error_of_a_package_is_one_line(run):
+    """With its name, and without a traceback."""
+    status, _, said = run("dataset: {name: moons, noise: -1.0}", "check", "c.yaml")
+
+    assert status == 1
+    assert said.startswith("mtrain: dataset.name: moons (my_package): InvalidParameterError: The ")
+    assert said.count("\n") == 1
+
+
 def test_a_source_of_a_package_is_named_by_its_name_alone(run):
     """As `dataset: digits` names mtrain's."""
     status, text, said = run("dataset: moons", "check", "c.yaml")
@@ -120,8 +129,8 @@ def test_a_source_of_a_package_is_named_by_its_name_alone(run):
         ),
         (
             "dataset: {name: moon}",
-            "c.yaml:1: dataset.name: unknown name 'moon'; choose one of digits, synthetic, mnist, "
-            "fashion_mnist, csv, parquet, npz, idx, images",
+            "c.yaml:1: dataset.name: unknown name 'moon', which no installed package brings; did you "
+            "mean 'moons'?",
         ),
         (
             "dataset: digits\ntracking: {my_logs: a}",

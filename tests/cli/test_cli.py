@@ -170,6 +170,14 @@ def test_summary_of_a_config_needs_no_data(capsys, what, parameters):
     assert f"{parameters} parameters, {parameters} of them trainable" in capsys.readouterr().out
 
 
+def test_digits_are_trained_without_what_only_tables_need():
+    """Arrow takes a tenth of a second to load, and 30 MB."""
+    code = (
+        "import sys, mtrain.workflows.fit; assert not {'pyarrow', 'matplotlib'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_summary_says_which_line_names_data_that_are_not_there(tmp_path, capsys):
     """As fit and check do."""
     config = tmp_path / "c.yaml"

@@ -121,7 +121,8 @@ def problems(settings, **overrides):
         ({"name": 7}, "name: must be text, got 7; put it in quotes"),
         (
             {"dataset": {"name": "fashion"}},
-            "dataset.name: unknown name 'fashion'; did you mean 'fashion_mnist'?",
+            "dataset.name: unknown name 'fashion', which no installed package brings; did you mean "
+            "'fashion_mnist'?",
         ),
         (
             {"dataset": {"name": "synthetic", "seed": 2**32}},
@@ -336,6 +337,68 @@ def test_all_mistakes_are_said_at_once_in_the_order_of_the_file(tmp_path):
         f"{path}:3: model.hidden[0]: must be at least 1, got 0",
         f"{path}:4: optimiser: unknown setting; did you mean 'optimizer'?",
         "command line: training.epochs: must be at least 1, got 0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("override", "problem"),
+    [
+        ("trainig.epochs=3", "trainig: unknown setting; did you mean 'training'?"),
+        (
+            "evaluation.threshold.recall=0.9",
+            "evaluation.threshold: is chosen on validation, but dataset.validation is null; a number "
+            "needs none",
+        ),
+        (
+            "training.save_best.mode=max",
+            "training.save_best: the mode of 'accuracy' is max, got min",
+        ),
+        (
+            "optimizer.learning_rate.nam=x",
+            "optimizer.learning_rate.name: is missing; choose one of CosineDecay, "
+            "CosineDecayRestarts, ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, "
+            "PolynomialDecay",
+        ),
+    ],
+)
+def test_a_mistake_below_an_override_is_no_line_of_the_file(tmp_path, override, problem):
+    """Though the file has the section, or its short form."""
+    path = tmp_path / "c.yaml"
+    path.write_text("dataset: {validation: null}\ntraining: {save_best: accuracy}\n")
+    override = override.replace("mode=max", "mode=min")
+    with pytest.raises(UsageError) as error:
+        load_config(path, parse_overrides([override]))
+
+    assert str(error.value) == f"command line: {problem}"
+
+
+def test_a_mistake_of_the_file_beside_an_override_has_its_line(tmp_path):
+    """Of the same section."""
+    path = tmp_path / "c.yaml"
+    path.write_text("seed: 1\ndataset: {name: csv, path: x}\n")
+    with pytest.raises(UsageError) as error:
+        load_config(path, parse_overrides(["dataset.missing=mean"]))
+
+    assert str(error.value) == f"{path}:2: dataset.target: is missing"
+
+
+def test_repeated_keys_are_said_with_all_other_mistakes(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("seed: 1\nseed: -2\nmodel: {hiden: 3}\n")
+    with pytest.raises(UsageError) as error:
+        load_config(path, {})
+
+    assert str(error.value).splitlines() == [
+        f"{path}:2: seed: set twice, first on line 1",
+        f"{path}:2: seed: must be at least 0, got -2",
+        f"{path}:3: model.hiden: unknown setting; did you mean 'hidden'?",
+    ]
+
+
+def test_a_space_missing_in_class_weights_is_named():
+    """Within {} a key is then the whole of `a:1`."""
+    assert problems({"training": {"class_weight": {"a:1": None}}}) == [
+        "config: training.class_weight.a:1: write a: 1, with a space after the colon"
     ]
 
 

@@ -107,7 +107,7 @@ def test_values_of_a_model_are_refused_without_settings_that_cannot_be_set(table
     path = table("n,y\nx,p\n,q\nz,p\n", "other.csv")
 
     assert refusal(path, encoding=first.encoding, missing="mean") == (
-        "PATH:2: column 'n': 'x' is not a finite number, as in training; so 1 more row\n"
+        "PATH:2: column 'n': 'x' is not a finite number, as in training; likewise in 1 more row\n"
         "the model's config says that numbers are written as in 1234.5 or 1e-3"
     )
 

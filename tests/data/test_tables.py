@@ -211,7 +211,7 @@ def test_what_only_looks_like_a_number_is_none(table, value):
     """Underscores, digits of other scripts, commas, infinity."""
     path = table(f"x;y\n1;a\n{value};b\n;a\n{value};b\n")
 
-    problem = NO_NUMBER.replace("numeric\n", "numeric; so 1 more row\n")
+    problem = NO_NUMBER.replace("numeric\n", "numeric; likewise in 1 more row\n")
     hint = "\nPATH: column 'x' is of numbers with dataset.decimal: ','" if value == "1,5" else ""
     assert refusal(path, missing="mean") == f"PATH:3: column 'x': {value!r} {problem}{hint}"
 
@@ -233,7 +233,7 @@ def test_every_problem_has_a_line(table):
     path = table("v,w,y\n1,2,a\n1k,inf,b\n2k,3,a\n")
 
     assert refusal(path) == (
-        "PATH:3: column 'v': '1k' is not a finite number, but the rest of the column is numeric; so 1 more row\n"
+        "PATH:3: column 'v': '1k' is not a finite number, but the rest of the column is numeric; likewise in 1 more row\n"
         "PATH:3: column 'w': 'inf' " + NO_NUMBER
     )
 

@@ -207,6 +207,11 @@ def test_a_run_keeps_its_code_and_is_only_read_with_leave(folder, capsys):
     assert said(capsys, "fit", out / "config.yaml", "training.epochs=3", "--out", again)[0] == 0
     assert history(again) == history(out)
 
+    (folder / "own.py").write_text(f"{MODULE}\n# changed\n")
+    status, message = said(capsys, "fit", config, "--out", out, "--resume", "training.epochs=3")
+    assert status == 2
+    assert re.match(r"\S+: code.own.py: was [0-9a-f]{8}, is [0-9a-f]{8}$", message)
+
 
 def test_only_a_perceptron_is_drawn(folder, capsys):
     (folder / "own.py").write_text(

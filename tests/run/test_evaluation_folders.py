@@ -266,6 +266,25 @@ def test_out_takes_the_current_folder_and_no_link(folder, monkeypatch, capsys):
     assert (here / "metrics.json").is_file()
 
 
+def test_an_evaluation_of_an_earlier_checkpoint_is_named_by_it(folder, capsys):
+    """Once the run is trained further and its best is another."""
+    run = folder / "run"
+    assert command(["evaluate", str(run), "--split", "val"]) == 0
+    assert command(["evaluate", str(run), "--threshold", "0.9"]) == 0
+    before = content(run / "evaluation" / "val")
+    assert command(["resume", str(run), "training.epochs=4", "--quiet"]) == 0
+
+    best = (run / "checkpoints" / "best").read_text().strip()
+    assert best != "epoch-0002"
+    assert {path.name for path in (run / "evaluation").iterdir()} == {
+        *("test", "test-epoch-0002", "test-epoch-0002-threshold-0.9", "val-epoch-0002"),
+    }
+    assert content(run / "evaluation" / "val-epoch-0002") == before
+    assert (
+        json.loads((run / "evaluation" / "test" / "metrics.json").read_text())["checkpoint"] == best
+    )
+
+
 def test_a_training_that_ended_before_its_time_is_said(folder):
     """It diverged, and its last good checkpoint has the weights that it began with."""
     config = {

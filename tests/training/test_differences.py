@@ -220,5 +220,5 @@ def test_renamed_classes_are_refused_whatever_is_allowed(tmp_path, capsys):
     status, text = said(capsys, "evaluate", out)
     assert (status, text) == (
         1,
-        f"mtrain: {path}:2: column 'y': 'c' is not one of the 2 classes; so 29 more rows\n",
+        f"mtrain: {path}:2: column 'y': 'c' is not one of the 2 classes; likewise in 29 more rows\n",
     )

@@ -55,7 +55,7 @@ GOOD = plain(two_classes(40)) + "\n"
             GOOD + "nan,1,x\n1,,y\n1,n/a,y\n",
             {},
             "FILE:42: column 'a': 'nan' is missing; dataset.missing says what to do\n"
-            "FILE:43: column 'b': a value is missing; dataset.missing says what to do; so 1 more row",
+            "FILE:43: column 'b': a value is missing; dataset.missing says what to do; likewise in 1 more row",
             id="37 NaN",
         ),
         pytest.param(

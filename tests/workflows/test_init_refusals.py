@@ -59,6 +59,12 @@ def test_a_folder_that_is_not_there(tmp_path, capsys):
         ),
         (
             "a.csv",
+            "n,c,label\n" + "".join(f"{k},7,{k % 2}\n" for k in range(9)),
+            "FILE: there is no column but 'label' to learn from; 'n' counts the rows; 'c' is the same "
+            "in every row",
+        ),
+        (
+            "a.csv",
             "label\n1\n0\n",
             "FILE: the first line names one column, 'label'; is it a title or a comment? The names "
             "stand in the first line; values are separated by commas, semicolons, tabs or vertical bars",

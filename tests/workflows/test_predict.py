@@ -161,7 +161,7 @@ def test_missing_values_are_refused_where_training_had_none(binary, tmp_path, ca
 
     assert refused(capsys, binary, path) == (
         1,
-        f"{path}:4: column 'length': a value is missing; {SINCE}; so 1 more row\n"
+        f"{path}:4: column 'length': a value is missing; {SINCE}; likewise in 1 more row\n"
         f"mtrain: {path}:3: column 'kind': a value is missing; {SINCE}\n"
         f"mtrain: {path}:4: column 'is wet': a value is missing; {SINCE}",
     )

@@ -165,8 +165,8 @@ def test_inputs_of_another_kind_than_the_models(tabular, numeric, pictorial, tmp
     of_table = "the run is of a table; its rows to predict must be in files that end in .csv, .tsv, .txt, .parquet, .pq"
     of_arrays = "a model of arrays predicts an .npz file with the array 'x'"
     of_images = (
-        "a model of images predicts an image (.bmp, .gif, .jfif, .jpeg, .jpg, .png, .tif, .tiff, .webp), a folder of them, or an .npz "
-        "file with the array 'x'"
+        "this run predicts an image (.bmp, .gif, .jfif, .jpeg, .jpg, .png, .tif, .tiff, .webp), a folder of them, an IDX file, or an .npz "
+        "file with the array 'x_test' or 'x'"
     )
 
     for model, path, says in (

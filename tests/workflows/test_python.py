@@ -484,6 +484,16 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_mtrain(run, tmp_path):
         mtrain.plot(run, out=tmp_path / "file" / "charts")
 
 
+def test_a_chart_replaces_a_chart_alone(run, tmp_path):
+    """And not a picture of the user's."""
+    mtrain.plot(run, out=tmp_path)
+    mtrain.plot(run, out=tmp_path)
+    (tmp_path / "learning_curves.png").write_bytes(b"mine")
+    with pytest.raises(mtrain.UsageError, match=r"learning_curves.png exists and is not a chart"):
+        mtrain.plot(run, out=tmp_path)
+    assert (tmp_path / "learning_curves.png").read_bytes() == b"mine"
+
+
 def test_numbers_of_numpy_and_paths_are_settings(tmp_path):
     """As loops over `np.arange` and programs have them; also in a mapping that is the config."""
     config = {"dataset": {"name": "digits", "samples": np.int64(100)}, "seed": np.uint8(3)}

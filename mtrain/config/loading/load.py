@@ -20,7 +20,7 @@ from mtrain.config.experiment.custom_code import missing_module
 from mtrain.config.experiment.schema import SHORT_FORMS, Config
 from mtrain.config.experiment.section import NumberError
 from mtrain.config.experiment.sources import PATHS
-from mtrain.config.loading.plugins import config_class
+from mtrain.config.loading.plugins import config_class, unknown_source
 from mtrain.config.loading.problems import describe
 from mtrain.config.loading.reader import MOST_PROBLEMS, parse, read_document
 from mtrain.config.loading.unknown_settings import holds_settings
@@ -66,7 +66,13 @@ def read_settings(
         _refuse_other(source)
         document = read_document(source)
         settings = Settings(
-            document.data, str(source), document.lines, source.parent, source.stem, document.empty
+            document.data,
+            str(source),
+            document.lines,
+            source.parent,
+            source.stem,
+            document.empty,
+            document.repeated,
         )
     elif not isinstance(source, Mapping):
         raise UsageError(
@@ -124,7 +130,9 @@ def parse_overrides(arguments: Iterable[str]) -> dict[str, Any]:
     for argument in arguments:
         key, equals, text = argument.partition("=")
         if not (key and equals):
-            raise UsageError(f"{argument!r}: a setting is KEY=VALUE", where=COMMAND_LINE)
+            raise UsageError(
+                f"{argument!r}: a setting is KEY=VALUE, without spaces", where=COMMAND_LINE
+            )
         if key in overrides:
             raise UsageError(f"{key}: set twice", where=COMMAND_LINE)
         overrides[key] = parse(text, f"{COMMAND_LINE}: {key}").data
@@ -152,6 +160,9 @@ class Settings:
 
     empty: frozenset[Keys] = frozenset()
     """Settings of the file with nothing after their colon."""
+
+    repeated: tuple[Problem, ...] = ()
+    """Keys of the file that stand twice."""
 
     overrides: set[Keys] = field(default_factory=set)
 
@@ -241,6 +252,8 @@ class Settings:
             data = data | {"name": self.default_name}
         kind = config_class(data)
         problems = list(self._empty_sections())
+        if (unknown := unknown_source(data)) is not None:
+            problems.append((("dataset", "name"), unknown))
         try:
             config = kind.model_validate(data)
         except ValidationError as error:
@@ -255,8 +268,8 @@ class Settings:
             for keys, code in config.custom_code.items():
                 if self.folder and (problem := missing_module(code, self.folder)):
                     problems.append((keys, problem))
-        if problems:
-            raise self._located(problems)
+        if problems or self.repeated:
+            raise UsageError(*self.repeated, *self._located(problems).problems)
         return self._with_absolute_paths(config)
 
     @contextmanager
@@ -301,7 +314,18 @@ class Settings:
         return Problem(problem, self.source, self._line(keys) or None, keys)
 
     def _overridden(self, keys: Keys) -> bool:
-        return any(keys[:depth] in self.overrides for depth in range(1, len(keys) + 1))
+        """Whether an override is to blame for a problem at `keys`: of them, or of what they hold."""
+        if any(keys[:depth] in self.overrides for depth in range(1, len(keys) + 1)):
+            return True
+        while keys:
+            # Of a section in the file an override of one setting is not to blame.
+            is_below = any(other[: len(keys)] == keys for other in self.overrides)
+            if is_below and (len(keys) > 1 or keys not in self.lines):
+                return True
+            if keys in self.lines:
+                return False
+            keys = keys[:-1]
+        return False
 
     def _line(self, keys: Keys) -> int:
         """The line of the setting, or of the innermost section around it that is written."""

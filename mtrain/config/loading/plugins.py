@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, create_model
 
+from mtrain.config.catalog.endings import kind_by_ending
+from mtrain.config.catalog.names import call_as_mapping, canonical, suggestion
 from mtrain.config.experiment.dataset import DatasetConfig
 from mtrain.config.experiment.schema import Config
 from mtrain.config.experiment.section import named
@@ -40,6 +42,24 @@ def config_class(data: dict[str, Any]) -> type[Config]:
         section = create_model("TrackingConfig", __base__=TrackingConfig, **trackers)
         fields["tracking"] = (section, section())
     return create_model("Config", __base__=Config, **fields) if fields else Config
+
+
+def unknown_source(data: dict[str, Any]) -> str | None:
+    """The problem of a `dataset.name` that neither mtrain has nor a package; None: no problem."""
+    dataset = data.get("dataset")
+    name = dataset.get("name") if isinstance(dataset, dict) else dataset
+    if not isinstance(name, str) or kind_by_ending(name) is not None:
+        return None
+    known = [*SOURCES, *(entry.name for entry in entry_points(group=SOURCE_GROUP))]
+    try:
+        canonical(name, known)
+    except ValueError:
+        if call_as_mapping(name, known) is not None:
+            return None  # the reader says how a call is written
+        return (
+            f"unknown name {name!r}, which no installed package brings; {suggestion(name, known)}"
+        )
+    return None
 
 
 def load_entry(group: str, name: str) -> Any:

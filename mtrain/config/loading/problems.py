@@ -9,7 +9,7 @@ from mtrain.config.catalog.meant import got
 from mtrain.config.catalog.names import suggestion
 from mtrain.config.experiment.schema import Config
 from mtrain.config.experiment.section import InvalidSettingError, NumberError, as_written
-from mtrain.config.loading.unknown_settings import nearest_setting
+from mtrain.config.loading.unknown_settings import key_slip, nearest_setting
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -44,6 +44,8 @@ def describe(error: ErrorDetails, data: Any, config: type[Config] = Config) -> t
     keys = _keys_in(data, error["loc"], missing=kind == "missing")
     if kind == "extra_forbidden":
         return keys, f"unknown setting; {nearest_setting(keys, data, config)}"
+    if value is None and keys and (slip := key_slip(str(keys[-1]))) is not None:
+        return keys, slip
     if kind == "missing":
         return keys, "is missing"
     if kind == "union_tag_invalid":
@@ -57,13 +59,17 @@ def describe(error: ErrorDetails, data: Any, config: type[Config] = Config) -> t
         return keys, str(problem)
     if kind not in _EXPECTED:
         return keys, f"{error['msg']}, got {as_written(value)}"
+    return keys, _expected(kind, value, context)
+
+
+def _expected(kind: str, value: Any, context: dict[str, Any]) -> str:
     expected = re.sub(r"\b1 items$", "1 item", _EXPECTED[kind].format(**context))
     if kind in {"too_long", "too_short"}:
-        return keys, f"{expected}, got {context['actual_length']}"
+        return f"{expected}, got {context['actual_length']}"
     if kind == "literal_error" and isinstance(value, str):
         known = re.findall("'(.*?)'", context["expected"])
-        return keys, f"unknown name {value!r}; {suggestion(value, known)}"
-    return keys, f"{expected}{got(kind, value, as_written(value))}"
+        return f"unknown name {value!r}; {suggestion(value, known)}"
+    return f"{expected}{got(kind, value, as_written(value))}"
 
 
 def _keys_in(data: Any, location: tuple[str | int, ...], *, missing: bool) -> Keys:

@@ -46,6 +46,9 @@ class Document:
     empty: frozenset[Keys] = frozenset()
     """The keys with nothing after the colon; their value is null."""
 
+    repeated: tuple[Problem, ...] = ()
+    """Keys that stand twice, of which the last value counts."""
+
 
 def read_document(path: Path) -> Document:
     """Read the YAML file at `path`; raises `UsageError` with every problem found in it."""
@@ -61,11 +64,18 @@ def read_document(path: Path) -> Document:
         raise UsageError(f"cannot be read: {error.strerror}", where=path) from error
     except UnicodeDecodeError as error:
         raise UsageError(f"not UTF-8 text (byte {error.start})", where=path) from error
-    return parse(text, str(path))
+    return _parse(text, str(path))
 
 
 def parse(text: str, source: str) -> Document:
-    """Parse one YAML document; `source` is how messages call it."""
+    """Parse one YAML document; `source` is how messages call it. Raises `UsageError`."""
+    document = _parse(text, source)
+    if document.repeated:
+        raise UsageError(*document.repeated)
+    return document
+
+
+def _parse(text: str, source: str) -> Document:
     readable, originals = without_unicode_breaks(text)
     builder = _Builder(source, originals)
     try:
@@ -79,9 +89,8 @@ def parse(text: str, source: str) -> Document:
         raise UsageError(Problem(problem, source, line)) from error
     except (yaml.YAMLError, OverflowError, ValueError) as error:
         raise UsageError(f"not valid YAML: {str(error).splitlines()[0]}", where=source) from error
-    if builder.problems:
-        raise UsageError(*builder.problems[:MOST_PROBLEMS])
-    return Document(data, builder.lines, frozenset(builder.empty))
+    repeated = tuple(builder.repeated[:MOST_PROBLEMS])
+    return Document(data, builder.lines, frozenset(builder.empty), repeated)
 
 
 @dataclass
@@ -94,7 +103,7 @@ class _Builder:
 
     lines: dict[Keys, int] = field(default_factory=dict)
     empty: set[Keys] = field(default_factory=set)
-    problems: list[Problem] = field(default_factory=list)
+    repeated: list[Problem] = field(default_factory=list)
     values: int = 0
 
     def build(self, events: Iterator[yaml.Event]) -> Any:
@@ -143,7 +152,7 @@ class _Builder:
             line = _line(event)
             if key in mapping:
                 text = f"set twice, first on line {self.lines[here]}"
-                self.problems.append(Problem(text, self.source, line, here))
+                self.repeated.append(Problem(text, self.source, line, here))
             mapping[key] = self._node(next(events), events, here)
             self.lines[here] = line
         return mapping

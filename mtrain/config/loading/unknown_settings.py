@@ -41,7 +41,7 @@ def nearest_setting(keys: Keys, data: Any, kind: type[Config]) -> str:
     if having := [_name_of(choice) for choice in choices if key in choice.model_fields]:
         return f"it is of {', '.join(having)}, not of {_name_of(section)}"
     key = str(key)
-    if (why := _slip(key) or written_elsewhere(key)) is not None:
+    if (why := key_slip(key) or written_elsewhere(key)) is not None:
         return why
     if "." in key and key in _settings(Config):
         within, _, last = key.rpartition(".")
@@ -114,7 +114,7 @@ def _owners(path: str, data: Any) -> str:
     return f", of {', '.join(map(_name_of, having))}" if having else ""
 
 
-def _slip(key: str) -> str | None:
+def key_slip(key: str) -> str | None:
     """The problem of how a key is written; None: no problem."""
     if written := re.match(r"([A-Za-z_]\w*) *[:=] *(.+)", key):
         if written[2].startswith(("{", "[")):  # the rest of the key is elsewhere

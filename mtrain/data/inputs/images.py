@@ -71,7 +71,7 @@ def _image_files(path: Path) -> list[Path]:
     if path.suffix.lower() in ENDINGS:
         return [path]
     raise MtrainError(
-        f"a model of images predicts an image ({known}), a folder of them, or an .npz "
-        "file with the array 'x'",
+        f"this run predicts an image ({known}), a folder of them, an IDX file, or an .npz "
+        "file with the array 'x_test' or 'x'",
         where=path,
     )

@@ -15,7 +15,8 @@ import pyarrow.csv
 from mtrain.config.catalog.endings import ENDINGS
 from mtrain.data.columns import RawTable, trimmed
 from mtrain.data.files import check_memory, find_files, partitions_of
-from mtrain.data.notation import PLAIN, USUAL, Notation
+from mtrain.data.missing_words import USUAL
+from mtrain.data.notation import PLAIN, Notation
 from mtrain.data.sources.csv_text import (
     BLOCK,
     LINE_END,

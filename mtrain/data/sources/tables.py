@@ -67,6 +67,7 @@ def read(config: TableConfig, request: Request) -> Source:
         _check_rows(len(table), table, split if is_learned else None)
     notes = list(header_notes(config))
     notes += marked_label_notes(raw, config.target, config.classes)
+    blank = {split: table.columns[config.target].null_count for split, table in raw.items()}
     raw = without_missing_labels(raw, config.target, config.classes)
     classes, codes, is_counted = class_indices(raw, config.target, config.classes)
     kinds: Mapping[str, Kind | None] = dict.fromkeys(names)
@@ -86,7 +87,7 @@ def read(config: TableConfig, request: Request) -> Source:
         labelled = codes[split] >= 0
         if unlabelled := int(np.count_nonzero(~labelled)):
             why = "without a label"
-            if config.classes is not None:
+            if config.classes is not None and unlabelled > blank[split]:
                 why += "; NA and the like are labels only if dataset.classes lists them"
             notes.append(_left_out(table, unlabelled, "unlabelled-rows", why))
         complete = _complete_rows(values, labelled, weights, table, config, remedy)
