@@ -50,15 +50,14 @@ def unknown_source(data: dict[str, Any]) -> str | None:
     name = dataset.get("name") if isinstance(dataset, dict) else dataset
     if not isinstance(name, str) or kind_by_ending(name) is not None:
         return None
-    known = [*SOURCES, *(entry.name for entry in entry_points(group=SOURCE_GROUP))]
     try:
-        canonical(name, known)
+        canonical(name, SOURCES)
     except ValueError:
-        if call_as_mapping(name, known) is not None:
-            return None  # the reader says how a call is written
-        return (
-            f"unknown name {name!r}, which no installed package brings; {suggestion(name, known)}"
-        )
+        known = [*SOURCES, *(entry.name for entry in entry_points(group=SOURCE_GROUP))]
+        if name in known or call_as_mapping(name, known) is not None:
+            return None  # of a package; or the reader says how a call is written
+        hint = suggestion(name, known)
+        return f"unknown name {name!r}, which no installed package brings; {hint}"
     return None
 
 
