@@ -222,7 +222,7 @@ GOOD = {"x": np.ones((4, 2)), "y": np.array([0, 1, 0, 1])}
         ({"y": np.array([0, 1, -1, 1])}, "PATH: training labels must be 0, 1, 2, ..., got -1 in row 2"),
         ({"y": np.array([0, 1, np.nan, 1])}, "PATH: training labels must be 0, 1, 2, ..., got nan in row 2"),
         ({"y": np.array([0, 1, 2**32, 1])}, "PATH: training labels must be 0, 1, 2, ..., got 4294967296 in row 2"),
-        ({"y": np.array([0, 1, 20_000, 1])}, "PATH: a label is 20,000; there can be 10,000 classes"),
+        ({"y": np.array([0, 1, 20_000, 1])}, "PATH: a label is 20,000; there can be 10,000 classes; count them from 0, or write them as text"),
         ({"y": np.full(4, 3)}, "PATH: every label is 3; a classifier needs two classes"),
         ({"y": np.array([[1, 0], [0, 1], [1, 1], [0, 0]])}, "PATH: training labels must be one number a row, or one-hot, got [1 1] in row 2"),
         ({"y": np.array([[1, 0], [0.3, 0.7], [1, 0], [0, 1]])}, "PATH: training labels must be one number a row, or one-hot, got [0.3 0.7] in row 1"),

@@ -209,11 +209,14 @@ def test_a_damaged_checkpoint_is_noticed(copied_run, file, damage):
 
 
 def test_what_is_no_checkpoint_is_refused(tmp_path, copied_run):
-    """A missing path, an empty folder, a pointer to anywhere else."""
+    """A missing path, an empty folder, a folder of runs, a pointer to anywhere else."""
+    (tmp_path / "empty").mkdir()
     with pytest.raises(MtrainError, match="no such run or checkpoint"):
         find_checkpoint(tmp_path / "nope")
     with pytest.raises(MtrainError, match="neither a run directory with a checkpoint nor"):
-        find_checkpoint(tmp_path)
+        find_checkpoint(tmp_path / "empty")
+    with pytest.raises(MtrainError, match="holds runs; name one of them"):
+        find_checkpoint(copied_run.parent)
     (copied_run / "checkpoints" / "best").write_text("../../etc\n")
     with pytest.raises(MtrainError, match="names no checkpoint"):
         find_checkpoint(copied_run)

@@ -84,7 +84,7 @@ def test_a_target_can_be_named(tmp_path):
     data = write(
         tmp_path / "a.csv",
         ["x", "wet", "label"],
-        [[k, "ny"[k % 3 % 2], "uv"[k % 2]] for k in range(0, 90, 2)],
+        [[k, "ny"[k % 3 % 2], "uv"[k % 4 // 2]] for k in range(0, 90, 2)],
     )
 
     assert proposed(tmp_path, data, "--target", "wet")["target"] == "wet"
