@@ -25,6 +25,11 @@ class Source(Enum):
     BATCHES = auto()
     """From Keras' objects, batch by batch, in training; from `metrics.probabilities` elsewhere."""
 
+    @property
+    def is_of_training(self) -> bool:
+        """Whether the training rows have it; validation and evaluation have every metric."""
+        return self not in {Source.SCORES, Source.PROBABILITIES}
+
 
 @dataclass(frozen=True)
 class Metric:

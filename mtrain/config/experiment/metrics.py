@@ -12,7 +12,6 @@ from mtrain.config.catalog.metrics import (
     METRIC_ALIASES,
     METRICS,
     NO_METRICS,
-    Source,
 )
 from mtrain.config.catalog.setting_names import letters
 from mtrain.config.experiment.custom_code import (
@@ -84,7 +83,7 @@ class MetricConfig(Section):
     @property
     def needs_scores(self) -> bool:
         """Whether it exists for validation and evaluation only."""
-        return BY_NAME[self.name].source in {Source.SCORES, Source.PROBABILITIES}
+        return not BY_NAME[self.name].source.is_of_training
 
 
 AnyMetric = MetricConfig | CustomMetric
