@@ -71,7 +71,7 @@ def _read_plugin(section: Any, request: Request) -> Source:
         source: Source = section.read(request.memory)
     except MtrainError:
         raise
-    except Exception as error:
+    except Exception as error:  # whatever a package may raise
         text = " ".join(str(error).split())
         where = f"dataset.name: {section.name} ({type(section).__module__})"
         raise MtrainError(f"{type(error).__name__}: {text:.200}", where=where) from error

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtrain.errors import MtrainError
+from mtrain.run.checkpoint import NAME
 from mtrain.run.directory import EVALUATING
 from mtrain.run.files import (
     attributing_errors,
@@ -63,13 +64,16 @@ def _name_earlier(evaluations: Path, checkpoint: str) -> None:
     another one.
     """
     for folder in sorted(evaluations.glob("*/")):
+        if "-epoch-" in folder.name:
+            continue
         try:
             earlier = read_report(folder).checkpoint
         except MtrainError:
             continue  # not an evaluation, or changed by hand
         split, *rest = folder.name.split("-")
         named = evaluations / "-".join([split, earlier, *rest])
-        if earlier != checkpoint and earlier not in folder.name and not named.exists():
+        # Whose name is another might lie anywhere: the file may be a stranger's.
+        if earlier != checkpoint and NAME.fullmatch(earlier) and not named.exists():
             with attributing_errors(named):
                 folder.rename(named)
 

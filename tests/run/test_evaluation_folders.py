@@ -285,6 +285,19 @@ def test_an_evaluation_of_an_earlier_checkpoint_is_named_by_it(folder, capsys):
     )
 
 
+def test_a_strangers_evaluation_is_not_moved_out_of_its_run(folder):
+    """Whatever its figures call their checkpoint."""
+    evaluations = folder / "run" / "evaluation"
+    path = evaluations / "test" / "metrics.json"
+    metrics = json.loads(path.read_text()) | {"checkpoint": "../../../elsewhere"}
+    path.write_text(json.dumps(metrics))
+    (evaluations / "test-..").mkdir()
+    assert command(["evaluate", str(folder / "run"), "--split", "val"]) == 0
+
+    assert {each.name for each in evaluations.iterdir()} == {"test", "test-..", "val"}
+    assert json.loads(path.read_text()) == metrics
+
+
 def test_a_training_that_ended_before_its_time_is_said(folder):
     """It diverged, and its last good checkpoint has the weights that it began with."""
     config = {

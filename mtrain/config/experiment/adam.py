@@ -8,7 +8,7 @@ from annotated_types import Gt, Lt
 
 from mtrain.config.experiment.optimizer import NotNegative, Optimizer, Share
 from mtrain.config.experiment.schedules import LearningRate  # noqa: TC001 -- pydantic reads it
-from mtrain.config.experiment.section import CountOrNone, Positive  # noqa: TC001 -- pydantic reads it
+from mtrain.config.experiment.section import CountOrZero, Positive  # noqa: TC001 -- pydantic reads it
 
 
 class _Moments(Optimizer):
@@ -87,5 +87,5 @@ class ScheduleFreeAdamW(_Moments):
     epsilon: Positive = 1e-8
     """Added to the denominator, against division by zero."""
 
-    warmup_steps: CountOrNone = 0
+    warmup_steps: CountOrZero = 0
     """Steps in which the learning rate grows from 0."""

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Discriminator, Tag, model_validator
 from mtrain.config.catalog.names import choose
 from mtrain.config.experiment.section import (
     Count,
-    CountOrNone,
+    CountOrZero,
     InvalidSettingError,
     ListOf,
     NumberError,
@@ -42,7 +42,7 @@ class CosineDecay(Section):
     warmup_target: Positive | None = None
     """Step size at the end of the warm-up; null: none."""
 
-    warmup_steps: CountOrNone = 0
+    warmup_steps: CountOrZero = 0
     """Steps from `initial_learning_rate` to `warmup_target`."""
 
     @model_validator(mode="after")

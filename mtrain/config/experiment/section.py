@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Seed = Annotated[int, Ge(0), Lt(2**32)]
 Positive = Annotated[float, Gt(0)]
 Count = Annotated[int, Ge(1), Lt(2**31)]
-CountOrNone = Annotated[int, Ge(0), Lt(2**31)]
+CountOrZero = Annotated[int, Ge(0), Lt(2**31)]
 
 SMALLEST_FLOAT32 = 2.0**-126
 LARGEST_FLOAT32 = (2 - 2.0**-23) * 2.0**127

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 from mtrain.config.catalog.meant import SWITCH
 from mtrain.config.experiment.section import (
     Count,
-    CountOrNone,
+    CountOrZero,
     FitsFloat32,
     ListOf,
     NumberError,
@@ -84,7 +84,7 @@ class PlateauConfig(Section):
     min_delta: Annotated[float, Ge(0)] = 0.0001
     """Only a change larger than this is an improvement."""
 
-    cooldown: CountOrNone = 0
+    cooldown: CountOrZero = 0
     """Epochs after a reduction that do not count as epochs without improvement."""
 
     min_learning_rate: Annotated[float, Ge(0)] = 0.0

@@ -26,8 +26,7 @@ def config_class(data: dict[str, Any]) -> type[Config]:
     Raises `UsageError` for a package that cannot be imported, or brings an object of another type.
     """
     fields: dict[str, Any] = {}
-    dataset, tracking = data.get("dataset"), data.get("tracking")
-    name = dataset.get("name") if isinstance(dataset, dict) else dataset
+    name, tracking = _source_name(data), data.get("tracking")
     if isinstance(name, str) and name not in SOURCES and (source := load_entry(SOURCE_GROUP, name)):
         if not (isinstance(source, type) and issubclass(source, DatasetConfig)):
             raise _wrong(SOURCE_GROUP, name, "is not a DatasetConfig")
@@ -46,8 +45,7 @@ def config_class(data: dict[str, Any]) -> type[Config]:
 
 def unknown_source(data: dict[str, Any]) -> str | None:
     """The problem of a `dataset.name` that neither mtrain has nor a package; None: no problem."""
-    dataset = data.get("dataset")
-    name = dataset.get("name") if isinstance(dataset, dict) else dataset
+    name = _source_name(data)
     if not isinstance(name, str) or kind_by_ending(name) is not None:
         return None
     try:
@@ -59,6 +57,11 @@ def unknown_source(data: dict[str, Any]) -> str | None:
         hint = suggestion(name, known)
         return f"unknown name {name!r}, which no installed package brings; {hint}"
     return None
+
+
+def _source_name(data: dict[str, Any]) -> Any:
+    dataset = data.get("dataset")
+    return dataset.get("name") if isinstance(dataset, dict) else dataset
 
 
 def load_entry(group: str, name: str) -> Any:
