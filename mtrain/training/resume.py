@@ -17,7 +17,8 @@ from mtrain.records.training import TrainingState
 from mtrain.run.checkpoint import GROUPS, Checkpoint, read_checkpoint_arrays
 from mtrain.run.directory import RunDirectory
 from mtrain.run.environment import identity
-from mtrain.run.find_checkpoint import newest_whole
+from mtrain.run.files import read_bytes
+from mtrain.run.find_checkpoint import LARGEST_MODULE, newest_whole
 from mtrain.run.history import read_history
 from mtrain.training.control import TrainingControl
 
@@ -116,16 +117,15 @@ class Resumption:
 
         For a run that is not trained further, whose code is not imported.
         """
-        problems = []
-        for key, was in self.checkpoint.identity.items():
-            for place in code_folders(folder) if key.startswith("code.") else ():
-                if not (file := place / key.removeprefix("code.")).is_file():
-                    continue
-                if (now := sha256(file.read_bytes()).hexdigest()) != was:
-                    text = f"{key}: was {was:.8}, is {now:.8}"
-                    problems.append(Problem(text, str(self.run.path)))
-                break
-        if problems and not self.differences_allowed:
+        if self.differences_allowed:
+            return
+        problems = [
+            Problem(f"{key}: was {was!s:.8}, is {now:.8}", str(self.run.path))
+            for key, was in self.checkpoint.identity.items()
+            for now in _module_hash(key, folder)
+            if now != was
+        ]
+        if problems:
             raise UsageError(*problems)
 
     def check_classes(self, classes: tuple[str, ...]) -> None:
@@ -295,3 +295,11 @@ def _shown(value: Any) -> str:
     """A setting, or enough digits of a hash to tell two apart."""
     text = "not set" if value is None else str(value)
     return text[:8] if re.fullmatch("[0-9a-f]{64}", text) else text
+
+
+def _module_hash(key: str, folder: Path) -> Iterator[str]:
+    """The SHA-256 of the module that this key of an identity names, if it is in `folder`."""
+    name = key.removeprefix("code.")
+    files = (place / name for place in code_folders(folder) if name != key)
+    if (file := next((file for file in files if file.is_file()), None)) is not None:
+        yield sha256(read_bytes(file, LARGEST_MODULE)).hexdigest()
