@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 MOST_NAMED = 8
 """The most classes that one sentence names."""
 
+MOST_EXPLAINED = 5
+"""The most classes of a verdict with a line each."""
+
 
 def find(report: Report) -> Iterator[Finding]:
     """The findings of a report, in the order in which they are shown."""
     yield from _against_baseline(report)
-    yield from _not_learned(report.classes)
+    yield from _verdicts(report.classes)
     yield from _undefined(report)
     if report.data is not None and not report.data.as_trained_on:
         yield Finding(
@@ -32,8 +35,10 @@ def find(report: Report) -> Iterator[Finding]:
     if report.selected:
         choice = report.threshold_chosen
         chosen = "checkpoint" if choice is None or choice.failed is not None else "threshold"
+        allowed = f"; its verdicts allow for {report.looks:,} epochs" if report.looks > 1 else ""
         yield Finding(
-            "selected", f"The {chosen} was chosen on this split: its figures are optimistic"
+            "selected",
+            f"The {chosen} was chosen on this split: its figures are optimistic{allowed}",
         )
     yield from _least_learned(report.classes, report.confusion_matrix)
 
@@ -51,19 +56,37 @@ def _against_baseline(report: Report) -> Iterator[Finding]:
         )
 
 
-def _not_learned(classes: Sequence[ClassReport]) -> Iterator[Finding]:
-    """Classes that accuracy hides: present, but never predicted, or never correctly."""
-    lost = [one for one in classes if one.support and not one.tp]
-    for kind, said, of_kind in (
-        ("never-predicted", "Never predicted", [one for one in lost if not one.predicted]),
-        ("never-right", "Never rightly predicted", [one for one in lost if one.predicted]),
-    ):
-        if of_kind:
-            rows = sum(one.support for one in of_kind)
-            are = "row is" if rows == 1 else "rows are"
-            of = "it" if len(of_kind) == 1 else "them"
-            names = tuple(one.name for one in of_kind)
-            yield Finding(kind, f"{said}: {_listed(names)}, though {rows:,} {are} of {of}", names)
+def _verdicts(classes: Sequence[ClassReport]) -> Iterator[Finding]:
+    """The classes not learned, the worst first; those unproven; how many were learned."""
+    of = {
+        verdict: sorted(
+            (one for one in classes if one.verdict == verdict and one.support),
+            key=lambda one: (one.f1 or 0, one.id),
+        )
+        for verdict in ("not learned", "unproven", "learned")
+    }
+    for verdict in ("not learned", "unproven"):
+        kind = verdict.replace(" ", "-")
+        for one in of[verdict][:MOST_EXPLAINED]:
+            text = f"{one.name}: {verdict}: {one.reason}{_needed(one)}"
+            yield Finding(kind, text, (one.name,))
+        if more := of[verdict][MOST_EXPLAINED:]:
+            names = tuple(one.name for one in more)
+            text = f"{len(more):,} more {verdict}: {_listed(names)}"
+            yield Finding(kind, text, names)
+    n, known = len(of["learned"]), sum(map(len, of.values()))
+    if n:
+        all_of = f"all {n:,} classes" if n == known else f"{n:,} of {known:,} classes"
+        names = tuple(one.name for one in of["learned"])
+        yield Finding("learned", f"learned: {all_of}", names)
+
+
+def _needed(one: ClassReport) -> str:
+    if one.verdict != "unproven":
+        return ""
+    if one.rows_needed is None:
+        return "; more rows would not decide it"
+    return f"; some {one.rows_needed:,} rows of it would decide"
 
 
 def _undefined(report: Report) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,8 +12,8 @@ from mtrain.config.catalog.metrics import Source, averaged
 from mtrain.metrics.counts import ClassCounts, averages, class_counts, confusion_matrix
 from mtrain.metrics.epoch import ranking_figures
 from mtrain.metrics.findings import find
-from mtrain.metrics.intervals import wilson
 from mtrain.metrics.probabilities import log_loss
+from mtrain.metrics.verdict import verdicts
 from mtrain.records.report import (
     Average,
     Averages,
@@ -21,14 +21,18 @@ from mtrain.records.report import (
     ClassReport,
     Confusion,
     Report,
+    Requirement,
     SampleWeighted,
     Undefined,
     WeightedClass,
 )
+from mtrain.statistics.averages import MACRO, f1_interval, macro_share
+from mtrain.statistics.binomial import wilson
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from mtrain.metrics.verdict import Verdict
     from mtrain.records.arrays import Counts, Floats, Ints
     from mtrain.records.report import EvaluatedData, ThresholdChoice
     from mtrain.records.training import Predictions
@@ -56,15 +60,19 @@ def make_report(
     threshold_chosen: ThresholdChoice | None = None,
     data: EvaluatedData | None = None,
     figures: Mapping[str, float] | None = None,
+    required: Sequence[Requirement] | None = None,
+    looks: int = 1,
 ) -> Report:
     """Compute every figure of `predictions` on the split called `split`.
 
-    Everything else is as in the `Report`; a figure that is NaN is None there.
+    `required` is what each class must reach; None: the default for all. Everything else is as in the `Report`; a figure that is NaN is None there.
     """
     confusion = confusion_matrix(predictions.labels, predictions.predicted, len(classes))
     counts = class_counts(confusion)
     scores, micro = _scores(predictions, counts)
     most_frequent = int(counts.support.argmax())
+    if required is None:
+        required = [Requirement()] * len(classes)
     report = Report(
         split=split,
         checkpoint=checkpoint,
@@ -78,14 +86,17 @@ def make_report(
             int(counts.support[most_frequent]) / len(predictions.labels),
         ),
         confusion_matrix=confusion,
-        classes=_class_reports(classes, counts, scores, confusion),
-        averages=_averages(scores, micro, counts),
+        classes=_class_reports(
+            classes, counts, scores, confusion, verdicts(counts, classes, required, looks)
+        ),
+        averages=_with_intervals(_averages(scores, micro, counts), confusion),
         undefined=tuple(
             Undefined(classes[k], name, _reason(name, counts, k))
             for name, values in scores.items()
             for k in np.flatnonzero(np.isnan(values))
         ),
         findings=(),
+        looks=looks,
         threshold=threshold,
         threshold_chosen=threshold_chosen,
         data=data,
@@ -137,21 +148,34 @@ def _averages(scores: dict[str, Floats], micro: dict[str, float], counts: ClassC
     def average(kind: str) -> Average:
         # The micro average pools all classes.
         n_classes = {
-            name: values.size if kind == "micro" else int(np.count_nonzero(~np.isnan(values)))
-            for name, values in scores.items()
+            name: each.size if kind == "micro" else int(np.count_nonzero(~np.isnan(each)))
+            for name, each in scores.items()
         }
-        values = {name: _number(means[name][kind]) for name in scores}
+        values: dict[str, Any] = {name: _number(means[name][kind]) for name in scores}
         least = min(n_classes.values())
         return Average(**values, support=support, classes=least, classes_by_figure=n_classes)
 
     return Averages(average("macro"), average("weighted"), average("micro"))
 
 
+def _with_intervals(averages: Averages, confusion: Ints) -> Averages:
+    precision, recall, f1 = (
+        _interval(macro_share(confusion, figure).interval()) for figure in MACRO
+    )
+    macro = replace(averages.macro, precision_ci=precision, recall_ci=recall, f1_ci=f1)
+    return replace(averages, macro=macro)
+
+
 def _class_reports(
-    classes: tuple[str, ...], counts: ClassCounts, scores: dict[str, Floats], confusion: Ints
+    classes: tuple[str, ...],
+    counts: ClassCounts,
+    scores: dict[str, Floats],
+    confusion: Ints,
+    decided: Sequence[Verdict],
 ) -> tuple[ClassReport, ...]:
     precision_ci = wilson(counts.tp, counts.predicted)
     recall_ci = wilson(counts.tp, counts.support)
+    f1_ci = f1_interval(counts.tp, counts.fp + counts.fn)
     return tuple(
         ClassReport(
             id=k,
@@ -165,6 +189,11 @@ def _class_reports(
             tn=int(counts.tn[k]),
             precision_ci=_interval(precision_ci[k]),
             recall_ci=_interval(recall_ci[k]),
+            f1_ci=_interval(f1_ci[k]),
+            verdict=decided[k].verdict,
+            p=decided[k].p,
+            reason=decided[k].reason,
+            rows_needed=decided[k].rows_needed,
             confused_with=tuple(
                 Confusion(int(j), classes[j], int(confusion[k, j]))
                 for j in _confused_with(confusion[k], k)

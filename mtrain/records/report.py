@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from mtrain.escape import inert_html
 from mtrain.records.arrays import Floats, Ints
@@ -11,6 +12,8 @@ from mtrain.records.training import Predictions
 
 MOST_CLASSES = 100
 """The most classes in tables and bars; of more, only the worst are shown."""
+
+Decision = Literal["learned", "not learned", "unproven"]
 
 Interval = tuple[float, float]
 """The lowest and the highest value, both in [0, 1]."""
@@ -40,6 +43,14 @@ class Scores:
 
 
 @dataclass(frozen=True)
+class Requirement:
+    """What a class must be shown to reach to be called learned; each in [0, 1)."""
+
+    recall: float = 0.5
+    precision: float = 0.5
+
+
+@dataclass(frozen=True)
 class Confusion(Named):
     """Another class that is predicted for rows of a class."""
 
@@ -65,6 +76,23 @@ class ClassReport(Scores, Named):
     """95 % Wilson interval."""
 
     recall_ci: Interval | None
+    f1_ci: Interval | None
+    """That of tp / (tp + fp + fn), of which F1 is a function."""
+
+    verdict: Decision
+    """Whether the class is shown to reach `evaluation.require`, or shown not to."""
+
+    p: float | None
+    """Of the verdict, adjusted for all classes and looks; of *unproven*, of what the counts point
+    to. None without rows."""
+
+    reason: str
+    """The counts, and the requirement that they do not meet."""
+
+    rows_needed: int | None
+    """Of *unproven*: rows of the class after which, with the shares seen, 80 % of evaluations would
+    decide. None: it is decided, or no number of rows would do."""
+
     confused_with: tuple[Confusion, ...]
     """Up to three other classes that are predicted for its rows, most frequent first."""
 
@@ -89,6 +117,12 @@ class Average(Scores):
 
     classes_by_figure: Mapping[str, int]
     """The number of classes in the average of each score."""
+
+    precision_ci: Interval | None = None
+    """95 % interval of a macro average of unweighted rows."""
+
+    recall_ci: Interval | None = None
+    f1_ci: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -201,6 +235,9 @@ class Report:
     averages: Averages
     undefined: tuple[Undefined, ...]
     findings: tuple[Finding, ...]
+    looks: int = 1
+    """Epochs of which the checkpoint was the best on this split; the verdicts allow for them."""
+
     threshold: float | None = None
     """With two classes and a threshold other than 0.5: the probability above which the second is
     predicted."""
@@ -253,20 +290,20 @@ def _lines(report: Report) -> Iterator[str]:
         f"({inert_html(report.checkpoint)}); always {inert_html(baseline.class_name)}: "
         f"{_share(baseline.accuracy)}</p>"
     )
-    headings = ("class", "precision", "recall", "F1", "support")
+    headings = ("class", "precision", "recall", "F1", "support", "verdict")
     yield f"<table><tr>{''.join(f'<th>{heading}</th>' for heading in headings)}</tr>"
     entries = report.lowest_f1()
     for entry in entries:
-        yield _row(entry.name, entry, entry.support)
+        yield _row(entry.name, entry, entry.support, entry.verdict)
     if more := len(report.classes) - len(entries):
         yield f"<tr><td>and {more:,} classes more</td></tr>"
     yield _row("macro average", report.averages.macro, report.n)
     yield "</table>"
 
 
-def _row(name: str, scores: Scores, support: int) -> str:
+def _row(name: str, scores: Scores, support: int, verdict: str = "") -> str:
     shares = (_share(value) for value in (scores.precision, scores.recall, scores.f1))
-    cells = (inert_html(name), *shares, f"{support:,}")
+    cells = (inert_html(name), *shares, f"{support:,}", verdict)
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 

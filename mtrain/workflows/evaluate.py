@@ -177,6 +177,8 @@ class _Question:
             threshold=threshold,
             threshold_chosen=choice,
             figures=single_figures(predictions, saved.config.metrics),
+            required=[saved.config.evaluation.require.of(name) for name in saved.classes],
+            looks=_looks(place, saved) if is_validation and best_by_validation else 1,
             data=EvaluatedData(
                 source=dataset.source,
                 sha256=dataset.sha256,
@@ -199,6 +201,13 @@ class _Question:
         return _Answer(
             report, predictions, rows, place, "-".join([self.split, *name_parts]), keeps_predictions
         )
+
+
+def _looks(place: CheckpointPlace, saved: Checkpoint) -> int:
+    """Epochs whose figures on the validation were compared to find the best checkpoint."""
+    with suppress(MtrainError):  # without a history the checkpoint's own will do
+        return len(read_history(place.run.path).epoch)
+    return len(saved.history.epoch)
 
 
 def _part_of_training(dataset: Dataset, saved: Checkpoint) -> str | None:

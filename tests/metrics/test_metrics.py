@@ -15,7 +15,6 @@ from sklearn import metrics as sklearn_metrics
 
 from mtrain.metrics import probabilities as of_probabilities
 from mtrain.metrics.counts import class_counts, confusion_matrix
-from mtrain.metrics.intervals import wilson
 from mtrain.metrics.probabilities import log_loss
 from mtrain.metrics.report import make_report
 from mtrain.metrics.scores import one_against_rest, threshold_counts, top_k_hits
@@ -23,6 +22,7 @@ from mtrain.metrics.thresholds import predict_above
 from mtrain.records.training import Predictions
 from mtrain.run.evaluation import classification_report
 from mtrain.run.metrics import report_as_json
+from mtrain.statistics.binomial import wilson
 
 
 def test_precision_of_a_class_never_predicted_is_undefined():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 
 import numpy as np
 import pytest
@@ -173,12 +174,13 @@ def test_results_show_the_baseline_and_what_was_not_learned():
     print_report(report, stream := io.StringIO())
     text = stream.getvalue()
 
-    assert ["leave", "-", "0.000", "[0.00,", "0.28]", "0.000", "10"] in map(
+    assert ["leave", "-", "0.000", "0.00-0.28", "0.000", "✗", "not", "learned", "10"] in map(
         str.split, text.splitlines()
     )
     assert "accuracy 0.990 (x); always 'stay': accuracy 0.990" in text
     assert "Accuracy is no better than that of always answering 'stay'" in text
-    assert "Never predicted: 'leave', though 10 rows are of it" in text
+    line = "✗ leave: not learned: none of 10 found (0.5 was required): never predicted"
+    assert line in text.splitlines()
     assert "Undefined: precision of 'leave', never predicted; not in the macro average" in text
     assert "chosen on this split" in text
 
@@ -199,30 +201,41 @@ def test_a_class_that_is_never_right_is_told_from_one_never_predicted():
 
     assert lines[1:] == [
         "Accuracy is worse than that of always answering 'a'",
-        "Never rightly predicted: 'a' and 'b', though 3 rows are of them",
+        "? a: unproven: none of 2 found (0.5 was required), and of 1 called a, none are (0.5 was "
+        "required); some 7 rows of it would decide",
+        "? b: unproven: none of 1 found (0.5 was required), and of 2 called b, none are (0.5 was "
+        "required); some 4 rows of it would decide",
         "Least learned: a (F1 0.00), most often taken for b (2 of 2)",
     ]
 
 
 def test_of_many_classes_that_are_not_learned_the_first_are_named():
-    """Twelve classes and one answer: a line for all that is alike."""
+    """Twelve classes and one answer: five have a line each, the others one together."""
     lines = conclusions(range(12), [0] * 12, names_of(12))
 
     assert lines[1] == "Accuracy is no better than that of always answering 'class 0'"
     named = ", ".join(f"'class {k}'" for k in range(1, 9))
-    assert lines[2] == f"Never predicted: {named} and 3 more, though 11 rows are of them"
+    reason = "unproven: none of 1 found (0.5 was required): never predicted"
+    assert lines[2:7] == [
+        f"? class {k}: {reason}; some 9 rows of it would decide" for k in range(1, 6)
+    ]
+    more = ", ".join(f"'class {k}'" for k in range(6, 11))
+    assert lines[7] == f"? 7 more unproven: {more}, 'class 11' and 'class 0'"
     assert (
-        lines[3]
+        lines[8]
         == f"Undefined: precision of {named} and 3 more, never predicted; not in the macro average"
     )
-    assert lines[4] == "Least learned: class 1 (F1 0.00), most often taken for class 0 (1 of 1)"
-    assert len(lines) == 5
+    assert lines[9] == "Least learned: class 1 (F1 0.00), most often taken for class 0 (1 of 1)"
+    assert len(lines) == 10
 
 
 def test_good_results_say_nothing_more():
-    """Better than the baseline, every class found."""
-    assert len(conclusions([0, 1, 1], [0, 1, 1], ("a", "b"))) == 1
-    assert len(conclusions([0, 1, 2], [0, 1, 2], names_of(3))) == 1
+    """Better than the baseline, every class found, with enough rows to say so."""
+    for n_classes in (2, 3):
+        labels = np.repeat(range(n_classes), 20)
+        _, *more = conclusions(labels, labels, names_of(n_classes))
+
+        assert more == [f"✓ learned: all {n_classes} classes"]
 
 
 def test_accuracy_of_a_single_class_says_little():
@@ -305,7 +318,7 @@ def test_results_fit_narrow_terminals_and_are_whole_in_a_pipe(monkeypatch):
     entry = report_of(names).classes[0]
     assert f"{entry.recall:.3f}" in narrow.getvalue()
     assert names[0] in pipe.getvalue()
-    assert f"{entry.recall:.3f} [" in pipe.getvalue()
+    assert re.search(rf"{entry.recall:.3f} \d\.\d\d-\d", pipe.getvalue())
 
 
 def test_a_narrow_live_table_keeps_precision_recall_and_f1():

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Le
-from pydantic import BeforeValidator, Discriminator, Tag, model_serializer, model_validator
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Tag,
+    model_serializer,
+    model_validator,
+)
 
-from mtrain.config.experiment.section import NumberError, Section
+from mtrain.config.catalog.names import suggestion
+from mtrain.config.experiment.section import InvalidSettingError, NumberError, Section
+from mtrain.records.report import Requirement
 
 DEFAULT_THRESHOLD = 0.5
 
@@ -57,6 +66,60 @@ Threshold = Annotated[
 ]
 
 
+Required = Annotated[float, Ge(0), Lt(1)]
+
+
+class ClassRequireConfig(Section):
+    """What one class must be shown to reach; what is not set is as for all classes."""
+
+    recall: Required | None = None
+    """Share of its rows to be found."""
+
+    precision: Required | None = None
+    """Share of its predictions to be right."""
+
+    @model_serializer
+    def _short(self) -> dict[str, float]:
+        return {key: value for key, value in self if value is not None}
+
+
+class RequireConfig(Section):
+    """What a class must be shown to reach to be called learned."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, ClassRequireConfig]
+
+    recall: Required = 0.5
+    """Share of a class's rows to be found; 0: none is required."""
+
+    precision: Required = 0.5
+    """Share of a class's predictions to be right; 0: none is required. Another key is the name of a
+    class, with its own `recall` and `precision`: `{recall: 0.8, Shirt: {recall: 0.6}}`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _classes_are_mappings(cls, value: Any) -> Any:
+        for key, setting in value.items() if isinstance(value, dict) else ():
+            if key not in cls.model_fields and not isinstance(setting, dict | ClassRequireConfig):
+                meant = suggestion(str(key), cls.model_fields)
+                problem = f"unknown setting; {meant} (a class takes {{recall: R, precision: P}})"
+                raise InvalidSettingError(key, problem)
+        return value
+
+    @property
+    def classes(self) -> dict[str, ClassRequireConfig]:
+        """Classes with requirements of their own."""
+        return self.__pydantic_extra__
+
+    def of(self, name: str) -> Requirement:
+        """The requirement of the class `name`."""
+        own = self.classes.get(name, ClassRequireConfig())
+        return Requirement(
+            recall=self.recall if own.recall is None else own.recall,
+            precision=self.precision if own.precision is None else own.precision,
+        )
+
+
 class EvaluationConfig(Section):
     """How a trained model is evaluated."""
 
@@ -65,6 +128,10 @@ class EvaluationConfig(Section):
     validation and test: a number; or a rule by which the threshold is chosen on validation after
     each epoch: `f1` for the best F1, `{recall: 0.9}` or `{precision: 0.9}`; 0.5 if no threshold
     satisfies the rule."""
+
+    require: RequireConfig = RequireConfig()
+    """What a class must be shown to reach, beyond chance, to be called learned: see
+    [verdicts.md](verdicts.md)."""
 
     predictions: bool = True
     """Keep the class and the probabilities of every row in `predictions.npz`; with many rows and

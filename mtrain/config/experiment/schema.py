@@ -194,6 +194,14 @@ class Config(Section):
             yield ("loss",), f"{problem}; two have one output, binary_crossentropy"
         if self.evaluation.threshold != DEFAULT_THRESHOLD and n_classes != 2:
             yield ("evaluation", "threshold"), f"is for two classes, there are {n_classes}"
+        for keys, names in (
+            (("training", "class_weight"), self.training.weighted_classes),
+            (("evaluation", "require"), self.evaluation.require.classes),
+        ):
+            for name in names:
+                if name not in classes:
+                    problem = f"unknown class {name!r:.60}; {suggestion(name, classes)}"
+                    yield (*keys, name), problem
         for number, metric in enumerate(self.metrics):
             if (
                 isinstance(metric, MetricConfig)
@@ -204,10 +212,6 @@ class Config(Section):
                     f"must be below the number of classes, {n_classes}, got {metric.counted_k}"
                 )
                 yield ("metrics", number, "k"), problem
-        for name in self.training.weighted_classes:
-            if name not in classes:
-                problem = f"unknown class {name!r:.60}; {suggestion(name, classes)}"
-                yield ("training", "class_weight", name), problem
 
     @property
     def save_best(self) -> str | None:

@@ -35,7 +35,7 @@ def nearest_setting(keys: Keys, data: Any, kind: type[Config]) -> str:
     for parent in parents:
         data = data[parent]
         if isinstance(parent, str):
-            inner = _sections_in(section.model_fields[parent].annotation)
+            inner = _sections_in(_annotation(section, parent))
             choices = [choice for choice in inner if not issubclass(choice, CustomCode)]
             section = _chosen(choices, data)
     if having := [_name_of(choice) for choice in choices if key in choice.model_fields]:
@@ -67,8 +67,7 @@ def holds_settings(keys: Keys, data: Any) -> bool:
     section: type[Section] = Config
     choices: list[type[Section]] = []
     for key in keys:
-        setting = section.model_fields.get(str(key))
-        choices = [] if setting is None else list(_sections_in(setting.annotation))
+        choices = list(_sections_in(_annotation(section, str(key))))
         if not choices:
             return False
         data = data.get(key) if isinstance(data, dict) else None
@@ -150,6 +149,15 @@ def _settings(section: type[Section], prefix: str = "") -> tuple[str, ...]:
         for inner in _sections_in(setting.annotation):
             keys += _settings(inner, f"{prefix}{key}.")
     return tuple(keys)
+
+
+def _annotation(section: type[Section], key: str) -> Any:
+    """The type of a setting, or of each setting with a name of the user's; None: neither."""
+    if (setting := section.model_fields.get(key)) is not None:
+        return setting.annotation
+    hints = typing.get_type_hints(section)
+    of_names = hints["__pydantic_extra__"] if section.model_config["extra"] == "allow" else None
+    return of_names and typing.get_args(of_names)[1]
 
 
 def _sections_in(annotation: Any) -> Iterator[type[Section]]:

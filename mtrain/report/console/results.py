@@ -15,29 +15,39 @@ from mtrain.report.fonts import missing_letters
 from mtrain.report.text import first_few, share
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from rich.console import JustifyMethod
 
     from mtrain.records.report import Average, ClassReport, Interval, Report
     from mtrain.records.training import Layer
 
 
+MARKS = {"learned": "✓", "not learned": "✗", "unproven": "?"}
+PLAIN_MARKS = MARKS | {"learned": "+", "not learned": "x"}
+"""Of verdicts, which stand before their words; and those for output without Unicode."""
+
+
 def print_report(report: Report, stream: TextIO) -> None:
-    """Precision, recall and F1 of every class with 95 % intervals, and the baseline beside them."""
+    """Precision, recall and F1 of every class with 95 % intervals, its verdict, and the baseline."""
     console = make_console(stream)
     entries = report.lowest_f1()
     macro = replace(report.averages.macro, support=report.n)
-    columns = _columns([*entries, macro], _with_interval)
+    marks = MARKS if console.encoding.startswith("utf") else PLAIN_MARKS
+    verdicts = [f"{marks[one.verdict]} {one.verdict}" for one in entries]
+    columns = _columns([*entries, macro], [*verdicts, ""], _with_interval)
     intervals = room_beside(columns, console.width) >= NARROWEST
     if not intervals:
-        columns = _columns([*entries, macro], _alone)
+        columns = _columns([*entries, macro], [*verdicts, ""], _alone)
     headings = tuple(columns)
     columns, room = leave_room(columns, console.width)
     table = Table(box=None, pad_edge=False)
     # Other texts than names, such as the number of hidden classes, continue in the next line.
     table.add_column("class", max_width=room, overflow="fold")
     for heading in columns:
-        table.add_column(heading, justify="right", no_wrap=True)
+        justify: JustifyMethod = "left" if heading == "verdict" else "right"
+        table.add_column(heading, justify=justify, no_wrap=True)
     *rows, average = zip(*columns.values(), strict=True)
     names = class_labels([one.name for one in entries], room, [one.id for one in entries])
     for name, numbers in zip(names, rows, strict=True):
@@ -53,7 +63,7 @@ def print_report(report: Report, stream: TextIO) -> None:
         console.print(Text(line, style="dim"))
     for name, value in (report.figures or {}).items():
         console.print(Text(f"{name} {'undefined' if value is None else f'{value:zg}'}"))
-    for line in _conclusions(report):
+    for line in _conclusions(report, marks):
         console.print(inert_text(line))
 
 
@@ -102,7 +112,7 @@ def _left_out(entries: Sequence[ClassReport], n: int) -> str:
     return f"and {', '.join(filter(None, parts))}"
 
 
-def _conclusions(report: Report) -> Iterator[str]:
+def _conclusions(report: Report, marks: Mapping[str, str]) -> Iterator[str]:
     if report.threshold is not None:
         yield _threshold(report, report.threshold)
     baseline = report.baseline
@@ -118,7 +128,9 @@ def _conclusions(report: Report) -> Iterator[str]:
         )
     if report.data is not None:
         yield from first_few(report.data.notes)
-    yield from (finding.text for finding in report.findings)
+    for finding in report.findings:
+        mark = marks.get(finding.kind.replace("-", " "))
+        yield finding.text if mark is None else f"{mark} {finding.text}"
     # Last: the names that charts cannot show are about the pictures, not the figures.
     if (missing := missing_letters(entry.name for entry in report.classes)) is not None:
         yield missing
@@ -143,9 +155,10 @@ def _threshold(report: Report, threshold: float) -> str:
 
 def _columns(
     entries: Sequence[ClassReport | Average],
+    verdicts: Sequence[str],
     text_of: Callable[[float | None, Interval | None], str],
 ) -> dict[str, Sequence[Text]]:
-    """The numbers of classes, or of an average, which has no intervals, by heading."""
+    """The numbers and verdicts of classes, or of an average, by heading."""
     columns: dict[str, Sequence[Text]] = {
         metric: [
             Text(text_of(getattr(entry, metric), getattr(entry, f"{metric}_ci", None)))
@@ -154,6 +167,7 @@ def _columns(
         for metric in ("precision", "recall")
     }
     columns["F1"] = [Text(share(entry.f1)) for entry in entries]
+    columns["verdict"] = [Text(verdict) for verdict in verdicts]
     columns["support"] = [Text(f"{entry.support:,}") for entry in entries]
     return columns
 
@@ -169,4 +183,4 @@ def _alone(value: float | None, _: Interval | None) -> str:
 
 
 def _interval(bounds: Interval) -> str:
-    return f" [{bounds[0]:.2f}, {bounds[1]:.2f}]"
+    return f" {bounds[0]:.2f}-{bounds[1]:.2f}"

@@ -1,0 +1,1 @@
+"""Exact tests, intervals, and comparisons of classifiers: functions of counts."""
