@@ -26,8 +26,9 @@ from mtrain.records.report import (
     Undefined,
     WeightedClass,
 )
-from mtrain.statistics.averages import MACRO, f1_interval, macro_share
+from mtrain.statistics.averages import f1_interval, macro_share
 from mtrain.statistics.binomial import wilson
+from mtrain.statistics.influence import FIGURES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -160,7 +161,7 @@ def _averages(scores: dict[str, Floats], micro: dict[str, float], counts: ClassC
 
 def _with_intervals(averages: Averages, confusion: Ints) -> Averages:
     precision, recall, f1 = (
-        _interval(macro_share(confusion, figure).interval()) for figure in MACRO
+        _interval(macro_share(confusion, figure).interval()) for figure in FIGURES
     )
     macro = replace(averages.macro, precision_ci=precision, recall_ci=recall, f1_ci=f1)
     return replace(averages, macro=macro)

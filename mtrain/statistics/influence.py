@@ -1,0 +1,71 @@
+"""What one row adds to a figure of a class: the terms of its delta method.
+
+The first-order influence of a row on a ratio: F. R. Hampel, "The influence curve and its role in
+robust estimation", Journal of the American Statistical Association 69 (1974). Their sum over all
+rows is 0; the sum of their squares is the variance of the figure, with all covariances of the
+confusion matrix, as a multinomial has them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mtrain.records.arrays import Counts, Floats
+
+FIGURES = ("precision", "recall", "f1")
+
+
+@dataclass(frozen=True, eq=False)
+class Influence:
+    """A figure of every class, and what one row more of each kind adds to it; of shape (K,)."""
+
+    value: Floats
+    """NaN where it is undefined."""
+
+    trials: Floats
+    """Rows that it is a share of; of F1 the mean of the rows true and predicted."""
+
+    hit: Floats
+    """Of a row of the class that is predicted as it; 0 where the value is undefined."""
+
+    miss: Floats
+    """Of a row of the class that is predicted as another."""
+
+    false_alarm: Floats
+    """Of a row of another class that is predicted as this one."""
+
+    def variance(self, tp: Counts, fp: Counts, fn: Counts) -> Floats:
+        """Of each class's value; shape (K,)."""
+        return tp * self.hit**2 + fp * self.false_alarm**2 + fn * self.miss**2
+
+    def on_mean(self, true: NDArray[np.int64], predicted: NDArray[np.int64]) -> Floats:
+        """Of rows of classes `true` predicted as `predicted` on the mean over all defined classes."""
+        wrong = self.miss[true] + self.false_alarm[predicted]
+        n_defined = max(int(np.count_nonzero(~np.isnan(self.value))), 1)
+        return np.where(true == predicted, self.hit[true], wrong) / n_defined
+
+
+def influence(figure: str, tp: Counts, fp: Counts, fn: Counts) -> Influence:
+    """Of `precision`, `recall` or `f1`, from counts of shape (K,)."""
+    zero = np.zeros(len(tp))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if figure == "recall":
+            trials = tp + fn + zero
+            value = tp / trials
+            parts = (1 - value) / trials, -value / trials, zero
+        elif figure == "precision":
+            trials = tp + fp + zero
+            value = tp / trials
+            parts = (1 - value) / trials, zero, -value / trials
+        else:
+            trials = (2 * tp + fp + fn) / 2
+            value = tp / trials
+            parts = (1 - value) / trials, -value / (2 * trials), -value / (2 * trials)
+    hit, miss, false_alarm = (np.where(trials > 0, part, 0.0) for part in parts)
+    return Influence(value, trials, hit, miss, false_alarm)
