@@ -9,7 +9,7 @@ import typer
 import mtrain
 from mtrain.cli.experiments import check, init, schema, summary
 from mtrain.cli.output import open_stdout
-from mtrain.cli.results import evaluate, plot, predict, runs
+from mtrain.cli.results import compare, evaluate, plot, predict, runs
 from mtrain.cli.training import fit, resume
 
 app = typer.Typer(
@@ -19,7 +19,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (init, check, fit, resume, evaluate, predict, plot, runs, summary, schema):
+for command in (
+    *(init, check, fit, resume),
+    *(evaluate, compare, predict, plot, runs),
+    *(summary, schema),
+):
     app.command()(command)
 
 

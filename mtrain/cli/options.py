@@ -25,6 +25,13 @@ class SplitChoice(StrEnum):
     train = "train"
 
 
+class ChosenSplit(StrEnum):
+    """The splits that were not trained on."""
+
+    test = "test"
+    val = "val"
+
+
 class FormatChoice(StrEnum):
     """The formats a chart can have."""
 

@@ -1,4 +1,4 @@
-"""Commands that use a trained model: evaluate, predict, plot, runs."""
+"""Commands that use trained models: evaluate, compare, predict, plot, runs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import typer
 from mtrain.cli.options import (
     AllowCode,
     CheckpointPath,
+    ChosenSplit,
     FormatChoice,
     Json,
     SplitChoice,
@@ -66,6 +67,50 @@ def evaluate(
                 print(f"evaluation: {evaluation.folder}", file=stdout)
     if evaluation.problem is not None:
         say(f"{evaluation.problem}; --out DIR keeps the evaluation elsewhere")
+
+
+def compare(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN RUN...",
+            help="Run directories, or folders of their evaluations; each is compared with the first.",
+            show_default=False,
+        ),
+    ],
+    split: Annotated[
+        ChosenSplit, typer.Option(help="The split whose evaluations are compared.")
+    ] = ChosenSplit.test,
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            metavar="M", help="How far below the first a figure may be and still be no worse."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A CSV file for the rows on which they differ."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare runs on the same rows: which classes differ beyond chance."""
+    import mtrain.workflows.compare as use_case
+    from mtrain.run.comparison import comparisons_as_json
+
+    comparisons = use_case.compare(runs, split=split.value, margin=margin, out=out)
+    with open_stdout() as stdout:
+        if as_json:
+            print_json(comparisons_as_json(comparisons), stdout)
+            return
+
+        from mtrain.report.console.comparison import print_comparison
+
+        for number, comparison in enumerate(comparisons):
+            if number:
+                print(file=stdout)
+            print_comparison(comparison, stdout)
+        if out is not None:
+            print(f"differing rows: {out}", file=stdout)
 
 
 def predict(

@@ -75,8 +75,8 @@ class RunDirectory:
             for path in self.path.iterdir()
         )
 
-    def check_is_run(self) -> None:
-        """Raise `MtrainError` if it is not a run, or cannot be written."""
+    def check_is_run(self, *, writable: bool = True) -> None:
+        """Raise `MtrainError` if it is not a run, or, if it must be `writable`, is not."""
         if not self.path.exists():
             raise MtrainError("no such run", where=self.path, remedy="`mtrain fit` makes one")
         refuse_foreign(self.path)
@@ -86,7 +86,7 @@ class RunDirectory:
                 where=self.path,
                 remedy="`mtrain fit` makes one",
             )
-        for folder in (self.path, self.checkpoints):
+        for folder in (self.path, self.checkpoints) if writable else ():
             if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
                 raise MtrainError("cannot be written: no permission", where=folder)
 

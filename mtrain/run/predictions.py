@@ -46,9 +46,7 @@ def read_predictions(report: Report, folder: Path) -> tuple[Predictions, Ints]:
     if report.sample_weighted is not None:
         shapes["weights"] = "float64", (n,)
     arrays = read_arrays(folder / PREDICTIONS, shapes)
-    for name in ("y_true", "y_pred"):
-        if n and not 0 <= arrays[name].min() <= arrays[name].max() < n_classes:
-            raise MtrainError(f"{name}: not all of a class", where=folder / PREDICTIONS)
+    _check_classes(arrays, n_classes, folder)
     predictions = Predictions(
         arrays["y_true"],
         arrays["y_pred"],
@@ -57,3 +55,22 @@ def read_predictions(report: Report, folder: Path) -> tuple[Predictions, Ints]:
         arrays.get("weights"),
     )
     return predictions, arrays["rows"]
+
+
+def read_labels(report: Report, folder: Path) -> tuple[Ints, Ints, Ints]:
+    """True classes, predicted classes and places of the rows, without the probabilities.
+
+    They are most of the file. Raises `MtrainError` as `read_predictions` does.
+    """
+    shapes: Shapes = dict.fromkeys(("rows", "y_true", "y_pred"), ("int64", (report.n,)))
+    arrays = read_arrays(folder / PREDICTIONS, shapes, ignored=("probabilities.", "weights."))
+    _check_classes(arrays, len(report.classes), folder)
+    return arrays["y_true"], arrays["y_pred"], arrays["rows"]
+
+
+def _check_classes(arrays: Arrays, n_classes: int, folder: Path) -> None:
+    """Raise `MtrainError` if a label or a prediction is not the index of a class."""
+    for name in ("y_true", "y_pred"):
+        indices = arrays[name]
+        if len(indices) and not 0 <= indices.min() <= indices.max() < n_classes:
+            raise MtrainError(f"{name}: not all of a class", where=folder / PREDICTIONS)

@@ -1,0 +1,138 @@
+"""Runs compared with a first one on the same rows, class by class."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mtrain.records.comparison import (
+    AverageComparison,
+    ClassComparison,
+    Comparison,
+    FigureComparison,
+    Right,
+)
+from mtrain.statistics.binomial import Z_95
+from mtrain.statistics.influence import FIGURES
+from mtrain.statistics.multiple import LEVEL, holm
+from mtrain.statistics.paired import (
+    Differences,
+    accuracy_difference,
+    class_differences,
+    macro_difference,
+)
+from mtrain.statistics.pairs import pair
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mtrain.records.arrays import Floats
+    from mtrain.records.comparison import Outcome
+    from mtrain.records.evaluation import SavedEvaluation
+    from mtrain.statistics.pairs import Pairs
+
+Z_ONE_SIDED = 1.6448536269514722
+"""The normal distribution's 95 % quantile."""
+
+
+def compare_with_first(
+    evaluations: Sequence[SavedEvaluation], margin: float | None = None
+) -> list[Comparison]:
+    """Compare each evaluation but the first with the first, on the same rows in the same order.
+
+    `margin`, in (0, 1), is how far below the first a figure may be and still be *no worse*. P-values
+    are adjusted by Holm within each figure, over all classes and comparisons.
+    """
+    first, *others = evaluations
+    n_classes = len(first.classes)
+    pairs = [pair(first.labels, first.predicted, one.predicted, n_classes) for one in others]
+    by_class = {
+        figure: _figures([class_differences(each, figure) for each in pairs], margin)
+        for figure in FIGURES
+    }
+    of_all = {
+        figure: _figures([_macro(each, figure) for each in pairs], margin)
+        for figure in ("accuracy", *FIGURES)
+    }
+    return [
+        Comparison(
+            runs=(first.name, other.name),
+            split=first.split,
+            n=len(first.labels),
+            same=each.same(),
+            right=Right(*each.right()),
+            margin=margin,
+            selected=(first.selected, other.selected),
+            classes=tuple(
+                ClassComparison(
+                    k,
+                    name,
+                    support=int(support),
+                    **{figure: by_class[figure][number][k] for figure in FIGURES},
+                )
+                for k, (name, support) in enumerate(
+                    zip(
+                        first.classes,
+                        np.bincount(first.labels, minlength=n_classes),
+                        strict=True,
+                    )
+                )
+            ),
+            averages=AverageComparison(
+                accuracy=of_all["accuracy"][number][0],
+                recall_macro=of_all["recall"][number][0],
+                precision_macro=of_all["precision"][number][0],
+                f1_macro=of_all["f1"][number][0],
+            ),
+        )
+        for number, (other, each) in enumerate(zip(others, pairs, strict=True))
+    ]
+
+
+def _macro(pairs: Pairs, figure: str) -> Differences:
+    return accuracy_difference(pairs) if figure == "accuracy" else macro_difference(pairs, figure)
+
+
+def _figures(
+    differences: Sequence[Differences], margin: float | None
+) -> list[list[FigureComparison]]:
+    """A figure's comparisons, by run and class, from its differences of each run."""
+    adjusted = holm(np.concatenate([np.ravel(each.p) for each in differences]))
+    return [
+        _of_run(each, p_adjusted, margin)
+        for each, p_adjusted in zip(differences, np.split(adjusted, len(differences)), strict=True)
+    ]
+
+
+def _of_run(of: Differences, adjusted: Floats, margin: float | None) -> list[FigureComparison]:
+    intervals = of.bounds(Z_95).reshape(-1, 2)
+    lowest = of.bounds(Z_ONE_SIDED).reshape(-1, 2)[:, 0]
+    columns = (np.ravel(each) for each in (of.first, of.second, of.difference, of.p))
+    return [
+        FigureComparison(
+            first=_number(first),
+            second=_number(second),
+            difference=_number(difference),
+            ci=None if math.isnan(difference) else (float(ci[0]), float(ci[1])),
+            p=_number(p),
+            p_adjusted=_number(p_adjusted),
+            finding=_finding(difference, p_adjusted, low, margin),
+        )
+        for first, second, difference, p, ci, p_adjusted, low in zip(
+            *columns, intervals, adjusted, lowest, strict=True
+        )
+    ]
+
+
+def _finding(difference: float, p: float, lowest: float, margin: float | None) -> Outcome:
+    if p <= LEVEL:
+        return "better" if difference > 0 else "worse"
+    if margin is not None and lowest > -margin:
+        return "no worse"
+    return "not shown"
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)

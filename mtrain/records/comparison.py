@@ -1,0 +1,106 @@
+"""Two evaluations of the same rows, compared; None is an undefined number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mtrain.records.report import Named
+
+Outcome = Literal["better", "worse", "no worse", "not shown"]
+
+
+@dataclass(frozen=True)
+class FigureComparison:
+    """A figure of two runs."""
+
+    first: float | None
+    second: float | None
+    difference: float | None
+    """Second - first."""
+
+    ci: tuple[float, float] | None
+    """95 % interval of the difference."""
+
+    p: float | None
+    """Two-sided, of no difference."""
+
+    p_adjusted: float | None
+    """By Holm, for all classes and all runs compared with the first."""
+
+    finding: Outcome
+    """Of the second run: *better* or *worse* at 5 %, adjusted; else *no worse* if it is shown to be
+    less than the margin below; else *not shown*."""
+
+
+@dataclass(frozen=True)
+class ClassComparison(Named):
+    """A class of two runs."""
+
+    support: int
+    """Rows of this class."""
+
+    recall: FigureComparison
+    precision: FigureComparison
+    f1: FigureComparison
+
+
+@dataclass(frozen=True)
+class AverageComparison:
+    """The figures of all classes."""
+
+    accuracy: FigureComparison
+    recall_macro: FigureComparison
+    precision_macro: FigureComparison
+    f1_macro: FigureComparison
+
+
+@dataclass(frozen=True)
+class Right:
+    """Rows by which of two runs predicts them rightly."""
+
+    both: int
+    first: int
+    """Only the first."""
+
+    second: int
+    """Only the second."""
+
+    neither: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs on the same rows."""
+
+    runs: tuple[str, str]
+    split: str
+    """`test` or `val`."""
+
+    n: int
+    """Rows."""
+
+    same: int
+    """Rows with the same prediction."""
+
+    right: Right
+    margin: float | None
+    """How far below the first the second may be and still be *no worse*."""
+
+    selected: tuple[bool, bool]
+    """Whether the checkpoint or the threshold of each was chosen on these rows."""
+
+    classes: tuple[ClassComparison, ...]
+    averages: AverageComparison
+
+    @property
+    def sentence(self) -> str:
+        """How often the two agree, and which is right where they do not."""
+        first, second = self.runs
+        if self.same == self.n:
+            return f"The same prediction on all {self.n:,} rows of {first} and {second}"
+        return (
+            f"The same prediction on {self.same:,} of {self.n:,} rows; of the other "
+            f"{self.n - self.same:,}, {first} is right on {self.right.first:,}, {second} on "
+            f"{self.right.second:,}"
+        )

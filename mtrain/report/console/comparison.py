@@ -1,0 +1,111 @@
+"""Two runs compared: what agrees, which classes differ, and by how much."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TextIO
+
+from rich.table import Table
+from rich.text import Text
+
+from mtrain.records.dataset import SPLITS
+from mtrain.report.class_names import class_labels, leave_room, left_out
+from mtrain.report.console.output import inert_text, make_console
+from mtrain.report.text import share
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mtrain.records.comparison import Comparison, FigureComparison
+
+MOST_CLASSES = 20
+"""The most classes that are all listed; of more, those of which a difference is shown."""
+
+MOST_NAMED = 8
+"""The most classes that one sentence names."""
+
+FIGURES = ("recall", "precision", "f1")
+
+
+def print_comparison(comparison: Comparison, stream: TextIO) -> None:
+    """The sentence on all rows; each class's differences, with interval, p-value and finding."""
+    console = make_console(stream)
+    console.print(inert_text(comparison.sentence))
+    lines = list(_lines(comparison))
+    columns = _columns([figure for _, _, figure in lines])
+    shown = {"figure": [Text("F1" if name == "f1" else name) for _, name, _ in lines], **columns}
+    columns, room = leave_room(shown, console.width)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("class", max_width=room, overflow="fold")
+    for heading in columns:
+        justify = "left" if heading in {"figure", "finding"} else "right"
+        table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    names = class_labels([name for name, _, _ in lines], room)
+    last = None
+    for name, *cells in zip(names, *columns.values(), strict=True):
+        table.add_row(Text("" if name == last else name), *cells)
+        last = name
+    first, second = comparison.runs
+    heading = f"{SPLITS[comparison.split]} split; {second} - {first}, with 95 % intervals"
+    console.print(Text(heading, style="dim"))
+    console.print(table)
+    for line in (*left_out(shown, columns), *_notes(comparison)):
+        console.print(inert_text(line))
+
+
+def _lines(comparison: Comparison) -> Iterator[tuple[str, str, FigureComparison]]:
+    """Class, figure and comparison of each line; the figures of all classes last."""
+    for one in comparison.classes:
+        figures = [getattr(one, figure) for figure in FIGURES]
+        is_shown = any(of.finding in {"better", "worse"} for of in figures)
+        if is_shown or len(comparison.classes) <= MOST_CLASSES:
+            for name, of in zip(FIGURES, figures, strict=True):
+                yield one.name, name, of
+    yield "all", "accuracy", comparison.averages.accuracy
+    for figure in FIGURES:
+        yield "macro average", figure, getattr(comparison.averages, f"{figure}_macro")
+
+
+def _columns(figures: Sequence[FigureComparison]) -> dict[str, Sequence[Text]]:
+    return {
+        "difference": [
+            Text("-" if one.difference is None else f"{one.difference:+z.3f}") for one in figures
+        ],
+        "interval": [
+            Text("-" if one.ci is None else f"{one.ci[0]:+z.3f} to {one.ci[1]:+z.3f}")
+            for one in figures
+        ],
+        "p": [Text(_p(one.p_adjusted)) for one in figures],
+        "finding": [Text(one.finding) for one in figures],
+        "first": [Text(share(one.first)) for one in figures],
+        "second": [Text(share(one.second)) for one in figures],
+    }
+
+
+def _p(p: float | None) -> str:
+    if p is None:
+        return "-"
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _notes(comparison: Comparison) -> Iterator[str]:
+    first, second = comparison.runs
+    differing = 0
+    for finding in ("better", "worse"):
+        classes = [
+            f"{one.name} ({', '.join(figures)})"
+            for one in comparison.classes
+            if (figures := [name for name in FIGURES if getattr(one, name).finding == finding])
+        ]
+        differing += len(classes)
+        if classes:
+            more = f" and {len(classes) - MOST_NAMED:,} more" if classes[MOST_NAMED:] else ""
+            yield f"{second} is {finding} than {first} on: {', '.join(classes[:MOST_NAMED])}{more}"
+    if not differing:
+        yield "No class is shown to differ; this does not show that they are the same"
+    if len(comparison.classes) > MOST_CLASSES:
+        yield "Classes of which no difference is shown are not listed"
+    if all(comparison.selected):
+        yield "Both were chosen on this split: their figures are optimistic"
+    elif any(comparison.selected):
+        chosen = comparison.runs[comparison.selected.index(True)]
+        yield f"{chosen} was chosen on this split: its figures are optimistic"
