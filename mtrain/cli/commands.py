@@ -9,7 +9,7 @@ import typer
 import mtrain
 from mtrain.cli.experiments import check, init, schema, summary
 from mtrain.cli.output import open_stdout
-from mtrain.cli.results import compare, evaluate, plot, predict, runs
+from mtrain.cli.results import compare, evaluate, gate, plot, predict, runs
 from mtrain.cli.training import fit, resume
 
 app = typer.Typer(
@@ -21,7 +21,7 @@ app = typer.Typer(
 
 for command in (
     *(init, check, fit, resume),
-    *(evaluate, compare, predict, plot, runs),
+    *(evaluate, compare, gate, predict, plot, runs),
     *(summary, schema),
 ):
     app.command()(command)

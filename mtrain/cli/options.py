@@ -32,6 +32,13 @@ class ChosenSplit(StrEnum):
     val = "val"
 
 
+class InconclusiveChoice(StrEnum):
+    """What becomes of a rule that is neither shown to hold nor not to."""
+
+    passed = "pass"
+    failed = "fail"
+
+
 class FormatChoice(StrEnum):
     """The formats a chart can have."""
 

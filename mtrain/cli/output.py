@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from mtrain.errors import MtrainError
@@ -13,8 +14,8 @@ from mtrain.escape import inert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+    from mtrain.records.gate import Gate
     from mtrain.records.report import Report
 
 
@@ -46,6 +47,28 @@ def print_evaluation(report: Report, folder: Path | None, stdout: TextIO) -> Non
     print_report(report, stdout)
     if folder is not None:
         print_files(report, folder, stdout)
+
+
+def print_gate(gate: Gate, stdout: TextIO) -> None:
+    """Print each rule with its outcome, the worst first."""
+    from mtrain.report.console import gate as console
+
+    console.print_gate(gate, stdout)
+
+
+def tell_github(gate: Gate) -> None:
+    """In a job of GitHub Actions, add a table to its summary, and print one annotation."""
+    from mtrain.report.ci import github_annotation, github_summary
+    from mtrain.run.files import attributing_errors
+
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        path = Path(summary)
+        with attributing_errors(path), path.open("a", encoding="utf-8") as file:
+            file.write(github_summary(gate))
+    if (annotation := github_annotation(gate)) is not None:
+        print(annotation, file=sys.stderr)
 
 
 def print_json(data: Any, stdout: TextIO) -> None:

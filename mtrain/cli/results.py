@@ -1,4 +1,4 @@
-"""Commands that use trained models: evaluate, compare, predict, plot, runs."""
+"""Commands that use trained models: evaluate, compare, gate, predict, plot, runs."""
 
 from __future__ import annotations
 
@@ -16,11 +16,19 @@ from mtrain.cli.options import (
     CheckpointPath,
     ChosenSplit,
     FormatChoice,
+    InconclusiveChoice,
     Json,
     SplitChoice,
     Threshold,
 )
-from mtrain.cli.output import open_stdout, print_evaluation, print_json, say
+from mtrain.cli.output import (
+    open_stdout,
+    print_evaluation,
+    print_gate,
+    print_json,
+    say,
+    tell_github,
+)
 from mtrain.report.console.terminal import waiting
 
 
@@ -111,6 +119,60 @@ def compare(
             print_comparison(comparison, stdout)
         if out is not None:
             print(f"differing rows: {out}", file=stdout)
+
+
+def gate(
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN",
+            help="A run directory, or the folder of one of its evaluations.",
+            show_default=False,
+        ),
+    ],
+    rules: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="RULE",
+            help="Such as 'recall >= 0.8', 'f1[Shirt] > 0.6', 'accuracy >= baseline - 0.01'. [the "
+            "config's gates]",
+        ),
+    ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="The run that baseline means in a rule. [always the most frequent class]",
+        ),
+    ] = None,
+    inconclusive: Annotated[
+        InconclusiveChoice | None,
+        typer.Option(help="Take inconclusive rules as passed or as failed. [exit status 5]"),
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A JUnit file for CI, a test case a rule.")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Judge a run by rules; exit status 0 passed, 3 failed, 5 inconclusive."""
+    import mtrain.workflows.gate as use_case
+
+    result = use_case.gate(
+        run,
+        rules or [],
+        baseline=baseline,
+        inconclusive=None if inconclusive is None else inconclusive.value,
+        junit=junit,
+    )
+    with open_stdout() as stdout:
+        if as_json:
+            from mtrain.run.gate import gate_as_json
+
+            print_json(gate_as_json(result), stdout)
+        else:
+            print_gate(result, stdout)
+    tell_github(result)
+    return result.exit_status
 
 
 def predict(

@@ -18,7 +18,7 @@ from mtrain.cli.options import (
     Overrides,
     Quiet,
 )
-from mtrain.cli.output import open_stdout, print_evaluation, print_json
+from mtrain.cli.output import open_stdout, print_evaluation, print_gate, print_json, tell_github
 from mtrain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ def _train(settings: Settings, *, quiet: bool, as_json: bool, **how: Any) -> int
 
     from mtrain.report.console.watch import watch
     from mtrain.run.directory import RunDirectory
+    from mtrain.run.gate import gate_as_json
     from mtrain.run.metrics import report_as_json
     from mtrain.workflows.fit import fit
 
@@ -114,10 +115,19 @@ def _train(settings: Settings, *, quiet: bool, as_json: bool, **how: Any) -> int
     with open_stdout() as stdout:
         if as_json:
             evaluation = None if run.report is None else report_as_json(run.report)
-            print_json({"run": str(run.path), "evaluation": evaluation}, stdout)
+            gate = None if run.gate is None else gate_as_json(run.gate)
+            gated = {} if gate is None else {"gate": gate}
+            print_json({"run": str(run.path), "evaluation": evaluation, **gated}, stdout)
         else:
             if run.report is not None:
                 folder = RunDirectory(run.path).evaluations / run.report.split
                 print_evaluation(run.report, folder, stdout)
+            if run.gate is not None:
+                print_gate(run.gate, stdout)
             print(f"run: {run.path}", file=stdout)
-    return 0 if run.stopped_by is None else 128 + run.stopped_by
+    if run.stopped_by is not None:
+        return 128 + run.stopped_by
+    if run.gate is None:
+        return 0
+    tell_github(run.gate)
+    return run.gate.exit_status

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import orjson
 
-from mtrain.errors import MtrainError
+from mtrain.errors import MtrainError, UsageError
 from mtrain.escape import inert
 
 if TYPE_CHECKING:
@@ -128,6 +128,18 @@ def remove_leftovers(folder: Path) -> None:
                 shutil.rmtree(path)
             else:
                 path.unlink()
+
+
+def check_replaced(path: Path, beginning: bytes, kind: str, where: str) -> None:
+    """Raise `UsageError` if `path` holds anything that does not begin as what will replace it."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder", where=where, remedy="name a file")
+    if path.is_file() and path.stat().st_size:
+        with attributing_errors(path), path.open("rb") as file:
+            begins_so = file.read(len(beginning)) == beginning
+        if not begins_so:
+            problem = f"{path} exists and does not hold {kind}"
+            raise UsageError(problem, where=where, remedy="name another file")
 
 
 def is_denied(error: MtrainError) -> bool:

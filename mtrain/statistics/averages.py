@@ -33,7 +33,7 @@ class EffectiveShare:
         """How many of them were right; not an integer."""
         return self.value * self.trials
 
-    def interval(self, z: float = Z_95) -> Floats:
+    def interval(self, z: float | Floats = Z_95) -> Floats:
         """Wilson's interval, 95 % or of another quantile `z`; shape (2,)."""
         return wilson(self.hits, self.trials, z)
 
@@ -52,7 +52,7 @@ def share_of_f1(f1: float) -> float:
     return f1 / (2 - f1)
 
 
-def f1_interval(tp: ArrayLike, wrong: ArrayLike, z: float = Z_95) -> Floats:
+def f1_interval(tp: ArrayLike, wrong: ArrayLike, z: float | Floats = Z_95) -> Floats:
     """95 % interval of F1: low and high, shape (..., 2), in [0, 1]; `wrong` is fp + fn.
 
     Wilson's interval of J, transformed. NaN for a class neither present nor predicted.

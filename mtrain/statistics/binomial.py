@@ -18,7 +18,7 @@ POWER = 0.8
 """The share of repetitions that are to decide, where rows are planned."""
 
 
-def wilson(hits: ArrayLike, trials: ArrayLike, z: float = Z_95) -> Floats:
+def wilson(hits: ArrayLike, trials: ArrayLike, z: float | Floats = Z_95) -> Floats:
     """95 % Wilson score interval of hits / trials: low and high, shape (..., 2), in [0, 1].
 
     Edwin B. Wilson, "Probable inference, the law of succession, and statistical inference",

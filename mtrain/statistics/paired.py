@@ -30,8 +30,9 @@ class Differences:
     p: Floats
     """Two-sided, of no difference; NaN where one of the two is undefined."""
 
-    bounds: Callable[[float], Floats]
-    """The interval of the difference for a quantile of the normal distribution; shape (..., 2)."""
+    bounds: Callable[[float | Floats], Floats]
+    """The interval of the difference for a quantile of the normal distribution, or for one of each;
+    shape (..., 2)."""
 
     @property
     def difference(self) -> Floats:
@@ -51,7 +52,7 @@ def class_differences(pairs: Pairs, figure: str) -> Differences:
         cells.covariance(a, b), a.variance(*cells.first()), b.variance(*cells.second())
     )
 
-    def bounds(z: float) -> Floats:
+    def bounds(z: float | Floats) -> Floats:
         return _square_and_add(
             a.value,
             _interval(figure, *cells.first(), z),
@@ -89,7 +90,7 @@ def macro_difference(pairs: Pairs, figure: str) -> Differences:
         p = _two_sided(difference, n @ (of_b - of_a) ** 2)
     correlation = _correlation(n @ (of_a * of_b), n @ of_a**2, n @ of_b**2)
 
-    def bounds(z: float) -> Floats:
+    def bounds(z: float | Floats) -> Floats:
         return _square_and_add(
             first, shares[0].interval(z), second, shares[1].interval(z), correlation
         )
@@ -126,7 +127,7 @@ def _shares(both: Ints, first_only: Ints, second_only: Ints, neither: Ints) -> D
         correlation = np.where(spread > 0, excess / np.where(spread > 0, spread, 1), 0.0)
         shares = first / n, second / n
 
-    def bounds(z: float) -> Floats:
+    def bounds(z: float | Floats) -> Floats:
         return _square_and_add(
             shares[0], wilson(first, n, z), shares[1], wilson(second, n, z), correlation
         )
@@ -152,7 +153,7 @@ def _square_and_add(
     return np.stack([difference - low, difference + high], axis=-1)
 
 
-def _interval(figure: str, tp: Ints, fp: Ints, fn: Ints, z: float) -> Floats:
+def _interval(figure: str, tp: Ints, fp: Ints, fn: Ints, z: float | Floats) -> Floats:
     return wilson(tp, tp + fp, z) if figure == "precision" else f1_interval(tp, fp + fn, z)
 
 

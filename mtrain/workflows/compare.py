@@ -11,8 +11,7 @@ import numpy as np
 from mtrain.errors import MtrainError, UsageError
 from mtrain.keywords import option
 from mtrain.metrics.comparison import compare_with_first
-from mtrain.run.directory import check_creatable
-from mtrain.run.files import attributing_errors, write_csv
+from mtrain.run.files import attributing_errors, check_replaced, write_csv
 from mtrain.run.saved_evaluation import read_saved_evaluation
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def compare(
     if margin is not None and not 0 < margin < 1:
         raise UsageError(f"must be between 0 and 1, got {margin:g}", where=option("margin"))
     if out is not None:
-        _check_out(out)
+        check_replaced(out, b"row,true,", "rows of a comparison", option("out"))
     first, *others = (read_saved_evaluation(path, split) for path in runs)
     aligned = [first, *(align(one, first) for one in others)]
     comparisons = compare_with_first(aligned, margin)
@@ -63,16 +62,16 @@ def align(other: SavedEvaluation, first: SavedEvaluation) -> SavedEvaluation:
     if other.folder.resolve() == first.folder.resolve():
         raise MtrainError("is compared with itself", where=other.name)
     if other.split != first.split:
-        raise _differ(other, first, f"it is of the {other.split} split", f"the {first.split} split")
+        raise _differ(other, first, f"it is of the {other.split} split", f"of {first.split}")
     if other.classes != first.classes:
-        raise _differ(other, first, f"its classes are {_listed(other)}", _listed(first))
+        raise _differ(other, first, f"it has the classes {_listed(other)}", _listed(first))
     data, of_first = other.report.data, first.report.data
     if data is not None and of_first is not None and data.sha256 != of_first.sha256:
         raise _differ(
             other,
             first,
-            f"its data are {data.source} (SHA-256 {data.sha256[:8]})",
-            f"{of_first.source} ({of_first.sha256[:8]})",
+            f"it is of the data {data.source} (SHA-256 {data.sha256[:8]})",
+            f"of {of_first.source} ({of_first.sha256[:8]})",
         )
     if not np.array_equal(other.rows, first.rows):
         order, of_rows = (
@@ -85,7 +84,7 @@ def align(other: SavedEvaluation, first: SavedEvaluation) -> SavedEvaluation:
                 other,
                 first,
                 f"it is of {len(other.rows):,} rows",
-                f"{len(first.rows):,} rows, of which {shared:,} are the same",
+                f"of {len(first.rows):,}; {shared:,} are in both",
             )
         places = np.empty_like(order)
         places[of_rows] = order
@@ -104,31 +103,12 @@ def align(other: SavedEvaluation, first: SavedEvaluation) -> SavedEvaluation:
 
 
 def _differ(other: SavedEvaluation, first: SavedEvaluation, its: str, of_first: str) -> MtrainError:
-    return MtrainError(
-        f"cannot be compared with {first.name}: {its}, those of {first.name} {of_first}"
-        if its.startswith("its")
-        else f"cannot be compared with {first.name}: {its}, {first.name} of {of_first}",
-        where=other.name,
-    )
+    problem = f"cannot be compared with {first.name}: {its}, that one {of_first}"
+    return MtrainError(problem, where=other.name)
 
 
 def _listed(one: SavedEvaluation) -> str:
     return f"{', '.join(one.classes):.60} ({len(one.classes)})"
-
-
-def _check_out(out: Path) -> None:
-    """Raise `UsageError` for a file that is not an earlier list of differing rows."""
-    check_creatable(out)
-    if out.is_dir():
-        raise UsageError(f"{out} is a folder", where=option("out"), remedy="name a CSV file")
-    if out.is_file() and out.stat().st_size:
-        with attributing_errors(out), out.open("rb") as file:
-            if file.read(9) != b"row,true,":
-                raise UsageError(
-                    f"{out} exists and does not hold rows of a comparison",
-                    where=option("out"),
-                    remedy="name another file",
-                )
 
 
 def _write_differing(out: Path, evaluations: Sequence[SavedEvaluation]) -> None:

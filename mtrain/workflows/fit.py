@@ -25,6 +25,7 @@ from mtrain.training.open import open_environment, open_training
 from mtrain.training.signals import InterruptedBySignal, handled_signals
 from mtrain.training.target import run_target
 from mtrain.workflows.evaluate import evaluate
+from mtrain.workflows.gate import judge_report
 from mtrain.workflows.plot import draw
 from mtrain.workflows.run import Run
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from mtrain.config.experiment.schema import Config
     from mtrain.records.dataset import Dataset
+    from mtrain.records.gate import Gate
     from mtrain.records.report import Report
     from mtrain.training.signals import Received
     from mtrain.training.target import RunTarget
@@ -112,7 +114,8 @@ def fit(
                 if stopped_by is None:
                     training.recorder.end("finished")
                 outcome = "finished" if stopped_by is None else f"stopped by {stopped_by.name}"
-                return Run(training.run.path, training.recorder.history, evaluated, stopped_by)
+                path, history = training.run.path, training.recorder.history
+                return Run(path, history, evaluated, stopped_by, _gate(config, path, evaluated))
         except DivergedError:
             outcome = "diverged"
             raise
@@ -125,6 +128,13 @@ def fit(
         finally:
             observers.stage("")
             observers.end(outcome)
+
+
+def _gate(config: Config, run: Path, report: Report | None) -> Gate | None:
+    """The result of the config's gates, if there is an evaluation to judge."""
+    if report is None or not config.gates:
+        return None
+    return judge_report(report, config.rules, str(run))
 
 
 def _train(training: Training, observer: Observer, received: Received) -> signal.Signals | None:
@@ -274,4 +284,4 @@ def _finished(
     because = "" if why is None else f" ({why})"
     done_with = f"{run.path} is finished{because}; there is nothing to do."
     observer.note(f"{done_with} To train on: {command}")
-    return Run(run.path, resumption.history, report, None)
+    return Run(run.path, resumption.history, report, None, _gate(config, run.path, report))

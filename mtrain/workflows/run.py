@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import keras
 
     from mtrain.metrics.history import History
+    from mtrain.records.gate import Gate
     from mtrain.records.report import Report
     from mtrain.workflows.predict_rows import Predicted
 
@@ -31,6 +32,9 @@ class Run:
 
     stopped_by: signal.Signals | None
     """The signal that stopped it."""
+
+    gate: Gate | None = None
+    """The result of the config's gates; None if it has none, or nothing was evaluated."""
 
     def __fspath__(self) -> str:
         """Its directory: a run is accepted wherever a path is."""

@@ -21,6 +21,13 @@ from mtrain.config.experiment.custom_code import (
 )
 from mtrain.config.experiment.dataset import with_size, with_size_or_none
 from mtrain.config.experiment.evaluation import DEFAULT_THRESHOLD, EvaluationConfig
+from mtrain.config.experiment.gates import (
+    Gates,
+    Rule,
+    conflicts_of_rules,
+    parse_rule,
+    unknown_classes,
+)
 from mtrain.config.experiment.losses import Auto, LossConfig
 from mtrain.config.experiment.metrics import MetricConfig, Metrics
 from mtrain.config.experiment.model import ModelConfig
@@ -98,6 +105,12 @@ class Config(Section):
 
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+
+    gates: Gates = ()
+    """Rules that the trained model must be shown to meet on the test split, such as `recall >= 0.8`
+    (every class), `recall[Shirt] >= 0.6` or `accuracy >= baseline - 0.01`: `fit` ends by them, with
+    exit status 3 if one fails and 5 if one is inconclusive. See [verdicts.md](verdicts.md)."""
+
     checkpoint: CheckpointConfig = CheckpointConfig()
     tracking: TrackingConfig = TrackingConfig()
 
@@ -108,6 +121,11 @@ class Config(Section):
         if self.dataset.validation is None:
             return keys
         return (*keys, "val_loss", *(f"val_{key}" for m in self.metrics for key in m.keys))
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The gates, parsed."""
+        return tuple(map(parse_rule, self.gates))
 
     @property
     def custom_code(self) -> dict[Keys, CustomCode]:
@@ -130,6 +148,7 @@ class Config(Section):
     def conflicts(self) -> Iterator[tuple[Keys, str]]:
         """Settings that cannot work together: the place of each, and the problem."""
         yield from self._wrong_modes()
+        yield from ((("gates", place), text) for place, text in conflicts_of_rules(self.rules))
         for keys, (monitor, _) in self.monitored.items():
             if monitor not in self.monitors:
                 why = self._monitor_meant(monitor)
@@ -202,6 +221,8 @@ class Config(Section):
                 if name not in classes:
                     problem = f"unknown class {name!r:.60}; {suggestion(name, classes)}"
                     yield (*keys, name), problem
+        for place, problem in unknown_classes(self.rules, classes):
+            yield ("gates", place), problem
         for number, metric in enumerate(self.metrics):
             if (
                 isinstance(metric, MetricConfig)

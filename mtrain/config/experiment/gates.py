@@ -1,0 +1,171 @@
+"""Rules that a trained model must meet, as text: read by a grammar, never evaluated.
+
+rule    = figure comparison limit
+figure  = NAME | NAME "[" class "]" | "worst" "(" NAME ")"
+limit   = NUMBER | "baseline" [ ("+" | "-") NUMBER ]
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator
+
+from mtrain.config.catalog.metrics import METRIC_ALIASES
+from mtrain.config.catalog.names import canonical, suggestion
+from mtrain.config.experiment.section import ListOf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+BY_CLASS = ("recall", "precision", "f1")
+"""Figures of each class."""
+
+OF_ALL = ("accuracy", "recall_macro", "precision_macro", "f1_macro", "calibration_error")
+"""Figures of all rows; lower is better only for the last."""
+
+_ALIASES = {
+    "balanced_accuracy": "recall_macro",
+    **{f"macro_{name}": f"{name}_macro" for name in BY_CLASS},
+    "ece": "calibration_error",
+}
+
+_COMPARISONS = (">=", ">", "<=", "<")
+
+_RULE = re.compile(
+    r"""\s*(?P<name>[^\W\d]\w*)\s*
+    (?: \[\s*(?P<class>.*\S)\s*\] | \(\s*(?P<argument>[^()]*?)\s*\) )?
+    \s*(?P<comparison>[<>=!]+)\s*
+    (?P<limit>\S.*?)\s*""",
+    re.VERBOSE | re.DOTALL,
+)
+_BASELINE = re.compile(r"baseline\s*(?:(?P<sign>[+-])\s*(?P<offset>\S.*))?", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A figure, and the limit that it must keep."""
+
+    text: str
+    """As it was written."""
+
+    figure: str
+    """One of `BY_CLASS` or of `OF_ALL`."""
+
+    class_name: str | None
+    """The class of a figure of `BY_CLASS`; None: every class."""
+
+    at_least: bool
+    """Whether the limit is the lowest value, or else the highest."""
+
+    limit: float
+    """Or, of a rule about the baseline, what is added to the baseline's value."""
+
+    of_baseline: bool
+
+
+def parse_rule(text: str) -> Rule:
+    """The rule that `text` is; raises `ValueError`, which says what is wrong with it."""
+    if (parts := _RULE.fullmatch(text)) is None:
+        raise ValueError(f"{text!r:.60} is not a rule; one is FIGURE >= LIMIT, as in recall >= 0.8")
+    if parts["comparison"] not in _COMPARISONS:
+        known = ", ".join(_COMPARISONS)
+        raise ValueError(f"unknown comparison {parts['comparison']!r}; choose one of {known}")
+    at_least = parts["comparison"][0] == ">"
+    figure, class_name = _figure(parts, at_least=at_least)
+    limit, of_baseline = _limit(parts["limit"])
+    if of_baseline and figure == "calibration_error":
+        raise ValueError("calibration_error has no baseline; its limit is a number")
+    return Rule(text.strip(), figure, class_name, at_least, limit, of_baseline)
+
+
+def conflicts_of_rules(rules: Sequence[Rule]) -> Iterator[tuple[int, str]]:
+    """Rules that no model can meet together with an earlier one, by their place in the list."""
+    for place, rule in enumerate(rules):
+        for other in rules[:place]:
+            if other.text == rule.text:
+                yield place, f"{rule.text} is listed twice"
+            if other.at_least == rule.at_least or other.of_baseline or rule.of_baseline:
+                continue
+            low, high = (other, rule) if other.at_least else (rule, other)
+            same_class = low.class_name == high.class_name or None in {
+                low.class_name,
+                high.class_name,
+            }
+            if low.figure == high.figure and same_class and low.limit >= high.limit:
+                yield place, f"{rule.text} contradicts {other.text}"
+
+
+def unknown_classes(rules: Sequence[Rule], classes: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Rules about classes that there are not, by their place in the list."""
+    for place, rule in enumerate(rules):
+        if rule.class_name is not None and rule.class_name not in classes:
+            meant = suggestion(rule.class_name, classes)
+            yield place, f"{rule.text}: unknown class {rule.class_name!r:.60}; {meant}"
+
+
+def _figure(parts: re.Match[str], *, at_least: bool) -> tuple[str, str | None]:
+    name, class_name, argument = parts["name"], parts["class"], parts["argument"]
+    if argument is not None:
+        if name.lower() != "worst":
+            raise ValueError(f"unknown function {name!r:.40}; the only one is worst, of a figure")
+        if not at_least:
+            raise ValueError("the worst class is the lowest: write worst(...) >= LIMIT")
+        name = argument
+    known = (*BY_CLASS, *OF_ALL)
+    try:
+        figure = canonical(name, known, METRIC_ALIASES | _ALIASES)
+    except ValueError as error:
+        raise ValueError(str(error).replace("unknown name", "unknown figure")) from None
+    if figure not in BY_CLASS and (class_name is not None or argument is not None):
+        raise ValueError(f"{figure} is of all classes; of one are {', '.join(BY_CLASS)}")
+    if class_name is not None and class_name[0] == class_name[-1] and class_name[0] in "'\"":
+        class_name = class_name[1:-1]
+    return figure, class_name
+
+
+def _limit(text: str) -> tuple[float, bool]:
+    """The limit, or what is added to the baseline, and whether it is about the baseline."""
+    if (parts := _BASELINE.fullmatch(text)) is None:
+        number = _number(text)
+        if number is None or not 0 < number < 1:
+            per_cent = number is not None and 1 < number < 100
+            meant = f"; did you mean {number / 100:g}?" if per_cent and number else ""
+            raise ValueError(
+                f"the limit must be a number above 0 and below 1, or baseline, got {text:.40}{meant}"
+            )
+        return number, False
+    if parts["offset"] is None:
+        return 0.0, True
+    offset = _number(parts["offset"])
+    if offset is None or not 0 <= offset < 1:
+        raise ValueError(
+            f"from the baseline it must be a number from 0 to 1, got {parts['offset']:.40}"
+        )
+    return (-offset if parts["sign"] == "-" else offset), True
+
+
+def _number(text: str) -> float | None:
+    if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", text, re.IGNORECASE | re.ASCII):
+        return None
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _readable(text: str) -> str:
+    parse_rule(text)
+    return text
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Gates = Annotated[
+    tuple[Annotated[str, AfterValidator(_readable)], ...],
+    ListOf,
+    BeforeValidator(_as_list, json_schema_input_type=str | list[str]),
+]

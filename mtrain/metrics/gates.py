@@ -1,0 +1,227 @@
+"""Rules judged by an evaluation: shown to hold, shown not to, or neither."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mtrain.metrics.counts import class_counts
+from mtrain.records.gate import RuleResult
+from mtrain.statistics.averages import f1_of_share, macro_share, share_of_f1
+from mtrain.statistics.binomial import POWER, p_at_least, p_at_most, trials_to_show
+from mtrain.statistics.calibration import calibration
+from mtrain.statistics.multiple import LEVEL, holm
+from mtrain.statistics.paired import accuracy_difference, class_differences, macro_difference
+from mtrain.statistics.pairs import Pairs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mtrain.config.experiment.gates import Rule
+    from mtrain.records.arrays import Floats
+    from mtrain.records.gate import Outcome
+    from mtrain.records.report import Report
+    from mtrain.statistics.paired import Differences
+
+
+def judge(report: Report, rules: Sequence[Rule], baseline: Pairs) -> list[RuleResult]:
+    """What an evaluation shows of each rule, by exact tests at 5 %, by Holm over all rules.
+
+    A rule about every class holds if it is shown of each, and its contrary if it is shown of one,
+    by Bonferroni over the classes. `baseline` has the rows by true class, the baseline's prediction
+    and the run's. A rule about calibration needs the report's predictions.
+    """
+    shown = [_evidence(report, rule, baseline) for rule in rules]
+    passing = holm(np.minimum([one.p_pass * report.looks for one in shown], 1))
+    failing = holm(np.minimum([one.p_fail * report.looks for one in shown], 1))
+    return [
+        _result(report, rule, one, float(p_pass), float(p_fail), LEVEL / len(rules) / report.looks)
+        for rule, one, p_pass, p_fail in zip(rules, shown, passing, failing, strict=True)
+    ]
+
+
+def majority_pairs(report: Report) -> Pairs:
+    """The rows with always the most frequent class as the baseline's prediction."""
+    confusion = report.confusion_matrix
+    truth, predicted = np.nonzero(confusion)
+    most_frequent = int(confusion.sum(axis=1).argmax())
+    always = np.full(len(truth), most_frequent)
+    return Pairs(truth, always, predicted, confusion[truth, predicted], len(confusion))
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """What an evaluation shows of a rule: of its class that decides, where it is about several."""
+
+    p_pass: float
+    p_fail: float
+    value: float
+    limit: float
+    reason: str
+    class_id: int | None = None
+    share: float = float("nan")
+    """The value as a share of `trials`, and the limit as one."""
+
+    share_limit: float = float("nan")
+    trials: float = float("nan")
+    z: float = float("nan")
+    """Or its distance from the limit, in its standard deviations."""
+
+    def rows_needed(self, rows: int, level: float) -> int | None:
+        """Rows of the split after which it would be decided, with what was seen; None: never."""
+        from scipy.special import ndtri
+
+        if np.isfinite(self.z):
+            needed = rows * ((ndtri(POWER) - ndtri(level)) / self.z) ** 2 if self.z else np.nan
+        else:
+            trials = float(trials_to_show(self.share_limit, self.share, level))
+            needed = rows * trials / self.trials if self.trials else np.nan
+        return max(int(np.ceil(needed)), rows + 1) if np.isfinite(needed) else None
+
+
+def _evidence(report: Report, rule: Rule, baseline: Pairs) -> _Evidence:
+    if rule.figure == "calibration_error":
+        return _of_calibration(report, rule)
+    if rule.of_baseline:
+        return _of_baseline(report, rule, baseline)
+    if rule.figure == "accuracy":
+        right = int(report.confusion_matrix.trace())
+        return _of_share(rule, right, report.n, rule.limit, f"{right:,} of {report.n:,} right")
+    if rule.figure.endswith("_macro"):
+        share = macro_share(report.confusion_matrix, rule.figure.removesuffix("_macro"))
+        reason = f"varies as a share of {share.trials:,.0f} rows"
+        return _of_share(rule, share.hits, share.trials, rule.limit, reason)
+    return _of_classes(report, rule)
+
+
+def _of_classes(report: Report, rule: Rule) -> _Evidence:
+    counts = class_counts(report.confusion_matrix)
+    hits = counts.tp
+    trials, limit = {
+        "recall": (counts.support, rule.limit),
+        "precision": (counts.predicted, rule.limit),
+        "f1": (counts.tp + counts.fp + counts.fn, share_of_f1(rule.limit)),
+    }[rule.figure]
+    words = {
+        "recall": "{0:,} of {1:,} found",
+        "precision": "of {1:,} called so, {0:,} are",
+        "f1": "{0:,} found, {2:,} missed or called so wrongly",
+    }[rule.figure]
+    each = []
+    for k in _classes(report, rule):
+        n_hits, n = int(hits[k]), int(trials[k])
+        reason = words.format(n_hits, n, n - n_hits)
+        if not n:
+            reason = "never predicted" if rule.figure == "precision" else "no row of this class"
+        each.append(_of_share(rule, n_hits, n, limit, reason, k))
+    return _all_of(each)
+
+
+def _of_share(
+    rule: Rule, hits: float, trials: float, limit: float, reason: str, k: int | None = None
+) -> _Evidence:
+    """Of `hits` of `trials`, and a limit of their share; that of F1 is written as F1."""
+    above, below = float(p_at_least(hits, trials, limit)), float(p_at_most(hits, trials, limit))
+    p_pass, p_fail = (above, below) if rule.at_least else (below, above)
+    share = hits / trials if trials else float("nan")
+    value = float(f1_of_share(np.array(share))) if rule.figure == "f1" else share
+    return _Evidence(p_pass, p_fail, value, rule.limit, reason, k, share, limit, trials)
+
+
+def _of_baseline(report: Report, rule: Rule, baseline: Pairs) -> _Evidence:
+    """By inverting the interval of the difference: the level at which it just excludes the limit."""
+    if rule.figure == "accuracy":
+        differences = accuracy_difference(baseline)
+    elif rule.figure.endswith("_macro"):
+        differences = macro_difference(baseline, rule.figure.removesuffix("_macro"))
+    else:
+        differences = class_differences(baseline, rule.figure)
+    first, second = np.ravel(differences.first), np.ravel(differences.second)
+    p_above, p_below, z = _p_of_limit(differences, rule.limit)
+    p_pass, p_fail = (p_above, p_below) if rule.at_least else (p_below, p_above)
+    each = []
+    for k in _classes(report, rule) if rule.figure in {"recall", "precision", "f1"} else [0]:
+        defined = not np.isnan(first[k] + second[k])
+        each.append(
+            _Evidence(
+                float(p_pass[k]) if defined else 1.0,
+                float(p_fail[k]) if defined else 1.0,
+                float(second[k]),
+                float(first[k]) + rule.limit,
+                f"{second[k]:.3f} against the baseline's {first[k]:.3f}"
+                if defined
+                else "undefined",
+                k if rule.figure in {"recall", "precision", "f1"} else None,
+                z=float(z[k]) if defined else 0.0,
+            )
+        )
+    return _all_of(each)
+
+
+def _p_of_limit(of: Differences, limit: float) -> tuple[Floats, Floats, Floats]:
+    """One-sided p-values of differences above and below `limit`, and the distance in deviations."""
+    from scipy.special import ndtr
+
+    difference = np.ravel(of.difference)
+    low, high = np.zeros(len(difference)), np.full(len(difference), 40.0)
+    is_above = difference > limit
+    for _ in range(60):
+        z = (low + high) / 2
+        bounds = of.bounds(z).reshape(-1, 2)
+        excluded = np.where(is_above, bounds[:, 0] > limit, bounds[:, 1] < limit)
+        low, high = np.where(excluded, z, low), np.where(excluded, high, z)
+    tail = ndtr(-low)
+    return np.where(is_above, tail, 1 - tail), np.where(is_above, 1 - tail, tail), low
+
+
+def _of_calibration(report: Report, rule: Rule) -> _Evidence:
+    from scipy.special import ndtri
+
+    predictions = report.predictions
+    assert predictions is not None  # noqa: S101 -- the caller reads them
+    predicted = predictions.predicted
+    confidence = predictions.probabilities[np.arange(len(predicted)), predicted]
+    bins = calibration(confidence, predicted == predictions.labels)
+    smaller, larger = bins.p_values(rule.limit)
+    p_pass, p_fail = (larger, smaller) if rule.at_least else (smaller, larger)
+    reason = f"{len(bins.gaps)} bins of {report.n:,} rows"
+    z = max(float(-ndtri(min(smaller, larger))), 0.0)
+    return _Evidence(p_pass, p_fail, bins.error, rule.limit, reason, z=z)
+
+
+def _classes(report: Report, rule: Rule) -> list[int]:
+    return [one.id for one in report.classes if rule.class_name in {None, one.name}]
+
+
+def _all_of(each: list[_Evidence]) -> _Evidence:
+    """Of a rule about several classes: the class that fails most clearly, or passes least."""
+    failing = min(each, key=lambda one: one.p_fail)
+    p_fail = min(1.0, len(each) * failing.p_fail)
+    decides = failing if p_fail <= LEVEL else max(each, key=lambda one: one.p_pass)
+    return replace(decides, p_pass=max(one.p_pass for one in each), p_fail=p_fail)
+
+
+def _result(
+    report: Report, rule: Rule, of: _Evidence, p_pass: float, p_fail: float, level: float
+) -> RuleResult:
+    outcome: Outcome = "inconclusive"
+    if p_fail <= LEVEL:
+        outcome = "failed"
+    elif p_pass <= LEVEL:
+        outcome = "passed"
+    is_defined = not np.isnan(of.value)
+    return RuleResult(
+        rule=rule.text,
+        outcome=outcome,
+        value=of.value if is_defined else None,
+        limit=of.limit,
+        class_name=None if of.class_id is None else report.classes[of.class_id].name,
+        p_pass=p_pass if is_defined else None,
+        p_fail=p_fail if is_defined else None,
+        reason=of.reason,
+        rows_needed=(
+            of.rows_needed(report.n, level) if outcome == "inconclusive" and is_defined else None
+        ),
+    )

@@ -1,0 +1,120 @@
+"""The result of gates for CI: a JUnit file, and GitHub's summary and annotation."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from mtrain.escape import inert
+from mtrain.report.text import share
+
+if TYPE_CHECKING:
+    from mtrain.records.gate import Gate, RuleResult
+
+MARKS = {"passed": "✓", "failed": "✗", "inconclusive": "?"}
+
+LARGEST_SUMMARY = 900_000
+"""Bytes of a summary: GitHub refuses one of more than 1 MiB."""
+
+_LETTERS = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "\\|", "`": "'"}
+
+
+def explained(result: RuleResult) -> str:
+    """The value and what was counted, in a line."""
+    of = f"{result.class_name}: " if result.class_name is not None else ""
+    text = f"{of}{share(result.value)}, {result.reason}"
+    if result.outcome != "inconclusive" or result.value is None:
+        return text
+    if result.rows_needed is None:
+        return f"{text}; more rows would not decide it"
+    return f"{text}; some {result.rows_needed:,} rows would decide"
+
+
+def summed_up(gate: Gate) -> str:
+    """How many rules passed, failed and are inconclusive, in a line."""
+    counts = {
+        outcome: sum(result.outcome == outcome for result in gate.results)
+        for outcome in ("failed", "inconclusive", "passed")
+    }
+    parts = [f"{n:,} {outcome}" for outcome, n in counts.items() if n]
+    return f"gate {gate.outcome}: {', '.join(parts)} of {len(gate.results):,} rules"
+
+
+def junit_xml(gate: Gate) -> bytes:
+    """A test case for each rule, its numbers as properties.
+
+    An inconclusive rule is skipped, or an error where inconclusive rules fail.
+    """
+    outcomes = [result.outcome for result in gate.results]
+    is_error = gate.inconclusive == "fail"
+    n_open = outcomes.count("inconclusive")
+    counts = {
+        "tests": str(len(outcomes)),
+        "failures": str(outcomes.count("failed")),
+        "errors": str(n_open if is_error else 0),
+        "skipped": str(0 if is_error else n_open),
+        "time": "0",
+    }
+    root = ET.Element("testsuites", counts)
+    suite = ET.SubElement(root, "testsuite", {"name": "mtrain gate", **counts})
+    for result in gate.results:
+        names = {"classname": _xml(gate.run), "name": _xml(result.rule), "time": "0"}
+        case = ET.SubElement(suite, "testcase", names)
+        properties = ET.SubElement(case, "properties")
+        for name, value in asdict(result).items():
+            if name not in {"rule", "reason"} and value is not None:
+                ET.SubElement(properties, "property", {"name": name, "value": _xml(str(value))})
+        if result.outcome != "passed":
+            kind = "failure" if result.outcome == "failed" else "error" if is_error else "skipped"
+            ET.SubElement(case, kind, {"message": _xml(explained(result))})
+    ET.indent(root)
+    document: bytes = ET.tostring(root, encoding="UTF-8", xml_declaration=True)
+    return document + b"\n"
+
+
+def github_summary(gate: Gate) -> str:
+    """A Markdown table, a row a rule, the worst first; cut with a word where it is too large."""
+    lines = [
+        f"### {MARKS[gate.outcome]} mtrain {summed_up(gate)}",
+        "",
+        _markdown(f"{gate.run}, {gate.checkpoint}, {gate.split} split of {gate.n:,} rows"),
+        "",
+        "| rule | | value | limit | |",
+        "|---|---|---|---|---|",
+    ]
+    size = sum(len(line.encode()) + 1 for line in lines)
+    for number, result in enumerate(gate.worst_first):
+        cells = (
+            _markdown(result.rule),
+            f"{MARKS[result.outcome]} {result.outcome}",
+            share(result.value),
+            f"{result.limit:.4g}",
+            _markdown(explained(result)),
+        )
+        line = f"| {' | '.join(cells)} |"
+        size += len(line.encode()) + 1
+        if size > LARGEST_SUMMARY:
+            lines += ["", f"and {len(gate.results) - number:,} rules more"]
+            break
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def github_annotation(gate: Gate) -> str | None:
+    """One line that GitHub shows with the job; None if all passed."""
+    if gate.outcome == "passed":
+        return None
+    kind = "error" if gate.outcome == "failed" else "warning"
+    worst = gate.worst_first[0]
+    text = inert(f"{summed_up(gate)}; {worst.rule}: {explained(worst)}")
+    return f"::{kind} title=mtrain gate::{text.replace('%', '%25')}"
+
+
+def _xml(text: str) -> str:
+    """Without what XML 1.0 cannot hold."""
+    return inert(text)
+
+
+def _markdown(text: str) -> str:
+    return "".join(_LETTERS.get(letter, letter) for letter in inert(text))

@@ -1,0 +1,16 @@
+"""`gate --json`: the result of gates as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mtrain.records.gate import Gate
+
+SCHEMA = 1
+
+
+def gate_as_json(gate: Gate) -> dict[str, Any]:
+    """All of it, with the outcome of all rules."""
+    return {"schema": SCHEMA, "outcome": gate.outcome, **asdict(gate)}

@@ -1,0 +1,139 @@
+"""Judge an evaluation by rules that its model must meet."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+from mtrain.config.experiment.gates import conflicts_of_rules, parse_rule, unknown_classes
+from mtrain.config.loading.load import load_config
+from mtrain.errors import MtrainError, Problem, UsageError
+from mtrain.keywords import option
+from mtrain.metrics.gates import judge, majority_pairs
+from mtrain.records.gate import Gate
+from mtrain.report.ci import junit_xml
+from mtrain.run.directory import RunDirectory
+from mtrain.run.evaluation import read_evaluation
+from mtrain.run.files import check_replaced, write_bytes
+from mtrain.run.saved_evaluation import (
+    find_evaluation,
+    read_checked_report,
+    read_saved_evaluation,
+)
+from mtrain.statistics.pairs import pair
+from mtrain.workflows.compare import align
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from mtrain.config.experiment.gates import Rule
+    from mtrain.records.report import Report
+    from mtrain.statistics.pairs import Pairs
+
+Inconclusive = Literal["pass", "fail"]
+
+
+def gate(
+    run: Path,
+    rules: Sequence[str] = (),
+    *,
+    baseline: Path | None = None,
+    inconclusive: Inconclusive | None = None,
+    junit: Path | None = None,
+) -> Gate:
+    """Judge the evaluation on the test split of a run, or the one in the folder `run`, by rules.
+
+    Without `rules` those of the run's config. `baseline` is another run, evaluated on the same rows;
+    None: always predicting the most frequent class. `inconclusive` is what becomes of a rule that
+    is neither shown to hold nor not to. `junit` is an XML file for CI. Raises `UsageError` for rules
+    that cannot be read or contradict each other, `MtrainError` for an evaluation that is missing,
+    changed, or of other data than the run's where the run itself was named.
+    """
+    if inconclusive not in {None, "pass", "fail"}:
+        raise UsageError(
+            f"must be pass or fail, got {inconclusive!r}", where=option("inconclusive")
+        )
+    parsed = _parsed(rules)
+    if junit is not None:
+        check_replaced(junit, b"<?xml", "XML", option("junit"))
+    folder = find_evaluation(run, "test")
+    if not parsed:
+        parsed = _rules_of_config(run, folder)
+    report = read_checked_report(folder)
+    if unknown := list(unknown_classes(parsed, [one.name for one in report.classes])):
+        raise UsageError(*(Problem(text, "gate") for _, text in unknown))
+    if report.data is not None and not report.data.as_trained_on and folder != run:
+        raise MtrainError(
+            f"is an evaluation of other data, {report.data.source}",
+            where=folder,
+            remedy="name its folder in place of the run, if that is what is to be judged",
+        )
+    if any(rule.figure == "calibration_error" for rule in parsed):
+        report = read_evaluation(folder)
+        if report.predictions is None:
+            raise MtrainError(
+                "calibration_error needs its predictions, which were not kept", where=folder
+            )
+    pairs = majority_pairs(report) if baseline is None else _pairs(run, baseline, report.split)
+    judged = judge_report(report, parsed, str(run), pairs, baseline, inconclusive)
+    if junit is not None:
+        write_bytes(junit, junit_xml(judged))
+    return judged
+
+
+def judge_report(
+    report: Report,
+    rules: Sequence[Rule],
+    run: str,
+    pairs: Pairs | None = None,
+    baseline: Path | None = None,
+    inconclusive: Inconclusive | None = None,
+) -> Gate:
+    """All rules of one evaluation; `pairs` are its rows with the baseline's predictions.
+
+    None: always predicting the most frequent class.
+    """
+    always = f"always '{report.baseline.class_name}'"
+    return Gate(
+        run=run,
+        checkpoint=report.checkpoint,
+        split=report.split,
+        n=report.n,
+        baseline=always if baseline is None else str(baseline),
+        inconclusive=inconclusive,
+        results=tuple(judge(report, rules, pairs or majority_pairs(report))),
+    )
+
+
+def _parsed(rules: Sequence[str]) -> list[Rule]:
+    parsed, problems = [], []
+    for text in rules:
+        try:
+            parsed.append(parse_rule(text))
+        except ValueError as error:
+            problems.append(f"{text.strip()}: {error}")
+    problems += [text for _, text in conflicts_of_rules(parsed)]
+    if problems:
+        raise UsageError(*(Problem(text, "gate") for text in problems))
+    return parsed
+
+
+def _rules_of_config(run: Path, folder: Path) -> list[Rule]:
+    directory = RunDirectory(run if folder != run else run.absolute().parent.parent)
+    rules = load_config(directory.config, {}).rules if directory.config.is_file() else ()
+    if not rules:
+        raise UsageError(
+            "no rule is given, and the run's config has no gates",
+            where="gate",
+            remedy="one is FIGURE >= LIMIT, as in 'recall >= 0.8'",
+        )
+    return list(rules)
+
+
+def _pairs(run: Path, baseline: Path, split: str) -> Pairs:
+    """The rows with the predictions of the baseline run and of the run."""
+    own = read_saved_evaluation(run, split)
+    other = replace(read_saved_evaluation(baseline, split), name=f"{option('baseline')} {baseline}")
+    other = align(other, own)
+    return pair(own.labels, other.predicted, own.predicted, len(own.classes))
