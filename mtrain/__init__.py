@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     from mtrain.data.inspect import Inspection
     from mtrain.errors import DivergedError, MtrainError, UsageError
     from mtrain.observer import Observer
+    from mtrain.records.comparison import Comparison
+    from mtrain.records.gate import Gate
     from mtrain.records.report import Report
     from mtrain.workflows.predict_rows import Predicted
     from mtrain.workflows.run import Run
 
 __all__ = [
+    "Comparison",
     "DivergedError",
+    "Gate",
     "MtrainError",
     "Observer",
     "Predicted",
@@ -26,8 +30,10 @@ __all__ = [
     "Run",
     "UsageError",
     "check",
+    "compare",
     "evaluate",
     "fit",
+    "gate",
     "plot",
     "predict",
     "resume",
@@ -35,7 +41,9 @@ __all__ = [
 __version__ = "0.1.0"
 
 _TYPES = {
+    "Comparison": "mtrain.records.comparison",
     "DivergedError": "mtrain.errors",
+    "Gate": "mtrain.records.gate",
     "MtrainError": "mtrain.errors",
     "Observer": "mtrain.observer",
     "Predicted": "mtrain.workflows.predict_rows",
@@ -152,6 +160,88 @@ def evaluate(
             allow_code=allow_code,
         )
     return evaluation.report
+
+
+@overload
+def compare(
+    first: str | PathLike[str],
+    second: str | PathLike[str],
+    /,
+    *,
+    split: str = "test",
+    margin: float | None = None,
+    out: str | PathLike[str] | None = None,
+) -> Comparison: ...
+
+
+@overload
+def compare(
+    first: str | PathLike[str],
+    second: str | PathLike[str],
+    /,
+    *more: str | PathLike[str],
+    split: str = "test",
+    margin: float | None = None,
+    out: str | PathLike[str] | None = None,
+) -> list[Comparison]: ...
+
+
+def compare(
+    first: str | PathLike[str],
+    second: str | PathLike[str],
+    /,
+    *more: str | PathLike[str],
+    split: str = "test",
+    margin: float | None = None,
+    out: str | PathLike[str] | None = None,
+) -> Comparison | list[Comparison]:
+    """Compare runs with the first on the same rows, class by class, as `mtrain compare` does.
+
+    Of two runs one `Comparison`, of more a list of them. A run is a `Run`, its directory, or the
+    folder of one of its evaluations. Raises `mtrain.MtrainError` for everything a user can mend.
+    """
+    from pathlib import Path
+
+    from mtrain.keywords import naming_keywords
+    from mtrain.workflows.compare import compare as use_case
+
+    with naming_keywords():
+        comparisons = use_case(
+            [Path(run) for run in (first, second, *more)],
+            split=split,
+            margin=margin,
+            out=None if out is None else Path(out),
+        )
+    return comparisons if more else comparisons[0]
+
+
+def gate(
+    run: str | PathLike[str],
+    /,
+    *rules: str,
+    baseline: str | PathLike[str] | None = None,
+    inconclusive: Literal["pass", "fail"] | None = None,
+    junit: str | PathLike[str] | None = None,
+) -> Gate:
+    """Judge a run by rules, or by the gates of its config, as `mtrain gate` does.
+
+    `run` is a `Run`, its directory, or the folder of one of its evaluations. The result has an
+    `outcome`, `passed`, `failed` or `inconclusive`, and the `results` of the rules. Raises
+    `mtrain.MtrainError` for everything a user can mend.
+    """
+    from pathlib import Path
+
+    from mtrain.keywords import naming_keywords
+    from mtrain.workflows.gate import gate as use_case
+
+    with naming_keywords():
+        return use_case(
+            Path(run),
+            rules,
+            baseline=None if baseline is None else Path(baseline),
+            inconclusive=inconclusive,
+            junit=None if junit is None else Path(junit),
+        )
 
 
 def predict(

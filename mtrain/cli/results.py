@@ -81,7 +81,7 @@ def compare(
     runs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RUN RUN...",
+            metavar="RUN",
             help="Run directories, or folders of their evaluations; each is compared with the first.",
             show_default=False,
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,14 @@ from mtrain.config.experiment.evaluation import DEFAULT_THRESHOLD
 from mtrain.errors import MtrainError, UsageError
 from mtrain.keywords import option
 from mtrain.metrics.epoch import THRESHOLD
+from mtrain.metrics.thresholds import fewest_rows
 from mtrain.records.report import ThresholdChoice
+from mtrain.statistics.binomial import trials_to_show
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mtrain.config.experiment.evaluation import ThresholdRule
     from mtrain.run.checkpoint import Checkpoint
 
 
@@ -40,8 +44,8 @@ def chosen_threshold(saved: Checkpoint, path: Path) -> tuple[float | None, Thres
         return None, None
     if evaluation.rule is None:
         return evaluation.number, None
-    by, at_least = evaluation.rule
-    choice = ThresholdChoice(by, "val", at_least)
+    rule = evaluation.rule
+    choice = ThresholdChoice(rule.by, "val", rule.at_least, confidence=rule.confidence)
     if not history.epoch:
         return DEFAULT_THRESHOLD, replace(choice, failed="no epoch is done yet")
     choice = replace(choice, epoch=history.epoch[-1])
@@ -50,9 +54,27 @@ def chosen_threshold(saved: Checkpoint, path: Path) -> tuple[float | None, Thres
     threshold = history.scalars[THRESHOLD][-1]
     if np.isnan(threshold):
         counts = history.counts["val"]
-        present = counts["tp"][-1][1] + counts["fn"][-1][1] > 0
-        why = "no threshold reaches it there" if present else "there is no row of this class"
-        return DEFAULT_THRESHOLD, replace(choice, failed=why)
+        tp, fp, fn = (int(counts[name][-1][1]) for name in ("tp", "fp", "fn"))
+        return DEFAULT_THRESHOLD, replace(choice, failed=_why(rule, len(history.epoch), tp, fp, fn))
     if not 0 <= threshold <= 1:
         raise MtrainError(f"{THRESHOLD} must be between 0 and 1, got {threshold}", where=path)
     return threshold, choice
+
+
+def _why(rule: ThresholdRule, epoch: int, tp: int, fp: int, fn: int) -> str:
+    """Why no threshold could be chosen, from the counts of the validation at 0.5."""
+    if not tp + fn:
+        return "there is no row of this class"
+    level = rule.level(epoch)
+    if level is None or rule.at_least is None:
+        return "no threshold reaches it there"
+    rows, of = (tp + fn, "of this class") if rule.by == "recall" else (tp + fp, "predicted as it")
+    fewest = fewest_rows(rule.by, rule.at_least, level)
+    if rule.at_least == 1:
+        return "no number of rows can promise 1"
+    if rows < fewest:
+        return f"there are {rows:,} rows {of}, and a promise takes at least {fewest:,}"
+    needed = float(trials_to_show(rule.at_least, tp / rows, level))
+    if tp / rows <= rule.at_least or math.isnan(needed):
+        return "no threshold is shown to reach it there"
+    return f"no threshold is shown to reach it there; some {needed:,.0f} rows {of} would do"

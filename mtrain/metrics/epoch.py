@@ -68,7 +68,7 @@ def epoch_figures(
     figures = EpochFigures(record.epoch, scalars, {"train": counts}, {"train": per_class})
     if (val := record.val) is not None:
         if evaluation is not None and val.probabilities.shape[1] == 2:
-            threshold = _threshold(val, evaluation)
+            threshold = _threshold(val, evaluation, record.epoch)
             if evaluation.rule is not None:
                 figures.scalars[THRESHOLD] = threshold
             if not math.isnan(threshold):
@@ -80,11 +80,12 @@ def epoch_figures(
     return figures
 
 
-def _threshold(val: Predictions, evaluation: EvaluationConfig) -> float:
+def _threshold(val: Predictions, evaluation: EvaluationConfig, epoch: int) -> float:
     """The config's threshold; NaN if it is to be chosen and none can be."""
-    if evaluation.rule is None:
+    if (rule := evaluation.rule) is None:
         return evaluation.number
-    return choose_threshold(val.labels == 1, val.probabilities[:, 1], *evaluation.rule)
+    truths, scores = val.labels == 1, val.probabilities[:, 1]
+    return choose_threshold(truths, scores, rule.by, rule.at_least, rule.level(epoch))
 
 
 def tally(predictions: Predictions, metrics: Iterable[AnyMetric]) -> Tally:

@@ -93,6 +93,9 @@ class Comparison:
     classes: tuple[ClassComparison, ...]
     averages: AverageComparison
 
+    def __repr__(self) -> str:
+        return f"<mtrain.Comparison: {self.sentence}>"
+
     @property
     def sentence(self) -> str:
         """How often the two agree, and which is right where they do not."""

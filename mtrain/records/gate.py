@@ -59,6 +59,18 @@ class Gate:
 
     results: tuple[RuleResult, ...]
 
+    def __repr__(self) -> str:
+        return f"<mtrain.Gate of {self.run}: {self.summary}>"
+
+    @property
+    def summary(self) -> str:
+        """How many rules passed, failed and are inconclusive, in a line."""
+        outcomes = [result.outcome for result in self.results]
+        counts = {one: outcomes.count(one) for one in ("failed", "inconclusive", "passed")}
+        parts = [f"{n:,} {outcome}" for outcome, n in counts.items() if n]
+        rules = "1 rule" if len(outcomes) == 1 else f"{len(outcomes):,} rules"
+        return f"{self.outcome}: {', '.join(parts)} of {rules}"
+
     @property
     def outcome(self) -> Outcome:
         """Of all rules: *failed* if one is, else *inconclusive* if one is."""

@@ -171,6 +171,9 @@ class ThresholdChoice:
     failed: str | None = None
     """Why none could be chosen."""
 
+    confidence: float | None = None
+    """With which `at_least` is promised of new rows; None: it is not."""
+
 
 @dataclass(frozen=True)
 class EvaluatedData:

@@ -31,16 +31,6 @@ def explained(result: RuleResult) -> str:
     return f"{text}; some {result.rows_needed:,} rows would decide"
 
 
-def summed_up(gate: Gate) -> str:
-    """How many rules passed, failed and are inconclusive, in a line."""
-    counts = {
-        outcome: sum(result.outcome == outcome for result in gate.results)
-        for outcome in ("failed", "inconclusive", "passed")
-    }
-    parts = [f"{n:,} {outcome}" for outcome, n in counts.items() if n]
-    return f"gate {gate.outcome}: {', '.join(parts)} of {len(gate.results):,} rules"
-
-
 def junit_xml(gate: Gate) -> bytes:
     """A test case for each rule, its numbers as properties.
 
@@ -59,15 +49,15 @@ def junit_xml(gate: Gate) -> bytes:
     root = ET.Element("testsuites", counts)
     suite = ET.SubElement(root, "testsuite", {"name": "mtrain gate", **counts})
     for result in gate.results:
-        names = {"classname": _xml(gate.run), "name": _xml(result.rule), "time": "0"}
+        names = {"classname": inert(gate.run), "name": inert(result.rule), "time": "0"}
         case = ET.SubElement(suite, "testcase", names)
         properties = ET.SubElement(case, "properties")
         for name, value in asdict(result).items():
             if name not in {"rule", "reason"} and value is not None:
-                ET.SubElement(properties, "property", {"name": name, "value": _xml(str(value))})
+                ET.SubElement(properties, "property", {"name": name, "value": inert(str(value))})
         if result.outcome != "passed":
             kind = "failure" if result.outcome == "failed" else "error" if is_error else "skipped"
-            ET.SubElement(case, kind, {"message": _xml(explained(result))})
+            ET.SubElement(case, kind, {"message": inert(explained(result))})
     ET.indent(root)
     document: bytes = ET.tostring(root, encoding="UTF-8", xml_declaration=True)
     return document + b"\n"
@@ -76,7 +66,7 @@ def junit_xml(gate: Gate) -> bytes:
 def github_summary(gate: Gate) -> str:
     """A Markdown table, a row a rule, the worst first; cut with a word where it is too large."""
     lines = [
-        f"### {MARKS[gate.outcome]} mtrain {summed_up(gate)}",
+        f"### {MARKS[gate.outcome]} mtrain gate {gate.summary}",
         "",
         _markdown(f"{gate.run}, {gate.checkpoint}, {gate.split} split of {gate.n:,} rows"),
         "",
@@ -107,13 +97,8 @@ def github_annotation(gate: Gate) -> str | None:
         return None
     kind = "error" if gate.outcome == "failed" else "warning"
     worst = gate.worst_first[0]
-    text = inert(f"{summed_up(gate)}; {worst.rule}: {explained(worst)}")
+    text = inert(f"gate {gate.summary}; {worst.rule}: {explained(worst)}")
     return f"::{kind} title=mtrain gate::{text.replace('%', '%25')}"
-
-
-def _xml(text: str) -> str:
-    """Without what XML 1.0 cannot hold."""
-    return inert(text)
 
 
 def _markdown(text: str) -> str:

@@ -1,4 +1,4 @@
-"""JSON Schemas of a run's JSON files, from the types by which these are read."""
+"""JSON Schemas of a run's JSON files and of what commands print, from the types of their content."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from mtrain.records.comparison import Comparison
+from mtrain.records.gate import Gate
 from mtrain.records.run import Environment
-from mtrain.run import environment, history, metrics
+from mtrain.run import comparison, environment, gate, history, metrics
 
 NUMBERS: dict[str, Any] = {"items": {"type": "number"}, "type": "array"}
 
@@ -15,6 +17,10 @@ NUMBERS: dict[str, Any] = {"items": {"type": "number"}, "type": "array"}
 def file_schemas() -> dict[str, dict[str, Any]]:
     """By a file's name, the schema of draft 2020-12 that describes its content."""
     return {
+        "comparison.json": _schema(
+            "Two runs compared", comparison.SCHEMA, TypeAdapter(Comparison).json_schema()
+        ),
+        "gate.json": _schema("The result of gates", gate.SCHEMA, _gate()),
         "environment.json": _schema(
             "What a run ran on", environment.SCHEMA, TypeAdapter(Environment).json_schema()
         ),
@@ -37,6 +43,15 @@ def _schema(title: str, version: int, schema: dict[str, Any]) -> dict[str, Any]:
         "required": ["schema", *schema["required"]],
         "additionalProperties": False,
     }
+
+
+def _gate() -> dict[str, Any]:
+    """The record's schema, with the outcome of all rules, which follows from theirs."""
+    schema = TypeAdapter(Gate).json_schema()
+    outcome = schema["$defs"]["RuleResult"]["properties"]["outcome"]
+    schema["properties"] = {"outcome": outcome, **schema["properties"]}
+    schema["required"] = ["outcome", *schema["required"]]
+    return schema
 
 
 def _metrics() -> dict[str, Any]:

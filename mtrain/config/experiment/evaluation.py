@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -23,6 +24,28 @@ DEFAULT_THRESHOLD = 0.5
 Reached = Annotated[float, Gt(0), Le(1)]
 
 
+@dataclass(frozen=True)
+class ThresholdRule:
+    """How a threshold is chosen on validation."""
+
+    by: str
+    """`f1`, `recall` or `precision`."""
+
+    at_least: float | None = None
+    """The recall or precision to be reached."""
+
+    confidence: float | None = None
+    """With which it is promised of new rows; None: it is only reached on validation."""
+
+    def level(self, epoch: int) -> float | None:
+        """The share of trainings in which the promise of this epoch may be broken.
+
+        1 / (e (e + 1)) of the whole, which all epochs together never exceed: so that any of them may
+        be chosen as the best, and a run may be trained further.
+        """
+        return None if self.confidence is None else (1 - self.confidence) / (epoch * (epoch + 1))
+
+
 class WantedConfig(Section):
     """What a threshold must reach on validation: recall or precision."""
 
@@ -31,6 +54,10 @@ class WantedConfig(Section):
 
     precision: Reached | None = None
     """Choose the lowest threshold with at least this precision of the second class."""
+
+    confidence: Annotated[float, Gt(0), Lt(1)] | None = None
+    """Promise it of new rows: only in `1 - confidence` of all trainings may the threshold fall short,
+    whatever epoch is best. Takes more rows in validation."""
 
     @model_validator(mode="after")
     def _one_is_wanted(self) -> WantedConfig:
@@ -126,8 +153,8 @@ class EvaluationConfig(Section):
     threshold: Threshold = DEFAULT_THRESHOLD
     """With two classes, the second is predicted if its probability is above this threshold, on
     validation and test: a number; or a rule by which the threshold is chosen on validation after
-    each epoch: `f1` for the best F1, `{recall: 0.9}` or `{precision: 0.9}`; 0.5 if no threshold
-    satisfies the rule."""
+    each epoch: `f1` for the best F1, `{recall: 0.9}` or `{precision: 0.9}`, which is promised of new
+    rows with `{recall: 0.9, confidence: 0.95}`; 0.5 if no threshold satisfies the rule."""
 
     require: RequireConfig = RequireConfig()
     """What a class must be shown to reach, beyond chance, to be called learned: see
@@ -143,12 +170,13 @@ class EvaluationConfig(Section):
         return self.threshold if isinstance(self.threshold, float) else DEFAULT_THRESHOLD
 
     @property
-    def rule(self) -> tuple[str, float | None] | None:
-        """The figure that chooses the threshold, and the value to reach; None: a number is set."""
+    def rule(self) -> ThresholdRule | None:
+        """How the threshold is chosen; None: a number is set."""
         if isinstance(self.threshold, float):
             return None
         if isinstance(self.threshold, str):
-            return self.threshold, None
-        if self.threshold.recall is not None:
-            return "recall", self.threshold.recall
-        return "precision", self.threshold.precision
+            return ThresholdRule(self.threshold)
+        wanted = self.threshold
+        if wanted.recall is not None:
+            return ThresholdRule("recall", wanted.recall, wanted.confidence)
+        return ThresholdRule("precision", wanted.precision, wanted.confidence)

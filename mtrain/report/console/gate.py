@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TextIO
 
-from mtrain.report.ci import MARKS, explained, summed_up
+from mtrain.report.ci import MARKS, explained
 from mtrain.report.console.output import inert_text, make_console
 
 if TYPE_CHECKING:
@@ -23,4 +23,4 @@ def print_gate(gate: Gate, stream: TextIO) -> None:
     for result in gate.worst_first:
         line = f"{marks[result.outcome]} {result.outcome}: {result.rule}: {explained(result)}"
         console.print(inert_text(line))
-    console.print(inert_text(summed_up(gate)))
+    console.print(inert_text(f"gate {gate.summary}"))

@@ -141,10 +141,13 @@ def _threshold(report: Report, threshold: float) -> str:
     line = f"'{report.classes[1].name}' predicted above {threshold:g}"
     if (choice := report.threshold_chosen) is None:
         return line
+    reaches, sure = "reaches", ""
+    if choice.confidence is not None:
+        reaches, sure = "promises", f" with confidence {choice.confidence}"
     how = {
         "f1": "the threshold of the best F1",
-        "recall": f"the highest threshold that reaches recall {choice.at_least}",
-        "precision": f"the lowest threshold that reaches precision {choice.at_least}",
+        "recall": f"the highest threshold that {reaches} recall {choice.at_least}{sure}",
+        "precision": f"the lowest threshold that {reaches} precision {choice.at_least}{sure}",
     }[choice.by]
     epoch = "" if choice.epoch is None else f" after epoch {choice.epoch}"
     where = f"on the validation split{epoch}"
