@@ -56,8 +56,8 @@ def print_gate(gate: Gate, stdout: TextIO) -> None:
     console.print_gate(gate, stdout)
 
 
-def tell_github(gate: Gate) -> None:
-    """In a job of GitHub Actions, add a table to its summary, and print one annotation."""
+def tell_github(gate: Gate, stream: TextIO) -> None:
+    """In a job of GitHub Actions, add a table to its summary, and print one annotation to `stream`."""
     from mtrain.report.ci import github_annotation, github_summary
     from mtrain.run.files import attributing_errors
 
@@ -68,7 +68,7 @@ def tell_github(gate: Gate) -> None:
         with attributing_errors(path), path.open("a", encoding="utf-8") as file:
             file.write(github_summary(gate))
     if (annotation := github_annotation(gate)) is not None:
-        print(annotation, file=sys.stderr)
+        print(annotation, file=stream, flush=True)
 
 
 def print_json(data: Any, stdout: TextIO) -> None:

@@ -171,7 +171,7 @@ def gate(
             print_json(gate_as_json(result), stdout)
         else:
             print_gate(result, stdout)
-    tell_github(result)
+    tell_github(result, sys.stderr if as_json else sys.stdout)
     return result.exit_status
 
 

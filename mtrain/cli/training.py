@@ -129,5 +129,5 @@ def _train(settings: Settings, *, quiet: bool, as_json: bool, **how: Any) -> int
         return 128 + run.stopped_by
     if run.gate is None:
         return 0
-    tell_github(run.gate)
+    tell_github(run.gate, sys.stderr if as_json else sys.stdout)
     return run.gate.exit_status

@@ -10,6 +10,8 @@ from mtrain.escape import inert
 from mtrain.report.text import share
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mtrain.records.gate import Gate, RuleResult
 
 MARKS = {"passed": "✓", "failed": "✗", "inconclusive": "?"}
@@ -32,35 +34,35 @@ def explained(result: RuleResult) -> str:
 
 
 def junit_xml(gate: Gate) -> bytes:
-    """A test case for each rule, its numbers as properties.
+    """A suite of one test case for each rule, its numbers as the suite's properties.
 
-    An inconclusive rule is skipped, or an error where inconclusive rules fail.
+    A test case has no properties in most of the schemas that there are. An inconclusive rule is
+    skipped, or an error where inconclusive rules fail.
     """
-    outcomes = [result.outcome for result in gate.results]
-    is_error = gate.inconclusive == "fail"
-    n_open = outcomes.count("inconclusive")
-    counts = {
-        "tests": str(len(outcomes)),
-        "failures": str(outcomes.count("failed")),
-        "errors": str(n_open if is_error else 0),
-        "skipped": str(0 if is_error else n_open),
-        "time": "0",
-    }
-    root = ET.Element("testsuites", counts)
-    suite = ET.SubElement(root, "testsuite", {"name": "mtrain gate", **counts})
-    for result in gate.results:
-        names = {"classname": inert(gate.run), "name": inert(result.rule), "time": "0"}
-        case = ET.SubElement(suite, "testcase", names)
-        properties = ET.SubElement(case, "properties")
+    kinds = {"failed": "failure", "inconclusive": "skipped"}
+    if gate.inconclusive == "fail":
+        kinds["inconclusive"] = "error"
+    found = [kinds.get(result.outcome) for result in gate.results]
+    root = ET.Element("testsuites", {"name": "mtrain gate", **_counts(found)})
+    for result, kind in zip(gate.results, found, strict=True):
+        counts = {**_counts([kind]), "skipped": str(int(kind == "skipped"))}
+        suite = ET.SubElement(root, "testsuite", {"name": inert(result.rule), **counts})
+        properties = ET.SubElement(suite, "properties")
         for name, value in asdict(result).items():
             if name not in {"rule", "reason"} and value is not None:
                 ET.SubElement(properties, "property", {"name": name, "value": inert(str(value))})
-        if result.outcome != "passed":
-            kind = "failure" if result.outcome == "failed" else "error" if is_error else "skipped"
+        names = {"classname": inert(gate.run), "name": inert(result.rule), "time": "0"}
+        case = ET.SubElement(suite, "testcase", names)
+        if kind is not None:
             ET.SubElement(case, kind, {"message": inert(explained(result))})
     ET.indent(root)
     document: bytes = ET.tostring(root, encoding="UTF-8", xml_declaration=True)
     return document + b"\n"
+
+
+def _counts(kinds: Sequence[str | None]) -> dict[str, str]:
+    failures, errors = kinds.count("failure"), kinds.count("error")
+    return {"tests": str(len(kinds)), "failures": str(failures), "errors": str(errors), "time": "0"}
 
 
 def github_summary(gate: Gate) -> str:

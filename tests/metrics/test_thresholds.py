@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binom, norm
 from sklearn.metrics import f1_score, precision_recall_curve, precision_score, recall_score
 
+from mtrain.config.experiment.evaluation import ThresholdRule
 from mtrain.config.loading.load import load_config
 from mtrain.metrics.epoch import epoch_figures
-from mtrain.metrics.thresholds import between, choose_threshold, predict_above
+from mtrain.metrics.thresholds import between, choose_threshold, fewest_rows, predict_above
 from mtrain.records.training import EpochRecord, Predictions, Tally
 
 ONE = np.float32(1)
@@ -158,3 +160,59 @@ def test_the_threshold_itself_is_not_above_it():
     scores = np.array([0.1, np.nextafter(np.float32(0.1), ONE)], np.float32)
 
     assert predict_above(predictions_of(scores > 0, scores), 0.1).predicted.tolist() == [0, 1]
+
+
+def scored(n, prevalence, generator):
+    """Rows of two classes whose scores are 2.5 standard deviations apart."""
+    truths = generator.random(n) < prevalence
+    signal = generator.normal(size=n) + 2.5 * truths
+    return truths, (1 / (1 + np.exp(-signal))).astype(np.float32)
+
+
+def true_share(threshold, by, prevalence):
+    """The recall or precision of a threshold, of all rows that there could be."""
+    signal = math.log(threshold / (1 - threshold)) if threshold else -math.inf
+    recall, false_alarms = norm.sf(signal - 2.5), norm.sf(signal)
+    if by == "recall":
+        return recall
+    hits = prevalence * recall
+    return hits / (hits + (1 - prevalence) * false_alarms)
+
+
+@pytest.mark.parametrize("by", ["recall", "precision"])
+@pytest.mark.parametrize(("n", "prevalence"), [(200, 0.5), (2000, 0.2)])
+def test_a_promise_is_broken_in_one_training_of_twenty(by, n, prevalence):
+    """Of new rows; a threshold that only reaches it on validation falls short in half of all."""
+    generator, broken, short = np.random.default_rng(0), 0, 0
+    for _ in range(600):
+        truths, scores = scored(n, prevalence, generator)
+        promised = choose_threshold(truths, scores, by, 0.9, level=0.05)
+        reached = choose_threshold(truths, scores, by, 0.9)
+        broken += not math.isnan(promised) and true_share(promised, by, prevalence) < 0.9
+        short += true_share(reached, by, prevalence) < 0.9
+
+    assert broken / 600 <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 600)
+    assert short / 600 > 0.4
+
+
+def test_a_promised_recall_takes_29_rows_of_the_class():
+    """0.9 to the 28 is above 0.05: no threshold is certain enough of 28 rows, however good."""
+    assert fewest_rows("recall", 0.9, 0.05) == 29
+    for n in (28, 29):
+        truths = np.repeat([True, False], [n, 50])
+        scores = np.repeat(np.array([0.9, 0.1], np.float32), [n, 50])
+        assert math.isnan(choose_threshold(truths, scores, "recall", 0.9, 0.05)) == (n == 28)
+
+
+def test_a_promised_precision_allows_for_one_mistake_at_the_start():
+    """Binomial tail of 45 of 46 at 0.9: 0.048; of 44 of 45, 0.052."""
+    assert fewest_rows("precision", 0.9, 0.05) == 46
+    assert binom.sf(44, 46, 0.9) < 0.05 < binom.sf(43, 45, 0.9)
+
+
+def test_the_promises_of_all_epochs_together_are_kept():
+    """1/2 + 1/6 + 1/12 + ... = 1: whichever epoch is the best, and however many there are."""
+    rule = ThresholdRule("recall", 0.9, 0.95)
+
+    assert sum(rule.level(epoch) for epoch in range(1, 10_000)) == pytest.approx(0.05, rel=1e-3)
+    assert rule.level(1) == pytest.approx(0.025)

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mtrain.statistics.calibration import calibration
+
+
+def drawn(n, gap, generator):
+    """Rows whose predictions are right `gap` less often than their probabilities say."""
+    probabilities = generator.uniform(0.6, 1, n).astype(np.float32)
+    return probabilities, generator.random(n) < probabilities - gap
+
+
+def test_the_error_of_calibrated_probabilities_is_0_on_average():
+    """The plain estimate would be 0.02 of 1,000 rows in 15 bins."""
+    generator = np.random.default_rng(0)
+    squares = []
+    for _ in range(300):
+        bins = calibration(*drawn(1000, 0.0, generator))
+        squares.append(float(bins._square(bins.gaps)))
+
+    assert np.mean(squares) == pytest.approx(0, abs=2e-4)
+    assert np.mean([max(square, 0) ** 0.5 for square in squares]) < 0.03
+
+
+@pytest.mark.parametrize("gap", [0.05, 0.2])
+def test_the_error_is_the_gap_where_all_bins_have_it(gap):
+    assert calibration(*drawn(100_000, gap, np.random.default_rng(0))).error == pytest.approx(
+        gap, abs=0.005
+    )
+
+
+def test_at_its_limit_an_error_is_shown_small_or_large_in_one_case_of_twenty():
+    """Two standard errors aside; the same in each call."""
+    generator, repetitions = np.random.default_rng(0), 300
+    p = np.array(
+        [calibration(*drawn(600, 0.1, generator)).p_values(0.1) for _ in range(repetitions)]
+    )
+    most = 0.05 + 2 * np.sqrt(0.05 * 0.95 / repetitions)
+
+    assert (np.mean(p <= 0.05, axis=0) <= most).all()
+    rows = drawn(600, 0.1, generator)
+    assert calibration(*rows).p_values(0.1) == calibration(*rows).p_values(0.1)
+
+
+def test_few_rows_are_one_bin():
+    bins = calibration(np.array([0.9, 0.8], np.float32), np.array([True, False]))
+
+    assert len(bins.gaps) == 1
+    assert bins.gaps[0] == pytest.approx(0.35)

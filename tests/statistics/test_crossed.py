@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import t
+
+from mtrain.statistics.crossed import compare_recipes, crossed_mean, folds_p
+
+
+def table(n_seeds, n_rows, *, of_seeds, of_rows, residual, generator):
+    """Values of mean 0.7 with the three parts of variance."""
+    return (
+        0.7
+        + generator.normal(0, of_seeds, (n_seeds, 1))
+        + generator.normal(0, of_rows, (1, n_rows))
+        + generator.normal(0, residual, (n_seeds, n_rows))
+    )
+
+
+def test_the_parts_are_those_of_a_table_worked_by_hand():
+    """Two seeds, three rows: 1 1 0 and 1 0 0.
+
+    Mean 1/2; squares of seeds 3 * 2 / 36 = 1/6, of rows 2 * (1/4 + 0 + 1/4) = 1, of all 3/2, so
+    residual 1/3; mean squares 1/6, 1/2, 1/6.
+    """
+    of = crossed_mean(np.array([[1, 1, 0], [1, 0, 0]], bool))
+
+    assert of.mean == 0.5
+    assert of.seeds == pytest.approx(0)
+    assert of.rows == pytest.approx((1 / 2 - 1 / 6) / 2)
+    assert of.variance == pytest.approx((1 / 2 + 1 / 6 - 1 / 6) / 6)
+
+
+def test_both_parts_are_found_and_the_interval_covers_the_mean():
+    """Of 600 tables of 8 seeds and 200 rows; the deviation over seeds alone covers far less."""
+    generator = np.random.default_rng(0)
+    tables = [
+        table(8, 200, of_seeds=0.02, of_rows=0.4, residual=0.3, generator=generator)
+        for _ in range(600)
+    ]
+    means = [crossed_mean(each) for each in tables]
+    by_seeds = [each.mean(axis=1).std(ddof=1) / np.sqrt(8) for each in tables]
+
+    assert np.mean([one.seeds for one in means]) == pytest.approx(0.02**2, rel=0.15)
+    assert np.mean([one.rows for one in means]) == pytest.approx(0.4**2, rel=0.05)
+    covered = np.mean([low <= 0.7 <= high for low, high in (one.interval() for one in means)])
+    assert 0.92 <= covered <= 0.97
+    assert (
+        np.mean([abs(one.mean - 0.7) <= 1.96 * d for one, d in zip(means, by_seeds, strict=True)])
+        < 0.7
+    )
+
+
+def test_two_recipes_are_compared_by_their_differences():
+    """The rows that both find hard are no part of it."""
+    generator = np.random.default_rng(0)
+    hard = generator.random(500) < 0.3
+    first = ~hard & (generator.random((5, 500)) < 0.95)
+    second = ~hard & (generator.random((5, 500)) < 0.99)
+    of = compare_recipes(first, second)
+
+    assert of.mean == pytest.approx(second.mean() - first.mean())
+    assert of.interval()[0] > 0
+    assert of.variance < crossed_mean(first).variance / 4
+    same = compare_recipes(first, first)
+    assert (same.mean, same.variance) == (0, 0)
+
+
+def test_one_seed_says_nothing_of_other_seeds():
+    with pytest.raises(ValueError, match="at least two seeds and two rows, got 1 and 4"):
+        crossed_mean(np.ones((1, 4)))
+
+
+def test_folds_are_compared_by_the_corrected_t_test():
+    """By hand: t = mean / sqrt((1/5 + 1/4) s^2), four degrees of freedom."""
+    differences = np.array([0.02, 0.01, 0.03, 0.0, 0.02])
+    statistic = differences.mean() / np.sqrt((1 / 5 + 1 / 4) * differences.var(ddof=1))
+
+    assert folds_p(differences, 1 / 4) == pytest.approx(2 * t.sf(statistic, 4))
+    assert folds_p(np.zeros(5), 1 / 4) == 1
