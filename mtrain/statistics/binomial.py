@@ -102,7 +102,7 @@ def trials_to_show(
 
     One-sided at `level`, with `power`, by the normal approximation (Fleiss, Levin and Paik,
     "Statistical methods for rates and proportions", 2003, 2.5), and at least as many as an exact
-    test needs if all trials are hits, or none is.
+    test takes if all trials are hits, or none is; just as many if the share is 1 or 0.
     """
     from scipy.special import ndtri
 
@@ -112,7 +112,8 @@ def trials_to_show(
         spread = spread + ndtri(power) * np.sqrt(share * (1 - share))
         by_normal = (spread / (share - required)) ** 2
         least = np.log(level) / np.log(np.where(share > required, required, 1 - required))
-    trials = np.ceil(np.maximum(by_normal, least) - 1e-9)
+    trials = np.where((share == 0) | (share == 1), least, np.maximum(by_normal, least))
+    trials = np.ceil(trials - 1e-9)
     return np.where(np.isfinite(trials), trials, np.nan)
 
 

@@ -12,6 +12,7 @@ from command_line import evaluated, said
 from conftest import write_idx
 
 from mtrain.cli.main import run
+from mtrain.config.experiment.evaluation import EvaluationConfig
 from mtrain.errors import MtrainError
 from mtrain.inference.threshold import chosen_threshold
 from mtrain.metrics.history import History
@@ -94,6 +95,34 @@ def test_a_checkpoint_without_a_chosen_threshold_has_one_half(thresholded_run):
         saved.history.counts["val"][key][-1] = [80, 0]
     value, how = chosen_threshold(saved, path)
     assert (value, how.failed) == (0.5, "there is no row of this class")
+
+
+def test_a_promise_that_cannot_be_made_says_how_many_rows_would_do(thresholded_run):
+    """In epoch 3 of a recall of 0.9: 0.05 / 12 is 0.9 to the 52."""
+    path = thresholded_run / "run" / "checkpoints" / "epoch-0003"
+    saved = read_checkpoint(path)
+    saved.history.scalars["val_threshold"][-1] = math.nan
+
+    def failed(threshold, tp, fp, fn):
+        evaluation = EvaluationConfig.model_validate({"threshold": threshold})
+        config = saved.config.model_copy(update={"evaluation": evaluation})
+        for key, n in (("tp", tp), ("fp", fp), ("fn", fn)):
+            saved.history.counts["val"][key][-1] = [80, n]
+        _, how = chosen_threshold(replace(saved, config=config), path)
+        assert how.confidence == 0.95
+        return how.failed
+
+    recall, precision = ({by: 0.9, "confidence": 0.95} for by in ("recall", "precision"))
+    assert failed(recall, 10, 0, 10) == (
+        "there are 20 rows of this class, and a promise takes at least 53"
+    )
+    assert failed(precision, 20, 1, 0) == (
+        "there are 21 rows predicted as it, and a promise takes at least 73"
+    )
+    assert failed(precision, 95, 5, 0) == (
+        "no threshold is shown to reach it there; some 381 rows predicted as it would do"
+    )
+    assert failed(precision, 80, 20, 0) == "no threshold is shown to reach it there"
 
 
 def test_a_history_of_another_threshold_is_refused(thresholded_run):

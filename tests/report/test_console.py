@@ -260,6 +260,11 @@ def test_accuracy_of_a_single_class_says_little():
             "validation split after epoch 3",
         ),
         (
+            ThresholdChoice("recall", "val", 0.9, epoch=3, confidence=0.95),
+            "'b' predicted above 0.25, the highest threshold that promises recall 0.9 with confidence "
+            "0.95 on the validation split after epoch 3",
+        ),
+        (
             ThresholdChoice("precision", "val", 0.9, failed="no epoch is done yet"),
             "'b' predicted above 0.25, not at the lowest threshold that reaches precision 0.9 on "
             "the validation split: no epoch is done yet",
