@@ -334,11 +334,11 @@ def survey() -> str:
 
 
 def conclusion(run: Run) -> str:
-    """The findings after the evaluation's table."""
+    """The lines between the evaluation's table and its files."""
     command = (MTRAIN, "evaluate", str(run.path))
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     start = next(k for k, line in enumerate(lines) if line.startswith("accuracy "))
-    return "\n".join(line for line in lines[start:] if not line.startswith("evaluation: "))
+    return "\n".join(lines[start : lines.index("Open first:")])
 
 
 def find_run(arguments: Any, config: str, seed: int) -> Run:

@@ -23,7 +23,8 @@ MOST_CLASSES = 20
 MOST_NAMED = 8
 """The most classes that one sentence names."""
 
-FIGURES = ("recall", "precision", "f1")
+FIGURES = {"recall": "recall", "precision": "precision", "f1": "F1"}
+"""Of a class, by the names of their fields."""
 
 
 def print_comparison(comparison: Comparison, stream: TextIO) -> None:
@@ -32,7 +33,7 @@ def print_comparison(comparison: Comparison, stream: TextIO) -> None:
     console.print(inert_text(comparison.sentence))
     lines = list(_lines(comparison))
     columns = _columns([figure for _, _, figure in lines])
-    shown = {"figure": [Text("F1" if name == "f1" else name) for _, name, _ in lines], **columns}
+    shown = {"figure": [Text(FIGURES.get(name, name)) for _, name, _ in lines], **columns}
     columns, room = leave_room(shown, console.width)
     table = Table(box=None, pad_edge=False)
     table.add_column("class", max_width=room, overflow="fold")
@@ -91,11 +92,14 @@ def _notes(comparison: Comparison) -> Iterator[str]:
     first, second = comparison.runs
     differing = 0
     for finding in ("better", "worse"):
-        classes = [
-            f"{one.name} ({', '.join(figures)})"
-            for one in comparison.classes
-            if (figures := [name for name in FIGURES if getattr(one, name).finding == finding])
-        ]
+        classes = []
+        for one in comparison.classes:
+            figures = [
+                name for key, name in FIGURES.items() if getattr(one, key).finding == finding
+            ]
+            if figures:
+                which = "" if len(figures) == len(FIGURES) else f" ({', '.join(figures)})"
+                classes.append(f"{one.name}{which}")
         differing += len(classes)
         if classes:
             more = f" and {len(classes) - MOST_NAMED:,} more" if classes[MOST_NAMED:] else ""
