@@ -73,6 +73,7 @@ bench: setup $(BENCH)/.made ## Measure everything, against all peers, with nothi
 	$(BENCHMARKS) compilation
 	$(BENCHMARKS) threads
 	$(BENCHMARKS) scoring
+	$(BENCHMARKS) comparing
 	$(BENCHMARKS) startup $(DATA)
 	$(BENCHMARKS) saving $(DATA)
 	$(BENCHMARKS) reading

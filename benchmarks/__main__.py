@@ -19,6 +19,7 @@ MEASUREMENTS = {
     "compilation": "an epoch compiled as graph and by XLA",
     "threads": "an epoch with one thread and with all",
     "scoring": "predicting and scoring many rows",
+    "comparing": "comparing runs, gates and verdicts",
     "startup": "seconds and memory of whole commands",
     "saving": "what checkpoints and the history cost a training",
     "reading": "seconds and memory of reading a large CSV file",

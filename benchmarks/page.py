@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import (
     ROOT,
+    comparing,
     compilation,
     diagnostics,
     dropout,
@@ -39,6 +40,7 @@ TABLES: dict[str, Table] = {
     "compilation": compilation.TABLE,
     "threads": threads.TABLE,
     "scoring": scoring.TABLE,
+    "comparing": comparing.TABLE,
     "startup": startup.TABLE,
     "saving": saving.TABLE,
     "reading": reading.TABLE,

@@ -90,9 +90,12 @@ def _evidence(report: Report, rule: Rule, baseline: Pairs) -> _Evidence:
         right = int(report.confusion_matrix.trace())
         return _of_share(rule, right, report.n, rule.limit, f"{right:,} of {report.n:,} right")
     if rule.figure.endswith("_macro"):
-        share = macro_share(report.confusion_matrix, rule.figure.removesuffix("_macro"))
+        figure = rule.figure.removesuffix("_macro")
+        share = macro_share(report.confusion_matrix, figure)
         reason = f"varies as a share of {share.trials:,.0f} rows"
-        return _of_share(rule, share.hits, share.trials, rule.limit, reason)
+        shown = _of_share(rule, share.hits, share.trials, rule.limit, reason)
+        value = getattr(report.averages.macro, figure)
+        return replace(shown, value=np.nan if value is None else value)
     return _of_classes(report, rule)
 
 
@@ -179,8 +182,8 @@ def _p_of_limit(of: Differences, limit: float) -> tuple[Floats, Floats, Floats]:
 def _of_calibration(report: Report, rule: Rule) -> _Evidence:
     from scipy.special import ndtri
 
-    predictions = report.predictions
-    assert predictions is not None  # noqa: S101 -- the caller reads them
+    if (predictions := report.predictions) is None:
+        return _Evidence(1.0, 1.0, np.nan, rule.limit, "the predictions were not kept")
     predicted = predictions.predicted
     confidence = predictions.probabilities[np.arange(len(predicted)), predicted]
     bins = calibration(confidence, predicted == predictions.labels)

@@ -67,7 +67,8 @@ def macro_share(confusion: Ints, figure: str) -> EffectiveShare:
     is that of the delta method with the covariances of all its cells, and the effective number of
     rows is m (1 - m) / V (Korn and Graubard, "Confidence intervals for proportions with small
     expected number of positive counts", Survey Methodology 24, 1998). As the average m tends to 0
-    or 1, where V says nothing, the number tends to that of equal shares in all classes.
+    or 1, where V says nothing, the number tends to that of equal shares in all classes. The bias of
+    F1, which matters in the mean over many small classes, is taken off.
     """
     right = confusion.diagonal()
     of_class = influence(
@@ -75,7 +76,7 @@ def macro_share(confusion: Ints, figure: str) -> EffectiveShare:
     )
     cells = np.nonzero(confusion)
     variance = float(confusion[cells] @ of_class.on_mean(*cells) ** 2)
-    return effective_share(of_class.value, of_class.trials, variance)
+    return effective_share(of_class.value - of_class.bias, of_class.trials, variance)
 
 
 def effective_share(values: Floats, trials: Counts, variance: float) -> EffectiveShare:
@@ -83,7 +84,7 @@ def effective_share(values: Floats, trials: Counts, variance: float) -> Effectiv
     defined = ~np.isnan(values)
     if not defined.any():
         return EffectiveShare(float("nan"), 0.0)
-    mean = float(values[defined].mean())
+    mean = min(max(float(values[defined].mean()), 0.0), 1.0)
     if_equal = int(defined.sum()) ** 2 / float((1 / trials[defined]).sum())
     # One row's worth of what equal shares would give keeps the ratio defined.
     rows = (mean * (1 - mean) + 1 / if_equal) / (variance + 1 / if_equal**2)

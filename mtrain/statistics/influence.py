@@ -40,6 +40,9 @@ class Influence:
     false_alarm: Floats
     """Of a row of another class that is predicted as this one."""
 
+    bias: Floats
+    """How far the value is off on average, to second order: 0 of a share of rows, below 0 of F1."""
+
     def variance(self, tp: Counts, fp: Counts, fn: Counts) -> Floats:
         """Of each class's value; shape (K,)."""
         return tp * self.hit**2 + fp * self.false_alarm**2 + fn * self.miss**2
@@ -53,7 +56,7 @@ class Influence:
 
 def influence(figure: str, tp: Counts, fp: Counts, fn: Counts) -> Influence:
     """Of `precision`, `recall` or `f1`, from counts of shape (K,)."""
-    zero = np.zeros(len(tp))
+    zero = bias = np.zeros(len(tp))
     with np.errstate(divide="ignore", invalid="ignore"):
         if figure == "recall":
             trials = tp + fn + zero
@@ -67,5 +70,7 @@ def influence(figure: str, tp: Counts, fp: Counts, fn: Counts) -> Influence:
             trials = (2 * tp + fp + fn) / 2
             value = tp / trials
             parts = (1 - value) / trials, -value / (2 * trials), -value / (2 * trials)
+            # Of a ratio x / y: (x var(y) / y - cov(x, y)) / y^2, with x = 2tp and y = 2 trials.
+            bias = (value * (2 * trials + 2 * tp) - 4 * tp) / (2 * trials) ** 2
     hit, miss, false_alarm = (np.where(trials > 0, part, 0.0) for part in parts)
-    return Influence(value, trials, hit, miss, false_alarm)
+    return Influence(value, trials, hit, miss, false_alarm, bias)
