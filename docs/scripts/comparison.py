@@ -91,14 +91,13 @@ def _draw(comparisons: Sequence[Comparison]) -> Figure:
             is_shown = one.f1.finding in {"better", "worse"}
             row = k + (number - 0.5) * 0.3
             colour = COLOURS[number]
-            axes.plot(one.f1.ci, [row, row], color=colour)
+            axes.plot(one.f1.ci, [row, row], color=colour, label=label if k == 0 else None)
             axes.plot(
                 [one.f1.difference or 0.0],
                 [row],
                 "o",
                 color=colour,
                 markerfacecolor=colour if is_shown else "white",
-                label=label if k == 0 else None,
             )
     axes.axvline(0, color=GREY, zorder=0)
     axes.set_yticks(range(len(names)), names)
