@@ -168,7 +168,7 @@ def compare(
     second: str | PathLike[str],
     /,
     *,
-    split: str = "test",
+    split: str | None = None,
     margin: float | None = None,
     out: str | PathLike[str] | None = None,
 ) -> Comparison: ...
@@ -180,7 +180,7 @@ def compare(
     second: str | PathLike[str],
     /,
     *more: str | PathLike[str],
-    split: str = "test",
+    split: str | None = None,
     margin: float | None = None,
     out: str | PathLike[str] | None = None,
 ) -> list[Comparison]: ...
@@ -191,7 +191,7 @@ def compare(
     second: str | PathLike[str],
     /,
     *more: str | PathLike[str],
-    split: str = "test",
+    split: str | None = None,
     margin: float | None = None,
     out: str | PathLike[str] | None = None,
 ) -> Comparison | list[Comparison]:

@@ -290,7 +290,8 @@ def _gate(text: str, n: int) -> tuple[object, ...]:
         (result,) = judge(report, [rule], pairs)
         gate += result.outcome == "failed"
         value = math.nan if result.value is None else result.value
-        point += value < result.limit if rule.at_least else value > result.limit
+        limit = math.nan if result.limit is None else result.limit
+        point += value < limit if rule.at_least else value > limit
     return f"`{text}`", n, gate / repetitions, point / repetitions
 
 

@@ -65,8 +65,11 @@ def tell_github(gate: Gate, stream: TextIO) -> None:
         return
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         path = Path(summary)
-        with attributing_errors(path), path.open("a", encoding="utf-8") as file:
-            file.write(github_summary(gate))
+        try:
+            with attributing_errors(path), path.open("a", encoding="utf-8") as file:
+                file.write(github_summary(gate))
+        except MtrainError as error:  # the gate's own status matters more
+            say(f"GITHUB_STEP_SUMMARY: {error}; the job's summary lacks the gate")
     if (annotation := github_annotation(gate)) is not None:
         print(annotation, file=stream, flush=True)
 

@@ -87,8 +87,8 @@ def compare(
         ),
     ],
     split: Annotated[
-        ChosenSplit, typer.Option(help="The split whose evaluations are compared.")
-    ] = ChosenSplit.test,
+        ChosenSplit | None, typer.Option(help="The split whose evaluations are compared. [test]")
+    ] = None,
     margin: Annotated[
         float | None,
         typer.Option(
@@ -105,7 +105,9 @@ def compare(
     import mtrain.workflows.compare as use_case
     from mtrain.run.comparison import comparisons_as_json
 
-    comparisons = use_case.compare(runs, split=split.value, margin=margin, out=out)
+    comparisons = use_case.compare(
+        runs, split=None if split is None else split.value, margin=margin, out=out
+    )
     with open_stdout() as stdout:
         if as_json:
             print_json(comparisons_as_json(comparisons), stdout)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -68,13 +67,11 @@ def _why(rule: ThresholdRule, epoch: int, tp: int, fp: int, fn: int) -> str:
     level = rule.level(epoch)
     if level is None or rule.at_least is None:
         return "no threshold reaches it there"
-    rows, of = (tp + fn, "of this class") if rule.by == "recall" else (tp + fp, "predicted as it")
     fewest = fewest_rows(rule.by, rule.at_least, level)
-    if rule.at_least == 1:
-        return "no number of rows can promise 1"
-    if rows < fewest:
-        return f"there are {rows:,} rows {of}, and a promise takes at least {fewest:,}"
-    needed = float(trials_to_show(rule.at_least, tp / rows, level))
-    if tp / rows <= rule.at_least or math.isnan(needed):
-        return "no threshold is shown to reach it there"
-    return f"no threshold is shown to reach it there; some {needed:,.0f} rows {of} would do"
+    if rule.by == "recall" and tp + fn < fewest:
+        return f"there are {tp + fn:,} rows of this class, and a promise takes at least {fewest:,}"
+    none = "no threshold is shown to reach it there"
+    if rule.by == "precision" and tp > rule.at_least * (tp + fp):
+        needed = float(trials_to_show(rule.at_least, tp / (tp + fp), level))
+        return f"{none}; with the precision at 0.5, about {needed:,.0f} predicted rows would do"
+    return f"{none}; a promise takes at least {fewest:,} predicted rows, of which one may be wrong"

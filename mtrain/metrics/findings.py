@@ -36,6 +36,10 @@ def find(report: Report) -> Iterator[Finding]:
         choice = report.threshold_chosen
         chosen = "checkpoint" if choice is None or choice.failed is not None else "threshold"
         allowed = f"; its verdicts allow for {report.looks:,} epochs" if report.looks > 1 else ""
+        if chosen == "threshold":
+            allowed += (
+                ", not for the threshold" if allowed else "; its verdicts do not allow for that"
+            )
         yield Finding(
             "selected",
             f"The {chosen} was chosen on this split: its figures are optimistic{allowed}",
@@ -72,11 +76,12 @@ def _verdicts(classes: Sequence[ClassReport]) -> Iterator[Finding]:
             yield Finding(kind, text, (one.name,))
         if more := of[verdict][MOST_EXPLAINED:]:
             names = tuple(one.name for one in more)
-            text = f"{len(more):,} more {verdict}: {_listed(names)}"
+            text = f"{verdict}: {len(of[verdict]):,} classes in all, also {_listed(names)}"
             yield Finding(kind, text, names)
     n, known = len(of["learned"]), sum(map(len, of.values()))
     if n:
-        all_of = f"all {n:,} classes" if n == known else f"{n:,} of {known:,} classes"
+        every = "both classes" if n == 2 else f"all {n:,} classes"
+        all_of = every if n == known else f"{n:,} of {known:,} classes"
         names = tuple(one.name for one in of["learned"])
         yield Finding("learned", f"learned: {all_of}", names)
 
@@ -86,7 +91,7 @@ def _needed(one: ClassReport) -> str:
         return ""
     if one.rows_needed is None:
         return "; more rows would not decide it"
-    return f"; some {one.rows_needed:,} rows of it would decide"
+    return f"; about {one.rows_needed:,} rows of it in all would decide"
 
 
 def _undefined(report: Report) -> Iterator[Finding]:

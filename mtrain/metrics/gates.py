@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mtrain.config.experiment.gates import BY_CLASS
 from mtrain.metrics.counts import class_counts
 from mtrain.records.gate import RuleResult
 from mtrain.statistics.averages import f1_of_share, macro_share, share_of_f1
@@ -26,8 +27,15 @@ if TYPE_CHECKING:
     from mtrain.statistics.paired import Differences
 
 
+MOST_ROWS = 1e12
+"""More rows are not worth naming."""
+
+
 def judge(report: Report, rules: Sequence[Rule], baseline: Pairs) -> list[RuleResult]:
-    """What an evaluation shows of each rule, by exact tests at 5 %, by Holm over all rules.
+    """What an evaluation shows of each rule at 5 %, adjusted by Holm for all rules.
+
+    By exact binomial tests of shares and F1; of macro averages, by those of their effective number of
+    rows; of a difference from the baseline, by inverting its interval.
 
     A rule about every class holds if it is shown of each, and its contrary if it is shown of one,
     by Bonferroni over the classes. `baseline` has the rows by true class, the baseline's prediction
@@ -69,16 +77,24 @@ class _Evidence:
     z: float = float("nan")
     """Or its distance from the limit, in its standard deviations."""
 
+    tests: int = 1
+    """Classes of which one is enough to fail."""
+
     def rows_needed(self, rows: int, level: float) -> int | None:
         """Rows of the split after which it would be decided, with what was seen; None: never."""
         from scipy.special import ndtri
 
+        if self.p_fail < self.p_pass:
+            level /= self.tests
         if np.isfinite(self.z):
-            needed = rows * ((ndtri(POWER) - ndtri(level)) / self.z) ** 2 if self.z else np.nan
+            # Within the rounding of the limit no number of rows would decide.
+            needed = (
+                rows * ((ndtri(POWER) - ndtri(level)) / self.z) ** 2 if self.z > 1e-6 else np.nan
+            )
         else:
             trials = float(trials_to_show(self.share_limit, self.share, level))
             needed = rows * trials / self.trials if self.trials else np.nan
-        return max(int(np.ceil(needed)), rows + 1) if np.isfinite(needed) else None
+        return max(int(np.ceil(needed)), rows + 1) if needed < MOST_ROWS else None
 
 
 def _evidence(report: Report, rule: Rule, baseline: Pairs) -> _Evidence:
@@ -90,13 +106,22 @@ def _evidence(report: Report, rule: Rule, baseline: Pairs) -> _Evidence:
         right = int(report.confusion_matrix.trace())
         return _of_share(rule, right, report.n, rule.limit, f"{right:,} of {report.n:,} right")
     if rule.figure.endswith("_macro"):
-        figure = rule.figure.removesuffix("_macro")
-        share = macro_share(report.confusion_matrix, figure)
-        reason = f"varies as a share of {share.trials:,.0f} rows"
-        shown = _of_share(rule, share.hits, share.trials, rule.limit, reason)
-        value = getattr(report.averages.macro, figure)
-        return replace(shown, value=np.nan if value is None else value)
+        return _of_macro(report, rule)
     return _of_classes(report, rule)
+
+
+def _of_macro(report: Report, rule: Rule) -> _Evidence:
+    figure = rule.figure.removesuffix("_macro")
+    for one in report.classes if figure == "precision" else ():
+        if one.support and not one.predicted:
+            reason = f"{one.name} is never predicted, so the average would leave it out"
+            return _Evidence(1.0, 1.0, np.nan, rule.limit, reason)
+    share = macro_share(report.confusion_matrix, figure)
+    reason = f"as exact as a share of {share.trials:,.0f} rows"
+    counted = getattr(report.averages.macro, figure)
+    if figure == "f1" and counted is not None and abs(counted - share.value) >= 0.0005:
+        reason = f"{counted:.3f} with the bias of few rows a class, {reason}"
+    return _of_share(rule, share.hits, share.trials, rule.limit, reason)
 
 
 def _of_classes(report: Report, rule: Rule) -> _Evidence:
@@ -145,7 +170,7 @@ def _of_baseline(report: Report, rule: Rule, baseline: Pairs) -> _Evidence:
     p_above, p_below, z = _p_of_limit(differences, rule.limit)
     p_pass, p_fail = (p_above, p_below) if rule.at_least else (p_below, p_above)
     each = []
-    for k in _classes(report, rule) if rule.figure in {"recall", "precision", "f1"} else [0]:
+    for k in _classes(report, rule) if rule.figure in BY_CLASS else [0]:
         defined = not np.isnan(first[k] + second[k])
         each.append(
             _Evidence(
@@ -156,7 +181,7 @@ def _of_baseline(report: Report, rule: Rule, baseline: Pairs) -> _Evidence:
                 f"{second[k]:.3f} against the baseline's {first[k]:.3f}"
                 if defined
                 else "undefined",
-                k if rule.figure in {"recall", "precision", "f1"} else None,
+                k if rule.figure in BY_CLASS else None,
                 z=float(z[k]) if defined else 0.0,
             )
         )
@@ -189,7 +214,7 @@ def _of_calibration(report: Report, rule: Rule) -> _Evidence:
     bins = calibration(confidence, predicted == predictions.labels)
     smaller, larger = bins.p_values(rule.limit)
     p_pass, p_fail = (larger, smaller) if rule.at_least else (smaller, larger)
-    reason = f"{len(bins.gaps)} bins of {report.n:,} rows"
+    reason = f"{len(bins.rows)} bins of {report.n:,} rows"
     z = max(float(-ndtri(min(smaller, larger))), 0.0)
     return _Evidence(p_pass, p_fail, bins.error, rule.limit, reason, z=z)
 
@@ -203,7 +228,8 @@ def _all_of(each: list[_Evidence]) -> _Evidence:
     failing = min(each, key=lambda one: one.p_fail)
     p_fail = min(1.0, len(each) * failing.p_fail)
     decides = failing if p_fail <= LEVEL else max(each, key=lambda one: one.p_pass)
-    return replace(decides, p_pass=max(one.p_pass for one in each), p_fail=p_fail)
+    p_pass = max(one.p_pass for one in each)
+    return replace(decides, p_pass=p_pass, p_fail=p_fail, tests=len(each))
 
 
 def _result(
@@ -219,7 +245,7 @@ def _result(
         rule=rule.text,
         outcome=outcome,
         value=of.value if is_defined else None,
-        limit=of.limit,
+        limit=None if np.isnan(of.limit) else of.limit,
         class_name=None if of.class_id is None else report.classes[of.class_id].name,
         p_pass=p_pass if is_defined else None,
         p_fail=p_fail if is_defined else None,

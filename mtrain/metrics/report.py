@@ -66,7 +66,8 @@ def make_report(
 ) -> Report:
     """Compute every figure of `predictions` on the split called `split`.
 
-    `required` is what each class must reach; None: the default for all. Everything else is as in the `Report`; a figure that is NaN is None there.
+    `required` is what each class must reach; None: the default for all. Everything else is as in the
+    `Report`; a figure that is NaN is None there.
     """
     confusion = confusion_matrix(predictions.labels, predictions.predicted, len(classes))
     counts = class_counts(confusion)
@@ -160,10 +161,15 @@ def _averages(scores: dict[str, Floats], micro: dict[str, float], counts: ClassC
 
 
 def _with_intervals(averages: Averages, confusion: Ints) -> Averages:
-    precision, recall, f1 = (
-        _interval(macro_share(confusion, figure).interval()) for figure in FIGURES
+    """With the intervals of the macro averages."""
+    of = {figure: _interval(macro_share(confusion, figure).interval()) for figure in FIGURES}
+    f1, interval = averages.macro.f1, of["f1"]
+    if f1 is not None and interval is not None:
+        # The interval is of F1 without its bias; that of many small classes may be outside.
+        of["f1"] = min(interval[0], f1), max(interval[1], f1)
+    macro = replace(
+        averages.macro, precision_ci=of["precision"], recall_ci=of["recall"], f1_ci=of["f1"]
     )
-    macro = replace(averages.macro, precision_ci=precision, recall_ci=recall, f1_ci=f1)
     return replace(averages, macro=macro)
 
 

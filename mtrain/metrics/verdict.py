@@ -76,7 +76,7 @@ class _Tests:
         by_chance = p_by_chance(counts.tp, counts.support, counts.predicted, rows)
         self.learned = _adjusted(np.maximum(reached, by_chance), present, looks)
         self.not_learned = _adjusted(2 * missed, present, looks)
-        self.is_by_chance = by_chance > np.maximum(reached, LEVEL)
+        self.is_by_chance = (by_chance > reached) & (self.learned > LEVEL)
         self.below = self.shares < self.required
         self.rows_needed = self._rows_needed(LEVEL / max(int(present.sum()), 1) / looks)
 
@@ -114,7 +114,7 @@ class _Tests:
         link = "but" if precision and not recall else "and"
         are = "is" if hits == "1" else "are"
         reason = f"{found}, {link} of {predicted:,} called {name}, {only}{hits} {are}{precision}"
-        return f"{reason}; no better than chance" if self.is_by_chance[k] else reason
+        return f"{reason}; not shown to be better than chance" if self.is_by_chance[k] else reason
 
     def _rows_needed(self, level: float) -> Floats:
         """Rows of each class until it is decided, with the shares seen; NaN: never."""

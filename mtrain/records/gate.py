@@ -21,8 +21,9 @@ class RuleResult:
     value: float | None
     """The figure; of a rule about every class, that of the class that decides. None: undefined."""
 
-    limit: float
-    """The value that it must keep; of a rule about the baseline, the baseline's and the margin."""
+    limit: float | None
+    """The value that it must keep; of a rule about the baseline, the baseline's and the margin, None
+    if the baseline's is undefined."""
 
     class_name: str | None
     """The class of the value."""
@@ -50,6 +51,9 @@ class Gate:
     split: str
     n: int
     """Rows."""
+
+    looks: int
+    """Epochs of which the checkpoint was the best on this split; the p-values allow for them."""
 
     baseline: str
     """What `baseline` in a rule means: a run, or always predicting a class."""

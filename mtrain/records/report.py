@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from annotated_types import Ge
 
 from mtrain.escape import inert_html
 from mtrain.records.arrays import Floats, Ints
@@ -238,7 +240,7 @@ class Report:
     averages: Averages
     undefined: tuple[Undefined, ...]
     findings: tuple[Finding, ...]
-    looks: int = 1
+    looks: Annotated[int, Ge(1)] = 1
     """Epochs of which the checkpoint was the best on this split; the verdicts allow for them."""
 
     threshold: float | None = None

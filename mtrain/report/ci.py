@@ -7,30 +7,20 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from mtrain.escape import inert
-from mtrain.report.text import share
+from mtrain.report.text import MARKS, explained, figure, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mtrain.records.gate import Gate, RuleResult
-
-MARKS = {"passed": "✓", "failed": "✗", "inconclusive": "?"}
+    from mtrain.records.gate import Gate
 
 LARGEST_SUMMARY = 900_000
 """Bytes of a summary: GitHub refuses one of more than 1 MiB."""
 
-_LETTERS = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "\\|", "`": "'"}
+JUNIT_BEGINS = b"<?xml version='1.0' encoding='UTF-8'?>\n<testsuites name=\"mtrain gate\""
 
-
-def explained(result: RuleResult) -> str:
-    """The value and what was counted, in a line."""
-    of = f"{result.class_name}: " if result.class_name is not None else ""
-    text = f"{of}{share(result.value)}, {result.reason}"
-    if result.outcome != "inconclusive" or result.value is None:
-        return text
-    if result.rows_needed is None:
-        return f"{text}; more rows would not decide it"
-    return f"{text}; some {result.rows_needed:,} rows would decide"
+_MARKDOWN = frozenset("&<>|`\\[]()!*_~@#$")
+"""What Markdown could take for its own."""
 
 
 def junit_xml(gate: Gate) -> bytes:
@@ -81,12 +71,12 @@ def github_summary(gate: Gate) -> str:
             _markdown(result.rule),
             f"{MARKS[result.outcome]} {result.outcome}",
             share(result.value),
-            f"{result.limit:.4g}",
+            figure(result.limit),
             _markdown(explained(result)),
         )
         line = f"| {' | '.join(cells)} |"
         size += len(line.encode()) + 1
-        if size > LARGEST_SUMMARY:
+        if size > LARGEST_SUMMARY - 100:
             lines += ["", f"and {len(gate.results) - number:,} rules more"]
             break
         lines.append(line)
@@ -104,4 +94,4 @@ def github_annotation(gate: Gate) -> str | None:
 
 
 def _markdown(text: str) -> str:
-    return "".join(_LETTERS.get(letter, letter) for letter in inert(text))
+    return "".join(f"&#{ord(one)};" if one in _MARKDOWN else one for one in inert(text))

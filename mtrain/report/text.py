@@ -10,6 +10,20 @@ from mtrain.escape import inert
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mtrain.records.gate import RuleResult
+
+MARKS = {
+    "learned": "✓",
+    "not learned": "✗",
+    "unproven": "?",
+    "passed": "✓",
+    "failed": "✗",
+    "inconclusive": "?",
+}
+"""Marks of verdicts and of outcomes of gates, which stand before their words."""
+
+_PLAIN = {"✓": "+", "✗": "x"}
+
 MOST_ALIKE = 30
 """The most notes or warnings that are shown; with thousands of classes there may be thousands."""
 
@@ -25,6 +39,24 @@ def first_few(lines: Sequence[str]) -> list[str]:
     if len(lines) <= MOST_ALIKE:
         return list(lines)
     return [*lines[: MOST_ALIKE - 1], f"and {len(lines) - MOST_ALIKE + 1:,} more lines like these"]
+
+
+def marks(encoding: str) -> dict[str, str]:
+    """The marks that a stream of this encoding can show."""
+    if encoding.lower().startswith("utf"):
+        return MARKS
+    return {word: _PLAIN.get(mark, mark) for word, mark in MARKS.items()}
+
+
+def explained(result: RuleResult) -> str:
+    """The value and what was counted, in a line."""
+    of = f"{result.class_name}: " if result.class_name is not None else ""
+    text = f"{of}{share(result.value)}, {result.reason}"
+    if result.outcome != "inconclusive" or result.value is None:
+        return text
+    if result.rows_needed is None:
+        return f"{text}; more rows would not decide it"
+    return f"{text}; about {result.rows_needed:,} rows of the split would decide"
 
 
 def share(value: float | None) -> str:

@@ -97,10 +97,10 @@ class RunDirectory:
         rooms = ("checkpoints", "charts", "evaluation", "tensorboard", CODE)
         temporary = [path.name for kind in (".*.tmp", ".*.old") for path in self.path.glob(kind)]
         for name in (*ours, *rooms, *temporary):
-            _refuse_link(self.path / name)
+            refuse_link(self.path / name)
             for folder, folders, files in os.walk(self.path / name):
                 for entry in (*folders, *files):
-                    _refuse_link(Path(folder, entry))
+                    refuse_link(Path(folder, entry))
 
     def remove_leftovers(self) -> None:
         """Remove files that a killed process had half written, or half removed."""
@@ -109,7 +109,8 @@ class RunDirectory:
             remove_leftovers(folder)
 
 
-def _refuse_link(path: Path) -> None:
+def refuse_link(path: Path) -> None:
+    """Raise `MtrainError` for a symbolic link."""
     if path.is_symlink():
         raise MtrainError("is a symbolic link; a run must not have one", where=path)
 

@@ -70,6 +70,11 @@ def find_checkpoint(path: Path) -> CheckpointPlace:
     )
 
 
+def default_checkpoint(run: RunDirectory) -> str | None:
+    """The name of the checkpoint that the run itself means: its best, or else its last; None: none."""
+    return _pointed(run, "best") or _pointed(run, "last")
+
+
 def holds_checkpoints(path: Path) -> bool:
     """Whether `path` looks like a run directory, or like one of its checkpoints."""
     return (path / STATE).is_file() or RunDirectory(path).checkpoints.is_dir()

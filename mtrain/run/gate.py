@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from mtrain.escape import inert
+
 if TYPE_CHECKING:
     from mtrain.records.gate import Gate
 
@@ -13,4 +15,5 @@ SCHEMA = 1
 
 def gate_as_json(gate: Gate) -> dict[str, Any]:
     """All of it, with the outcome of all rules."""
-    return {"schema": SCHEMA, "outcome": gate.outcome, **asdict(gate)}
+    names = {"run": inert(gate.run), "baseline": inert(gate.baseline)}  # a path may not be UTF-8
+    return {"schema": SCHEMA, "outcome": gate.outcome, **asdict(gate), **names}

@@ -17,9 +17,7 @@ NUMBERS: dict[str, Any] = {"items": {"type": "number"}, "type": "array"}
 def file_schemas() -> dict[str, dict[str, Any]]:
     """By a file's name, the schema of draft 2020-12 that describes its content."""
     return {
-        "comparison.json": _schema(
-            "Two runs compared", comparison.SCHEMA, TypeAdapter(Comparison).json_schema()
-        ),
+        "comparison.json": _comparison(),
         "gate.json": _schema("The result of gates", gate.SCHEMA, _gate()),
         "environment.json": _schema(
             "What a run ran on", environment.SCHEMA, TypeAdapter(Environment).json_schema()
@@ -42,6 +40,37 @@ def _schema(title: str, version: int, schema: dict[str, Any]) -> dict[str, Any]:
         "properties": {"schema": {"const": version}, **schema["properties"]},
         "required": ["schema", *schema["required"]],
         "additionalProperties": False,
+    }
+
+
+def _comparison() -> dict[str, Any]:
+    """A comparison with its `schema`, or several with the names of all runs."""
+    one = TypeAdapter(Comparison).json_schema(ref_template="#/$defs/{model}")
+    definitions = {**one.pop("$defs"), "Comparison": one}
+    version = {"const": comparison.SCHEMA}
+    several = {
+        "schema": version,
+        "runs": {"type": "array", "items": {"type": "string"}, "minItems": 3},
+        "comparisons": {"type": "array", "items": {"$ref": "#/$defs/Comparison"}, "minItems": 2},
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Two runs compared, or several with the first",
+        "$defs": definitions,
+        "anyOf": [
+            {
+                "type": "object",
+                "properties": {"schema": version, **one["properties"]},
+                "required": ["schema", *one["required"]],
+                "additionalProperties": False,
+            },
+            {
+                "type": "object",
+                "properties": several,
+                "required": list(several),
+                "additionalProperties": False,
+            },
+        ],
     }
 
 

@@ -38,7 +38,7 @@ NAMES = {
 }
 """Names of fields in scikit-learn's report and in this file, where Python needs another name."""
 
-_KINDS = get_type_hints(Report)
+_KINDS = get_type_hints(Report, include_extras=True)
 _FIELDS = [field for field in fields(Report) if field.name not in ARRAYS]
 REPORT: TypeAdapter[Any] = TypeAdapter(
     make_dataclass(

@@ -1,16 +1,19 @@
-"""Evaluations that are in a run already, found and checked: no model is needed."""
+"""Evaluations that are in a run already, found, checked and matched: no model is needed."""
 
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.errors import MtrainError
+from mtrain.errors import MtrainError, UsageError
+from mtrain.keywords import option
 from mtrain.metrics.counts import class_counts, confusion_matrix
 from mtrain.records.evaluation import SavedEvaluation
-from mtrain.run.directory import RunDirectory
+from mtrain.run.directory import RunDirectory, refuse_link
+from mtrain.run.find_checkpoint import default_checkpoint
 from mtrain.run.metrics import METRICS, read_report
 from mtrain.run.predictions import PREDICTIONS, read_labels
 
@@ -20,33 +23,111 @@ if TYPE_CHECKING:
     from mtrain.records.report import Report
 
 
-def find_evaluation(path: Path, split: str) -> Path:
-    """The folder of the evaluation on `split` of the run at `path`, or `path` if it is one.
+def find_evaluation(path: Path, split: str | None = None) -> tuple[Path, Report]:
+    """The evaluation on `split` of the run at `path`, or the one in the folder `path`; and its report.
 
-    Raises `MtrainError` if there is none.
+    None: on test, or whichever the folder has. Raises `MtrainError` if there is none, if it is not of
+    the run's best checkpoint, or was changed; `UsageError` for a folder of another split.
     """
-    if (path / METRICS).is_file():
-        return path
+    is_folder = (path / METRICS).is_file()
+    folder = path if is_folder else _of_run(path, split or "test")
+    for name in (METRICS, PREDICTIONS):
+        refuse_link(folder / name)
+    report = read_report(folder)
+    _check_counts(report, folder)
+    if is_folder and split not in {None, report.split}:
+        raise UsageError(f"{path} is of the {report.split} split", where=option("split"))
+    if not is_folder and report.split != folder.name:
+        raise _changed(folder, f"its split is {report.split!r:.40}")
+    current = None if is_folder else default_checkpoint(RunDirectory(path))
+    if current not in {None, report.checkpoint}:
+        raise MtrainError(
+            f"is an evaluation of {report.checkpoint}, and the run's checkpoint is now {current}",
+            where=folder,
+            remedy=_evaluating(path, report.split),
+        )
+    return folder, report
+
+
+def read_saved_evaluation(path: Path, split: str | None = None) -> SavedEvaluation:
+    """The evaluation that `find_evaluation` finds, with what was predicted of each row.
+
+    Raises `MtrainError` as well if its predictions were not kept.
+    """
+    folder, report = find_evaluation(path, split)
+    if not (folder / PREDICTIONS).exists():
+        raise MtrainError(
+            f"has no {PREDICTIONS}",
+            where=folder,
+            remedy=(
+                f"{_evaluating(path, report.split)}, unless the run has evaluation.predictions=false"
+            ),
+        )
+    labels, predicted, rows = read_labels(report, folder)
+    return SavedEvaluation(str(path), folder, report, labels, predicted, rows)
+
+
+def align(other: SavedEvaluation, first: SavedEvaluation) -> SavedEvaluation:
+    """`other` with its rows in the order of `first`.
+
+    Raises `MtrainError` if they are not evaluations of the same rows and classes, or are one.
+    """
+    if other.folder.resolve() == first.folder.resolve():
+        raise MtrainError("is compared with itself", where=other.name)
+    if other.split != first.split:
+        raise _differ(other, first, f"it is of the {other.split} split", f"of {first.split}")
+    if other.classes != first.classes:
+        raise _differ(other, first, *_differing_classes(other.classes, first.classes))
+    data, of_first = other.report.data, first.report.data
+    if data is not None and of_first is not None and data.sha256 != of_first.sha256:
+        raise _differ(
+            other,
+            first,
+            f"it is of other data, {data.source} (SHA-256 {data.sha256[:8]} of all its files)",
+            f"of {of_first.source} ({of_first.sha256[:8]})",
+        )
+    if not np.array_equal(other.rows, first.rows):
+        order, of_rows = (np.argsort(one.rows, kind="stable") for one in (other, first))
+        if not np.array_equal(other.rows[order], first.rows[of_rows]):
+            shared = len(np.intersect1d(other.rows, first.rows))
+            raise _differ(
+                other,
+                first,
+                f"it is of {len(other.rows):,} other rows",
+                f"of {len(first.rows):,}; {shared:,} are in both",
+            )
+        places = np.empty_like(order)
+        places[of_rows] = order
+        labels, predicted = other.labels[places], other.predicted[places]
+        other = replace(other, labels=labels, predicted=predicted, rows=first.rows)
+    if not np.array_equal(other.labels, first.labels):
+        n = int(np.count_nonzero(other.labels != first.labels))
+        raise MtrainError(
+            f"{n:,} of its rows have another true class than in {first.name}", where=other.name
+        )
+    return other
+
+
+def _of_run(path: Path, split: str) -> Path:
+    """The folder of the run's own evaluation on `split`."""
     run = RunDirectory(path)
     run.check_is_run(writable=False)
     run.refuse_links()
     folder = run.evaluations / split
     if not (folder / METRICS).is_file():
-        option = "" if split == "test" else f" --split {split}"
         raise MtrainError(
-            f"has no evaluation on {split}",
-            where=path,
-            remedy=f"`mtrain evaluate {shlex.quote(str(path))}{option}` makes one",
+            f"has no evaluation on {split}", where=path, remedy=_evaluating(path, split)
         )
     return folder
 
 
-def read_checked_report(folder: Path) -> Report:
-    """The report of an evaluation's folder, whose counts are those of its confusion matrix.
+def _evaluating(path: Path, split: str) -> str:
+    split_option = "" if split == "test" else f" --split {split}"
+    return f"`mtrain evaluate {shlex.quote(str(path))}{split_option}` makes one"
 
-    Raises `MtrainError` if they are not: it was changed by hand.
-    """
-    report = read_report(folder)
+
+def _check_counts(report: Report, folder: Path) -> None:
+    """Raise `MtrainError` if figures, confusion matrix and predictions do not add up."""
     counts = class_counts(report.confusion_matrix)
     for name in ("support", "predicted", "tp", "fp", "fn", "tn"):
         own = [getattr(one, name) for one in report.classes]
@@ -54,29 +135,25 @@ def read_checked_report(folder: Path) -> Report:
             raise _changed(folder, f"its {name} of classes are not those of its confusion matrix")
     if report.n != report.confusion_matrix.sum():
         raise _changed(folder, "its n is not the sum of its confusion matrix")
-    return report
-
-
-def read_saved_evaluation(path: Path, split: str) -> SavedEvaluation:
-    """The evaluation on `split` of the run at `path`, or in the folder `path`.
-
-    Raises `MtrainError` if there is none, if its predictions were not kept, or if they are not
-    those of its figures.
-    """
-    folder = find_evaluation(path, split)
-    report = read_checked_report(folder)
-    if not (folder / PREDICTIONS).exists():
-        raise MtrainError(
-            f"has no {PREDICTIONS}: evaluation.predictions was false",
-            where=folder,
-            remedy="a run with evaluation.predictions=true keeps them",
-        )
-    labels, predicted, rows = read_labels(report, folder)
-    counted = confusion_matrix(labels, predicted, len(report.classes))
-    if not np.array_equal(counted, report.confusion_matrix):
-        raise _changed(folder, f"the counts of {PREDICTIONS} are not those of {METRICS}")
-    return SavedEvaluation(str(path), folder, report, labels, predicted, rows)
+    if (folder / PREDICTIONS).exists():
+        labels, predicted, _ = read_labels(report, folder)
+        counted = confusion_matrix(labels, predicted, len(report.classes))
+        if not np.array_equal(counted, report.confusion_matrix):
+            raise _changed(folder, f"the counts of {PREDICTIONS} are not those of {METRICS}")
 
 
 def _changed(folder: Path, problem: str) -> MtrainError:
     return MtrainError(f"was changed since it was made: {problem}", where=folder)
+
+
+def _differ(other: SavedEvaluation, first: SavedEvaluation, its: str, of_first: str) -> MtrainError:
+    problem = f"cannot be compared with {first.name}: {its}, that one {of_first}"
+    return MtrainError(problem, where=other.name)
+
+
+def _differing_classes(classes: tuple[str, ...], first: tuple[str, ...]) -> tuple[str, str]:
+    """What the classes are of an evaluation, and of the first: their number, or those that differ."""
+    if len(classes) != len(first):
+        return f"it has {len(classes):,} classes", f"{len(first):,}"
+    k = next(k for k, name in enumerate(classes) if name != first[k])
+    return f"its class {k} is {classes[k]!r:.60}", f"has {first[k]!r:.60}"

@@ -55,24 +55,6 @@ def p_at_most(hits: ArrayLike, trials: ArrayLike, share: ArrayLike) -> Floats:
     return p_at_least(np.subtract(trials, hits), trials, np.subtract(1.0, share))
 
 
-def lower_bound(hits: ArrayLike, trials: ArrayLike, level: ArrayLike) -> Floats:
-    """The smallest share at which `hits` or more have a p-value of at least `level`; in [0, 1].
-
-    The exact one-sided bound of Clopper and Pearson: the true share is below it in at most `level`
-    of all cases. 0 without hits.
-    """
-    from scipy.special import betaincinv
-
-    hits, trials = _floats(hits), _floats(trials)
-    bound = betaincinv(np.maximum(hits, 1e-300), trials - hits + 1, level)
-    return np.where(hits > 0, bound, 0.0)
-
-
-def upper_bound(hits: ArrayLike, trials: ArrayLike, level: ArrayLike) -> Floats:
-    """The largest share at which `hits` or fewer have a p-value of at least `level`; in [0, 1]."""
-    return 1 - lower_bound(np.subtract(trials, hits), trials, level)
-
-
 def p_by_chance(tp: Counts, support: Counts, predicted: Counts, rows: int) -> Floats:
     """The p-value of `tp` or more hits if predictions are independent of the class; shape (K,).
 
@@ -85,11 +67,15 @@ def p_by_chance(tp: Counts, support: Counts, predicted: Counts, rows: int) -> Fl
         return _floats(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))
 
     n_classes = len(tp)
-    # All tables of all classes with at least as many hits, one after the other.
-    lengths = (np.minimum(support, predicted) - tp + 1).astype(np.int64)
+    # All tables of all classes with at least as many hits, one after the other; those twenty
+    # deviations above what was seen or is expected add nothing.
+    expected = support * (predicted / rows)
+    reach = 20 * np.sqrt(expected * (1 - support / rows)) + 20
+    first = np.maximum(tp, np.floor(expected - reach))
+    last = np.minimum(np.minimum(support, predicted), np.ceil(np.maximum(tp, expected) + reach))
+    lengths = (last - first + 1).astype(np.int64)
     k = np.repeat(np.arange(n_classes), lengths)
-    first = np.cumsum(lengths) - lengths
-    hits = _floats(np.arange(len(k)) - first[k] + tp[k])
+    hits = np.arange(len(k)) - (np.cumsum(lengths) - lengths)[k] + first[k]
     n, true, called = np.full(len(k), float(rows)), _floats(support[k]), _floats(predicted[k])
     logs = log_choose(true, hits) + log_choose(n - true, called - hits) - log_choose(n, called)
     return np.minimum(np.bincount(k, np.exp(logs), n_classes), 1.0)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from mtrain.statistics.binomial import Z_95
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,11 +26,18 @@ class CrossedMean:
     """Variance of the mean over the seeds from row to row, for one row; at least 0."""
 
     variance: float
-    """Of `mean`: with other seeds, and with other rows."""
+    """Variance of `mean` over other seeds and other rows."""
 
-    def interval(self, z: float = Z_95) -> tuple[float, float]:
-        """95 % interval of the mean over all seeds and rows that there could be."""
-        spread = z * float(np.sqrt(self.variance))
+    degrees: float
+    """Degrees of freedom of that variance."""
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Student's interval of the mean over all seeds and rows that there could be."""
+        from scipy.special import stdtrit
+
+        if not self.variance:
+            return self.mean, self.mean
+        spread = float(stdtrit(self.degrees, (1 + level) / 2)) * math.sqrt(self.variance)
         return self.mean - spread, self.mean + spread
 
 
@@ -40,7 +46,9 @@ def crossed_mean(table: NDArray[np.bool_] | Floats) -> CrossedMean:
 
     By the mean squares of a crossed design without repetition: Gallas, Pennello and Myers,
     "Multireader multicase variance analysis for binary data", Journal of the Optical Society of
-    America A 24 (2007). Raises `ValueError` for fewer than two seeds or rows.
+    America A 24 (2007). The degrees of freedom are those of the few seeds: S. L. Hillis, "A comparison
+    of denominator degrees of freedom methods for multiple observer ROC analysis", Statistics in
+    Medicine 26 (2007). Raises `ValueError` for fewer than two seeds or rows.
     """
     n_seeds, n_rows = table.shape
     if min(n_seeds, n_rows) < 2:
@@ -52,11 +60,15 @@ def crossed_mean(table: NDArray[np.bool_] | Floats) -> CrossedMean:
     squares = float(np.square(table, dtype=np.float64).sum()) - n_seeds * n_rows * mean**2
     ms_seeds, ms_rows = squares_of_seeds / (n_seeds - 1), squares_of_rows / (n_rows - 1)
     ms_residual = (squares - squares_of_seeds - squares_of_rows) / ((n_seeds - 1) * (n_rows - 1))
+    ms_residual = max(ms_residual, 0.0)
+    beyond_seeds, beyond_rows = max(ms_seeds - ms_residual, 0), max(ms_rows - ms_residual, 0)
+    whole = beyond_seeds + beyond_rows + ms_residual
     return CrossedMean(
         mean,
-        seeds=max(ms_seeds - ms_residual, 0) / n_rows,
-        rows=max(ms_rows - ms_residual, 0) / n_seeds,
-        variance=max(ms_rows + ms_seeds - ms_residual, 0) / (n_seeds * n_rows),
+        seeds=beyond_seeds / n_rows,
+        rows=beyond_rows / n_seeds,
+        variance=whole / (n_seeds * n_rows),
+        degrees=(n_seeds - 1) * (whole / ms_seeds) ** 2 if ms_seeds else math.inf,
     )
 
 
@@ -66,20 +78,3 @@ def compare_recipes(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Cros
     Both of shape (S, N), right or wrong.
     """
     return crossed_mean(second.astype(np.float64) - first)
-
-
-def folds_p(differences: Floats, test_share: float) -> float:
-    """The two-sided p-value of a mean difference over K folds, shape (K,).
-
-    `test_share` is the rows of a test split by those of its training. A t-test with K - 1 degrees
-    of freedom, corrected for training rows that folds share: Nadeau and Bengio, "Inference for the
-    generalization error", Machine Learning 52 (2003).
-    """
-    from scipy.special import stdtr
-
-    k = len(differences)
-    variance = (1 / k + test_share) * float(np.var(differences, ddof=1))
-    mean = float(differences.mean())
-    if not variance:
-        return 1.0 if mean == 0 else 0.0
-    return float(2 * stdtr(k - 1, -abs(mean) / np.sqrt(variance)))

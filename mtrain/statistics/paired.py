@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +28,7 @@ class Differences:
     first: Floats
     second: Floats
     p: Floats
-    """Two-sided, of no difference; NaN where one of the two is undefined."""
+    """Two-sided p-values of no difference; NaN where one of the two is undefined."""
 
     bounds: Callable[[float | Floats], Floats]
     """The interval of the difference for a quantile of the normal distribution, or for one of each;
@@ -41,15 +41,18 @@ class Differences:
 
 
 def class_differences(pairs: Pairs, figure: str) -> Differences:
-    """Of `recall`, `precision` or `f1`, for each class; shape (K,)."""
+    """Compare `recall`, `precision` or `f1` of each class; shape (K,)."""
     cells = pairs.cells
     a, b = influence(figure, *cells.first()), influence(figure, *cells.second())
     if figure == "recall":
         return _shares(cells.d11, cells.d10, cells.d01, cells.d00)
     undefined = np.isnan(a.value) | np.isnan(b.value)
-    p = _precision_p(cells) if figure == "precision" else _f1_p(cells, a, b)
+    p = _precision_p(cells, _one_row_more(a, b)) if figure == "precision" else _f1_p(cells, a, b)
     correlation = _correlation(
-        cells.covariance(a, b), a.variance(*cells.first()), b.variance(*cells.second())
+        cells.covariance(a, b),
+        a.variance(*cells.first()),
+        b.variance(*cells.second()),
+        _one_row_more(a, b),
     )
 
     def bounds(z: float | Floats) -> Floats:
@@ -65,30 +68,35 @@ def class_differences(pairs: Pairs, figure: str) -> Differences:
 
 
 def accuracy_difference(pairs: Pairs) -> Differences:
-    """Of the shares of all rows that are predicted rightly; of shape ()."""
+    """Compare the shares of all rows that are predicted rightly; shape ()."""
     return _shares(*(np.array(rows) for rows in pairs.right()))
 
 
 def macro_difference(pairs: Pairs, figure: str) -> Differences:
-    """Of the macro averages of `recall`, `precision` or `f1`; of shape ().
+    """Compare the macro averages of `recall`, `precision` or `f1`; shape ().
 
-    Each over the classes where it is defined.
+    Each is over the classes where it is defined. A precision that is undefined for a class with rows
+    is not compared: its average would rise by a class that is given up.
     """
     cells, n = pairs.cells, pairs.n
     a, b = influence(figure, *cells.first()), influence(figure, *cells.second())
     of_a, of_b = a.on_mean(pairs.truth, pairs.first), b.on_mean(pairs.truth, pairs.second)
+    variances = n @ of_a**2, n @ of_b**2
     shares = (
-        effective_share(a.value, a.trials, float(n @ of_a**2)),
-        effective_share(b.value, b.trials, float(n @ of_b**2)),
+        effective_share(a.value, a.trials, float(variances[0])),
+        effective_share(b.value, b.trials, float(variances[1])),
     )
     first, second = (np.array(share.value) for share in shares)
-    difference = second - first
+    present = cells.d11 + cells.d10 + cells.d01 + cells.d00 > 0
+    if (np.isnan(a.value) | np.isnan(b.value))[present].any():
+        return Differences(first, second, np.array(np.nan), lambda _: np.full(2, np.nan))
+    more = _one_row_more(a, b).max() / max(len(a.value), 1) ** 2
     differs = pairs.first != pairs.second
     if n[differs].sum() < FEWEST:
-        p = _macro_p_of_swaps(pairs, figure, float(abs(difference)))
+        p = _macro_p_of_swaps(pairs, figure, float(abs(second - first)))
     else:
-        p = _two_sided(difference, n @ (of_b - of_a) ** 2)
-    correlation = _correlation(n @ (of_a * of_b), n @ of_a**2, n @ of_b**2)
+        p = _two_sided(second - first, n @ (of_b - of_a) ** 2 + more)
+    correlation = _correlation(n @ (of_a * of_b), *variances, more)
 
     def bounds(z: float | Floats) -> Floats:
         return _square_and_add(
@@ -157,27 +165,50 @@ def _interval(figure: str, tp: Ints, fp: Ints, fn: Ints, z: float | Floats) -> F
     return wilson(tp, tp + fp, z) if figure == "precision" else f1_interval(tp, fp + fn, z)
 
 
-def _correlation(covariance: Floats, first: Floats, second: Floats) -> Floats:
-    """0 where one of the two does not vary."""
+def _one_row_more(a: Influence, b: Influence) -> Floats:
+    """The square of the largest difference that one row could add; shape (K,).
+
+    The rows on which two classifiers differ may be few and all alike, or there may be none. Then
+    their squares say nothing of the next one.
+    """
+    could_add = (a.hit - b.miss, b.hit - a.miss, a.false_alarm, b.false_alarm)
+    largest: Floats = np.max(np.abs(could_add), axis=0)
+    return largest**2
+
+
+def _correlation(covariance: Floats, first: Floats, second: Floats, more: Floats) -> Floats:
+    """Of two figures, from their variances; as if the classifiers differed on one row more.
+
+    0 where one of the two does not vary.
+    """
     spread = np.sqrt(first * second)
-    return np.where(spread > 0, covariance / np.where(spread > 0, spread, 1), 0.0)
+    correlation = (covariance - more / 2) / np.where(spread > 0, spread, 1)
+    return np.where(spread > 0, np.maximum(correlation, -1), 0.0)
 
 
-def _precision_p(cells: Cells) -> Floats:
+def _precision_p(cells: Cells, more: Floats) -> Floats:
     """The weighted generalised score test of two predictive values.
 
     A. S. Kosinski, "A weighted generalized score statistic for comparison of predictive values of
-    diagnostic tests", Statistics in Medicine 32 (2013). 1 where the rows do not differ.
+    diagnostic tests", Statistics in Medicine 32 (2013). Its variance is that of the rows that only
+    one of the two predicts. Where fewer than ten of these are right, or wrong, it may say too little,
+    and is at least the binomial variance of all rows and of one row `more`. 1 where the rows do not
+    differ.
     """
     from scipy.special import chdtrc
 
-    a = cells.d11 + cells.d10 + cells.n11 + cells.n10
-    b = cells.d11 + cells.d01 + cells.n11 + cells.n01
+    shared, only_a, only_b = cells.d11 + cells.n11, cells.d10 + cells.n10, cells.d01 + cells.n01
+    a, b = shared + only_a, shared + only_b
     with np.errstate(divide="ignore", invalid="ignore"):
         pooled = (2 * cells.d11 + cells.d10 + cells.d01) / (a + b)
-        shared = (cells.d11 * (1 - pooled) ** 2 + cells.n11 * pooled**2) / (a + b)
+        both = (cells.d11 * (1 - pooled) ** 2 + cells.n11 * pooled**2) / (a + b)
+        of_differing = (pooled * (1 - pooled) - 2 * both) * (1 / a + 1 / b)
+        of_all = pooled * (1 - pooled)
+        of_all = of_all * (shared * (1 / b - 1 / a) ** 2 + only_a / a**2 + only_b / b**2)
+        few = np.minimum(cells.d10 + cells.d01, cells.n10 + cells.n01) < FEWEST
         difference = (cells.d11 + cells.d01) / b - (cells.d11 + cells.d10) / a
-        score = difference**2 / ((pooled * (1 - pooled) - 2 * shared) * (1 / a + 1 / b))
+        at_least = np.where(few, of_all + more, 0.0)
+        score = difference**2 / np.maximum(of_differing, at_least)
     p: Floats = np.where(difference == 0, 1.0, chdtrc(1, np.maximum(score, 0)))
     return p
 
@@ -186,7 +217,7 @@ def _f1_p(cells: Cells, a: Influence, b: Influence) -> Floats:
     """By the influence of each row; of fewer than ten rows that differ, by all their swaps."""
     differing = cells.d10 + cells.d01 + cells.n10 + cells.n01
     variance = a.variance(*cells.first()) + b.variance(*cells.second()) - 2 * cells.covariance(a, b)
-    p = _two_sided(b.value - a.value, variance)
+    p = _two_sided(b.value - a.value, variance + _one_row_more(a, b))
     few = np.flatnonzero(differing < FEWEST)
     return np.where(differing < FEWEST, _f1_p_of_swaps(cells, few, b.value - a.value), p)
 
@@ -215,25 +246,26 @@ def _f1_p_of_swaps(cells: Cells, few: Ints, differences: Floats) -> Floats:
 
 
 def _macro_p_of_swaps(pairs: Pairs, figure: str, difference: float) -> Floats:
-    """The same of a macro average: all swaps of the rows, fewer than ten, on which they differ."""
-    differs = np.repeat(np.arange(len(pairs.n)), np.where(pairs.first != pairs.second, pairs.n, 0))
-    truth = np.concatenate([pairs.truth, pairs.truth[differs]])
-    n = np.concatenate([np.where(pairs.first != pairs.second, 0, pairs.n), np.ones(len(differs))])
+    """How often a macro average differs at least as much, over all swaps of fewer than ten rows."""
+    differing = pairs.first != pairs.second
+    same = replace(pairs, n=np.where(differing, 0, pairs.n)).cells.first()
+    rows = np.repeat(np.flatnonzero(differing), pairs.n[differing])
+    truth, first, second = pairs.truth[rows], pairs.first[rows], pairs.second[rows]
+
+    def mean(predicted: Ints) -> float:
+        tp, fp, fn = (counts.copy() for counts in same)
+        right = predicted == truth
+        np.add.at(tp, truth[right], 1)
+        np.add.at(fn, truth[~right], 1)
+        np.add.at(fp, predicted[~right], 1)
+        return float(np.nanmean(influence(figure, tp, fp, fn).value))
+
     reached = 0
-    for swaps in range(2 ** len(differs)):
-        swap = (swaps >> np.arange(len(differs)) & 1).astype(bool)
-        first = np.where(swap, pairs.second[differs], pairs.first[differs])
-        second = np.where(swap, pairs.first[differs], pairs.second[differs])
-        after = Pairs(
-            truth,
-            np.concatenate([pairs.first, first]),
-            np.concatenate([pairs.second, second]),
-            n.astype(np.int64),
-            pairs.n_classes,
-        ).cells
-        means = [np.nanmean(influence(figure, *of).value) for of in (after.first(), after.second())]
-        reached += bool(abs(means[1] - means[0]) >= difference - 1e-12)
-    return np.array(reached / 2 ** len(differs))
+    for swaps in range(2 ** len(rows)):
+        swap = (swaps >> np.arange(len(rows)) & 1).astype(bool)
+        after = mean(np.where(swap, first, second)) - mean(np.where(swap, second, first))
+        reached += abs(after) >= difference - 1e-12
+    return np.array(reached / 2 ** len(rows))
 
 
 def _two_sided(difference: Floats, variance: Floats) -> Floats:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.errors import MtrainError, UsageError
+from mtrain.errors import UsageError
 from mtrain.keywords import option
 from mtrain.metrics.comparison import compare_with_first
 from mtrain.run.files import attributing_errors, check_replaced, write_csv
-from mtrain.run.saved_evaluation import read_saved_evaluation
+from mtrain.run.saved_evaluation import align, read_saved_evaluation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,88 +26,32 @@ SPLITS = ("test", "val")
 def compare(
     runs: Sequence[Path],
     *,
-    split: str = "test",
+    split: str | None = None,
     margin: float | None = None,
     out: Path | None = None,
 ) -> list[Comparison]:
     """Compare each run but the first with the first, by their evaluations on `split`.
 
-    A run is a run directory, or the folder of one of its evaluations. `margin`, in (0, 1), is how
+    None: on test, or of the folders named. A run is a run directory, or the folder of one of its
+    evaluations. `margin`, in (0, 1), is how
     far below the first a figure may be and still be *no worse*. `out` is a CSV file for the rows on
     which the predictions differ. Raises `UsageError` for too few runs or an impossible margin,
     `MtrainError` for evaluations that are missing, damaged, or of different rows or classes.
     """
     if len(runs) < 2:
         raise UsageError("takes at least two runs", where="compare")
-    if split not in SPLITS:
+    if split not in {None, *SPLITS}:
         raise UsageError(f"must be test or val, got {split!r}", where=option("split"))
-    if margin is not None and not 0 < margin < 1:
-        raise UsageError(f"must be between 0 and 1, got {margin:g}", where=option("margin"))
+    if margin is not None and not (isinstance(margin, float) and 0 < margin < 1):
+        raise UsageError(f"must be a number between 0 and 1, got {margin}", where=option("margin"))
     if out is not None:
-        check_replaced(out, b"row,true,", "rows of a comparison", option("out"))
+        check_replaced(out, b"row,truth,", "rows of a comparison", option("out"))
     first, *others = (read_saved_evaluation(path, split) for path in runs)
     aligned = [first, *(align(one, first) for one in others)]
     comparisons = compare_with_first(aligned, margin)
     if out is not None:
         _write_differing(out, aligned)
     return comparisons
-
-
-def align(other: SavedEvaluation, first: SavedEvaluation) -> SavedEvaluation:
-    """`other` with its rows in the order of `first`.
-
-    Raises `MtrainError` if they are not evaluations of the same rows and classes, or are one.
-    """
-    if other.folder.resolve() == first.folder.resolve():
-        raise MtrainError("is compared with itself", where=other.name)
-    if other.split != first.split:
-        raise _differ(other, first, f"it is of the {other.split} split", f"of {first.split}")
-    if other.classes != first.classes:
-        raise _differ(other, first, f"it has the classes {_listed(other)}", _listed(first))
-    data, of_first = other.report.data, first.report.data
-    if data is not None and of_first is not None and data.sha256 != of_first.sha256:
-        raise _differ(
-            other,
-            first,
-            f"it is of the data {data.source} (SHA-256 {data.sha256[:8]})",
-            f"of {of_first.source} ({of_first.sha256[:8]})",
-        )
-    if not np.array_equal(other.rows, first.rows):
-        order, of_rows = (
-            np.argsort(other.rows, kind="stable"),
-            np.argsort(first.rows, kind="stable"),
-        )
-        if not np.array_equal(other.rows[order], first.rows[of_rows]):
-            shared = len(np.intersect1d(other.rows, first.rows))
-            raise _differ(
-                other,
-                first,
-                f"it is of {len(other.rows):,} rows",
-                f"of {len(first.rows):,}; {shared:,} are in both",
-            )
-        places = np.empty_like(order)
-        places[of_rows] = order
-        other = replace(
-            other,
-            labels=other.labels[places],
-            predicted=other.predicted[places],
-            rows=first.rows,
-        )
-    if not np.array_equal(other.labels, first.labels):
-        n = int(np.count_nonzero(other.labels != first.labels))
-        raise MtrainError(
-            f"{n:,} of its rows have another true class than in {first.name}", where=other.name
-        )
-    return other
-
-
-def _differ(other: SavedEvaluation, first: SavedEvaluation, its: str, of_first: str) -> MtrainError:
-    problem = f"cannot be compared with {first.name}: {its}, that one {of_first}"
-    return MtrainError(problem, where=other.name)
-
-
-def _listed(one: SavedEvaluation) -> str:
-    return f"{', '.join(one.classes):.60} ({len(one.classes)})"
 
 
 def _write_differing(out: Path, evaluations: Sequence[SavedEvaluation]) -> None:
@@ -123,7 +66,7 @@ def _write_differing(out: Path, evaluations: Sequence[SavedEvaluation]) -> None:
     names = first.classes
     write_csv(
         out,
-        ["row", "true", *(one.name for one in evaluations), *(["file"] if files else [])],
+        ["row", "truth", *(one.name for one in evaluations), *(["file"] if files else [])],
         [
             [
                 int(first.rows[i]),

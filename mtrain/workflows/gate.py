@@ -5,23 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from mtrain.config.experiment.gates import conflicts_of_rules, parse_rule, unknown_classes
+from mtrain.config.experiment.gates import (
+    conflicts_of_rules,
+    parse_rule,
+    unknown_classes,
+    without_baseline,
+)
 from mtrain.config.loading.load import load_config
 from mtrain.errors import MtrainError, Problem, UsageError
 from mtrain.keywords import option
 from mtrain.metrics.gates import judge, majority_pairs
 from mtrain.records.gate import Gate
-from mtrain.report.ci import junit_xml
+from mtrain.report.ci import JUNIT_BEGINS, junit_xml
 from mtrain.run.directory import RunDirectory
 from mtrain.run.evaluation import read_evaluation
 from mtrain.run.files import check_replaced, write_bytes
-from mtrain.run.saved_evaluation import (
-    find_evaluation,
-    read_checked_report,
-    read_saved_evaluation,
-)
+from mtrain.run.saved_evaluation import align, find_evaluation, read_saved_evaluation
 from mtrain.statistics.pairs import pair
-from mtrain.workflows.compare import align
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,13 +56,14 @@ def gate(
         )
     parsed = _parsed(rules)
     if junit is not None:
-        check_replaced(junit, b"<?xml", "XML", option("junit"))
-    folder = find_evaluation(run, "test")
-    if not parsed:
-        parsed = _rules_of_config(run, folder)
-    report = read_checked_report(folder)
-    if unknown := list(unknown_classes(parsed, [one.name for one in report.classes])):
-        raise UsageError(*(Problem(text, "gate") for _, text in unknown))
+        check_replaced(junit, JUNIT_BEGINS, "the result of a gate", option("junit"))
+    folder, report = find_evaluation(run)
+    parsed = parsed or _rules_of_config(run, folder)
+    impossible = list(unknown_classes(parsed, [one.name for one in report.classes]))
+    if baseline is None:
+        impossible += without_baseline(parsed)
+    if impossible:
+        raise UsageError(*(Problem(text, "gate") for _, text in impossible))
     if report.data is not None and not report.data.as_trained_on and folder != run:
         raise MtrainError(
             f"is an evaluation of other data, {report.data.source}",
@@ -94,12 +95,14 @@ def judge_report(
 
     None: always predicting the most frequent class.
     """
-    always = f"always '{report.baseline.class_name}'"
+    most_frequent = int(report.confusion_matrix.sum(axis=1).argmax())
+    always = f"always '{report.classes[most_frequent].name}'"
     return Gate(
         run=run,
         checkpoint=report.checkpoint,
         split=report.split,
         n=report.n,
+        looks=report.looks,
         baseline=always if baseline is None else str(baseline),
         inconclusive=inconclusive,
         results=tuple(judge(report, rules, pairs or majority_pairs(report))),
@@ -109,6 +112,8 @@ def judge_report(
 def _parsed(rules: Sequence[str]) -> list[Rule]:
     parsed, problems = [], []
     for text in rules:
+        if not isinstance(text, str):
+            raise UsageError(f"a rule is a text, got {text!r:.60}", where="gate")
         try:
             parsed.append(parse_rule(text))
         except ValueError as error:
@@ -120,11 +125,14 @@ def _parsed(rules: Sequence[str]) -> list[Rule]:
 
 
 def _rules_of_config(run: Path, folder: Path) -> list[Rule]:
-    directory = RunDirectory(run if folder != run else run.absolute().parent.parent)
-    rules = load_config(directory.config, {}).rules if directory.config.is_file() else ()
+    """The gates of the run's config; of a folder that is not in a run, none."""
+    directory = RunDirectory(folder.absolute().parent.parent)
+    rules: tuple[Rule, ...] = ()
+    if folder.absolute().parent == directory.evaluations and directory.environment.is_file():
+        rules = load_config(directory.config, {}).rules if directory.config.is_file() else ()
     if not rules:
         raise UsageError(
-            "no rule is given, and the run's config has no gates",
+            f"no rule is given, and there are no gates in the config of {run}",
             where="gate",
             remedy="one is FIGURE >= LIMIT, as in 'recall >= 0.8'",
         )
@@ -133,7 +141,7 @@ def _rules_of_config(run: Path, folder: Path) -> list[Rule]:
 
 def _pairs(run: Path, baseline: Path, split: str) -> Pairs:
     """The rows with the predictions of the baseline run and of the run."""
-    own = read_saved_evaluation(run, split)
+    own = read_saved_evaluation(run)
     other = replace(read_saved_evaluation(baseline, split), name=f"{option('baseline')} {baseline}")
     other = align(other, own)
     return pair(own.labels, other.predicted, own.predicted, len(own.classes))

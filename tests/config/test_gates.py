@@ -22,6 +22,7 @@ from mtrain.errors import SettingError, UsageError
         ("accuracy >= baseline - 0.01", ("accuracy", None, True, -0.01, True)),
         ("accuracy >= baseline+.05", ("accuracy", None, True, 0.05, True)),
         ("f1 >= baseline", ("f1", None, True, 0.0, True)),
+        ("f1-score >= 0.5", ("f1", None, True, 0.5, False)),
         ("calibration_error <= 0.05", ("calibration_error", None, False, 0.05, False)),
     ],
 )
@@ -49,6 +50,11 @@ def test_a_rule_is_a_figure_and_its_limit(text, expected):
         ("recall >= baseline - x", "from the baseline it must be a number from 0 to 1, got x"),
         ("mean(recall) >= 0.5", "unknown function 'mean'; the only one is worst, of a figure"),
         ("worst(recall) <= 0.5", "the worst class is the lowest: write worst(...) >= LIMIT"),
+        ("recall >= basline + 0.1", "unknown limit 'basline + 0.1'; did you mean 'baseline'?"),
+        (
+            "average_precision >= 0.5",
+            "unknown figure 'average_precision'; did you mean 'precision'?",
+        ),
         ("accuracy[a] >= 0.5", "accuracy is of all classes; of one are recall, precision, f1"),
         (
             "calibration_error <= baseline",
@@ -84,9 +90,12 @@ def test_all_problems_of_gates_are_said_with_their_places():
 
 def test_rules_that_contradict_each_other_are_refused():
     """Of the same class, or of every class and one."""
-    assert problems(["recall[a] >= 0.6", "recall <= 0.5", "recall >= 0.4", "recall >= 0.4"]) == [
+    assert problems(["recall[a] >= 0.6", "recall <= 0.5", "recall >= 0.4", "recall>=.4"]) == [
         "config: gates[1]: recall <= 0.5 contradicts recall[a] >= 0.6",
-        "config: gates[3]: recall >= 0.4 is listed twice",
+        "config: gates[3]: recall>=.4 repeats recall >= 0.4",
+    ]
+    assert problems(["f1 >= baseline", "f1 < baseline - 0.1"]) == [
+        "config: gates[1]: f1 < baseline - 0.1 contradicts f1 >= baseline"
     ]
     kept = ["recall[a] >= 0.6", "recall[b] <= 0.5", "accuracy >= 0.5", "accuracy <= 0.9"]
     assert load_config({"gates": kept}, {}).gates == tuple(kept)
@@ -128,9 +137,9 @@ def test_requirements_are_of_all_classes_or_of_one():
     [
         (
             {"recal": 0.6},
-            "recal: unknown setting; did you mean 'recall'? (a class takes {recall: R, "
-            "precision: P})",
+            "recal: did you mean 'recall'? A class takes a mapping, such as {recall: 0.5}",
         ),
+        ({"green": 0.6}, "green: a class takes a mapping, such as {recall: 0.5}, got 0.6"),
         ({"recall": 1}, "recall: must be below 1, got 1"),
         ({"Shirt": {"recal": 0.6}}, "Shirt.recal: unknown setting; did you mean 'recall'?"),
         ({"Shirt": {"recall": 80}}, "Shirt.recall: must be below 1, got 80"),
@@ -141,3 +150,21 @@ def test_mistakes_in_requirements_are_named(require, problem):
         load_config({"evaluation": {"require": require}}, {})
 
     assert str(raised.value) == f"config: evaluation.require.{problem}"
+
+
+def test_a_gate_that_fit_could_not_judge_is_refused():
+    """Without predictions there is no calibration; always one class has no precision of others."""
+    with pytest.raises(UsageError) as raised:
+        load_config(
+            {
+                "gates": ["calibration_error <= 0.1", "precision >= baseline"],
+                "evaluation": {"predictions": False},
+            },
+            {},
+        )
+
+    assert sorted(str(raised.value).splitlines()) == [
+        "config: gates[0]: calibration_error <= 0.1: needs evaluation.predictions, which is false",
+        "config: gates[1]: precision >= baseline: always predicting one class has no precision of the "
+        "others; the baseline must be a run",
+    ]

@@ -57,7 +57,7 @@ def test_always_answering_one_class_is_no_better_than_chance():
     assert stays.verdict == "unproven"
     assert stays.rows_needed is None
     assert stays.reason == (
-        "198 of 198 found, and of 200 called stays, 198 are; no better than chance"
+        "198 of 198 found, and of 200 called stays, 198 are; not shown to be better than chance"
     )
     assert leaves.verdict == "unproven"
     assert leaves.reason == "none of 2 found (0.5 was required): never predicted"

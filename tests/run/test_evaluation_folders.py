@@ -50,6 +50,12 @@ def folder(trained, tmp_path):
     return Path(shutil.copytree(trained, tmp_path / "copy"))
 
 
+def test_a_validation_that_chose_the_checkpoint_counts_its_epochs(folder):
+    """Two epochs were compared on it; the test was looked at once."""
+    assert mtrain.evaluate(folder / "run", split="val").looks == 2
+    assert mtrain.evaluate(folder / "run").looks == 1
+
+
 def content(path):
     return {file.name: file.read_bytes() for file in path.iterdir()}
 

@@ -3,16 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from scipy.stats import beta, binomtest, fisher_exact
+from scipy.stats import binomtest, fisher_exact
 
 from mtrain.statistics.binomial import (
-    lower_bound,
     p_at_least,
     p_at_most,
     p_by_chance,
     rows_to_differ,
     trials_to_show,
-    upper_bound,
     wilson,
 )
 
@@ -28,17 +26,6 @@ def test_p_values_are_those_of_scipys_binomial_test(hits, trials, share):
 
     assert_allclose(p_at_least(hits, trials, share), greater, rtol=1e-9)
     assert_allclose(p_at_most(hits, trials, share), less, rtol=1e-9)
-
-
-@pytest.mark.parametrize(("hits", "trials"), CASES)
-@pytest.mark.parametrize("level", [0.05, 0.005, 1e-6])
-def test_bounds_are_quantiles_of_scipys_beta_distribution(hits, trials, level):
-    """Clopper and Pearson's: 0 without a hit, 1 without a miss."""
-    lower = beta.ppf(level, hits, trials - hits + 1) if hits else 0
-    upper = beta.ppf(1 - level, hits + 1, trials - hits) if hits < trials else 1
-
-    assert_allclose(lower_bound(hits, trials, level), lower, rtol=1e-9)
-    assert_allclose(upper_bound(hits, trials, level), upper, rtol=1e-9)
 
 
 @pytest.mark.parametrize(("hits", "trials"), CASES)
@@ -63,6 +50,16 @@ def test_chance_is_fishers_exact_test_of_each_class():
 
     assert_allclose(p_by_chance(tp, support, predicted, 100), expected, rtol=1e-9)
     assert expected[1] == expected[3] == 1
+
+
+@pytest.mark.parametrize("tp", [0, 280, 290, 300, 310, 400, 900])
+def test_chance_is_exact_though_tables_that_add_nothing_are_left_out(tp):
+    """Of 1,000 rows, 900 predicted, of 3,000: 300 are expected."""
+    table = [[tp, 1000 - tp], [900 - tp, 1100 + tp]]
+    expected = fisher_exact(table, alternative="greater").pvalue
+    of_class = [np.array([n]) for n in (tp, 1000, 900)]
+
+    assert_allclose(p_by_chance(*of_class, 3000), [expected], rtol=1e-7)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def test_the_error_of_calibrated_probabilities_is_0_on_average():
     squares = []
     for _ in range(300):
         bins = calibration(*drawn(1000, 0.0, generator))
-        squares.append(float(bins._square(bins.gaps)))
+        squares.append(float(bins._square(bins.right)))
 
     assert np.mean(squares) == pytest.approx(0, abs=2e-4)
     assert np.mean([max(square, 0) ** 0.5 for square in squares]) < 0.03
@@ -44,8 +44,22 @@ def test_at_its_limit_an_error_is_shown_small_or_large_in_one_case_of_twenty():
     assert calibration(*rows).p_values(0.1) == calibration(*rows).p_values(0.1)
 
 
+@pytest.mark.parametrize("n", [10, 20, 50, 400])
+def test_few_rows_that_happen_to_be_right_show_no_small_error(n):
+    """Nearly certain predictions, of which one in twenty is wrong: exactly at the limit."""
+    generator, repetitions = np.random.default_rng(0), 300
+    certain = np.full(n, 0.999, np.float32)
+    passed = [
+        calibration(certain, generator.random(n) < 0.949).p_values(0.05)[0] <= 0.05
+        for _ in range(repetitions)
+    ]
+
+    assert np.mean(passed) <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / repetitions)
+    assert calibration(np.ones(12, np.float32), np.ones(12, bool)).p_values(0.05)[0] > 0.5
+
+
 def test_few_rows_are_one_bin():
     bins = calibration(np.array([0.9, 0.8], np.float32), np.array([True, False]))
 
-    assert len(bins.gaps) == 1
-    assert bins.gaps[0] == pytest.approx(0.35)
+    assert (len(bins.rows), bins.right[0]) == (1, 1)
+    assert bins.confidence[0] == pytest.approx(0.85)

@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import t
 
-from mtrain.statistics.crossed import compare_recipes, crossed_mean, folds_p
+from mtrain.statistics.crossed import compare_recipes, crossed_mean
 
 
 def table(n_seeds, n_rows, *, of_seeds, of_rows, residual, generator):
@@ -29,6 +28,7 @@ def test_the_parts_are_those_of_a_table_worked_by_hand():
     assert of.seeds == pytest.approx(0)
     assert of.rows == pytest.approx((1 / 2 - 1 / 6) / 2)
     assert of.variance == pytest.approx((1 / 2 + 1 / 6 - 1 / 6) / 6)
+    assert of.degrees == pytest.approx((1 / 2) ** 2 / (1 / 6) ** 2)
 
 
 def test_both_parts_are_found_and_the_interval_covers_the_mean():
@@ -71,10 +71,14 @@ def test_one_seed_says_nothing_of_other_seeds():
         crossed_mean(np.ones((1, 4)))
 
 
-def test_folds_are_compared_by_the_corrected_t_test():
-    """By hand: t = mean / sqrt((1/5 + 1/4) s^2), four degrees of freedom."""
-    differences = np.array([0.02, 0.01, 0.03, 0.0, 0.02])
-    statistic = differences.mean() / np.sqrt((1 / 5 + 1 / 4) * differences.var(ddof=1))
+@pytest.mark.parametrize("n_seeds", [3, 5, 10])
+def test_few_seeds_that_differ_have_the_degrees_of_freedom_of_seeds(n_seeds):
+    """Where the seeds decide, a normal quantile would cover 80 to 91 %."""
+    generator = np.random.default_rng(0)
+    tables = [
+        table(n_seeds, 2000, of_seeds=0.02, of_rows=0.1, residual=0.2, generator=generator)
+        for _ in range(400)
+    ]
+    intervals = [crossed_mean(each).interval() for each in tables]
 
-    assert folds_p(differences, 1 / 4) == pytest.approx(2 * t.sf(statistic, 4))
-    assert folds_p(np.zeros(5), 1 / 4) == 1
+    assert 0.91 <= np.mean([low <= 0.7 <= high for low, high in intervals]) <= 0.985

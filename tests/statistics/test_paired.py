@@ -91,8 +91,11 @@ def test_without_rows_that_differ_nothing_is_shown():
         assert (each.p == 1).all()
         assert (each.difference == 0).all()
         bounds = each.bounds(Z_95)
-        assert (bounds[..., 0] <= 0).all()
-        assert (bounds[..., 1] >= 0).all()
+        assert (bounds[..., 0] < 0).all()
+        assert (bounds[..., 1] > 0).all()
+    many = pairs_of((3000, 0, 0, 500), (400, 0, 0, 4000))
+    few, more = (class_differences(pairs, "f1").bounds(Z_95)[0] for pairs in (same, many))
+    assert np.ptp(more) < np.ptp(few) / 5
 
 
 def test_the_interval_of_a_paired_difference_is_newcombes():
@@ -192,6 +195,41 @@ def test_runs_that_are_equally_good_differ_in_one_comparison_of_twenty(
 
     most = 0.055 + 2 * np.sqrt(0.05 * 0.95 / repetitions)
     assert {name: np.mean(each) for name, each in shown.items() if np.mean(each) > most} == {}
+
+
+@pytest.mark.parametrize(
+    ("precision", "shared", "only_first", "only_second"),
+    [
+        (0.95, 90, 10, 0),
+        (0.95, 980, 20, 0),
+        (0.95, 900, 10, 40),
+        (0.06, 17, 17, 0),
+        (0.7, 300, 60, 20),
+    ],
+)
+def test_a_run_that_predicts_a_class_more_often_is_not_better_for_it(
+    precision, shared, only_first, only_second
+):
+    """Equal precision of other numbers of predictions, where few of them are right or wrong, too."""
+    generator, repetitions = np.random.default_rng(0), 400
+    shown = []
+    for _ in range(repetitions):
+        sizes = [shared, only_first, only_second]
+        d = generator.binomial(sizes, precision)
+        pairs = pairs_of((*d, 50), (*(sizes - d), 300))
+        shown.append(class_differences(pairs, "precision").p[0] <= 0.05)
+
+    assert np.mean(shown) <= 0.055 + 2 * np.sqrt(0.05 * 0.95 / repetitions)
+
+
+def test_an_average_without_a_class_that_is_never_predicted_is_not_compared():
+    """The macro precision of the first rises by the class that it gave up."""
+    truth = np.repeat([0, 1, 2], 30)
+    gave_up = np.where(truth == 2, 0, truth)
+    pairs = pair(truth, gave_up, np.roll(truth, 3), 3)
+
+    assert np.isnan(macro_difference(pairs, "precision").p)
+    assert not np.isnan(macro_difference(pairs, "recall").p)
 
 
 def test_a_difference_is_shown_more_often_than_by_the_exact_mcnemar_test():

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -81,13 +84,13 @@ def test_the_table_is_whole_in_a_pipe_and_fits_narrow_terminals(capsys, monkeypa
     assert command(["compare", "first", "second"]) == 0
     narrow = capsys.readouterr().out.splitlines()
 
-    heading = ["class", "figure", "difference", "interval", "p", "finding", "first", "second"]
-    assert wide[2].split() == heading
+    headings = ["class", "figure", "difference", "interval", "adjusted p", "finding", "first"]
+    assert re.split(r"  +", wide[2]) == [*headings, "second"]
     assert [line.split()[0] for line in wide[3:12]] == [
         *("a", "precision", "F1", "b", "precision", "F1", "c", "precision", "F1")
     ]
     assert max(map(len, narrow)) <= 80
-    assert "Left out: second; a wider terminal shows more." in narrow
+    assert any(line.startswith("Left out: ") for line in narrow)
 
 
 @pytest.mark.usefixtures("runs")
@@ -104,14 +107,14 @@ def test_the_document_is_as_its_schema_says(capsys):
     assert [error.message for error in validator.iter_errors(one)] == []
     assert (one["runs"], one["n"], one["split"]) == (["first", "second"], 240, "test")
     assert several["runs"] == ["first", "second", "third"]
-    for comparison in several["comparisons"]:
-        assert validator.is_valid({"schema": 1, **comparison})
+    assert [error.message for error in validator.iter_errors(several)] == []
+    assert not validator.is_valid(several | {"comparisons": [several["comparisons"][0], {}]})
     # Of six tests of recall, not of three, the smallest is multiplied by six.
     a = several["comparisons"][0]["classes"][0]["recall"]
     assert a["p_adjusted"] > one["classes"][0]["recall"]["p_adjusted"]
 
 
-def test_no_worse_needs_a_margin(tmp_path):
+def test_no_worse_needs_a_margin(tmp_path, capsys):
     """Two runs that differ on few of many rows: nothing is shown, but within 0.05 much is."""
     truth = np.tile(TRUTH, 10)
     other = truth.copy()
@@ -126,6 +129,10 @@ def test_no_worse_needs_a_margin(tmp_path):
     assert within.classes[1].recall.finding == "no worse"
     assert without.margin is None
     assert within.margin == 0.05
+    assert command(["compare", str(first), str(second), "--margin", "0.05"]) == 0
+    out = capsys.readouterr().out
+    assert "no worse: less than 0.05 below, shown at 5 %" in out
+    assert "7 of 9 figures of classes are shown to be no worse" in out
 
 
 def test_rows_are_matched_by_their_place_in_the_data(tmp_path):
@@ -149,7 +156,7 @@ def test_rows_on_which_they_differ_are_listed_with_their_files(tmp_path, monkeyp
         mtrain.compare("first", "second", out="differ.csv")
     with Path("differ.csv").open(newline="") as file:
         assert list(csv.reader(file)) == [
-            ["row", "true", "first", "second", "file"],
+            ["row", "truth", "first", "second", "file"],
             ["1", "a", "b", "a", "1.png"],
             ["3", "b", "b", "c", "3.png"],
         ]
@@ -182,14 +189,16 @@ def test_a_split_that_chose_both_is_named(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"classes": ("a", "c", "b")}, "it has the classes a, c, b (3), that one a, b, c (3)"),
+        ({"classes": ("a", "c", "b")}, "its class 1 is 'c', that one has 'b'"),
+        ({"classes": ("a", "b", "c", "d")}, "it has 4 classes, that one 3"),
         (
             {"sha256": "cd" * 32},
-            "it is of the data rows.csv (SHA-256 cdcdcdcd), that one of rows.csv (abababab)",
+            "it is of other data, rows.csv (SHA-256 cdcdcdcd of all its files), that one of rows.csv "
+            "(abababab)",
         ),
         (
             {"rows": np.arange(5, 245)},
-            "it is of 240 rows, that one of 240; 235 are in both",
+            "it is of 240 other rows, that one of 240; 235 are in both",
         ),
     ],
 )
@@ -215,8 +224,8 @@ def test_what_is_not_an_evaluation_is_named(runs, capsys):
         "nowhere": "nowhere: no such run; `mtrain fit` makes one",
         "first": "first: is compared with itself",
         "bare": "bare: has no evaluation on test; `mtrain evaluate bare` makes one",
-        "unkept": "unkept/evaluation/test: has no predictions.npz: evaluation.predictions was false;"
-        " a run with evaluation.predictions=true keeps them",
+        "unkept": "unkept/evaluation/test: has no predictions.npz; `mtrain evaluate unkept` makes one, "
+        "unless the run has evaluation.predictions=false",
         "truth": "truth: 1 of its rows have another true class than in first",
         "validated/evaluation/val": "validated/evaluation/val: cannot be compared with first: it is "
         "of the val split, that one of test",
@@ -227,7 +236,7 @@ def test_what_is_not_an_evaluation_is_named(runs, capsys):
     assert said(capsys, "compare", "first") == (2, "compare: takes at least two runs")
     assert said(capsys, "compare", "first", "second", "--margin", "2") == (
         2,
-        "--margin: must be between 0 and 1, got 2",
+        "--margin: must be a number between 0 and 1, got 2.0",
     )
 
 
@@ -260,6 +269,54 @@ def test_predictions_of_another_evaluation_are_refused(runs, capsys):
         "second/evaluation/test: was changed since it was made: the counts of predictions.npz are "
         "not those of metrics.json",
     )
+
+
+def test_an_evaluation_of_an_earlier_checkpoint_is_refused(runs, capsys):
+    """The run was trained further, and killed before it was evaluated again; its folder may be named."""
+    (runs / "second/checkpoints/best").write_text("epoch-0007\n")
+    status, text = said(capsys, "compare", "first", "second")
+
+    assert status == 1
+    assert text == (
+        "second/evaluation/test: is an evaluation of epoch-0001, and the run's checkpoint is now "
+        "epoch-0007; `mtrain evaluate second` makes one"
+    )
+    assert command(["compare", "first", "second/evaluation/test"]) == 0
+
+
+def test_a_folder_of_another_split_is_refused(runs, capsys):
+    """Where the split is asked for."""
+    folder = "second/evaluation/test"
+    assert said(capsys, "compare", "first/evaluation/test", folder, "--split", "val") == (
+        2,
+        "--split: first/evaluation/test is of the test split",
+    )
+    link = runs / "linked"
+    shutil.copytree(runs / folder, link)
+    (link / "metrics.json").unlink()
+    (link / "metrics.json").symlink_to(runs / folder / "metrics.json")
+    assert said(capsys, "compare", "first", "linked") == (
+        1,
+        "linked/metrics.json: is a symbolic link; a run must not have one",
+    )
+
+
+def test_the_mistakes_of_a_run_are_not_replaced(runs, capsys):
+    """errors.csv begins like the list of rows that differ."""
+    errors = runs / "second/evaluation/test/errors.csv"
+    before = errors.read_bytes()
+    status, _ = said(capsys, "compare", "first", "second", "--out", errors)
+
+    assert (status, errors.read_bytes()) == (2, before)
+
+
+def test_a_name_that_is_not_utf_8_is_printed_inertly(runs, capsys):
+    """Also as JSON, which could not hold it."""
+    name = os.fsdecode(b"caf\xe9")
+    (runs / "second").rename(runs / name)
+
+    assert command(["compare", "first", name, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["runs"][1] == r"caf\udce9"
 
 
 def test_one_row_and_classes_without_rows_are_compared(tmp_path):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -165,9 +166,12 @@ def test_rules_of_the_config_are_taken_where_none_is_given(tmp_path, capsys):
     bare = written_run(tmp_path / "bare", TRUTH, found(90, 60, 95))
     assert said(capsys, "gate", bare) == (
         2,
-        "gate: no rule is given, and the run's config has no gates; one is FIGURE >= LIMIT, as in "
-        "'recall >= 0.8'",
+        f"gate: no rule is given, and there are no gates in the config of {bare}; one is FIGURE >= "
+        "LIMIT, as in 'recall >= 0.8'",
     )
+    # A folder that is not in a run has no config, whatever stands two folders above it.
+    shutil.copytree(path / "evaluation/test", path / "kept/elsewhere")
+    assert said(capsys, "gate", path / "kept/elsewhere")[0] == 2
 
 
 @pytest.mark.usefixtures("run")
@@ -198,7 +202,7 @@ def test_rules_of_the_config_are_taken_where_none_is_given(tmp_path, capsys):
         (
             ["recall >= 0.8", "--junit", "config.txt"],
             2,
-            "--junit: config.txt exists and does not hold XML; name another file",
+            "--junit: config.txt exists and does not hold the result of a gate; name another file",
         ),
         (
             ["recall >= 0.8", "--junit", "no/gate.xml"],
@@ -228,6 +232,74 @@ def test_an_evaluation_of_other_data_is_judged_only_if_its_folder_is_named(tmp_p
     assert mtrain.gate(folder, "recall >= 0.3").outcome == "passed"
 
 
+@pytest.mark.usefixtures("run")
+@pytest.mark.parametrize("figure", ["accuracy", "recall", "f1", "recall_macro", "f1_macro"])
+def test_always_predicting_one_class_is_a_baseline_of_every_figure_that_it_has(figure, capsys):
+    """Of precision it has none, but for one class: refused, on the command line and in a config."""
+    (result,) = mtrain.gate("run", f"{figure} >= baseline - 0.1").results
+    assert None not in (result.value, result.limit)
+    problem = (
+        "always predicting one class has no precision of the others; the baseline must be a run"
+    )
+    assert said(capsys, "gate", "run", "precision >= baseline") == (
+        2,
+        f"gate: precision >= baseline: {problem}",
+    )
+    written_run("other", TRUTH, found(91, 61, 95))
+    assert outcomes("precision >= baseline - 0.2", baseline="other") == ["passed"]
+
+
+@pytest.mark.usefixtures("run")
+def test_a_difference_at_the_limit_names_no_number_of_rows():
+    """0.9 - 0.6 is not 0.3 in floating point."""
+    written_run("other", TRUTH, found(60, 60, 60))
+    (result,) = mtrain.gate("run", "recall[a] >= baseline + 0.3", baseline="other").results
+
+    assert (result.outcome, result.rows_needed) == ("inconclusive", None)
+
+
+@pytest.mark.usefixtures("run")
+def test_an_average_that_leaves_a_present_class_out_is_inconclusive(tmp_path):
+    """Its macro precision would rise."""
+    path = written_run(tmp_path / "other", TRUTH, np.where(TRUTH == 2, 0, TRUTH))
+    (result,) = mtrain.gate(path, "precision_macro >= 0.5").results
+
+    assert (result.outcome, result.value) == ("inconclusive", None)
+    assert result.reason == "c is never predicted, so the average would leave it out"
+
+
+@pytest.mark.usefixtures("run")
+def test_an_evaluation_changed_by_hand_is_refused(run, capsys):
+    """Whatever the rule needs: counts against predictions, looks that never were, another split."""
+    folder = run / "evaluation/test"
+    metrics = (folder / "metrics.json").read_text()
+    for before, after, problem in (
+        ('"looks": 1', '"looks": 0', "looks"),
+        ('"split": "test"', '"split": "val"', "its split is 'val'"),
+    ):
+        (folder / "metrics.json").write_text(metrics.replace(before, after, 1))
+        status, text = said(capsys, "gate", "run", "accuracy >= 0.5")
+        assert status == 1
+        assert problem in text
+    (folder / "metrics.json").write_text(metrics)
+    other = written_run("other", TRUTH, found(91, 61, 95))
+    shutil.copy(other / "evaluation/test/predictions.npz", folder)
+    for rule in ("accuracy >= 0.5", "calibration_error <= 0.5"):
+        status, text = said(capsys, "gate", "run", rule)
+        assert (status, "was changed since it was made" in text) == (1, True)
+
+
+@pytest.mark.usefixtures("run")
+def test_a_summary_that_cannot_be_written_leaves_the_status(monkeypatch, capsys):
+    """The gate matters more."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "no/summary.md")
+    status, text = said(capsys, "gate", "run", "recall >= 0.9")
+
+    assert status == 3
+    assert text.startswith("GITHUB_STEP_SUMMARY: no/summary.md: cannot be written")
+
+
 def test_figures_that_are_undefined_are_inconclusive(tmp_path):
     """A class without rows, one never predicted; one row; and no number of rows is named."""
     path = written_run(tmp_path / "run", [0, 0, 1, 1], [0, 0, 0, 0])
@@ -245,13 +317,15 @@ def test_figures_that_are_undefined_are_inconclusive(tmp_path):
 
 
 @pytest.mark.usefixtures("run")
-def test_looks_at_the_split_that_chose_the_checkpoint_are_paid_for(tmp_path):
+def test_looks_at_the_split_that_chose_the_checkpoint_are_paid_for(tmp_path, capsys):
     """Twenty epochs: twenty times the p-value."""
     once = written_run(tmp_path / "once", TRUTH, found(90, 60, 95))
     often = written_run(tmp_path / "often", TRUTH, found(90, 60, 95), selected=True, looks=20)
     first, second = (mtrain.gate(path, "recall[a] >= 0.8").results[0] for path in (once, often))
 
     assert second.p_pass == pytest.approx(20 * first.p_pass)
+    assert command(["gate", str(often), "recall[a] >= 0.8"]) == 5
+    assert "chosen on this split; the p-values allow for 20 epochs" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("run")
@@ -298,7 +372,7 @@ def test_github_gets_a_table_and_one_annotation(monkeypatch, tmp_path, capsys):
 
     lines = summary.read_text().splitlines()
     assert lines[0] == "### ✗ mtrain gate failed: 1 failed, 1 passed of 2 rules"
-    assert lines[6].startswith("| recall &gt;= 0.8 | ✗ failed | 0.600 | 0.8 | b: 0.600, 60 of 100")
+    assert lines[6].startswith("| recall &#62;= 0.8 | ✗ failed | 0.600 | 0.8 | b: 0.600, 60 of 100")
     assert out.splitlines()[-1] == (
         "::error title=mtrain gate::gate failed: 1 failed, 1 passed of 2 rules; recall >= 0.8: b: "
         "0.600, 60 of 100 found"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -15,7 +16,6 @@ from pydantic import (
     model_validator,
 )
 
-from mtrain.config.catalog.names import suggestion
 from mtrain.config.experiment.section import InvalidSettingError, NumberError, Section
 from mtrain.records.report import Requirement
 
@@ -63,6 +63,8 @@ class WantedConfig(Section):
     def _one_is_wanted(self) -> WantedConfig:
         if (self.recall is None) == (self.precision is None):
             raise ValueError("must be either recall or precision")
+        if self.confidence is not None and 1 in {self.recall, self.precision}:
+            raise ValueError("1 cannot be promised, only a value below it")
         return self
 
     @model_serializer
@@ -128,8 +130,13 @@ class RequireConfig(Section):
     def _classes_are_mappings(cls, value: Any) -> Any:
         for key, setting in value.items() if isinstance(value, dict) else ():
             if key not in cls.model_fields and not isinstance(setting, dict | ClassRequireConfig):
-                meant = suggestion(str(key), cls.model_fields)
-                problem = f"unknown setting; {meant} (a class takes {{recall: R, precision: P}})"
+                near = difflib.get_close_matches(str(key).lower(), cls.model_fields, n=1)
+                meant = f"did you mean {near[0]!r}? " if near else ""
+                problem = f"{meant}A class takes a mapping, such as {{recall: 0.5}}"
+                if not near:
+                    problem = (
+                        f"a class takes a mapping, such as {{recall: 0.5}}, got {setting!r:.40}"
+                    )
                 raise InvalidSettingError(key, problem)
         return value
 

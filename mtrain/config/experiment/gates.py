@@ -7,9 +7,10 @@ limit   = NUMBER | "baseline" [ ("+" | "-") NUMBER ]
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
@@ -29,14 +30,14 @@ OF_ALL = ("accuracy", "recall_macro", "precision_macro", "f1_macro", "calibratio
 
 _ALIASES = {
     "balanced_accuracy": "recall_macro",
+    "f1-score": "f1",
     **{f"macro_{name}": f"{name}_macro" for name in BY_CLASS},
-    "ece": "calibration_error",
 }
 
 _COMPARISONS = (">=", ">", "<=", "<")
 
 _RULE = re.compile(
-    r"""\s*(?P<name>[^\W\d]\w*)\s*
+    r"""\s*(?P<name>[^\W\d][\w-]*?)\s*
     (?: \[\s*(?P<class>.*\S)\s*\] | \(\s*(?P<argument>[^()]*?)\s*\) )?
     \s*(?P<comparison>[<>=!]+)\s*
     (?P<limit>\S.*?)\s*""",
@@ -83,20 +84,28 @@ def parse_rule(text: str) -> Rule:
 
 
 def conflicts_of_rules(rules: Sequence[Rule]) -> Iterator[tuple[int, str]]:
-    """Rules that no model can meet together with an earlier one, by their place in the list."""
+    """Rules that repeat an earlier one, or leave no value that keeps both limits, by their place."""
     for place, rule in enumerate(rules):
         for other in rules[:place]:
-            if other.text == rule.text:
-                yield place, f"{rule.text} is listed twice"
-            if other.at_least == rule.at_least or other.of_baseline or rule.of_baseline:
+            if replace(other, text=rule.text) == rule:
+                yield place, f"{rule.text} repeats {other.text}"
+            if other.at_least == rule.at_least or other.of_baseline != rule.of_baseline:
                 continue
             low, high = (other, rule) if other.at_least else (rule, other)
             same_class = low.class_name == high.class_name or None in {
                 low.class_name,
                 high.class_name,
             }
-            if low.figure == high.figure and same_class and low.limit >= high.limit:
+            if low.figure == high.figure and same_class and low.limit > high.limit:
                 yield place, f"{rule.text} contradicts {other.text}"
+
+
+def without_baseline(rules: Sequence[Rule]) -> Iterator[tuple[int, str]]:
+    """Rules that need a run as their baseline, by their place in the list."""
+    for place, rule in enumerate(rules):
+        if rule.of_baseline and rule.figure.startswith("precision"):
+            problem = "always predicting one class has no precision of the others"
+            yield place, f"{rule.text}: {problem}; the baseline must be a run"
 
 
 def unknown_classes(rules: Sequence[Rule], classes: Sequence[str]) -> Iterator[tuple[int, str]]:
@@ -116,10 +125,11 @@ def _figure(parts: re.Match[str], *, at_least: bool) -> tuple[str, str | None]:
             raise ValueError("the worst class is the lowest: write worst(...) >= LIMIT")
         name = argument
     known = (*BY_CLASS, *OF_ALL)
+    aliases = {alias: own for alias, own in METRIC_ALIASES.items() if own in known} | _ALIASES
     try:
-        figure = canonical(name, known, METRIC_ALIASES | _ALIASES)
-    except ValueError as error:
-        raise ValueError(str(error).replace("unknown name", "unknown figure")) from None
+        figure = canonical(name, known, aliases)
+    except ValueError:
+        raise ValueError(f"unknown figure {name!r:.40}; {suggestion(name, known)}") from None
     if figure not in BY_CLASS and (class_name is not None or argument is not None):
         raise ValueError(f"{figure} is of all classes; of one are {', '.join(BY_CLASS)}")
     if class_name is not None and class_name[0] == class_name[-1] and class_name[0] in "'\"":
@@ -132,8 +142,12 @@ def _limit(text: str) -> tuple[float, bool]:
     if (parts := _BASELINE.fullmatch(text)) is None:
         number = _number(text)
         if number is None or not 0 < number < 1:
-            per_cent = number is not None and 1 < number < 100
+            per_cent = number is not None and 2 <= number < 100
             meant = f"; did you mean {number / 100:g}?" if per_cent and number else ""
+            if near := difflib.get_close_matches(
+                text.split(maxsplit=1)[0].lower(), ["baseline"], cutoff=0.7
+            ):
+                raise ValueError(f"unknown limit {text!r:.40}; did you mean {near[0]!r}?")
             raise ValueError(
                 f"the limit must be a number above 0 and below 1, or baseline, got {text:.40}{meant}"
             )

@@ -27,6 +27,7 @@ from mtrain.config.experiment.gates import (
     conflicts_of_rules,
     parse_rule,
     unknown_classes,
+    without_baseline,
 )
 from mtrain.config.experiment.losses import Auto, LossConfig
 from mtrain.config.experiment.metrics import MetricConfig, Metrics
@@ -148,7 +149,7 @@ class Config(Section):
     def conflicts(self) -> Iterator[tuple[Keys, str]]:
         """Settings that cannot work together: the place of each, and the problem."""
         yield from self._wrong_modes()
-        yield from ((("gates", place), text) for place, text in conflicts_of_rules(self.rules))
+        yield from self._impossible_gates()
         for keys, (monitor, _) in self.monitored.items():
             if monitor not in self.monitors:
                 why = self._monitor_meant(monitor)
@@ -167,6 +168,14 @@ class Config(Section):
         elif plateau.min_learning_rate >= rate:
             problem = f"must be below optimizer.learning_rate, {rate:g}, or nothing is reduced"
             yield ("training", "reduce_on_plateau", "min_learning_rate"), problem
+
+    def _impossible_gates(self) -> Iterator[tuple[Keys, str]]:
+        """Rules that contradict others, or that `fit` cannot judge."""
+        for place, problem in (*conflicts_of_rules(self.rules), *without_baseline(self.rules)):
+            yield ("gates", place), problem
+        for place, rule in enumerate(self.rules):
+            if rule.figure == "calibration_error" and not self.evaluation.predictions:
+                yield ("gates", place), f"{rule.text}: needs evaluation.predictions, which is false"
 
     def _wrong_modes(self) -> Iterator[tuple[Keys, str]]:
         """Custom metrics as monitors without a mode; others with the wrong one."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 from rich.table import Table
 from rich.text import Text
 
+from mtrain.metrics.findings import MOST_NAMED
 from mtrain.records.dataset import SPLITS
 from mtrain.report.class_names import class_labels, leave_room, left_out
 from mtrain.report.console.output import inert_text, make_console
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
 MOST_CLASSES = 20
 """The most classes that are all listed; of more, those of which a difference is shown."""
-
-MOST_NAMED = 8
-"""The most classes that one sentence names."""
 
 FIGURES = {"recall": "recall", "precision": "precision", "f1": "F1"}
 """Of a class, by the names of their fields."""
@@ -47,6 +45,8 @@ def print_comparison(comparison: Comparison, stream: TextIO) -> None:
         last = name
     first, second = comparison.runs
     heading = f"{SPLITS[comparison.split]} split; {second} - {first}, with 95 % intervals"
+    if comparison.margin is not None:
+        heading += f"; no worse: less than {comparison.margin:g} below, shown at 5 %"
     console.print(Text(heading, style="dim"))
     console.print(table)
     for line in (*left_out(shown, columns), *_notes(comparison)):
@@ -75,7 +75,7 @@ def _columns(figures: Sequence[FigureComparison]) -> dict[str, Sequence[Text]]:
             Text("-" if one.ci is None else f"{one.ci[0]:+z.3f} to {one.ci[1]:+z.3f}")
             for one in figures
         ],
-        "p": [Text(_p(one.p_adjusted)) for one in figures],
+        "adjusted p": [Text(_p(one.p_adjusted)) for one in figures],
         "finding": [Text(one.finding) for one in figures],
         "first": [Text(share(one.first)) for one in figures],
         "second": [Text(share(one.second)) for one in figures],
@@ -104,6 +104,10 @@ def _notes(comparison: Comparison) -> Iterator[str]:
         if classes:
             more = f" and {len(classes) - MOST_NAMED:,} more" if classes[MOST_NAMED:] else ""
             yield f"{second} is {finding} than {first} on: {', '.join(classes[:MOST_NAMED])}{more}"
+    if comparison.margin is not None:
+        each = [getattr(one, name).finding for one in comparison.classes for name in FIGURES]
+        n = each.count("no worse")
+        yield f"{n:,} of {len(each):,} figures of classes are shown to be no worse"
     if not differing:
         yield "No class is shown to differ; this does not show that they are the same"
     if len(comparison.classes) > MOST_CLASSES:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TextIO
 
-from mtrain.report.ci import MARKS, explained
+from mtrain.config.experiment.gates import parse_rule
 from mtrain.report.console.output import inert_text, make_console
+from mtrain.report.text import explained, marks
 
 if TYPE_CHECKING:
     from mtrain.records.gate import Gate
-
-PLAIN_MARKS = MARKS | {"passed": "+", "failed": "x"}
-"""For output without Unicode."""
 
 
 def print_gate(gate: Gate, stream: TextIO) -> None:
     """Each rule with its mark, outcome, value and what was counted; the sum of all."""
     console = make_console(stream)
-    marks = MARKS if console.encoding.startswith("utf") else PLAIN_MARKS
-    if any("baseline" in result.rule for result in gate.results):
+    mark = marks(console.encoding)
+    if any(parse_rule(result.rule).of_baseline for result in gate.results):
         console.print(inert_text(f"baseline: {gate.baseline}"))
     for result in gate.worst_first:
-        line = f"{marks[result.outcome]} {result.outcome}: {result.rule}: {explained(result)}"
+        line = f"{mark[result.outcome]} {result.outcome}: {result.rule}: {explained(result)}"
         console.print(inert_text(line))
+    if gate.looks > 1:
+        chosen = "The checkpoint was chosen on this split; the p-values allow for"
+        console.print(f"{chosen} {gate.looks:,} epochs")
     console.print(inert_text(f"gate {gate.summary}"))

@@ -12,10 +12,10 @@ from mtrain.records.dataset import SPLITS
 from mtrain.report.class_names import NARROWEST, class_labels, leave_room, left_out, room_beside
 from mtrain.report.console.output import inert_text, make_console
 from mtrain.report.fonts import missing_letters
-from mtrain.report.text import first_few, share
+from mtrain.report.text import first_few, marks, share
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from rich.console import JustifyMethod
@@ -24,22 +24,17 @@ if TYPE_CHECKING:
     from mtrain.records.training import Layer
 
 
-MARKS = {"learned": "✓", "not learned": "✗", "unproven": "?"}
-PLAIN_MARKS = MARKS | {"learned": "+", "not learned": "x"}
-"""Of verdicts, which stand before their words; and those for output without Unicode."""
-
-
 def print_report(report: Report, stream: TextIO) -> None:
     """Precision, recall and F1 of every class with 95 % intervals, its verdict, and the baseline."""
     console = make_console(stream)
     entries = report.lowest_f1()
     macro = replace(report.averages.macro, support=report.n)
-    marks = MARKS if console.encoding.startswith("utf") else PLAIN_MARKS
-    verdicts = [f"{marks[one.verdict]} {one.verdict}" for one in entries]
-    columns = _columns([*entries, macro], [*verdicts, ""], _with_interval)
-    intervals = room_beside(columns, console.width) >= NARROWEST
-    if not intervals:
-        columns = _columns([*entries, macro], [*verdicts, ""], _alone)
+    mark = marks(console.encoding)
+    verdicts = [f"{mark[one.verdict]} {one.verdict}" for one in entries]
+    for intervals in (("precision", "recall", "f1"), ("precision", "recall"), ()):
+        columns = _columns([*entries, macro], [*verdicts, ""], intervals)
+        if room_beside(columns, console.width) >= NARROWEST:
+            break
     headings = tuple(columns)
     columns, room = leave_room(columns, console.width)
     table = Table(box=None, pad_edge=False)
@@ -56,14 +51,14 @@ def print_report(report: Report, stream: TextIO) -> None:
         table.add_row(Text(_left_out(report.classes, more), style="dim"))
     table.add_section()
     table.add_row("macro average", *average, style="bold")
-    note = ", with 95 % Wilson intervals" if intervals else ""
+    note = ", with 95 % intervals" if intervals else ""
     console.print(f"{SPLITS[report.split]} split{note}", style="dim")
     console.print(table)
     for line in left_out(headings, columns):
         console.print(Text(line, style="dim"))
     for name, value in (report.figures or {}).items():
         console.print(Text(f"{name} {'undefined' if value is None else f'{value:zg}'}"))
-    for line in _conclusions(report, marks):
+    for line in _conclusions(report, mark):
         console.print(inert_text(line))
 
 
@@ -112,7 +107,7 @@ def _left_out(entries: Sequence[ClassReport], n: int) -> str:
     return f"and {', '.join(filter(None, parts))}"
 
 
-def _conclusions(report: Report, marks: Mapping[str, str]) -> Iterator[str]:
+def _conclusions(report: Report, mark: Mapping[str, str]) -> Iterator[str]:
     if report.threshold is not None:
         yield _threshold(report, report.threshold)
     baseline = report.baseline
@@ -129,8 +124,8 @@ def _conclusions(report: Report, marks: Mapping[str, str]) -> Iterator[str]:
     if report.data is not None:
         yield from first_few(report.data.notes)
     for finding in report.findings:
-        mark = marks.get(finding.kind.replace("-", " "))
-        yield finding.text if mark is None else f"{mark} {finding.text}"
+        its = mark.get(finding.kind.replace("-", " "))
+        yield finding.text if its is None else f"{its} {finding.text}"
     # Last: the names that charts cannot show are about the pictures, not the figures.
     if (missing := missing_letters(entry.name for entry in report.classes)) is not None:
         yield missing
@@ -157,32 +152,21 @@ def _threshold(report: Report, threshold: float) -> str:
 
 
 def _columns(
-    entries: Sequence[ClassReport | Average],
-    verdicts: Sequence[str],
-    text_of: Callable[[float | None, Interval | None], str],
+    entries: Sequence[ClassReport | Average], verdicts: Sequence[str], intervals: Sequence[str]
 ) -> dict[str, Sequence[Text]]:
-    """The numbers and verdicts of classes, or of an average, by heading."""
-    columns: dict[str, Sequence[Text]] = {
-        metric: [
-            Text(text_of(getattr(entry, metric), getattr(entry, f"{metric}_ci", None)))
-            for entry in entries
-        ]
-        for metric in ("precision", "recall")
-    }
-    columns["F1"] = [Text(share(entry.f1)) for entry in entries]
+    """Numbers and verdicts of classes, or of an average, by heading; `intervals` of these figures."""
+    columns: dict[str, Sequence[Text]] = {}
+    for heading, metric in (("precision", "precision"), ("recall", "recall"), ("F1", "f1")):
+        columns[heading] = cells = []
+        for entry in entries:
+            text = share(getattr(entry, metric))
+            if metric in intervals:
+                bounds = getattr(entry, f"{metric}_ci")
+                text += _interval(bounds) if bounds else " " * len(_interval((0, 0)))
+            cells.append(Text(text))
     columns["verdict"] = [Text(verdict) for verdict in verdicts]
     columns["support"] = [Text(f"{entry.support:,}") for entry in entries]
     return columns
-
-
-def _with_interval(value: float | None, bounds: Interval | None) -> str:
-    if bounds is None:
-        return share(value) + " " * len(_interval((0, 0)))
-    return share(value) + _interval(bounds)
-
-
-def _alone(value: float | None, _: Interval | None) -> str:
-    return share(value)
 
 
 def _interval(bounds: Interval) -> str:
