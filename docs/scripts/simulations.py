@@ -17,7 +17,7 @@ import numpy as np
 from scipy.stats import binom, binomtest, norm
 
 from mtrain.config.experiment.gates import parse_rule
-from mtrain.metrics.counts import class_counts
+from mtrain.metrics.counts import ClassCounts, class_counts
 from mtrain.metrics.gates import judge, majority_pairs
 from mtrain.metrics.report import make_report
 from mtrain.metrics.thresholds import choose_threshold
@@ -51,7 +51,7 @@ def main() -> None:
     with ProcessPoolExecutor(2) as pool:
         tables = {
             "verdicts": _table(
-                ("classes", "rows a class", "requirement", "any learned", "any not learned"),
+                ("classes", "rows a class", "at its limit", "any learned", "any not learned"),
                 pool.map(_verdicts, *zip(*VERDICTS, strict=True)),
             ),
             "intervals": _table(
@@ -62,6 +62,10 @@ def main() -> None:
             "sizes": _table(
                 ("rows", "classes", "accuracy", "agree on", *_COMPARED),
                 pool.map(_sizes, *zip(*SIZES, strict=True)),
+            ),
+            "nested": _table(
+                ("precision", "predicted by both", "by one", "by the other", "shown"),
+                pool.map(_nested, *zip(*NESTED, strict=True)),
             ),
             "power": _table(
                 ("rows", "accuracies", "mtrain", "exact McNemar"),
@@ -108,21 +112,44 @@ def _cells(rows: Array, share: float) -> Array:
 
 # Verdicts
 
-VERDICTS = list(product((2, 10, 100), (30, 100, 1000), (0.5, 0.9)))
+VERDICTS = list(product((2, 10, 100), (30, 100, 1000), ("recall", "precision", "both")))
+LIMIT = 0.7
 
 
-def _verdicts(k: int, rows: int, share: float) -> tuple[object, ...]:
+def _verdicts(k: int, rows: int, at_limit: str) -> tuple[object, ...]:
+    """Classes of which the recall, the precision or both are exactly what is required.
+
+    Where it is one of the two, an extra class takes the other mistakes, of which nothing is required.
+    """
     repetitions = 10_000 if k < 100 else 1000
     generator = np.random.default_rng(0)
-    cells = _cells(np.ones(k), share) * k
-    required, names = [Requirement(share, share)] * k, tuple(map(str, range(k)))
+    share = LIMIT
+    if at_limit == "both":
+        cells = _cells(np.ones(k), share) * k * rows
+    else:
+        cells = np.zeros((k + 1, k + 1))
+        wrong = rows * (1 - share) / (1 if at_limit == "recall" else share)
+        np.fill_diagonal(cells, rows * share if at_limit == "recall" else rows)
+        cells[:-1, -1] = wrong
+        cells[-1, -1] = 10 * rows
+        if at_limit == "precision":
+            cells = cells.T
+    required = [Requirement(share, share)] * k + [Requirement(0, 0)] * (len(cells) - k)
+    names = tuple(map(str, range(len(cells))))
     found = {"learned": 0, "not learned": 0}
+    n = cells.sum(axis=1).astype(int)
+    each = cells / cells.sum(axis=1, keepdims=True)
     for _ in range(repetitions):
-        table = generator.multinomial(rows, cells)
-        decided = {one.verdict for one in verdicts(class_counts(table), names, required)}
+        decided = {
+            one.verdict for one in verdicts(_drawn_counts(n, each, generator), names, required)[:k]
+        }
         for decision in found:
             found[decision] += decision in decided
-    return k, rows, share, *(n / repetitions for n in found.values())
+    return k, rows, at_limit, *(number / repetitions for number in found.values())
+
+
+def _drawn_counts(n: Array, cells: Array, generator: np.random.Generator) -> ClassCounts:
+    return class_counts(generator.multinomial(n, cells))
 
 
 # Intervals of a class: exact, from the binomial distribution
@@ -244,6 +271,30 @@ def _sizes(n: int, k: int, accuracy: float, agreement: float) -> tuple[object, .
     return n, k, str(accuracy), str(agreement), *(shown / repetitions)
 
 
+NESTED = [
+    (0.95, 90, 10, 0),
+    (0.95, 980, 20, 0),
+    (0.95, 900, 10, 40),
+    (0.06, 17, 17, 0),
+    (0.7, 300, 60, 20),
+    (0.9, 500, 150, 20),
+]
+
+
+def _nested(precision: float, *sizes: int) -> tuple[object, ...]:
+    """A class that one predicts more often, with the same true precision."""
+    repetitions, generator = 4000, np.random.default_rng(0)
+    shown = 0
+    for _ in range(repetitions):
+        right = generator.binomial(sizes, precision)
+        n = [*right, 50, *(np.array(sizes) - right), 300]
+        truth = np.repeat([0, 0, 0, 0, 1, 1, 1, 1], n)
+        first, second = np.repeat([0, 0, 1, 1] * 2, n), np.repeat([0, 1, 0, 1] * 2, n)
+        p = class_differences(pair(truth, first, second, 2), "precision").p[0]
+        shown += bool(p <= LEVEL)
+    return str(precision), *sizes, shown / repetitions
+
+
 def _power(n: int, first: float, second: float) -> tuple[object, ...]:
     repetitions, generator = 4000, np.random.default_rng(0)
     ours = exact = 0
@@ -323,7 +374,7 @@ def _promise(by: str, n: int, prevalence: float) -> tuple[object, ...]:
 
 # Seeds and rows
 
-CROSSED = [(3, 500), (10, 500), (10, 5000)]
+CROSSED = [(3, 500), (3, 5000), (10, 500), (10, 5000)]
 
 
 def _crossed(n_seeds: int, n_rows: int) -> tuple[object, ...]:

@@ -120,6 +120,8 @@ def here(page, line):
             if (data := os.environ.get("MTRAIN_TEST_DATA")) is None:
                 return None
             command.append(f"dataset.path={data}/{dataset.name}")
+    if command[1] == "compare" and not all(Path(run).exists() for run in command[2:4]):
+        return None  # its data were not here
     return command
 
 
