@@ -33,7 +33,7 @@ class ChosenSplit(StrEnum):
 
 
 class InconclusiveChoice(StrEnum):
-    """What becomes of a rule that is neither shown to hold nor not to."""
+    """How a rule counts that is neither shown to hold nor not to."""
 
     passed = "pass"
     failed = "fail"

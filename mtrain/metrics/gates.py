@@ -51,7 +51,7 @@ def judge(report: Report, rules: Sequence[Rule], baseline: Pairs) -> list[RuleRe
 
 
 def majority_pairs(report: Report) -> Pairs:
-    """The rows with always the most frequent class as the baseline's prediction."""
+    """The rows, with the most frequent class as the baseline's prediction of each."""
     confusion = report.confusion_matrix
     truth, predicted = np.nonzero(confusion)
     most_frequent = int(confusion.sum(axis=1).argmax())

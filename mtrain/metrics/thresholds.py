@@ -54,7 +54,7 @@ def fewest_rows(by: str, at_least: float, level: float) -> int:
     """The fewest rows with which any threshold can be promised.
 
     Of a recall, rows of the class, all of them found; of a precision, rows called positive, of which
-    one may be wrong: fewer would hang on the most probable mistake.
+    one may be wrong, so that a single mistake does not decide.
     """
     n = int(trials_to_show(at_least, 1.0, level)) if at_least < 1 else 0
     if by == "precision":
@@ -66,8 +66,8 @@ def fewest_rows(by: str, at_least: float, level: float) -> int:
 def _promised(tp: Counts, trials: Counts, by: str, at_least: float, level: float) -> Ints:
     """The thresholds, highest first, of which a share of hits is shown to be `at_least`.
 
-    Fixed-sequence testing: the thresholds are tested by exact bounds in an order that does not hang
-    on the labels, from the safe end, to the first that fails; all before keep the level without
+    Fixed-sequence testing: the thresholds are tested by exact bounds in an order that does not depend
+    on the labels, from the safe end, to the first that fails; those before it keep the level without
     correction. Of a recall, whose trials are the same for all, the safe end is the lowest threshold;
     of a precision, the highest with enough rows. Bauer, Röhmel, Maurer and Hothorn, "Testing
     strategies in multi-dose experiments including active control", Statistics in Medicine 17 (1998).

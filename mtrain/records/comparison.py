@@ -23,10 +23,10 @@ class FigureComparison:
     """95 % interval of the difference."""
 
     p: float | None
-    """Two-sided, of no difference."""
+    """The two-sided p-value of no difference."""
 
     p_adjusted: float | None
-    """By Holm, for all classes and all runs compared with the first."""
+    """The same, adjusted by Holm for all classes and all runs compared with the first."""
 
     finding: Outcome
     """Of the second run: *better* or *worse* at 5 %, adjusted; else *no worse* if it is shown to be

@@ -29,10 +29,10 @@ class RuleResult:
     """The class of the value."""
 
     p_pass: float | None
-    """Of the rule being shown to hold, adjusted for all rules; None: undefined."""
+    """The p-value of the contrary, adjusted for all rules; None: undefined."""
 
     p_fail: float | None
-    """Of the contrary being shown, adjusted for all rules and classes."""
+    """The p-value of the rule itself, adjusted for all rules and classes."""
 
     reason: str
     """What was counted."""
@@ -59,7 +59,7 @@ class Gate:
     """What `baseline` in a rule means: a run, or always predicting a class."""
 
     inconclusive: Literal["pass", "fail"] | None
-    """What becomes of an inconclusive rule; None: neither."""
+    """How an inconclusive rule counts; None: as neither."""
 
     results: tuple[RuleResult, ...]
 

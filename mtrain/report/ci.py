@@ -26,7 +26,7 @@ _MARKDOWN = frozenset("&<>|`\\[]()!*_~@#$")
 def junit_xml(gate: Gate) -> bytes:
     """A suite of one test case for each rule, its numbers as the suite's properties.
 
-    A test case has no properties in most of the schemas that there are. An inconclusive rule is
+    Most schemas allow no properties in a test case. An inconclusive rule is
     skipped, or an error where inconclusive rules fail.
     """
     kinds = {"failed": "failure", "inconclusive": "skipped"}

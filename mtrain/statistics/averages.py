@@ -80,7 +80,10 @@ def macro_share(confusion: Ints, figure: str) -> EffectiveShare:
 
 
 def effective_share(values: Floats, trials: Counts, variance: float) -> EffectiveShare:
-    """The mean of shares, each of `trials`, as one share; NaN are left out. Both of shape (K,)."""
+    """The mean of shares, each of `trials`, both of shape (K,), as one share with this variance.
+
+    NaN, an undefined share, is left out; without any other the mean is NaN, of 0 trials.
+    """
     defined = ~np.isnan(values)
     if not defined.any():
         return EffectiveShare(float("nan"), 0.0)

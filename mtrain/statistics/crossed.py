@@ -20,10 +20,10 @@ class CrossedMean:
 
     mean: float
     seeds: float
-    """Variance of the mean over the rows from seed to seed, for one seed; at least 0."""
+    """Variance, from seed to seed, of the mean over the rows; at least 0."""
 
     rows: float
-    """Variance of the mean over the seeds from row to row, for one row; at least 0."""
+    """Variance, from row to row, of the mean over the seeds; at least 0."""
 
     variance: float
     """Variance of `mean` over other seeds and other rows."""

@@ -23,39 +23,46 @@ FIGURES = ("precision", "recall", "f1")
 
 @dataclass(frozen=True, eq=False)
 class Influence:
-    """A figure of every class, and what one row more of each kind adds to it; of shape (K,)."""
+    """A figure of every class, and what one row more of each kind adds to it; of shape (K,).
+
+    The influences are 0 where the figure is undefined.
+    """
 
     value: Floats
-    """NaN where it is undefined."""
+    """The figure, in [0, 1]; NaN where it is undefined."""
 
     trials: Floats
-    """Rows that it is a share of; of F1 the mean of the rows true and predicted."""
+    """The rows that it is a share of; for F1, the mean of the rows true and predicted."""
 
     hit: Floats
-    """Of a row of the class that is predicted as it; 0 where the value is undefined."""
+    """What a row of the class adds that is predicted as it."""
 
     miss: Floats
-    """Of a row of the class that is predicted as another."""
+    """What a row of the class adds that is predicted as another."""
 
     false_alarm: Floats
-    """Of a row of another class that is predicted as this one."""
+    """What a row of another class adds that is predicted as this one."""
 
     bias: Floats
-    """How far the value is off on average, to second order: 0 of a share of rows, below 0 of F1."""
+    """How far the value is off on average, to second order: 0 for recall and precision, which are
+    shares of rows, and below 0 for F1."""
 
     def variance(self, tp: Counts, fp: Counts, fn: Counts) -> Floats:
-        """Of each class's value; shape (K,)."""
+        """The variance of each class's value; shape (K,)."""
         return tp * self.hit**2 + fp * self.false_alarm**2 + fn * self.miss**2
 
     def on_mean(self, true: NDArray[np.int64], predicted: NDArray[np.int64]) -> Floats:
-        """Of rows of classes `true` predicted as `predicted` on the mean over all defined classes."""
+        """What rows of classes `true`, predicted as `predicted`, add to the mean over the classes.
+
+        Both of shape (M,); classes where the figure is undefined are left out.
+        """
         wrong = self.miss[true] + self.false_alarm[predicted]
         n_defined = max(int(np.count_nonzero(~np.isnan(self.value))), 1)
         return np.where(true == predicted, self.hit[true], wrong) / n_defined
 
 
 def influence(figure: str, tp: Counts, fp: Counts, fn: Counts) -> Influence:
-    """Of `precision`, `recall` or `f1`, from counts of shape (K,)."""
+    """The influences on `precision`, `recall` or `f1`, from counts of shape (K,)."""
     zero = bias = np.zeros(len(tp))
     with np.errstate(divide="ignore", invalid="ignore"):
         if figure == "recall":
@@ -70,7 +77,8 @@ def influence(figure: str, tp: Counts, fp: Counts, fn: Counts) -> Influence:
             trials = (2 * tp + fp + fn) / 2
             value = tp / trials
             parts = (1 - value) / trials, -value / (2 * trials), -value / (2 * trials)
-            # Of a ratio x / y: (x var(y) / y - cov(x, y)) / y^2, with x = 2tp and y = 2 trials.
+            # The delta method's second order for a ratio x / y (Cochran, "Sampling techniques", 1977,
+            # 6.8): (x var(y) / y - cov(x, y)) / y^2, with x = 2tp and y = 2 trials.
             bias = (value * (2 * trials + 2 * tp) - 4 * tp) / (2 * trials) ** 2
     hit, miss, false_alarm = (np.where(trials > 0, part, 0.0) for part in parts)
     return Influence(value, trials, hit, miss, false_alarm, bias)

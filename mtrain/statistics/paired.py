@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mtrain.records.arrays import Floats, Ints
 
 FEWEST = 10
-"""Rows that differ from which on a sum over them is taken for normal."""
+"""The fewest rows that differ for which a sum over them is taken for normal."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -86,7 +86,7 @@ class Cells:
         return Cells(self.d11, d - own, own, self.d00, self.n11, n - others, others)
 
     def covariance(self, a: Influence, b: Influence) -> Floats:
-        """Of a figure of the first and one of the second."""
+        """The covariance of a figure of the first and one of the second; shape (K,)."""
         return (
             self.d11 * a.hit * b.hit
             + self.d10 * a.hit * b.miss
@@ -97,7 +97,7 @@ class Cells:
 
 
 def pair(truth: Ints, first: Ints, second: Ints, n_classes: int) -> Pairs:
-    """Count rows, of shape (N,), by their true class and what each of two predicts."""
+    """Count rows by their true class and what each of two predicts: class indices, shape (N,)."""
     keys, n = np.unique((truth * n_classes + first) * n_classes + second, return_counts=True)
     rest, b = np.divmod(keys, n_classes)
     truth, a = np.divmod(rest, n_classes)

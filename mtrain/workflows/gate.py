@@ -45,8 +45,8 @@ def gate(
     """Judge the evaluation on the test split of a run, or the one in the folder `run`, by rules.
 
     Without `rules` those of the run's config. `baseline` is another run, evaluated on the same rows;
-    None: always predicting the most frequent class. `inconclusive` is what becomes of a rule that
-    is neither shown to hold nor not to. `junit` is an XML file for CI. Raises `UsageError` for rules
+    None: always predicting the most frequent class. `inconclusive` is how a rule counts that is
+    neither shown to hold nor not to. `junit` is an XML file for CI. Raises `UsageError` for rules
     that cannot be read or contradict each other, `MtrainError` for an evaluation that is missing,
     changed, or of other data than the run's where the run itself was named.
     """

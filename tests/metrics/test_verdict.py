@@ -109,28 +109,36 @@ def test_nothing_is_required_where_the_requirement_is_0():
     assert shirt.verdict == "learned"
 
 
-def confusions(share, n_classes, rows, repetitions, generator):
-    """Tables in which each class has `share` as its true recall and precision."""
-    mistakes = np.full((n_classes, n_classes), (1 - share) / (n_classes - 1))
-    np.fill_diagonal(mistakes, share)
-    return np.stack(
-        [generator.multinomial(rows, row, size=repetitions) for row in mistakes], axis=1
-    )
+def confusions(share, n_classes, rows, at_limit, repetitions, generator):
+    """Tables of classes with this recall or precision; an extra class takes the other mistakes."""
+    cells = np.zeros((n_classes + 1, n_classes + 1))
+    np.fill_diagonal(cells, rows * share if at_limit == "recall" else rows)
+    cells[:-1, -1] = rows * (1 - share) / (1 if at_limit == "recall" else share)
+    cells[-1, -1] = 10 * rows
+    if at_limit == "precision":
+        cells = cells.T
+    n, each = cells.sum(axis=1).astype(int), cells / cells.sum(axis=1, keepdims=True)
+    return generator.multinomial(n, each, size=(repetitions, n_classes + 1))
 
 
+@pytest.mark.parametrize("at_limit", ["recall", "precision"])
 @pytest.mark.parametrize(("n_classes", "rows"), [(2, 30), (10, 100), (10, 1000)])
-@pytest.mark.parametrize("share", [0.6, 0.9])
 def test_at_the_requirement_any_class_is_decided_in_one_evaluation_of_twenty(
-    n_classes, rows, share
+    n_classes, rows, at_limit
 ):
-    """Learned, and not learned: at most 5 %, two standard errors aside."""
-    repetitions = 800
-    tables = confusions(share, n_classes, rows, repetitions, np.random.default_rng(0))
-    names = tuple(map(str, range(n_classes)))
-    found = [
-        {one.verdict for one in judged(t, names, recall=share, precision=share)} for t in tables
-    ]
+    """Learned, and not learned: at most 5 %, two standard errors aside; without Holm 40 % of ten."""
+    repetitions, share = 600, 0.7
+    tables = confusions(share, n_classes, rows, at_limit, repetitions, np.random.default_rng(0))
+    names = tuple(map(str, range(n_classes + 1)))
+    required = [Requirement(share, share)] * n_classes + [Requirement(0, 0)]
+    found = []
+    for table in tables:
+        decided = verdicts(class_counts(table), names, required)[:n_classes]
+        found.append({one.verdict for one in decided})
     most = 0.05 + 2 * np.sqrt(0.05 * 0.95 / repetitions)
 
-    assert np.mean(["learned" in each for each in found]) <= most
-    assert np.mean(["not learned" in each for each in found]) <= most
+    learned, not_learned = (
+        np.mean([verdict in each for each in found]) for verdict in ("learned", "not learned")
+    )
+    assert max(learned, not_learned) <= most
+    assert learned > 0 or (n_classes, rows) == (2, 30)
