@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mtrain.metrics.counts import number
 from mtrain.records.comparison import (
     AverageComparison,
     ClassComparison,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mtrain.records.arrays import Floats
-    from mtrain.records.comparison import Outcome
+    from mtrain.records.comparison import FigureFinding
     from mtrain.records.evaluation import SavedEvaluation
     from mtrain.statistics.pairs import Pairs
 
@@ -112,12 +113,12 @@ def _of_run(of: Differences, adjusted: Floats, margin: float | None) -> list[Fig
     columns = (np.ravel(each) for each in (of.first, of.second, of.difference, of.p))
     return [
         FigureComparison(
-            first=_number(first),
-            second=_number(second),
-            difference=_number(difference),
+            first=number(first),
+            second=number(second),
+            difference=number(difference),
             ci=None if math.isnan(difference) else (float(ci[0]), float(ci[1])),
-            p=_number(p),
-            p_adjusted=_number(p_adjusted),
+            p=number(p),
+            p_adjusted=number(p_adjusted),
             finding=_finding(difference, p_adjusted, low, margin),
         )
         for first, second, difference, p, ci, p_adjusted, low in zip(
@@ -126,13 +127,9 @@ def _of_run(of: Differences, adjusted: Floats, margin: float | None) -> list[Fig
     ]
 
 
-def _finding(difference: float, p: float, lowest: float, margin: float | None) -> Outcome:
+def _finding(difference: float, p: float, lowest: float, margin: float | None) -> FigureFinding:
     if p <= LEVEL:
         return "better" if difference > 0 else "worse"
     if margin is not None and lowest > -margin:
         return "no worse"
     return "not shown"
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtrain.config.experiment.gates import BY_CLASS
-from mtrain.metrics.counts import class_counts
+from mtrain.metrics.counts import averages, class_counts, number
 from mtrain.records.gate import RuleResult
 from mtrain.statistics.averages import f1_of_share, macro_share, share_of_f1
 from mtrain.statistics.binomial import POWER, p_at_least, p_at_most, trials_to_show
@@ -118,10 +118,12 @@ def _of_macro(report: Report, rule: Rule) -> _Evidence:
             return _Evidence(1.0, 1.0, np.nan, rule.limit, reason)
     share = macro_share(report.confusion_matrix, figure)
     reason = f"as exact as a share of {share.trials:,.0f} rows"
-    counted = getattr(report.averages.macro, figure)
-    if figure == "f1" and counted is not None and abs(counted - share.value) >= 0.0005:
-        reason = f"{counted:.3f} with the bias of few rows a class, {reason}"
-    return _of_share(rule, share.hits, share.trials, rule.limit, reason)
+    counts = class_counts(report.confusion_matrix)
+    counted = averages(getattr(counts, figure), counts.support, micro=np.nan)["macro"]
+    if abs(counted - share.value) >= 0.0005:
+        reason = f"{share.value:.3f} without the bias of few rows a class, {reason}"
+    shown = _of_share(rule, share.hits, share.trials, rule.limit, reason)
+    return replace(shown, value=counted)
 
 
 def _of_classes(report: Report, rule: Rule) -> _Evidence:
@@ -178,9 +180,7 @@ def _of_baseline(report: Report, rule: Rule, baseline: Pairs) -> _Evidence:
                 float(p_fail[k]) if defined else 1.0,
                 float(second[k]),
                 float(first[k]) + rule.limit,
-                f"{second[k]:.3f} against the baseline's {first[k]:.3f}"
-                if defined
-                else "undefined",
+                f"the baseline's is {first[k]:.3f}" if defined else "undefined",
                 k if rule.figure in BY_CLASS else None,
                 z=float(z[k]) if defined else 0.0,
             )
@@ -214,7 +214,8 @@ def _of_calibration(report: Report, rule: Rule) -> _Evidence:
     bins = calibration(confidence, predicted == predictions.labels)
     smaller, larger = bins.p_values(rule.limit)
     p_pass, p_fail = (larger, smaller) if rule.at_least else (smaller, larger)
-    reason = f"{len(bins.rows)} bins of {report.n:,} rows"
+    n_bins = len(bins.rows)
+    reason = f"{n_bins} {'bin' if n_bins == 1 else 'bins'} of {report.n:,} rows"
     z = max(float(-ndtri(min(smaller, larger))), 0.0)
     return _Evidence(p_pass, p_fail, bins.error, rule.limit, reason, z=z)
 
@@ -244,8 +245,8 @@ def _result(
     return RuleResult(
         rule=rule.text,
         outcome=outcome,
-        value=of.value if is_defined else None,
-        limit=None if np.isnan(of.limit) else of.limit,
+        value=number(of.value),
+        limit=number(of.limit),
         class_name=None if of.class_id is None else report.classes[of.class_id].name,
         p_pass=p_pass if is_defined else None,
         p_fail=p_fail if is_defined else None,

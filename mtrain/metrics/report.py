@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtrain.config.catalog.metrics import Source, averaged
-from mtrain.metrics.counts import ClassCounts, averages, class_counts, confusion_matrix
+from mtrain.metrics.counts import ClassCounts, averages, class_counts, confusion_matrix, number
 from mtrain.metrics.epoch import ranking_figures
 from mtrain.metrics.findings import find
 from mtrain.metrics.probabilities import log_loss
@@ -80,9 +80,9 @@ def make_report(
         checkpoint=checkpoint,
         selected=selected,
         n=len(predictions.labels),
-        loss=_number(predictions.loss),
-        accuracy=_number(counts.accuracy),
-        log_loss=_number(log_loss(predictions.labels, predictions.probabilities)),
+        loss=number(predictions.loss),
+        accuracy=number(counts.accuracy),
+        log_loss=number(log_loss(predictions.labels, predictions.probabilities)),
         baseline=Baseline(
             classes[most_frequent],
             int(counts.support[most_frequent]) / len(predictions.labels),
@@ -102,7 +102,7 @@ def make_report(
         threshold=threshold,
         threshold_chosen=threshold_chosen,
         data=data,
-        figures={key: _number(value) for key, value in figures.items()} if figures else None,
+        figures={key: number(value) for key, value in figures.items()} if figures else None,
         predictions=predictions,
     )
     if predictions.weights is not None:
@@ -119,8 +119,8 @@ def _weighted(
     counts = class_counts(confusion)
     scores, micro = _scores(predictions, counts, weights)
     figures = SampleWeighted(
-        accuracy=_number(counts.accuracy),
-        log_loss=_number(log_loss(predictions.labels, predictions.probabilities, weights)),
+        accuracy=number(counts.accuracy),
+        log_loss=number(log_loss(predictions.labels, predictions.probabilities, weights)),
         classes=tuple(
             WeightedClass(id=k, name=name, **_at(scores, k), support=float(counts.support[k]))
             for k, name in enumerate(classes)
@@ -153,7 +153,7 @@ def _averages(scores: dict[str, Floats], micro: dict[str, float], counts: ClassC
             name: each.size if kind == "micro" else int(np.count_nonzero(~np.isnan(each)))
             for name, each in scores.items()
         }
-        values: dict[str, Any] = {name: _number(means[name][kind]) for name in scores}
+        values: dict[str, Any] = {name: number(means[name][kind]) for name in scores}
         least = min(n_classes.values())
         return Average(**values, support=support, classes=least, classes_by_figure=n_classes)
 
@@ -212,7 +212,7 @@ def _class_reports(
 
 def _at(scores: Mapping[str, Floats], k: int) -> dict[str, float | None]:
     """The scores of one class."""
-    return {name: _number(values[k]) for name, values in scores.items()}
+    return {name: number(values[k]) for name, values in scores.items()}
 
 
 def _confused_with(row: Counts, k: int) -> Ints:
@@ -227,10 +227,6 @@ def _reason(name: str, counts: ClassCounts, k: np.intp) -> str:
     if name == "roc_auc":
         return _ABSENT if counts.support[k] == 0 else _ALONE
     return _REASONS[name]
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
 
 
 def _interval(bounds: Floats) -> tuple[float, float] | None:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from mtrain.records.report import Named
 
-Outcome = Literal["better", "worse", "no worse", "not shown"]
+FigureFinding = Literal["better", "worse", "no worse", "not shown"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class FigureComparison:
     p_adjusted: float | None
     """The same, adjusted by Holm for all classes and all runs compared with the first."""
 
-    finding: Outcome
+    finding: FigureFinding
     """Of the second run: *better* or *worse* at 5 %, adjusted; else *no worse* if it is shown to be
     less than the margin below; else *not shown*."""
 

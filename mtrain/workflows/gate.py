@@ -117,7 +117,7 @@ def _parsed(rules: Sequence[str]) -> list[Rule]:
         try:
             parsed.append(parse_rule(text))
         except ValueError as error:
-            problems.append(f"{text.strip()}: {error}")
+            problems.append(f"{text.strip()}: {error}" if text.strip() else str(error))
     problems += [text for _, text in conflicts_of_rules(parsed)]
     if problems:
         raise UsageError(*(Problem(text, "gate") for text in problems))

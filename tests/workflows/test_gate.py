@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -281,6 +282,11 @@ def test_an_evaluation_changed_by_hand_is_refused(run, capsys):
         status, text = said(capsys, "gate", "run", "accuracy >= 0.5")
         assert status == 1
         assert problem in text
+    # What is not counted anew is not shown either.
+    changed = re.sub(r'("macro avg": {[^}]*"f1-score": )[0-9.]+', r"\g<1>0.123", metrics)
+    assert changed != metrics
+    (folder / "metrics.json").write_text(changed)
+    assert mtrain.gate("run", "f1_macro >= 0.5").results[0].value > 0.7
     (folder / "metrics.json").write_text(metrics)
     other = written_run("other", TRUTH, found(91, 61, 95))
     shutil.copy(other / "evaluation/test/predictions.npz", folder)
