@@ -168,19 +168,21 @@ def _of_baseline(report: Report, rule: Rule, baseline: Pairs) -> _Evidence:
         differences = macro_difference(baseline, rule.figure.removesuffix("_macro"))
     else:
         differences = class_differences(baseline, rule.figure)
-    first, second = np.ravel(differences.first), np.ravel(differences.second)
+    first, second, p = map(np.ravel, (differences.first, differences.second, differences.p))
     p_above, p_below, z = _p_of_limit(differences, rule.limit)
     p_pass, p_fail = (p_above, p_below) if rule.at_least else (p_below, p_above)
     each = []
     for k in _classes(report, rule) if rule.figure in BY_CLASS else [0]:
-        defined = not np.isnan(first[k] + second[k])
+        defined = not np.isnan(p[k])
         each.append(
             _Evidence(
                 float(p_pass[k]) if defined else 1.0,
                 float(p_fail[k]) if defined else 1.0,
                 float(second[k]),
                 float(first[k]) + rule.limit,
-                f"the baseline's is {first[k]:.3f}" if defined else "undefined",
+                f"the baseline's is {first[k]:.3f}"
+                if defined
+                else "one of the two never predicts a class",
                 k if rule.figure in BY_CLASS else None,
                 z=float(z[k]) if defined else 0.0,
             )

@@ -267,6 +267,11 @@ def test_an_average_that_leaves_a_present_class_out_is_inconclusive(tmp_path):
 
     assert (result.outcome, result.value) == ("inconclusive", None)
     assert result.reason == "c is never predicted, so the average would leave it out"
+    (against,) = mtrain.gate(path, "precision_macro >= baseline - 0.5", baseline="run").results
+    assert (against.outcome, against.reason) == (
+        "inconclusive",
+        "one of the two never predicts a class",
+    )
 
 
 @pytest.mark.usefixtures("run")
