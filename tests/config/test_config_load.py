@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from conftest import CONFIGS
 
+from mtrain.config.experiment.evaluation import ThresholdRule
 from mtrain.config.experiment.optimizers import SGD, Adam
 from mtrain.config.experiment.schema import Config
 from mtrain.config.loading.load import config_to_yaml, load_config, parse_overrides, read_settings
@@ -439,7 +440,7 @@ def test_an_override_below_a_short_form_keeps_it():
     for before in ("f1", 0.25, {"recall": 0.9}):
         settings = {"evaluation": {"threshold": before}}
         config = load_config(settings, parse_overrides(["evaluation.threshold.recall=0.75"]))
-        assert config.evaluation.rule == ("recall", 0.75)
+        assert config.evaluation.rule == ThresholdRule("recall", 0.75)
     settings = {"training": {"class_weight": "balanced"}}
     config = load_config(settings, parse_overrides(["training.class_weight.a=2"]))
     assert config.training.class_weight == {"a": 2.0}
