@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.metrics.counts import number
+from mtrain.metrics.undefined import interval, number
 from mtrain.records.comparison import (
     AverageComparison,
     ClassComparison,
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from mtrain.records.arrays import Floats
     from mtrain.records.comparison import FigureFinding
     from mtrain.records.evaluation import SavedEvaluation
-    from mtrain.statistics.pairs import Pairs
 
 Z_ONE_SIDED = 1.6448536269514722
 """The normal distribution's 95 % quantile."""
@@ -54,46 +52,37 @@ def compare_with_first(
         for figure in FIGURES
     }
     of_all = {
-        figure: _figures([_macro(each, figure) for each in pairs], margin)
-        for figure in ("accuracy", *FIGURES)
+        figure: _figures([macro_difference(each, figure) for each in pairs], margin)
+        for figure in FIGURES
     }
+    accuracy = _figures([accuracy_difference(each) for each in pairs], margin)
     return [
         Comparison(
             runs=(first.name, other.name),
             split=first.split,
             n=len(first.labels),
-            same=each.same(),
-            right=Right(*each.right()),
+            same=pairs[run].same(),
+            right=Right(*pairs[run].right()),
             margin=margin,
             selected=(first.selected, other.selected),
             classes=tuple(
                 ClassComparison(
-                    k,
-                    name,
-                    support=int(support),
-                    **{figure: by_class[figure][number][k] for figure in FIGURES},
+                    one.id,
+                    one.name,
+                    support=one.support,
+                    **{figure: by_class[figure][run][one.id] for figure in FIGURES},
                 )
-                for k, (name, support) in enumerate(
-                    zip(
-                        first.classes,
-                        np.bincount(first.labels, minlength=n_classes),
-                        strict=True,
-                    )
-                )
+                for one in first.report.classes
             ),
             averages=AverageComparison(
-                accuracy=of_all["accuracy"][number][0],
-                recall_macro=of_all["recall"][number][0],
-                precision_macro=of_all["precision"][number][0],
-                f1_macro=of_all["f1"][number][0],
+                accuracy=accuracy[run][0],
+                recall_macro=of_all["recall"][run][0],
+                precision_macro=of_all["precision"][run][0],
+                f1_macro=of_all["f1"][run][0],
             ),
         )
-        for number, (other, each) in enumerate(zip(others, pairs, strict=True))
+        for run, other in enumerate(others)
     ]
-
-
-def _macro(pairs: Pairs, figure: str) -> Differences:
-    return accuracy_difference(pairs) if figure == "accuracy" else macro_difference(pairs, figure)
 
 
 def _figures(
@@ -116,7 +105,7 @@ def _of_run(of: Differences, adjusted: Floats, margin: float | None) -> list[Fig
             first=number(first),
             second=number(second),
             difference=number(difference),
-            ci=None if math.isnan(difference) else (float(ci[0]), float(ci[1])),
+            ci=interval(ci),
             p=number(p),
             p_adjusted=number(p_adjusted),
             finding=_finding(difference, p_adjusted, low, margin),

@@ -198,11 +198,6 @@ def ratio(part: Counts | NDArray[np.int32] | np.number, whole: Counts | np.numbe
         return np.true_divide(part, whole)
 
 
-def number(value: float) -> float | None:
-    """The value for a record, in which None stands for an undefined one."""
-    return None if np.isnan(value) else float(value)
-
-
 def _mean(values: Floats, weights: Counts) -> float:
     """Weighted mean over the defined values; NaN if there are none.
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtrain.config.experiment.gates import BY_CLASS
-from mtrain.metrics.counts import averages, class_counts, number
+from mtrain.metrics.counts import averages, class_counts
+from mtrain.metrics.undefined import number
 from mtrain.records.gate import RuleResult
 from mtrain.statistics.averages import f1_of_share, macro_share, share_of_f1
 from mtrain.statistics.binomial import POWER, p_at_least, p_at_most, trials_to_show

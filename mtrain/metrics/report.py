@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mtrain.config.catalog.metrics import Source, averaged
-from mtrain.metrics.counts import ClassCounts, averages, class_counts, confusion_matrix, number
+from mtrain.metrics.counts import ClassCounts, averages, class_counts, confusion_matrix
 from mtrain.metrics.epoch import ranking_figures
 from mtrain.metrics.findings import find
 from mtrain.metrics.probabilities import log_loss
+from mtrain.metrics.undefined import interval, number
 from mtrain.metrics.verdict import verdicts
 from mtrain.records.report import (
     Average,
@@ -162,11 +162,11 @@ def _averages(scores: dict[str, Floats], micro: dict[str, float], counts: ClassC
 
 def _with_intervals(averages: Averages, confusion: Ints) -> Averages:
     """With the intervals of the macro averages."""
-    of = {figure: _interval(macro_share(confusion, figure).interval()) for figure in FIGURES}
-    f1, interval = averages.macro.f1, of["f1"]
-    if f1 is not None and interval is not None:
+    of = {figure: interval(macro_share(confusion, figure).interval()) for figure in FIGURES}
+    f1, around = averages.macro.f1, of["f1"]
+    if f1 is not None and around is not None:
         # The interval is of F1 without its bias; that of many small classes may be outside.
-        of["f1"] = min(interval[0], f1), max(interval[1], f1)
+        of["f1"] = min(around[0], f1), max(around[1], f1)
     macro = replace(
         averages.macro, precision_ci=of["precision"], recall_ci=of["recall"], f1_ci=of["f1"]
     )
@@ -194,9 +194,9 @@ def _class_reports(
             fp=int(counts.fp[k]),
             fn=int(counts.fn[k]),
             tn=int(counts.tn[k]),
-            precision_ci=_interval(precision_ci[k]),
-            recall_ci=_interval(recall_ci[k]),
-            f1_ci=_interval(f1_ci[k]),
+            precision_ci=interval(precision_ci[k]),
+            recall_ci=interval(recall_ci[k]),
+            f1_ci=interval(f1_ci[k]),
             verdict=decided[k].verdict,
             p=decided[k].p,
             reason=decided[k].reason,
@@ -227,8 +227,3 @@ def _reason(name: str, counts: ClassCounts, k: np.intp) -> str:
     if name == "roc_auc":
         return _ABSENT if counts.support[k] == 0 else _ALONE
     return _REASONS[name]
-
-
-def _interval(bounds: Floats) -> tuple[float, float] | None:
-    low, high = bounds.tolist()
-    return None if math.isnan(low) or math.isnan(high) else (low, high)

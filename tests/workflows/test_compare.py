@@ -331,6 +331,19 @@ def test_one_row_and_classes_without_rows_are_compared(tmp_path):
     assert {one.recall.finding for one in comparison.classes} == {"not shown"}
 
 
+def test_an_average_that_is_not_compared_has_no_interval(tmp_path, capsys):
+    """The macro precision of a run that gave a class up: null in the document, as its schema says."""
+    first = written_run(tmp_path / "first", TRUTH, mistaken(1, 0.2))
+    second = written_run(tmp_path / "second", TRUTH, np.where(TRUTH == 2, 0, TRUTH))
+    assert command(["compare", str(first), str(second), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    schema = json.loads((ROOT / "docs" / "schemas" / "comparison.schema.json").read_text())
+
+    assert [error.message for error in Draft202012Validator(schema).iter_errors(document)] == []
+    precision = document["averages"]["precision_macro"]
+    assert (precision["ci"], precision["p"], precision["finding"]) == (None, None, "not shown")
+
+
 def test_tensorflow_is_not_imported(runs):
     """Nor anything else that takes seconds."""
     code = (
