@@ -34,8 +34,8 @@ def choose_threshold(
     """
     counts = threshold_counts(truths, scores)
     # Only a threshold below 0 would include a score of 0.
-    tp, fp = (each[1:][counts.scores > 0] for each in (counts.tp, counts.fp))
     if level is not None and at_least is not None:
+        tp, fp = (each[1:][counts.scores > 0] for each in (counts.tp, counts.fp))
         trials = tp + fp if by == "precision" else np.full_like(tp, counts.tp[-1])
         reached = _promised(tp, trials, by, at_least, level)
     else:
@@ -51,14 +51,14 @@ def choose_threshold(
 
 
 def fewest_rows(by: str, at_least: float, level: float) -> int:
-    """The fewest rows with which any threshold can be promised.
+    """The fewest rows with which any threshold can be promised `at_least`, which is below 1.
 
     Of a recall, rows of the class, all of them found; of a precision, rows called positive, of which
     one may be wrong, so that a single mistake does not decide.
     """
-    n = int(trials_to_show(at_least, 1.0, level)) if at_least < 1 else 0
+    n = int(trials_to_show(at_least, 1.0, level))
     if by == "precision":
-        while at_least < 1 and p_at_least(n - 1, n, at_least) > level:
+        while p_at_least(n - 1, n, at_least) > level:
             n += 1
     return n
 

@@ -11,7 +11,10 @@ from mtrain.records.report import Report
 
 @dataclass(frozen=True, eq=False)
 class SavedEvaluation:
-    """The figures of an evaluation, and what was predicted of each row; arrays of shape (N,)."""
+    """The figures of an evaluation, and what was predicted of each row; arrays of shape (N,).
+
+    Of shape (0,) if the predictions were not kept.
+    """
 
     name: str
     """As the user named it."""

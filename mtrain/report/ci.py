@@ -26,8 +26,8 @@ _MARKDOWN = frozenset("&<>|`\\[]()!*_~@#$")
 def junit_xml(gate: Gate) -> bytes:
     """A suite of one test case for each rule, its numbers as the suite's properties.
 
-    Most schemas allow no properties in a test case. An inconclusive rule is
-    skipped, or an error where inconclusive rules fail.
+    Most schemas allow no properties in a test case. An inconclusive rule is skipped, or an error where
+    inconclusive rules fail.
     """
     kinds = {"failed": "failure", "inconclusive": "skipped"}
     if gate.inconclusive == "fail":

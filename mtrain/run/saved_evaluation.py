@@ -23,11 +23,15 @@ if TYPE_CHECKING:
     from mtrain.records.report import Report
 
 
-def find_evaluation(path: Path, split: str | None = None) -> tuple[Path, Report]:
-    """The evaluation on `split` of the run at `path`, or the one in the folder `path`; and its report.
+def read_saved_evaluation(
+    path: Path, split: str | None = None, *, needs_predictions: bool = True
+) -> SavedEvaluation:
+    """The evaluation on `split` of the run at `path`, or the one in the folder `path`.
 
-    None: on test, or whichever the folder has. Raises `MtrainError` if there is none, if it is not of
-    the run's best checkpoint, or was changed; `UsageError` for a folder of another split.
+    Without `split`, a run's evaluation on test, or a folder's on any split. Raises `MtrainError` if
+    there is none, if another checkpoint is the run's best by now, if it was changed, or if its
+    predictions were not kept though it `needs_predictions`; `UsageError` for a folder of another
+    split.
     """
     is_folder = (path / METRICS).is_file()
     folder = path if is_folder else _of_run(path, split or "test")
@@ -46,16 +50,8 @@ def find_evaluation(path: Path, split: str | None = None) -> tuple[Path, Report]
             where=folder,
             remedy=_evaluating(path, report.split),
         )
-    return folder, report
-
-
-def read_saved_evaluation(path: Path, split: str | None = None) -> SavedEvaluation:
-    """The evaluation that `find_evaluation` finds, with what was predicted of each row.
-
-    Raises `MtrainError` as well if its predictions were not kept.
-    """
-    folder, report = find_evaluation(path, split)
-    if not (folder / PREDICTIONS).exists():
+    is_kept = (folder / PREDICTIONS).exists()
+    if needs_predictions and not is_kept:
         raise MtrainError(
             f"has no {PREDICTIONS}",
             where=folder,
@@ -63,7 +59,13 @@ def read_saved_evaluation(path: Path, split: str | None = None) -> SavedEvaluati
                 f"{_evaluating(path, report.split)}, unless the run has evaluation.predictions=false"
             ),
         )
+    if not is_kept:
+        nothing = np.zeros(0, np.int64)
+        return SavedEvaluation(str(path), folder, report, nothing, nothing, nothing)
     labels, predicted, rows = read_labels(report, folder)
+    counted = confusion_matrix(labels, predicted, len(report.classes))
+    if not np.array_equal(counted, report.confusion_matrix):
+        raise _changed(folder, f"the counts of {PREDICTIONS} are not those of {METRICS}")
     return SavedEvaluation(str(path), folder, report, labels, predicted, rows)
 
 
@@ -127,7 +129,7 @@ def _evaluating(path: Path, split: str) -> str:
 
 
 def _check_counts(report: Report, folder: Path) -> None:
-    """Raise `MtrainError` if figures, confusion matrix and predictions do not add up."""
+    """Raise `MtrainError` if figures and confusion matrix do not add up."""
     counts = class_counts(report.confusion_matrix)
     for name in ("support", "predicted", "tp", "fp", "fn", "tn"):
         own = [getattr(one, name) for one in report.classes]
@@ -135,11 +137,6 @@ def _check_counts(report: Report, folder: Path) -> None:
             raise _changed(folder, f"its {name} of classes are not those of its confusion matrix")
     if report.n != report.confusion_matrix.sum():
         raise _changed(folder, "its n is not the sum of its confusion matrix")
-    if (folder / PREDICTIONS).exists():
-        labels, predicted, _ = read_labels(report, folder)
-        counted = confusion_matrix(labels, predicted, len(report.classes))
-        if not np.array_equal(counted, report.confusion_matrix):
-            raise _changed(folder, f"the counts of {PREDICTIONS} are not those of {METRICS}")
 
 
 def _changed(folder: Path, problem: str) -> MtrainError:

@@ -47,6 +47,11 @@ class Influence:
     """How far the value is off on average, to second order: 0 for recall and precision, which are
     shares of rows, and below 0 for F1."""
 
+    @property
+    def n_defined(self) -> int:
+        """Classes where the figure is defined; at least 1."""
+        return max(int(np.count_nonzero(~np.isnan(self.value))), 1)
+
     def variance(self, tp: Counts, fp: Counts, fn: Counts) -> Floats:
         """The variance of each class's value; shape (K,)."""
         return tp * self.hit**2 + fp * self.false_alarm**2 + fn * self.miss**2
@@ -57,8 +62,7 @@ class Influence:
         Both of shape (M,); classes where the figure is undefined are left out.
         """
         wrong = self.miss[true] + self.false_alarm[predicted]
-        n_defined = max(int(np.count_nonzero(~np.isnan(self.value))), 1)
-        return np.where(true == predicted, self.hit[true], wrong) / n_defined
+        return np.where(true == predicted, self.hit[true], wrong) / self.n_defined
 
 
 def influence(figure: str, tp: Counts, fp: Counts, fn: Counts) -> Influence:

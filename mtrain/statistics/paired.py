@@ -43,17 +43,18 @@ class Differences:
 def class_differences(pairs: Pairs, figure: str) -> Differences:
     """Compare `recall`, `precision` or `f1` of each class; shape (K,)."""
     cells = pairs.cells
-    a, b = influence(figure, *cells.first()), influence(figure, *cells.second())
     if figure == "recall":
         return _shares(cells.d11, cells.d10, cells.d01, cells.d00)
+    a, b = influence(figure, *cells.first()), influence(figure, *cells.second())
+    variances = a.variance(*cells.first()), b.variance(*cells.second())
+    covariance, more = cells.covariance(a, b), _one_row_more(a, b)
+    if figure == "precision":
+        p = _precision_p(cells, more)
+    else:
+        variance = variances[0] + variances[1] - 2 * covariance + more
+        p = _f1_p(cells, b.value - a.value, variance)
     undefined = np.isnan(a.value) | np.isnan(b.value)
-    p = _precision_p(cells, _one_row_more(a, b)) if figure == "precision" else _f1_p(cells, a, b)
-    correlation = _correlation(
-        cells.covariance(a, b),
-        a.variance(*cells.first()),
-        b.variance(*cells.second()),
-        _one_row_more(a, b),
-    )
+    correlation = _correlation(covariance, *variances, more)
 
     def bounds(z: float | Floats) -> Floats:
         return _square_and_add(
@@ -90,7 +91,7 @@ def macro_difference(pairs: Pairs, figure: str) -> Differences:
     present = cells.d11 + cells.d10 + cells.d01 + cells.d00 > 0
     if (np.isnan(a.value) | np.isnan(b.value))[present].any():
         return Differences(first, second, np.array(np.nan), lambda _: np.full(2, np.nan))
-    more = _one_row_more(a, b).max() / max(len(a.value), 1) ** 2
+    more = _one_row_more(a, b).max() / min(a.n_defined, b.n_defined) ** 2
     differs = pairs.first != pairs.second
     if n[differs].sum() < FEWEST:
         p = _macro_p_of_swaps(pairs, figure, float(abs(second - first)))
@@ -213,24 +214,22 @@ def _precision_p(cells: Cells, more: Floats) -> Floats:
     return p
 
 
-def _f1_p(cells: Cells, a: Influence, b: Influence) -> Floats:
+def _f1_p(cells: Cells, difference: Floats, variance: Floats) -> Floats:
     """By the influence of each row; of fewer than ten rows that differ, by all their swaps."""
-    differing = cells.d10 + cells.d01 + cells.n10 + cells.n01
-    variance = a.variance(*cells.first()) + b.variance(*cells.second()) - 2 * cells.covariance(a, b)
-    p = _two_sided(b.value - a.value, variance + _one_row_more(a, b))
-    few = np.flatnonzero(differing < FEWEST)
-    return np.where(differing < FEWEST, _f1_p_of_swaps(cells, few, b.value - a.value), p)
+    p = _two_sided(difference, variance)
+    few = np.flatnonzero(cells.d10 + cells.d01 + cells.n10 + cells.n01 < FEWEST)
+    p[few] = _f1_p_of_swaps(cells, few, difference[few])
+    return p
 
 
 def _f1_p_of_swaps(cells: Cells, few: Ints, differences: Floats) -> Floats:
     """How often F1 differs at least as much where each row's predictions are swapped or not.
 
     All swaps, of which those with as many of the class and of others are alike: an exact
-    permutation test. For the classes `few`, of which fewer than ten rows differ; else NaN.
+    permutation test, for the classes `few`, of which fewer than ten rows differ; of their shape.
     """
     from scipy.special import binom
 
-    p = np.full(len(differences), np.nan)
     part = Cells(*(getattr(cells, name)[few] for name in Cells.__dataclass_fields__))
     d, n = part.d10 + part.d01, part.n10 + part.n01
     reached = np.zeros(len(few))
@@ -239,9 +238,8 @@ def _f1_p_of_swaps(cells: Cells, few: Ints, differences: Floats) -> Floats:
             ways = binom(d, own) * binom(n, others) * ((own <= d) & (others <= n))
             after = part.swapped(np.minimum(own, d), np.minimum(others, n))
             a, b = influence("f1", *after.first()), influence("f1", *after.second())
-            as_large = np.abs(b.value - a.value) >= np.abs(differences[few]) - 1e-12
-            reached += ways * as_large
-    p[few] = reached / 2.0 ** (d + n)
+            reached += ways * (np.abs(b.value - a.value) >= np.abs(differences) - 1e-12)
+    p: Floats = reached / 2.0 ** (d + n)
     return p
 
 

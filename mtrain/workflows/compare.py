@@ -32,10 +32,9 @@ def compare(
 ) -> list[Comparison]:
     """Compare each run but the first with the first, by their evaluations on `split`.
 
-    None: on test, or of the folders named. A run is a run directory, or the folder of one of its
-    evaluations. `margin`, in (0, 1), is how
-    far below the first a figure may be and still be *no worse*. `out` is a CSV file for the rows on
-    which the predictions differ. Raises `UsageError` for too few runs or an impossible margin,
+    Without `split`, those on test, or those of the folders named: a run is a run directory, or the
+    folder of one of its evaluations. `margin`, in (0, 1), is how far below the first a figure may be
+    and still be *no worse*. `out` is a CSV file for the rows on which the predictions differ. Raises `UsageError` for too few runs or an impossible margin,
     `MtrainError` for evaluations that are missing, damaged, or of different rows or classes.
     """
     if len(runs) < 2:

@@ -18,9 +18,9 @@ from mtrain.metrics.gates import judge, majority_pairs
 from mtrain.records.gate import Gate
 from mtrain.report.ci import JUNIT_BEGINS, junit_xml
 from mtrain.run.directory import RunDirectory
-from mtrain.run.evaluation import read_evaluation
 from mtrain.run.files import check_replaced, write_bytes
-from mtrain.run.saved_evaluation import align, find_evaluation, read_saved_evaluation
+from mtrain.run.predictions import read_predictions
+from mtrain.run.saved_evaluation import align, read_saved_evaluation
 from mtrain.statistics.pairs import pair
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mtrain.config.experiment.gates import Rule
+    from mtrain.records.evaluation import SavedEvaluation
     from mtrain.records.report import Report
     from mtrain.statistics.pairs import Pairs
 
@@ -57,9 +58,10 @@ def gate(
     parsed = _parsed(rules)
     if junit is not None:
         check_replaced(junit, JUNIT_BEGINS, "the result of a gate", option("junit"))
-    folder, report = find_evaluation(run)
+    saved = read_saved_evaluation(run, needs_predictions=baseline is not None)
+    report, folder = saved.report, saved.folder
     parsed = parsed or _rules_of_config(run, folder)
-    impossible = list(unknown_classes(parsed, [one.name for one in report.classes]))
+    impossible = list(unknown_classes(parsed, saved.classes))
     if baseline is None:
         impossible += without_baseline(parsed)
     if impossible:
@@ -71,12 +73,12 @@ def gate(
             remedy="name its folder in place of the run, if that is what is to be judged",
         )
     if any(rule.figure == "calibration_error" for rule in parsed):
-        report = read_evaluation(folder)
-        if report.predictions is None:
+        if not len(saved.labels):
             raise MtrainError(
                 "calibration_error needs its predictions, which were not kept", where=folder
             )
-    pairs = majority_pairs(report) if baseline is None else _pairs(run, baseline, report.split)
+        report = replace(report, predictions=read_predictions(report, folder)[0])
+    pairs = None if baseline is None else _pairs(saved, baseline)
     judged = judge_report(report, parsed, str(run), pairs, baseline, inconclusive)
     if junit is not None:
         write_bytes(junit, junit_xml(judged))
@@ -91,12 +93,13 @@ def judge_report(
     baseline: Path | None = None,
     inconclusive: Inconclusive | None = None,
 ) -> Gate:
-    """All rules of one evaluation; `pairs` are its rows with the baseline's predictions.
+    """All rules of one evaluation; `pairs` are its rows with the predictions of the run `baseline`.
 
     None: always predicting the most frequent class.
     """
-    most_frequent = int(report.confusion_matrix.sum(axis=1).argmax())
-    always = f"always '{report.classes[most_frequent].name}'"
+    if pairs is None:
+        pairs = majority_pairs(report)
+    always = f"always '{report.classes[pairs.first[0]].name}'"
     return Gate(
         run=run,
         checkpoint=report.checkpoint,
@@ -105,7 +108,7 @@ def judge_report(
         looks=report.looks,
         baseline=always if baseline is None else str(baseline),
         inconclusive=inconclusive,
-        results=tuple(judge(report, rules, pairs or majority_pairs(report))),
+        results=tuple(judge(report, rules, pairs)),
     )
 
 
@@ -139,9 +142,8 @@ def _rules_of_config(run: Path, folder: Path) -> list[Rule]:
     return list(rules)
 
 
-def _pairs(run: Path, baseline: Path, split: str) -> Pairs:
+def _pairs(own: SavedEvaluation, baseline: Path) -> Pairs:
     """The rows with the predictions of the baseline run and of the run."""
-    own = read_saved_evaluation(run)
-    other = replace(read_saved_evaluation(baseline, split), name=f"{option('baseline')} {baseline}")
-    other = align(other, own)
+    other = read_saved_evaluation(baseline, own.split)
+    other = align(replace(other, name=f"{option('baseline')} {baseline}"), own)
     return pair(own.labels, other.predicted, own.predicted, len(own.classes))

@@ -131,13 +131,9 @@ class RequireConfig(Section):
         for key, setting in value.items() if isinstance(value, dict) else ():
             if key not in cls.model_fields and not isinstance(setting, dict | ClassRequireConfig):
                 near = difflib.get_close_matches(str(key).lower(), cls.model_fields, n=1)
-                meant = f"did you mean {near[0]!r}? " if near else ""
-                problem = f"{meant}A class takes a mapping, such as {{recall: 0.5}}"
-                if not near:
-                    problem = (
-                        f"a class takes a mapping, such as {{recall: 0.5}}, got {setting!r:.40}"
-                    )
-                raise InvalidSettingError(key, problem)
+                takes = "class takes a mapping, such as {recall: 0.5}"
+                meant = f"did you mean {near[0]!r}? A {takes}" if near else ""
+                raise InvalidSettingError(key, meant or f"a {takes}, got {setting!r:.40}")
         return value
 
     @property

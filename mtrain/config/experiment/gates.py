@@ -140,18 +140,7 @@ def _figure(parts: re.Match[str], *, at_least: bool) -> tuple[str, str | None]:
 def _limit(text: str) -> tuple[float, bool]:
     """The limit, or what is added to the baseline, and whether it is about the baseline."""
     if (parts := _BASELINE.fullmatch(text)) is None:
-        number = _number(text)
-        if number is None or not 0 < number < 1:
-            per_cent = number is not None and 2 <= number < 100
-            meant = f"; did you mean {number / 100:g}?" if per_cent and number else ""
-            if near := difflib.get_close_matches(
-                text.split(maxsplit=1)[0].lower(), ["baseline"], cutoff=0.7
-            ):
-                raise ValueError(f"unknown limit {text!r:.40}; did you mean {near[0]!r}?")
-            raise ValueError(
-                f"the limit must be a number above 0 and below 1, or baseline, got {text:.40}{meant}"
-            )
-        return number, False
+        return _plain_limit(text), False
     if parts["offset"] is None:
         return 0.0, True
     offset = _number(parts["offset"])
@@ -160,6 +149,21 @@ def _limit(text: str) -> tuple[float, bool]:
             f"from the baseline it must be a number from 0 to 1, got {parts['offset']:.40}"
         )
     return (-offset if parts["sign"] == "-" else offset), True
+
+
+def _plain_limit(text: str) -> float:
+    number = _number(text)
+    if number is not None and 0 < number < 1:
+        return number
+    first_word = text.split(maxsplit=1)[0].lower()
+    if difflib.get_close_matches(first_word, ["baseline"], cutoff=0.7):
+        raise ValueError(f"unknown limit {text!r:.40}; did you mean 'baseline'?")
+    meant = ""
+    if number is not None and 2 <= number < 100:
+        meant = f"; did you mean {number / 100:g}?"
+    raise ValueError(
+        f"the limit must be a number above 0 and below 1, or baseline, got {text:.40}{meant}"
+    )
 
 
 def _number(text: str) -> float | None:

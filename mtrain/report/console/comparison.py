@@ -16,6 +16,8 @@ from mtrain.report.text import share
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from rich.console import JustifyMethod
+
     from mtrain.records.comparison import Comparison, FigureComparison
 
 MOST_CLASSES = 20
@@ -36,8 +38,8 @@ def print_comparison(comparison: Comparison, stream: TextIO) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("class", max_width=room, overflow="fold")
     for heading in columns:
-        justify = "left" if heading in {"figure", "finding"} else "right"
-        table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+        justify: JustifyMethod = "left" if heading in {"figure", "finding"} else "right"
+        table.add_column(heading, justify=justify, no_wrap=True)
     names = class_labels([name for name, _, _ in lines], room)
     last = None
     for name, *cells in zip(names, *columns.values(), strict=True):
