@@ -19,7 +19,7 @@ from mtrain.errors import MtrainError, UsageError
 from mtrain.escape import inert
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 LARGEST_JSON = 300_000_000
@@ -130,16 +130,17 @@ def remove_leftovers(folder: Path) -> None:
                 path.unlink()
 
 
-def check_replaced(path: Path, beginning: bytes, kind: str, where: str) -> None:
-    """Raise `UsageError` if `path` holds anything that does not begin as what will replace it."""
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder", where=where, remedy="name a file")
-    if path.is_file() and path.stat().st_size:
-        with attributing_errors(path), path.open("rb") as file:
-            begins_so = file.read(len(beginning)) == beginning
-        if not begins_so:
-            problem = f"{path} exists and does not hold {kind}"
-            raise UsageError(problem, where=where, remedy="name another file")
+def check_replaced(path: Path, holds: Callable[[Path], bool], kind: str, where: str) -> None:
+    """Raise `UsageError` for a file that does not hold what will replace it, of this `kind`."""
+    if path.is_file() and path.stat().st_size and not holds(path):
+        problem = f"{path} exists and does not hold {kind}"
+        raise UsageError(problem, where=where, remedy="name another file")
+
+
+def begins(path: Path, beginning: bytes) -> bool:
+    """Whether the file begins so."""
+    with attributing_errors(path), path.open("rb") as file:
+        return file.read(len(beginning)) == beginning
 
 
 def is_denied(error: MtrainError) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from mtrain.errors import UsageError
 from mtrain.keywords import option
-from mtrain.run.files import attributing_errors, csv_text, open_whole
+from mtrain.run.files import attributing_errors, check_replaced, csv_text, open_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -97,12 +97,7 @@ def check_ending(path: Path) -> None:
 
 def check_replaceable(path: Path) -> None:
     """Raise `UsageError` for a file that does not hold predictions, such as the data."""
-    if path.is_file() and path.stat().st_size and not _holds_predictions(path):
-        raise UsageError(
-            f"{path} exists and does not hold predictions",
-            where=option("out"),
-            remedy="name another file",
-        )
+    check_replaced(path, _holds_predictions, "predictions", option("out"))
 
 
 def _holds_predictions(path: Path) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from mtrain.errors import UsageError
 from mtrain.keywords import option
 from mtrain.metrics.comparison import compare_with_first
-from mtrain.run.files import attributing_errors, check_replaced, write_csv
+from mtrain.run.files import attributing_errors, begins, check_replaced, write_csv
 from mtrain.run.saved_evaluation import align, read_saved_evaluation
 
 if TYPE_CHECKING:
@@ -44,13 +44,17 @@ def compare(
     if margin is not None and not (isinstance(margin, float) and 0 < margin < 1):
         raise UsageError(f"must be a number between 0 and 1, got {margin}", where=option("margin"))
     if out is not None:
-        check_replaced(out, b"row,truth,", "rows of a comparison", option("out"))
+        check_replaced(out, _holds_rows, "rows of a comparison", option("out"))
     first, *others = (read_saved_evaluation(path, split) for path in runs)
     aligned = [first, *(align(one, first) for one in others)]
     comparisons = compare_with_first(aligned, margin)
     if out is not None:
         _write_differing(out, aligned)
     return comparisons
+
+
+def _holds_rows(path: Path) -> bool:
+    return begins(path, b"row,truth,")
 
 
 def _write_differing(out: Path, evaluations: Sequence[SavedEvaluation]) -> None:

@@ -18,7 +18,7 @@ from mtrain.metrics.gates import judge, majority_pairs
 from mtrain.records.gate import Gate
 from mtrain.report.ci import JUNIT_BEGINS, junit_xml
 from mtrain.run.directory import RunDirectory
-from mtrain.run.files import check_replaced, write_bytes
+from mtrain.run.files import begins, check_replaced, write_bytes
 from mtrain.run.predictions import read_predictions
 from mtrain.run.saved_evaluation import align, read_saved_evaluation
 from mtrain.statistics.pairs import pair
@@ -57,7 +57,7 @@ def gate(
         )
     parsed = _parsed(rules)
     if junit is not None:
-        check_replaced(junit, JUNIT_BEGINS, "the result of a gate", option("junit"))
+        check_replaced(junit, _holds_gate, "the result of a gate", option("junit"))
     saved = read_saved_evaluation(run, needs_predictions=baseline is not None)
     report, folder = saved.report, saved.folder
     parsed = parsed or _rules_of_config(run, folder)
@@ -110,6 +110,10 @@ def judge_report(
         inconclusive=inconclusive,
         results=tuple(judge(report, rules, pairs)),
     )
+
+
+def _holds_gate(path: Path) -> bool:
+    return begins(path, JUNIT_BEGINS)
 
 
 def _parsed(rules: Sequence[str]) -> list[Rule]:

@@ -85,18 +85,16 @@ def parse_rule(text: str) -> Rule:
 
 def conflicts_of_rules(rules: Sequence[Rule]) -> Iterator[tuple[int, str]]:
     """Rules that repeat an earlier one, or leave no value that keeps both limits, by their place."""
+    said: dict[Rule, Rule] = {}
+    alike: dict[tuple[str, bool, bool], list[Rule]] = {}
     for place, rule in enumerate(rules):
-        for other in rules[:place]:
-            if replace(other, text=rule.text) == rule:
-                yield place, f"{rule.text} repeats {other.text}"
-            if other.at_least == rule.at_least or other.of_baseline != rule.of_baseline:
-                continue
+        if (same := said.setdefault(replace(rule, text=""), rule)) is not rule:
+            yield place, f"{rule.text} repeats {same.text}"
+        alike.setdefault((rule.figure, rule.of_baseline, rule.at_least), []).append(rule)
+        for other in alike.get((rule.figure, rule.of_baseline, not rule.at_least), ()):
             low, high = (other, rule) if other.at_least else (rule, other)
-            same_class = low.class_name == high.class_name or None in {
-                low.class_name,
-                high.class_name,
-            }
-            if low.figure == high.figure and same_class and low.limit > high.limit:
+            classes = {low.class_name, high.class_name}
+            if low.limit > high.limit and (len(classes) == 1 or None in classes):
                 yield place, f"{rule.text} contradicts {other.text}"
 
 
