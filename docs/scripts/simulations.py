@@ -2,12 +2,14 @@
 
     python docs/scripts/simulations.py
 
-Writes docs/simulations.md, whose tables are all from here. Takes some twenty minutes on two cores.
+Writes docs/simulations.md, whose tables are all from here. Takes over twenty minutes on two cores.
+`python docs/scripts/simulations.py sweeps` prints one table, by its name in the template.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from itertools import product
 from pathlib import Path
@@ -25,6 +27,7 @@ from mtrain.metrics.verdict import verdicts
 from mtrain.records.report import Requirement
 from mtrain.records.training import Predictions
 from mtrain.statistics.averages import f1_interval, macro_share
+from mtrain.statistics.best import pairs_with_best
 from mtrain.statistics.binomial import wilson
 from mtrain.statistics.crossed import crossed_mean
 from mtrain.statistics.influence import FIGURES, influence
@@ -33,6 +36,7 @@ from mtrain.statistics.pairs import Pairs, pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from concurrent.futures import Executor
 
     from numpy.typing import NDArray
 
@@ -46,44 +50,13 @@ ROWS = (20, 100, 1000, 10_000)
 LEVEL = 0.05
 
 
-def main() -> None:
-    """Run all simulations and write the page."""
+def main(names: list[str]) -> None:
+    """Run all simulations and write the page, or print the tables of these names."""
     with ProcessPoolExecutor(2) as pool:
-        tables = {
-            "verdicts": _table(
-                ("classes", "rows a class", "at its limit", "any learned", "any not learned"),
-                pool.map(_verdicts, *zip(*VERDICTS, strict=True)),
-            ),
-            "intervals": _table(
-                ("interval of", "rows", "mean coverage", "lowest", "at"),
-                [row for n in ROWS for row in (_share_coverage(n), _f1_coverage(n))],
-            ),
-            "macro": _macro_table(pool.map(_macro_coverage, *zip(*MACRO, strict=True))),
-            "sizes": _table(
-                ("rows", "classes", "accuracy", "agree on", *_COMPARED),
-                pool.map(_sizes, *zip(*SIZES, strict=True)),
-            ),
-            "nested": _table(
-                ("precision", "predicted by both", "by one", "by the other", "shown"),
-                pool.map(_nested, *zip(*NESTED, strict=True)),
-            ),
-            "power": _table(
-                ("rows", "accuracies", "mtrain", "exact McNemar"),
-                pool.map(_power, *zip(*POWERS, strict=True)),
-            ),
-            "gates": _table(
-                ("rule", "rows", "the gate fails it", "a rule about the point fails it"),
-                pool.map(_gate, *zip(*GATES, strict=True)),
-            ),
-            "promises": _table(
-                ("promised", "rows", "share of the class", "broken", "none could be made"),
-                pool.map(_promise, *zip(*PROMISES, strict=True)),
-            ),
-            "crossed": _table(
-                ("seeds", "rows", "mtrain", "over seeds alone", "over rows of one seed"),
-                pool.map(_crossed, *zip(*CROSSED, strict=True)),
-            ),
-        }
+        tables = {name: TABLES[name](pool) for name in names or TABLES}
+    if names:
+        print("\n\n".join(tables.values()))
+        return
     page = TEMPLATE.read_text(encoding="utf-8").format(**tables)
     (ROOT / "docs" / "simulations.md").write_text(page, encoding="utf-8")
 
@@ -406,5 +379,114 @@ def _share(right: Array) -> tuple[float, float]:
     return float(low), float(high)
 
 
+# Members of a sweep and its best one
+
+SWEEPS = list(product((4, 24, 100), (100, 1000), (1, 5)))
+BETTER = list(product((4, 24), (1000, 10_000), (1, 5, 10)))
+
+
+def _sweeps(n_members: int, n_rows: int, n_seeds: int) -> tuple[object, ...]:
+    """Members that are all equal: how often any is shown to be worse than the best one."""
+    repetitions = 1000 if n_members < 100 else 300
+    equal, deviations = np.zeros(n_members), np.where(np.arange(n_members) % 2, 0.003, 0.015)
+    wrong = []
+    for draw, alike in product((_rightly, _losses), (True, False)):
+        generator = np.random.default_rng(0)
+        of_seeds = deviations * (n_seeds > 1)
+        shown = 0
+        for _ in range(repetitions):
+            seeds = of_seeds[:, None, None] * generator.normal(size=(n_members, n_seeds, 1))
+            shown += bool(_shown_worse(draw(equal, seeds, n_rows, alike, generator)).any())
+        wrong.append(shown / repetitions)
+    return n_members, n_rows, n_seeds, *wrong
+
+
+def _better(n_members: int, n_rows: int, n_seeds: int) -> tuple[object, ...]:
+    """One member is right on 0.03 more of the rows: how many of the others are shown to be worse."""
+    repetitions, generator = 300 if n_rows < 10_000 else 100, np.random.default_rng(0)
+    better = np.where(np.arange(n_members) == 0, 0.03, 0.0)
+    shown = []
+    for _ in range(repetitions):
+        seeds = 0.003 * (n_seeds > 1) * generator.normal(size=(n_members, n_seeds, 1))
+        scores = _rightly(better, seeds, n_rows, alike=True, generator=generator)
+        shown.append(_shown_worse(scores)[1:].mean())
+    return n_members, n_rows, n_seeds, float(np.mean(shown))
+
+
+def _shown_worse(scores: Array) -> Array:
+    p = pairs_with_best(scores, int(scores.mean(axis=(1, 2)).argmax()))
+    shown: Array = p < LEVEL
+    return shown
+
+
+def _rightly(
+    better: Array, seeds: Array, n_rows: int, alike: bool, generator: np.random.Generator
+) -> Array:
+    """Right or wrong predictions, 0.8 of them right; two seeds share half of what chance decides."""
+    n_members, n_seeds, _ = seeds.shape
+    easy = 0.05 + 0.85 * generator.beta(1.5 * 15 / 17, 1.5 * 2 / 17, n_rows) if alike else 0.8
+    chance = generator.random((n_members, n_seeds, n_rows))
+    if n_seeds > 1:
+        shared = generator.random((n_members, 1, n_rows)) < 0.5
+        chance = np.where(shared, chance[:, :1], chance)
+    return (chance < easy + better[:, None, None] + seeds).astype(np.float64)
+
+
+def _losses(
+    better: Array, seeds: Array, n_rows: int, alike: bool, generator: np.random.Generator
+) -> Array:
+    """Minus log losses, of the log odds of the true class."""
+    n_members, n_seeds, _ = seeds.shape
+    log_odds = generator.normal(2, 1.5, n_rows if alike else (n_members, 1, n_rows))
+    log_odds = log_odds + generator.normal(0, 0.4, (n_members, 1, n_rows))
+    log_odds = log_odds + generator.normal(0, 0.4, (n_members, n_seeds, n_rows))
+    scores: Array = better[:, None, None] + 5 * seeds - np.logaddexp(0, -log_odds)
+    return scores
+
+
+TABLES: dict[str, Callable[[Executor], str]] = {
+    "verdicts": lambda pool: _table(
+        ("classes", "rows a class", "at its limit", "any learned", "any not learned"),
+        pool.map(_verdicts, *zip(*VERDICTS, strict=True)),
+    ),
+    "intervals": lambda _: _table(
+        ("interval of", "rows", "mean coverage", "lowest", "at"),
+        [row for n in ROWS for row in (_share_coverage(n), _f1_coverage(n))],
+    ),
+    "macro": lambda pool: _macro_table(pool.map(_macro_coverage, *zip(*MACRO, strict=True))),
+    "sizes": lambda pool: _table(
+        ("rows", "classes", "accuracy", "agree on", *_COMPARED),
+        pool.map(_sizes, *zip(*SIZES, strict=True)),
+    ),
+    "nested": lambda pool: _table(
+        ("precision", "predicted by both", "by one", "by the other", "shown"),
+        pool.map(_nested, *zip(*NESTED, strict=True)),
+    ),
+    "power": lambda pool: _table(
+        ("rows", "accuracies", "mtrain", "exact McNemar"),
+        pool.map(_power, *zip(*POWERS, strict=True)),
+    ),
+    "gates": lambda pool: _table(
+        ("rule", "rows", "the gate fails it", "a rule about the point fails it"),
+        pool.map(_gate, *zip(*GATES, strict=True)),
+    ),
+    "promises": lambda pool: _table(
+        ("promised", "rows", "share of the class", "broken", "none could be made"),
+        pool.map(_promise, *zip(*PROMISES, strict=True)),
+    ),
+    "crossed": lambda pool: _table(
+        ("seeds", "rows", "mtrain", "over seeds alone", "over rows of one seed"),
+        pool.map(_crossed, *zip(*CROSSED, strict=True)),
+    ),
+    "sweeps": lambda pool: _table(
+        ("members", "rows", "seeds", "accuracy", "independent", "log loss", "independent"),
+        pool.map(_sweeps, *zip(*SWEEPS, strict=True)),
+    ),
+    "better": lambda pool: _table(
+        ("members", "rows", "seeds", "shown worse"),
+        pool.map(_better, *zip(*BETTER, strict=True)),
+    ),
+}
+
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
