@@ -22,10 +22,10 @@ class FoldsMean:
     low: float
     high: float
     p: float
-    """Two-sided p-value of a true mean of 0; what it says of differences is whether there is one."""
+    """Two-sided p-value of a true mean of 0: for differences, of no difference."""
 
     folds: int
-    """How many folds the figure is defined in."""
+    """The number of folds where the figure is defined."""
 
 
 def folds_mean(values: Floats, test_share: float, level: float = 0.95) -> FoldsMean:
