@@ -68,6 +68,7 @@ def epoch_seconds(
 
     None: the ones that a run has by default. The first compiles.
     """
+    from mtrain.engine.feed import Feed
     from mtrain.engine.trainer import Trainer
     from mtrain.metrics.epoch import epoch_figures
     from mtrain.model.counters import build_counters
@@ -79,7 +80,7 @@ def epoch_seconds(
     trainer = Trainer(
         network_of(workload, classes, dropout),
         build_optimizer(config.optimizer),
-        random_images(ROWS, classes),
+        Feed(random_images(ROWS, classes)),
         None,
         epochs=count,
         batch_size=workload.batch_size,

@@ -72,6 +72,7 @@ def drift(workload: Workload, folder: str, size: int, *, jit_compile: bool) -> f
     """
     import keras
 
+    from mtrain.engine.feed import Feed
     from mtrain.engine.network import make_network
     from mtrain.engine.trainer import Trainer
     from mtrain.model.loss import build_loss
@@ -94,7 +95,7 @@ def drift(workload: Workload, folder: str, size: int, *, jit_compile: bool) -> f
     trainer = Trainer(
         make_network(model, build_loss(config.loss, CLASSES), CLASSES, divisor=255.0),
         build_optimizer(config.optimizer),
-        Split(pixels, rows.labels, np.arange(size)),
+        Feed(Split(pixels, rows.labels, np.arange(size))),
         None,
         epochs=1,
         batch_size=workload.batch_size,

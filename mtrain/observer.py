@@ -97,6 +97,8 @@ class Observers(Observer):
 
     def __init__(self, *observers: Observer) -> None:
         self._observers = list(observers)
+        self.has_begun = False
+        """Whether training has begun."""
 
     def add(self, *observers: Observer) -> None:
         """Call these observers, too, from now on."""
@@ -112,6 +114,7 @@ class Observers(Observer):
 
     def begin(self, facts: TrainingFacts) -> None:
         """Call each observer."""
+        self.has_begun = True
         self._tell(lambda observer: observer.begin(facts))
 
     def progress(self, progress: Progress) -> None:

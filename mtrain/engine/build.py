@@ -10,6 +10,7 @@ from mtrain.metrics.epoch import counted_k
 
 if TYPE_CHECKING:
     from mtrain.config.experiment.schema import Config
+    from mtrain.engine.feed import Feed
     from mtrain.engine.network import Network
     from mtrain.engine.trainer import Trainer
     from mtrain.model.custom.code import ImportedCode
@@ -52,9 +53,11 @@ def build_network(
 
 
 def make_trainer(
-    config: Config, dataset: Dataset, code: ImportedCode, *, jit_compile: bool
+    config: Config, dataset: Dataset, feed: Feed, code: ImportedCode, *, jit_compile: bool
 ) -> Trainer:
-    """A trainer of the config's network on the data set's rows, not yet begun.
+    """A trainer of the config's network, not yet begun, on the rows of `feed`.
+
+    The classes, the encoding and the validation are those of `dataset`.
 
     `code` is the custom code, which is tried on a few rows; raises `MtrainError` for errors in it,
     `SettingError` if a monitor is not a figure of the training.
@@ -77,7 +80,7 @@ def make_trainer(
     return Trainer(
         network,
         build_optimizer(config.optimizer),
-        dataset.train,
+        feed,
         dataset.val,
         epochs=config.training.epochs,
         batch_size=config.training.batch_size,

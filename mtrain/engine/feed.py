@@ -1,4 +1,4 @@
-"""Where a training's batches come from."""
+"""The rows of a training on the device, and their order."""
 
 from __future__ import annotations
 
@@ -14,36 +14,21 @@ if TYPE_CHECKING:
 
 
 class Feed:
-    """A split of N rows that stays on the device as a whole."""
+    """A split of N rows that stays on the device as a whole; several trainings may share it."""
 
-    def __init__(self, split: Split, *, shuffle: bool, seed: int) -> None:
-        """Rows come in a new order each epoch if `shuffle`, else as they are."""
-        self._shuffle = shuffle
-        self._seed = seed
-        self._features = tf.constant(split.features)
-        self._labels = tf.constant(split.labels)
-        weights = split.weights
-        self._weights = None if weights is None else tf.constant(weights, tf.float32)
+    def __init__(self, split: Split) -> None:
+        weights = None if split.weights is None else tf.constant(split.weights, tf.float32)
+        self.rows = Batch(tf.constant(split.features), tf.constant(split.labels), weights)
 
     def __len__(self) -> int:
-        return len(self._labels)
-
-    def order(self, epoch: int) -> tf.Tensor:
-        """Positions of the rows in the order of this epoch, (N,), int32: from (seed, epoch) alone."""
-        rows = len(self)
-        if not self._shuffle:
-            return tf.range(rows)
-        generator = np.random.Generator(np.random.Philox(key=[self._seed, epoch]))
-        return tf.constant(generator.permutation(rows).astype(np.int32))
-
-    def batch(self, positions: tf.Tensor) -> Batch:
-        """The rows at these positions, (B,), as a part of the compiled loop."""
-        return Batch(
-            tf.gather(self._features, positions),
-            tf.gather(self._labels, positions),
-            None if self._weights is None else tf.gather(self._weights, positions),
-        )
+        return len(self.rows.labels)
 
     def largest(self) -> float:
         """The largest absolute value of all features."""
-        return float(np.abs(self._features.numpy()).max())
+        return float(np.abs(self.rows.features.numpy()).max())
+
+
+def epoch_order(rows: int, seed: int, epoch: int) -> tf.Tensor:
+    """Positions of the rows in the order of this epoch, (N,), int32: from (seed, epoch) alone."""
+    generator = np.random.Generator(np.random.Philox(key=[seed, epoch]))
+    return tf.constant(generator.permutation(rows).astype(np.int32))

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import keras
 import tensorflow as tf
 
+from mtrain.model.perceptron import adjustable_numbers
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -41,6 +43,10 @@ class Network:
     loss_state: Variables
     """The state of a custom loss between batches, as `loss/<number>`: Keras may have numbered its
     names."""
+
+    numbers: Variables
+    """The divisor, factors of penalties and rates of dropout: inputs of a compiled loop, by which
+    networks of one shape differ."""
 
     def inputs(self, features: tf.Tensor) -> tf.Tensor:
         """Features (B, D) of any type as the model's input, float32."""
@@ -92,7 +98,8 @@ def make_network(
     """
     variable = None if divisor is None else tf.Variable(divisor, trainable=False, name="divisor")
     state: Variables = {f"loss/{n}": variable for n, variable in enumerate(loss_variables, 1)}
-    return Network(model, loss_function, n_classes, variable, state)
+    numbers = adjustable_numbers(model) | ({} if variable is None else {"divisor": variable})
+    return Network(model, loss_function, n_classes, variable, state, numbers)
 
 
 def model_variables(model: keras.Model) -> Variables:

@@ -22,7 +22,7 @@ Passed into each step and back out, so that the sums do not depend on how steps 
 
 
 class Batch(NamedTuple):
-    """B rows to learn from."""
+    """B rows to learn from, on the device."""
 
     features: tf.Tensor
     """Shape (B, D), as read: uint8 or float32."""
@@ -32,6 +32,14 @@ class Batch(NamedTuple):
 
     weights: tf.Tensor | None
     """The weight of each row in the loss, shape (B,), float32; None: 1."""
+
+    def at(self, positions: tf.Tensor) -> Batch:
+        """The rows at these positions."""
+        return Batch(
+            tf.gather(self.features, positions),
+            tf.gather(self.labels, positions),
+            None if self.weights is None else tf.gather(self.weights, positions),
+        )
 
 
 class Step:

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from mtrain.engine.diagnostics import Diagnostics
-from mtrain.engine.feed import Feed
+from mtrain.engine.feed import Feed, epoch_order
 from mtrain.engine.loop import Loop
 from mtrain.engine.network import (
     metric_variables,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     import keras
 
-    from mtrain.engine.network import Network
+    from mtrain.engine.network import Network, Variables
     from mtrain.records.arrays import Arrays, Ints, Shapes
     from mtrain.records.dataset import Split
 
@@ -57,7 +57,8 @@ class Trainer:
     """Trains a network on rows that stay on the device, and yields what happened.
 
     Iterate `records()`; between two records `state()` is the complete state, and a new `Trainer` of
-    the same arguments continues from it bit for bit after `restore`. `counters` see every batch of
+    the same arguments continues from it bit for bit after `restore`. The training rows are those of
+    `feed`, `val` those of the validation. `counters` see every batch of
     the training, `of_split` each validation, by their names in the history; `diagnostics` is a
     subset of `DIAGNOSTICS` of `config/experiment/training.py`.
     """
@@ -66,7 +67,7 @@ class Trainer:
         self,
         network: Network,
         optimizer: keras.optimizers.Optimizer,
-        train: Split,
+        feed: Feed,
         val: Split | None,
         *,
         epochs: int,
@@ -82,15 +83,17 @@ class Trainer:
         diagnostics: Collection[str] = (),
     ) -> None:
         self.epochs = epochs
-        self.batch_size = min(batch_size, len(train))
-        self.steps = math.ceil(len(train) / batch_size)
+        self.batch_size = min(batch_size, len(feed))
+        self.steps = math.ceil(len(feed) / batch_size)
         if steps_per_epoch is not None:
             self.steps = min(steps_per_epoch, self.steps)
         self.parameters = network.model.count_params()
         self._network = network
         self._optimizer = optimizer
         self._schedule = schedule
-        self._feed = Feed(train, shuffle=shuffle, seed=seed)
+        self._feed = feed
+        self._shuffle = shuffle
+        self._seed = seed
         self._val = val
         self._top_k = top_k
         optimizer.build(network.model.trainable_variables)
@@ -103,7 +106,7 @@ class Trainer:
             self._variables |= metric_variables(name, counter)
         if self._diagnostics is not None:
             self._variables |= self._diagnostics.variables
-        self._predictor = Predictor(network, train.features.dtype)
+        self._predictor = Predictor(network, feed.rows.features.dtype)
         self._one_step = Step(
             network,
             optimizer,
@@ -111,7 +114,7 @@ class Trainer:
             counters=tuple(self._counters.values()),
             diagnostics=self._diagnostics,
         )
-        self._loop = Loop(self._one_step, self._feed, self.batch_size, jit_compile=jit_compile)
+        self._loop = Loop(self._one_step, len(feed), self.batch_size, jit_compile=jit_compile)
         self._chunk = 1
         self._epoch = 0
         self._step = 0
@@ -129,7 +132,7 @@ class Trainer:
         """
         while not self.finished:
             epoch = self._epoch + 1
-            order = self._feed.order(epoch)
+            order = self._order(epoch)
             while self._step < self.steps:
                 self._run_chunk(order)
                 tally = self._tally()
@@ -234,11 +237,46 @@ class Trainer:
             tf.constant(cursor.top_k_hits),
         )
 
+    def begin_as(self, other: Trainer) -> None:
+        """Become `other`, which has not begun, but for what is compiled here.
+
+        Both must be of one shape, as `engine/shared.py` has it.
+        """
+        put_arrays(self._adjustable, take_arrays(other._adjustable))
+        self.epochs = other.epochs
+        self._feed, self._val = other._feed, other._val
+        self._shuffle, self._seed = other._shuffle, other._seed
+        self._epoch, self._step, self._carried = 0, 0, self._one_step.initial_sums()
+
+    @property
+    def _adjustable(self) -> Variables:
+        """Everything by which trainers of one shape differ on the device."""
+        return self._variables | self._network.numbers
+
+    @property
+    def prediction_shapes(self) -> Shapes:
+        """Types and shapes of the arrays by which `predict` predicts."""
+        return variable_shapes(self._predicting)
+
+    def predict(self, arrays: Arrays, rows: Split) -> Predictions:
+        """Predict every row of another split with these arrays of a state: training is over."""
+        put_arrays(self._predicting, arrays)
+        return self._predictor.predict(rows)
+
+    @property
+    def _predicting(self) -> Variables:
+        return model_variables(self._network.model) | self._network.loss_state
+
+    def _order(self, epoch: int) -> tf.Tensor:
+        """Positions of the training rows in the order of an epoch."""
+        rows = len(self._feed)
+        return epoch_order(rows, self._seed, epoch) if self._shuffle else tf.range(rows)
+
     def _run_chunk(self, order: tf.Tensor) -> None:
         start, full = self._step, min(self._loop.full, self.steps)
         stop = self.steps if start == full else min(start + self._chunk, full)
         began = time.perf_counter()
-        self._carried = self._loop.run(order, start, stop, self._carried)
+        self._carried = self._loop.run(self._feed.rows, order, start, stop, self._carried)
         seconds = time.perf_counter() - began
         self._step = stop
         if stop - start < self._chunk:

@@ -11,10 +11,14 @@ import numpy as np
 from mtrain.config.experiment.custom_code import CustomModel
 from mtrain.model.custom.code import NO_CODE, ImportedCode
 from mtrain.model.custom.model import custom_model
+from mtrain.model.dropout import Dropout
+from mtrain.model.penalties import L1, L2
 from mtrain.records.training import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import tensorflow as tf
 
     from mtrain.config.experiment.model import ModelConfig
 
@@ -24,7 +28,7 @@ def build_model(
     n_features: int,
     n_classes: int,
     seed: int,
-    dropout: type[keras.layers.Dropout] = keras.layers.Dropout,
+    dropout: type[Dropout] = Dropout,
     code: ImportedCode = NO_CODE,
 ) -> keras.Model:
     """A multilayer perceptron from (N, `n_features`) to class probabilities.
@@ -37,7 +41,7 @@ def build_model(
         return custom_model(config, code, n_features, n_classes, seed)
     seeds = _layer_seeds(seed)
     layers: list[keras.layers.Layer] = [keras.Input((n_features,), name="input")]
-    activity = keras.regularizers.L1(config.activity) if config.activity else None
+    activity = L1(config.activity) if config.activity else None
     for number, units in enumerate(config.hidden, 1):
         if config.batch_norm:
             # Normalised between the sum and the activation, as Ioffe and Szegedy (2015) have it.
@@ -56,6 +60,23 @@ def build_model(
     units, activation = (1, "sigmoid") if n_classes == 2 else (n_classes, "softmax")
     layers.append(_dense(units, activation, config.l2, next(seeds), "output"))
     return keras.Sequential(layers, name="mlp")
+
+
+def adjustable_numbers(model: keras.Model) -> dict[str, tf.Variable]:
+    """The factors of penalties and rates of dropout, which a compiled loop takes as inputs.
+
+    As `adjustable/<layer>/<number>`; a custom model has none.
+    """
+    numbers: dict[str, tf.Variable] = {}
+    for layer in model.layers:
+        parts = (
+            layer,
+            *(getattr(layer, f"{of}_regularizer", None) for of in ("kernel", "activity")),
+        )
+        for part in parts:
+            if isinstance(part, Dropout | L1 | L2):
+                numbers |= {f"adjustable/{layer.name}/{k}": v for k, v in part.numbers.items()}
+    return numbers
 
 
 def is_perceptron(model: keras.Model) -> bool:
@@ -93,7 +114,7 @@ def _dense(
         units,
         activation=activation,
         kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
-        kernel_regularizer=keras.regularizers.L2(l2) if l2 else None,
+        kernel_regularizer=L2(l2) if l2 else None,
         activity_regularizer=activity,
         name=name,
     )

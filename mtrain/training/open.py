@@ -16,7 +16,7 @@ from mtrain.metrics.history import History
 from mtrain.model.custom.code import imported
 from mtrain.records.run import Segment
 from mtrain.run.checkpoint import Checkpoint, check_state_size
-from mtrain.run.environment import describe_environment, identity, write_environment
+from mtrain.run.environment import identity, write_environment
 from mtrain.run.files import attributing_errors, write_bytes, write_text
 from mtrain.run.recorder import Recorder
 from mtrain.training.control import TrainingControl
@@ -24,63 +24,76 @@ from mtrain.training.target import run_directory
 from mtrain.training.training import Training
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from mtrain.config.experiment.schema import Config
+    from mtrain.engine.device import Device
     from mtrain.engine.trainer import Trainer
     from mtrain.records.dataset import Dataset
     from mtrain.records.run import Environment
     from mtrain.records.training import TrainingState
     from mtrain.run.directory import RunDirectory
+    from mtrain.training.prepared import PreparedData
     from mtrain.training.resume import Differences, Resumption
     from mtrain.training.target import RunTarget
 
+    MakeTrainer = Callable[..., Trainer]
+    """`make_trainer`, or a function that gives out what it would make."""
 
-@contextmanager
-def open_environment(
-    config: Config,
-    classes: tuple[str, ...],
-    data: Mapping[str, str],
-    splits: Mapping[str, str],
-    device: str,
-    threads: int | None,
-    resumption: Resumption | None,
-) -> Iterator[Environment]:
-    """Load TensorFlow, and choose where and how to compute; the device is set in the context.
 
-    `data` and `splits` are as in the `Environment`; `threads` are the threads of an operation on
-    the CPU, None: all, or those that a resumed run began with. Raises `MtrainError` for what this
-    machine does not have, `UsageError` for a resumed run in another environment, unless that is
-    allowed.
+def data_facts(dataset: Dataset) -> tuple[dict[str, str], dict[str, str]]:
+    """The `data` and the `splits` of an `Environment`."""
+    return (
+        {"sha256": dataset.sha256, "source": dataset.source, **dataset.parts},
+        {name: rows.rows_sha256 for name, rows in dataset.splits.items()},
+    )
+
+
+def load_device(device: str, threads: int | None, resumption: Resumption | None = None) -> Device:
+    """Load TensorFlow, and choose where to compute.
+
+    `threads` are the threads of an operation on the CPU, None: all; a resumed run has those that it
+    began with. Raises `MtrainError` for what this machine does not have.
     """
     # The data set must not be visible from here: a failed import within TensorFlow keeps
     # this frame, and all that it names, for as long as the process lives.
-    environment = describe_environment(config.seed, data, splits)
     reason = None
     if resumption is not None:
-        resumption.check_classes(classes)
-        resumption.check(config, environment)
         threads = resumption.checkpoint.threads
         # A run keeps the threads it began with on any machine.
         if device == "auto" and resumption.checkpoint.device == "cpu":
             device, reason = "cpu", "as before"
 
-    from mtrain.engine.backend import load_tensorflow, start_device
+    from mtrain.engine.backend import load_tensorflow
 
     load_tensorflow()
-    from mtrain.engine.compilation import choose_compilation
-    from mtrain.engine.device import choose_device, thread_count
+    from mtrain.engine.device import choose_device
 
     chosen = choose_device(device, threads)
-    with chosen.scope():
-        compilation = choose_compilation(config, chosen.kind)
+    return chosen if reason is None else replace(chosen, reason=reason)
+
+
+@contextmanager
+def open_environment(
+    config: Config, environment: Environment, device: Device, resumption: Resumption | None
+) -> Iterator[Environment]:
+    """The environment with all that is known of `device`, which is set in the context.
+
+    Raises `UsageError` for a resumed run in another environment, unless that is allowed.
+    """
+    from mtrain.engine.backend import start_device
+    from mtrain.engine.compilation import choose_compilation
+    from mtrain.engine.device import thread_count
+
+    with device.scope():
+        compilation = choose_compilation(config, device.kind)
         start_device(jit_compile=compilation == "xla")
         environment = replace(
             environment,
-            device_kind=chosen.kind,
-            device=chosen.description,
-            device_reason=reason or chosen.reason,
+            device_kind=device.kind,
+            device=device.description,
+            device_reason=device.reason,
             threads=thread_count(),
             compile=compilation,
         )
@@ -92,23 +105,25 @@ def open_environment(
 @contextmanager
 def open_training(
     config: Config,
-    dataset: Dataset,
+    data: PreparedData,
     environment: Environment,
     target: RunTarget,
     code_folder: Path,
+    make: MakeTrainer = make_trainer,
 ) -> Iterator[Training]:
     """A training at the point where the run continues; the run is locked while the context lasts.
 
-    Custom code is searched in `code_folder`, and kept in the run. Raises `MtrainError` for errors
+    `make` makes its trainer. Custom code is searched in `code_folder`, and kept in the run. Raises `MtrainError` for errors
     in it, and for files that cannot be written or restored, `SettingError` for batches whose sums
     the compiler would round too much.
     """
     from mtrain.engine.compilation import check_compilation
 
     resumption = target.resumption
-    check_compilation(config, environment.compile, environment.device_kind, len(dataset.train))
+    compilation, kind = environment.compile, environment.device_kind
+    check_compilation(config, compilation, kind, data.rows["train"])
     with imported(config.custom_code.values(), code_folder) as code:
-        trainer = make_trainer(config, dataset, code, jit_compile=environment.compile == "xla")
+        trainer = make(config, data.dataset, data.feed, code, jit_compile=compilation == "xla")
         files = code.files()  # now that all of it has run once
         hashes = {path: _sha256(file) for path, file in (files | code.installed()).items()}
         environment = replace(environment, code=hashes)
@@ -117,9 +132,8 @@ def open_training(
         with run_directory(target, config.name) as run:
             differences = {} if resumption is None else resumption.differences(config, environment)
             start, state = _start(
-                config, dataset, environment, trainer, run, resumption, differences
+                config, data.dataset, environment, trainer, run, resumption, differences
             )
-            del dataset  # the device has the rows now; here they would be in memory twice
             # First of all, because this file marks a run.
             write_environment(environment, run.environment)
             for path, file in files.items():

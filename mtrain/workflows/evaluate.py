@@ -34,7 +34,7 @@ from mtrain.run.history import read_history
 from mtrain.workflows.run_state import run_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from mtrain.model.custom.code import ImportedCode
     from mtrain.records.dataset import Dataset, Split
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from mtrain.records.training import Predictions
     from mtrain.run.checkpoint import Checkpoint
     from mtrain.run.find_checkpoint import CheckpointPlace
+
+    PredictSplit = Callable[[Checkpoint, Split, CheckpointPlace, ImportedCode | None], Predictions]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +66,8 @@ def evaluate(
     dataset: Dataset | None = None,
     code: ImportedCode | None = None,
     allow_code: bool = False,
+    predict: PredictSplit = predict_split,
+    charts: bool = True,
 ) -> Evaluation:
     """Evaluate a run's best checkpoint, or the one checkpoint named.
 
@@ -71,8 +75,8 @@ def evaluate(
     all their rows are the test split. `threshold`, for two classes, is the probability of class 1
     above which it is predicted, in [0, 1]; None: the run's `evaluation.threshold`, or the one
     chosen in the checkpoint's last whole epoch. `dataset` is the run's data set if it is loaded
-    already, and `code` its custom code if it is imported; `allow_code` allows that import. Writes
-    into `out`, a new folder, or else the run's `evaluation/<split>`; with another checkpoint, data
+    already, and `code` its custom code if it is imported; `allow_code` allows that import. `predict`
+    predicts as `predict_split` does; without `charts` none is drawn. Writes into `out`, a new folder, or else the run's `evaluation/<split>`; with another checkpoint, data
     or threshold than the run's own into a folder whose name says which. Raises `MtrainError` for a
     checkpoint or data that are damaged or do not fit, `UsageError` for an impossible split or
     threshold.
@@ -89,14 +93,13 @@ def evaluate(
             RunDirectory(out),
             f"and without {option('out')} the run's own evaluation folder is taken",
         )
-    question = _Question(split, data, threshold, allow_code, dataset, code)
+    question = _Question(split, data, threshold, allow_code, dataset, code, predict)
     answer = with_checkpoint(checkpoint, question.answer)
-
-    from mtrain.report.charts.evaluation import evaluation_charts
 
     report, run = answer.report, answer.place.run
     keeps = answer.keeps_predictions
-    content = report, answer.predictions, answer.rows, evaluation_charts(report, answer.predictions)
+    drawn = _charts(report, answer.predictions) if charts else ()
+    content = report, answer.predictions, answer.rows, drawn
     if out is not None:
         write_evaluation(out, *content, keeps_predictions=keeps)
         return Evaluation(report, out)
@@ -109,6 +112,12 @@ def evaluate(
         problem = f"{run.path}: you may not write there, so the evaluation is not kept"
         return Evaluation(report, folder, problem)
     return Evaluation(report, folder)
+
+
+def _charts(report: Report, predictions: Predictions) -> Iterable[tuple[str, bytes]]:
+    from mtrain.report.charts.evaluation import evaluation_charts
+
+    return evaluation_charts(report, predictions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +144,7 @@ class _Question:
     allow_code: bool
     dataset: Dataset | None
     code: ImportedCode | None
+    predict: PredictSplit
 
     def answer(self, place: CheckpointPlace, saved: Checkpoint) -> _Answer:
         """The report on the checkpoint, with everything needed to write it."""
@@ -153,7 +163,7 @@ class _Question:
             self.dataset = _load(saved, self.data, place)
         dataset = self.dataset
         rows = _rows(dataset, self.split)
-        predictions = predict_split(saved, rows, place, code)
+        predictions = self.predict(saved, rows, place, code)
         threshold, choice = chosen_threshold(saved, place.path)
         is_default_threshold = self.threshold in {
             None,

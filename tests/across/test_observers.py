@@ -86,7 +86,7 @@ def test_a_tracker_that_cannot_begin_makes_a_run_that_failed(tmp_path, monkeypat
     def no_trackers(*_):
         raise mtrain.MtrainError("no server answers")
 
-    monkeypatch.setattr("mtrain.workflows.fit.make_trackers", no_trackers)
+    monkeypatch.setattr("mtrain.workflows.train_run.make_trackers", no_trackers)
     with pytest.raises(mtrain.MtrainError, match="no server answers"):
         mtrain.fit(CONFIGS / "smoke.yaml", out=tmp_path / "runs" / "one", **SETTINGS)
 

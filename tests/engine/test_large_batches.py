@@ -10,6 +10,7 @@ from mtrain.cli.main import run
 from mtrain.config.loading.load import load_config
 from mtrain.engine.build import make_trainer
 from mtrain.engine.compilation import LARGEST_XLA_BATCH, check_compilation
+from mtrain.engine.feed import Feed
 from mtrain.errors import SettingError
 from mtrain.model.custom.code import NO_CODE
 from mtrain.records.dataset import Dataset, Encoding, Split
@@ -37,7 +38,7 @@ def trained(split, *, batch_size, compilation, learning_rate):
     }
     dataset = Dataset(CLASSES, {"train": split}, Encoding(shape=(4,)), "0", "here")
     trainer = make_trainer(
-        load_config(settings, {}), dataset, NO_CODE, jit_compile=compilation == "xla"
+        load_config(settings, {}), dataset, Feed(split), NO_CODE, jit_compile=compilation == "xla"
     )
     before = trainer.weights()
     (record,) = (record for record in trainer.records() if isinstance(record, EpochRecord))

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from mtrain.config.loading.load import load_config
+from mtrain.engine.feed import Feed
 from mtrain.engine.network import OF_LABELS, make_network
 from mtrain.engine.trainer import Trainer
 from mtrain.model.dropout import dropout_layer
@@ -69,7 +70,7 @@ def make_trainer(
     options = {"epochs": 2, "batch_size": 32, "seed": seed} | options
     schedule = build_schedule(config.optimizer)
     return Trainer(
-        network, build_optimizer(config.optimizer), split, val, schedule=schedule, **options
+        network, build_optimizer(config.optimizer), Feed(split), val, schedule=schedule, **options
     )
 
 

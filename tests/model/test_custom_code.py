@@ -14,6 +14,7 @@ from users_code import MODULE, experiment, history, said
 import mtrain
 from mtrain.config.loading.load import load_config
 from mtrain.engine.build import make_trainer
+from mtrain.engine.feed import Feed
 from mtrain.model.custom.code import imported
 
 
@@ -156,7 +157,7 @@ def test_what_it_remembers_goes_on_within_an_epoch(folder, settings):
     with imported(config.custom_code.values(), folder) as code:
 
         def trainer():
-            made = make_trainer(config, dataset, code, jit_compile=False)
+            made = make_trainer(config, dataset, Feed(dataset.train), code, jit_compile=False)
             made._chunk = 7
             return made
 

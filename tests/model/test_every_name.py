@@ -12,6 +12,7 @@ from mtrain.config.experiment.optimizers import OPTIMIZERS
 from mtrain.config.experiment.schedules import SCHEDULES
 from mtrain.config.loading.load import load_config
 from mtrain.engine.build import make_trainer
+from mtrain.engine.feed import Feed
 from mtrain.model.custom.code import NO_CODE
 from mtrain.records.dataset import Dataset, Encoding, Split
 from mtrain.records.training import EpochRecord
@@ -47,7 +48,7 @@ def trainer_of(n_classes=3, *, jit_compile=False, **settings):
     names = tuple("abc"[:n_classes])
     splits = {"train": Split(features, labels, np.arange(ROWS))}
     dataset = Dataset(names, splits, Encoding(shape=(4,)), "0", "here")
-    return make_trainer(config, dataset, NO_CODE, jit_compile=jit_compile)
+    return make_trainer(config, dataset, Feed(dataset.train), NO_CODE, jit_compile=jit_compile)
 
 
 def check_moved(before, after):
@@ -113,7 +114,7 @@ def test_every_name_is_compiled_by_xla():
 
     @tf.function(jit_compile=True, autograph=False)
     def step(positions):
-        both = [(trainer._one_step, trainer._feed.batch(positions)) for trainer in trainers]
+        both = [(trainer._one_step, trainer._feed.rows.at(positions)) for trainer in trainers]
         return [one_step(batch, one_step.initial_sums())[0] for one_step, batch in both]
 
     before = [trainer.weights() for trainer in trainers]

@@ -131,9 +131,9 @@ def test_a_signal_at_the_end_of_the_last_epoch_leaves_the_report_out(
     "moment",
     [
         "mtrain.training.loop._advice",
-        "mtrain.workflows.fit.evaluate",
+        "mtrain.workflows.train_run.evaluate",
         "mtrain.workflows.evaluate.keep_evaluation",
-        "mtrain.workflows.fit.draw",
+        "mtrain.workflows.train_run.draw",
     ],
 )
 def test_a_signal_during_the_report_ends_it(
@@ -182,7 +182,7 @@ def test_from_python_an_interrupted_report_is_a_keyboard_interrupt(
     """Ctrl-C leaves a loop of trainings; the run can be resumed."""
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr("mtrain.workflows.fit.draw", sending(signal.SIGINT, draw))
+        patch.setattr("mtrain.workflows.train_run.draw", sending(signal.SIGINT, draw))
         with pytest.raises(KeyboardInterrupt, match=r"stopped and saved; mtrain\.resume\('"):
             mtrain.fit(config, out=out)
     mtrain.resume(out)

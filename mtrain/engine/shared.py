@@ -1,0 +1,58 @@
+"""Trainers that trainings of one shape share, one after the other, and what they have compiled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mtrain.engine.build import make_trainer
+from mtrain.metrics.epoch import counted_k
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from mtrain.config.experiment.schema import Config
+    from mtrain.engine.feed import Feed
+    from mtrain.engine.trainer import Trainer
+    from mtrain.model.custom.code import ImportedCode
+    from mtrain.records.dataset import Dataset
+
+
+class SharedTrainers:
+    """The trainers of one thread."""
+
+    def __init__(self) -> None:
+        self._by_shape: dict[Hashable, Trainer] = {}
+
+    def make(
+        self, config: Config, dataset: Dataset, feed: Feed, code: ImportedCode, *, jit_compile: bool
+    ) -> Trainer:
+        """As `make_trainer`, to the last bit; the trainer given out before must be done with."""
+        trainer = make_trainer(config, dataset, feed, code, jit_compile=jit_compile)
+        if config.custom_code:
+            return trainer  # such code may keep a state that nobody else knows
+        shared = self._by_shape.setdefault(
+            _shape(config, dataset, feed, jit_compile=jit_compile), trainer
+        )
+        if shared is not trainer:
+            shared.begin_as(trainer)
+        return shared
+
+
+def _shape(config: Config, dataset: Dataset, feed: Feed, *, jit_compile: bool) -> Hashable:
+    """All that the compiled loop has as constants: trainings of one shape differ in its inputs."""
+    model: dict[str, Any] = config.model.model_dump()
+    for number in ("l2", "activity", "dropout"):
+        model[number] = bool(model[number])
+    optimizer = config.optimizer.model_dump()
+    if isinstance(config.optimizer.learning_rate, float):
+        optimizer["learning_rate"] = None
+    training, rows = config.training, feed.rows
+    return repr(
+        (
+            *(model, optimizer, config.loss, counted_k(config.metrics)),
+            *sorted(metric.name for metric in config.metrics),
+            *(config.diagnostics, training.batch_size, training.steps_per_epoch, jit_compile),
+            *(len(dataset.classes), dataset.encoding.divisor is None),
+            *(rows.features.shape, rows.features.dtype, rows.weights is None),
+        )
+    )
