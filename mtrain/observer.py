@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from mtrain.metrics.history import History
     from mtrain.records.arrays import Arrays
     from mtrain.records.report import Report
+    from mtrain.records.sweep import MemberResult, SweepResult
     from mtrain.records.training import Progress
 
 
@@ -87,6 +89,74 @@ class Observer:
 
         `outcome` is `finished`, `stopped by SIGINT` or another signal, `diverged` or `failed`.
         """
+
+
+class SweepObserver:
+    """Follows a sweep and changes nothing; its methods do nothing, and are called one at a time."""
+
+    def note(self, text: str) -> None:
+        """A note on the sweep."""
+
+    def stage(self, task: str) -> None:
+        """As for an `Observer`."""
+
+    def begin(self, sweep: SweepResult, epochs: Mapping[str, int]) -> None:
+        """Training is about to start; what has been done, and the epochs of each member to come."""
+
+    def began(self, member: str) -> None:
+        """The member of this name begins, or is resumed."""
+
+    def epoch(self, member: str, epoch: int, value: float | None) -> None:
+        """An epoch of a member is done; the figure by which members are ranked, None: undefined."""
+
+    def ended(self, result: MemberResult) -> None:
+        """A member has ended, or was stopped."""
+
+    def end(self) -> None:
+        """The last event."""
+
+
+class OneAtATime(SweepObserver):
+    """Passes on the events of several threads, one at a time."""
+
+    def __init__(self, observer: SweepObserver) -> None:
+        self._observer = observer
+        self._lock = threading.RLock()
+
+    def note(self, text: str) -> None:
+        """Call the observer."""
+        with self._lock:
+            self._observer.note(text)
+
+    def stage(self, task: str) -> None:
+        """Call the observer."""
+        with self._lock:
+            self._observer.stage(task)
+
+    def begin(self, sweep: SweepResult, epochs: Mapping[str, int]) -> None:
+        """Call the observer."""
+        with self._lock:
+            self._observer.begin(sweep, epochs)
+
+    def began(self, member: str) -> None:
+        """Call the observer."""
+        with self._lock:
+            self._observer.began(member)
+
+    def epoch(self, member: str, epoch: int, value: float | None) -> None:
+        """Call the observer."""
+        with self._lock:
+            self._observer.epoch(member, epoch, value)
+
+    def ended(self, result: MemberResult) -> None:
+        """Call the observer."""
+        with self._lock:
+            self._observer.ended(result)
+
+    def end(self) -> None:
+        """Call the observer."""
+        with self._lock:
+            self._observer.end()
 
 
 class Observers(Observer):

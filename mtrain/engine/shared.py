@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from mtrain.records.dataset import Dataset
 
 
-class SharedTrainers:
-    """The trainers of one thread."""
+class SharedTrainer:
+    """The trainer of one thread; of a new shape it is another one, so that memory stays bounded."""
 
     def __init__(self) -> None:
-        self._by_shape: dict[Hashable, Trainer] = {}
+        self._shape: Hashable = None
+        self._trainer: Trainer | None = None
 
     def make(
         self, config: Config, dataset: Dataset, feed: Feed, code: ImportedCode, *, jit_compile: bool
@@ -30,15 +31,15 @@ class SharedTrainers:
         trainer = make_trainer(config, dataset, feed, code, jit_compile=jit_compile)
         if config.custom_code:
             return trainer  # such code may keep a state that nobody else knows
-        shared = self._by_shape.setdefault(
-            _shape(config, dataset, feed, jit_compile=jit_compile), trainer
-        )
-        if shared is not trainer:
-            shared.begin_as(trainer)
-        return shared
+        shape = loop_shape(config, dataset, feed, jit_compile=jit_compile)
+        if self._trainer is None or shape != self._shape:
+            self._shape, self._trainer = shape, trainer
+        else:
+            self._trainer.begin_as(trainer)
+        return self._trainer
 
 
-def _shape(config: Config, dataset: Dataset, feed: Feed, *, jit_compile: bool) -> Hashable:
+def loop_shape(config: Config, dataset: Dataset, feed: Feed, *, jit_compile: bool) -> Hashable:
     """All that the compiled loop has as constants: trainings of one shape differ in its inputs."""
     model: dict[str, Any] = config.model.model_dump()
     for number in ("l2", "activity", "dropout"):

@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     from mtrain.training.signals import Received
     from mtrain.training.training import Training
 
+PAUSED = "halving"
+"""In the history, the end of a training that others were better than."""
+
 UNREPORTED = "is finished and saved; the report is missing; `mtrain resume {}` makes it"
 
 
 def train(
-    training: Training, observer: Observer, received: Received
+    training: Training, observer: Observer, received: Received, until: int | None = None
 ) -> tuple[str | None, signal.Signals | None]:
-    """Train until the end, or a stop, and save.
+    """Train until the end of the training or of epoch `until`, or a stop, and save.
 
     Returns why it ended before the last epoch, and the signal if there was one.
     """
@@ -34,10 +37,10 @@ def train(
     signals = received.signals
     try:
         with training.code.attributing_errors():
-            if training.early_stop is None:
+            if training.early_stop is None and not training.has_reached(until):
                 for record in trainer.records():
                     training.take(record, observer)
-                    if signals or training.early_stop is not None:
+                    if signals or training.early_stop is not None or training.has_reached(until):
                         break
         observer.saved(recorder.finish(trainer.state()))
     except MtrainError as error:
@@ -45,6 +48,9 @@ def train(
         observer.saved(last)
         kind = DivergedError if isinstance(error, DivergedError) else MtrainError
         raise kind(f"{error}; checkpoint {last} is the last good one") from error
+    if not signals and training.is_paused:
+        recorder.end(PAUSED)
+        return f"stopped after epoch {until}", None
     if not signals:
         for line in _advice(training.config, recorder.history):
             observer.note(line)

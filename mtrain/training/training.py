@@ -47,6 +47,15 @@ class Training:
         """Why training stops now, before its last epoch; None if it does not."""
         return None if self.trainer.is_within_epoch else self.control.early_stop
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether there is more to train."""
+        return not self.trainer.finished and self.early_stop is None
+
+    def has_reached(self, epoch: int | None) -> bool:
+        """Whether this epoch is done; None: no epoch."""
+        return epoch is not None and len(self.recorder.history.epoch) >= epoch
+
     def take(self, record: Progress | EpochRecord, observer: Observer) -> None:
         """Keep a record of the trainer, steer the training by it, and pass it to the observer."""
         if isinstance(record, Progress):

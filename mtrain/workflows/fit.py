@@ -77,7 +77,8 @@ def fit(
             with open_environment(config, environment, computes_on, target.resumption) as known:
                 data = prepare_data(dataset)
                 del dataset  # the device has the training rows; here they would be in memory twice
-                run = train_run(config, data, known, target, folder, observers, report=report)
+                splits = ("test",) if report else ()
+                run = train_run(config, data, known, target, folder, observers, evaluated=splits)
             outcome = "finished" if run.stopped_by is None else f"stopped by {run.stopped_by.name}"
         except DivergedError:
             outcome = "diverged"

@@ -25,7 +25,7 @@ from mtrain.workflows.run import Run
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from mtrain.config.experiment.schema import Config
@@ -56,10 +56,13 @@ def train_run(
     received: Received | None = None,
     *,
     make: MakeTrainer = make_trainer,
-    report: bool = True,
+    evaluated: Sequence[str] = ("test",),
     charts: bool = True,
+    until: int | None = None,
 ) -> Run:
-    """Train in the device's scope, keep everything, and evaluate unless there shall be no `report`.
+    """Train in the device's scope, keep everything, and evaluate on the splits `evaluated`.
+
+    The result's report is of the first of them. After epoch `until` training stops, to be resumed.
 
     `received` are the signals that others handle; None: they are handled here. `make` makes the
     trainer. Raises as `fit` does.
@@ -73,14 +76,18 @@ def train_run(
             observers.note(line)
         observers.add(*make_trackers(config, training.run))
         observers.begin(_facts(data, training))
-        stopped_by = _train(training, observers, signals)
-        evaluated = None
-        if report:
-            evaluated, stopped_by = _report(training, data, observers, signals, stopped_by, charts)
+        stopped_by = _train(training, observers, signals, until)
+        report = None
+        path, history = training.run.path, training.recorder.history
+        if stopped_by is None and training.is_paused:
+            return Run(path, history, report, stopped_by)
+        if evaluated:
+            report, stopped_by = _report(
+                training, data, observers, signals, stopped_by, evaluated, charts=charts
+            )
         if stopped_by is None:
             training.recorder.end("finished")
-        path, history = training.run.path, training.recorder.history
-        return Run(path, history, evaluated, stopped_by, _judged(config, path, evaluated))
+        return Run(path, history, report, stopped_by, _judged(config, path, report))
 
 
 def finished_run(
@@ -132,11 +139,13 @@ def _judged(config: Config, run: Path, report: Report | None) -> Gate | None:
     return judge_report(report, config.rules, str(run))
 
 
-def _train(training: Training, observer: Observer, received: Received) -> signal.Signals | None:
+def _train(
+    training: Training, observer: Observer, received: Received, until: int | None
+) -> signal.Signals | None:
     """Train, and report why it ended; returns the signal if there was one."""
     ended: str | None = "an error"
     try:
-        ended, stopped_by = train(training, observer, received)
+        ended, stopped_by = train(training, observer, received, until)
     except DivergedError:
         ended = "it diverged"
         raise
@@ -190,6 +199,8 @@ def _report(
     observer: Observer,
     received: Received,
     stopped_by: signal.Signals | None,
+    evaluated: Sequence[str],
+    *,
     charts: bool,
 ) -> tuple[Report | None, signal.Signals | None]:
     """Evaluate the run, and draw charts if there shall be; a signal skips the rest.
@@ -202,17 +213,20 @@ def _report(
         with received.interrupting():
             if stopped_by is None:
                 received.check()  # a signal may have come since the end of training
-                evaluation = evaluate(
-                    run.path,
-                    dataset=data.dataset,
-                    code=training.code,
-                    predict=_predict_with(training),
-                    charts=charts,
-                )
-                report = evaluation.report
-                observer.evaluated(report)
-                if evaluation.problem is not None:
-                    raise MtrainError(evaluation.problem)
+                for split in evaluated:
+                    evaluation = evaluate(
+                        run.path,
+                        split=split,
+                        dataset=data.dataset,
+                        code=training.code,
+                        predict=_predict_with(training),
+                        charts=charts,
+                    )
+                    if report is None:
+                        report = evaluation.report
+                        observer.evaluated(report)
+                    if evaluation.problem is not None:
+                        raise MtrainError(evaluation.problem)
             if charts and (history := training.recorder.history).epoch:
                 draw(history, run.charts)
     except InterruptedBySignal as interruption:

@@ -11,7 +11,7 @@ from trainers import random_split
 from mtrain.config.loading.load import load_config
 from mtrain.engine.build import make_trainer
 from mtrain.engine.feed import Feed
-from mtrain.engine.shared import SharedTrainers
+from mtrain.engine.shared import SharedTrainer
 from mtrain.model.custom.code import NO_CODE
 from mtrain.records.dataset import Dataset, Encoding
 from mtrain.records.training import EpochRecord
@@ -36,8 +36,8 @@ def settings(options):
 def test_a_shared_trainer_trains_to_the_last_bit_as_one_of_its_own(jit_compile):
     """Whatever was trained by it before; trainings of one shape compile once."""
     rows = random_split(rows=70, features=12, seed=1), random_split(rows=70, features=12, seed=2)
-    shared = SharedTrainers()
-    given = set()
+    shared = SharedTrainer()
+    given = []
 
     for number, options in enumerate(chain.from_iterable(SHAPES)):
         config = load_config(settings(options), {})
@@ -51,7 +51,7 @@ def test_a_shared_trainer_trains_to_the_last_bit_as_one_of_its_own(jit_compile):
         )
         arguments = config, dataset, Feed(train), NO_CODE
         trainer = shared.make(*arguments, jit_compile=jit_compile)
-        given.add(trainer)
+        given = list(dict.fromkeys([*given, trainer]))
         outcomes = [
             ([r for r in one.records() if isinstance(r, EpochRecord)], one.state().arrays)
             for one in (trainer, make_trainer(*arguments, jit_compile=jit_compile))

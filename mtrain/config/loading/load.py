@@ -354,17 +354,18 @@ class Settings:
 
 def flat_settings(config: Config) -> dict[str, Any]:
     """Every setting by its dotted key, as plain data."""
-    return _flat(config.model_dump(mode="json"))
+    return flat(config.model_dump(mode="json"))
 
 
-def _flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The values of nested mappings by dotted key."""
+    values: dict[str, Any] = {}
     for key, value in section.items():
         if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
+            values |= flat(value, f"{prefix}{key}.")
         else:
-            flat[f"{prefix}{key}"] = value
-    return flat
+            values[f"{prefix}{key}"] = value
+    return values
 
 
 def _name_of(section: Any) -> str | None:

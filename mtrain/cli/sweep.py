@@ -1,0 +1,102 @@
+"""The command that trains many settings, seeds and folds."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mtrain.cli.options import ConfigFile, Device, DeviceChoice, Json, Quiet
+from mtrain.cli.output import open_stdout, print_json
+
+
+def sweep(
+    config_file: ConfigFile,
+    axes: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="KEY=V1,V2,...",
+            help="Settings to vary; KEY=V sets one for all, KEY=LOW..HIGH is a range for --sample.",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(metavar="N", help="Train each setting with the seeds 0 to N-1.")
+    ] = None,
+    sample: Annotated[
+        int | None, typer.Option(metavar="N", help="Draw N settings. [all combinations]")
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="How many train side by side. [as many as the CPUs hold]"),
+    ] = None,
+    halving: Annotated[
+        str | None,
+        typer.Option(
+            metavar="{by: F, keep: 0.5, every: 5}",
+            help="Stop the worse half of the settings, by figure F, after every 5 epochs.",
+        ),
+    ] = None,
+    charts: Annotated[
+        bool, typer.Option("--charts", help="Draw the charts of each member.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Train more than 1,000 members.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="The folder of the sweep, new or empty. [outputs/<name>-sweep]"
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Resume the sweep in DIR if there is one, else start it."),
+    ] = False,
+    device: Device = DeviceChoice.auto,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> int:
+    """Train every combination of settings, and show which are not worse than the best."""
+    from mtrain.config.loading.axes import parse_axes
+    from mtrain.config.loading.members import plan_sweep
+    from mtrain.config.loading.reader import parse
+
+    overrides, varied = parse_axes(axes or [])
+    plan = plan_sweep(
+        config_file,
+        overrides,
+        varied,
+        seeds=seeds,
+        sample=sample,
+        halving=None if halving is None else parse(halving, "--halving").data,
+        many=yes,
+    )
+
+    from mtrain.report.console.sweep import print_sweep, watch_sweep
+    from mtrain.run.sweep import result_as_json
+    from mtrain.workflows.sweep import sweep as use_case
+    from mtrain.workflows.sweep_data import Options
+
+    options = Options(
+        device=device.value,
+        jobs=jobs,
+        charts=charts,
+        download=True,
+        code_folder=plan.settings.folder or Path(),
+        owns_process=True,
+    )
+    with plan.settings.located():
+        run = use_case(
+            plan,
+            out=out,
+            resume=resume,
+            options=options,
+            observer=None if quiet else watch_sweep(sys.stderr),
+        )
+    with open_stdout() as stdout:
+        if as_json:
+            print_json({**result_as_json(run.result), "folder": str(run.path)}, stdout)
+        else:
+            print_sweep(run.result, stdout)
+            print(f"sweep: {run.path}", file=stdout)
+    return 0 if run.stopped_by is None else 128 + run.stopped_by

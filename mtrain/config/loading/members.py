@@ -1,0 +1,255 @@
+"""The members of a sweep: every config that its axes, seeds and folds make of one."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from mtrain.config.experiment.halving import Halving
+from mtrain.config.loading.axes import Axis, Range, Values, combinations, product_size
+from mtrain.config.loading.load import flat_settings, read_settings
+from mtrain.errors import MtrainError, Problem, UsageError
+from mtrain.keywords import option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from mtrain.config.experiment.schema import Config
+    from mtrain.config.loading.load import Settings
+
+UNASKED = 1000
+"""Members that are trained without being asked for twice."""
+
+MOST_PROBLEMS = 50
+
+LONGEST_NAME = 90
+"""Letters of a member's folder; a number may follow."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One training of a sweep."""
+
+    name: str
+    """Of its folder, by what differs."""
+
+    setting: int
+    """The place of its values among the settings."""
+
+    seed: int | None
+    """One of `--seeds`; None: seeds are not swept."""
+
+    fold: int | None
+    """From 1; None: folds are not swept."""
+
+    config: Config
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What is trained: settings by seeds by folds."""
+
+    name: str
+    settings: Settings
+    """Of one member, to say where a problem stands."""
+
+    axes: tuple[Axis, ...]
+    values: tuple[Values, ...]
+    """The values of the axes of each setting."""
+
+    members: tuple[Member, ...]
+    seeds: int | None
+    folds: int | None
+    sample: int | None
+    halving: Halving | None
+
+
+def plan_sweep(
+    source: Path | Mapping[str, Any],
+    overrides: Mapping[str, Any],
+    axes: Sequence[Axis],
+    *,
+    seeds: int | None = None,
+    folds: int | None = None,
+    sample: int | None = None,
+    halving: Any = None,
+    many: bool = False,
+    function: str | None = None,
+) -> Sweep:
+    """Every member of a sweep of `source`, which is as for `read_settings`.
+
+    `seeds` and `folds` are how many there are of each, `sample` how many settings are drawn,
+    `halving` the settings of `Halving`, as plain data; `many` allows more than a thousand members. Raises `UsageError` with every problem of every member's
+    config.
+    """
+    base = read_settings(source, overrides, function=function)
+    _check_axes(base, [axis.key for axis in axes], seeds, folds, sample)
+    n_settings = sample or product_size(axes)
+    if not many and (n := n_settings * (seeds or 1) * (folds or 1)) > UNASKED:
+        problem = f"{n:,} members; {option('sample')} draws some of their settings"
+        raise UsageError(f"{problem}, {option('yes')} trains them all", where="sweep")
+    seed = base.data.get("seed", 0)
+    values = combinations(axes, sample, seed if type(seed) is int and seed >= 0 else 0)
+    problems: dict[str, Problem] = {}
+    members: list[Member] = []
+    settings = base
+    for setting, chosen in enumerate(values):
+        for number in range(seeds) if seeds else [None]:
+            for fold in range(1, folds + 1) if folds else [None]:
+                varied = dict(chosen)
+                varied |= {} if number is None else {"seed": number}
+                varied |= {} if fold is None else {"dataset.fold": f"{fold}/{folds}"}
+                settings = copy.deepcopy(base)
+                try:
+                    for key, value in varied.items():
+                        settings.override(key, copy.deepcopy(value))
+                    config = settings.validate()
+                except MtrainError as error:
+                    problems |= {str(problem): problem for problem in error.problems}
+                    continue
+                members.append(Member("", setting, number, fold, config))
+    if problems:
+        listed = list(problems.values())
+        if more := len(listed) - MOST_PROBLEMS:
+            listed[MOST_PROBLEMS:] = [Problem(f"and {more:,} problems more")] if more > 0 else []
+        raise UsageError(*listed)
+    _check_differ(members, values)
+    named = _named(members, values, [axis.key for axis in axes])
+    return Sweep(
+        f"{members[0].config.name}-sweep",
+        settings,
+        tuple(axes),
+        tuple(values),
+        tuple(named),
+        seeds,
+        folds,
+        sample,
+        _halving(halving),
+    )
+
+
+def axis_labels(keys: Sequence[str]) -> dict[str, str]:
+    """The shortest ends of dotted keys that tell them apart, by key."""
+    labels = {}
+    for key in keys:
+        parts = key.split(".")
+        ends = (".".join(parts[-n:]) for n in range(1, len(parts) + 1))
+        alone = (end for end in ends if sum(f".{k}".endswith(f".{end}") for k in keys) == 1)
+        labels[key] = next(alone, key)  # `seed` is also the end of `dataset.seed`
+    return labels
+
+
+def value_text(value: Any) -> str:
+    """A value of an axis in a table, and in a folder's name: `0.001`, `500-250`, `sgd`."""
+    if isinstance(value, dict):
+        parts = [value_text(inner) for inner in value.values()]
+        return "-".join(parts) or "default"
+    if isinstance(value, list | tuple):
+        return "-".join(map(value_text, value)) or "none"
+    return (
+        "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    )
+
+
+def _halving(settings: Any) -> Halving | None:
+    if settings is None:
+        return None
+    if not isinstance(settings, dict):
+        problem = f"must be settings, as {{keep: 0.5, every: 5}}, got {settings!r:.60}"
+        raise UsageError(problem, where=option("halving"))
+    try:
+        return Halving.model_validate(settings)
+    except ValidationError as error:
+        problems = [
+            Problem(
+                f"{one['msg'].removeprefix('Input ').removeprefix('should ')}",
+                option("halving"),
+                key=one["loc"],
+            )
+            for one in error.errors()
+        ]
+        raise UsageError(*problems) from error
+
+
+def _check_axes(
+    base: Settings, keys: list[str], seeds: int | None, folds: int | None, sample: int | None
+) -> None:
+    for name, number, least in (("seeds", seeds, 2), ("folds", folds, 2), ("sample", sample, 1)):
+        if number is not None and not least <= number <= 10**6:
+            raise UsageError(f"must be at least {least}, got {number}", where=option(name))
+    if not (keys or seeds or folds):
+        problem = "nothing varies; name an axis, as optimizer.learning_rate=1e-3,1e-2, or "
+        raise UsageError(f"{problem}{option('seeds')} or {option('folds')}", where="sweep")
+    if sample and not keys:
+        raise UsageError("needs an axis, from which it draws", where=option("sample"))
+    for key, swept in (("seed", seeds), ("dataset.fold", folds)):
+        name = option("seeds" if key == "seed" else "folds")
+        if swept and (key in keys or tuple(key.split(".")) in base.overrides):
+            raise UsageError(f"{key}: is what {name} sets", where="sweep")
+    for key in keys:
+        if key == "name":
+            raise UsageError("name: members are named by what differs", where="sweep")
+
+
+def _check_differ(members: Sequence[Member], values: Sequence[Values]) -> None:
+    """Raise `UsageError` for two members of one config, as of `500x2` and `[500, 500]`."""
+    seen: dict[str, Member] = {}
+    for member in members:
+        other = seen.setdefault(member.config.model_dump_json(), member)
+        if other is not member:
+            told = [f"{values[m.setting]}" for m in (other, member)]
+            raise UsageError(f"{told[0]} and {told[1]} are the same experiment", where="sweep")
+
+
+def _named(
+    members: Sequence[Member], values: Sequence[Values], keys: Sequence[str]
+) -> Iterator[Member]:
+    """The members with names of folders, each another one, on every file system."""
+    labels = axis_labels(list(dict.fromkeys([*keys, "seed", "fold"])))
+    taken: Counter[str] = Counter()
+    for member in members:
+        parts = [f"{labels[k]}-{value_text(value)}" for k, value in values[member.setting].items()]
+        parts += [] if member.seed is None else [f"seed-{member.seed}"]
+        parts += [] if member.fold is None else [f"fold-{member.fold}"]
+        name = re.sub(r"[^\w.+-]+", "-", "_".join(parts))[:LONGEST_NAME].strip("-_. ")
+        taken[name.lower()] += 1
+        if (number := taken[name.lower()]) > 1:
+            name = f"{name}--{number}"
+        config = member.config.model_copy(update={"name": name})
+        yield Member(name, member.setting, member.seed, member.fold, config)
+
+
+def describe_sweep(sweep: Sweep) -> dict[str, Any]:
+    """The sweep as plain data, by which it is recognised when it is resumed."""
+    flat = [flat_settings(member.config) for member in sweep.members]
+    common = {
+        key: value
+        for key, value in flat[0].items()
+        if key != "name" and all(key in other and other[key] == value for other in flat)
+    }
+    return {
+        "name": sweep.name,
+        "axes": {
+            axis.key: str(axis.values) if isinstance(axis.values, Range) else list(axis.values)
+            for axis in sweep.axes
+        },
+        "seeds": sweep.seeds,
+        "folds": sweep.folds,
+        "sample": sweep.sample,
+        "halving": None if sweep.halving is None else sweep.halving.model_dump(),
+        "config": common,
+        "members": {
+            member.name: {
+                **copy.deepcopy(sweep.values[member.setting]),
+                **({} if member.seed is None else {"seed": member.seed}),
+                **({} if member.fold is None else {"fold": member.fold}),
+            }
+            for member in sweep.members
+        },
+    }

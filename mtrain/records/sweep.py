@@ -1,0 +1,144 @@
+"""The results of a sweep: of each member, and of each setting over its seeds and folds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+MemberState = Literal["finished", "stopped", "diverged", "failed", "waiting"]
+
+Comparison = Literal["best", "not shown worse", "worse", "not compared"]
+
+
+@dataclass(frozen=True)
+class SplitFigures:
+    """The figures of one evaluation."""
+
+    n: int
+    """Rows."""
+
+    loss: float | None
+    accuracy: float | None
+    precision_macro: float | None
+    recall_macro: float | None
+    f1_macro: float | None
+
+
+@dataclass(frozen=True)
+class MemberResult:
+    """The result of one training."""
+
+    member: str
+    """Its folder in that of the sweep."""
+
+    setting: int
+    """The place of its setting in `Sweep.settings`."""
+
+    seed: int | None
+    """One of `--seeds`; None: seeds are not swept."""
+
+    fold: int | None
+    """From 1; None: folds are not swept."""
+
+    state: MemberState
+    """`stopped` by a signal or by halving, and resumable; `waiting`: not begun."""
+
+    problem: str | None = None
+    """Why it was stopped, diverged or failed."""
+
+    epochs: int = 0
+    checkpoint: str | None = None
+    """The one evaluated: its best, or else its last."""
+
+    value: float | None = None
+    """The figure of `Sweep.by` at that checkpoint."""
+
+    val: SplitFigures | None = None
+    test: SplitFigures | None = None
+
+
+@dataclass(frozen=True)
+class SweptFigure:
+    """A figure on test rows, over seeds and folds."""
+
+    mean: float
+    """Of one member, its value."""
+
+    low: float | None = None
+    """The limits of the 95 % interval; None if there is none."""
+
+    high: float | None = None
+    training: float | None = None
+    """Its standard deviation from seed to seed; None without several seeds."""
+
+    rows: float | None = None
+    """Its standard deviation as other test rows are drawn; None without several seeds."""
+
+
+@dataclass(frozen=True)
+class SettingResult:
+    """The result of one setting: of one member, or of its seeds and folds together."""
+
+    values: Mapping[str, Any]
+    """The value of each axis, by dotted key."""
+
+    members: tuple[str, ...]
+    finished: int
+    """How many of its members are finished; its figures are of these."""
+
+    value: float | None
+    """The mean of its members' values."""
+
+    comparison: Comparison
+    """With the best, on the same validation rows."""
+
+    p: float | None
+    """The p-value of no difference, adjusted for all pairs of settings; None: not compared."""
+
+    accuracy: SweptFigure | None
+    """On test rows; with folds, of all rows, each tested once."""
+
+    f1_macro: SweptFigure | None
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """The results of a sweep so far."""
+
+    name: str
+    by: str | None
+    """The figure of validation by which settings are ranked; None: there is no validation."""
+
+    higher_is_better: bool
+    compared_by: str | None
+    """What was compared row by row, in words; None: nothing."""
+
+    axes: tuple[str, ...]
+    """Dotted keys."""
+
+    seeds: int | None
+    folds: int | None
+    members: tuple[MemberResult, ...]
+    settings: tuple[SettingResult, ...]
+    """In the order of the axes."""
+
+    best: int | None
+    """The place of the best setting; None: there is none."""
+
+    notes: tuple[str, ...] = ()
+
+    @property
+    def ranking(self) -> tuple[int, ...]:
+        """The places of the settings, the best first; unfinished ones last, by their epochs."""
+        sign = -1 if self.higher_is_better else 1
+
+        def place(k: int) -> tuple[bool, float, int, int]:
+            value = self.settings[k].value
+            return value is None, sign * (value or 0.0), -self.epochs(k), k
+
+        return tuple(sorted(range(len(self.settings)), key=place))
+
+    def epochs(self, setting: int) -> int:
+        """The epochs that every member of a setting has trained."""
+        return min(member.epochs for member in self.members if member.setting == setting)

@@ -1,0 +1,311 @@
+"""A sweep on the console: a line a member while it trains, then the settings, the best first."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, TextIO
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from mtrain.config.loading.members import axis_labels, value_text
+from mtrain.escape import inert
+from mtrain.observer import SweepObserver
+from mtrain.report.class_names import leave_room, left_out
+from mtrain.report.console.output import inert_text, make_console
+from mtrain.report.console.terminal import draws
+from mtrain.report.text import duration, figure, share
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from mtrain.records.sweep import MemberResult, SettingResult, SweepResult, SweptFigure
+
+REFRESH_SECONDS = 0.2
+
+ROOM_FOR_SETTING = 16
+"""Letters of a setting that are worth more than a column of numbers, beyond those of any name."""
+
+OTHER_LINES = 4
+"""Lines of the display without a member: bar, header, what is hidden, and a free one."""
+
+
+def watch_sweep(stream: TextIO) -> SweepObserver:
+    """The observer that shows a sweep on `stream`: a live table if possible, else plain lines."""
+    if draws(stream):
+        return LiveMembers(Console(file=stream, highlight=False))
+    return PlainMembers(stream)
+
+
+class PlainMembers(SweepObserver):
+    """Writes a line for each member that ends."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._ended = self._all = 0
+        self._by = ""
+
+    def note(self, text: str) -> None:
+        """A line."""
+        self._write(text)
+
+    def begin(self, sweep: SweepResult, epochs: Mapping[str, int]) -> None:
+        """Say what is done already."""
+        self._by, self._all = sweep.by or "", len(epochs)
+        if finished := sum(member.state == "finished" for member in sweep.members):
+            self._ended = finished
+            self._write(f"{finished:,} of {self._all:,} members are finished already.")
+
+    def ended(self, result: MemberResult) -> None:
+        """A line: the member, how it ended, and its figures."""
+        if result.state == "stopped":
+            return  # the end says how many, and halving why
+        self._ended += 1
+        self._write(f"{self._ended}/{self._all} {result.member}: {outcome_line(result, self._by)}")
+
+    def _write(self, line: str) -> None:
+        print(inert(line), file=self._stream, flush=True)
+
+
+class LiveMembers(SweepObserver):
+    """Redraws a table of members in place, the best first."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
+        self._drawn_at = 0.0
+        self._began_at = time.monotonic()
+        self._sweep: SweepResult | None = None
+        self._epochs: Mapping[str, int] = {}
+        self._done: dict[str, int] = {}
+        self._values: dict[str, float | None] = {}
+        self._states: dict[str, str] = {}
+
+    def note(self, text: str) -> None:
+        """A line above the display."""
+        self._console.print(inert_text(text))
+
+    def stage(self, task: str) -> None:
+        """Show the current task in a line that disappears."""
+        if not self._live.is_started:
+            text = f"{task} ..." if task else ""
+            self._console.print(inert_text(text.ljust(self._console.width - 1), "dim"), end="\r")
+
+    def begin(self, sweep: SweepResult, epochs: Mapping[str, int]) -> None:
+        """Start the display."""
+        self._sweep, self._epochs = sweep, epochs
+        for member in sweep.members:
+            self._take(member)
+        self._began_at = time.monotonic()
+        self._live.start()
+        self._draw()
+
+    def began(self, member: str) -> None:
+        """Its line is marked."""
+        self._states[member] = "training"
+        self._draw()
+
+    def epoch(self, member: str, epoch: int, value: float | None) -> None:
+        """Its line has the new value."""
+        self._done[member], self._values[member] = epoch, value
+        if time.monotonic() - self._drawn_at >= REFRESH_SECONDS:
+            self._draw()
+
+    def ended(self, result: MemberResult) -> None:
+        """Its line says how."""
+        self._take(result)
+        self._draw()
+
+    def end(self) -> None:
+        """Remove the display: the results take its place."""
+        if self._live.is_started:
+            self._live.update(Text(""), refresh=True)
+            self._live.stop()
+
+    def _take(self, member: MemberResult) -> None:
+        self._states[member.member] = member.state
+        self._done[member.member] = member.epochs
+        if member.value is not None:
+            self._values[member.member] = member.value
+
+    def _draw(self) -> None:
+        if self._live.is_started:
+            self._drawn_at = time.monotonic()
+            self._live.update(self.picture(), refresh=True)
+
+    def picture(self) -> Group:
+        """The current display."""
+        room = max(1, self._console.height - OTHER_LINES)
+        by = "" if self._sweep is None else self._sweep.by or ""
+        table = Table(box=None)
+        table.add_column("member", no_wrap=True, overflow="ellipsis")
+        for heading in ("epoch", by, "state"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        names = self._in_order()
+        for name in names[:room]:
+            value = self._values.get(name)
+            table.add_row(
+                inert_text(name),
+                f"{self._done.get(name, 0)}/{self._epochs[name]}",
+                "" if value is None else figure(value),
+                self._states.get(name, "waiting"),
+            )
+        hidden = len(names) - room
+        rest = [Text(f" and {hidden:,} more", style="dim")] if hidden > 0 else []
+        return Group(self._bar(), table, *rest)
+
+    def _in_order(self) -> list[str]:
+        """Those with a value, the best first; then those that train, and those that wait."""
+        sign = -1 if self._sweep is not None and self._sweep.higher_is_better else 1
+
+        def place(name: str) -> tuple[bool, float, bool]:
+            value = self._values.get(name)
+            return value is None, sign * (value or 0.0), self._states[name] != "training"
+
+        return sorted(self._epochs, key=place)
+
+    def _bar(self) -> Table:
+        ended = sum(state not in {"waiting", "training"} for state in self._states.values())
+        total = sum(self._epochs.values())
+        done = sum(
+            self._epochs[name] if self._states[name] == "finished" else self._done.get(name, 0)
+            for name in self._epochs
+        )
+        line = Table.grid(padding=(0, 1), expand=True)
+        line.add_column()
+        line.add_column(ratio=1)
+        line.add_column(justify="right")
+        line.add_row(
+            Text(f"{ended}/{len(self._epochs)} members", style="bold"),
+            ProgressBar(total=max(total, 1), completed=done),
+            Text(duration(time.monotonic() - self._began_at)),
+        )
+        return line
+
+
+def outcome_line(result: MemberResult, by: str) -> str:
+    """`finished, val_loss 0.21, test accuracy 0.93`."""
+    parts: list[str] = [result.state]
+    if result.problem is not None:
+        parts = [f"{result.state}: {result.problem}"]
+    if by and result.value is not None:
+        parts.append(f"{by} {figure(result.value)}")
+    if result.test is not None:
+        parts.append(f"test accuracy {share(result.test.accuracy)}")
+        parts.append(f"macro F1 {share(result.test.f1_macro)}")
+    return ", ".join(parts)
+
+
+def print_sweep(sweep: SweepResult, stream: TextIO) -> None:
+    """Every setting, the best first, and what is shown of them."""
+    console = make_console(stream)
+    settings = [sweep.settings[place] for place in sweep.ranking]
+    numbers = {
+        **(
+            {} if sweep.by is None else {sweep.by: [_number(one.value, figure) for one in settings]}
+        ),
+        "test accuracy": [_mean(one.accuracy) for one in settings],
+        "macro F1": [_mean(one.f1_macro) for one in settings],
+        "beside the best": [_comparison(place, sweep) for place in sweep.ranking],
+        "95 % interval": [_interval(one.accuracy) for one in settings],
+        **_deviations(settings),
+        **_members(settings),
+    }
+    columns, room = leave_room(numbers, console.width - ROOM_FOR_SETTING)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("setting", max_width=room + ROOM_FOR_SETTING, overflow="fold")
+    for heading in columns:
+        table.add_column(heading, justify="right", no_wrap=True)
+    names = [inert_text(setting_text(setting, sweep)) for setting in settings]
+    for name, *cells in zip(names, *columns.values(), strict=True):
+        table.add_row(name, *cells)
+    console.print(table)
+    for line in (*left_out(numbers, columns), *findings(sweep)):
+        console.print(inert_text(line))
+
+
+def _deviations(settings: Sequence[SettingResult]) -> dict[str, list[Text]]:
+    """Of the accuracy, where there are several seeds."""
+    accuracies = [setting.accuracy for setting in settings]
+    return {
+        heading: [_number(None if one is None else getattr(one, name), share) for one in accuracies]
+        for name, heading in (("training", "from training"), ("rows", "from rows"))
+        if any(one is not None and getattr(one, name) is not None for one in accuracies)
+    }
+
+
+def _members(settings: Sequence[SettingResult]) -> dict[str, list[Text]]:
+    """How many are finished, where some are not."""
+    if all(setting.finished == len(setting.members) for setting in settings):
+        return {}
+    return {"finished": [Text(f"{one.finished}/{len(one.members)}") for one in settings]}
+
+
+def _number(value: float | None, form: Callable[[float], str]) -> Text:
+    return Text("-" if value is None else form(value))
+
+
+def _mean(swept: SweptFigure | None) -> Text:
+    return _number(None if swept is None else swept.mean, share)
+
+
+def _interval(swept: SweptFigure | None) -> Text:
+    if swept is None or swept.low is None or swept.high is None:
+        return Text("-")
+    return Text(f"{share(swept.low)} to {share(swept.high)}")
+
+
+def _comparison(place: int, sweep: SweepResult) -> Text:
+    """With the best; of a setting that is not finished, how far it is."""
+    setting = sweep.settings[place]
+    if setting.finished < len(setting.members):
+        states = {m.state for m in sweep.members if m.member in setting.members} - {"finished"}
+        epochs = sweep.epochs(place)
+        return Text(f"{', '.join(sorted(states))} after epoch {epochs}")
+    return Text("-" if setting.comparison == "not compared" else setting.comparison)
+
+
+def findings(sweep: SweepResult) -> Iterator[str]:
+    """What is shown, in words."""
+    states = [member.state for member in sweep.members]
+    for state in ("diverged", "failed", "stopped", "waiting"):
+        if n := states.count(state):
+            yield f"{n:,} of {len(states):,} members {'are ' if state == 'waiting' else ''}{state}"
+    yield from sweep.notes
+    if sweep.best is None:
+        return
+    best = sweep.settings[sweep.best]
+    name = setting_text(best, sweep)
+    yield f"best by {sweep.by}: {name}; on test: accuracy {_in_words(best.accuracy)}"
+    compared = [s for s in sweep.settings if s.comparison in {"worse", "not shown worse"}]
+    if not compared or sweep.compared_by is None:
+        if len(sweep.settings) > 1:
+            yield "no other setting could be compared with it"
+        return
+    alike = sum(setting.comparison == "not shown worse" for setting in compared)
+    which = "no other setting is" if not alike else f"{alike:,} of {len(compared):,} others are"
+    shown = f"all {len(compared):,} others are" if not alike else which
+    verb = "shown worse" if not alike else "not shown worse"
+    yield f"{shown} {verb} than it ({sweep.compared_by}, 95 % for all pairs together)"
+
+
+def setting_text(setting: SettingResult, sweep: SweepResult) -> str:
+    """`learning_rate 0.01, hidden 64`."""
+    labels = axis_labels(sweep.axes)
+    parts = [f"{labels[key]} {value_text(value)}" for key, value in setting.values.items()]
+    return ", ".join(parts) or "the only setting"
+
+
+def _in_words(swept: SweptFigure | None) -> str:
+    """The mean, its interval, and its deviations."""
+    if swept is None:
+        return "undefined"
+    text = share(swept.mean)
+    if swept.low is not None and swept.high is not None:
+        text += f" (95 % interval {share(swept.low)} to {share(swept.high)})"
+    if swept.training is not None and swept.rows is not None:
+        text += f", deviation {share(swept.training)} from training, {share(swept.rows)} from rows"
+    return text

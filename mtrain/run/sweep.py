@@ -1,0 +1,125 @@
+"""The files of a sweep: `sweep.yaml`, by which it is recognised, `sweep.json` and `sweep.csv`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+
+from mtrain.config.catalog.writer import dump
+from mtrain.config.loading.load import flat
+from mtrain.config.loading.members import value_text
+from mtrain.config.loading.reader import parse
+from mtrain.errors import MtrainError, UsageError
+from mtrain.records.sweep import SweepResult
+from mtrain.run.files import json_text, read_bytes, read_json, write_csv, write_text
+from mtrain.run.reading import of_schema, reading, validated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from mtrain.records.sweep import MemberResult, SplitFigures
+
+SCHEMA = 1
+
+PLAN = "sweep.yaml"
+RESULT = "sweep.json"
+TABLE = "sweep.csv"
+
+LARGEST_PLAN = 100_000_000
+"""Bytes."""
+
+SPLIT_COLUMNS = ("loss", "accuracy", "precision_macro", "recall_macro", "f1_macro")
+
+
+def write_plan(plan: Mapping[str, Any], folder: Path) -> None:
+    """Write what the sweep trains, as `describe_sweep` has it."""
+    write_text(folder / PLAN, dump({"schema": SCHEMA, **plan}))
+
+
+def check_plan(plan: Mapping[str, Any], folder: Path) -> None:
+    """Raise `UsageError` with the differences if the sweep in `folder` is another one.
+
+    `MtrainError` if it cannot be read.
+    """
+    path = folder / PLAN
+    content = read_bytes(path, LARGEST_PLAN).decode(errors="replace")
+    was = parse(content, str(path)).data
+    if not isinstance(was, dict) or was.pop("schema", None) != SCHEMA:
+        raise MtrainError("not a sweep as mtrain writes it", where=path)
+    # Read back as it would be, so that 0.10 is 0.1 on both sides.
+    before, now = flat(was), flat(parse(dump(dict(plan)), "sweep").data)
+    different = [key for key in dict.fromkeys([*now, *before]) if before.get(key) != now.get(key)]
+    if different:
+        key = different[0]
+        more = f", and {len(different) - 1:,} more" if len(different) > 1 else ""
+        problem = f"is another sweep: {key} was {before.get(key)}, is {now.get(key)}{more}"
+        raise UsageError(problem, where=folder, remedy="take another folder, or its own settings")
+
+
+def write_result(result: SweepResult, folder: Path) -> None:
+    """Write `sweep.json` and `sweep.csv`."""
+    write_text(folder / RESULT, json_text(result_as_json(result)))
+    write_csv(folder / TABLE, _header(result), _rows(result))
+
+
+def result_as_json(result: SweepResult) -> dict[str, Any]:
+    """The content of `sweep.json`."""
+    return {"schema": SCHEMA, **asdict(result)}
+
+
+def read_result(folder: Path) -> SweepResult:
+    """The results in the `sweep.json` of `folder`.
+
+    Raises `MtrainError` if it is missing, or not as mtrain writes it.
+    """
+    path = folder / RESULT
+    data = read_json(path)
+    with reading(path, "a sweep"):
+        return validated(TypeAdapter(SweepResult), of_schema(data, SCHEMA))
+
+
+def _header(result: SweepResult) -> list[str]:
+    return [
+        *("member", *result.axes),
+        *(["seed"] if result.seeds else []),
+        *(["fold"] if result.folds else []),
+        *("state", "epochs", "checkpoint"),
+        *([] if result.by is None else ["comparison", "p"]),
+        *([str(result.by)] if _is_apart(result) else []),
+        *(f"{split}_{name}" for split in ("val", "test") for name in SPLIT_COLUMNS),
+    ]
+
+
+def _is_apart(result: SweepResult) -> bool:
+    """Whether the figure of the ranking is not among those of the validation."""
+    return result.by is not None and result.by not in {f"val_{name}" for name in SPLIT_COLUMNS}
+
+
+def _rows(result: SweepResult) -> Iterator[list[Any]]:
+    """A row a member, those of the best setting first."""
+    by_setting: dict[int, list[MemberResult]] = {}
+    for member in result.members:
+        by_setting.setdefault(member.setting, []).append(member)
+    for place in result.ranking:
+        setting = result.settings[place]
+        for member in by_setting.get(place, []):
+            yield [
+                *(member.member, *(_cell(setting.values.get(key)) for key in result.axes)),
+                *([member.seed] if result.seeds else []),
+                *([member.fold] if result.folds else []),
+                *(member.state, member.epochs, member.checkpoint),
+                *([] if result.by is None else [setting.comparison, setting.p]),
+                *([member.value] if _is_apart(result) else []),
+                *(*_figures(member.val), *_figures(member.test)),
+            ]
+
+
+def _cell(value: Any) -> Any:
+    return value if isinstance(value, int | float) and value is not True else value_text(value)
+
+
+def _figures(figures: SplitFigures | None) -> list[float | None]:
+    return [None if figures is None else getattr(figures, name) for name in SPLIT_COLUMNS]

@@ -1,0 +1,226 @@
+"""Train every member of a sweep, and say what is shown of its settings."""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mtrain.config.loading.members import describe_sweep
+from mtrain.errors import UsageError
+from mtrain.keywords import option
+from mtrain.metrics.sweep import (
+    accuracy_of_setting,
+    choose_ranking,
+    f1_of_setting,
+    judge_settings,
+    score_rows,
+)
+from mtrain.observer import OneAtATime, SweepObserver
+from mtrain.records.sweep import SettingResult, SweepResult
+from mtrain.run.directory import OUTPUTS, RunDirectory, check_creatable, check_empty, refuse_link
+from mtrain.run.files import attributing_errors, remove_leftovers
+from mtrain.run.lock import locked, refuse_locked
+from mtrain.run.metrics import read_report
+from mtrain.run.predictions import PREDICTIONS, read_predictions
+from mtrain.run.sweep import PLAN, check_plan, write_plan, write_result
+from mtrain.trackers.tensorboard import check_tensorboard
+from mtrain.training.signals import handled_signals
+from mtrain.workflows.halving import check_halving, train_by_halving
+from mtrain.workflows.sweep_data import Options, SweepData
+from mtrain.workflows.sweep_groups import make_train
+from mtrain.workflows.sweep_members import read_member
+
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from mtrain.config.loading.members import Sweep
+    from mtrain.metrics.sweep import Ranking, Rows
+    from mtrain.records.sweep import MemberResult
+    from mtrain.training.signals import Received
+
+
+@dataclass(frozen=True, eq=False)
+class SweepRun:
+    """The outcome of a sweep."""
+
+    path: Path
+    result: SweepResult
+    stopped_by: signal.Signals | None
+    """The signal that stopped it."""
+
+
+def sweep(
+    plan: Sweep,
+    *,
+    out: Path | None = None,
+    resume: bool = False,
+    options: Options,
+    observer: SweepObserver | None = None,
+) -> SweepRun:
+    """Train the members of `plan`, each to the last bit as `fit` would train its config alone.
+
+    They are run directories in `out`, a new or empty folder; None: a free one of `outputs/<name>-sweep`.
+    With `resume` the sweep in `out`, or `outputs/<name>-sweep`, is continued if there is one: what is
+    finished stays. A member that diverges or fails is a row of the result. Raises `UsageError` with every setting that does not fit the
+    data, before anything is trained, `MtrainError` for problems of the data, the device or the disk.
+    """
+    told = OneAtATime(observer or SweepObserver())
+    for member in plan.members:
+        check_tensorboard(member.config)
+    ranking = choose_ranking([member.config for member in plan.members])
+    described = describe_sweep(plan)
+    if plan.halving is not None:
+        check_halving(plan.halving, plan.members)
+    with _open_folder(plan.name, described, out, resume=resume) as folder:
+        before = [read_member(member, folder, ranking.by) for member in plan.members]
+        try:
+            with handled_signals() as received:
+                results = _train(plan, folder, before, options, told, ranking, received)
+            told.stage("comparing the settings")
+            result = make_result(plan, folder, results, ranking)
+            write_result(result, folder)
+        finally:
+            told.stage("")
+            told.end()
+    return SweepRun(folder, result, received.signals[0] if received.signals else None)
+
+
+def _train(
+    plan: Sweep,
+    folder: Path,
+    before: Sequence[MemberResult],
+    options: Options,
+    observer: SweepObserver,
+    ranking: Ranking,
+    received: Received,
+) -> list[MemberResult]:
+    """The results of all members; `before` are those so far."""
+    results = {result.member: result for result in before}
+    members = [member for member in plan.members if results[member.name].state != "finished"]
+    if members:
+        by = ranking.by
+        data = SweepData(members, options, observer)
+        train = make_train(members, folder, data, options, observer, by, received)
+        if not (folder / PLAN).exists():
+            write_plan(describe_sweep(plan), folder)
+        epochs = {member.name: member.config.training.epochs for member in plan.members}
+        observer.begin(_summary(plan, before, ranking), epochs)
+        if plan.halving is None:
+            trained = train(members, None)
+        else:
+            halved_by = plan.halving.by or by or "loss"
+            trained = train_by_halving(
+                plan.halving, halved_by, plan.members, folder, train, observer, received
+            )
+        results |= {result.member: result for result in trained}
+    return [results[member.name] for member in plan.members]
+
+
+def make_result(
+    plan: Sweep, folder: Path, results: Sequence[MemberResult], ranking: Ranking
+) -> SweepResult:
+    """What the members' files show of the settings."""
+    members = {result.member: result for result in results}
+    validation: dict[str, Rows] = {}
+    tested: dict[str, Rows] = {}
+    to_train = 0.0
+    for result in results:
+        if result.state != "finished":
+            continue
+        evaluations = RunDirectory(folder / result.member).evaluations
+        if (rows := _rows(evaluations / "val", by_loss=ranking.by_loss)) is not None:
+            validation[result.member] = rows
+        if (rows := _rows(evaluations / "test", by_loss=False)) is not None:
+            tested[result.member] = rows
+    summary = _summary(plan, results, ranking)
+    settings = []
+    for setting in summary.settings:
+        own = [members[name] for name in setting.members]
+        accuracy = accuracy_of_setting(own, tested, to_train)
+        settings.append(replace(setting, accuracy=accuracy, f1_macro=f1_of_setting(own, to_train)))
+    judged, best = judge_settings(settings, members, validation, ranking)
+    compared_by = None
+    if best is not None and validation:
+        n = len(np.unique(np.concatenate([v.rows for v in validation.values()])))
+        compared_by = f"{ranking.compared_by} of {n:,} validation rows"
+    return replace(summary, settings=tuple(judged), best=best, compared_by=compared_by)
+
+
+def _summary(plan: Sweep, results: Sequence[MemberResult], ranking: Ranking) -> SweepResult:
+    """The settings with the means of their values, not yet compared."""
+    by_setting: dict[int, list[MemberResult]] = {k: [] for k in range(len(plan.values))}
+    for result in results:
+        by_setting[result.setting].append(result)
+    settings = []
+    for place, values in enumerate(plan.values):
+        own = by_setting[place]
+        finished = [one for one in own if one.state == "finished"]
+        defined = [one.value for one in finished if one.value is not None]
+        settings.append(
+            SettingResult(
+                values=values,
+                members=tuple(one.member for one in own),
+                finished=len(finished),
+                value=float(np.mean(defined)) if len(defined) == len(own) else None,
+                comparison="not compared",
+                p=None,
+                accuracy=None,
+                f1_macro=None,
+            )
+        )
+    return SweepResult(
+        name=plan.name,
+        by=ranking.by,
+        higher_is_better=ranking.higher_is_better,
+        compared_by=None,
+        axes=tuple(axis.key for axis in plan.axes),
+        seeds=plan.seeds,
+        folds=plan.folds,
+        members=tuple(results),
+        settings=tuple(settings),
+        best=None,
+        notes=() if ranking.note is None else (ranking.note,),
+    )
+
+
+def _rows(folder: Path, *, by_loss: bool) -> Rows | None:
+    """The scores of an evaluation's rows; None if its predictions were not kept."""
+    if not (folder / PREDICTIONS).exists():
+        return None
+    predictions, rows = read_predictions(read_report(folder), folder)
+    return score_rows(predictions, rows, by_loss=by_loss)
+
+
+@contextmanager
+def _open_folder(
+    name: str, described: dict[str, Any], out: Path | None, *, resume: bool
+) -> Iterator[Path]:
+    """The folder of the sweep, locked; it is made where it is not there."""
+    if resume:
+        folder = out or OUTPUTS / name
+    else:
+        names = itertools.chain([name], (f"{name}-{n}" for n in itertools.count(2)))
+        free = (OUTPUTS / one for one in names if not (OUTPUTS / one).exists())
+        folder = out or next(free)
+    check_creatable(folder)
+    if folder.exists():
+        refuse_link(folder / PLAN)
+        refuse_locked(folder)
+        if not (folder / PLAN).exists():
+            check_empty(RunDirectory(folder))
+        elif resume:
+            check_plan(described, folder)
+        else:
+            remedy = f"{option('resume')} continues it"
+            raise UsageError("holds a sweep", where=folder, remedy=remedy)
+    with attributing_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        remove_leftovers(folder)
+        yield folder

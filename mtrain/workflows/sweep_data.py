@@ -1,0 +1,131 @@
+"""The data of a sweep's members: what they have in common is read, encoded and kept once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mtrain.config.experiment.custom_code import CustomModel
+from mtrain.data.class_weights import weight_training
+from mtrain.data.load import make_dataset
+from mtrain.data.reading import read_source
+from mtrain.engine.threads import choose_threads, threads_asked
+from mtrain.errors import MtrainError, SettingError
+from mtrain.escape import bytes_as_text
+from mtrain.training.open import data_facts
+from mtrain.training.prepared import prepare_data
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from mtrain.config.experiment.schema import Config
+    from mtrain.config.loading.members import Member
+    from mtrain.data.source import Source
+    from mtrain.observer import SweepObserver
+    from mtrain.records.dataset import Dataset
+    from mtrain.training.prepared import PreparedData
+
+SPLITTING = {"samples", "validation", "test", "fold", "scale"}
+"""Settings of a data set that act on what was read."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the members of a sweep are trained."""
+
+    device: str
+    jobs: int | None
+    """How many side by side; None: as many as the CPUs hold."""
+
+    charts: bool
+    download: bool
+    code_folder: Path
+    owns_process: bool
+
+
+class SweepData:
+    """The data of a sweep's members; what they have in common is read and encoded once."""
+
+    def __init__(
+        self, members: Sequence[Member], options: Options, observer: SweepObserver
+    ) -> None:
+        """Read all of it, before TensorFlow is loaded.
+
+        Raises `UsageError` with every setting that does not fit its data, and `MtrainError` for data
+        that cannot be read, or do not fit into memory together.
+        """
+        self._datasets: dict[str, Dataset] = {}
+        self._prepared: dict[str, PreparedData] = {}
+        sources: dict[str, Source] = {}
+        problems: dict[Any, None] = {}
+        observer.stage("reading the data")
+        for config in (member.config for member in members):
+            key = _data_key(config)
+            try:
+                if key not in self._datasets:
+                    self._datasets[key] = _load(config, sources, options)
+                conflicts = config.class_conflicts(self._datasets[key].classes)
+                problems |= dict.fromkeys(conflicts)
+            except SettingError as error:
+                problems |= dict.fromkeys((one.key, one.what) for one in error.problems)
+        if problems:
+            raise SettingError(*problems)
+        self.n_bytes = sum(_bytes(dataset) for dataset in self._datasets.values())
+        memory = max(member.config.training.memory_bytes for member in members)
+        if self.n_bytes > memory:
+            problem = f"the members' data take {bytes_as_text(self.n_bytes)} together"
+            raise MtrainError(
+                f"{problem}, beyond training.memory, {bytes_as_text(memory)}",
+                where="sweep",
+                remedy="sweep the settings of the data one at a time",
+            )
+
+    def prepare(self) -> None:
+        """Put the training rows on the device of the current scope; the copies in memory are freed."""
+        self.facts = {key: data_facts(dataset) for key, dataset in self._datasets.items()}
+        while self._datasets:
+            key, dataset = self._datasets.popitem()
+            self._prepared[key] = prepare_data(dataset)
+
+    def dataset(self, member: Member) -> Dataset:
+        """Before they are prepared."""
+        return self._datasets[_data_key(member.config)]
+
+    def of(self, member: Member) -> PreparedData:
+        """Once they are prepared."""
+        return self._prepared[_data_key(member.config)]
+
+    def facts_of(self, member: Member) -> tuple[dict[str, str], dict[str, str]]:
+        """The data and splits of the member's `Environment`."""
+        return self.facts[_data_key(member.config)]
+
+
+def _data_key(config: Config) -> str:
+    return f"{config.dataset.model_dump_json()}{config.training.class_weight}"
+
+
+def _load(config: Config, sources: dict[str, Source], options: Options) -> Dataset:
+    memory = config.training.memory_bytes
+    source_key = config.dataset.model_dump_json(exclude=SPLITTING)
+    if source_key not in sources:
+        sources[source_key] = read_source(
+            config.dataset, memory=memory, progress=True, download=options.download
+        )
+    dataset = make_dataset(sources[source_key], config.dataset, memory=memory)
+    return weight_training(dataset, config.training.class_weight)
+
+
+def _bytes(dataset: Dataset) -> int:
+    return sum(rows.features.nbytes for rows in dataset.splits.values())
+
+
+def member_threads(member: Member, data: SweepData) -> int | None:
+    """Threads of an operation, by the rule that `mtrain fit` follows; None for a custom model."""
+    config, dataset = member.config, data.dataset(member)
+    if (asked := threads_asked()) is not None:
+        return asked
+    if isinstance(config.model, CustomModel):
+        return None
+    widths = config.model.sizes(dataset.encoding.n_features, len(dataset.classes))
+    return choose_threads(widths, min(config.training.batch_size, len(dataset.train)))

@@ -1,0 +1,166 @@
+"""Members whose operations have different numbers of threads, in a process for each number.
+
+TensorFlow has one number of threads in a process.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+import signal
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mtrain.errors import MtrainError, UsageError
+from mtrain.observer import OneAtATime, SweepObserver
+from mtrain.training.signals import handled_signals
+from mtrain.workflows.sweep_data import SweepData, member_threads
+from mtrain.workflows.sweep_members import MembersTrainer, read_member
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from multiprocessing.process import BaseProcess
+    from multiprocessing.queues import Queue
+    from pathlib import Path
+
+    from mtrain.config.loading.members import Member
+    from mtrain.records.sweep import MemberResult
+    from mtrain.training.signals import Received
+    from mtrain.workflows.sweep_data import Options
+
+    Train = Callable[[Sequence[Member], int | None], list[MemberResult]]
+
+LOOKING_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Group:
+    """Members with one number of threads, and all that a process needs to train them."""
+
+    members: tuple[Member, ...]
+    folder: Path
+    options: Options
+    by: str | None
+    until: int | None
+
+
+def make_train(
+    members: Sequence[Member],
+    folder: Path,
+    data: SweepData,
+    options: Options,
+    observer: SweepObserver,
+    by: str | None,
+    received: Received,
+) -> Train:
+    """A function that trains some of the members to the end of an epoch, None: to their own end.
+
+    Where all have the same number of threads, in this process.
+    """
+    groups = _by_threads(members, data) if options.owns_process else [list(members)]
+    if len(groups) == 1:
+        trainer = MembersTrainer(members, folder, data, options, observer)
+        observer.note(trainer.description)
+        return lambda chosen, until: trainer.train(chosen, by, received, until)
+
+    def train(chosen: Sequence[Member], until: int | None) -> list[MemberResult]:
+        names = {member.name for member in chosen}
+        for group in groups:
+            some = tuple(member for member in group if member.name in names)
+            if some and not received.signals:
+                _train_apart(Group(some, folder, options, by, until), observer, received)
+        return [read_member(member, folder, by) for member in chosen]
+
+    return train
+
+
+def _by_threads(members: Sequence[Member], data: SweepData) -> list[list[Member]]:
+    """The members by the threads of their operations, the fewest first."""
+    groups: dict[int, list[Member]] = {}
+    for member in members:
+        groups.setdefault(member_threads(member, data) or 0, []).append(member)
+    return [groups[threads] for threads in sorted(groups)]
+
+
+def _train_apart(group: Group, observer: SweepObserver, received: Received) -> None:
+    """Train a group in a process of its own, and pass on its events and the signals.
+
+    Raises `MtrainError` for what that process cannot do.
+    """
+    context = multiprocessing.get_context("spawn")
+    events: Queue[tuple[str, tuple[Any, ...]]] = context.Queue()
+    # A daemon, so that a second Ctrl-C ends it with this process.
+    process = context.Process(target=_train_group, args=(group, events), daemon=True)
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which the process inherits
+    process.start()
+    signal.signal(signal.SIGINT, handler)
+    is_told = False
+    failed: MtrainError | None = None
+    while True:
+        alive = process.is_alive()
+        try:
+            name, arguments = events.get(timeout=LOOKING_SECONDS if alive else 0)
+        except queue.Empty:
+            if not alive:
+                break
+        else:
+            if name == "failed":
+                is_usage, problems = arguments
+                failed = (UsageError if is_usage else MtrainError)(*problems)
+            else:
+                getattr(observer, name)(*arguments)
+        if received.signals and not is_told:
+            process.terminate()  # which it takes as any signal: save, and stop
+            is_told = True
+    process.join()
+    if failed is not None:
+        raise failed
+    if process.exitcode:
+        raise MtrainError(f"a process that trained members ended with status {process.exitcode}")
+
+
+def _train_group(group: Group, events: Queue[tuple[str, tuple[Any, ...]]]) -> None:
+    """What that process does."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        # Killed with its parent, as one process is; what is on the disk is whole at any moment.
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    observer = OneAtATime(_Sent(events))
+    try:
+        data = SweepData(group.members, group.options, SweepObserver())
+        trainer = MembersTrainer(group.members, group.folder, data, group.options, observer)
+        observer.note(trainer.description)
+        with handled_signals() as received:
+            trainer.train(group.members, group.by, received, group.until)
+    except MtrainError as error:
+        events.put(("failed", (isinstance(error, UsageError), error.problems)))
+
+
+def _end_with(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
+
+
+class _Sent(SweepObserver):
+    """Sends the events of a group to the process that waits for them."""
+
+    def __init__(self, events: Queue[tuple[str, tuple[Any, ...]]]) -> None:
+        self._events = events
+
+    def note(self, text: str) -> None:
+        """Send it."""
+        self._events.put(("note", (text,)))
+
+    def began(self, member: str) -> None:
+        """Send it."""
+        self._events.put(("began", (member,)))
+
+    def epoch(self, member: str, epoch: int, value: float | None) -> None:
+        """Send it."""
+        self._events.put(("epoch", (member, epoch, value)))
+
+    def ended(self, result: MemberResult) -> None:
+        """Send it."""
+        self._events.put(("ended", (result,)))
