@@ -22,7 +22,7 @@ from mtrain.metrics.sweep import (
 from mtrain.observer import OneAtATime, SweepObserver
 from mtrain.records.sweep import SettingResult, SweepResult
 from mtrain.run.directory import OUTPUTS, RunDirectory, check_creatable, check_empty, refuse_link
-from mtrain.run.files import attributing_errors, remove_leftovers
+from mtrain.run.files import attributing_errors, remove_leftovers, write_bytes
 from mtrain.run.lock import locked, refuse_locked
 from mtrain.run.metrics import read_report
 from mtrain.run.predictions import PREDICTIONS, read_predictions
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from mtrain.config.loading.members import Sweep
+    from mtrain.config.loading.members import SweepPlan
     from mtrain.metrics.sweep import Ranking, Rows
     from mtrain.records.sweep import MemberResult
     from mtrain.training.signals import Received
@@ -54,9 +54,20 @@ class SweepRun:
     stopped_by: signal.Signals | None
     """The signal that stopped it."""
 
+    def __repr__(self) -> str:
+        finished = sum(member.state == "finished" for member in self.result.members)
+        return (
+            f"<mtrain.SweepRun {str(self.path)!r}: {finished:,} of {len(self.result.members):,} "
+            "members finished>"
+        )
+
+    def __fspath__(self) -> str:
+        """Its folder."""
+        return str(self.path)
+
 
 def sweep(
-    plan: Sweep,
+    plan: SweepPlan,
     *,
     out: Path | None = None,
     resume: bool = False,
@@ -85,14 +96,24 @@ def sweep(
             told.stage("comparing the settings")
             result = make_result(plan, folder, results, ranking)
             write_result(result, folder)
+            _draw(result, folder)
         finally:
             told.stage("")
             told.end()
     return SweepRun(folder, result, received.signals[0] if received.signals else None)
 
 
+def _draw(result: SweepResult, folder: Path) -> None:
+    """The chart over the axes, if there is one."""
+    if result.axes and result.by is not None:
+        from mtrain.report.charts.sweep import sweep_charts
+
+        for name, content in sweep_charts(result):
+            write_bytes(folder / name, content)
+
+
 def _train(
-    plan: Sweep,
+    plan: SweepPlan,
     folder: Path,
     before: Sequence[MemberResult],
     options: Options,
@@ -123,7 +144,7 @@ def _train(
 
 
 def make_result(
-    plan: Sweep, folder: Path, results: Sequence[MemberResult], ranking: Ranking
+    plan: SweepPlan, folder: Path, results: Sequence[MemberResult], ranking: Ranking
 ) -> SweepResult:
     """What the members' files show of the settings."""
     members = {result.member: result for result in results}
@@ -152,7 +173,7 @@ def make_result(
     return replace(summary, settings=tuple(judged), best=best, compared_by=compared_by)
 
 
-def _summary(plan: Sweep, results: Sequence[MemberResult], ranking: Ranking) -> SweepResult:
+def _summary(plan: SweepPlan, results: Sequence[MemberResult], ranking: Ranking) -> SweepResult:
     """The settings with the means of their values, not yet compared."""
     by_setting: dict[int, list[MemberResult]] = {k: [] for k in range(len(plan.values))}
     for result in results:

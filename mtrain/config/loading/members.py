@@ -52,7 +52,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Sweep:
+class SweepPlan:
     """What is trained: settings by seeds by folds."""
 
     name: str
@@ -81,7 +81,7 @@ def plan_sweep(
     halving: Any = None,
     many: bool = False,
     function: str | None = None,
-) -> Sweep:
+) -> SweepPlan:
     """Every member of a sweep of `source`, which is as for `read_settings`.
 
     `seeds` and `folds` are how many there are of each, `sample` how many settings are drawn,
@@ -95,7 +95,7 @@ def plan_sweep(
         problem = f"{n:,} members; {option('sample')} draws some of their settings"
         raise UsageError(f"{problem}, {option('yes')} trains them all", where="sweep")
     seed = base.data.get("seed", 0)
-    values = combinations(axes, sample, seed if type(seed) is int and seed >= 0 else 0)
+    values = combinations(axes, sample, seed if type(seed) is int and seed >= 0 else 0, base.caller)
     problems: dict[str, Problem] = {}
     members: list[Member] = []
     settings = base
@@ -121,7 +121,7 @@ def plan_sweep(
         raise UsageError(*listed)
     _check_differ(members, values)
     named = _named(members, values, [axis.key for axis in axes])
-    return Sweep(
+    return SweepPlan(
         f"{members[0].config.name}-sweep",
         settings,
         tuple(axes),
@@ -225,7 +225,7 @@ def _named(
         yield Member(name, member.setting, member.seed, member.fold, config)
 
 
-def describe_sweep(sweep: Sweep) -> dict[str, Any]:
+def describe_sweep(sweep: SweepPlan) -> dict[str, Any]:
     """The sweep as plain data, by which it is recognised when it is resumed."""
     flat = [flat_settings(member.config) for member in sweep.members]
     common = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, TextIO
 
@@ -38,6 +39,16 @@ def watch_sweep(stream: TextIO) -> SweepObserver:
     if draws(stream):
         return LiveMembers(Console(file=stream, highlight=False))
     return PlainMembers(stream)
+
+
+def watch_sweep_from_python(progress: bool | None) -> SweepObserver | None:
+    """The observer of a sweep in a Python program, on stderr; None: it is not shown.
+
+    `progress` says whether it is shown; None: only on a terminal.
+    """
+    if progress is False or sys.stderr is None:
+        return None
+    return watch_sweep(sys.stderr) if progress or sys.stderr.isatty() else None
 
 
 class PlainMembers(SweepObserver):
