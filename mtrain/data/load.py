@@ -11,6 +11,7 @@ from mtrain.config.experiment.dataset import TestConfig, ValidationConfig
 from mtrain.config.experiment.table import TableConfig
 from mtrain.data.encoding import encode, learn_encoding
 from mtrain.data.files import check_memory
+from mtrain.data.folds import take_fold
 from mtrain.data.notes import dataset_notes, small_bytes
 from mtrain.data.outliers import outlier_notes
 from mtrain.data.reading import read_source
@@ -152,15 +153,17 @@ def _learn(source: Source, config: SourceConfig, train: Rows) -> Encoding:
 def split_source(source: Source, config: SourceConfig) -> dict[str, Rows]:
     """The rows of `train`, `test` and, unless the config wants none, `val`; drawn where it says."""
     train, val, test = source.train, source.val, source.test
-    if test is None:
+    if test is None and config.fold is not None:
+        train, test = take_fold(train, config.fold, config.seed)
+    elif test is None:
         apart = config.test or TestConfig()
         section = ("dataset", "test")
         # A later split must not lack a class because this split has its rows.
         parts = 2 if val is not None or config.validation is None else 3
         train, test = split_off(train, apart.size, apart.how, config.seed, section, parts=parts)
-    elif config.test not in {None, TestConfig()}:
-        problem = f"{source.where} has a test split"
-        raise SettingError((("dataset", "test"), problem))
+    elif config.fold is not None or config.test not in {None, TestConfig()}:
+        key = "test" if config.fold is None else "fold"
+        raise SettingError((("dataset", key), f"{source.where} has a test split"))
     if (validation := config.validation) is None:
         val = None
     else:

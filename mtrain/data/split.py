@@ -38,13 +38,13 @@ def split_off(
         raise SettingError(((*section, "size"), f"{size} of {n:,} rows leaves a split empty"))
     if how == "tail":
         return split.take(np.arange(n - apart)), split.take(np.arange(n - apart, n))
-    keys = _keys(n, seed, section)
+    keys = random_keys(n, seed, section)
     if how == "random":
         goes = np.zeros(n, bool)
         goes[np.argsort(keys, kind="stable")[:apart]] = True
     else:
         rows = np.bincount(split.labels)
-        taken = stratify(rows, apart, parts, _keys(len(rows), seed, (*section, "class")))
+        taken = stratify(rows, apart, parts, random_keys(len(rows), seed, (*section, "class")))
         if taken is None:
             problem = (
                 f"{size} of {n:,} rows cannot be stratified: each part must be able to hold each "
@@ -91,11 +91,11 @@ def draw(split: Rows, samples: int | None, seed: int, section: tuple[str, ...]) 
     if samples > len(split):
         problem = f"{samples:,} rows wanted, there are {len(split):,}"
         raise SettingError(((*section, "samples"), problem))
-    keys = _keys(len(split), seed, (*section, "samples"))
+    keys = random_keys(len(split), seed, (*section, "samples"))
     return split.take(np.sort(np.argsort(keys, kind="stable")[:samples]))
 
 
-def _keys(n: int, seed: int, purpose: tuple[str, ...]) -> NDArray[np.uint64]:
+def random_keys(n: int, seed: int, purpose: tuple[str, ...]) -> NDArray[np.uint64]:
     """A random number for each of n rows, shape (n,); others for each seed and purpose.
 
     Bits of a counter, hashed: NumPy promises that these never change, as it does not of what its

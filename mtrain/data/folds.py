@@ -1,0 +1,43 @@
+"""Folds of cross-validation: every row is tested in exactly one of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mtrain.config.experiment.dataset import fold_numbers
+from mtrain.data.split import random_keys
+from mtrain.errors import SettingError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mtrain.data.source import Rows
+    from mtrain.records.arrays import Ints
+
+SECTION = ("dataset", "fold")
+
+
+def take_fold(split: Rows, fold: str, seed: int) -> tuple[Rows, Rows]:
+    """The rows of all other folds, and those of `fold`, `i/k`; both in their order.
+
+    Raises `SettingError` for more folds than rows.
+    """
+    number, folds = fold_numbers(fold)
+    if folds > len(split):
+        raise SettingError((SECTION, f"{folds:,} folds of {len(split):,} rows leave a fold empty"))
+    goes = stratified_folds(split.labels, folds, seed) == number - 1
+    return split.take(np.flatnonzero(~goes)), split.take(np.flatnonzero(goes))
+
+
+def stratified_folds(labels: NDArray[np.int32], folds: int, seed: int) -> Ints:
+    """The fold of each row, from 0; shape (N,).
+
+    Rows are dealt to the folds in turn, class by class, each class in the order of its hashed
+    counters: of a class no fold has more than one row more than another, nor in all.
+    """
+    keys = random_keys(len(labels), seed, SECTION)
+    dealt = np.empty(len(labels), np.int64)
+    dealt[np.lexsort((keys, labels))] = np.arange(len(labels)) % folds
+    return dealt
