@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtrain.config.experiment.dataset import fold_numbers
-from mtrain.data.split import random_keys
+from mtrain.data.keys import random_keys
+from mtrain.data.whole_groups import grouped_folds, groups_of
 from mtrain.errors import SettingError
 
 if TYPE_CHECKING:
@@ -22,12 +23,21 @@ SECTION = ("dataset", "fold")
 def take_fold(split: Rows, fold: str, seed: int) -> tuple[Rows, Rows]:
     """The rows of all other folds, and those of `fold`, `i/k`; both in their order.
 
-    Raises `SettingError` for more folds than rows.
+    Raises `SettingError` for more folds than rows, or than groups where rows have such.
     """
     number, folds = fold_numbers(fold)
-    if folds > len(split):
-        raise SettingError((SECTION, f"{folds:,} folds of {len(split):,} rows leave a fold empty"))
-    goes = stratified_folds(split.labels, folds, seed) == number - 1
+    if split.groups is None:
+        n, things = len(split), "rows"
+    else:
+        n, things = len(np.unique(split.groups)), "groups"
+    if folds > n:
+        raise SettingError((SECTION, f"{folds:,} folds of {n:,} {things} leave a fold empty"))
+    if split.groups is None:
+        fold_of = stratified_folds(split.labels, folds, seed)
+    else:
+        of = groups_of(split.labels, split.groups)
+        fold_of = grouped_folds(of, folds, random_keys(n, seed, (*SECTION, "group")))[of.numbers]
+    goes = fold_of == number - 1
     return split.take(np.flatnonzero(~goes)), split.take(np.flatnonzero(goes))
 
 

@@ -12,6 +12,7 @@ from mtrain.config.experiment.table import TableConfig
 from mtrain.data.encoding import encode, learn_encoding
 from mtrain.data.files import check_memory
 from mtrain.data.folds import take_fold
+from mtrain.data.groups import refuse_lone_classes
 from mtrain.data.notes import dataset_notes, small_bytes
 from mtrain.data.outliers import outlier_notes
 from mtrain.data.reading import read_source
@@ -153,6 +154,7 @@ def _learn(source: Source, config: SourceConfig, train: Rows) -> Encoding:
 def split_source(source: Source, config: SourceConfig) -> dict[str, Rows]:
     """The rows of `train`, `test` and, unless the config wants none, `val`; drawn where it says."""
     train, val, test = source.train, source.val, source.test
+    _refuse_lone_classes(source, config)
     if test is None and config.fold is not None:
         train, test = take_fold(train, config.fold, config.seed)
     elif test is None:
@@ -176,6 +178,19 @@ def split_source(source: Source, config: SourceConfig) -> dict[str, Rows]:
         val = draw(val, validation.samples, config.seed, section)
     train = draw(train, config.samples, config.seed, ("dataset",))
     return {"train": train, **({} if val is None else {"val": val}), "test": test}
+
+
+def _refuse_lone_classes(source: Source, config: SourceConfig) -> None:
+    """Raise `MtrainError` if a class of one group is to be in two splits."""
+    drawn: list[TestConfig | ValidationConfig] = []
+    if source.test is None and config.fold is None:
+        drawn.append(config.test or TestConfig())
+    if source.val is None and config.validation is not None:
+        drawn.append(config.validation)
+    if config.fold is not None or any(one.how == "stratified" for one in drawn):
+        remedy = "leave the class out" if config.fold else "how: random takes groups of any class"
+        classes = config.classes or source.classes
+        refuse_lone_classes(source.train, classes, source.where, remedy)
 
 
 def _divisor(source: Source, config: SourceConfig) -> float | None:
@@ -221,6 +236,11 @@ def _fingerprint(rows: Rows, classes: tuple[str, ...]) -> str:
             digest.update(f"{name!r}{column.kind}{column.categories}".encode())
         arrays = [column.values for column in columns.values()]
     arrays += [rows.labels, *([] if rows.weights is None else [rows.weights])]
+    if rows.groups is not None:
+        # Numbered in the order of these rows alone.
+        _, first, numbers = np.unique(rows.groups, return_index=True, return_inverse=True)
+        digest.update(b"groups")
+        arrays.append(np.argsort(np.argsort(first))[numbers])
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)

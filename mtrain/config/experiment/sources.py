@@ -214,6 +214,11 @@ class NpzConfig(UserData):
     """The arrays `<weights>_train`, `<weights>_val`, ... (or `<weights>`) hold the weight of each
     row in the loss and in weighted figures; null: all rows weigh the same."""
 
+    groups: str | None = None
+    """The arrays `<groups>_train`, `<groups>_val`, ... (or `<groups>`) hold what each row belongs to,
+    such as a patient: rows of one value are never parted between splits. null: each row stands
+    alone."""
+
 
 class ImagesConfig(UserData):
     """A folder of PNG, JPEG, BMP, WebP, GIF or TIFF images, one folder a class.

@@ -11,6 +11,7 @@ from mtrain.config.catalog.names import choose, nearest, suggestion
 from mtrain.data.columns import complaint, read_column
 from mtrain.data.features import MISSING_SINCE, complaints, read_features
 from mtrain.data.files import find_splits
+from mtrain.data.groups import coded_groups, number_groups
 from mtrain.data.labels import class_indices
 from mtrain.data.missing_labels import (
     marked_label_notes,
@@ -52,12 +53,12 @@ def read(config: TableConfig, request: Request) -> Source:
     """
     memory, encoding = request.memory, request.encoding
     names = _features(config, encoding)
-    weighted = [] if config.weights is None else [config.weights]
-    others = [config.target, *weighted]
+    needed = [name for name in (config.weights, config.groups) if name is not None]
+    others = [name for name in (config.target, *needed) if name not in names]
     read_columns, notation = READERS[config.name], notation_of(config)
     raw = {
         split: read_columns(path, [*names, *others], memory, notation, split=split).without_missing(
-            [*names, *weighted]
+            [*names, *needed]
         )
         for split, path in _places(config, names + others).items()
     }
@@ -78,6 +79,7 @@ def read(config: TableConfig, request: Request) -> Source:
     if config.classes is None:
         notes += missing_label_notes(classes)
     remedy = MISSING if is_learned else MISSING_SINCE
+    groups = _groups(raw, config.groups)
     features, rows = {}, {}
     for split, table in raw.items():
         values = read_features(table, kinds, are_learned=is_learned)
@@ -90,8 +92,16 @@ def read(config: TableConfig, request: Request) -> Source:
             if config.classes is not None and unlabelled > blank[split]:
                 why += "; NA and the like are labels only if dataset.classes lists them"
             notes.append(_left_out(table, unlabelled, "unlabelled-rows", why))
-        complete = _complete_rows(values, labelled, weights, table, config, remedy)
-        read_rows = Rows(values, codes[split], np.arange(len(table)), weights, place=table.place)
+        missing = _missing(config, weights, groups.get(split))
+        complete = _complete_rows(values, labelled, missing, table, config, remedy)
+        read_rows = Rows(
+            values,
+            codes[split],
+            np.arange(len(table)),
+            weights,
+            groups=groups.get(split),
+            place=table.place,
+        )
         rows[split] = read_rows.take(complete) if len(complete) < len(table) else read_rows
         if incomplete := len(table) - unlabelled - len(complete):
             notes.append(_left_out(table, incomplete, "incomplete-rows", "with missing values"))
@@ -142,25 +152,25 @@ def _check_rows(rows: int, table: RawTable, split: str | None) -> None:
 def _complete_rows(
     features: Table,
     labelled: NDArray[np.bool_],
-    weights: Floats | None,
+    needed: Mapping[str, NDArray[np.bool_]],
     table: RawTable,
     config: TableConfig,
     remedy: str,
 ) -> Ints:
     """The positions of labelled rows, without incomplete rows if these are dropped.
 
+    `needed` says of columns that are no features in which rows they are missing, shape (N,).
     Raises `MtrainError` with a line for each column that has missing values and must not.
     """
     missing = {name: column.missing & labelled for name, column in features.columns.items()}
-    needed = {}
-    if config.weights is not None and weights is not None:
-        needed[config.weights] = np.isnan(weights) & labelled
+    needed = {name: rows & labelled for name, rows in needed.items()}
     if config.missing == "drop":
         gaps = np.logical_or.reduce([*missing.values(), *needed.values()])
         return np.flatnonzero(labelled & ~gaps)
     problems = complaints(table, needed, lambda _: "is missing")
     if config.missing is None:
-        problems += complaints(table, missing, lambda _: f"is missing; {remedy}")
+        others = {name: rows for name, rows in missing.items() if name not in needed}
+        problems += complaints(table, others, lambda _: f"is missing; {remedy}")
     if problems:
         raise MtrainError(*problems)
     return np.flatnonzero(labelled)
@@ -171,12 +181,13 @@ def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
     there = COLUMNS[config.name](config.path, notation_of(config))
     if encoding is not None:
         wanted = [column.name for column in encoding.columns]
-        others = [config.target, *([] if config.weights is None else [config.weights])]
-        check_columns(config.path, there, wanted + others)
+        others = (config.target, config.weights, config.groups)
+        check_columns(config.path, there, [*wanted, *(name for name in others if name is not None)])
         return wanted
     named = {
         "target": [config.target],
         "weights": [] if config.weights is None else [config.weights],
+        "groups": [] if config.groups is None else [config.groups],
         "features": config.features or (),
         "exclude": config.exclude,
         "categorical": config.categorical,
@@ -197,7 +208,7 @@ def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
         raise SettingError(*problems)
     if config.features is not None:
         return list(config.features)
-    no_features = {config.target, config.weights, *config.exclude}
+    no_features = {config.target, config.weights, config.groups, *config.exclude}
     features = [name for name in there if name not in no_features]
     if "" in features:
         raise MtrainError(
@@ -219,6 +230,25 @@ def check_columns(path: str, there: list[str], wanted: Iterable[str]) -> None:
             near = nearest(name, (other for other in there if other not in needed))
             hint = choose(there or ["none"]) if near is None else f"did you mean {near!r}?"
             raise MtrainError(f"no column {name!r}; {hint}", where=path)
+
+
+def _groups(tables: Mapping[str, RawTable], column: str | None) -> dict[str, Ints]:
+    """The number of each row's group by split, -1 if missing; nothing without a column of groups."""
+    if column is None:
+        return {}
+    return number_groups({split: coded_groups(t.columns[column]) for split, t in tables.items()})
+
+
+def _missing(
+    config: TableConfig, weights: Floats | None, groups: Ints | None
+) -> dict[str, NDArray[np.bool_]]:
+    """By column that is no feature and must have a value, where it has none; shape (N,)."""
+    missing = {}
+    if config.weights is not None and weights is not None:
+        missing[config.weights] = np.isnan(weights)
+    if config.groups is not None and groups is not None:
+        missing[config.groups] = groups < 0
+    return missing
 
 
 def _weights(table: RawTable, column: str) -> Floats:
