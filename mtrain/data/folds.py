@@ -8,6 +8,7 @@ import numpy as np
 
 from mtrain.config.experiment.dataset import fold_numbers
 from mtrain.data.keys import random_keys
+from mtrain.data.time_order import fold_in_time
 from mtrain.data.whole_groups import grouped_folds, groups_of
 from mtrain.errors import SettingError
 
@@ -23,9 +24,19 @@ SECTION = ("dataset", "fold")
 def take_fold(split: Rows, fold: str, seed: int) -> tuple[Rows, Rows]:
     """The rows of all other folds, and those of `fold`, `i/k`; both in their order.
 
+    Of rows with times, only those before the fold are trained on.
     Raises `SettingError` for more folds than rows, or than groups where rows have such.
     """
     number, folds = fold_numbers(fold)
+    if split.times is not None:
+        parted = fold_in_time(split.times, split.groups, number, folds)
+        if isinstance(parted, int):
+            problem = (
+                f"{folds:,} folds in the order of time need {folds + 1:,} blocks of rows with no time "
+                f"or group in common; there are {parted:,}"
+            )
+            raise SettingError((SECTION, problem))
+        return split.take(np.flatnonzero(parted[0])), split.take(np.flatnonzero(parted[1]))
     if split.groups is None:
         n, things = len(split), "rows"
     else:

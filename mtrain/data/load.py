@@ -241,6 +241,9 @@ def _fingerprint(rows: Rows, classes: tuple[str, ...]) -> str:
         _, first, numbers = np.unique(rows.groups, return_index=True, return_inverse=True)
         digest.update(b"groups")
         arrays.append(np.argsort(np.argsort(first))[numbers])
+    if rows.times is not None:
+        digest.update(b"time")
+        arrays.append(np.unique(rows.times, return_inverse=True)[1])
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)

@@ -48,6 +48,9 @@ class Rows:
     groups: Ints | None = None
     """The number of each row's group, shape (N,), in all splits the same; None: there are none."""
 
+    times: Ints | None = None
+    """The place of each row's time in their order, shape (N,); None: they have none."""
+
     def __len__(self) -> int:
         return len(self.labels)
 
@@ -65,6 +68,7 @@ class Rows:
             some(self.names),
             self.place,
             some(self.groups),
+            some(self.times),
         )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtrain.data.keys import random_keys
+from mtrain.data.time_order import latest_rows
 from mtrain.data.whole_groups import drawn_groups, groups_of, last_groups, stratified_groups
 from mtrain.errors import SettingError
 
@@ -28,16 +29,23 @@ def split_off(
 ) -> tuple[Rows, Rows]:
     """The rows that stay, and those set apart: rows (an int) or a fraction (a float) of `split`.
 
-    `how` is `tail`, `random` or `stratified`; both parts keep the order of their rows. `parts` is
+    `how` is `tail`, `random`, `stratified` or, of rows with times, `time`; both parts keep the order of their rows. `parts` is
     the number of parts in the end: 3 if the rest is split once more. Stratified, each part has at
     least one row of each class with that many rows or more, and the single row of a class stays.
     `section` is where these settings stand, for errors. Rows of one group stay together: their
-    number is as near the size as whole groups can be. Raises `SettingError` for an impossible size.
+    number is as near the size as whole groups can be, and by time as times of several rows allow.
+    Raises `SettingError` for an impossible size.
     """
     n = len(split)
     apart = size if isinstance(size, int) else round(size * n)
     if not 0 < apart < n:
         raise SettingError(((*section, "size"), f"{size} of {n:,} rows leaves a split empty"))
+    if how == "time" and split.times is not None:
+        latest = latest_rows(split.times, split.groups, apart)
+        if latest is None:
+            of = "" if split.groups is None else " without parting a group"
+            raise SettingError((section, f"no time parts the {n:,} rows{of}"))
+        return split.take(np.flatnonzero(~latest)), split.take(np.flatnonzero(latest))
     if split.groups is not None:
         goes = _whole_groups_apart(split.labels, split.groups, apart, how, seed, section, parts)
         return split.take(np.flatnonzero(~goes)), split.take(np.flatnonzero(goes))

@@ -106,15 +106,18 @@ Names = Annotated[
 ]
 
 
+How = Literal["tail", "random", "stratified", "time"]
+
+
 class ValidationConfig(Section):
     """Rows taken out of the training data, once, on which the model is validated after each epoch."""
 
     size: RowsOrFraction = 0.2
     """A number of rows, or a fraction of them."""
 
-    how: Literal["tail", "random", "stratified"] = "stratified"
+    how: How = "stratified"
     """tail: the last rows; random: rows drawn by `dataset.seed`; stratified: drawn, each class in
-    proportion."""
+    proportion; time: the latest rows by `dataset.time`, so that nothing is learned from the future."""
 
     samples: Count | None = None
     """Keep this many of these rows, drawn without replacement; null: all."""
@@ -126,9 +129,9 @@ class TestConfig(Section):
     size: RowsOrFraction = 0.2
     """A number of rows, or a fraction of them."""
 
-    how: Literal["tail", "random", "stratified"] = "stratified"
+    how: How = "stratified"
     """tail: the last rows; random: rows drawn by `dataset.seed`; stratified: drawn, each class in
-    proportion."""
+    proportion; time: the latest rows by `dataset.time`, so that nothing is learned from the future."""
 
 
 def with_size(value: Any) -> Any:
@@ -197,6 +200,22 @@ class DatasetConfig(Section):
     def _fold_is_the_test(self) -> DatasetConfig:
         if self.fold is not None and self.test is not None:
             raise InvalidSettingError("test", f"fold {self.fold} is the test split; leave one out")
+        return self
+
+    @model_validator(mode="after")
+    def _time_is_known_and_used(self) -> DatasetConfig:
+        time = getattr(self, "time", None)
+        drawn = {"test": self.test, "validation": self.validation}
+        ordered = [key for key, of in drawn.items() if of is not None and of.how == "time"]
+        if ordered and time is None:
+            has_time = "time" in type(self).model_fields
+            needed = "needs dataset.time" if has_time else f"is not for {self.name}"
+            raise InvalidSettingError(ordered[0], f"how: time {needed}")
+        if time is not None and not ordered and self.fold is None:
+            problem = (
+                "is not used; set how: time in dataset.test or dataset.validation, or dataset.fold"
+            )
+            raise InvalidSettingError("time", problem)
         return self
 
     @property

@@ -219,6 +219,11 @@ class NpzConfig(UserData):
     such as a patient: rows of one value are never parted between splits. null: each row stands
     alone."""
 
+    time: str | None = None
+    """The array `<time>_train` (or `<time>`) holds each row's time, in numbers, dates or texts such as
+    `2024-05-31 12:30`, for `how: time`; with it, a `fold` tests rows later than those it trains on.
+    null: rows have no time."""
+
 
 class ImagesConfig(UserData):
     """A folder of PNG, JPEG, BMP, WebP, GIF or TIFF images, one folder a class.

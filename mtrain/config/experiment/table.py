@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ColumnNames = Annotated[tuple[str, ...], ListOf, Field(json_schema_extra={"uniqueItems": True})]
 
-BELONGING = ("groups",)
+BELONGING = ("groups", "time")
 """Settings whose column is learned from only if `features` names it."""
 
 _Int64 = Annotated[int, Ge(-(2**63)), Lt(2**63)]  # checkpoints hold no larger ones
@@ -36,8 +36,8 @@ class TableConfig(UserData):
     """The column of the labels: text or whole numbers."""
 
     features: ColumnNames | None = None
-    """The columns to learn from; null: all but `target`, `weights`, `groups`
-    and the columns in `exclude`."""
+    """The columns to learn from; null: all but `target`, `weights`, `groups`,
+    `time` and the columns in `exclude`."""
 
     exclude: ColumnNames = ()
     """Columns not to learn from, such as an id, for tables with many `features` to list."""
@@ -64,6 +64,11 @@ class TableConfig(UserData):
     parted between splits. It is not learned from unless `features` names it. null: each row stands
     alone."""
 
+    time: str | None = None
+    """The column of each row's time, in numbers, dates or times such as `2024-05-31 12:30`, for
+    `how: time`; with it, a `fold` tests rows later than those it trains on. It is not learned from
+    unless `features` names it. null: rows have no time."""
+
     scale: Literal["auto", "none", "standard"] = "auto"
     """none: numbers as they are; standard: each column with mean 0 and standard deviation 1 on the
     training split; auto: standard. Categories are 0 or 1."""
@@ -83,14 +88,14 @@ class TableConfig(UserData):
         if self.features == ():
             raise InvalidSettingError("features", "must name a column; null is all of them")
         taken = {"target": self.target}
-        for key in ("weights", "groups"):
+        for key in ("weights", "groups", "time"):
             if (column := getattr(self, key)) is not None:
                 _refuse_taken(key, (column,), taken)
                 taken[key] = column
         learned = self.features or ()
         for key in ("features", "exclude", "categorical"):
             columns = getattr(self, key) or ()
-            # What rows belong to may be learned from as well.
+            # A group or a time may be learned from as well.
             may_be = learned if key != "exclude" else ()
             _refuse_taken(
                 key,

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from mtrain.config.experiment.dataset import class_names
 from mtrain.data.files import check_memory, find_files
@@ -35,6 +36,7 @@ from mtrain.data.source import (
     sorted_names,
 )
 from mtrain.data.split_names import split_called
+from mtrain.data.times import read_times
 from mtrain.errors import MtrainError, SettingError
 from mtrain.records.dataset import SPLITS, Note
 
@@ -67,13 +69,12 @@ def read(config: NpzConfig, request: Request) -> Source:
     are all rows. Raises `MtrainError` for arrays that are missing, damaged, do not fit each other,
     or take too much memory.
     """
-    memory = request.memory
     needed = ("test", "train") if request.takes_others else ("train",)
-    arrays = _read_splits(config.path, config, memory, needed)
+    arrays = _read_splits(config.path, config, request, needed)
     where = dict.fromkeys(arrays, config.path)
     if config.test_path is not None:
         refuse_second_split("test", arrays, config.path)
-        others = _read_splits(config.test_path, config, memory, ("test", "train"))
+        others = _read_splits(config.test_path, config, request, ("test", "train"))
         arrays["test"] = others.get("test") or others["train"]
         where["test"] = config.test_path
     groups = _groups(arrays, config.path)
@@ -88,6 +89,7 @@ def read(config: NpzConfig, request: Request) -> Source:
                 split_arrays.weights,
             ),
             groups=groups.get(split),
+            times=None if split_arrays.time is None else _times(split_arrays, config.path),
         )
         for split, split_arrays in arrays.items()
     }
@@ -220,10 +222,11 @@ class _Arrays:
     labels: NDArray[Any]
     weights: NDArray[Any] | None = None
     groups: NDArray[Any] | None = None
+    time: NDArray[Any] | None = None
 
 
 def _read_splits(
-    path: str, config: NpzConfig, memory: int, needed: tuple[str, ...]
+    path: str, config: NpzConfig, request: Request, needed: tuple[str, ...]
 ) -> dict[str, _Arrays]:
     """The splits in the file at `path`; raises `MtrainError` if it has none of the `needed` ones."""
     file, *more = find_files(path, (".npz",))
@@ -237,21 +240,25 @@ def _read_splits(
             f"{', '.join(there)[:300] or 'nothing'}",
             where=path,
         )
-    others = {key: getattr(config, key) for key in ("weights", "groups")}
     wanted = {
         split: {
             "features": name,
             "labels": _beside(name, LABELS, there),
             **{
                 key: _beside(name, (kind,), there)
-                for key, kind in others.items()
-                if kind is not None
+                for key in ("weights", "groups")
+                if (kind := getattr(config, key)) is not None
             },
         }
         for split, name in features.items()
     }
+    if config.time is not None and "train" in features:
+        times = _beside(features["train"], (config.time,), there)
+        # Data for a trained model need no times if they will not be split.
+        if request.encoding is None or times in there:
+            wanted["train"]["time"] = times
     names = list(itertools.chain.from_iterable(each.values() for each in wanted.values()))
-    arrays = read_members(file, names, memory)
+    arrays = read_members(file, names, request.memory)
     return {
         split: _Arrays(**{key: arrays[name] for key, name in each.items()})
         for split, each in wanted.items()
@@ -277,6 +284,23 @@ def _groups(arrays: Mapping[str, _Arrays], where: str) -> dict[str, Ints]:
             raise MtrainError(f"{SPLITS[split]} groups: row {row} has none", where=where)
         coded[split] = codes, [str(name) for name in texts]
     return number_groups(coded)
+
+
+def _times(arrays: _Arrays, where: str) -> Ints:
+    """The place of each training row's time in their order."""
+    given = arrays.time
+    if given is None or given.shape != arrays.labels.shape[:1] or given.dtype.kind not in "iufMUS":
+        got = "" if given is None else f", got {given.dtype} {given.shape}"
+        raise MtrainError(f"training times must be one a row{got}", where=where)
+    values = _as_text(given, where, "times") if given.dtype.kind in "US" else given
+    values = values.astype("M8[us]") if values.dtype.kind == "M" else values
+    times = read_times(pa.chunked_array([pa.array(values)]), typed=True)
+    wrong = times.wrong | (times.ranks < 0)
+    if wrong.any():
+        row = int(wrong.argmax())
+        problem = f"is {str(given[row])!r:.60}, which is not {times.expected}"
+        raise MtrainError(f"training times: row {row} {problem}", where=where)
+    return times.ranks
 
 
 def _beside(features: str, kinds: Sequence[str], there: Sequence[str]) -> str:
