@@ -62,11 +62,13 @@ def read_saved_evaluation(
     if not is_kept:
         nothing = np.zeros(0, np.int64)
         return SavedEvaluation(str(path), folder, report, nothing, nothing, nothing)
-    labels, predicted, rows = read_labels(report, folder)
+    labels, predicted, rows, groups = read_labels(report, folder)
     counted = confusion_matrix(labels, predicted, len(report.classes))
     if not np.array_equal(counted, report.confusion_matrix):
         raise _changed(folder, f"the counts of {PREDICTIONS} are not those of {METRICS}")
-    return SavedEvaluation(str(path), folder, report, labels, predicted, rows)
+    if groups is not None and len(np.unique(groups)) != report.groups:
+        raise _changed(folder, f"the groups of {PREDICTIONS} are not those of {METRICS}")
+    return SavedEvaluation(str(path), folder, report, labels, predicted, rows, groups)
 
 
 def align(other: SavedEvaluation, first: SavedEvaluation) -> SavedEvaluation:

@@ -52,6 +52,7 @@ EXPERIMENTS = [
     {"dataset": "digits"},
     {"dataset": {"name": "synthetic", "rows": 100, "shares": [0.9, 0.1], "label_noise": 0.05}},
     {"dataset": {"name": "synthetic", "n_classes": 100, "informative": 8}},
+    {"dataset": {"fold": " 2/5"}},
     {"dataset": {"samples": 500, "validation": {"size": 300, "how": "tail"}}},
     {"dataset": {"name": "MNIST", "validation": None, "classes": list("abcdefghij")}},
     {"dataset": "Fashion-MNIST"},

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from mtrain.config.catalog.endings import kind_by_ending
 from mtrain.config.catalog.names import canonical
 from mtrain.config.catalog.writer import dump_inline
-from mtrain.config.experiment.dataset import DatasetConfig, Test, UserData
+from mtrain.config.experiment.dataset import DatasetConfig, Fold, Test, UserData
 from mtrain.config.experiment.section import (
     Count,
     InvalidSettingError,
@@ -151,6 +151,9 @@ class KnownData(DatasetConfig):
     test: Annotated[Test, WithJsonSchema({"type": "null"})] = None
     """Null: the data set has a test split."""
 
+    fold: Annotated[Fold, WithJsonSchema({"type": "null"})] = None
+    """Null: the data set has a test split."""
+
     @property
     def known_shape(self) -> tuple[int, int] | None:
         """28 x 28 pixels and ten classes, unless the files at `path` have others."""
@@ -158,8 +161,9 @@ class KnownData(DatasetConfig):
 
     @model_validator(mode="after")
     def _test_is_not_split_off(self) -> KnownData:
-        if self.test is not None:
-            raise InvalidSettingError("test", f"{self.name} has a test split")
+        for key in ("test", "fold"):
+            if getattr(self, key) is not None:
+                raise InvalidSettingError(key, f"{self.name} has a test split")
         return self
 
 
@@ -209,6 +213,16 @@ class NpzConfig(UserData):
     weights: str | None = None
     """The arrays `<weights>_train`, `<weights>_val`, ... (or `<weights>`) hold the weight of each
     row in the loss and in weighted figures; null: all rows weigh the same."""
+
+    groups: str | None = None
+    """The arrays `<groups>_train`, `<groups>_val`, ... (or `<groups>`) hold what each row belongs to,
+    such as a patient: rows of one value are never parted between splits, and intervals and
+    verdicts count groups. null: each row stands alone."""
+
+    time: str | None = None
+    """The array `<time>_train` (or `<time>`) holds each row's time, in numbers, dates or texts such as
+    `2024-05-31 12:30`, for `how: time`; with it, a `fold` tests rows later than those it trains on.
+    null: rows have no time."""
 
 
 class ImagesConfig(UserData):

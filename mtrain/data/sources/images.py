@@ -325,4 +325,4 @@ def _at_depth(rows: Rows | None, *, is_wide: bool) -> Any:
     if rows is None:
         return None
     pixels = as_depth(np.asarray(rows.features), wide=is_wide)
-    return Rows(pixels, rows.labels, rows.rows, rows.weights, rows.names)
+    return replace(rows, features=pixels)
