@@ -29,6 +29,7 @@ from mtrain.run.predictions import PREDICTIONS, read_predictions
 from mtrain.run.sweep import PLAN, check_plan, write_plan, write_result
 from mtrain.trackers.tensorboard import check_tensorboard
 from mtrain.training.signals import handled_signals
+from mtrain.workflows.folds import keep_pooled_folds
 from mtrain.workflows.halving import check_halving, train_by_halving
 from mtrain.workflows.sweep_data import Options, SweepData
 from mtrain.workflows.sweep_groups import make_train
@@ -36,11 +37,12 @@ from mtrain.workflows.sweep_members import read_member
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from mtrain.config.loading.members import SweepPlan
     from mtrain.metrics.sweep import Ranking, Rows
+    from mtrain.records.report import Report
     from mtrain.records.sweep import MemberResult
     from mtrain.training.signals import Received
 
@@ -51,6 +53,9 @@ class SweepRun:
 
     path: Path
     result: SweepResult
+    pooled: Mapping[int, Report]
+    """By the place of a setting, the evaluation of all its folds together, each row tested once."""
+
     stopped_by: signal.Signals | None
     """The signal that stopped it."""
 
@@ -95,12 +100,13 @@ def sweep(
                 results = _train(plan, folder, before, options, told, ranking, received)
             told.stage("comparing the settings")
             result = make_result(plan, folder, results, ranking)
+            pooled = keep_pooled_folds(plan, folder, results)
             write_result(result, folder)
             _draw(result, folder)
         finally:
             told.stage("")
             told.end()
-    return SweepRun(folder, result, received.signals[0] if received.signals else None)
+    return SweepRun(folder, result, pooled, received.signals[0] if received.signals else None)
 
 
 def _draw(result: SweepResult, folder: Path) -> None:
@@ -150,7 +156,6 @@ def make_result(
     members = {result.member: result for result in results}
     validation: dict[str, Rows] = {}
     tested: dict[str, Rows] = {}
-    to_train = 0.0
     for result in results:
         if result.state != "finished":
             continue
@@ -163,8 +168,8 @@ def make_result(
     settings = []
     for setting in summary.settings:
         own = [members[name] for name in setting.members]
-        accuracy = accuracy_of_setting(own, tested, to_train)
-        settings.append(replace(setting, accuracy=accuracy, f1_macro=f1_of_setting(own, to_train)))
+        accuracy, f1_macro = accuracy_of_setting(own, tested), f1_of_setting(own)
+        settings.append(replace(setting, accuracy=accuracy, f1_macro=f1_macro))
     judged, best = judge_settings(settings, members, validation, ranking)
     compared_by = None
     if best is not None and validation:

@@ -266,6 +266,7 @@ def read_member(
     return replace(
         result,
         checkpoint=test.checkpoint,
+        trained_on=int(history.class_counts("train", 0).support.sum()),
         value=_value(history, test.checkpoint, by, val),
         test=_figures(test),
         val=None if val is None else _figures(val),

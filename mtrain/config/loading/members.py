@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -28,8 +28,8 @@ UNASKED = 1000
 
 MOST_PROBLEMS = 50
 
-LONGEST_NAME = 90
-"""Letters of a member's folder; a number may follow."""
+LONGEST_NAME = 70
+"""Letters of a setting in the name of a folder; a number, a seed and a fold may follow."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ class Member:
     """From 1; None: folds are not swept."""
 
     config: Config
+    setting_name: str = ""
+    """Of its setting: the same for all its seeds and folds."""
 
 
 @dataclass(frozen=True)
@@ -213,16 +215,21 @@ def _named(
     """The members with names of folders, each another one, on every file system."""
     labels = axis_labels(list(dict.fromkeys([*keys, "seed", "fold"])))
     taken: Counter[str] = Counter()
+    of_settings = []
+    for chosen in values:
+        text = "_".join(f"{labels[key]}-{value_text(value)}" for key, value in chosen.items())
+        name = re.sub(r"[^\w.+-]+", "-", text)[:LONGEST_NAME].strip("-_. ")
+        taken[name.lower()] += 1
+        number = taken[name.lower()]
+        of_settings.append(f"{name}--{number}" if number > 1 else name)
     for member in members:
-        parts = [f"{labels[k]}-{value_text(value)}" for k, value in values[member.setting].items()]
+        setting = of_settings[member.setting]
+        parts = [setting] if setting else []
         parts += [] if member.seed is None else [f"seed-{member.seed}"]
         parts += [] if member.fold is None else [f"fold-{member.fold}"]
-        name = re.sub(r"[^\w.+-]+", "-", "_".join(parts))[:LONGEST_NAME].strip("-_. ")
-        taken[name.lower()] += 1
-        if (number := taken[name.lower()]) > 1:
-            name = f"{name}--{number}"
+        name = "_".join(parts)
         config = member.config.model_copy(update={"name": name})
-        yield Member(name, member.setting, member.seed, member.fold, config)
+        yield replace(member, name=name, config=config, setting_name=setting or "all")
 
 
 def describe_sweep(sweep: SweepPlan) -> dict[str, Any]:

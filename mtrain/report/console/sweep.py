@@ -297,10 +297,14 @@ def findings(sweep: SweepResult) -> Iterator[str]:
             yield "no other setting could be compared with it"
         return
     alike = sum(setting.comparison == "not shown worse" for setting in compared)
-    which = "no other setting is" if not alike else f"{alike:,} of {len(compared):,} others are"
-    shown = f"all {len(compared):,} others are" if not alike else which
-    verb = "shown worse" if not alike else "not shown worse"
-    yield f"{shown} {verb} than it ({sweep.compared_by}, 95 % for all pairs together)"
+    n = len(compared)
+    if n == 1:
+        found = f"the other setting is {'not ' if alike else ''}shown to be worse"
+    elif alike in {0, n}:
+        found = f"{'none' if alike else 'each'} of the other {n:,} settings is shown to be worse"
+    else:
+        found = f"{alike:,} of the other {n:,} settings are not shown to be worse"
+    yield f"{found} ({sweep.compared_by}; wrong about any pair in at most 5 % of sweeps)"
 
 
 def setting_text(setting: SettingResult, sweep: SweepResult) -> str:
