@@ -100,10 +100,10 @@ def sweep(
         )
     with open_stdout() as stdout:
         if as_json:
-            print_json({**result_as_json(run.result), "folder": str(run.path)}, stdout)
+            print_json({"sweep": str(run.path), "result": result_as_json(run.result)}, stdout)
         else:
             print_sweep(run.result, stdout)
             if run.result.best is not None and run.result.best in run.pooled:
                 print_report(run.pooled[run.result.best], stdout)
             print(f"sweep: {run.path}", file=stdout)
-    return 0 if run.stopped_by is None else 128 + run.stopped_by
+    return run.exit_status

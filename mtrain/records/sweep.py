@@ -83,6 +83,9 @@ class SweptFigure:
 class SettingResult:
     """The result of one setting: of one member, or of its seeds and folds together."""
 
+    name: str
+    """As in the names of its members; with folds, of its folder in `evaluation`."""
+
     values: Mapping[str, Any]
     """The value of each axis, by dotted key."""
 

@@ -16,6 +16,7 @@ from mtrain.run.directory import RunDirectory, refuse_link
 from mtrain.run.find_checkpoint import default_checkpoint
 from mtrain.run.metrics import METRICS, read_report
 from mtrain.run.predictions import PREDICTIONS, read_labels
+from mtrain.run.sweep import RESULT, best_of_sweep
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,11 +29,15 @@ def read_saved_evaluation(
 ) -> SavedEvaluation:
     """The evaluation on `split` of the run at `path`, or the one in the folder `path`.
 
+    Of a sweep, that of its best setting.
+
     Without `split`, a run's evaluation on test, or a folder's on any split. Raises `MtrainError` if
     there is none, if another checkpoint is the run's best by now, if it was changed, or if its
     predictions were not kept though it `needs_predictions`; `UsageError` for a folder of another
     split.
     """
+    if (path / RESULT).is_file():
+        path = best_of_sweep(path)
     is_folder = (path / METRICS).is_file()
     folder = path if is_folder else _of_run(path, split or "test")
     for name in (METRICS, PREDICTIONS):

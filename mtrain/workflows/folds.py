@@ -13,6 +13,7 @@ from mtrain.run.directory import RunDirectory
 from mtrain.run.evaluation import write_evaluation
 from mtrain.run.metrics import read_report
 from mtrain.run.predictions import PREDICTIONS, read_predictions
+from mtrain.run.sweep import POOLED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from mtrain.config.loading.members import Member, SweepPlan
     from mtrain.records.report import Report
     from mtrain.records.sweep import MemberResult
-
-FOLDER = "evaluation"
-"""In the folder of a sweep: an evaluation a setting."""
 
 
 def keep_pooled_folds(
@@ -44,7 +42,7 @@ def keep_pooled_folds(
         if all(member.name in finished for member in members) and all(
             (place / PREDICTIONS).exists() for place in places
         ):
-            report = _pool(members[0], places, plan.folds, folder / FOLDER)
+            report = _pool(members[0], places, plan.folds, folder / POOLED)
             pooled[setting] = report
     return pooled
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtrain.config.loading.members import describe_sweep
-from mtrain.errors import UsageError
+from mtrain.errors import DivergedError, MtrainError, UsageError
 from mtrain.keywords import option
 from mtrain.metrics.sweep import (
     accuracy_of_setting,
@@ -65,6 +65,16 @@ class SweepRun:
             f"<mtrain.SweepRun {str(self.path)!r}: {finished:,} of {len(self.result.members):,} "
             "members finished>"
         )
+
+    @property
+    def exit_status(self) -> int:
+        """0 if a member is finished, else 4 if one diverged, or 1; that of the signal if it was stopped."""
+        if self.stopped_by is not None:
+            return 128 + self.stopped_by
+        states = {member.state for member in self.result.members}
+        if "finished" in states:
+            return 0
+        return DivergedError.exit_status if "diverged" in states else MtrainError.exit_status
 
     def __fspath__(self) -> str:
         """Its folder."""
@@ -183,6 +193,7 @@ def _summary(plan: SweepPlan, results: Sequence[MemberResult], ranking: Ranking)
     by_setting: dict[int, list[MemberResult]] = {k: [] for k in range(len(plan.values))}
     for result in results:
         by_setting[result.setting].append(result)
+    names = {member.setting: member.setting_name for member in plan.members}
     settings = []
     for place, values in enumerate(plan.values):
         own = by_setting[place]
@@ -190,6 +201,7 @@ def _summary(plan: SweepPlan, results: Sequence[MemberResult], ranking: Ranking)
         defined = [one.value for one in finished if one.value is not None]
         settings.append(
             SettingResult(
+                name=names[place],
                 values=values,
                 members=tuple(one.member for one in own),
                 finished=len(finished),

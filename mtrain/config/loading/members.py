@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from mtrain.config.experiment.halving import Halving
 from mtrain.config.loading.axes import Axis, Range, Values, combinations, product_size
 from mtrain.config.loading.load import flat_settings, read_settings
+from mtrain.config.loading.problems import describe
 from mtrain.errors import MtrainError, Problem, UsageError
 from mtrain.keywords import option
 
@@ -137,12 +138,13 @@ def plan_sweep(
 
 
 def axis_labels(keys: Sequence[str]) -> dict[str, str]:
-    """The shortest ends of dotted keys that tell them apart, by key."""
+    """The shortest ends of dotted keys that tell them apart, and from `seed` and `fold`; by key."""
     labels = {}
+    taken = {*keys, "seed", "fold"}
     for key in keys:
         parts = key.split(".")
         ends = (".".join(parts[-n:]) for n in range(1, len(parts) + 1))
-        alone = (end for end in ends if sum(f".{k}".endswith(f".{end}") for k in keys) == 1)
+        alone = (end for end in ends if sum(f".{k}".endswith(f".{end}") for k in taken) == 1)
         labels[key] = next(alone, key)  # `seed` is also the end of `dataset.seed`
     return labels
 
@@ -168,14 +170,8 @@ def _halving(settings: Any) -> Halving | None:
     try:
         return Halving.model_validate(settings)
     except ValidationError as error:
-        problems = [
-            Problem(
-                f"{one['msg'].removeprefix('Input ').removeprefix('should ')}",
-                option("halving"),
-                key=one["loc"],
-            )
-            for one in error.errors()
-        ]
+        described = (describe(one, settings, Halving) for one in error.errors())
+        problems = [Problem(what, option("halving"), key=keys) for keys, what in described]
         raise UsageError(*problems) from error
 
 
@@ -213,7 +209,7 @@ def _named(
     members: Sequence[Member], values: Sequence[Values], keys: Sequence[str]
 ) -> Iterator[Member]:
     """The members with names of folders, each another one, on every file system."""
-    labels = axis_labels(list(dict.fromkeys([*keys, "seed", "fold"])))
+    labels = axis_labels(keys)
     taken: Counter[str] = Counter()
     of_settings = []
     for chosen in values:

@@ -108,6 +108,7 @@ class LiveMembers(SweepObserver):
     def begin(self, sweep: SweepResult, epochs: Mapping[str, int]) -> None:
         """Start the display."""
         self._sweep, self._epochs = sweep, epochs
+        self._states = dict.fromkeys(epochs, "waiting")
         for member in sweep.members:
             self._take(member)
         self._began_at = time.monotonic()
@@ -162,7 +163,7 @@ class LiveMembers(SweepObserver):
                 inert_text(name),
                 f"{self._done.get(name, 0)}/{self._epochs[name]}",
                 "" if value is None else figure(value),
-                self._states.get(name, "waiting"),
+                self._states[name],
             )
         hidden = len(names) - room
         rest = [Text(f" and {hidden:,} more", style="dim")] if hidden > 0 else []
