@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtrain.config.catalog.metrics import Source, averaged
-from mtrain.metrics.counts import ClassCounts, averages, class_counts, confusion_matrix
+from mtrain.metrics.counts import (
+    ClassCounts,
+    averages,
+    class_counts,
+    clusters_of,
+    confusion_matrix,
+)
 from mtrain.metrics.epoch import ranking_figures
 from mtrain.metrics.findings import find
 from mtrain.metrics.probabilities import log_loss
@@ -28,7 +34,7 @@ from mtrain.records.report import (
 )
 from mtrain.statistics.averages import f1_interval, macro_share
 from mtrain.statistics.binomial import wilson
-from mtrain.statistics.clusters import as_effective, cluster
+from mtrain.statistics.clusters import as_effective
 from mtrain.statistics.influence import FIGURES
 
 if TYPE_CHECKING:
@@ -118,13 +124,6 @@ def make_report(
         weighted, matrix = _weighted(predictions, classes, predictions.weights)
         report = replace(report, sample_weighted=weighted, weighted_confusion_matrix=matrix)
     return replace(report, findings=tuple(find(report)))
-
-
-def clusters_of(predictions: Predictions, n_classes: int) -> Clusters | None:
-    """The rows by group; None: they have no groups."""
-    if predictions.groups is None:
-        return None
-    return cluster(predictions.labels, predictions.predicted, predictions.groups, n_classes)
 
 
 def _weighted(

@@ -156,7 +156,8 @@ def _by_chance(counts: ClassCounts, clusters: Clusters | None) -> Floats:
         return p_by_chance(counts.tp, counts.support, counts.predicted, rows)
     share = clusters.by_chance
     support, predicted, all_rows = (
-        np.rint(share * each).astype(np.int64) for each in (counts.support, counts.predicted, rows)
+        np.floor(share * each + (0.5 + 1e-9)).astype(np.int64)  # halves up, whatever their last bit
+        for each in (counts.support, counts.predicted, rows)
     )
     all_rows = np.maximum(all_rows, np.maximum(support, predicted)).clip(1)
     hits = np.floor(share * counts.tp + 1e-9).astype(np.int64)

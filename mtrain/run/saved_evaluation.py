@@ -87,13 +87,18 @@ def align(other: SavedEvaluation, first: SavedEvaluation) -> SavedEvaluation:
         raise _differ(other, first, f"it is of the {other.split} split", f"of {first.split}")
     if other.classes != first.classes:
         raise _differ(other, first, *_differing_classes(other.classes, first.classes))
-    data, of_first = other.report.data, first.report.data
-    if data is not None and of_first is not None and data.sha256 != of_first.sha256:
+    if (other.report.groups is None) != (first.report.groups is None):
+        its, of_first = "its rows have no groups", "has some"
+        if first.report.groups is None:
+            its, of_first = "its rows have groups", "has none"
+        raise _differ(other, first, its, of_first)
+    data, first_data = other.report.data, first.report.data
+    if data is not None and first_data is not None and data.sha256 != first_data.sha256:
         raise _differ(
             other,
             first,
             f"it is of other data, {data.source} (SHA-256 {data.sha256[:8]} of all its files)",
-            f"of {of_first.source} ({of_first.sha256[:8]})",
+            f"of {first_data.source} ({first_data.sha256[:8]})",
         )
     if not np.array_equal(other.rows, first.rows):
         order, of_rows = (np.argsort(one.rows, kind="stable") for one in (other, first))

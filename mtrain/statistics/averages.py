@@ -85,7 +85,7 @@ def macro_share(confusion: Ints, figure: str, clusters: Clusters | None = None) 
         "f1": right + wrongly + missed,
     }[figure]
     effective = getattr(clusters, figure) / np.maximum(of_rows, 1)
-    variance = clusters.variance(of_class.on_mean(clusters.truth, clusters.predicted))
+    variance = clusters.variance(figure, of_class)
     with np.errstate(divide="ignore", invalid="ignore"):
         value = of_class.value - of_class.bias / effective
     share = effective_share(value, of_class.trials * effective, variance)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtrain.records.arrays import Counts, Floats, Ints
+    from mtrain.statistics.influence import Influence
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,26 +98,31 @@ class Clusters:
         squares += np.bincount(k, excess**2 + 2 * excess * each[k] * sizes[group], self.n_classes)
         with np.errstate(divide="ignore", invalid="ignore"):
             independent = rows * each * (1 - true) * (1 - called)
-            share = np.fmin(independent / (squares * _unbiased(self.n_groups)), 1.0)
+            share = np.fmin(independent / (squares * unbiased(self.n_groups) ** 2), 1.0)
         degrees = np.minimum(self._groups_with(self.truth), self._groups_with(self.predicted))
         share = np.where(independent > 0, share, 0.0)
-        least = np.minimum(share, self._as_groups / rows)
+        least = np.minimum(share, self._if_alike / rows)
         return np.maximum(share * _for_degrees(degrees, self.n_groups), least)
 
-    def variance(self, influence: Floats) -> float:
-        """The variance of a figure, from what a row of each combination adds to it, shape (M,).
+    def variance(self, figure: str, of: Influence) -> float:
+        """The variance of the mean of a figure over the classes, from what rows add to it.
 
         Infinite of one group, of which nothing says how it varies.
         """
         if self.n_groups == 1:
             return math.inf
+        both = (self.truth, self.predicted)
+        counted = {"recall": both[:1], "precision": both[1:], "f1": both}[figure]
+        influence = of.times(unbiased(self._groups_with(*counted))).on_mean(
+            self.truth, self.predicted
+        )
         sums = np.bincount(self.group, self.n * influence)
-        return float((sums @ sums) * _unbiased(self.n_groups))
+        return float(sums @ sums)
 
     def allowing_for_degrees(self, rows: float) -> float:
         """Effective rows, of which there are fewer as their number is uncertain with few groups."""
         fewer = rows * float(_for_degrees(self.n_groups - 1, self.n_groups))
-        return max(fewer, min(rows, self._as_groups))
+        return max(fewer, min(rows, self._if_alike))
 
     @cached_property
     def _sizes(self) -> Floats:
@@ -124,13 +130,13 @@ class Clusters:
         return np.bincount(self.group, self.n).astype(np.float64)
 
     @property
-    def _as_groups(self) -> float:
+    def _if_alike(self) -> float:
         """The effective number of rows if those of a group were all alike."""
         return float(self._sizes.sum() ** 2 / (self._sizes @ self._sizes))
 
-    def _groups_with(self, classes: Ints) -> Ints:
-        """Groups that have a row of each of the classes, shape (K,)."""
-        keys = np.unique(classes * self.n_groups + self.group)
+    def _groups_with(self, *classes: Ints) -> Ints:
+        """Groups that have a row of each class, by one of the arrays of classes; shape (K,)."""
+        keys = np.unique([each * self.n_groups + self.group for each in classes])
         return np.bincount(keys // self.n_groups, minlength=self.n_classes)
 
     @cached_property
@@ -141,32 +147,7 @@ class Clusters:
     def _effective(
         self, classes: Ints, groups: Ints, rows: Ints, is_hit: NDArray[np.bool_]
     ) -> Floats:
-        """The effective number of rows whose share of hits varies as that of each class does.
-
-        Of a share of 0 or 1 it is the number of groups. The variance rests on those groups with a
-        hit, or with a row that is none, whichever are fewer: Student's quantile for so many degrees of
-        freedom allows for few of them. There are never more than the rows, and at least as many as
-        groups would be that are wholly right or wrong.
-        """
-        keys, n = _sums(classes, groups, self.n_groups, rows)
-        _, hits = _sums(classes, groups, self.n_groups, np.where(is_hit, rows, 0))
-        k = keys // self.n_groups
-
-        def total(each: Floats | NDArray[np.bool_]) -> Floats:
-            return np.bincount(k, each, self.n_classes).astype(np.float64)
-
-        trials, n_groups = total(n), np.bincount(k, minlength=self.n_classes)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = total(hits) / trials
-            squares = total((hits - share[k] * n) ** 2) * _unbiased(n_groups)
-            effective = np.minimum(share * (1 - share) * trials**2 / squares, trials)
-            as_groups = trials**2 / total(n**2)
-        degrees = np.minimum(total(hits > 0), total(hits < n))
-        effective = np.maximum(
-            effective * _for_degrees(degrees, n_groups), np.minimum(effective, as_groups)
-        )
-        effective = np.where((share == 0) | (share == 1), n_groups, effective)
-        return np.where(trials > 0, np.where(n_groups == 1, 1.0, effective), 0.0)
+        return effective_rows(classes, groups, is_hit, self.n_classes, rows)
 
 
 def cluster(truth: Ints, predicted: Ints, groups: Ints, n_classes: int) -> Clusters:
@@ -176,6 +157,44 @@ def cluster(truth: Ints, predicted: Ints, groups: Ints, n_classes: int) -> Clust
     rest, predicted = np.divmod(keys, n_classes)
     group, truth = np.divmod(rest, n_classes)
     return Clusters(group, truth, predicted, n, n_classes)
+
+
+def effective_rows(
+    classes: Ints,
+    groups: Ints,
+    is_hit: NDArray[np.bool_],
+    n_classes: int,
+    rows: Ints | None = None,
+) -> Floats:
+    """The effective number of rows whose share of hits varies as that of each class does; shape (K,).
+
+    All others have shape (M,); `rows` is how many there are of each, None: one. Of a share of 0 or 1 it
+    is the number of groups. The variance rests on those groups with a hit, or with a row that is none,
+    whichever are fewer: Student's quantile for so many degrees of freedom allows for few of them. There
+    are never more than the rows, and at least as many as there would be if the rows of a group were all
+    alike.
+    """
+    all_groups = int(groups.max()) + 1
+    rows = np.ones(len(classes), np.int64) if rows is None else rows
+    keys, n = _sums(classes, groups, all_groups, rows)
+    _, hits = _sums(classes, groups, all_groups, np.where(is_hit, rows, 0))
+    k = keys // all_groups
+
+    def total(each: Floats | NDArray[np.bool_]) -> Floats:
+        return np.bincount(k, each, n_classes).astype(np.float64)
+
+    trials, n_groups = total(n), np.bincount(k, minlength=n_classes)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = total(hits) / trials
+        squares = total((hits - share[k] * n) ** 2) * unbiased(n_groups) ** 2
+        effective = np.minimum(share * (1 - share) * trials**2 / squares, trials)
+        if_alike = trials**2 / total(n**2)
+    degrees = np.minimum(total(hits > 0), total(hits < n))
+    effective = np.maximum(
+        effective * _for_degrees(degrees, n_groups), np.minimum(effective, if_alike)
+    )
+    effective = np.where((share == 0) | (share == 1), n_groups, effective)
+    return np.where(trials > 0, np.where(n_groups == 1, 1.0, effective), 0.0)
 
 
 def as_effective(hits: Counts, trials: Counts, effective: Floats | None) -> tuple[Counts, Counts]:
@@ -192,10 +211,13 @@ def _sums(classes: Ints, groups: Ints, n_groups: int, values: Counts) -> tuple[I
     return keys, np.bincount(places, values, len(keys)).astype(np.float64)
 
 
-def _unbiased(n_groups: Ints | int) -> Floats:
-    """G / (G - 1); infinite of one group."""
-    with np.errstate(divide="ignore"):
-        return np.asarray(n_groups / np.subtract(n_groups, 1.0))
+def unbiased(n_groups: Counts | int) -> Floats:
+    """The square root of G / (G - 1), by which the deviations of G groups from their mean are larger.
+
+    As if one group were two halves: it says nothing of another.
+    """
+    factor: Floats = np.sqrt(n_groups / np.maximum(np.subtract(n_groups, 1.0), 0.5))
+    return factor
 
 
 def _for_degrees(degrees: Ints | Floats | int, n_groups: Ints | int) -> Floats:

@@ -29,9 +29,8 @@ def test_the_variance_is_that_between_groups():
     """Three groups of three with 2, 1 and 3 hits: residuals 0, -1 and 1, so 3/2 x 2 / 81."""
     rows = of_one_class([2, 1, 3], [3, 3, 3])
     of_recall = influence("recall", *(np.array([n, 0]) for n in (6, 0, 3)))
-    on_rows = np.where(rows.predicted == 0, of_recall.hit[0], of_recall.miss[0])
 
-    assert rows.variance(on_rows) == pytest.approx(1 / 27)
+    assert rows.variance("recall", of_recall) == pytest.approx(1 / 27)
 
 
 def test_the_design_effect_makes_rows_fewer():

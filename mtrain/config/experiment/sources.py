@@ -216,8 +216,8 @@ class NpzConfig(UserData):
 
     groups: str | None = None
     """The arrays `<groups>_train`, `<groups>_val`, ... (or `<groups>`) hold what each row belongs to,
-    such as a patient: rows of one value are never parted between splits, and intervals and
-    verdicts count groups. null: each row stands alone."""
+    such as a patient: rows of one value are never parted between splits, and intervals,
+    verdicts, comparisons and gates count groups. null: each row stands alone."""
 
     time: str | None = None
     """The array `<time>_train` (or `<time>`) holds each row's time, in numbers, dates or texts such as

@@ -61,8 +61,8 @@ class TableConfig(UserData):
 
     groups: str | None = None
     """The column of what rows belong to, such as a patient or a session: rows of one value are never
-    parted between splits, and intervals and verdicts count groups. It is not learned from unless
-    `features` names it. null: each row stands alone."""
+    parted between splits, and intervals, verdicts, comparisons and gates count groups. It is not
+    learned from unless `features` names it. null: each row stands alone."""
 
     time: str | None = None
     """The column of each row's time, in numbers, dates or times such as `2024-05-31 12:30`, for
