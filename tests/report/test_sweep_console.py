@@ -159,9 +159,9 @@ def test_the_live_table_has_the_best_first_then_those_in_training_then_those_tha
     live.begin(swept, {f"m{place}": 9 for place in range(4)} | {"m4": 9, "m5": 9})
     live.began("m5")
     live.epoch("m3", 5, 0.25)
+    live.end()
     with console.capture() as capture:
         console.print(live.picture())
-    live.end()
     lines = [line.split() for line in capture.get().splitlines() if " m" in line or "m" in line[:3]]
 
     assert [line[0] for line in lines if line and line[0][0] == "m" and line[0][1:].isdigit()] == [
