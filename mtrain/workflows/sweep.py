@@ -96,6 +96,8 @@ def sweep(
     finished stays. A member that diverges or fails is a row of the result. Raises `UsageError` with every setting that does not fit the
     data, before anything is trained, `MtrainError` for problems of the data, the device or the disk.
     """
+    if options.jobs is not None and options.jobs < 1:
+        raise UsageError(f"must be at least 1, got {options.jobs}", where=option("jobs"))
     told = OneAtATime(observer or SweepObserver())
     for member in plan.members:
         check_tensorboard(member.config)
