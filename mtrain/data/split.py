@@ -40,7 +40,9 @@ def split_off(
     apart = size if isinstance(size, int) else round(size * n)
     if not 0 < apart < n:
         raise SettingError(((*section, "size"), f"{size} of {n:,} rows leaves a split empty"))
-    if how == "time" and split.times is not None:
+    if how == "time":
+        if split.times is None:
+            raise SettingError(((*section, "how"), "time is for rows that have one"))
         latest = latest_rows(split.times, split.groups, apart)
         if latest is None:
             of = "" if split.groups is None else " without parting a group"

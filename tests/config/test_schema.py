@@ -59,6 +59,8 @@ EXPERIMENTS = [
     {"dataset": {"name": "csv", **TABLE, "features": ["a"], "missing": "mean", "weights": "w"}},
     {"dataset": {"name": "parquet", **TABLE, "test": {"size": 0.5}, "categorical": ["c"]}},
     {"dataset": {"name": "npz", "path": "x", "test_path": "t", "scale": "unit"}},
+    {"dataset": {"name": "csv", **TABLE, "groups": "g", "time": "t", "test": {"how": "time"}}},
+    {"dataset": {"name": "images", "path": "x", "groups": "^p[0-9]+", "fold": "1/3"}},
     {"dataset": {"name": "idx", "path": "x"}},
     {"dataset": {"name": "images", "path": "x", "size": 28, "color": "gray"}},
     {"dataset": {"name": "images", "path": "x", "size": [28, 32]}},
@@ -101,7 +103,8 @@ TAKEN = {
 
 DECIDED_BY_OTHERS = {
     *("dataset.categorical", "dataset.exclude", "dataset.features"),
-    *("dataset.test", "dataset.test_path"),
+    *("dataset.test", "dataset.test_path", "dataset.time", "dataset.fold"),
+    *("dataset.test.how", "dataset.validation", "dataset.validation.how"),
     *(f"dataset.{key}" for key in ("n_classes", "informative", "shares")),
     *("model.activity", "model.batch_norm", "model.dropout", "model.hidden"),
     *("optimizer.clipvalue", "optimizer.global_clipnorm"),

@@ -102,3 +102,26 @@ def test_folds_test_every_patient_once(folder, capsys):
         assert f"\n  fold: {fold}\n" in (out / "config.yaml").read_text()
 
     assert sorted(np.concatenate([np.unique(groups) for groups in tested])) == list(range(PATIENTS))
+
+
+@pytest.mark.parametrize("settings", [
+    ["dataset.test={how: time}", "dataset.validation={how: time}", "dataset.exclude=[]"],
+    ["dataset.fold=2/4", "dataset.groups=null", "dataset.exclude=[patient]"],
+])  # fmt: skip
+def test_a_split_by_time_is_drawn_again(folder, tmp_path, capsys, settings):
+    """An evaluation takes the same rows; of other data it needs no times."""
+    arguments = ["fit", str(folder / "c.yaml"), "dataset.time=date", *settings]
+    lines = (folder / "visits.csv").read_text().splitlines()
+    ordered = [line.rsplit(",", 1)[0] + f",{k // 4}" for k, line in enumerate(lines[1:])]
+    (tmp_path / "visits.csv").write_text("\n".join([lines[0], *ordered]))
+    where = [f"dataset.path={tmp_path / 'visits.csv'}", "training.epochs=1", "gates=[]"]
+    assert run([*arguments, *where, "--out", str(tmp_path / "run"), "--quiet"]) == 0, capsys.readouterr().err  # fmt: skip
+    place = tmp_path / "run" / "evaluation" / "test" / "predictions.npz"
+    rows = np.load(place)["rows"]
+
+    assert run(["evaluate", str(tmp_path / "run")]) == 0
+    assert np.array_equal(np.load(place)["rows"], rows)
+    assert (np.diff(rows) == 1).all()
+    timeless = tmp_path / "other.csv"
+    timeless.write_text("\n".join(line.rsplit(",", 1)[0] for line in lines))
+    assert run(["evaluate", str(tmp_path / "run"), "--data", str(timeless)]) == 0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from mtrain.config.catalog.endings import kind_by_ending
 from mtrain.config.catalog.names import canonical
@@ -225,6 +226,17 @@ class NpzConfig(UserData):
     null: rows have no time."""
 
 
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"is not a regular expression: {error}, got {value!r:.60}") from error
+    return value
+
+
+Pattern = Annotated[str, AfterValidator(_pattern), Field(json_schema_extra={"format": "regex"})]
+
+
 class ImagesConfig(UserData):
     """A folder of PNG, JPEG, BMP, WebP, GIF or TIFF images, one folder a class.
 
@@ -239,6 +251,17 @@ class ImagesConfig(UserData):
     size: HeightAndWidth = None
     """Height and width to which images are resized: `28` or `[28, 32]`; null: all images have one
     size."""
+
+    groups: Pattern | None = None
+    """What an image belongs to, such as a patient, as a regular expression that is searched in its
+    file's name: the first group in parentheses, or all that it matches (`"^p[0-9]+"`). Images of one
+    group are never parted between splits, and intervals, verdicts, comparisons and gates count
+    groups. null: each image stands alone."""
+
+    time: Pattern | None = None
+    """An image's time, found in its name in the same way: a number, a date or a time such as
+    `2024-05-31`, for `how: time`; with it, a `fold` tests images later than those it trains on. null:
+    images have no time."""
 
     color: Literal["gray", "rgb"] = "rgb"
     """gray: one number per pixel; rgb: three."""
