@@ -11,18 +11,13 @@ import pyarrow.compute as pc
 from mtrain.data.columns import as_categories
 from mtrain.data.notation import is_text
 from mtrain.data.table import as_category
-from mtrain.errors import MtrainError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from mtrain.data.source import Rows
     from mtrain.records.arrays import Ints
-
-MOST_NAMED = 3
-"""The most classes that an error names."""
 
 
 def number_groups(
@@ -46,19 +41,3 @@ def coded_groups(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], tuple[str,
     if pa.types.is_floating(column.type):
         column = pc.if_else(pc.is_nan(column), None, column)
     return as_categories(column if is_text(column.type) else pc.cast(column, pa.string()))
-
-
-def refuse_lone_classes(rows: Rows, classes: Sequence[str], where: str, remedy: str) -> None:
-    """Raise `MtrainError` if all rows of a class are of one group: it cannot be in two splits."""
-    if rows.groups is None or rows.groups.min() == rows.groups.max():
-        return  # a single group cannot be split at all
-    labels = np.unique(np.stack([rows.labels, rows.groups], axis=1), axis=0)[:, 0]
-    if not len(lone := np.flatnonzero(np.bincount(labels) == 1)):
-        return
-    names = [repr(classes[k]) for k in lone[:MOST_NAMED]]
-    if more := len(lone) - len(names):
-        names.append(f"{more:,} more")
-    of = f"class {names[0]} is" if len(lone) == 1 else f"classes {', '.join(names)} are each"
-    raise MtrainError(
-        f"{of} in one group only, which cannot be in two splits", where=where, remedy=remedy
-    )

@@ -12,7 +12,6 @@ from mtrain.config.experiment.table import TableConfig
 from mtrain.data.encoding import encode, learn_encoding
 from mtrain.data.files import check_memory
 from mtrain.data.folds import take_fold
-from mtrain.data.groups import refuse_lone_classes
 from mtrain.data.notes import dataset_notes, small_bytes
 from mtrain.data.outliers import outlier_notes
 from mtrain.data.reading import read_source
@@ -20,6 +19,7 @@ from mtrain.data.split import draw, split_off
 from mtrain.data.table import BOOLEANS, Table
 from mtrain.data.telling import telling_notes
 from mtrain.data.unlike import CONSTANT, UNKNOWN, unlike_notes
+from mtrain.data.whole_groups import refuse_lone_classes
 from mtrain.errors import MtrainError, SettingError
 from mtrain.keywords import option
 from mtrain.records.dataset import Dataset, Encoding

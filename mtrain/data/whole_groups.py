@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mtrain.errors import MtrainError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from mtrain.data.source import Rows
     from mtrain.records.arrays import Floats, Ints
+
+MOST_NAMED = 3
+"""The most classes that an error names."""
 
 MOST_PASSES = 5
 """The most times that every group is looked at again."""
@@ -183,3 +189,19 @@ def grouped_folds(of: Groups, folds: int, keys: NDArray[np.uint64]) -> Ints:
         there[fold, classes] += counts
         fold_of[group] = fold
     return fold_of
+
+
+def refuse_lone_classes(rows: Rows, classes: Sequence[str], where: str, remedy: str) -> None:
+    """Raise `MtrainError` if all rows of a class are of one group: it cannot be in two splits."""
+    if rows.groups is None or rows.groups.min() == rows.groups.max():
+        return  # a single group cannot be split at all
+    labels = np.unique(np.stack([rows.labels, rows.groups], axis=1), axis=0)[:, 0]
+    if not len(lone := np.flatnonzero(np.bincount(labels) == 1)):
+        return
+    names = [repr(classes[k]) for k in lone[:MOST_NAMED]]
+    if more := len(lone) - len(names):
+        names.append(f"{more:,} more")
+    of = f"class {names[0]} is" if len(lone) == 1 else f"classes {', '.join(names)} are each"
+    raise MtrainError(
+        f"{of} in one group only, which cannot be in two splits", where=where, remedy=remedy
+    )

@@ -98,7 +98,7 @@ def test_a_file_in_place_of_the_folder_of_charts(capsys):
         ("continue", "Did you mean 'resume'?"),
         ("list", "Did you mean 'runs'?"),
         ("iris.yaml", "Did you mean `mtrain fit iris.yaml`?"),
-        ("xyzzy", "Choose one of init, check, fit, resume, evaluate, compare, gate,"),
+        ("xyzzy", "Choose one of init, check, fit, resume, sweep, evaluate,"),
     ],
 )
 def test_an_unknown_command_is_answered_with_the_nearest(capsys, typed, meant):
