@@ -187,7 +187,8 @@ def _refuse_lone_classes(source: Source, config: SourceConfig) -> None:
         drawn.append(config.test or TestConfig())
     if source.val is None and config.validation is not None:
         drawn.append(config.validation)
-    if config.fold is not None or any(one.how == "stratified" for one in drawn):
+    has_even_folds = config.fold is not None and source.train.times is None
+    if has_even_folds or any(one.how == "stratified" for one in drawn):
         remedy = "leave the class out" if config.fold else "how: random takes groups of any class"
         classes = config.classes or source.classes
         refuse_lone_classes(source.train, classes, source.where, remedy)

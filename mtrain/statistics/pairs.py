@@ -114,8 +114,10 @@ def pair(
         group = None
     else:
         numbers = np.unique(groups, return_inverse=True)[1]
-        both, n = np.unique(numbers * n_classes**3 + keys, return_counts=True)
-        group, combinations = np.divmod(both, n_classes**3)
+        known, places = np.unique(keys, return_inverse=True)
+        both, n = np.unique(numbers * len(known) + places, return_counts=True)
+        group, place = np.divmod(both, len(known))
+        combinations = known[place]
     rest, b = np.divmod(combinations, n_classes)
     truth, a = np.divmod(rest, n_classes)
     return Pairs(truth, a, b, n, n_classes, group)

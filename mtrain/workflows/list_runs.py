@@ -36,11 +36,14 @@ no figure."""
 
 OF_THE_DATA = {
     f"dataset.{key}"
-    for key in ("target", "classes", "features", "exclude", "categorical", "size", "weights")
+    for key in (
+        *("target", "classes", "features", "exclude", "categorical", "size", "weights"),
+        *("groups", "time"),
+    )
 }
 """Settings that differ because the data do: they get a column only among runs of the same data."""
 
-SPLITS = ("dataset.validation", "dataset.test.")
+SPLITS = ("dataset.validation", "dataset.test.", "dataset.fold")
 """Settings that data of every kind have."""
 
 SORTED_BY = ("started", "run", "data", "epochs", "best", "worst", "state")

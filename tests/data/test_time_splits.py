@@ -102,6 +102,15 @@ def test_folds_in_time_part_neither_times_nor_groups(tmp_path):
     )
 
 
+def test_folds_in_time_may_have_classes_of_one_group(table):
+    """Nothing is stratified: what comes later is tested, whatever it is."""
+    rows = [f"{i},{y},p{i // 2},{i}" for i, y in enumerate("aabbaaaa")]
+    path = table("\n".join(["n,y,patient,when", *rows]))
+    data = load(path, groups="patient", time="when", fold="1/3", validation=None)
+
+    assert data.test.rows.tolist() == [2, 3]
+
+
 def test_the_rows_before_a_fold_are_validated_on_as_the_config_says(tmp_path):
     """By time as well, or drawn."""
     found = splits(tmp_path, np.arange(40.0), fold="3/3", validation={"size": 5, "how": "time"})

@@ -378,6 +378,13 @@ def test_splits_are_columns_whatever_the_data():
     ]
 
     assert differing_settings(runs) == ["dataset.validation.size"]
+    folds = [
+        run_with("one", dataset__name="digits", dataset__fold="1/2"),
+        run_with(
+            "two", "a.csv", dataset__name="csv", dataset__fold="2/2", dataset__groups="patient"
+        ),
+    ]
+    assert differing_settings(folds) == ["dataset.fold"]
 
 
 @pytest.mark.parametrize(("others", "differing"), [("a.csv", ["dataset.classes"]), ("b.csv", [])])
