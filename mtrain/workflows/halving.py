@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from mtrain.config.experiment.halving import Halving
 from mtrain.errors import MtrainError, UsageError
 from mtrain.keywords import option
 from mtrain.metrics.monitor import higher_is_better
@@ -14,27 +15,29 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from mtrain.config.experiment.halving import Halving
-    from mtrain.config.loading.members import Member
+    from mtrain.config.loading.members import Member, SweepPlan
     from mtrain.observer import SweepObserver
     from mtrain.records.sweep import MemberResult
     from mtrain.training.signals import Received
     from mtrain.workflows.sweep_groups import Train
 
 
-def check_halving(halving: Halving, members: Sequence[Member]) -> None:
-    """Raise `UsageError` if some member's history will not have its figure."""
-    for member in members:
-        if halving.by is not None and halving.by not in member.config.monitors:
-            known = ", ".join(member.config.monitors[:8])
-            problem = f"by: {halving.by!r:.60} is not a figure of every member, as {known} are"
-            raise UsageError(problem, where=option("halving"))
+def halving_figure(plan: SweepPlan, by: str | None) -> str:
+    """The figure of the history by which settings are stopped; `by` is that of the ranking.
+
+    Raises `UsageError` if some member's history will not have it.
+    """
+    figure = (plan.halving.by if plan.halving is not None else None) or by or "loss"
+    if plan.halving is not None and any(figure not in m.config.monitors for m in plan.members):
+        known = ", ".join(plan.members[0].config.monitors[:8])
+        problem = f"by: {figure!r:.60} is not a figure of every member's history, as {known} are"
+        raise UsageError(problem, where=option("halving"))
+    return figure
 
 
 def train_by_halving(
-    halving: Halving,
+    plan: SweepPlan,
     by: str,
-    members: Sequence[Member],
     folder: Path,
     train: Train,
     observer: SweepObserver,
@@ -44,31 +47,40 @@ def train_by_halving(
 
     The choices depend on the histories alone, so that a resumed sweep makes the same. `by` is the
     figure; a setting of several members has their mean, one with an undefined value is the worst.
+    Returns the results of those that were trained.
     """
+    halving, members = plan.halving or Halving(), plan.members
     results: dict[str, MemberResult] = {}
-    settings = list(dict.fromkeys(member.setting for member in members))
+    settings = list(range(len(plan.values)))
     last = max(member.config.training.epochs for member in members)
     sign = -1 if higher_is_better(by, members[0].config.save_best_mode) else 1
     for epoch in range(halving.every, last, halving.every):
-        if len(settings) == 1 or received.signals:
+        if len(settings) == 1:
             break
         chosen = [member for member in members if member.setting in settings]
         results |= {result.member: result for result in train(chosen, epoch)}
         if received.signals:
-            break
-        values = {
-            setting: _mean([m for m in chosen if m.setting == setting], folder, by, epoch)
+            return list(results.values())
+        values = [
+            _mean([one for one in chosen if one.setting == setting], folder, by, epoch)
             for setting in settings
-        }
-        ranked = sorted(settings, key=lambda k: (math.isnan(values[k]), sign * values[k], k))
-        kept = sorted(ranked[: halving.kept(len(settings))])
+        ]
+        # The worst of all is what is undefined; of equal ones the first are kept.
+        order = sorted(zip([sign * v for v in values], settings, strict=True), key=_nan_last)
+        kept = sorted(setting for _, setting in order[: halving.kept(len(settings))])
         if len(kept) < len(settings):
-            observer.note(f"After epoch {epoch}: {len(kept):,} of {len(settings):,} go on by {by}.")
+            observer.note(
+                f"After epoch {epoch:,}: {len(kept):,} of {len(settings):,} settings are trained "
+                f"further, by {by}."
+            )
         settings = kept
-    if not received.signals:
-        chosen = [member for member in members if member.setting in settings]
-        results |= {result.member: result for result in train(chosen, None)}
-    return [results[member.name] for member in members if member.name in results]
+    chosen = [member for member in members if member.setting in settings]
+    results |= {result.member: result for result in train(chosen, None)}
+    return list(results.values())
+
+
+def _nan_last(of: tuple[float, int]) -> tuple[bool, float]:
+    return math.isnan(of[0]), 0.0 if math.isnan(of[0]) else of[0]
 
 
 def _mean(members: Sequence[Member], folder: Path, by: str, epoch: int) -> float:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +20,16 @@ from mtrain.metrics.sweep import (
 )
 from mtrain.observer import OneAtATime, SweepObserver
 from mtrain.records.sweep import SettingResult, SweepResult
-from mtrain.run.directory import OUTPUTS, RunDirectory, check_creatable, check_empty, refuse_link
-from mtrain.run.files import attributing_errors, remove_leftovers, write_bytes
+from mtrain.run.directory import (
+    LOCK,
+    OUTPUTS,
+    RunDirectory,
+    check_empty,
+    make_directory,
+    refuse_link,
+)
+from mtrain.run.environment import read_environment
+from mtrain.run.files import remove_leftovers, write_bytes
 from mtrain.run.lock import locked, refuse_locked
 from mtrain.run.metrics import read_report
 from mtrain.run.predictions import PREDICTIONS, read_predictions
@@ -30,7 +37,7 @@ from mtrain.run.sweep import PLAN, check_plan, write_plan, write_result
 from mtrain.trackers.tensorboard import check_tensorboard
 from mtrain.training.signals import handled_signals
 from mtrain.workflows.folds import keep_pooled_folds
-from mtrain.workflows.halving import check_halving, train_by_halving
+from mtrain.workflows.halving import halving_figure, train_by_halving
 from mtrain.workflows.sweep_data import Options, SweepData
 from mtrain.workflows.sweep_groups import make_train
 from mtrain.workflows.sweep_members import read_member
@@ -40,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from mtrain.config.loading.members import SweepPlan
+    from mtrain.config.loading.members import Member, SweepPlan
     from mtrain.metrics.sweep import Ranking, Rows
     from mtrain.records.report import Report
     from mtrain.records.sweep import MemberResult
@@ -103,13 +110,12 @@ def sweep(
         check_tensorboard(member.config)
     ranking = choose_ranking([member.config for member in plan.members])
     described = describe_sweep(plan)
-    if plan.halving is not None:
-        check_halving(plan.halving, plan.members)
+    halved_by = halving_figure(plan, ranking.by)
     with _open_folder(plan.name, described, out, resume=resume) as folder:
         before = [read_member(member, folder, ranking.by) for member in plan.members]
         try:
             with handled_signals() as received:
-                results = _train(plan, folder, before, options, told, ranking, received)
+                results = _train(plan, folder, before, options, told, ranking, halved_by, received)
             told.stage("comparing the settings")
             result = make_result(plan, folder, results, ranking)
             pooled = keep_pooled_folds(plan, folder, results)
@@ -137,6 +143,7 @@ def _train(
     options: Options,
     observer: SweepObserver,
     ranking: Ranking,
+    halved_by: str,
     received: Received,
 ) -> list[MemberResult]:
     """The results of all members; `before` are those so far."""
@@ -145,6 +152,7 @@ def _train(
     if members:
         by = ranking.by
         data = SweepData(members, options, observer)
+        _check_data(plan.members, folder, data)
         train = make_train(members, folder, data, options, observer, by, received)
         if not (folder / PLAN).exists():
             write_plan(describe_sweep(plan), folder)
@@ -153,12 +161,23 @@ def _train(
         if plan.halving is None:
             trained = train(members, None)
         else:
-            halved_by = plan.halving.by or by or "loss"
-            trained = train_by_halving(
-                plan.halving, halved_by, plan.members, folder, train, observer, received
-            )
+            trained = train_by_halving(plan, halved_by, folder, train, observer, received)
         results |= {result.member: result for result in trained}
     return [results[member.name] for member in plan.members]
+
+
+def _check_data(members: Sequence[Member], folder: Path, data: SweepData) -> None:
+    """Raise `MtrainError` if members trained before had other data: settings would not compare."""
+    for member in members:
+        environment = RunDirectory(folder / member.name).environment
+        if (dataset := data.find(member)) is None or not environment.exists():
+            continue
+        if read_environment(environment).data.get("sha256") != dataset.sha256:
+            raise MtrainError(
+                f"these are not the data that {member.name} was trained on",
+                where=dataset.source,
+                remedy="restore them, or sweep into another folder",
+            )
 
 
 def make_result(
@@ -241,15 +260,9 @@ def _rows(folder: Path, *, by_loss: bool) -> Rows | None:
 def _open_folder(
     name: str, described: dict[str, Any], out: Path | None, *, resume: bool
 ) -> Iterator[Path]:
-    """The folder of the sweep, locked; it is made where it is not there."""
-    if resume:
-        folder = out or OUTPUTS / name
-    else:
-        names = itertools.chain([name], (f"{name}-{n}" for n in itertools.count(2)))
-        free = (OUTPUTS / one for one in names if not (OUTPUTS / one).exists())
-        folder = out or next(free)
-    check_creatable(folder)
-    if folder.exists():
+    """The folder of the sweep, locked; one that is made here and holds no sweep is removed again."""
+    folder = out or OUTPUTS / name if resume else out
+    if folder is not None and folder.exists():
         refuse_link(folder / PLAN)
         refuse_locked(folder)
         if not (folder / PLAN).exists():
@@ -259,8 +272,13 @@ def _open_folder(
         else:
             remedy = f"{option('resume')} continues it"
             raise UsageError("holds a sweep", where=folder, remedy=remedy)
-    with attributing_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder):
-        remove_leftovers(folder)
-        yield folder
+    folder = make_directory(name, folder).path
+    try:
+        with locked(folder):
+            remove_leftovers(folder)
+            yield folder
+    finally:
+        if not (folder / PLAN).exists():
+            with suppress(OSError):  # there is more in it
+                (folder / LOCK).unlink()
+                folder.rmdir()

@@ -88,6 +88,10 @@ class SweepData:
             key, dataset = self._datasets.popitem()
             self._prepared[key] = prepare_data(dataset)
 
+    def find(self, member: Member) -> Dataset | None:
+        """Before they are prepared; None for data that none of these members has."""
+        return self._datasets.get(_data_key(member.config))
+
     def dataset(self, member: Member) -> Dataset:
         """Before they are prepared."""
         return self._datasets[_data_key(member.config)]

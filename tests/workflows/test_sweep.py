@@ -180,8 +180,7 @@ def test_problems_of_data_and_settings_are_all_said_before_anything_is_trained(t
         f"mtrain: command line: training.class_weight.x: unknown class 'x'; {known}",
         f"mtrain: command line: training.class_weight.y: unknown class 'y'; {known}",
     ]
-    assert not members(out)
-    assert not (out / "sweep.yaml").exists()
+    assert not out.exists()
 
 
 def test_a_folder_of_another_sweep_is_refused_with_what_differs(swept, tmp_path, capsys):
@@ -201,6 +200,24 @@ def test_a_folder_of_another_sweep_is_refused_with_what_differs(swept, tmp_path,
     assert sweep(config, "model.hidden=1,2", "--out", tmp_path / "full") == 2
     assert "is not empty" in capsys.readouterr().err
     assert tables(out) == before
+
+
+def test_members_that_were_trained_on_other_data_are_not_mixed_with_new_ones(tmp_path, capsys):
+    """The settings would be compared on other rows."""
+    data, out = tmp_path / "rows.csv", tmp_path / "sweep"
+    rows = [f"{k % 7},{'even' if k % 2 else 'odd'}" for k in range(60)]
+    data.write_text("\n".join(["x,parity", *rows]))
+    text = f"dataset: {{name: csv, path: {data}, target: parity}}\nmodel: {{hidden: 2}}\ntraining: {{epochs: 1}}\n"
+    arguments = (written(tmp_path, text), "optimizer.learning_rate=0.01,0.02", "--out", out)
+    assert sweep(*arguments) == 0
+    shutil.rmtree(out / "learning_rate-0.02")
+    data.write_text("\n".join(["x,parity", *reversed(rows)]))
+
+    assert sweep(*arguments, "--resume") == 1
+    assert capsys.readouterr().err == (
+        f"mtrain: {data}: these are not the data that learning_rate-0.01 was trained on; restore them, "
+        "or sweep into another folder\n"
+    )
 
 
 def test_one_process_writes_into_a_sweep(swept, tmp_path, capsys):
@@ -304,7 +321,17 @@ def test_halving_by_what_is_no_figure_is_refused(tmp_path, capsys):
     arguments = (written(tmp_path), "model.hidden=4,5", "--halving", "{by: val_los}")
 
     assert sweep(*arguments, "--out", tmp_path / "sweep") == 2
-    assert "mtrain: --halving: by: 'val_los' is not a figure of every member" in (
+    assert "mtrain: --halving: by: 'val_los' is not a figure of every member's history" in (
+        capsys.readouterr().err
+    )
+
+
+def test_halving_by_a_figure_without_a_column_is_refused(tmp_path, capsys):
+    """Settings with other penalties are ranked by accuracy, which is not among these metrics."""
+    arguments = (written(tmp_path), "model.l2=0.1,0.2", "metrics=[f1]", "--halving", "{every: 1}")
+
+    assert sweep(*arguments, "--out", tmp_path / "sweep") == 2
+    assert "--halving: by: 'val_accuracy' is not a figure of every member's history" in (
         capsys.readouterr().err
     )
 
