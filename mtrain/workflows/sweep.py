@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtrain.config.loading.members import describe_sweep
+from mtrain.engine.threads import cpu_count
 from mtrain.errors import UsageError
 from mtrain.keywords import option
 from mtrain.metrics.sweep import (
@@ -27,12 +28,14 @@ from mtrain.run.lock import locked, refuse_locked
 from mtrain.run.metrics import read_report
 from mtrain.run.predictions import PREDICTIONS, read_predictions
 from mtrain.run.sweep import PLAN, check_plan, write_plan, write_result
+from mtrain.scale.ray import connected
 from mtrain.trackers.tensorboard import check_tensorboard
 from mtrain.training.signals import handled_signals
 from mtrain.workflows.halving import check_halving, train_by_halving
 from mtrain.workflows.sweep_data import Options, SweepData
 from mtrain.workflows.sweep_groups import make_train
 from mtrain.workflows.sweep_members import read_member
+from mtrain.workflows.sweep_on_ray import make_train_on
 
 if TYPE_CHECKING:
     import signal
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from mtrain.config.loading.members import Sweep
     from mtrain.metrics.sweep import Ranking, Rows
     from mtrain.records.sweep import MemberResult
+    from mtrain.scale.ray import Cluster
     from mtrain.training.signals import Received
 
 
@@ -77,11 +81,15 @@ def sweep(
     described = describe_sweep(plan)
     if plan.halving is not None:
         check_halving(plan.halving, plan.members)
-    with _open_folder(plan.name, described, out, resume=resume) as folder:
+    with (
+        # First, so that a cluster that cannot be reached leaves no folder.
+        _cluster(options, told) as cluster,
+        _open_folder(plan.name, described, out, resume=resume) as folder,
+    ):
         before = [read_member(member, folder, ranking.by) for member in plan.members]
         try:
             with handled_signals() as received:
-                results = _train(plan, folder, before, options, told, ranking, received)
+                results = _train(plan, folder, before, options, told, ranking, received, cluster)
             told.stage("comparing the settings")
             result = make_result(plan, folder, results, ranking)
             write_result(result, folder)
@@ -99,6 +107,7 @@ def _train(
     observer: SweepObserver,
     ranking: Ranking,
     received: Received,
+    cluster: Cluster | None,
 ) -> list[MemberResult]:
     """The results of all members; `before` are those so far."""
     results = {result.member: result for result in before}
@@ -106,7 +115,8 @@ def _train(
     if members:
         by = ranking.by
         data = SweepData(members, options, observer)
-        train = make_train(members, folder, data, options, observer, by, received)
+        prepared = (members, folder, data, options, observer, by, received)
+        train = make_train(*prepared) if cluster is None else make_train_on(cluster, *prepared)
         if not (folder / PLAN).exists():
             write_plan(describe_sweep(plan), folder)
         epochs = {member.name: member.config.training.epochs for member in plan.members}
@@ -195,6 +205,20 @@ def _rows(folder: Path, *, by_loss: bool) -> Rows | None:
         return None
     predictions, rows = read_predictions(read_report(folder), folder)
     return score_rows(predictions, rows, by_loss=by_loss)
+
+
+@contextmanager
+def _cluster(options: Options, observer: SweepObserver) -> Iterator[Cluster | None]:
+    """The Ray cluster that trains the members; None: this process does."""
+    if options.ray is None:
+        yield None
+        return
+    observer.stage("connecting to Ray")
+    try:
+        with connected(options.ray, cpu_count()) as cluster:
+            yield cluster
+    finally:
+        observer.stage("")
 
 
 @contextmanager

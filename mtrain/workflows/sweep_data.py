@@ -42,6 +42,8 @@ class Options:
     download: bool
     code_folder: Path
     owns_process: bool
+    ray: str | None = None
+    """The address of a Ray cluster that trains them; None: this process does."""
 
 
 class SweepData:
@@ -91,6 +93,10 @@ class SweepData:
     def dataset(self, member: Member) -> Dataset:
         """Before they are prepared."""
         return self._datasets[_data_key(member.config)]
+
+    def forget(self) -> None:
+        """Free the data: others read them."""
+        self._datasets.clear()
 
     def of(self, member: Member) -> PreparedData:
         """Once they are prepared."""
