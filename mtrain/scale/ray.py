@@ -179,6 +179,9 @@ def connected(address: str, cpus: int) -> Iterator[Cluster]:
         with held_back_stderr(), warnings.catch_warnings(), _kept_signal_handlers():
             warnings.simplefilter("ignore")
             ray = _connect(address, cpus, where)
+            # Without its logs, Ray still prints on stdout that a process has died; its debugger
+            # holds that back in this way.
+            ray._private.worker._worker_logs_enabled = False  # noqa: SLF001
         try:
             yield Cluster(ray)
         finally:

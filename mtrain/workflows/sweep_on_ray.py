@@ -83,6 +83,17 @@ def make_train_on(
     observer.stage("")
 
     def train(chosen: Sequence[Member], until: int | None) -> list[MemberResult]:
+        begun: set[str] = set()
+
+        def tell(event: tuple[str, tuple[Any, ...]]) -> None:
+            name, arguments = event
+            if name == "began":
+                (member,) = arguments
+                if member in begun:
+                    observer.note(f"{member}: its process died; another resumes it.")
+                begun.add(member)
+            getattr(observer, name)(*arguments)
+
         calls = []
         for member in chosen:
             before = read_member(member, folder, by)
@@ -93,7 +104,7 @@ def make_train_on(
             calls,
             {name: os.environ.get(name) for name in FLAGS},
             at_most=options.jobs,
-            on_event=lambda event: getattr(observer, event[0])(*event[1]),
+            on_event=tell,
             is_stopped=lambda: bool(received.signals),
         ):
             member = jobs[outcome.key].member
