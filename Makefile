@@ -74,6 +74,7 @@ bench: setup $(BENCH)/.made ## Measure everything, against all peers, with nothi
 	$(BENCHMARKS) threads
 	$(BENCHMARKS) scoring
 	$(BENCHMARKS) comparing
+	$(COMPARISON) sweeping $(DATA)
 	$(BENCHMARKS) startup $(DATA)
 	$(BENCHMARKS) saving $(DATA)
 	$(BENCHMARKS) reading

@@ -20,6 +20,7 @@ MEASUREMENTS = {
     "threads": "an epoch with one thread and with all",
     "scoring": "predicting and scoring many rows",
     "comparing": "comparing runs, gates and verdicts",
+    "sweeping": "sweeps beside Keras, JAX, scikit-learn, Optuna and Ray Tune",
     "startup": "seconds and memory of whole commands",
     "saving": "what checkpoints and the history cost a training",
     "reading": "seconds and memory of reading a large CSV file",

@@ -12,19 +12,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import ROOT, machine
+from benchmarks.images import find_images
 from benchmarks.processes import MTRAIN, Cell
 from benchmarks.record import parser_of, today
 from benchmarks.workloads import WORKLOADS
-from mtrain.config.experiment.sources import FashionMnistConfig
-from mtrain.data.reading import read_source
 from mtrain.run.environment import git_commit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 PEERS = (
     "keras_fit.accuracy",
@@ -47,11 +46,7 @@ WHOLE = ("W1", (1, 5, 20))
 def main(arguments: list[str]) -> None:
     """Measure what the results file lacks."""
     options = _options(arguments)
-    found = options.data
-    if found is None:
-        source = FashionMnistConfig()
-        found = read_source(source, memory=4_000_000_000, progress=True, download=True).where
-    folder = str(Path(found).resolve())
+    folder = find_images(options.data)
     results = begun(options.out)
     if results["parity"] is None:
         command = [sys.executable, "-m", "benchmarks", "parity", folder]

@@ -21,6 +21,18 @@ class Images:
     labels: Array
 
 
+def find_images(folder: str | None) -> str:
+    """The absolute path of `folder`; None: where mtrain finds Fashion-MNIST, or downloads it to."""
+    if folder is None:
+        # Here, or peers would pay for the import.
+        from mtrain.config.experiment.sources import FashionMnistConfig
+        from mtrain.data.reading import read_source
+
+        source = FashionMnistConfig()
+        folder = read_source(source, memory=4_000_000_000, progress=True, download=True).where
+    return str(Path(folder).resolve())
+
+
 def read_images(folder: str, split: str) -> Images:
     """`train` or `t10k`."""
     pixels = _read(Path(folder, f"{split}-images-idx3-ubyte"), header=16).reshape(-1, 784)

@@ -22,6 +22,7 @@ from benchmarks import (
     saving,
     scoring,
     startup,
+    sweeping,
     tables,
     threads,
 )
@@ -41,6 +42,7 @@ TABLES: dict[str, Table] = {
     "threads": threads.TABLE,
     "scoring": scoring.TABLE,
     "comparing": comparing.TABLE,
+    "sweeping": sweeping.TABLE,
     "startup": startup.TABLE,
     "saving": saving.TABLE,
     "reading": reading.TABLE,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from os import PathLike
     from pathlib import Path
+    from typing import TypeVar
 
     from mtrain.config.loading.load import Settings
     from mtrain.data.inspect import Inspection
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from mtrain.records.report import Report
     from mtrain.workflows.predict_rows import Predicted
     from mtrain.workflows.run import Run
+    from mtrain.workflows.sweep import SweepRun
+
+    Stoppable = TypeVar("Stoppable", Run, SweepRun)
 
 __all__ = [
     "Comparison",
@@ -28,6 +32,7 @@ __all__ = [
     "Predicted",
     "Report",
     "Run",
+    "SweepRun",
     "UsageError",
     "check",
     "compare",
@@ -37,6 +42,7 @@ __all__ = [
     "plot",
     "predict",
     "resume",
+    "sweep",
 ]
 __version__ = "0.1.0"
 
@@ -49,6 +55,7 @@ _TYPES = {
     "Predicted": "mtrain.workflows.predict_rows",
     "Report": "mtrain.records.report",
     "Run": "mtrain.workflows.run",
+    "SweepRun": "mtrain.workflows.sweep",
     "UsageError": "mtrain.errors",
 }
 """Types that are imported on first use, and the module of each."""
@@ -128,6 +135,75 @@ def resume(
             download=False,
             report=report,
         )
+
+
+def sweep(
+    config: str | PathLike[str] | Mapping[str, Any],
+    axes: Mapping[str, Sequence[Any] | str] | None = None,
+    *,
+    seeds: int | None = None,
+    folds: int | None = None,
+    sample: int | None = None,
+    halving: Mapping[str, Any] | None = None,
+    jobs: int | None = None,
+    ray: str | None = None,
+    charts: bool = False,
+    yes: bool = False,
+    out: str | PathLike[str] | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    progress: bool | None = None,
+    **overrides: Any,
+) -> SweepRun:
+    """Train every combination of settings, and compare them with the best, as `mtrain sweep` does.
+
+    `axes` are lists of values by dotted path, as `{"optimizer.learning_rate": [0.001, 0.01]}`, or
+    ranges for `sample`, as `"1e-4..1e-2"`. `config` and `overrides` are as for `fit`, and so is what
+    is raised. The `result` of what is returned has every member and every setting, and its `path`
+    the files.
+    """
+    from pathlib import Path
+
+    from mtrain.config.loading.axes import axes_from_python
+    from mtrain.config.loading.members import plan_sweep
+    from mtrain.keywords import naming_keywords
+
+    source = Path(config) if isinstance(config, str) or hasattr(config, "__fspath__") else config
+    with naming_keywords():
+        plan = plan_sweep(
+            source,
+            overrides,
+            axes_from_python(axes or {}, "mtrain.sweep"),
+            seeds=seeds,
+            folds=folds,
+            sample=sample,
+            halving=None if halving is None else dict(halving),
+            many=yes,
+            function="mtrain.sweep",
+        )
+
+        from mtrain.report.console.sweep import watch_sweep_from_python
+        from mtrain.workflows.sweep import sweep as use_case
+        from mtrain.workflows.sweep_data import Options
+
+        options = Options(
+            device=device,
+            jobs=jobs,
+            charts=charts,
+            download=True,
+            code_folder=plan.settings.folder or Path(),
+            owns_process=False,
+            ray=ray,
+        )
+        with plan.settings.located():
+            run = use_case(
+                plan,
+                out=None if out is None else Path(out),
+                resume=resume,
+                options=options,
+                observer=watch_sweep_from_python(progress),
+            )
+    return _or_stopped(run, "mtrain.sweep(..., resume=True) does the rest")
 
 
 def evaluate(
@@ -329,10 +405,10 @@ def _train(settings: Settings, progress: bool | None, observer: Observer | None,
     watcher = watch_from_python(progress) if observer is None else observer
     with settings.located():
         run = fit(checked, code_folder=settings.folder, observer=watcher, **how)
-    return _or_stopped(run)
+    return _or_stopped(run, f"mtrain.resume({str(run.path)!r}) does the rest")
 
 
-def _or_stopped(run: Run) -> Run:
+def _or_stopped(run: Stoppable, remedy: str) -> Stoppable:
     """The run; a signal that stopped and saved it is now raised as in any program."""
     if run.stopped_by is None:
         return run
@@ -340,7 +416,6 @@ def _or_stopped(run: Run) -> Run:
 
     is_default = signal.getsignal(run.stopped_by) is signal.default_int_handler
     if run.stopped_by is signal.SIGINT and is_default:
-        path = str(run.path)
-        raise KeyboardInterrupt(f"{path}: stopped and saved; mtrain.resume({path!r}) does the rest")
+        raise KeyboardInterrupt(f"{run.path}: stopped and saved; {remedy}")
     signal.raise_signal(run.stopped_by)
     return run

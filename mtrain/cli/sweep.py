@@ -24,6 +24,9 @@ def sweep(
     seeds: Annotated[
         int | None, typer.Option(metavar="N", help="Train each setting with the seeds 0 to N-1.")
     ] = None,
+    folds: Annotated[
+        int | None, typer.Option(metavar="K", help="Train each setting on K folds of the data.")
+    ] = None,
     sample: Annotated[
         int | None, typer.Option(metavar="N", help="Draw N settings. [all combinations]")
     ] = None,
@@ -74,11 +77,13 @@ def sweep(
         overrides,
         varied,
         seeds=seeds,
+        folds=folds,
         sample=sample,
         halving=None if halving is None else parse(halving, "--halving").data,
         many=yes,
     )
 
+    from mtrain.report.console.results import print_report
     from mtrain.report.console.sweep import print_sweep, watch_sweep
     from mtrain.run.sweep import result_as_json
     from mtrain.workflows.sweep import sweep as use_case
@@ -103,8 +108,10 @@ def sweep(
         )
     with open_stdout() as stdout:
         if as_json:
-            print_json({**result_as_json(run.result), "folder": str(run.path)}, stdout)
+            print_json({"sweep": str(run.path), "result": result_as_json(run.result)}, stdout)
         else:
             print_sweep(run.result, stdout)
+            if run.result.best is not None and run.result.best in run.pooled:
+                print_report(run.pooled[run.result.best], stdout)
             print(f"sweep: {run.path}", file=stdout)
-    return 0 if run.stopped_by is None else 128 + run.stopped_by
+    return run.exit_status

@@ -73,7 +73,8 @@ def encode(rows: Rows, encoding: Encoding, where: str) -> tuple[Split, Counter[U
         raise MtrainError("a value is too far from those of the training", where=at)
     unlike = count_unlike(rows, encoding, features)
     unlike.update({(UNKNOWN, name): n for name, n in unknown.items()})
-    return Split(features, rows.labels, rows.rows, rows.weights, rows.names), unlike
+    split = Split(features, rows.labels, rows.rows, rows.weights, rows.names, rows.groups)
+    return split, unlike
 
 
 def _encode_arrays(arrays: NDArray[Any], encoding: Encoding, where: str) -> NDArray[Any]:

@@ -11,6 +11,7 @@ from mtrain.data.column_notes import column_notes
 from mtrain.data.markers import marker_notes
 from mtrain.data.notes import by_class, kind_of
 from mtrain.data.table import Table, comparable, digest
+from mtrain.data.telling_splits import telling_split_notes
 from mtrain.records.dataset import Note
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def inspect(source: Source, dataset: Dataset) -> Inspection:
             *_class_warnings(counts, classes),
             *column_notes(columns, source.index),
             *marker_notes(columns),
+            *telling_split_notes(source.splits, source.index),
             *_contradictions(source.splits, classes),
         ),
         source.facts,

@@ -11,6 +11,8 @@ from mtrain.config.experiment.dataset import TestConfig, ValidationConfig
 from mtrain.config.experiment.table import TableConfig
 from mtrain.data.encoding import encode, learn_encoding
 from mtrain.data.files import check_memory
+from mtrain.data.folds import take_fold
+from mtrain.data.groups import refuse_lone_classes
 from mtrain.data.notes import dataset_notes, small_bytes
 from mtrain.data.outliers import outlier_notes
 from mtrain.data.reading import read_source
@@ -152,15 +154,18 @@ def _learn(source: Source, config: SourceConfig, train: Rows) -> Encoding:
 def split_source(source: Source, config: SourceConfig) -> dict[str, Rows]:
     """The rows of `train`, `test` and, unless the config wants none, `val`; drawn where it says."""
     train, val, test = source.train, source.val, source.test
-    if test is None:
+    _refuse_lone_classes(source, config)
+    if test is None and config.fold is not None:
+        train, test = take_fold(train, config.fold, config.seed)
+    elif test is None:
         apart = config.test or TestConfig()
         section = ("dataset", "test")
         # A later split must not lack a class because this split has its rows.
         parts = 2 if val is not None or config.validation is None else 3
         train, test = split_off(train, apart.size, apart.how, config.seed, section, parts=parts)
-    elif config.test not in {None, TestConfig()}:
-        problem = f"{source.where} has a test split"
-        raise SettingError((("dataset", "test"), problem))
+    elif config.fold is not None or config.test not in {None, TestConfig()}:
+        key = "test" if config.fold is None else "fold"
+        raise SettingError((("dataset", key), f"{source.where} has a test split"))
     if (validation := config.validation) is None:
         val = None
     else:
@@ -173,6 +178,19 @@ def split_source(source: Source, config: SourceConfig) -> dict[str, Rows]:
         val = draw(val, validation.samples, config.seed, section)
     train = draw(train, config.samples, config.seed, ("dataset",))
     return {"train": train, **({} if val is None else {"val": val}), "test": test}
+
+
+def _refuse_lone_classes(source: Source, config: SourceConfig) -> None:
+    """Raise `MtrainError` if a class of one group is to be in two splits."""
+    drawn: list[TestConfig | ValidationConfig] = []
+    if source.test is None and config.fold is None:
+        drawn.append(config.test or TestConfig())
+    if source.val is None and config.validation is not None:
+        drawn.append(config.validation)
+    if config.fold is not None or any(one.how == "stratified" for one in drawn):
+        remedy = "leave the class out" if config.fold else "how: random takes groups of any class"
+        classes = config.classes or source.classes
+        refuse_lone_classes(source.train, classes, source.where, remedy)
 
 
 def _divisor(source: Source, config: SourceConfig) -> float | None:
@@ -218,6 +236,14 @@ def _fingerprint(rows: Rows, classes: tuple[str, ...]) -> str:
             digest.update(f"{name!r}{column.kind}{column.categories}".encode())
         arrays = [column.values for column in columns.values()]
     arrays += [rows.labels, *([] if rows.weights is None else [rows.weights])]
+    if rows.groups is not None:
+        # Numbered in the order of these rows alone.
+        _, first, numbers = np.unique(rows.groups, return_index=True, return_inverse=True)
+        digest.update(b"groups")
+        arrays.append(np.argsort(np.argsort(first))[numbers])
+    if rows.times is not None:
+        digest.update(b"time")
+        arrays.append(np.unique(rows.times, return_inverse=True)[1])
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)

@@ -52,6 +52,8 @@ KINDS = {
     "missing-values": "in a tenth of the rows or more of other data a column is missing",
     "far-values": "in a tenth of the rows or more a column is far from its mean in training",
     "shared-rows": "rows of validation or test have the same inputs as a training row",
+    "shared-groups": "rows of validation or test are of a group that has training rows",
+    "telling-split": "a column tells rows of a split in the data from training rows",
     "contradiction": "rows are alike but for the label",
     "threshold": "`evaluation.threshold` is for the more frequent class",
     "reading": "whatever else was noticed while the data were read",
@@ -80,6 +82,7 @@ def dataset_notes(splits: dict[str, Split], classes: tuple[str, ...]) -> Iterato
         yield from _joined(classes)
         yield from _absent(counts, classes)
         yield from _shared(splits)
+        yield from _shared_groups(splits)
 
 
 def small_bytes(features: NDArray[Any], divisor: float | None) -> Iterator[Note]:
@@ -166,3 +169,19 @@ def _shared(splits: dict[str, Split]) -> Iterator[str]:
         if n := sum(hash(row.tobytes()) in known for row in rows):
             text = f"{n:,} of {len(rows):,} rows of {name} have the same inputs as a training row"
             yield Note("shared-rows", text)
+
+
+def _shared_groups(splits: dict[str, Split]) -> Iterator[str]:
+    """A note for each split that has rows of the groups of training rows."""
+    known = splits["train"].groups
+    for name in ("val", "test"):
+        if known is None or name not in splits or (groups := splits[name].groups) is None:
+            continue
+        is_known = np.isin(groups, known)
+        if n := len(np.unique(groups[is_known])):
+            rows = int(np.count_nonzero(is_known))
+            text = (
+                f"{n:,} of {len(np.unique(groups)):,} groups of {name} have training rows as well "
+                f"({rows:,} rows): figures of {name} are too good for new groups"
+            )
+            yield Note("shared-groups", text)

@@ -45,20 +45,30 @@ class Rows:
     place: Callable[[int], str] | None = None
     """Gives the file and place of one of `rows`; None: unknown."""
 
+    groups: Ints | None = None
+    """The number of each row's group, shape (N,), in all splits the same; None: there are none."""
+
+    times: Ints | None = None
+    """The place of each row's time in their order, shape (N,); None: they have none."""
+
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, positions: Ints) -> Rows:
         """The rows at `positions`, in that order."""
-        weights = None if self.weights is None else self.weights[positions]
-        names = None if self.names is None else self.names[positions]
+
+        def some(array: Any) -> Any:
+            return None if array is None else array[positions]
+
         return Rows(
             self.features[positions],
             self.labels[positions],
             self.rows[positions],
-            weights,
-            names,
+            some(self.weights),
+            some(self.names),
             self.place,
+            some(self.groups),
+            some(self.times),
         )
 
 

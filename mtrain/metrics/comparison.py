@@ -18,7 +18,6 @@ from mtrain.statistics.binomial import Z_95
 from mtrain.statistics.influence import FIGURES
 from mtrain.statistics.multiple import LEVEL, holm
 from mtrain.statistics.paired import (
-    Differences,
     accuracy_difference,
     class_differences,
     macro_difference,
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from mtrain.records.arrays import Floats
     from mtrain.records.comparison import FigureFinding
     from mtrain.records.evaluation import SavedEvaluation
+    from mtrain.statistics.differences import Differences
 
 Z_ONE_SIDED = 1.6448536269514722
 """The normal distribution's 95 % quantile."""
@@ -46,7 +46,10 @@ def compare_with_first(
     """
     first, *others = evaluations
     n_classes = len(first.classes)
-    pairs = [pair(first.labels, first.predicted, one.predicted, n_classes) for one in others]
+    pairs = [
+        pair(first.labels, first.predicted, one.predicted, n_classes, first.groups)
+        for one in others
+    ]
     by_class = {
         figure: _figures([class_differences(each, figure) for each in pairs], margin)
         for figure in FIGURES
@@ -61,6 +64,7 @@ def compare_with_first(
             runs=(first.name, other.name),
             split=first.split,
             n=len(first.labels),
+            groups=first.report.groups,
             same=pairs[run].same(),
             right=Right(*pairs[run].right()),
             margin=margin,

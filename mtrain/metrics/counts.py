@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
+from mtrain.statistics.clusters import cluster
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtrain.records.arrays import Counts, Floats, Ints
+    from mtrain.records.training import Predictions
+    from mtrain.statistics.clusters import Clusters
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,6 +194,13 @@ def averages(values: Floats, support: Counts, micro: float) -> dict[str, float]:
         "micro": micro,
         "weighted": _mean(values, support),
     }
+
+
+def clusters_of(predictions: Predictions, n_classes: int) -> Clusters | None:
+    """The rows by group; None: they have no groups."""
+    if predictions.groups is None:
+        return None
+    return cluster(predictions.labels, predictions.predicted, predictions.groups, n_classes)
 
 
 def ratio(part: Counts | NDArray[np.int32] | np.number, whole: Counts | np.number) -> Floats:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtrain.config.experiment.gates import BY_CLASS
-from mtrain.metrics.counts import averages, class_counts
+from mtrain.metrics.counts import averages, class_counts, clusters_of
 from mtrain.metrics.undefined import number
 from mtrain.records.gate import RuleResult
 from mtrain.statistics.averages import f1_of_share, macro_share, share_of_f1
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from mtrain.records.arrays import Floats
     from mtrain.records.gate import Outcome
     from mtrain.records.report import Report
-    from mtrain.statistics.paired import Differences
+    from mtrain.statistics.clusters import Clusters
+    from mtrain.statistics.differences import Differences
 
 
 MOST_ROWS = 1e12
@@ -40,9 +41,11 @@ def judge(report: Report, rules: Sequence[Rule], baseline: Pairs) -> list[RuleRe
 
     A rule about every class holds if it is shown of each, and its contrary if it is shown of one,
     by Bonferroni over the classes. `baseline` has the rows by true class, the baseline's prediction
-    and the run's. A rule about calibration needs the report's predictions.
+    and the run's. A rule about calibration needs the report's predictions, and so do groups of rows,
+    which are then counted in place of rows.
     """
-    shown = [_evidence(report, rule, baseline) for rule in rules]
+    clusters = _clusters(report)
+    shown = [_evidence(report, rule, baseline, clusters) for rule in rules]
     passing = holm(np.minimum([one.p_pass * report.looks for one in shown], 1))
     failing = holm(np.minimum([one.p_fail * report.looks for one in shown], 1))
     return [
@@ -54,10 +57,21 @@ def judge(report: Report, rules: Sequence[Rule], baseline: Pairs) -> list[RuleRe
 def majority_pairs(report: Report) -> Pairs:
     """The rows, with the most frequent class as the baseline's prediction of each."""
     confusion = report.confusion_matrix
-    truth, predicted = np.nonzero(confusion)
     most_frequent = int(confusion.sum(axis=1).argmax())
+    if (clusters := _clusters(report)) is not None:
+        always = np.full(len(clusters.n), most_frequent)
+        rows = clusters.truth, always, clusters.predicted, clusters.n
+        return Pairs(*rows, len(confusion), clusters.group)
+    truth, predicted = np.nonzero(confusion)
     always = np.full(len(truth), most_frequent)
     return Pairs(truth, always, predicted, confusion[truth, predicted], len(confusion))
+
+
+def _clusters(report: Report) -> Clusters | None:
+    """The rows by group, from the report's predictions; None: rows have no groups."""
+    if report.predictions is None:
+        return None
+    return clusters_of(report.predictions, len(report.classes))
 
 
 @dataclass(frozen=True)
@@ -98,26 +112,32 @@ class _Evidence:
         return max(int(np.ceil(needed)), rows + 1) if needed < MOST_ROWS else None
 
 
-def _evidence(report: Report, rule: Rule, baseline: Pairs) -> _Evidence:
+def _evidence(report: Report, rule: Rule, baseline: Pairs, clusters: Clusters | None) -> _Evidence:
     if rule.figure == "calibration_error":
         return _of_calibration(report, rule)
     if rule.of_baseline:
         return _of_baseline(report, rule, baseline)
     if rule.figure == "accuracy":
         right = int(report.confusion_matrix.trace())
-        return _of_share(rule, right, report.n, rule.limit, f"{right:,} of {report.n:,} right")
+        hits, trials = _effective(right, report.n, None if clusters is None else clusters.accuracy)
+        return _of_share(rule, hits, trials, rule.limit, f"{right:,} of {report.n:,} right")
     if rule.figure.endswith("_macro"):
-        return _of_macro(report, rule)
-    return _of_classes(report, rule)
+        return _of_macro(report, rule, clusters)
+    return _of_classes(report, rule, clusters)
 
 
-def _of_macro(report: Report, rule: Rule) -> _Evidence:
+def _effective(hits: int, trials: int, rows: float | None) -> tuple[float, float]:
+    """Hits and trials with the same share, of so many effective rows; None: as they are."""
+    return (hits, trials) if rows is None or not trials else (hits / trials * rows, rows)
+
+
+def _of_macro(report: Report, rule: Rule, clusters: Clusters | None) -> _Evidence:
     figure = rule.figure.removesuffix("_macro")
     for one in report.classes if figure == "precision" else ():
         if one.support and not one.predicted:
             reason = f"{one.name} is never predicted, so the average would leave it out"
             return _Evidence(1.0, 1.0, np.nan, rule.limit, reason)
-    share = macro_share(report.confusion_matrix, figure)
+    share = macro_share(report.confusion_matrix, figure, clusters)
     reason = f"as exact as a share of {share.trials:,.0f} rows"
     counts = class_counts(report.confusion_matrix)
     counted = averages(getattr(counts, figure), counts.support, micro=np.nan)["macro"]
@@ -127,7 +147,7 @@ def _of_macro(report: Report, rule: Rule) -> _Evidence:
     return replace(shown, value=counted)
 
 
-def _of_classes(report: Report, rule: Rule) -> _Evidence:
+def _of_classes(report: Report, rule: Rule, clusters: Clusters | None) -> _Evidence:
     counts = class_counts(report.confusion_matrix)
     hits = counts.tp
     trials, limit = {
@@ -146,7 +166,8 @@ def _of_classes(report: Report, rule: Rule) -> _Evidence:
         reason = words.format(n_hits, n, n - n_hits)
         if not n:
             reason = "never predicted" if rule.figure == "precision" else "no row of this class"
-        each.append(_of_share(rule, n_hits, n, limit, reason, k))
+        rows = None if clusters is None else float(getattr(clusters, rule.figure)[k])
+        each.append(_of_share(rule, *_effective(n_hits, n, rows), limit, reason, k))
     return _all_of(each)
 
 
@@ -214,7 +235,7 @@ def _of_calibration(report: Report, rule: Rule) -> _Evidence:
         return _Evidence(1.0, 1.0, np.nan, rule.limit, "the predictions were not kept")
     predicted = predictions.predicted
     confidence = predictions.probabilities[np.arange(len(predicted)), predicted]
-    bins = calibration(confidence, predicted == predictions.labels)
+    bins = calibration(confidence, predicted == predictions.labels, predictions.groups)
     smaller, larger = bins.p_values(rule.limit)
     p_pass, p_fail = (larger, smaller) if rule.at_least else (smaller, larger)
     n_bins = len(bins.rows)

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtrain.config.catalog.metrics import Source, averaged
-from mtrain.metrics.counts import ClassCounts, averages, class_counts, confusion_matrix
+from mtrain.metrics.counts import (
+    ClassCounts,
+    averages,
+    class_counts,
+    clusters_of,
+    confusion_matrix,
+)
 from mtrain.metrics.epoch import ranking_figures
 from mtrain.metrics.findings import find
 from mtrain.metrics.probabilities import log_loss
@@ -28,6 +34,7 @@ from mtrain.records.report import (
 )
 from mtrain.statistics.averages import f1_interval, macro_share
 from mtrain.statistics.binomial import wilson
+from mtrain.statistics.clusters import as_effective
 from mtrain.statistics.influence import FIGURES
 
 if TYPE_CHECKING:
@@ -37,6 +44,7 @@ if TYPE_CHECKING:
     from mtrain.records.arrays import Counts, Floats, Ints
     from mtrain.records.report import EvaluatedData, ThresholdChoice
     from mtrain.records.training import Predictions
+    from mtrain.statistics.clusters import Clusters
 
 _ABSENT = "no row of this class in the split"
 _ALONE = "no row of another class in the split"
@@ -71,6 +79,7 @@ def make_report(
     """
     confusion = confusion_matrix(predictions.labels, predictions.predicted, len(classes))
     counts = class_counts(confusion)
+    clusters = clusters_of(predictions, len(classes))
     scores, micro = _scores(predictions, counts)
     most_frequent = int(counts.support.argmax())
     if required is None:
@@ -89,15 +98,21 @@ def make_report(
         ),
         confusion_matrix=confusion,
         classes=_class_reports(
-            classes, counts, scores, confusion, verdicts(counts, classes, required, looks)
+            classes,
+            counts,
+            scores,
+            confusion,
+            verdicts(counts, classes, required, looks, clusters),
+            clusters,
         ),
-        averages=_with_intervals(_averages(scores, micro, counts), confusion),
+        averages=_with_intervals(_averages(scores, micro, counts), confusion, clusters),
         undefined=tuple(
             Undefined(classes[k], name, _reason(name, counts, k))
             for name, values in scores.items()
             for k in np.flatnonzero(np.isnan(values))
         ),
         findings=(),
+        groups=None if clusters is None else clusters.n_groups,
         looks=looks,
         threshold=threshold,
         threshold_chosen=threshold_chosen,
@@ -160,9 +175,11 @@ def _averages(scores: dict[str, Floats], micro: dict[str, float], counts: ClassC
     return Averages(average("macro"), average("weighted"), average("micro"))
 
 
-def _with_intervals(averages: Averages, confusion: Ints) -> Averages:
+def _with_intervals(averages: Averages, confusion: Ints, clusters: Clusters | None) -> Averages:
     """With the intervals of the macro averages."""
-    of = {figure: interval(macro_share(confusion, figure).interval()) for figure in FIGURES}
+    of = {
+        figure: interval(macro_share(confusion, figure, clusters).interval()) for figure in FIGURES
+    }
     f1, around = averages.macro.f1, of["f1"]
     if f1 is not None and around is not None:
         # The interval is of F1 without its bias; that of many small classes may be outside.
@@ -179,10 +196,18 @@ def _class_reports(
     scores: dict[str, Floats],
     confusion: Ints,
     decided: Sequence[Verdict],
+    clusters: Clusters | None,
 ) -> tuple[ClassReport, ...]:
-    precision_ci = wilson(counts.tp, counts.predicted)
-    recall_ci = wilson(counts.tp, counts.support)
-    f1_ci = f1_interval(counts.tp, counts.fp + counts.fn)
+    precision, recall, f1 = (
+        as_effective(counts.tp, trials, None if clusters is None else getattr(clusters, figure))
+        for figure, trials in (
+            ("precision", counts.predicted),
+            ("recall", counts.support),
+            ("f1", counts.tp + counts.fp + counts.fn),
+        )
+    )
+    precision_ci, recall_ci = wilson(*precision), wilson(*recall)
+    f1_ci = f1_interval(f1[0], f1[1] - f1[0])
     return tuple(
         ClassReport(
             id=k,

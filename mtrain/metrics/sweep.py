@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ from mtrain.metrics.monitor import higher_is_better
 from mtrain.records.sweep import SettingResult, SweptFigure
 from mtrain.statistics.best import pairs_with_best
 from mtrain.statistics.binomial import wilson
+from mtrain.statistics.clusters import as_effective, cluster
 from mtrain.statistics.crossed import crossed_mean
 from mtrain.statistics.folds import folds_mean
 from mtrain.statistics.multiple import LEVEL
@@ -83,15 +84,18 @@ class Rows:
     scores: Floats
     """1 for a right prediction and 0 for a wrong one, or minus its log loss; shape (N,)."""
 
+    groups: Ints | None = None
+    """The number of each row's group, shape (N,); None: rows have no groups."""
+
 
 def score_rows(predictions: Predictions, rows: Ints, *, by_loss: bool) -> Rows:
     """The scores of an evaluation's rows; probabilities are clipped as in the figure `log_loss`."""
     labels = predictions.labels
     if not by_loss or predictions.weights is not None:
-        return Rows(rows, (predictions.predicted == labels).astype(np.float64))
+        return Rows(rows, (predictions.predicted == labels).astype(np.float64), predictions.groups)
     smallest = np.finfo(np.float32).eps
     true = predictions.probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    return Rows(rows, np.log(np.clip(true, smallest, 1 - smallest)))
+    return Rows(rows, np.log(np.clip(true, smallest, 1 - smallest)), predictions.groups)
 
 
 def judge_settings(
@@ -104,21 +108,23 @@ def judge_settings(
 
     `validation` has the rows of each member that is finished and kept its predictions.
     """
-    from dataclasses import replace
-
     sign = 1 if ranking.higher_is_better else -1
     ranked = [k for k, setting in enumerate(settings) if setting.value is not None]
     if ranking.by is None or not ranked:
         return list(settings), None
     best = max(ranked, key=lambda k: (sign * (settings[k].value or 0.0), -k))
-    tables = {k: table for k in ranked if (table := _table(settings[k], members, validation))}
+    tables = {
+        k: table
+        for k in ranked
+        if (table := _table(settings[k].members, members, validation)) is not None
+    }
     judged = [replace(setting, comparison="not compared") for setting in settings]
     judged[best] = replace(judged[best], comparison="best")
     if best not in tables:
         return judged, best
     alike = [k for k in tables if _same_rows(tables[k], tables[best])]
-    scores = np.stack([tables[k][1] for k in alike])
-    of_best = pairs_with_best(scores, alike.index(best))
+    scores = np.stack([tables[k].scores for k in alike])
+    of_best = pairs_with_best(scores, alike.index(best), tables[best].groups)
     for k, p in zip(alike, of_best, strict=True):
         if k != best and not math.isnan(p):
             comparison: Comparison = "worse" if p < LEVEL else "not shown worse"
@@ -127,92 +133,136 @@ def judge_settings(
 
 
 def accuracy_of_setting(
-    members: Sequence[MemberResult], tested: Mapping[str, Rows], test_to_train: float
+    members: Sequence[MemberResult], tested: Mapping[str, Rows]
 ) -> SweptFigure | None:
     """The accuracy on test rows of a setting's finished members; None if there are none.
 
-    `tested` has the rows of each member that kept its predictions, `test_to_train` the rows of a
-    fold's test for each row of its training.
+    `tested` has the rows of each member that kept its predictions.
     """
-    accuracies = [m.test.accuracy for m in members if m.test is not None]
-    defined = np.array([math.nan if a is None else a for a in accuracies])
+    finished = [member for member in members if member.test is not None]
+    defined = np.array([_or_nan(m.test.accuracy) for m in finished if m.test is not None])
     if not len(defined):
         return None
-    if _folds(members):
-        return _over_folds(members, defined, test_to_train)
-    if len(defined) == 1:
-        test = members[0].test or next(m.test for m in members if m.test is not None)
-        low, high = wilson(defined[0] * test.n, test.n)
-        return SweptFigure(float(defined[0]), float(low), float(high))
-    tables = [tested[m.member] for m in members if m.member in tested]
-    if len(tables) < len(defined) or any(
-        not np.array_equal(t.rows, tables[0].rows) for t in tables
-    ):
+    if _has_folds(members):
+        return _over_folds(finished, defined)
+    table = _table([member.member for member in finished], _by_name(finished), tested)
+    if table is None:  # the predictions were not kept
+        spread = float(defined.std(ddof=1)) if len(defined) > 1 else None
+        return SweptFigure(float(defined.mean()), training=spread)
+    if len(finished) == 1:
+        return _of_one(table)
+    scores = table.scores if table.groups is None else _as_groups(table.scores, table.groups)
+    if scores.shape[1] < 2:
         return SweptFigure(float(defined.mean()), training=float(defined.std(ddof=1)))
-    table = np.stack([t.scores for t in tables])
-    crossed = crossed_mean(table)
+    crossed = crossed_mean(scores)
     low, high = crossed.interval()
     return SweptFigure(
         crossed.mean,
         max(low, 0.0),
         min(high, 1.0),
         training=math.sqrt(crossed.seeds),
-        rows=math.sqrt(crossed.rows / table.shape[1]),
+        rows=math.sqrt(crossed.rows / scores.shape[1]),
     )
 
 
-def f1_of_setting(members: Sequence[MemberResult], test_to_train: float) -> SweptFigure | None:
-    """Macro F1 on test rows, likewise; over seeds it has no interval."""
-    tests = [member.test for member in members if member.test is not None]
-    defined = np.array([math.nan if t.f1_macro is None else t.f1_macro for t in tests])
+def _of_one(table: _Table) -> SweptFigure:
+    """Accuracy with Wilson's interval, of as many rows as groups leave."""
+    right = table.scores[0]
+    effective = None
+    if table.groups is not None:
+        wrong = (1 - right).astype(np.int64)
+        effective = np.array(cluster(np.zeros_like(wrong), wrong, table.groups, 2).accuracy)
+    hits, trials = as_effective(np.array(right.sum()), np.array(len(right)), effective)
+    low, high = wilson(hits, trials)
+    return SweptFigure(float(right.mean()), float(low), float(high))
+
+
+def _as_groups(scores: Floats, groups: Ints) -> Floats:
+    """The sums of groups, (S, G), on the scale on which their mean is that of the rows."""
+    unique, number = np.unique(groups, return_inverse=True)
+    sums = np.stack([np.bincount(number, row) for row in scores])
+    scaled: Floats = sums * (len(unique) / scores.shape[1])
+    return scaled
+
+
+def f1_of_setting(members: Sequence[MemberResult]) -> SweptFigure | None:
+    """Macro F1 on test rows, likewise; it has an interval over folds alone."""
+    finished = [member for member in members if member.test is not None]
+    defined = np.array([_or_nan(m.test.f1_macro) for m in finished if m.test is not None])
     if not len(defined) or np.isnan(defined).all():
         return None
-    if _folds(members):
-        return _over_folds(members, defined, test_to_train)
+    if _has_folds(members):
+        return _over_folds(finished, defined)
     training = float(np.nanstd(defined, ddof=1)) if len(defined) > 1 else None
     return SweptFigure(float(np.nanmean(defined)), training=training)
 
 
-def _folds(members: Iterable[MemberResult]) -> bool:
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _by_name(members: Iterable[MemberResult]) -> dict[str, MemberResult]:
+    return {member.member: member for member in members}
+
+
+def _has_folds(members: Iterable[MemberResult]) -> bool:
     return any(member.fold is not None for member in members)
 
 
-def _over_folds(
-    members: Sequence[MemberResult], values: Floats, test_to_train: float
-) -> SweptFigure:
+def _over_folds(finished: Sequence[MemberResult], values: Floats) -> SweptFigure:
     """The mean over folds, each the mean over its seeds."""
-    finished = [member.fold for member in members if member.test is not None]
+    folds = [member.fold for member in finished]
     by_fold = np.array(
-        [values[[fold == one for one in finished]].mean() for fold in dict.fromkeys(finished)]
+        [values[[fold == one for one in folds]].mean() for fold in dict.fromkeys(folds)]
     )
-    mean = folds_mean(by_fold, test_to_train)
-    low, high = (None if math.isnan(limit) else limit for limit in (mean.low, mean.high))
+    ratios = [one.test.n / one.trained_on for one in finished if one.test and one.trained_on]
+    mean = folds_mean(by_fold, sum(ratios) / len(ratios))
+    low, high = (
+        None if math.isnan(limit) else min(max(limit, 0.0), 1.0) for limit in (mean.low, mean.high)
+    )
     return SweptFigure(mean.mean, low, high)
 
 
-def _table(
-    setting: SettingResult, members: Mapping[str, MemberResult], validation: Mapping[str, Rows]
-) -> tuple[Ints, Floats] | None:
-    """Rows (N,), and the scores of each seed on them, (S, N); None if some were not kept.
+@dataclass(frozen=True, eq=False)
+class _Table:
+    """The scores of a setting: S seeds on N rows."""
 
-    A row that several folds validate on has its mean score.
+    rows: Ints
+    """Where each stands in the data, ascending, shape (N,)."""
+
+    scores: Floats
+    """Shape (S, N)."""
+
+    groups: Ints | None
+    """Shape (N,)."""
+
+
+def _table(
+    names: Iterable[str], members: Mapping[str, MemberResult], of_member: Mapping[str, Rows]
+) -> _Table | None:
+    """The scores of these members; None if some were not kept, or are of other rows.
+
+    A row that several folds score has its mean score.
     """
-    if any(name not in validation for name in setting.members):
-        return None
     by_seed: dict[int | None, list[Rows]] = {}
-    for name in setting.members:
-        by_seed.setdefault(members[name].seed, []).append(validation[name])
-    scores, rows = [], None
+    for name in names:
+        if name not in of_member:
+            return None
+        by_seed.setdefault(members[name].seed, []).append(of_member[name])
+    scores: list[Floats] = []
+    table: _Table | None = None
     for of_folds in by_seed.values():
         everywhere = np.concatenate([one.rows for one in of_folds])
-        unique, places = np.unique(everywhere, return_inverse=True)
+        rows, first, places = np.unique(everywhere, return_index=True, return_inverse=True)
         sums = np.bincount(places, np.concatenate([one.scores for one in of_folds]))
-        if rows is not None and not np.array_equal(rows, unique):
-            return None
-        rows = unique
         scores.append(sums / np.bincount(places))
-    return None if rows is None else (rows, np.stack(scores))
+        known = [one.groups for one in of_folds if one.groups is not None]
+        groups = np.concatenate(known)[first] if len(known) == len(of_folds) else None
+        if table is not None and not np.array_equal(table.rows, rows):
+            return None
+        table = _Table(rows, np.stack(scores), groups)
+    return table
 
 
-def _same_rows(table: tuple[Ints, Floats], other: tuple[Ints, Floats]) -> bool:
-    return np.array_equal(table[0], other[0]) and table[1].shape == other[1].shape
+def _same_rows(table: _Table, other: _Table) -> bool:
+    return np.array_equal(table.rows, other.rows) and table.scores.shape == other.scores.shape

@@ -15,6 +15,7 @@ from mtrain.statistics.binomial import (
     rows_to_differ,
     trials_to_show,
 )
+from mtrain.statistics.clusters import as_effective
 from mtrain.statistics.multiple import LEVEL, holm
 
 if TYPE_CHECKING:
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 
     from mtrain.metrics.counts import ClassCounts
     from mtrain.metrics.scores import Truths
-    from mtrain.records.arrays import Floats
+    from mtrain.records.arrays import Counts, Floats
     from mtrain.records.report import Decision, Requirement
+    from mtrain.statistics.clusters import Clusters
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ def verdicts(
     names: Sequence[str],
     required: Sequence[Requirement],
     looks: int = 1,
+    clusters: Clusters | None = None,
 ) -> list[Verdict]:
     """The verdict on each class, from the counts of a whole split.
 
@@ -54,26 +57,36 @@ def verdicts(
     test: R. L. Berger, "Multiparameter hypothesis testing and acceptance sampling", Technometrics
     24, 1982). *Not learned*: one of the two is shown to be below, at twice the smaller p-value.
     Both are adjusted by Holm for the classes present, and by Bonferroni for `looks`, the epochs of
-    which the checkpoint was the best on these rows.
+    which the checkpoint was the best on these rows. Of rows in `clusters`, the effective numbers are
+    tested.
     """
-    tests = _Tests(counts, required, looks)
+    tests = _Tests(counts, required, looks, clusters)
     return [tests.verdict(k, name) for k, name in enumerate(names)]
 
 
 class _Tests:
     """All tests of all classes at once; arrays of shape (K,), or (2, K) of recall and precision."""
 
-    def __init__(self, counts: ClassCounts, required: Sequence[Requirement], looks: int) -> None:
+    def __init__(
+        self,
+        counts: ClassCounts,
+        required: Sequence[Requirement],
+        looks: int,
+        clusters: Clusters | None,
+    ) -> None:
         self.counts = counts
         self.required = np.array([[one.recall, one.precision] for one in required]).T
-        self.trials = np.stack([counts.support, counts.predicted])
+        self.trials: Counts = np.array([counts.support, counts.predicted])
         self.shares = np.stack([counts.recall, counts.precision])
         present = counts.support > 0
-        reached = p_at_least(counts.tp, self.trials, self.required)
+        effective = None if clusters is None else np.stack([clusters.recall, clusters.precision])
+        hits, trials = as_effective(counts.tp, self.trials, effective)
+        reached = p_at_least(hits, trials, self.required)
         reached = np.where(self.required > 0, reached, 0.0).max(axis=0)
-        missed = p_at_most(counts.tp, self.trials, self.required).min(axis=0)
-        rows = int(counts.support.sum())
-        by_chance = p_by_chance(counts.tp, counts.support, counts.predicted, rows)
+        missed = p_at_most(hits, trials, self.required).min(axis=0)
+        by_chance = _by_chance(counts, clusters)
+        self.rows_each = ratio(self.trials, np.where(trials > 0, trials, 1.0))
+        """Rows for one effective row."""
         self.learned = _adjusted(np.maximum(reached, by_chance), present, looks)
         self.not_learned = _adjusted(2 * missed, present, looks)
         self.is_by_chance = (by_chance > reached) & (self.learned > LEVEL)
@@ -122,6 +135,7 @@ class _Tests:
         rows_of = np.stack(
             [np.ones_like(counts.recall), ratio(counts.support, np.maximum(counts.predicted, 1))]
         )
+        rows_of *= np.where(self.trials > 0, self.rows_each, 1.0)
         missed = trials_to_show(self.required, self.shares, level / 2) * rows_of
         reached = trials_to_show(self.required, self.shares, level) * rows_of
         reached = np.where(self.required > 0, reached, 0.0)
@@ -133,6 +147,22 @@ class _Tests:
             np.maximum(reached.max(axis=0), beyond_chance),
         )
         return np.ceil(rows)
+
+
+def _by_chance(counts: ClassCounts, clusters: Clusters | None) -> Floats:
+    """The p-value of so many hits by chance; of effective rows, rounded so that hits are fewer."""
+    rows = int(counts.support.sum())
+    if clusters is None:
+        return p_by_chance(counts.tp, counts.support, counts.predicted, rows)
+    share = clusters.by_chance
+    support, predicted, all_rows = (
+        np.floor(share * each + (0.5 + 1e-9)).astype(np.int64)  # halves up, whatever their last bit
+        for each in (counts.support, counts.predicted, rows)
+    )
+    all_rows = np.maximum(all_rows, np.maximum(support, predicted)).clip(1)
+    hits = np.floor(share * counts.tp + 1e-9).astype(np.int64)
+    hits = np.clip(hits, support + predicted - all_rows, np.minimum(support, predicted))
+    return p_by_chance(hits, support, predicted, all_rows)
 
 
 def _adjusted(p: Floats, present: Truths, looks: int) -> Floats:

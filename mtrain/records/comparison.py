@@ -92,6 +92,8 @@ class Comparison:
 
     classes: tuple[ClassComparison, ...]
     averages: AverageComparison
+    groups: int | None = None
+    """Groups of rows that belong together, which are compared; None: rows have none."""
 
     def __repr__(self) -> str:
         return f"<mtrain.Comparison: {self.sentence}>"
@@ -102,8 +104,9 @@ class Comparison:
         first, second = self.runs
         if self.same == self.n:
             return f"The same prediction on all {self.n:,} rows of {first} and {second}"
+        of = "" if self.groups is None else f" of {self.groups:,} group{'s' * (self.groups > 1)}"
         return (
-            f"The same prediction on {self.same:,} of {self.n:,} rows; of the other "
+            f"The same prediction on {self.same:,} of {self.n:,} rows{of}; of the other "
             f"{self.n - self.same:,}, {first} is right on {self.right.first:,}, {second} on "
             f"{self.right.second:,}"
         )

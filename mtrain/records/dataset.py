@@ -45,6 +45,10 @@ class Split:
     names: NDArray[np.str_] | None = None
     """The name of each row, an image's file, shape (N,); None: rows have no names."""
 
+    groups: Ints | None = None
+    """The number of each row's group, shape (N,), in all splits of a data set the same; None: rows
+    have no groups."""
+
     def __len__(self) -> int:
         return len(self.labels)
 
@@ -135,7 +139,7 @@ class Dataset:
     encoding: Encoding
 
     sha256: str
-    """Hash of classes, features, labels and weights as read, before rows are drawn."""
+    """Hash of classes, features, labels, weights and groups as read, before rows are drawn."""
 
     source: str
     """Where the data was found."""

@@ -28,6 +28,9 @@ class SavedEvaluation:
     rows: Ints
     """Where each row stands in what was read."""
 
+    groups: Ints | None = None
+    """The number of each row's group; None: rows have no groups."""
+
     @property
     def classes(self) -> tuple[str, ...]:
         """Class names in index order."""

@@ -62,6 +62,8 @@ class Gate:
     """How an inconclusive rule counts; None: as neither."""
 
     results: tuple[RuleResult, ...]
+    groups: int | None = None
+    """Groups of rows that belong together, which are counted; None: rows have none."""
 
     def __repr__(self) -> str:
         return f"<mtrain.Gate of {self.run}: {self.summary}>"

@@ -240,6 +240,9 @@ class Report:
     averages: Averages
     undefined: tuple[Undefined, ...]
     findings: tuple[Finding, ...]
+    groups: Annotated[int, Ge(1)] | None = None
+    """Groups of rows that belong together, which intervals and verdicts count; None: rows have none."""
+
     looks: Annotated[int, Ge(1)] = 1
     """Epochs of which the checkpoint was the best on this split; the verdicts allow for them."""
 
@@ -268,8 +271,15 @@ class Report:
         ]
         return (
             f"<mtrain.Report of {self.checkpoint} on {self.split}: "
-            f"{self.n:,} rows, {', '.join(shares)}>"
+            f"{self.rows}, {', '.join(shares)}>"
         )
+
+    @property
+    def rows(self) -> str:
+        """How many rows there are, and of how many groups."""
+        if self.groups is None:
+            return f"{self.n:,} rows"
+        return f"{self.n:,} rows of {self.groups:,} group{'s' * (self.groups > 1)}"
 
     def _repr_html_(self) -> str:
         return report_as_html(self)
@@ -291,7 +301,7 @@ def report_as_html(report: Report) -> str:
 def _lines(report: Report) -> Iterator[str]:
     baseline = report.baseline
     yield (
-        f"<p>{inert_html(report.split)} split, {report.n:,} rows, accuracy {_share(report.accuracy)} "
+        f"<p>{inert_html(report.split)} split, {report.rows}, accuracy {_share(report.accuracy)} "
         f"({inert_html(report.checkpoint)}); always {inert_html(baseline.class_name)}: "
         f"{_share(baseline.accuracy)}</p>"
     )

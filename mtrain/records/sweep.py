@@ -33,7 +33,7 @@ class MemberResult:
     """Its folder in that of the sweep."""
 
     setting: int
-    """The place of its setting in `Sweep.settings`."""
+    """The place of its setting in `SweepResult.settings`."""
 
     seed: int | None
     """One of `--seeds`; None: seeds are not swept."""
@@ -51,8 +51,11 @@ class MemberResult:
     checkpoint: str | None = None
     """The one evaluated: its best, or else its last."""
 
+    trained_on: int = 0
+    """Rows of an epoch of its training."""
+
     value: float | None = None
-    """The figure of `Sweep.by` at that checkpoint."""
+    """The figure of `SweepResult.by` at that checkpoint."""
 
     val: SplitFigures | None = None
     test: SplitFigures | None = None
@@ -79,6 +82,9 @@ class SweptFigure:
 @dataclass(frozen=True)
 class SettingResult:
     """The result of one setting: of one member, or of its seeds and folds together."""
+
+    name: str
+    """As in the names of its members; with folds, of its folder in `evaluation`."""
 
     values: Mapping[str, Any]
     """The value of each axis, by dotted key."""

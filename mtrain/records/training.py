@@ -67,6 +67,9 @@ class Predictions:
     custom: Mapping[str, float] = field(default_factory=dict)
     """Custom metrics, by name."""
 
+    groups: Ints | None = None
+    """The number of each row's group, shape (N,); None: rows have no groups."""
+
 
 @dataclass(frozen=True, eq=False)
 class Progress:

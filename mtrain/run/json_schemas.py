@@ -9,7 +9,8 @@ from pydantic import TypeAdapter
 from mtrain.records.comparison import Comparison
 from mtrain.records.gate import Gate
 from mtrain.records.run import Environment
-from mtrain.run import comparison, environment, gate, history, metrics
+from mtrain.records.sweep import SweepResult
+from mtrain.run import comparison, environment, gate, history, metrics, sweep
 
 NUMBERS: dict[str, Any] = {"items": {"type": "number"}, "type": "array"}
 
@@ -28,6 +29,9 @@ def file_schemas() -> dict[str, dict[str, Any]]:
             TypeAdapter(history.HistoryContent).json_schema(),
         ),
         "metrics.json": _schema("An evaluation", metrics.SCHEMA, _metrics()),
+        "sweep.json": _schema(
+            "The results of a sweep", sweep.SCHEMA, TypeAdapter(SweepResult).json_schema()
+        ),
     }
 
 

@@ -28,6 +28,8 @@ def write_predictions(predictions: Predictions, rows: Ints, folder: Path) -> Non
     }
     if predictions.weights is not None:
         arrays["weights"] = predictions.weights
+    if predictions.groups is not None:
+        arrays["groups"] = predictions.groups
     write_bytes(folder / PREDICTIONS, npz_bytes(arrays))
 
 
@@ -45,6 +47,8 @@ def read_predictions(report: Report, folder: Path) -> tuple[Predictions, Ints]:
     }
     if report.sample_weighted is not None:
         shapes["weights"] = "float64", (n,)
+    if report.groups is not None:
+        shapes["groups"] = "int64", (n,)
     arrays = read_arrays(folder / PREDICTIONS, shapes)
     _check_classes(arrays, n_classes, folder)
     predictions = Predictions(
@@ -53,19 +57,21 @@ def read_predictions(report: Report, folder: Path) -> tuple[Predictions, Ints]:
         arrays["probabilities"],
         float("nan") if report.loss is None else report.loss,
         arrays.get("weights"),
+        groups=arrays.get("groups"),
     )
     return predictions, arrays["rows"]
 
 
-def read_labels(report: Report, folder: Path) -> tuple[Ints, Ints, Ints]:
-    """True classes, predicted classes and places of the rows, without the probabilities.
+def read_labels(report: Report, folder: Path) -> tuple[Ints, Ints, Ints, Ints | None]:
+    """True classes, predicted classes, places and groups of the rows, without the probabilities.
 
-    They are most of the file. Raises `MtrainError` as `read_predictions` does.
+    These are most of the file. Raises `MtrainError` as `read_predictions` does.
     """
-    shapes: Shapes = dict.fromkeys(("rows", "y_true", "y_pred"), ("int64", (report.n,)))
+    names = ["rows", "y_true", "y_pred", *([] if report.groups is None else ["groups"])]
+    shapes: Shapes = dict.fromkeys(names, ("int64", (report.n,)))
     arrays = read_arrays(folder / PREDICTIONS, shapes, ignored=("probabilities.", "weights."))
     _check_classes(arrays, len(report.classes), folder)
-    return arrays["y_true"], arrays["y_pred"], arrays["rows"]
+    return arrays["y_true"], arrays["y_pred"], arrays["rows"], arrays.get("groups")
 
 
 def _check_classes(arrays: Arrays, n_classes: int, folder: Path) -> None:

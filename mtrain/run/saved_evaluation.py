@@ -16,6 +16,7 @@ from mtrain.run.directory import RunDirectory, refuse_link
 from mtrain.run.find_checkpoint import default_checkpoint
 from mtrain.run.metrics import METRICS, read_report
 from mtrain.run.predictions import PREDICTIONS, read_labels
+from mtrain.run.sweep import RESULT, best_of_sweep
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,11 +29,15 @@ def read_saved_evaluation(
 ) -> SavedEvaluation:
     """The evaluation on `split` of the run at `path`, or the one in the folder `path`.
 
+    Of a sweep, that of its best setting.
+
     Without `split`, a run's evaluation on test, or a folder's on any split. Raises `MtrainError` if
     there is none, if another checkpoint is the run's best by now, if it was changed, or if its
     predictions were not kept though it `needs_predictions`; `UsageError` for a folder of another
     split.
     """
+    if (path / RESULT).is_file():
+        path = best_of_sweep(path)
     is_folder = (path / METRICS).is_file()
     folder = path if is_folder else _of_run(path, split or "test")
     for name in (METRICS, PREDICTIONS):
@@ -62,11 +67,13 @@ def read_saved_evaluation(
     if not is_kept:
         nothing = np.zeros(0, np.int64)
         return SavedEvaluation(str(path), folder, report, nothing, nothing, nothing)
-    labels, predicted, rows = read_labels(report, folder)
+    labels, predicted, rows, groups = read_labels(report, folder)
     counted = confusion_matrix(labels, predicted, len(report.classes))
     if not np.array_equal(counted, report.confusion_matrix):
         raise _changed(folder, f"the counts of {PREDICTIONS} are not those of {METRICS}")
-    return SavedEvaluation(str(path), folder, report, labels, predicted, rows)
+    if groups is not None and len(np.unique(groups)) != report.groups:
+        raise _changed(folder, f"the groups of {PREDICTIONS} are not those of {METRICS}")
+    return SavedEvaluation(str(path), folder, report, labels, predicted, rows, groups)
 
 
 def align(other: SavedEvaluation, first: SavedEvaluation) -> SavedEvaluation:
@@ -80,13 +87,18 @@ def align(other: SavedEvaluation, first: SavedEvaluation) -> SavedEvaluation:
         raise _differ(other, first, f"it is of the {other.split} split", f"of {first.split}")
     if other.classes != first.classes:
         raise _differ(other, first, *_differing_classes(other.classes, first.classes))
-    data, of_first = other.report.data, first.report.data
-    if data is not None and of_first is not None and data.sha256 != of_first.sha256:
+    if (other.report.groups is None) != (first.report.groups is None):
+        its, of_first = "its rows have no groups", "has some"
+        if first.report.groups is None:
+            its, of_first = "its rows have groups", "has none"
+        raise _differ(other, first, its, of_first)
+    data, first_data = other.report.data, first.report.data
+    if data is not None and first_data is not None and data.sha256 != first_data.sha256:
         raise _differ(
             other,
             first,
             f"it is of other data, {data.source} (SHA-256 {data.sha256[:8]} of all its files)",
-            f"of {of_first.source} ({of_first.sha256[:8]})",
+            f"of {first_data.source} ({first_data.sha256[:8]})",
         )
     if not np.array_equal(other.rows, first.rows):
         order, of_rows = (np.argsort(one.rows, kind="stable") for one in (other, first))

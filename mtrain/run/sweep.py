@@ -28,6 +28,9 @@ PLAN = "sweep.yaml"
 RESULT = "sweep.json"
 TABLE = "sweep.csv"
 
+POOLED = "evaluation"
+"""The folder of evaluations of all folds together, one a setting."""
+
 LARGEST_PLAN = 100_000_000
 """Bytes."""
 
@@ -79,6 +82,26 @@ def read_result(folder: Path) -> SweepResult:
     data = read_json(path)
     with reading(path, "a sweep"):
         return validated(TypeAdapter(SweepResult), of_schema(data, SCHEMA))
+
+
+def best_of_sweep(folder: Path) -> Path:
+    """The run directory of the best setting, or the folder of the evaluation of all its folds.
+
+    Raises `MtrainError` if there is none, or if it was trained with several seeds.
+    """
+    result = read_result(folder)
+    if result.best is None:
+        raise MtrainError("has no best setting yet", where=folder, remedy="name one of its members")
+    best = result.settings[result.best]
+    if result.folds is not None:
+        return folder / POOLED / best.name
+    if len(best.members) > 1:
+        n = len(best.members)
+        problem = f"its best setting was trained with {n:,} seeds"
+        raise MtrainError(
+            problem, where=folder, remedy=f"name one of them, as {folder / best.members[0]}"
+        )
+    return folder / best.members[0]
 
 
 def _header(result: SweepResult) -> list[str]:

@@ -5,7 +5,7 @@ What is known of a share of n rows then holds of them: its interval, its exact b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from mtrain.records.arrays import Counts, Floats, Ints
+    from mtrain.statistics.clusters import Clusters
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def f1_interval(tp: ArrayLike, wrong: ArrayLike, z: float | Floats = Z_95) -> Fl
     return f1_of_share(wilson(tp, np.add(tp, wrong), z))
 
 
-def macro_share(confusion: Ints, figure: str) -> EffectiveShare:
+def macro_share(confusion: Ints, figure: str, clusters: Clusters | None = None) -> EffectiveShare:
     """The macro average of `precision`, `recall` or `f1` over the classes where it is defined.
 
     `confusion` has rows of true class i predicted as j, shape (K, K). The variance V of the average
@@ -68,15 +69,27 @@ def macro_share(confusion: Ints, figure: str) -> EffectiveShare:
     rows is m (1 - m) / V (Korn and Graubard, "Confidence intervals for proportions with small
     expected number of positive counts", Survey Methodology 24, 1998). As the average m tends to 0
     or 1, where V says nothing, the number tends to that of equal shares in all classes. The bias of
-    F1, which matters in the mean over many small classes, is taken off.
+    F1, which matters in the mean over many small classes, is taken off. The variance is that between
+    groups if the rows are `clusters`.
     """
     right = confusion.diagonal()
-    of_class = influence(
-        figure, right, confusion.sum(axis=0) - right, confusion.sum(axis=1) - right
-    )
-    cells = np.nonzero(confusion)
-    variance = float(confusion[cells] @ of_class.on_mean(*cells) ** 2)
-    return effective_share(of_class.value - of_class.bias, of_class.trials, variance)
+    wrongly, missed = confusion.sum(axis=0) - right, confusion.sum(axis=1) - right
+    of_class = influence(figure, right, wrongly, missed)
+    if clusters is None:
+        cells = np.nonzero(confusion)
+        variance = float(confusion[cells] @ of_class.on_mean(*cells) ** 2)
+        return effective_share(of_class.value - of_class.bias, of_class.trials, variance)
+    of_rows = {
+        "precision": right + wrongly,
+        "recall": right + missed,
+        "f1": right + wrongly + missed,
+    }[figure]
+    effective = getattr(clusters, figure) / np.maximum(of_rows, 1)
+    variance = clusters.variance(figure, of_class)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = of_class.value - of_class.bias / effective
+    share = effective_share(value, of_class.trials * effective, variance)
+    return replace(share, trials=clusters.allowing_for_degrees(share.trials))
 
 
 def effective_share(values: Floats, trials: Counts, variance: float) -> EffectiveShare:

@@ -55,7 +55,7 @@ def p_at_most(hits: ArrayLike, trials: ArrayLike, share: ArrayLike) -> Floats:
     return p_at_least(np.subtract(trials, hits), trials, np.subtract(1.0, share))
 
 
-def p_by_chance(tp: Counts, support: Counts, predicted: Counts, rows: int) -> Floats:
+def p_by_chance(tp: Counts, support: Counts, predicted: Counts, rows: int | Counts) -> Floats:
     """The p-value of `tp` or more hits if predictions are independent of the class; shape (K,).
 
     One-sided exact test of each class's 2x2 table, given its margins: R. A. Fisher, "The logic of
@@ -76,7 +76,9 @@ def p_by_chance(tp: Counts, support: Counts, predicted: Counts, rows: int) -> Fl
     lengths = (last - first + 1).astype(np.int64)
     k = np.repeat(np.arange(n_classes), lengths)
     hits = np.arange(len(k)) - (np.cumsum(lengths) - lengths)[k] + first[k]
-    n, true, called = np.full(len(k), float(rows)), _floats(support[k]), _floats(predicted[k])
+    n, true, called = (
+        _floats(np.broadcast_to(each, n_classes))[k] for each in (rows, support, predicted)
+    )
     logs = log_choose(true, hits) + log_choose(n - true, called - hits) - log_choose(n, called)
     return np.minimum(np.bincount(k, np.exp(logs), n_classes), 1.0)
 

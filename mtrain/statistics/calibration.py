@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mtrain.statistics.clusters import effective_rows
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mtrain.records.arrays import Floats, Ints
+    from mtrain.records.arrays import Counts, Floats, Ints
 
 MOST_BINS = 15
 
@@ -27,10 +29,14 @@ class Calibration:
     confidence: Floats
     """The mean probability of the predicted classes."""
 
-    right: Ints
+    right: Counts
     """Rows rightly predicted."""
 
     rows: Ints
+    """All rows; of rows in groups, the effective number."""
+
+    weights: Floats
+    """The share of all rows that is in each bin."""
 
     @property
     def error(self) -> float:
@@ -49,7 +55,7 @@ class Calibration:
         probabilities are too high by `limit`.
         """
         gaps = self.confidence - self.right / self.rows
-        scale = float(np.sqrt(gaps**2 @ self.rows / self.rows.sum()))
+        scale = float(np.sqrt(gaps**2 @ self.weights))
         too_high = np.full_like(gaps, limit)
         scaled = gaps * (limit / scale) if scale else too_high
         smaller, larger = self._tails(scaled)
@@ -64,24 +70,36 @@ class Calibration:
         larger = np.count_nonzero(drawn >= seen - 1e-12)
         return (smaller + 1) / (DRAWS + 1), (larger + 1) / (DRAWS + 1)
 
-    def _square(self, right: Ints) -> Floats:
+    def _square(self, right: Counts) -> Floats:
         """The mean square of the gaps, less their variance; of shape (B,) or (draws, B)."""
         share = right / self.rows
         variance = share * (1 - share) / np.maximum(self.rows - 1, 1)
-        square: Floats = ((self.confidence - share) ** 2 - variance) @ self.rows / self.rows.sum()
+        square: Floats = ((self.confidence - share) ** 2 - variance) @ self.weights
         return square
 
 
-def calibration(probabilities: NDArray[np.float32], right: NDArray[np.bool_]) -> Calibration:
-    """Bins of equally many rows, from the probability of each predicted class; both of shape (N,).
+def calibration(
+    probabilities: NDArray[np.float32], right: NDArray[np.bool_], groups: Ints | None = None
+) -> Calibration:
+    """Bins of equally many rows, from the probability of each predicted class; all of shape (N,).
 
-    At least one row.
+    At least one row. `groups` are the numbers of the groups to which rows belong; None: to none.
     """
     n_bins = max(1, min(MOST_BINS, len(right) // ROWS_OF_BIN))
     order = np.argsort(probabilities, kind="stable")
     bins = np.array_split(order, n_bins)
+    rows = np.array([len(each) for each in bins])
+    hits: Counts = np.array([np.count_nonzero(right[each]) for each in bins])
+    effective = rows
+    if groups is not None:
+        bin_of = np.empty(len(order), np.int64)
+        bin_of[order] = np.repeat(np.arange(n_bins), rows)
+        numbers = np.unique(groups, return_inverse=True)[1]
+        effective = np.rint(effective_rows(bin_of, numbers, right, n_bins)).astype(np.int64).clip(1)
+        hits = hits / rows * effective
     return Calibration(
-        confidence=np.array([probabilities[rows].mean(dtype=np.float64) for rows in bins]),
-        right=np.array([np.count_nonzero(right[rows]) for rows in bins]),
-        rows=np.array([len(rows) for rows in bins]),
+        confidence=np.array([probabilities[each].mean(dtype=np.float64) for each in bins]),
+        right=hits,
+        rows=effective,
+        weights=rows / len(right),
     )

@@ -1,4 +1,4 @@
-"""The mean over seeds and rows, and recipes compared by it: both are drawn, and both vary."""
+"""The mean over seeds and rows: both are drawn, and both vary."""
 
 from __future__ import annotations
 
@@ -70,11 +70,3 @@ def crossed_mean(table: NDArray[np.bool_] | Floats) -> CrossedMean:
         variance=whole / (n_seeds * n_rows),
         degrees=(n_seeds - 1) * (whole / ms_seeds) ** 2 if ms_seeds else math.inf,
     )
-
-
-def compare_recipes(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> CrossedMean:
-    """The difference, second - first, of two recipes with the same seeds on the same rows.
-
-    Both of shape (S, N), right or wrong.
-    """
-    return crossed_mean(second.astype(np.float64) - first)

@@ -8,7 +8,7 @@ confusion matrix, as a multinomial has them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,6 +51,11 @@ class Influence:
     def n_defined(self) -> int:
         """Classes where the figure is defined; at least 1."""
         return max(int(np.count_nonzero(~np.isnan(self.value))), 1)
+
+    def times(self, factor: Floats) -> Influence:
+        """The same, with the influences on each class multiplied by a factor; shape (K,)."""
+        parts = {name: getattr(self, name) * factor for name in ("hit", "miss", "false_alarm")}
+        return replace(self, **parts)
 
     def variance(self, tp: Counts, fp: Counts, fn: Counts) -> Floats:
         """The variance of each class's value; shape (K,)."""

@@ -2,67 +2,53 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mtrain.statistics import grouped_pairs
 from mtrain.statistics.averages import effective_share, f1_interval
 from mtrain.statistics.binomial import wilson
-from mtrain.statistics.influence import Influence, influence
+from mtrain.statistics.differences import (
+    FEWEST,
+    Differences,
+    correlation,
+    one_row_more,
+    square_and_add,
+)
+from mtrain.statistics.influence import influence
 from mtrain.statistics.pairs import Cells, Pairs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mtrain.records.arrays import Floats, Ints
-
-FEWEST = 10
-"""The fewest rows that differ for which a sum over them is taken for normal."""
-
-
-@dataclass(frozen=True, eq=False)
-class Differences:
-    """A figure of two classifiers, of each class or of all; arrays of one shape."""
-
-    first: Floats
-    second: Floats
-    p: Floats
-    """Two-sided p-values of no difference; NaN where one of the two is undefined."""
-
-    bounds: Callable[[float | Floats], Floats]
-    """The interval of the difference for a quantile of the normal distribution, or for one of each;
-    shape (..., 2)."""
-
-    @property
-    def difference(self) -> Floats:
-        """Second - first."""
-        return self.second - self.first
 
 
 def class_differences(pairs: Pairs, figure: str) -> Differences:
     """Compare `recall`, `precision` or `f1` of each class; shape (K,)."""
+    if pairs.groups is not None:
+        return grouped_pairs.class_differences(pairs, figure)
     cells = pairs.cells
     if figure == "recall":
         return _shares(cells.d11, cells.d10, cells.d01, cells.d00)
     a, b = influence(figure, *cells.first()), influence(figure, *cells.second())
     variances = a.variance(*cells.first()), b.variance(*cells.second())
-    covariance, more = cells.covariance(a, b), _one_row_more(a, b)
+    covariance, more = cells.covariance(a, b), one_row_more(a, b)
     if figure == "precision":
         p = _precision_p(cells, more)
     else:
         variance = variances[0] + variances[1] - 2 * covariance + more
         p = _f1_p(cells, b.value - a.value, variance)
     undefined = np.isnan(a.value) | np.isnan(b.value)
-    correlation = _correlation(covariance, *variances, more)
+    together = correlation(covariance, *variances, more)
 
     def bounds(z: float | Floats) -> Floats:
-        return _square_and_add(
+        return square_and_add(
             a.value,
             _interval(figure, *cells.first(), z),
             b.value,
             _interval(figure, *cells.second(), z),
-            correlation,
+            together,
         )
 
     return Differences(a.value, b.value, np.where(undefined, np.nan, p), bounds)
@@ -70,6 +56,8 @@ def class_differences(pairs: Pairs, figure: str) -> Differences:
 
 def accuracy_difference(pairs: Pairs) -> Differences:
     """Compare the shares of all rows that are predicted rightly; shape ()."""
+    if pairs.groups is not None:
+        return grouped_pairs.accuracy_difference(pairs)
     return _shares(*(np.array(rows) for rows in pairs.right()))
 
 
@@ -79,6 +67,8 @@ def macro_difference(pairs: Pairs, figure: str) -> Differences:
     Each is over the classes where it is defined. A precision that is undefined for a class with rows
     is not compared: its average would rise by a class that is given up.
     """
+    if pairs.groups is not None:
+        return grouped_pairs.macro_difference(pairs, figure)
     cells, n = pairs.cells, pairs.n
     a, b = influence(figure, *cells.first()), influence(figure, *cells.second())
     of_a, of_b = a.on_mean(pairs.truth, pairs.first), b.on_mean(pairs.truth, pairs.second)
@@ -91,18 +81,16 @@ def macro_difference(pairs: Pairs, figure: str) -> Differences:
     present = cells.d11 + cells.d10 + cells.d01 + cells.d00 > 0
     if (np.isnan(a.value) | np.isnan(b.value))[present].any():
         return Differences(first, second, np.array(np.nan), lambda _: np.full(2, np.nan))
-    more = _one_row_more(a, b).max() / min(a.n_defined, b.n_defined) ** 2
+    more = one_row_more(a, b).max() / min(a.n_defined, b.n_defined) ** 2
     differs = pairs.first != pairs.second
     if n[differs].sum() < FEWEST:
         p = _macro_p_of_swaps(pairs, figure, float(abs(second - first)))
     else:
         p = _two_sided(second - first, n @ (of_b - of_a) ** 2 + more)
-    correlation = _correlation(n @ (of_a * of_b), *variances, more)
+    together = correlation(n @ (of_a * of_b), *variances, more)
 
     def bounds(z: float | Floats) -> Floats:
-        return _square_and_add(
-            first, shares[0].interval(z), second, shares[1].interval(z), correlation
-        )
+        return square_and_add(first, shares[0].interval(z), second, shares[1].interval(z), together)
 
     return Differences(first, second, p, bounds)
 
@@ -137,7 +125,7 @@ def _shares(both: Ints, first_only: Ints, second_only: Ints, neither: Ints) -> D
         shares = first / n, second / n
 
     def bounds(z: float | Floats) -> Floats:
-        return _square_and_add(
+        return square_and_add(
             shares[0], wilson(first, n, z), shares[1], wilson(second, n, z), correlation
         )
 
@@ -145,46 +133,8 @@ def _shares(both: Ints, first_only: Ints, second_only: Ints, neither: Ints) -> D
     return Differences(*shares, p, bounds)
 
 
-def _square_and_add(
-    first: Floats, of_first: Floats, second: Floats, of_second: Floats, correlation: Floats
-) -> Floats:
-    """The interval of second - first, from the intervals of both.
-
-    Zou and Donner, "Construction of confidence limits about effect measures: a general approach",
-    Statistics in Medicine 27 (2008), of which Newcombe's is a case.
-    """
-    below_1, above_1 = first - of_first[..., 0], of_first[..., 1] - first
-    below_2, above_2 = second - of_second[..., 0], of_second[..., 1] - second
-    low = below_2**2 - 2 * correlation * below_2 * above_1 + above_1**2
-    high = above_2**2 - 2 * correlation * above_2 * below_1 + below_1**2
-    difference = second - first
-    low, high = (np.sqrt(np.maximum(square, 0)) for square in (low, high))
-    return np.stack([difference - low, difference + high], axis=-1)
-
-
 def _interval(figure: str, tp: Ints, fp: Ints, fn: Ints, z: float | Floats) -> Floats:
     return wilson(tp, tp + fp, z) if figure == "precision" else f1_interval(tp, fp + fn, z)
-
-
-def _one_row_more(a: Influence, b: Influence) -> Floats:
-    """The square of the largest difference that one row could add; shape (K,).
-
-    The rows on which two classifiers differ may be few and all alike, or there may be none. Then
-    their squares say nothing of the next one.
-    """
-    could_add = (a.hit - b.miss, b.hit - a.miss, a.false_alarm, b.false_alarm)
-    largest: Floats = np.max(np.abs(could_add), axis=0)
-    return largest**2
-
-
-def _correlation(covariance: Floats, first: Floats, second: Floats, more: Floats) -> Floats:
-    """Of two figures, from their variances; as if the classifiers differed on one row more.
-
-    0 where one of the two does not vary.
-    """
-    spread = np.sqrt(first * second)
-    correlation = (covariance - more / 2) / np.where(spread > 0, spread, 1)
-    return np.where(spread > 0, np.maximum(correlation, -1), 0.0)
 
 
 def _precision_p(cells: Cells, more: Floats) -> Floats:

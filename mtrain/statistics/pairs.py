@@ -17,13 +17,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Rows of each combination of a true class and two predictions that occurs; of shape (M,)."""
+    """Rows of each combination of a true class and two predictions that occurs; of shape (M,).
+
+    Where rows belong together, of each combination of these and a group.
+    """
 
     truth: Ints
     first: Ints
     second: Ints
     n: Ints
     n_classes: int
+    groups: Ints | None = None
+    """Counted from 0; None: rows have no groups."""
 
     @cached_property
     def cells(self) -> Cells:
@@ -96,9 +101,21 @@ class Cells:
         )
 
 
-def pair(truth: Ints, first: Ints, second: Ints, n_classes: int) -> Pairs:
-    """Count rows by their true class and what each of two predicts: class indices, shape (N,)."""
-    keys, n = np.unique((truth * n_classes + first) * n_classes + second, return_counts=True)
-    rest, b = np.divmod(keys, n_classes)
+def pair(
+    truth: Ints, first: Ints, second: Ints, n_classes: int, groups: Ints | None = None
+) -> Pairs:
+    """Count rows by their true class and what each of two predicts: class indices, shape (N,).
+
+    `groups` are the numbers of their groups, shape (N,); None: rows have none.
+    """
+    keys = (truth * n_classes + first) * n_classes + second
+    if groups is None:
+        combinations, n = np.unique(keys, return_counts=True)
+        group = None
+    else:
+        numbers = np.unique(groups, return_inverse=True)[1]
+        both, n = np.unique(numbers * n_classes**3 + keys, return_counts=True)
+        group, combinations = np.divmod(both, n_classes**3)
+    rest, b = np.divmod(combinations, n_classes)
     truth, a = np.divmod(rest, n_classes)
-    return Pairs(truth, a, b, n, n_classes)
+    return Pairs(truth, a, b, n, n_classes, group)

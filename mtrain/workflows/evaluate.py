@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -163,7 +163,7 @@ class _Question:
             self.dataset = _load(saved, self.data, place)
         dataset = self.dataset
         rows = _rows(dataset, self.split)
-        predictions = self.predict(saved, rows, place, code)
+        predictions = replace(self.predict(saved, rows, place, code), groups=rows.groups)
         threshold, choice = chosen_threshold(saved, place.path)
         is_default_threshold = self.threshold in {
             None,

@@ -72,11 +72,11 @@ def gate(
             where=folder,
             remedy="name its folder in place of the run, if that is what is to be judged",
         )
-    if any(rule.figure == "calibration_error" for rule in parsed):
+    calibrated = any(rule.figure == "calibration_error" for rule in parsed)
+    if calibrated or report.groups is not None:
         if not len(saved.labels):
-            raise MtrainError(
-                "calibration_error needs its predictions, which were not kept", where=folder
-            )
+            needs = "calibration_error needs" if calibrated else "its rows have groups, which need"
+            raise MtrainError(f"{needs} its predictions, which were not kept", where=folder)
         report = replace(report, predictions=read_predictions(report, folder)[0])
     pairs = None if baseline is None else _pairs(saved, baseline)
     judged = judge_report(report, parsed, str(run), pairs, baseline, inconclusive)
@@ -109,6 +109,7 @@ def judge_report(
         baseline=always if baseline is None else str(baseline),
         inconclusive=inconclusive,
         results=tuple(judge(report, rules, pairs)),
+        groups=report.groups,
     )
 
 
@@ -150,4 +151,4 @@ def _pairs(own: SavedEvaluation, baseline: Path) -> Pairs:
     """The rows with the predictions of the baseline run and of the run."""
     other = read_saved_evaluation(baseline, own.split)
     other = align(replace(other, name=f"{option('baseline')} {baseline}"), own)
-    return pair(own.labels, other.predicted, own.predicted, len(own.classes))
+    return pair(own.labels, other.predicted, own.predicted, len(own.classes), own.groups)

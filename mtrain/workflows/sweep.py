@@ -11,7 +11,7 @@ import numpy as np
 
 from mtrain.config.loading.members import describe_sweep
 from mtrain.engine.threads import cpu_count
-from mtrain.errors import UsageError
+from mtrain.errors import DivergedError, MtrainError, UsageError
 from mtrain.keywords import option
 from mtrain.metrics.sweep import (
     accuracy_of_setting,
@@ -23,7 +23,7 @@ from mtrain.metrics.sweep import (
 from mtrain.observer import OneAtATime, SweepObserver
 from mtrain.records.sweep import SettingResult, SweepResult
 from mtrain.run.directory import OUTPUTS, RunDirectory, check_creatable, check_empty, refuse_link
-from mtrain.run.files import attributing_errors, remove_leftovers
+from mtrain.run.files import attributing_errors, remove_leftovers, write_bytes
 from mtrain.run.lock import locked, refuse_locked
 from mtrain.run.metrics import read_report
 from mtrain.run.predictions import PREDICTIONS, read_predictions
@@ -31,6 +31,7 @@ from mtrain.run.sweep import PLAN, check_plan, write_plan, write_result
 from mtrain.scale.ray import connected
 from mtrain.trackers.tensorboard import check_tensorboard
 from mtrain.training.signals import handled_signals
+from mtrain.workflows.folds import keep_pooled_folds
 from mtrain.workflows.halving import check_halving, train_by_halving
 from mtrain.workflows.sweep_data import Options, SweepData
 from mtrain.workflows.sweep_groups import make_train
@@ -39,11 +40,12 @@ from mtrain.workflows.sweep_on_ray import make_train_on
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from mtrain.config.loading.members import Sweep
+    from mtrain.config.loading.members import SweepPlan
     from mtrain.metrics.sweep import Ranking, Rows
+    from mtrain.records.report import Report
     from mtrain.records.sweep import MemberResult
     from mtrain.scale.ray import Cluster
     from mtrain.training.signals import Received
@@ -55,12 +57,36 @@ class SweepRun:
 
     path: Path
     result: SweepResult
+    pooled: Mapping[int, Report]
+    """By the place of a setting, the evaluation of all its folds together, each row tested once."""
+
     stopped_by: signal.Signals | None
     """The signal that stopped it."""
 
+    def __repr__(self) -> str:
+        finished = sum(member.state == "finished" for member in self.result.members)
+        return (
+            f"<mtrain.SweepRun {str(self.path)!r}: {finished:,} of {len(self.result.members):,} "
+            "members finished>"
+        )
+
+    @property
+    def exit_status(self) -> int:
+        """0 if a member is finished, else 4 if one diverged, or 1; that of the signal if it was stopped."""
+        if self.stopped_by is not None:
+            return 128 + self.stopped_by
+        states = {member.state for member in self.result.members}
+        if "finished" in states:
+            return 0
+        return DivergedError.exit_status if "diverged" in states else MtrainError.exit_status
+
+    def __fspath__(self) -> str:
+        """Its folder."""
+        return str(self.path)
+
 
 def sweep(
-    plan: Sweep,
+    plan: SweepPlan,
     *,
     out: Path | None = None,
     resume: bool = False,
@@ -74,6 +100,8 @@ def sweep(
     finished stays. A member that diverges or fails is a row of the result. Raises `UsageError` with every setting that does not fit the
     data, before anything is trained, `MtrainError` for problems of the data, the device or the disk.
     """
+    if options.jobs is not None and options.jobs < 1:
+        raise UsageError(f"must be at least 1, got {options.jobs}", where=option("jobs"))
     told = OneAtATime(observer or SweepObserver())
     for member in plan.members:
         check_tensorboard(member.config)
@@ -92,15 +120,26 @@ def sweep(
                 results = _train(plan, folder, before, options, told, ranking, received, cluster)
             told.stage("comparing the settings")
             result = make_result(plan, folder, results, ranking)
+            pooled = keep_pooled_folds(plan, folder, results)
             write_result(result, folder)
+            _draw(result, folder)
         finally:
             told.stage("")
             told.end()
-    return SweepRun(folder, result, received.signals[0] if received.signals else None)
+    return SweepRun(folder, result, pooled, received.signals[0] if received.signals else None)
+
+
+def _draw(result: SweepResult, folder: Path) -> None:
+    """The chart over the axes, if there is one."""
+    if result.axes and result.by is not None:
+        from mtrain.report.charts.sweep import sweep_charts
+
+        for name, content in sweep_charts(result):
+            write_bytes(folder / name, content)
 
 
 def _train(
-    plan: Sweep,
+    plan: SweepPlan,
     folder: Path,
     before: Sequence[MemberResult],
     options: Options,
@@ -133,13 +172,12 @@ def _train(
 
 
 def make_result(
-    plan: Sweep, folder: Path, results: Sequence[MemberResult], ranking: Ranking
+    plan: SweepPlan, folder: Path, results: Sequence[MemberResult], ranking: Ranking
 ) -> SweepResult:
     """What the members' files show of the settings."""
     members = {result.member: result for result in results}
     validation: dict[str, Rows] = {}
     tested: dict[str, Rows] = {}
-    to_train = 0.0
     for result in results:
         if result.state != "finished":
             continue
@@ -152,8 +190,8 @@ def make_result(
     settings = []
     for setting in summary.settings:
         own = [members[name] for name in setting.members]
-        accuracy = accuracy_of_setting(own, tested, to_train)
-        settings.append(replace(setting, accuracy=accuracy, f1_macro=f1_of_setting(own, to_train)))
+        accuracy, f1_macro = accuracy_of_setting(own, tested), f1_of_setting(own)
+        settings.append(replace(setting, accuracy=accuracy, f1_macro=f1_macro))
     judged, best = judge_settings(settings, members, validation, ranking)
     compared_by = None
     if best is not None and validation:
@@ -162,11 +200,12 @@ def make_result(
     return replace(summary, settings=tuple(judged), best=best, compared_by=compared_by)
 
 
-def _summary(plan: Sweep, results: Sequence[MemberResult], ranking: Ranking) -> SweepResult:
+def _summary(plan: SweepPlan, results: Sequence[MemberResult], ranking: Ranking) -> SweepResult:
     """The settings with the means of their values, not yet compared."""
     by_setting: dict[int, list[MemberResult]] = {k: [] for k in range(len(plan.values))}
     for result in results:
         by_setting[result.setting].append(result)
+    names = {member.setting: member.setting_name for member in plan.members}
     settings = []
     for place, values in enumerate(plan.values):
         own = by_setting[place]
@@ -174,6 +213,7 @@ def _summary(plan: Sweep, results: Sequence[MemberResult], ranking: Ranking) -> 
         defined = [one.value for one in finished if one.value is not None]
         settings.append(
             SettingResult(
+                name=names[place],
                 values=values,
                 members=tuple(one.member for one in own),
                 finished=len(finished),

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mtrain.config.experiment.custom_code import CustomModel
 from mtrain.data.class_weights import weight_training
 from mtrain.data.load import make_dataset
 from mtrain.data.reading import read_source
-from mtrain.engine.threads import choose_threads, threads_asked
+from mtrain.engine.threads import threads_asked
 from mtrain.errors import MtrainError, SettingError
 from mtrain.escape import bytes_as_text
 from mtrain.training.open import data_facts
-from mtrain.training.prepared import prepare_data
+from mtrain.training.prepared import notes_on, prepare_data
+from mtrain.workflows.fit import choose_run_threads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,6 +98,13 @@ class SweepData:
         """Free the data: others read them."""
         self._datasets.clear()
 
+    @property
+    def notes(self) -> list[str]:
+        """On the data of all members, prepared or not; each once."""
+        lists = [data.notes for data in self._prepared.values()]
+        lists += [notes_on(dataset) for dataset in self._datasets.values()]
+        return list(dict.fromkeys(note for notes in lists for note in notes))
+
     def of(self, member: Member) -> PreparedData:
         """Once they are prepared."""
         return self._prepared[_data_key(member.config)]
@@ -127,11 +134,7 @@ def _bytes(dataset: Dataset) -> int:
 
 
 def member_threads(member: Member, data: SweepData) -> int | None:
-    """Threads of an operation, by the rule that `mtrain fit` follows; None for a custom model."""
-    config, dataset = member.config, data.dataset(member)
-    if (asked := threads_asked()) is not None:
-        return asked
-    if isinstance(config.model, CustomModel):
+    """Threads of an operation, as `fit` chooses them; None: as many as the user, or TensorFlow, says."""
+    if threads_asked() is not None:
         return None
-    widths = config.model.sizes(dataset.encoding.n_features, len(dataset.classes))
-    return choose_threads(widths, min(config.training.batch_size, len(dataset.train)))
+    return choose_run_threads(member.config, data.dataset(member))

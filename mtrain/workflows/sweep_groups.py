@@ -62,7 +62,7 @@ def make_train(
     groups = _by_threads(members, data) if options.owns_process else [list(members)]
     if len(groups) == 1:
         trainer = MembersTrainer(members, folder, data, options, observer)
-        observer.note(trainer.description)
+        trainer.describe()
         return lambda chosen, until: trainer.train(chosen, by, received, until)
 
     def train(chosen: Sequence[Member], until: int | None) -> list[MemberResult]:
@@ -131,7 +131,7 @@ def _train_group(group: Group, events: Queue[tuple[str, tuple[Any, ...]]]) -> No
     try:
         data = SweepData(group.members, group.options, SweepObserver())
         trainer = MembersTrainer(group.members, group.folder, data, group.options, observer)
-        observer.note(trainer.description)
+        trainer.describe()
         with handled_signals() as received:
             trainer.train(group.members, group.by, received, group.until)
     except MtrainError as error:

@@ -22,7 +22,7 @@ from mtrain.training.signals import Received
 from mtrain.training.target import run_target
 from mtrain.workflows.evaluate import evaluate
 from mtrain.workflows.sweep_data import member_threads
-from mtrain.workflows.train_run import finished_run, train_run
+from mtrain.workflows.train_run import finished_run, note_lines, train_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -99,16 +99,17 @@ class MembersTrainer:
             most if self._options.jobs is None or alone else self._options.jobs, len(self._members)
         )
 
-    @property
-    def description(self) -> str:
-        """The device, how many members are trained at once, and the memory that they take."""
+    def describe(self) -> None:
+        """Tell the device, how many members train at once, the memory they take, notes on the data."""
         largest = max(map(self._member_bytes, self._members))
         device = f"Device: {self._device.description} ({self._device.reason})"
         together = f"{self.jobs} side by side" if self.jobs > 1 else "one after the other"
-        return (
+        self._observer.note(
             f"{device}; {len(self._members):,} members, {together}; the data take "
             f"{bytes_as_text(self._data.n_bytes)}, a member in training {bytes_as_text(largest)}."
         )
+        for line in note_lines(self._data.notes):
+            self._observer.note(line)
 
     def _member_bytes(self, member: Member) -> int:
         config, data = member.config, self._data.of(member).dataset
@@ -266,6 +267,7 @@ def read_member(
     return replace(
         result,
         checkpoint=test.checkpoint,
+        trained_on=int(history.class_counts("train", 0).support.sum()),
         value=_value(history, test.checkpoint, by, val),
         test=_figures(test),
         val=None if val is None else _figures(val),

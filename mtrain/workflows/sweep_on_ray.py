@@ -23,6 +23,7 @@ from mtrain.workflows.fit import fit
 from mtrain.workflows.sweep_data import member_threads
 from mtrain.workflows.sweep_groups import Sent
 from mtrain.workflows.sweep_members import Told, read_member
+from mtrain.workflows.train_run import note_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from mtrain.config.loading.members import Member
     from mtrain.observer import SweepObserver
     from mtrain.records.sweep import MemberResult
-    from mtrain.scale.ray import Cluster, Send
+    from mtrain.scale.ray import Cluster, Outcome, Send
     from mtrain.training.signals import Received
     from mtrain.workflows.sweep_data import Options, SweepData
     from mtrain.workflows.sweep_groups import Train
@@ -78,46 +79,58 @@ def make_train_on(
         splits = ("test",) if data.dataset(member).val is None else ("test", "val")
         threads = _choose_threads(member, folder, data, cluster)
         jobs[member.name] = Job(member, folder.absolute(), by, options, threads, splits)
-    data.forget()
     observer.note(_describe(cluster, device, list(jobs.values())))
+    for line in note_lines(data.notes):
+        observer.note(line)
+    data.forget()
     observer.stage("")
 
     def train(chosen: Sequence[Member], until: int | None) -> list[MemberResult]:
-        begun: set[str] = set()
-
-        def tell(event: tuple[str, tuple[Any, ...]]) -> None:
-            name, arguments = event
-            if name == "began":
-                (member,) = arguments
-                if member in begun:
-                    observer.note(f"{member}: its process died; another resumes it.")
-                begun.add(member)
-            getattr(observer, name)(*arguments)
-
-        calls = []
-        for member in chosen:
-            before = read_member(member, folder, by)
-            if before.state != "finished" and (until is None or before.epochs < until):
-                calls.append(_call(jobs[member.name], until, cluster))
-        results = {}
+        results: dict[str, MemberResult] = {}
+        calls = [
+            _call(jobs[before.member], until, cluster)
+            for before in (read_member(member, folder, by) for member in chosen)
+            if before.state != "finished" and (until is None or before.epochs < until)
+        ]
         for outcome in cluster.run(
             calls,
             {name: os.environ.get(name) for name in FLAGS},
             at_most=options.jobs,
-            on_event=tell,
+            on_event=_Listener(observer).tell,
             is_stopped=lambda: bool(received.signals),
         ):
-            member = jobs[outcome.key].member
-            if outcome.problem is None:
-                result = outcome.value
-                _wait_until_seen(result, member, folder, by)
-            else:
-                result = read_member(member, folder, by, "failed", outcome.problem)
-            results[member.name] = result
+            result = _result(outcome, jobs[outcome.key].member, folder, by)
+            results[outcome.key] = result
             observer.ended(result)
         return [results.get(m.name) or read_member(m, folder, by) for m in chosen]
 
     return train
+
+
+class _Listener:
+    """Tells an observer the events of members, and which of them begins again."""
+
+    def __init__(self, observer: SweepObserver) -> None:
+        self._observer = observer
+        self._begun: set[str] = set()
+
+    def tell(self, event: tuple[str, tuple[Any, ...]]) -> None:
+        """An event: the name of the observer's method, and the arguments."""
+        name, arguments = event
+        if name == "began":
+            (member,) = arguments
+            if member in self._begun:
+                self._observer.note(f"{member}: its process died; another resumes it.")
+            self._begun.add(member)
+        getattr(self._observer, name)(*arguments)
+
+
+def _result(outcome: Outcome, member: Member, folder: Path, by: str | None) -> MemberResult:
+    if outcome.problem is not None:
+        return read_member(member, folder, by, "failed", outcome.problem)
+    result: MemberResult = outcome.value
+    _wait_until_seen(result, member, folder, by)
+    return result
 
 
 def train_member(send: Send, job: Job, until: int | None) -> MemberResult:

@@ -25,7 +25,7 @@ from mtrain.workflows.run import Run
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from mtrain.config.experiment.schema import Config
@@ -174,6 +174,11 @@ def _facts(data: PreparedData, training: Training) -> TrainingFacts:
     )
 
 
+def note_lines(notes: Iterable[str]) -> list[str]:
+    """The first few notes on data, as sentences, and how many more there are."""
+    return first_few([note if note.endswith("?") else f"{note}." for note in notes])
+
+
 def _notes(data: PreparedData, target: RunTarget, training: Training) -> Iterator[str]:
     """Notes before training starts."""
     config, trainer, path = training.config, training.trainer, training.run.path
@@ -185,7 +190,7 @@ def _notes(data: PreparedData, target: RunTarget, training: Training) -> Iterato
         yield f"{usual} is there already; this run is {path}."
     if names := [code.name for code in config.custom_code.values()]:
         yield f"Custom code: {', '.join(names)}."
-    yield from first_few([note if note.endswith("?") else f"{note}." for note in data.notes])
+    yield from note_lines(data.notes)
     if (first := trainer.first_idle_step()) is not None:
         yield (
             f"The learning rate is 0 from step {first:,} of {trainer.all_steps:,} on: the schedule "

@@ -148,7 +148,7 @@ def test_of_a_large_matrix_each_pixel_is_the_largest_of_its_block():
     counts = np.zeros((5000, 5000), np.int32)
     counts[4321, 17] = 3
     classes = [SimpleNamespace(id=k, name=f"c{k}") for k in range(5000)]
-    report = SimpleNamespace(confusion_matrix=counts, classes=classes, split="test", n=3)
+    report = SimpleNamespace(confusion_matrix=counts, classes=classes, split="test", rows="3 rows")
     axes = draw_confusion_matrix(report).axes[0]
     (image,) = axes.images
 

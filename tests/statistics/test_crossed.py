@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mtrain.statistics.crossed import compare_recipes, crossed_mean
+from mtrain.statistics.crossed import crossed_mean
 
 
 def table(n_seeds, n_rows, *, of_seeds, of_rows, residual, generator):
@@ -49,21 +49,6 @@ def test_both_parts_are_found_and_the_interval_covers_the_mean():
         np.mean([abs(one.mean - 0.7) <= 1.96 * d for one, d in zip(means, by_seeds, strict=True)])
         < 0.7
     )
-
-
-def test_two_recipes_are_compared_by_their_differences():
-    """The rows that both find hard are no part of it."""
-    generator = np.random.default_rng(0)
-    hard = generator.random(500) < 0.3
-    first = ~hard & (generator.random((5, 500)) < 0.95)
-    second = ~hard & (generator.random((5, 500)) < 0.99)
-    of = compare_recipes(first, second)
-
-    assert of.mean == pytest.approx(second.mean() - first.mean())
-    assert of.interval()[0] > 0
-    assert of.variance < crossed_mean(first).variance / 4
-    same = compare_recipes(first, first)
-    assert (same.mean, same.variance) == (0, 0)
 
 
 def test_one_seed_says_nothing_of_other_seeds():

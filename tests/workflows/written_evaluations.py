@@ -22,6 +22,7 @@ def written_run(
     classes=CLASSES,
     *,
     rows=None,
+    groups=None,
     split="test",
     sha256="ab" * 32,
     as_trained_on=True,
@@ -39,7 +40,8 @@ def written_run(
         (len(truth), n_classes), (1 - confidence) / max(n_classes - 1, 1), np.float32
     )
     probabilities[np.arange(len(truth)), predicted] = confidence
-    predictions = Predictions(truth, predicted, probabilities, 0.1)
+    groups = None if groups is None else np.array(groups)
+    predictions = Predictions(truth, predicted, probabilities, 0.1, groups=groups)
     report = make_report(
         predictions,
         classes,

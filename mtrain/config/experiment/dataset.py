@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from annotated_types import Gt, Lt
@@ -31,6 +32,36 @@ def _size(value: Any) -> int | float:
 _Fraction = Annotated[float, Gt(0), Lt(1)]
 RowsOrFraction = Annotated[
     int | float, BeforeValidator(_size, json_schema_input_type=Count | _Fraction)
+]
+
+MOST_FOLDS = 1000
+
+_FOLD = re.compile(r" *([0-9]{1,4}) */ *([0-9]{1,4}) *")
+
+
+def fold_numbers(fold: str) -> tuple[int, int]:
+    """Number of a fold, from 1, and of all folds: (2, 5) for `2/5`; raises `ValueError` else."""
+    if (match := _FOLD.fullmatch(fold)) is not None:
+        number, folds = int(match[1]), int(match[2])
+        if 1 <= number <= folds and 2 <= folds <= MOST_FOLDS:
+            return number, folds
+    raise NumberError(
+        f"must be i/k, fold i of k, with i from 1 to k and k from 2 to {MOST_FOLDS:,}", "fold"
+    )
+
+
+def _fold(value: Any) -> Any:
+    if value is None:
+        return None
+    number, folds = fold_numbers(value if isinstance(value, str) else "")
+    return f"{number}/{folds}"
+
+
+Fold = Annotated[
+    str | None,
+    BeforeValidator(
+        _fold, json_schema_input_type=Annotated[str, Field(pattern=f"^{_FOLD.pattern}$")] | None
+    ),
 ]
 
 LONGEST_NAME = 255
@@ -75,15 +106,18 @@ Names = Annotated[
 ]
 
 
+How = Literal["tail", "random", "stratified", "time"]
+
+
 class ValidationConfig(Section):
     """Rows taken out of the training data, once, on which the model is validated after each epoch."""
 
     size: RowsOrFraction = 0.2
     """A number of rows, or a fraction of them."""
 
-    how: Literal["tail", "random", "stratified"] = "stratified"
+    how: How = "stratified"
     """tail: the last rows; random: rows drawn by `dataset.seed`; stratified: drawn, each class in
-    proportion."""
+    proportion; time: the latest rows by `dataset.time`, so that nothing is learned from the future."""
 
     samples: Count | None = None
     """Keep this many of these rows, drawn without replacement; null: all."""
@@ -95,9 +129,9 @@ class TestConfig(Section):
     size: RowsOrFraction = 0.2
     """A number of rows, or a fraction of them."""
 
-    how: Literal["tail", "random", "stratified"] = "stratified"
+    how: How = "stratified"
     """tail: the last rows; random: rows drawn by `dataset.seed`; stratified: drawn, each class in
-    proportion."""
+    proportion; time: the latest rows by `dataset.time`, so that nothing is learned from the future."""
 
 
 def with_size(value: Any) -> Any:
@@ -157,6 +191,33 @@ class DatasetConfig(Section):
     """Rows for the test, if the data has no test split, written like `validation`; null or `true`:
     {size: 0.2, how: stratified} for such data."""
 
+    fold: Fold = None
+    """Cross-validation: `2/5` takes the second of five folds as the test split, if the data have no
+    test split; `test` must then be null. Each row is in exactly one fold, each class is in all folds
+    in the same proportion, and `validation` is taken out of the other folds. null: no folds."""
+
+    @model_validator(mode="after")
+    def _fold_is_the_test(self) -> DatasetConfig:
+        if self.fold is not None and self.test is not None:
+            raise InvalidSettingError("test", f"fold {self.fold} is the test split; leave one out")
+        return self
+
+    @model_validator(mode="after")
+    def _time_is_known_and_used(self) -> DatasetConfig:
+        time = getattr(self, "time", None)
+        drawn = {"test": self.test, "validation": self.validation}
+        ordered = [key for key, of in drawn.items() if of is not None and of.how == "time"]
+        if ordered and time is None:
+            has_time = "time" in type(self).model_fields
+            needed = "needs dataset.time" if has_time else f"is not for {self.name}"
+            raise InvalidSettingError(ordered[0], f"how: time {needed}")
+        if time is not None and not ordered and self.fold is None:
+            problem = (
+                "is not used; set how: time in dataset.test or dataset.validation, or dataset.fold"
+            )
+            raise InvalidSettingError("time", problem)
+        return self
+
     @property
     def known_shape(self) -> tuple[int, int] | None:
         """Inputs and classes, if they are known without reading the data."""
@@ -171,6 +232,7 @@ class UserData(DatasetConfig):
 
     @model_validator(mode="after")
     def _one_test_split(self) -> UserData:
-        if self.test_path is not None and self.test is not None:
-            raise InvalidSettingError("test", "dataset.test_path names the test split")
+        for key in ("test", "fold"):
+            if self.test_path is not None and getattr(self, key) is not None:
+                raise InvalidSettingError(key, "dataset.test_path names the test split")
         return self

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from mtrain.config.catalog.endings import kind_by_ending
 from mtrain.config.catalog.names import canonical
 from mtrain.config.catalog.writer import dump_inline
-from mtrain.config.experiment.dataset import DatasetConfig, Test, UserData
+from mtrain.config.experiment.dataset import DatasetConfig, Fold, Test, UserData
 from mtrain.config.experiment.section import (
     Count,
     InvalidSettingError,
@@ -151,6 +152,9 @@ class KnownData(DatasetConfig):
     test: Annotated[Test, WithJsonSchema({"type": "null"})] = None
     """Null: the data set has a test split."""
 
+    fold: Annotated[Fold, WithJsonSchema({"type": "null"})] = None
+    """Null: the data set has a test split."""
+
     @property
     def known_shape(self) -> tuple[int, int] | None:
         """28 x 28 pixels and ten classes, unless the files at `path` have others."""
@@ -158,8 +162,9 @@ class KnownData(DatasetConfig):
 
     @model_validator(mode="after")
     def _test_is_not_split_off(self) -> KnownData:
-        if self.test is not None:
-            raise InvalidSettingError("test", f"{self.name} has a test split")
+        for key in ("test", "fold"):
+            if getattr(self, key) is not None:
+                raise InvalidSettingError(key, f"{self.name} has a test split")
         return self
 
 
@@ -210,6 +215,27 @@ class NpzConfig(UserData):
     """The arrays `<weights>_train`, `<weights>_val`, ... (or `<weights>`) hold the weight of each
     row in the loss and in weighted figures; null: all rows weigh the same."""
 
+    groups: str | None = None
+    """The arrays `<groups>_train`, `<groups>_val`, ... (or `<groups>`) hold what each row belongs to,
+    such as a patient: rows of one value are never parted between splits, and intervals,
+    verdicts, comparisons and gates count groups. null: each row stands alone."""
+
+    time: str | None = None
+    """The array `<time>_train` (or `<time>`) holds each row's time, in numbers, dates or texts such as
+    `2024-05-31 12:30`, for `how: time`; with it, a `fold` tests rows later than those it trains on.
+    null: rows have no time."""
+
+
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"is not a regular expression: {error}, got {value!r:.60}") from error
+    return value
+
+
+Pattern = Annotated[str, AfterValidator(_pattern), Field(json_schema_extra={"format": "regex"})]
+
 
 class ImagesConfig(UserData):
     """A folder of PNG, JPEG, BMP, WebP, GIF or TIFF images, one folder a class.
@@ -225,6 +251,17 @@ class ImagesConfig(UserData):
     size: HeightAndWidth = None
     """Height and width to which images are resized: `28` or `[28, 32]`; null: all images have one
     size."""
+
+    groups: Pattern | None = None
+    """What an image belongs to, such as a patient, as a regular expression that is searched in its
+    file's name: the first group in parentheses, or all that it matches (`"^p[0-9]+"`). Images of one
+    group are never parted between splits, and intervals, verdicts, comparisons and gates count
+    groups. null: each image stands alone."""
+
+    time: Pattern | None = None
+    """An image's time, found in its name in the same way: a number, a date or a time such as
+    `2024-05-31`, for `how: time`; with it, a `fold` tests images later than those it trains on. null:
+    images have no time."""
 
     color: Literal["gray", "rgb"] = "rgb"
     """gray: one number per pixel; rgb: three."""

@@ -11,9 +11,12 @@ from mtrain.config.experiment.dataset import UserData
 from mtrain.config.experiment.section import InvalidSettingError, ListOf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 ColumnNames = Annotated[tuple[str, ...], ListOf, Field(json_schema_extra={"uniqueItems": True})]
+
+BELONGING = ("groups", "time")
+"""Settings whose column is learned from only if `features` names it."""
 
 _Int64 = Annotated[int, Ge(-(2**63)), Lt(2**63)]  # checkpoints hold no larger ones
 MissingValues = Annotated[tuple[str | _Int64 | float, ...], ListOf]
@@ -33,7 +36,8 @@ class TableConfig(UserData):
     """The column of the labels: text or whole numbers."""
 
     features: ColumnNames | None = None
-    """The columns to learn from; null: all but `target`, `weights` and the columns in `exclude`."""
+    """The columns to learn from; null: all but `target`, `weights`, `groups`,
+    `time` and the columns in `exclude`."""
 
     exclude: ColumnNames = ()
     """Columns not to learn from, such as an id, for tables with many `features` to list."""
@@ -55,6 +59,16 @@ class TableConfig(UserData):
     """The column with the weight of each row in the loss and in weighted figures; null: all rows
     weigh the same."""
 
+    groups: str | None = None
+    """The column of what rows belong to, such as a patient or a session: rows of one value are never
+    parted between splits, and intervals, verdicts, comparisons and gates count groups. It is not
+    learned from unless `features` names it. null: each row stands alone."""
+
+    time: str | None = None
+    """The column of each row's time, in numbers, dates or times such as `2024-05-31 12:30`, for
+    `how: time`; with it, a `fold` tests rows later than those it trains on. It is not learned from
+    unless `features` names it. null: rows have no time."""
+
     scale: Literal["auto", "none", "standard"] = "auto"
     """none: numbers as they are; standard: each column with mean 0 and standard deviation 1 on the
     training split; auto: standard. Categories are 0 or 1."""
@@ -73,19 +87,21 @@ class TableConfig(UserData):
     def _columns_have_one_use(self) -> TableConfig:
         if self.features == ():
             raise InvalidSettingError("features", "must name a column; null is all of them")
-        uses = {
-            "weights": (self.weights,),
-            "features": self.features or (),
-            "exclude": self.exclude,
-            "categorical": self.categorical,
-        }
-        for key, columns in uses.items():
-            if self.target in columns:
-                raise InvalidSettingError(key, f"{self.target!r} is dataset.target already")
+        taken = {"target": self.target}
+        for key in ("weights", "groups", "time"):
+            if (column := getattr(self, key)) is not None:
+                _refuse_taken(key, (column,), taken)
+                taken[key] = column
+        learned = self.features or ()
         for key in ("features", "exclude", "categorical"):
-            columns = uses[key]
-            if self.weights is not None and self.weights in columns:
-                raise InvalidSettingError(key, f"{self.weights!r} is dataset.weights already")
+            columns = getattr(self, key) or ()
+            # A group or a time may be learned from as well.
+            may_be = learned if key != "exclude" else ()
+            _refuse_taken(
+                key,
+                columns,
+                {k: c for k, c in taken.items() if k not in BELONGING or c not in may_be},
+            )
             if (twice := _first_twice(columns)) is not None:
                 raise InvalidSettingError(key, f"{twice!r} is listed twice")
         if self.features is not None:
@@ -137,6 +153,14 @@ class ParquetConfig(TableConfig):
 
 
 TABLES: dict[str, type[CsvConfig | ParquetConfig]] = {"csv": CsvConfig, "parquet": ParquetConfig}
+
+
+def _refuse_taken(key: str, columns: Iterable[str], taken: Mapping[str, str]) -> None:
+    """Raise `InvalidSettingError` of `key` if one of the columns is `taken` by another setting."""
+    uses = {column: other for other, column in taken.items()}
+    for column in columns:
+        if column in uses:
+            raise InvalidSettingError(key, f"{column!r} is dataset.{uses[column]} already")
 
 
 def _first_twice(names: Iterable[str | None]) -> str | None:

@@ -101,7 +101,9 @@ def make_axis(key: str, values: Sequence[Any], caller: str) -> Axis:
     return Axis(key, tuple(values))
 
 
-def combinations(axes: Sequence[Axis], sample: int | None, seed: int) -> list[Values]:
+def combinations(
+    axes: Sequence[Axis], sample: int | None, seed: int, caller: str = COMMAND_LINE
+) -> list[Values]:
     """The product of the axes, or `sample` different settings drawn from it by `seed`.
 
     Raises `UsageError` for ranges without a sample, and a sample larger than the product.
@@ -110,7 +112,7 @@ def combinations(axes: Sequence[Axis], sample: int | None, seed: int) -> list[Va
     if sample is None:
         if ranges:
             problem = f"{ranges[0].values} is a range, from which only {option('sample')} draws"
-            raise UsageError(f"{ranges[0].key}: {problem}", where=COMMAND_LINE)
+            raise UsageError(f"{ranges[0].key}: {problem}", where=caller)
         return [
             {axis.key: value for axis, value in zip(axes, values, strict=True)}
             for values in itertools.product(*(_listed(axis) for axis in axes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from mtrain.config.experiment.halving import Halving
 from mtrain.config.loading.axes import Axis, Range, Values, combinations, product_size
 from mtrain.config.loading.load import flat_settings, read_settings
+from mtrain.config.loading.problems import describe
 from mtrain.errors import MtrainError, Problem, UsageError
 from mtrain.keywords import option
 
@@ -28,8 +29,8 @@ UNASKED = 1000
 
 MOST_PROBLEMS = 50
 
-LONGEST_NAME = 90
-"""Letters of a member's folder; a number may follow."""
+LONGEST_NAME = 70
+"""Letters of a setting in the name of a folder; a number, a seed and a fold may follow."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,12 @@ class Member:
     """From 1; None: folds are not swept."""
 
     config: Config
+    setting_name: str = ""
+    """Of its setting: the same for all its seeds and folds."""
 
 
 @dataclass(frozen=True)
-class Sweep:
+class SweepPlan:
     """What is trained: settings by seeds by folds."""
 
     name: str
@@ -81,7 +84,7 @@ def plan_sweep(
     halving: Any = None,
     many: bool = False,
     function: str | None = None,
-) -> Sweep:
+) -> SweepPlan:
     """Every member of a sweep of `source`, which is as for `read_settings`.
 
     `seeds` and `folds` are how many there are of each, `sample` how many settings are drawn,
@@ -95,7 +98,7 @@ def plan_sweep(
         problem = f"{n:,} members; {option('sample')} draws some of their settings"
         raise UsageError(f"{problem}, {option('yes')} trains them all", where="sweep")
     seed = base.data.get("seed", 0)
-    values = combinations(axes, sample, seed if type(seed) is int and seed >= 0 else 0)
+    values = combinations(axes, sample, seed if type(seed) is int and seed >= 0 else 0, base.caller)
     problems: dict[str, Problem] = {}
     members: list[Member] = []
     settings = base
@@ -121,7 +124,7 @@ def plan_sweep(
         raise UsageError(*listed)
     _check_differ(members, values)
     named = _named(members, values, [axis.key for axis in axes])
-    return Sweep(
+    return SweepPlan(
         f"{members[0].config.name}-sweep",
         settings,
         tuple(axes),
@@ -135,12 +138,13 @@ def plan_sweep(
 
 
 def axis_labels(keys: Sequence[str]) -> dict[str, str]:
-    """The shortest ends of dotted keys that tell them apart, by key."""
+    """The shortest ends of dotted keys that tell them apart, and from `seed` and `fold`; by key."""
     labels = {}
+    taken = {*keys, "seed", "fold"}
     for key in keys:
         parts = key.split(".")
         ends = (".".join(parts[-n:]) for n in range(1, len(parts) + 1))
-        alone = (end for end in ends if sum(f".{k}".endswith(f".{end}") for k in keys) == 1)
+        alone = (end for end in ends if sum(f".{k}".endswith(f".{end}") for k in taken) == 1)
         labels[key] = next(alone, key)  # `seed` is also the end of `dataset.seed`
     return labels
 
@@ -166,14 +170,8 @@ def _halving(settings: Any) -> Halving | None:
     try:
         return Halving.model_validate(settings)
     except ValidationError as error:
-        problems = [
-            Problem(
-                f"{one['msg'].removeprefix('Input ').removeprefix('should ')}",
-                option("halving"),
-                key=one["loc"],
-            )
-            for one in error.errors()
-        ]
+        described = (describe(one, settings, Halving) for one in error.errors())
+        problems = [Problem(what, option("halving"), key=keys) for keys, what in described]
         raise UsageError(*problems) from error
 
 
@@ -211,21 +209,26 @@ def _named(
     members: Sequence[Member], values: Sequence[Values], keys: Sequence[str]
 ) -> Iterator[Member]:
     """The members with names of folders, each another one, on every file system."""
-    labels = axis_labels(list(dict.fromkeys([*keys, "seed", "fold"])))
+    labels = axis_labels(keys)
     taken: Counter[str] = Counter()
+    of_settings = []
+    for chosen in values:
+        text = "_".join(f"{labels[key]}-{value_text(value)}" for key, value in chosen.items())
+        name = re.sub(r"[^\w.+-]+", "-", text)[:LONGEST_NAME].strip("-_. ")
+        taken[name.lower()] += 1
+        number = taken[name.lower()]
+        of_settings.append(f"{name}--{number}" if number > 1 else name)
     for member in members:
-        parts = [f"{labels[k]}-{value_text(value)}" for k, value in values[member.setting].items()]
+        setting = of_settings[member.setting]
+        parts = [setting] if setting else []
         parts += [] if member.seed is None else [f"seed-{member.seed}"]
         parts += [] if member.fold is None else [f"fold-{member.fold}"]
-        name = re.sub(r"[^\w.+-]+", "-", "_".join(parts))[:LONGEST_NAME].strip("-_. ")
-        taken[name.lower()] += 1
-        if (number := taken[name.lower()]) > 1:
-            name = f"{name}--{number}"
+        name = "_".join(parts)
         config = member.config.model_copy(update={"name": name})
-        yield Member(name, member.setting, member.seed, member.fold, config)
+        yield replace(member, name=name, config=config, setting_name=setting or "all")
 
 
-def describe_sweep(sweep: Sweep) -> dict[str, Any]:
+def describe_sweep(sweep: SweepPlan) -> dict[str, Any]:
     """The sweep as plain data, by which it is recognised when it is resumed."""
     flat = [flat_settings(member.config) for member in sweep.members]
     common = {

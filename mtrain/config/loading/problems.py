@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mtrain.config.catalog.meant import got
 from mtrain.config.catalog.names import suggestion
 from mtrain.config.experiment.schema import Config
-from mtrain.config.experiment.section import InvalidSettingError, NumberError, as_written
+from mtrain.config.experiment.section import InvalidSettingError, NumberError, Section, as_written
 from mtrain.config.loading.unknown_settings import key_slip, nearest_setting
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _EXPECTED = {
 }
 
 
-def describe(error: ErrorDetails, data: Any, config: type[Config] = Config) -> tuple[Keys, str]:
+def describe(error: ErrorDetails, data: Any, config: type[Section] = Config) -> tuple[Keys, str]:
     """The place of an error in the config `data`, and its message; `config` is the expected type."""
     kind = error["type"]
     value = error["input"]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mtrain.errors import Keys
 
 
-def nearest_setting(keys: Keys, data: Any, kind: type[Config]) -> str:
+def nearest_setting(keys: Keys, data: Any, kind: type[Section]) -> str:
     """What to write for the unknown setting at `keys` of the config `data` of the type `kind`."""
     *parents, key = keys
     config = data

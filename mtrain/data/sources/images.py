@@ -32,6 +32,7 @@ from mtrain.data.sources.image_files import (
     read_image,
     sayings,
 )
+from mtrain.data.sources.image_names import with_groups_and_times
 from mtrain.data.split_names import split_called
 from mtrain.errors import BrokenImageError, MtrainError, Problem, SettingError
 from mtrain.records.dataset import SPLITS, Note
@@ -103,6 +104,7 @@ def _read(
         split: _rows(listing, classes, folders[split], config, shape, memory, done)
         for split, listing in files.items()
     }
+    splits = with_groups_and_times(splits, config, request)
     kinds = {np.asarray(rows.features).dtype for rows in splits.values()}
     is_wide = np.dtype(np.uint16) in kinds if encoding is None else not encoding.is_bytes
     done["size"] = done["color"] = 0  # which the config asks for
@@ -325,4 +327,4 @@ def _at_depth(rows: Rows | None, *, is_wide: bool) -> Any:
     if rows is None:
         return None
     pixels = as_depth(np.asarray(rows.features), wide=is_wide)
-    return Rows(pixels, rows.labels, rows.rows, rows.weights, rows.names)
+    return replace(rows, features=pixels)

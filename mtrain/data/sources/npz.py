@@ -14,9 +14,11 @@ from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from mtrain.config.experiment.dataset import class_names
 from mtrain.data.files import check_memory, find_files
+from mtrain.data.groups import number_groups
 from mtrain.data.source import (
     MOST_CLASSES,
     Source,
@@ -34,17 +36,19 @@ from mtrain.data.source import (
     sorted_names,
 )
 from mtrain.data.split_names import split_called
+from mtrain.data.times import read_times
 from mtrain.errors import MtrainError, SettingError
 from mtrain.records.dataset import SPLITS, Note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from mtrain.config.experiment.sources import NpzConfig
     from mtrain.data.source import Request
+    from mtrain.records.arrays import Ints
 
 DAMAGE = (
     *(EOFError, MemoryError, NotImplementedError, OSError, OverflowError, RuntimeError),
@@ -65,23 +69,27 @@ def read(config: NpzConfig, request: Request) -> Source:
     are all rows. Raises `MtrainError` for arrays that are missing, damaged, do not fit each other,
     or take too much memory.
     """
-    memory = request.memory
     needed = ("test", "train") if request.takes_others else ("train",)
-    arrays = _read_splits(config.path, config.weights, memory, needed)
+    arrays = _read_splits(config.path, config, request, needed)
     where = dict.fromkeys(arrays, config.path)
     if config.test_path is not None:
         refuse_second_split("test", arrays, config.path)
-        others = _read_splits(config.test_path, config.weights, memory, ("test", "train"))
+        others = _read_splits(config.test_path, config, request, ("test", "train"))
         arrays["test"] = others.get("test") or others["train"]
         where["test"] = config.test_path
+    groups = _groups(arrays, config.path)
     named, is_counted = _named_classes(arrays, config)
     splits = {
-        split: checked_rows(
-            split_arrays.features,
-            counted_from(split_arrays.labels, config.offset, where[split], split),
-            where[split],
-            split,
-            split_arrays.weights,
+        split: replace(
+            checked_rows(
+                split_arrays.features,
+                counted_from(split_arrays.labels, config.offset, where[split], split),
+                where[split],
+                split,
+                split_arrays.weights,
+            ),
+            groups=groups.get(split),
+            times=None if split_arrays.time is None else _times(split_arrays, config.path),
         )
         for split, split_arrays in arrays.items()
     }
@@ -212,13 +220,15 @@ class _Arrays:
 
     features: NDArray[Any]
     labels: NDArray[Any]
-    weights: NDArray[Any] | None
+    weights: NDArray[Any] | None = None
+    groups: NDArray[Any] | None = None
+    time: NDArray[Any] | None = None
 
 
 def _read_splits(
-    path: str, weights: str | None, memory: int, needed: tuple[str, ...]
+    path: str, config: NpzConfig, request: Request, needed: tuple[str, ...]
 ) -> dict[str, _Arrays]:
-    """The splits in the file; raises `MtrainError` if it has none of the `needed` ones."""
+    """The splits in the file at `path`; raises `MtrainError` if it has none of the `needed` ones."""
     file, *more = find_files(path, (".npz",))
     if more:
         raise MtrainError(f"{1 + len(more)} files; all arrays must be in one", where=path)
@@ -231,18 +241,66 @@ def _read_splits(
             where=path,
         )
     wanted = {
-        split: [
-            name,
-            _beside(name, LABELS, there),
-            *([] if weights is None else [_beside(name, (weights,), there)]),
-        ]
+        split: {
+            "features": name,
+            "labels": _beside(name, LABELS, there),
+            **{
+                key: _beside(name, (kind,), there)
+                for key in ("weights", "groups")
+                if (kind := getattr(config, key)) is not None
+            },
+        }
         for split, name in features.items()
     }
-    arrays = read_members(file, list(itertools.chain(*wanted.values())), memory)
+    if config.time is not None and "train" in features:
+        times = _beside(features["train"], (config.time,), there)
+        # Data for a trained model need no times if they will not be split.
+        if request.encoding is None or times in there:
+            wanted["train"]["time"] = times
+    names = list(itertools.chain.from_iterable(each.values() for each in wanted.values()))
+    arrays = read_members(file, names, request.memory)
     return {
-        split: _Arrays(arrays[x], arrays[y], arrays[w[0]] if w else None)
-        for split, (x, y, *w) in wanted.items()
+        split: _Arrays(**{key: arrays[name] for key, name in each.items()})
+        for split, each in wanted.items()
     }
+
+
+def _groups(arrays: Mapping[str, _Arrays], where: str) -> dict[str, Ints]:
+    """The number of each row's group by split; nothing without groups."""
+    coded = {}
+    for split, of in arrays.items():
+        if of.groups is None:
+            continue
+        if of.groups.shape != of.labels.shape[:1] or of.groups.dtype.kind not in "iufbUS":
+            raise MtrainError(
+                f"{SPLITS[split]} groups must be one number or text a row, got {of.groups.dtype} "
+                f"{of.groups.shape}",
+                where=where,
+            )
+        names, codes = np.unique(of.groups, return_inverse=True)
+        texts = _as_text(names, where, "groups").tolist() if names.dtype.kind in "US" else names
+        if missing := [k for k, name in enumerate(texts) if str(name) in {"", "nan"}]:
+            row = int(np.isin(codes, missing).argmax())
+            raise MtrainError(f"{SPLITS[split]} groups: row {row} has none", where=where)
+        coded[split] = codes, [str(name) for name in texts]
+    return number_groups(coded)
+
+
+def _times(arrays: _Arrays, where: str) -> Ints:
+    """The place of each training row's time in their order."""
+    given = arrays.time
+    if given is None or given.shape != arrays.labels.shape[:1] or given.dtype.kind not in "iufMUS":
+        got = "" if given is None else f", got {given.dtype} {given.shape}"
+        raise MtrainError(f"training times must be one a row{got}", where=where)
+    values = _as_text(given, where, "times") if given.dtype.kind in "US" else given
+    values = values.astype("M8[us]") if values.dtype.kind == "M" else values
+    times = read_times(pa.chunked_array([pa.array(values)]), typed=True)
+    wrong = times.wrong | (times.ranks < 0)
+    if wrong.any():
+        row = int(wrong.argmax())
+        problem = f"is {str(given[row])!r:.60}, which is not {times.expected}"
+        raise MtrainError(f"training times: row {row} {problem}", where=where)
+    return times.ranks
 
 
 def _beside(features: str, kinds: Sequence[str], there: Sequence[str]) -> str:
@@ -318,13 +376,13 @@ def _named_classes(
     return classes, are_counted(classes, label_texts)
 
 
-def _as_text(labels: NDArray[Any], where: str) -> NDArray[np.str_]:
-    """Labels trimmed; bytes are UTF-8."""
+def _as_text(texts: NDArray[Any], where: str, what: str = "labels") -> NDArray[np.str_]:
+    """Texts trimmed; bytes are UTF-8."""
     try:
-        texts = [text.decode() if isinstance(text, bytes) else text for text in labels.tolist()]
+        decoded = [text.decode() if isinstance(text, bytes) else text for text in texts.tolist()]
     except UnicodeDecodeError as error:
-        raise MtrainError("labels are bytes that are not UTF-8 text", where=where) from error
-    return np.array([text.strip() for text in texts], np.str_)
+        raise MtrainError(f"{what} are bytes that are not UTF-8 text", where=where) from error
+    return np.array([text.strip() for text in decoded], np.str_)
 
 
 def _check_names(classes: tuple[str, ...], where: str) -> None:

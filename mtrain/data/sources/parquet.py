@@ -48,10 +48,11 @@ def read_parquet(
     notation: Notation = PLAIN,
     *,
     split: str | None = "train",
+    time: str | None = None,
 ) -> RawTable:
     """The named columns of a file, a folder or a pattern, in this order.
 
-    `split` is as for `find_files`. Raises `MtrainError` for no such file, for a file that is not
+    `split` is as for `find_files`. The column `time` may be of dates and times. Raises `MtrainError` for no such file, for a file that is not
     Parquet, and for values that would take more than `memory` bytes.
     """
     tables = []
@@ -72,7 +73,7 @@ def read_parquet(
             tables.append((file, _named(table, columns, there, partitions[file])))
         except DAMAGE as error:
             raise _damaged(file, error) from error
-    read = {name: _whole(name, tables) for name in columns}
+    read = {name: _whole(name, tables, is_time=name == time) for name in columns}
     starts = [0, *accumulate(len(table) for _, table in tables)]
 
     def place(row: int) -> str:
@@ -201,9 +202,12 @@ def _names(schema: pa.Schema, file: Path) -> dict[str, str]:
     return {name: there for name, there in names.items() if not PANDAS_INDEX.fullmatch(name)}
 
 
-def _whole(name: str, tables: list[tuple[Path, pa.Table]]) -> pa.ChunkedArray:
-    """A column of all files, as text, numbers or true and false."""
-    parts = [_plain(table[name], name, file) for file, table in tables]
+def _whole(
+    name: str, tables: list[tuple[Path, pa.Table]], *, is_time: bool = False
+) -> pa.ChunkedArray:
+    """A column of all files, as text, numbers or true and false; as dates or times if it may be."""
+    read = _in_microseconds if is_time else _plain
+    parts = [read(table[name], name, file) for file, table in tables]
     if len(parts) == 1 and parts[0].type != pa.null():
         return parts[0]
     types = {part.type: file for part, (file, _) in zip(parts, tables, strict=True)}
@@ -214,7 +218,9 @@ def _whole(name: str, tables: list[tuple[Path, pa.Table]]) -> pa.ChunkedArray:
         common = pa.decimal128(20)  # labels of 64 bits, signed or not, stay what they are
     else:
         common = pa.float64()
-    if len(types) > 1 and types.keys() & {pa.large_string(), pa.bool_()}:
+    if len(types) > 1 and (
+        types.keys() & {pa.large_string(), pa.bool_()} or any(map(pa.types.is_temporal, types))
+    ):
         *_, file = types.values()
         kinds = ", ".join(
             f"{'string' if is_text(kind) else kind} in {file}" for kind, file in types.items()
@@ -224,6 +230,17 @@ def _whole(name: str, tables: list[tuple[Path, pa.Table]]) -> pa.ChunkedArray:
     chunks = [chunk for part in parts for chunk in part.chunks]
     chunks = [c if c.type == common else c.cast(common, safe=False) for c in chunks]
     return pa.chunked_array(chunks, type=common)
+
+
+def _in_microseconds(column: pa.ChunkedArray, name: str, file: Path) -> pa.ChunkedArray:
+    """Dates and times in one unit, whatever the file's; other columns as `_plain` has them."""
+    kind = column.type
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        zone = None if pa.types.is_date(kind) or kind.tz is None else "UTC"
+        return column.cast(pa.timestamp("us", zone), safe=False)
+    if pa.types.is_time(kind):
+        return column.cast(pa.time64("us"), safe=False)
+    return _plain(column, name, file)
 
 
 def _plain(column: pa.ChunkedArray, name: str, file: Path) -> pa.ChunkedArray:

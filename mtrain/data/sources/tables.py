@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ from mtrain.config.catalog.names import choose, nearest, suggestion
 from mtrain.data.columns import complaint, read_column
 from mtrain.data.features import MISSING_SINCE, complaints, read_features
 from mtrain.data.files import find_splits
+from mtrain.data.groups import coded_groups, number_groups
 from mtrain.data.labels import class_indices
 from mtrain.data.missing_labels import (
     marked_label_notes,
@@ -21,6 +23,7 @@ from mtrain.data.notation import notation_of
 from mtrain.data.source import Rows, Source, refuse_second_split
 from mtrain.data.sources import csv, parquet
 from mtrain.data.table_notes import header_notes, reading_notes
+from mtrain.data.times import read_times
 from mtrain.errors import MtrainError, SettingError
 from mtrain.records.dataset import SPLITS, Note
 
@@ -50,17 +53,10 @@ def read(config: TableConfig, request: Request) -> Source:
     for missing columns, `MtrainError` for invalid values, each with its place, and for more than
     `memory` bytes of values.
     """
-    memory, encoding = request.memory, request.encoding
+    encoding = request.encoding
     names = _features(config, encoding)
-    weighted = [] if config.weights is None else [config.weights]
-    others = [config.target, *weighted]
-    read_columns, notation = READERS[config.name], notation_of(config)
-    raw = {
-        split: read_columns(path, [*names, *others], memory, notation, split=split).without_missing(
-            [*names, *weighted]
-        )
-        for split, path in _places(config, names + others).items()
-    }
+    time = _time(config, request)
+    raw = _read_columns(config, names, time, request.memory)
 
     is_learned = encoding is None
     for split, table in raw.items():
@@ -78,6 +74,8 @@ def read(config: TableConfig, request: Request) -> Source:
     if config.classes is None:
         notes += missing_label_notes(classes)
     remedy = MISSING if is_learned else MISSING_SINCE
+    groups = _groups(raw, config.groups)
+    times = {} if time is None else {"train": _times(raw["train"], time)}
     features, rows = {}, {}
     for split, table in raw.items():
         values = read_features(table, kinds, are_learned=is_learned)
@@ -90,8 +88,18 @@ def read(config: TableConfig, request: Request) -> Source:
             if config.classes is not None and unlabelled > blank[split]:
                 why += "; NA and the like are labels only if dataset.classes lists them"
             notes.append(_left_out(table, unlabelled, "unlabelled-rows", why))
-        complete = _complete_rows(values, labelled, weights, table, config, remedy)
-        read_rows = Rows(values, codes[split], np.arange(len(table)), weights, place=table.place)
+        belonging = {config.groups: groups.get(split), time: times.get(split)}
+        missing = _missing(config, weights, belonging)
+        complete = _complete_rows(values, labelled, missing, table, config, remedy)
+        read_rows = Rows(
+            values,
+            codes[split],
+            np.arange(len(table)),
+            weights,
+            groups=groups.get(split),
+            times=times.get(split),
+            place=table.place,
+        )
         rows[split] = read_rows.take(complete) if len(complete) < len(table) else read_rows
         if incomplete := len(table) - unlabelled - len(complete):
             notes.append(_left_out(table, incomplete, "incomplete-rows", "with missing values"))
@@ -108,6 +116,27 @@ def read(config: TableConfig, request: Request) -> Source:
         index=tuple(parquet.pandas_index(config.path)) if config.name == "parquet" else (),
         is_counted=is_counted,
     )
+
+
+def _read_columns(
+    config: TableConfig, names: list[str], time: str | None, memory: int
+) -> dict[str, RawTable]:
+    """By split the features `names`, and the other columns that the config names, as they are.
+
+    Of the training rows also their `time`: no other rows are split by it.
+    """
+    needed = [name for name in (config.weights, config.groups) if name is not None]
+    others = [name for name in (config.target, *needed) if name not in names]
+    read, notation = READERS[config.name], notation_of(config)
+    if config.name == "parquet" and time not in names:
+        read = partial(parquet.read_parquet, time=time)
+    raw = {}
+    for split, path in _places(config, names + others).items():
+        timed = [time] if time is not None and split == "train" else []
+        columns = list(dict.fromkeys([*names, *others, *timed]))
+        table = read(path, columns, memory, notation, split=split)
+        raw[split] = table.without_missing(dict.fromkeys([*names, *needed, *timed]))
+    return raw
 
 
 def _places(config: TableConfig, columns: list[str]) -> dict[str, str]:
@@ -142,25 +171,25 @@ def _check_rows(rows: int, table: RawTable, split: str | None) -> None:
 def _complete_rows(
     features: Table,
     labelled: NDArray[np.bool_],
-    weights: Floats | None,
+    needed: Mapping[str, NDArray[np.bool_]],
     table: RawTable,
     config: TableConfig,
     remedy: str,
 ) -> Ints:
     """The positions of labelled rows, without incomplete rows if these are dropped.
 
+    `needed` says of columns that are no features in which rows they are missing, shape (N,).
     Raises `MtrainError` with a line for each column that has missing values and must not.
     """
     missing = {name: column.missing & labelled for name, column in features.columns.items()}
-    needed = {}
-    if config.weights is not None and weights is not None:
-        needed[config.weights] = np.isnan(weights) & labelled
+    needed = {name: rows & labelled for name, rows in needed.items()}
     if config.missing == "drop":
         gaps = np.logical_or.reduce([*missing.values(), *needed.values()])
         return np.flatnonzero(labelled & ~gaps)
     problems = complaints(table, needed, lambda _: "is missing")
     if config.missing is None:
-        problems += complaints(table, missing, lambda _: f"is missing; {remedy}")
+        others = {name: rows for name, rows in missing.items() if name not in needed}
+        problems += complaints(table, others, lambda _: f"is missing; {remedy}")
     if problems:
         raise MtrainError(*problems)
     return np.flatnonzero(labelled)
@@ -171,12 +200,14 @@ def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
     there = COLUMNS[config.name](config.path, notation_of(config))
     if encoding is not None:
         wanted = [column.name for column in encoding.columns]
-        others = [config.target, *([] if config.weights is None else [config.weights])]
-        check_columns(config.path, there, wanted + others)
+        others = (config.target, config.weights, config.groups)
+        check_columns(config.path, there, [*wanted, *(name for name in others if name is not None)])
         return wanted
     named = {
         "target": [config.target],
         "weights": [] if config.weights is None else [config.weights],
+        "groups": [] if config.groups is None else [config.groups],
+        "time": [] if config.time is None else [config.time],
         "features": config.features or (),
         "exclude": config.exclude,
         "categorical": config.categorical,
@@ -197,7 +228,7 @@ def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
         raise SettingError(*problems)
     if config.features is not None:
         return list(config.features)
-    no_features = {config.target, config.weights, *config.exclude}
+    no_features = {config.target, config.weights, config.groups, config.time, *config.exclude}
     features = [name for name in there if name not in no_features]
     if "" in features:
         raise MtrainError(
@@ -219,6 +250,49 @@ def check_columns(path: str, there: list[str], wanted: Iterable[str]) -> None:
             near = nearest(name, (other for other in there if other not in needed))
             hint = choose(there or ["none"]) if near is None else f"did you mean {near!r}?"
             raise MtrainError(f"no column {name!r}; {hint}", where=path)
+
+
+def _groups(tables: Mapping[str, RawTable], column: str | None) -> dict[str, Ints]:
+    """The number of each row's group by split, -1 if missing; nothing without a column of groups."""
+    if column is None:
+        return {}
+    return number_groups({split: coded_groups(t.columns[column]) for split, t in tables.items()})
+
+
+def _time(config: TableConfig, request: Request) -> str | None:
+    """The column of times; None: it is not given, or missing from data that will not be split."""
+    if config.time is None or request.encoding is None:
+        return config.time
+    there = COLUMNS[config.name](config.path, notation_of(config))
+    return config.time if config.time in there else None
+
+
+def _times(table: RawTable, column: str) -> Ints:
+    """The place of each row's time in their order, -1 if it has none.
+
+    Raises `MtrainError` with the place of a value that is no time.
+    """
+    times = read_times(table.columns[column], typed=table.typed, notation=table.notation)
+    if times.wrong.any():
+        raise MtrainError(complaint(table, column, f"is not {times.expected}", times.wrong))
+    return times.ranks
+
+
+def _missing(
+    config: TableConfig, weights: Floats | None, belonging: Mapping[str | None, Ints | None]
+) -> dict[str, NDArray[np.bool_]]:
+    """By column that is no feature and must have a value, where it has none; shape (N,).
+
+    `belonging` has the numbers of groups and of times by their column, -1 where there is none.
+    """
+    missing = {
+        name: numbers < 0
+        for name, numbers in belonging.items()
+        if name is not None and numbers is not None
+    }
+    if config.weights is not None and weights is not None:
+        missing[config.weights] = np.isnan(weights)
+    return missing
 
 
 def _weights(table: RawTable, column: str) -> Floats:

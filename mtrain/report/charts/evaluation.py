@@ -260,7 +260,7 @@ def _names(entries: Sequence[ClassReport]) -> list[str]:
 
 
 def _split_words(report: Report) -> str:
-    return f"{SPLITS[report.split]} split, {report.n:,} rows"
+    return f"{SPLITS[report.split]} split, {report.rows}"
 
 
 def _nan(value: float | None) -> float:

@@ -52,7 +52,8 @@ def print_report(report: Report, stream: TextIO) -> None:
     table.add_section()
     table.add_row("macro average", *average, style="bold")
     note = ", with 95 % intervals" if intervals else ""
-    console.print(f"{SPLITS[report.split]} split{note}", style="dim")
+    of_groups = "" if report.groups is None else f", {report.rows}"
+    console.print(f"{SPLITS[report.split]} split{of_groups}{note}", style="dim")
     console.print(table)
     for line in left_out(headings, columns):
         console.print(Text(line, style="dim"))

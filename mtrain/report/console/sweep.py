@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, cast
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -16,7 +17,7 @@ from mtrain.escape import inert
 from mtrain.observer import SweepObserver
 from mtrain.report.class_names import leave_room, left_out
 from mtrain.report.console.output import inert_text, make_console
-from mtrain.report.console.terminal import draws
+from mtrain.report.console.terminal import Unbroken, draws
 from mtrain.report.text import duration, figure, share
 
 if TYPE_CHECKING:
@@ -29,15 +30,29 @@ REFRESH_SECONDS = 0.2
 ROOM_FOR_SETTING = 16
 """Letters of a setting that are worth more than a column of numbers, beyond those of any name."""
 
+MOST_SETTINGS = 30
+"""The most settings that are printed; of more, the best."""
+
 OTHER_LINES = 4
 """Lines of the display without a member: bar, header, what is hidden, and a free one."""
 
 
 def watch_sweep(stream: TextIO) -> SweepObserver:
     """The observer that shows a sweep on `stream`: a live table if possible, else plain lines."""
+    lasting = cast("TextIO", Unbroken(stream))
     if draws(stream):
-        return LiveMembers(Console(file=stream, highlight=False))
-    return PlainMembers(stream)
+        return LiveMembers(Console(file=lasting, highlight=False))
+    return PlainMembers(lasting)
+
+
+def watch_sweep_from_python(progress: bool | None) -> SweepObserver | None:
+    """The observer of a sweep in a Python program, on stderr; None: it is not shown.
+
+    `progress` says whether it is shown; None: only on a terminal.
+    """
+    if progress is False or sys.stderr is None:
+        return None
+    return watch_sweep(sys.stderr) if progress or sys.stderr.isatty() else None
 
 
 class PlainMembers(SweepObserver):
@@ -97,6 +112,7 @@ class LiveMembers(SweepObserver):
     def begin(self, sweep: SweepResult, epochs: Mapping[str, int]) -> None:
         """Start the display."""
         self._sweep, self._epochs = sweep, epochs
+        self._states = dict.fromkeys(epochs, "waiting")
         for member in sweep.members:
             self._take(member)
         self._began_at = time.monotonic()
@@ -151,7 +167,7 @@ class LiveMembers(SweepObserver):
                 inert_text(name),
                 f"{self._done.get(name, 0)}/{self._epochs[name]}",
                 "" if value is None else figure(value),
-                self._states.get(name, "waiting"),
+                self._states[name],
             )
         hidden = len(names) - room
         rest = [Text(f" and {hidden:,} more", style="dim")] if hidden > 0 else []
@@ -202,14 +218,15 @@ def outcome_line(result: MemberResult, by: str) -> str:
 def print_sweep(sweep: SweepResult, stream: TextIO) -> None:
     """Every setting, the best first, and what is shown of them."""
     console = make_console(stream)
-    settings = [sweep.settings[place] for place in sweep.ranking]
+    ranking = sweep.ranking[:MOST_SETTINGS]
+    settings = [sweep.settings[place] for place in ranking]
     numbers = {
         **(
             {} if sweep.by is None else {sweep.by: [_number(one.value, figure) for one in settings]}
         ),
         "test accuracy": [_mean(one.accuracy) for one in settings],
         "macro F1": [_mean(one.f1_macro) for one in settings],
-        "beside the best": [_comparison(place, sweep) for place in sweep.ranking],
+        "beside the best": [_comparison(place, sweep) for place in ranking],
         "95 % interval": [_interval(one.accuracy) for one in settings],
         **_deviations(settings),
         **_members(settings),
@@ -223,7 +240,9 @@ def print_sweep(sweep: SweepResult, stream: TextIO) -> None:
     for name, *cells in zip(names, *columns.values(), strict=True):
         table.add_row(name, *cells)
     console.print(table)
-    for line in (*left_out(numbers, columns), *findings(sweep)):
+    more = len(sweep.settings) - len(settings)
+    rest = [f"and {more:,} more settings, all of them in sweep.csv"] if more else []
+    for line in (*rest, *left_out(numbers, columns), *findings(sweep)):
         console.print(inert_text(line))
 
 
@@ -286,10 +305,14 @@ def findings(sweep: SweepResult) -> Iterator[str]:
             yield "no other setting could be compared with it"
         return
     alike = sum(setting.comparison == "not shown worse" for setting in compared)
-    which = "no other setting is" if not alike else f"{alike:,} of {len(compared):,} others are"
-    shown = f"all {len(compared):,} others are" if not alike else which
-    verb = "shown worse" if not alike else "not shown worse"
-    yield f"{shown} {verb} than it ({sweep.compared_by}, 95 % for all pairs together)"
+    n = len(compared)
+    if n == 1:
+        found = f"the other setting is {'not ' if alike else ''}shown to be worse"
+    elif alike in {0, n}:
+        found = f"{'none' if alike else 'each'} of the other {n:,} settings is shown to be worse"
+    else:
+        found = f"{alike:,} of the other {n:,} settings are not shown to be worse"
+    yield f"{found} ({sweep.compared_by}; wrong about any pair in at most 5 % of sweeps)"
 
 
 def setting_text(setting: SettingResult, sweep: SweepResult) -> str:

@@ -1,0 +1,79 @@
+"""The folds of a setting as one evaluation, in which each row is tested once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mtrain.metrics.report import make_report
+from mtrain.records.dataset import Split
+from mtrain.records.training import Predictions
+from mtrain.run.directory import RunDirectory
+from mtrain.run.evaluation import write_evaluation
+from mtrain.run.metrics import read_report
+from mtrain.run.predictions import PREDICTIONS, read_predictions
+from mtrain.run.sweep import POOLED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from mtrain.config.loading.members import Member, SweepPlan
+    from mtrain.records.report import Report
+    from mtrain.records.sweep import MemberResult
+
+
+def keep_pooled_folds(
+    plan: SweepPlan, folder: Path, results: Sequence[MemberResult]
+) -> dict[int, Report]:
+    """Write the evaluation of each setting whose folds are all finished; returns them by its place.
+
+    Of several seeds it is of the first. A setting whose members kept no predictions has none.
+    """
+    if plan.folds is None:
+        return {}
+    finished = {result.member for result in results if result.state == "finished"}
+    pooled = {}
+    for setting in range(len(plan.values)):
+        of_setting = [member for member in plan.members if member.setting == setting]
+        members = [member for member in of_setting if member.seed == of_setting[0].seed]
+        places = [RunDirectory(folder / m.name).evaluations / "test" for m in members]
+        if all(member.name in finished for member in members) and all(
+            (place / PREDICTIONS).exists() for place in places
+        ):
+            report = _pool(members[0], places, plan.folds, folder / POOLED)
+            pooled[setting] = report
+    return pooled
+
+
+def _pool(member: Member, places: Sequence[Path], folds: int, folder: Path) -> Report:
+    """The evaluation of these folds, written into `folder`."""
+    reports = [read_report(place) for place in places]
+    parts = [read_predictions(*of) for of in zip(reports, places, strict=True)]
+    rows = np.concatenate([of_rows for _, of_rows in parts])
+    each = [predictions for predictions, _ in parts]
+    sizes = [len(one.labels) for one in each]
+    known_groups = [one.groups for one in each if one.groups is not None]
+    known_weights = [one.weights for one in each if one.weights is not None]
+    pooled = Predictions(
+        labels=np.concatenate([one.labels for one in each]),
+        predicted=np.concatenate([one.predicted for one in each]),
+        probabilities=np.concatenate([one.probabilities for one in each]),
+        loss=float(np.average([one.loss for one in each], weights=sizes)),
+        weights=np.concatenate(known_weights) if len(known_weights) == len(each) else None,
+        groups=np.concatenate(known_groups) if len(known_groups) == len(each) else None,
+    )
+    classes = tuple(one.name for one in reports[0].classes)
+    report = make_report(
+        pooled,
+        classes,
+        split="test",
+        checkpoint=f"{folds} folds",
+        required=[member.config.evaluation.require.of(name) for name in classes],
+        data=reports[0].data,
+    )
+    no_features = np.zeros((len(rows), 0), np.float32)
+    split = Split(no_features, pooled.labels.astype(np.int32), rows, groups=pooled.groups)
+    write_evaluation(folder / member.setting_name, report, pooled, split, ())
+    return report

@@ -1,0 +1,349 @@
+"""Sweeps: members that are what `fit` makes of their configs, and the table of settings."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import shutil
+import signal
+import subprocess
+import threading
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from crashtest import digest
+from stopped_runs import COMMAND
+from swept import digests, members, result, sweep, tables, written
+from waiting import wait_until, watched
+
+import mtrain
+from mtrain.cli.main import run
+from mtrain.run.lock import locked
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """A sweep of two rates, two shapes and two seeds, with dropout and a penalty."""
+    folder = tmp_path_factory.mktemp("sweep")
+    config = written(folder)
+    status = sweep(
+        *(
+            config,
+            "optimizer.learning_rate=1e-3,1e-2",
+            "model={hidden: 12, dropout: 0.3},{l2: 0.01}",
+        ),
+        *("--seeds", 2, "--out", folder / "sweep"),
+    )
+    assert status == 0
+    return folder / "sweep"
+
+
+def test_every_member_is_to_the_last_bit_what_fit_makes_of_its_config(swept, tmp_path):
+    for member in members(swept):
+        alone = tmp_path / member.name
+        assert run(["fit", str(member / "config.yaml"), "--out", str(alone), "--quiet"]) == 0
+        assert digest(member) == digest(alone)
+    assert len(members(swept)) == 8
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_how_many_train_side_by_side_changes_no_bit(swept, tmp_path, jobs):
+    out = tmp_path / "sweep"
+    arguments = ("optimizer.learning_rate=1e-3,1e-2", "model={hidden: 12, dropout: 0.3},{l2: 0.01}")
+    config = written(tmp_path)
+
+    assert sweep(config, *arguments, "--seeds", 2, "--jobs", jobs, "--out", out) == 0
+    assert digests(out) == digests(swept)
+    assert tables(out)[1:] == tables(swept)[1:]
+
+
+def test_a_resumed_sweep_trains_what_is_missing(swept, tmp_path, capsys):
+    """A member that was removed, one stopped within its training; the others stay as they are."""
+    out = tmp_path / "sweep"
+    shutil.copytree(swept, out)
+    first, second, *others = members(out)
+    shutil.rmtree(first)
+    (second / "history.json").write_text(
+        (second / "history.json").read_text().replace('"ended":"finished"', '"ended":null')
+    )
+    before = {path: path.stat().st_mtime_ns for each in others for path in each.rglob("*")}
+    arguments = ("optimizer.learning_rate=1e-3,1e-2", "model={hidden: 12, dropout: 0.3},{l2: 0.01}")
+    config = written(tmp_path)
+
+    assert sweep(config, *arguments, "--seeds", 2, "--out", out, "--resume") == 0
+    assert digests(out) == digests(swept)
+    assert tables(out) == tables(swept)
+    assert before == {path: path.stat().st_mtime_ns for each in others for path in each.rglob("*")}
+
+
+def test_a_finished_sweep_is_resumed_without_tensorflow(swept, tmp_path):
+    """There is nothing to train, and nothing changes."""
+    out = tmp_path / "sweep"
+    shutil.copytree(swept, out)
+    program = (
+        "import sys; from mtrain.cli.main import run; status = run(sys.argv[1:]); "
+        "assert 'tensorflow' not in sys.modules; sys.exit(status)"
+    )
+    arguments = ("optimizer.learning_rate=1e-3,1e-2", "model={hidden: 12, dropout: 0.3},{l2: 0.01}")
+    command = [COMMAND.replace("mtrain", "python"), "-c", program, "sweep", written(tmp_path)]
+    subprocess.run(
+        [*command, *arguments, "--seeds", "2", "--out", out, "--resume"],
+        check=True,
+        capture_output=True,
+    )
+
+    assert tables(out) == tables(swept)
+
+
+def test_the_table_has_a_row_a_member_of_the_best_setting_first(swept):
+    with (swept / "sweep.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+
+    assert list(rows[0])[:8] == [
+        *("member", "optimizer.learning_rate", "model", "seed"),
+        *("state", "epochs", "checkpoint", "comparison"),
+    ]
+    assert {row["state"] for row in rows} == {"finished"}
+    assert len(rows) == 8
+    means = [
+        (float(a["val_accuracy"]) + float(b["val_accuracy"])) / 2
+        for a, b in zip(rows[::2], rows[1::2], strict=True)
+    ]
+    assert all(first >= second for first, second in pairwise(means))
+    for row in rows:
+        report = json.loads((swept / row["member"] / "evaluation/test/metrics.json").read_text())
+        assert float(row["test_accuracy"]) == report["accuracy"]
+        assert float(row["test_f1_macro"]) == report["averages"]["macro avg"]["f1-score"]
+
+
+def test_settings_with_other_penalties_are_ranked_by_accuracy(swept):
+    """As a loss with penalties and one without are not the same figure."""
+    content = result(swept)
+
+    assert content["by"] == "val_accuracy"
+    assert content["notes"] == [
+        "losses and penalties differ, so val_loss does not compare settings: ranked by val_accuracy"
+    ]
+
+
+def test_the_accuracy_of_seeds_has_the_parts_of_training_and_of_rows(swept):
+    """The mean is that of the members; the interval is of both parts."""
+    content = result(swept)
+    for setting in content["settings"]:
+        accuracies = [
+            one["test"]["accuracy"]
+            for one in content["members"]
+            if one["member"] in setting["members"]
+        ]
+        accuracy = setting["accuracy"]
+        assert accuracy["mean"] == pytest.approx(np.mean(accuracies))
+        assert accuracy["low"] < accuracy["mean"] < accuracy["high"]
+        assert accuracy["rows"] > 0
+        assert setting["f1_macro"]["training"] is not None
+
+
+def test_a_member_that_diverges_or_fails_is_a_row_and_ends_nothing_else(tmp_path, capsys):
+    config = written(tmp_path)
+    rates = "optimizer={name: sgd, learning_rate: 1e30},{name: sgd, learning_rate: 0.1}"
+    out = tmp_path / "sweep"
+    status = run(["sweep", str(config), rates, "--out", str(out)])
+    text = capsys.readouterr()
+
+    assert status == 0
+    states = {one["member"]: one["state"] for one in result(out)["members"]}
+    assert states == {"optimizer-sgd-1e+30": "diverged", "optimizer-sgd-0.1": "finished"}
+    assert "training diverged, likely because the learning rate, 1e+30, is too large" in text.err
+    assert "1 of 2 members diverged" in text.out
+    assert "best by val_loss: optimizer sgd-0.1" in text.out
+
+
+def test_if_no_member_is_finished_the_status_is_that_of_a_training_that_diverged(tmp_path, capsys):
+    config = written(tmp_path)
+    rates = "optimizer={name: sgd, learning_rate: 1e30},{name: sgd, learning_rate: 1e31}"
+
+    assert sweep(config, rates, "--out", tmp_path / "sweep") == 4
+    assert "best by" not in capsys.readouterr().out
+
+
+def test_problems_of_data_and_settings_are_all_said_before_anything_is_trained(tmp_path, capsys):
+    config = written(tmp_path)
+    out = tmp_path / "sweep"
+    weights = "training.class_weight={x: 2},{y: 2}"
+
+    assert sweep(config, weights, "loss=binary_crossentropy,auto", "--out", out) == 2
+    known = "choose one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
+    assert sorted(capsys.readouterr().err.splitlines()) == [
+        "mtrain: command line: loss: binary_crossentropy is for two classes, there are 10; "
+        "categorical_crossentropy is for more",
+        f"mtrain: command line: training.class_weight.x: unknown class 'x'; {known}",
+        f"mtrain: command line: training.class_weight.y: unknown class 'y'; {known}",
+    ]
+    assert not members(out)
+    assert not (out / "sweep.yaml").exists()
+
+
+def test_a_folder_of_another_sweep_is_refused_with_what_differs(swept, tmp_path, capsys):
+    config = written(tmp_path)
+    out = tmp_path / "sweep"
+    shutil.copytree(swept, out)
+    before = tables(out)
+
+    assert sweep(config, "model.hidden=1,2", "--out", out) == 2
+    assert f"mtrain: {out}: holds a sweep; --resume continues it" in capsys.readouterr().err
+    assert sweep(config, "model.hidden=1,2", "--out", out, "--resume") == 2
+    assert f"mtrain: {out}: is another sweep: axes.model.hidden was None, is [1, 2], and" in (
+        capsys.readouterr().err
+    )
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    assert sweep(config, "model.hidden=1,2", "--out", tmp_path / "full") == 2
+    assert "is not empty" in capsys.readouterr().err
+    assert tables(out) == before
+
+
+def test_one_process_writes_into_a_sweep(swept, tmp_path, capsys):
+    config = written(tmp_path)
+    out = tmp_path / "sweep"
+    shutil.copytree(swept, out)
+    with locked(out):
+        assert sweep(config, "model.hidden=1,2", "--out", out, "--resume") == 1
+    assert "is in use: process" in capsys.readouterr().err
+
+
+def test_members_of_other_data_settings_share_what_was_read(tmp_path, monkeypatch):
+    """The source is read once; each member has its rows."""
+    reads = []
+    from mtrain.workflows import sweep_data
+
+    read = sweep_data.read_source
+    monkeypatch.setattr(sweep_data, "read_source", lambda *a, **k: reads.append(a) or read(*a, **k))
+    out = tmp_path / "sweep"
+
+    assert sweep(written(tmp_path), "dataset.samples=100,150,200", "--out", out) == 0
+    assert len(reads) == 1
+    assert [one["trained_on"] for one in result(out)["members"]] == [100, 150, 200]
+
+
+def test_data_that_do_not_fit_into_memory_together_are_refused(tmp_path, capsys):
+    config = written(tmp_path)
+    memory = "training.memory=150kB"
+
+    assert sweep(config, "dataset.seed=1,2,3,4", memory, "--out", tmp_path / "sweep") == 1
+    assert "mtrain: sweep: the members' data take " in capsys.readouterr().err
+
+
+def test_without_validation_no_setting_is_called_the_best(tmp_path, capsys):
+    config = written(tmp_path)
+    out = tmp_path / "sweep"
+
+    assert sweep(config, "model.hidden=4,5", "dataset.validation=null", "--out", out) == 0
+    assert "dataset.validation is null, so no setting is called the best" in capsys.readouterr().out
+    assert result(out)["best"] is None
+    with (out / "sweep.csv").open(newline="") as file:
+        assert "comparison" not in next(csv.reader(file))
+
+
+def test_predictions_that_are_not_kept_cannot_be_compared(tmp_path, capsys):
+    out = tmp_path / "sweep"
+
+    assert (
+        sweep(written(tmp_path), "model.hidden=4,5", "evaluation.predictions=false", "--out", out)
+        == 0
+    )
+    assert "no other setting could be compared with it" in capsys.readouterr().out
+
+
+def test_from_python_axes_are_lists_and_the_result_is_that_of_the_files(tmp_path):
+    swept = mtrain.sweep(
+        {"dataset": {"name": "digits", "samples": 100}, "model": {"hidden": 4}},
+        {"optimizer.learning_rate": [1e-3, 1e-2], "model.dropout": "0.1..0.2"},
+        sample=2,
+        training={"epochs": 1},
+        out=tmp_path / "sweep",
+    )
+
+    assert swept.path == tmp_path / "sweep"
+    assert [one.state for one in swept.result.members] == ["finished"] * 2
+    assert repr(swept) == f"<mtrain.SweepRun '{tmp_path / 'sweep'}': 2 of 2 members finished>"
+    best = swept.result.settings[swept.result.best]
+    assert mtrain.gate(swept, "recall >= 0.9").outcome == "failed"
+    assert (
+        best.accuracy.mean == result(swept.path)["settings"][swept.result.best]["accuracy"]["mean"]
+    )
+    with pytest.raises(
+        mtrain.UsageError, match=r"mtrain\.sweep: model\.l2: must be a list of values"
+    ):
+        mtrain.sweep("c.yaml", {"model.l2": 3})
+
+
+def test_halving_stops_the_worse_half_at_each_rung_and_what_is_stopped_can_be_resumed(
+    tmp_path, capsys
+):
+    config = written(tmp_path)
+    out, whole = tmp_path / "sweep", tmp_path / "whole"
+    arguments = (config, "optimizer.learning_rate=1e-5,1e-4,1e-3,1e-2", "training.epochs=5")
+    halving = ("--halving", "{every: 2}")
+
+    assert sweep(*arguments, *halving, "--out", out) == 0
+    assert [one["epochs"] for one in result(out)["members"]] == [2, 2, 4, 5]
+    assert "stopped after epoch 2" in capsys.readouterr().out
+    assert run(["runs", str(out)]) == 0
+    assert "stopped by halving" in capsys.readouterr().out
+    before = tables(out)
+    assert sweep(*arguments, *halving, "--out", out, "--resume") == 0
+    assert tables(out) == before
+    stopped = out / "learning_rate-0.001"
+    assert run(["resume", str(stopped), "--quiet"]) == 0
+    assert run(["fit", str(stopped / "config.yaml"), "--out", str(whole), "--quiet"]) == 0
+    assert digest(stopped) == digest(whole)
+
+
+def test_halving_by_what_is_no_figure_is_refused(tmp_path, capsys):
+    arguments = (written(tmp_path), "model.hidden=4,5", "--halving", "{by: val_los}")
+
+    assert sweep(*arguments, "--out", tmp_path / "sweep") == 2
+    assert "mtrain: --halving: by: 'val_los' is not a figure of every member" in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_signal_saves_the_members_in_training_and_the_sweep_is_resumed(tmp_path):
+    config = written(tmp_path)
+    out, whole = tmp_path / "sweep", tmp_path / "whole"
+    arguments = (config, "model.hidden=20,30,40", "training.epochs=40")
+    command = [COMMAND, "sweep", *map(str, arguments), "--out", out, "--quiet"]
+    with (
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process,
+        watched(process),
+    ):
+        wait_until(lambda: any(out.glob("*/checkpoints/epoch-*")), process)
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+    if process.returncode == 0:
+        pytest.skip("it was finished before the signal came")
+    assert process.returncode == 143
+    assert {one["state"] for one in result(out)["members"]} <= {"stopped", "waiting", "finished"}
+    assert sweep(*arguments, "--out", out, "--resume") == 0
+    assert sweep(*arguments, "--out", whole) == 0
+    assert digests(out) == digests(whole)
+    assert tables(out) == tables(whole)
+
+
+def test_threads_end_with_a_sweep(tmp_path):
+    before = threading.active_count()
+
+    assert sweep(written(tmp_path), "model.hidden=4,5,6", "--out", tmp_path / "sweep") == 0
+    assert threading.active_count() == before
+
+
+def test_no_figure_of_the_table_is_a_time_or_not_finite(swept):
+    def numbers(value):
+        if isinstance(value, dict):
+            return [n for inner in value.values() for n in numbers(inner)]
+        if isinstance(value, list):
+            return [n for inner in value for n in numbers(inner)]
+        return [value] if isinstance(value, float) else []
+
+    assert all(map(math.isfinite, numbers(result(swept))))
