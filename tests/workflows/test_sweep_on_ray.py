@@ -147,7 +147,7 @@ def test_members_on_ray_are_what_fit_makes_of_their_configs(config, tmp_path, se
     axes = ["model.hidden=16,1500x2", "--seeds", "2"]
     done = mtrain(settings, "sweep", config, *axes, "--ray", address, "--out", sweep, "--json")
 
-    assert json.loads(done.stdout)["folder"] == str(sweep)
+    assert json.loads(done.stdout)["sweep"] == str(sweep)
     assert "4 members, 1 to 2 threads each" in done.stderr
     assert {one["state"] for one in members_of(sweep).values()} == {"finished"}
     for member in ("hidden-16_seed-1", "hidden-1500x2_seed-0"):
@@ -185,7 +185,8 @@ def test_member_whose_process_is_killed_is_resumed_with_the_same_bits(
         stdout, stderr = process.communicate()
 
     assert process.returncode == 0, stderr
-    assert {one["state"] for one in json.loads(stdout)["members"]} == {"finished"}
+    assert json.loads(stdout)["sweep"] == str(sweep)
+    assert {one["state"] for one in members_of(sweep).values()} == {"finished"}
     assert "seed-1: its process died; another resumes it." in stderr
     segments = json.loads((member / "history.json").read_text())["segments"]
     assert [segment["ended"] for segment in segments] == [None, "finished"]
