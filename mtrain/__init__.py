@@ -146,6 +146,7 @@ def sweep(
     sample: int | None = None,
     halving: Mapping[str, Any] | None = None,
     jobs: int | None = None,
+    ray: str | None = None,
     charts: bool = False,
     yes: bool = False,
     out: str | PathLike[str] | None = None,
@@ -192,6 +193,7 @@ def sweep(
             download=True,
             code_folder=plan.settings.folder or Path(),
             owns_process=False,
+            ray=ray,
         )
         with plan.settings.located():
             run = use_case(

@@ -1,15 +1,16 @@
-"""Loading matplotlib without settings from the current folder."""
+"""Loading libraries: quietly, and matplotlib without settings from the current folder."""
 
 from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 def load_matplotlib() -> None:
@@ -35,3 +36,33 @@ def _away() -> Iterator[None]:
     finally:
         os.fchdir(here)
         os.close(here)
+
+
+@contextmanager
+def held_back_stderr() -> Iterator[Callable[[], str]]:
+    """Redirect stderr, C++ included, to a file; yields a function that reads the file."""
+    try:
+        stderr = sys.stderr.fileno()
+    except (AttributeError, OSError, ValueError):
+        # Test runners and notebooks replace it by objects that are not files.
+        yield str
+        return
+    sys.stderr.flush()
+    kept = os.dup(stderr)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), stderr)
+
+        def printed() -> str:
+            restore()
+            file.seek(0)
+            return file.read().decode(errors="replace")
+
+        def restore() -> None:
+            sys.stderr.flush()
+            os.dup2(kept, stderr)
+
+        try:
+            yield printed
+        finally:
+            restore()
+            os.close(kept)

@@ -34,6 +34,13 @@ def sweep(
         int | None,
         typer.Option(metavar="N", help="How many train side by side. [as many as the CPUs hold]"),
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Train on a Ray cluster: auto, local, HOST:PORT or ray://HOST:PORT.",
+        ),
+    ] = None,
     halving: Annotated[
         str | None,
         typer.Option(
@@ -89,6 +96,7 @@ def sweep(
         download=True,
         code_folder=plan.settings.folder or Path(),
         owns_process=True,
+        ray=ray,
     )
     with plan.settings.located():
         run = use_case(

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
-from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
 from mtrain.errors import MtrainError
-from mtrain.loading import load_matplotlib
+from mtrain.loading import held_back_stderr, load_matplotlib
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Iterator
 
 LOOP = "<function Loop._compiled"
 """TensorFlow's name for the compiled loop of a training."""
@@ -28,7 +25,7 @@ def load_tensorflow() -> None:
     """
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _held_back_stderr() as printed:
+    with held_back_stderr() as printed:
         try:
             load_matplotlib()  # Keras imports it
             import keras
@@ -66,39 +63,9 @@ def start_device(*, jit_compile: bool) -> None:
     import tensorflow as tf
 
     add = tf.function(lambda x: x + x, jit_compile=jit_compile, autograph=False)
-    with _held_back_stderr() as printed:
+    with held_back_stderr() as printed:
         try:
             add(tf.ones(())).numpy()
         except BaseException:
             sys.stderr.write(printed())
             raise
-
-
-@contextmanager
-def _held_back_stderr() -> Iterator[Callable[[], str]]:
-    """Redirect stderr, C++ included, to a file; yields a function that reads the file."""
-    try:
-        stderr = sys.stderr.fileno()
-    except (AttributeError, OSError, ValueError):
-        # Test runners and notebooks replace it by objects that are not files.
-        yield str
-        return
-    sys.stderr.flush()
-    kept = os.dup(stderr)
-    with tempfile.TemporaryFile() as file:
-        os.dup2(file.fileno(), stderr)
-
-        def printed() -> str:
-            restore()
-            file.seek(0)
-            return file.read().decode(errors="replace")
-
-        def restore() -> None:
-            sys.stderr.flush()
-            os.dup2(kept, stderr)
-
-        try:
-            yield printed
-        finally:
-            restore()
-            os.close(kept)

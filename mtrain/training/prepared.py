@@ -39,5 +39,10 @@ def prepare_data(dataset: Dataset) -> PreparedData:
         replace(dataset, splits=others),
         feed,
         {name: len(rows) for name, rows in dataset.splits.items()},
-        (*dataset.notes, *zero_weights(dataset)),
+        notes_on(dataset),
     )
+
+
+def notes_on(dataset: Dataset) -> tuple[str, ...]:
+    """On the data set and the weights of its rows, before they are prepared."""
+    return (*dataset.notes, *zero_weights(dataset))

@@ -21,6 +21,8 @@ from mtrain.training.target import run_target
 from mtrain.workflows.train_run import finished_run, train_run
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mtrain.config.experiment.schema import Config
     from mtrain.records.dataset import Dataset
     from mtrain.workflows.run import Run
@@ -36,6 +38,10 @@ def fit(
     download: bool = True,
     code_folder: Path | None = None,
     report: bool = True,
+    evaluated: Sequence[str] = ("test",),
+    charts: bool = True,
+    until: int | None = None,
+    threads: int | None = None,
     observer: Observer | None = None,
     owns_process: bool = False,
 ) -> Run:
@@ -46,9 +52,10 @@ def fit(
     differences that would change its result, unless `allow_differences`. `download` allows data
     that is not on this machine to be downloaded. `code_folder` is searched for custom code before
     installed packages; None: the current directory. Without `report` nothing is evaluated and no
-    chart is drawn, for runs that are trained further at once. `observer` follows the training;
-    None: no observer. If it `owns_process`, in which nothing else is computed, a training on the
-    CPU has as few threads as serve it; TensorFlow keeps them for the whole process. Raises
+    chart is drawn, for runs that are trained further at once. `evaluated`, `charts` and `until` are
+    as for `train_run`. `observer` follows the training; None: no observer. If it `owns_process`, in which nothing else is computed, a training on the
+    CPU has as few threads as serve it, or so many `threads`; TensorFlow keeps them for the whole
+    process. Raises
     `MtrainError` for problems of the data, the device, the disk or custom code, and `DivergedError`
     if the loss or a weight is no longer finite; the state before is saved.
     """
@@ -71,14 +78,24 @@ def fit(
             if target.resumption is not None:
                 target.resumption.check_classes(dataset.classes)
                 target.resumption.check(config, environment)
-            threads = choose_run_threads(config, dataset) if owns_process else None
+            if owns_process and threads is None:
+                threads = choose_run_threads(config, dataset)
             observers.stage("loading TensorFlow")
             computes_on = load_device(device, threads, target.resumption)
             with open_environment(config, environment, computes_on, target.resumption) as known:
                 data = prepare_data(dataset)
                 del dataset  # the device has the training rows; here they would be in memory twice
-                splits = ("test",) if report else ()
-                run = train_run(config, data, known, target, folder, observers, evaluated=splits)
+                run = train_run(
+                    config,
+                    data,
+                    known,
+                    target,
+                    folder,
+                    observers,
+                    evaluated=evaluated if report else (),
+                    charts=charts,
+                    until=until,
+                )
             outcome = "finished" if run.stopped_by is None else f"stopped by {run.stopped_by.name}"
         except DivergedError:
             outcome = "diverged"

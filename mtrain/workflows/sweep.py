@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mtrain.config.loading.members import describe_sweep
+from mtrain.engine.threads import cpu_count
 from mtrain.errors import DivergedError, MtrainError, UsageError
 from mtrain.keywords import option
 from mtrain.metrics.sweep import (
@@ -34,6 +36,7 @@ from mtrain.run.lock import locked, refuse_locked
 from mtrain.run.metrics import read_report
 from mtrain.run.predictions import PREDICTIONS, read_predictions
 from mtrain.run.sweep import PLAN, check_plan, write_plan, write_result
+from mtrain.scale.ray import connected
 from mtrain.trackers.tensorboard import check_tensorboard
 from mtrain.training.signals import handled_signals
 from mtrain.workflows.folds import keep_pooled_folds
@@ -41,6 +44,7 @@ from mtrain.workflows.halving import halving_figure, train_by_halving
 from mtrain.workflows.sweep_data import Options, SweepData
 from mtrain.workflows.sweep_groups import make_train
 from mtrain.workflows.sweep_members import read_member
+from mtrain.workflows.sweep_on_ray import make_train_on
 
 if TYPE_CHECKING:
     import signal
@@ -51,7 +55,9 @@ if TYPE_CHECKING:
     from mtrain.metrics.sweep import Ranking, Rows
     from mtrain.records.report import Report
     from mtrain.records.sweep import MemberResult
+    from mtrain.scale.ray import Cluster
     from mtrain.training.signals import Received
+    from mtrain.workflows.sweep_groups import Train
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,11 +117,17 @@ def sweep(
     ranking = choose_ranking([member.config for member in plan.members])
     described = describe_sweep(plan)
     halved_by = halving_figure(plan, ranking.by)
-    with _open_folder(plan.name, described, out, resume=resume) as folder:
-        before = [read_member(member, folder, ranking.by) for member in plan.members]
+    with (
+        # First, so that a cluster that cannot be reached leaves no folder.
+        _cluster(options, told) as cluster,
+        _open_folder(plan.name, described, out, resume=resume) as folder,
+    ):
         try:
             with handled_signals() as received:
-                results = _train(plan, folder, before, options, told, ranking, halved_by, received)
+                sweeping = _Sweeping(
+                    plan, folder, options, told, ranking, halved_by, received, cluster
+                )
+                results = sweeping.train()
             told.stage("comparing the settings")
             result = make_result(plan, folder, results, ranking)
             pooled = keep_pooled_folds(plan, folder, results)
@@ -136,34 +148,47 @@ def _draw(result: SweepResult, folder: Path) -> None:
             write_bytes(folder / name, content)
 
 
-def _train(
-    plan: SweepPlan,
-    folder: Path,
-    before: Sequence[MemberResult],
-    options: Options,
-    observer: SweepObserver,
-    ranking: Ranking,
-    halved_by: str,
-    received: Received,
-) -> list[MemberResult]:
-    """The results of all members; `before` are those so far."""
-    results = {result.member: result for result in before}
-    members = [member for member in plan.members if results[member.name].state != "finished"]
-    if members:
-        by = ranking.by
-        data = SweepData(members, options, observer)
-        _check_data(plan.members, folder, data)
-        train = make_train(members, folder, data, options, observer, by, received)
-        if not (folder / PLAN).exists():
-            write_plan(describe_sweep(plan), folder)
-        epochs = {member.name: member.config.training.epochs for member in plan.members}
-        observer.begin(_summary(plan, before, ranking), epochs)
-        if plan.halving is None:
-            trained = train(members, None)
-        else:
-            trained = train_by_halving(plan, halved_by, folder, train, observer, received)
-        results |= {result.member: result for result in trained}
-    return [results[member.name] for member in plan.members]
+@dataclass(frozen=True, eq=False)
+class _Sweeping:
+    """A sweep under way."""
+
+    plan: SweepPlan
+    folder: Path
+    options: Options
+    observer: SweepObserver
+    ranking: Ranking
+    halved_by: str
+    received: Received
+    cluster: Cluster | None
+
+    def train(self) -> list[MemberResult]:
+        """Train what is not finished; returns the results of all members."""
+        plan, by = self.plan, self.ranking.by
+        before = [read_member(member, self.folder, by) for member in plan.members]
+        results = {result.member: result for result in before}
+        members = [member for member in plan.members if results[member.name].state != "finished"]
+        if members:
+            train = self._make_train(members)
+            if not (self.folder / PLAN).exists():
+                write_plan(describe_sweep(plan), self.folder)
+            epochs = {member.name: member.config.training.epochs for member in plan.members}
+            self.observer.begin(_summary(plan, before, self.ranking), epochs)
+            if plan.halving is None:
+                trained = train(members, None)
+            else:
+                trained = train_by_halving(
+                    plan, self.halved_by, self.folder, train, self.observer, self.received
+                )
+            results |= {result.member: result for result in trained}
+        return [results[member.name] for member in plan.members]
+
+    def _make_train(self, members: Sequence[Member]) -> Train:
+        """The function that trains some of `members`, once their data are read and checked."""
+        data = SweepData(members, self.options, self.observer)
+        _check_data(self.plan.members, self.folder, data)
+        needed = (members, self.folder, data, self.options, self.observer)
+        make = make_train if self.cluster is None else partial(make_train_on, self.cluster)
+        return make(*needed, self.ranking.by, self.received)
 
 
 def _check_data(members: Sequence[Member], folder: Path, data: SweepData) -> None:
@@ -254,6 +279,20 @@ def _rows(folder: Path, *, by_loss: bool) -> Rows | None:
         return None
     predictions, rows = read_predictions(read_report(folder), folder)
     return score_rows(predictions, rows, by_loss=by_loss)
+
+
+@contextmanager
+def _cluster(options: Options, observer: SweepObserver) -> Iterator[Cluster | None]:
+    """The Ray cluster that trains the members; None: this process does."""
+    if options.ray is None:
+        yield None
+        return
+    observer.stage("connecting to Ray")
+    try:
+        with connected(options.ray, cpu_count()) as cluster:
+            yield cluster
+    finally:
+        observer.stage("")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from mtrain.engine.threads import threads_asked
 from mtrain.errors import MtrainError, SettingError
 from mtrain.escape import bytes_as_text
 from mtrain.training.open import data_facts
-from mtrain.training.prepared import prepare_data
+from mtrain.training.prepared import notes_on, prepare_data
 from mtrain.workflows.fit import choose_run_threads
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class Options:
     download: bool
     code_folder: Path
     owns_process: bool
+    ray: str | None = None
+    """The address of a Ray cluster that trains them; None: this process does."""
 
 
 class SweepData:
@@ -96,11 +98,16 @@ class SweepData:
         """Before they are prepared."""
         return self._datasets[_data_key(member.config)]
 
+    def forget(self) -> None:
+        """Free the data: others read them."""
+        self._datasets.clear()
+
     @property
     def notes(self) -> list[str]:
-        """On the data of all members, once they are prepared; each once."""
-        prepared = self._prepared.values()
-        return list(dict.fromkeys(note for data in prepared for note in data.notes))
+        """On the data of all members, prepared or not; each once."""
+        lists = [data.notes for data in self._prepared.values()]
+        lists += [notes_on(dataset) for dataset in self._datasets.values()]
+        return list(dict.fromkeys(note for notes in lists for note in notes))
 
     def of(self, member: Member) -> PreparedData:
         """Once they are prepared."""

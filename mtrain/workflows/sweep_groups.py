@@ -127,7 +127,7 @@ def _train_group(group: Group, events: Queue[tuple[str, tuple[Any, ...]]]) -> No
     if parent is not None:
         # Killed with its parent, as one process is; what is on the disk is whole at any moment.
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    observer = OneAtATime(_Sent(events))
+    observer = OneAtATime(Sent(events.put))
     try:
         data = SweepData(group.members, group.options, SweepObserver())
         trainer = MembersTrainer(group.members, group.folder, data, group.options, observer)
@@ -143,24 +143,24 @@ def _end_with(parent: BaseProcess) -> None:
     os._exit(1)
 
 
-class _Sent(SweepObserver):
-    """Sends the events of a group to the process that waits for them."""
+class Sent(SweepObserver):
+    """Sends the events of members to the process that waits for them."""
 
-    def __init__(self, events: Queue[tuple[str, tuple[Any, ...]]]) -> None:
-        self._events = events
+    def __init__(self, send: Callable[[tuple[str, tuple[Any, ...]]], object]) -> None:
+        self._send = send
 
     def note(self, text: str) -> None:
         """Send it."""
-        self._events.put(("note", (text,)))
+        self._send(("note", (text,)))
 
     def began(self, member: str) -> None:
         """Send it."""
-        self._events.put(("began", (member,)))
+        self._send(("began", (member,)))
 
     def epoch(self, member: str, epoch: int, value: float | None) -> None:
         """Send it."""
-        self._events.put(("epoch", (member, epoch, value)))
+        self._send(("epoch", (member, epoch, value)))
 
     def ended(self, result: MemberResult) -> None:
         """Send it."""
-        self._events.put(("ended", (result,)))
+        self._send(("ended", (result,)))

@@ -189,7 +189,7 @@ class MembersTrainer:
     ) -> None:
         config, options, path = member.config, self._options, self._folder / member.name
         data = self._data.of(member)
-        observers = Observers(_Told(member.name, by, self._observer))
+        observers = Observers(Told(member.name, by, self._observer))
         splits = ("test",) if data.dataset.val is None else ("test", "val")
         with run_target(config, path, resume=True, allow_differences=False) as target:
             folder, resumption = options.code_folder, target.resumption
@@ -223,7 +223,7 @@ class MembersTrainer:
                 evaluate(path, split="val", dataset=data.dataset, charts=options.charts)
 
 
-class _Told(Observer):
+class Told(Observer):
     """Tells the observer of the sweep what happens to a member."""
 
     def __init__(self, member: str, by: str | None, observer: SweepObserver) -> None:

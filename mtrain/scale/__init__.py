@@ -1,0 +1,1 @@
+"""Functions called on other machines; knows no training."""
