@@ -186,11 +186,12 @@ def sweep(
         from mtrain.workflows.sweep import sweep as use_case
         from mtrain.workflows.sweep_data import Options
 
+        watcher = watch_sweep_from_python(progress)
         options = Options(
             device=device,
             jobs=jobs,
             charts=charts,
-            download=True,
+            progress=watcher is not None,
             code_folder=plan.settings.folder or Path(),
             owns_process=False,
             ray=ray,
@@ -201,7 +202,7 @@ def sweep(
                 out=None if out is None else Path(out),
                 resume=resume,
                 options=options,
-                observer=watch_sweep_from_python(progress),
+                observer=watcher,
             )
     return _or_stopped(run, "mtrain.sweep(..., resume=True) does the rest")
 

@@ -6,7 +6,7 @@ import sys
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mtrain.escape import inert
 
@@ -116,47 +116,53 @@ class SweepObserver:
         """The last event."""
 
 
-class OneAtATime(SweepObserver):
+class Sent(SweepObserver):
+    """Sends each event, the name of the method and its arguments, to where somebody waits for it."""
+
+    def __init__(self, send: Callable[[tuple[str, tuple[Any, ...]]], object]) -> None:
+        self._send = send
+
+    def note(self, text: str) -> None:
+        """Send it."""
+        self._send(("note", (text,)))
+
+    def stage(self, task: str) -> None:
+        """Send it."""
+        self._send(("stage", (task,)))
+
+    def begin(self, sweep: SweepResult, epochs: Mapping[str, int]) -> None:
+        """Send it."""
+        self._send(("begin", (sweep, epochs)))
+
+    def began(self, member: str) -> None:
+        """Send it."""
+        self._send(("began", (member,)))
+
+    def epoch(self, member: str, epoch: int, value: float | None) -> None:
+        """Send it."""
+        self._send(("epoch", (member, epoch, value)))
+
+    def ended(self, result: MemberResult) -> None:
+        """Send it."""
+        self._send(("ended", (result,)))
+
+    def end(self) -> None:
+        """Send it."""
+        self._send(("end", ()))
+
+
+class OneAtATime(Sent):
     """Passes on the events of several threads, one at a time."""
 
     def __init__(self, observer: SweepObserver) -> None:
-        self._observer = observer
-        self._lock = threading.RLock()
+        lock = threading.RLock()
 
-    def note(self, text: str) -> None:
-        """Call the observer."""
-        with self._lock:
-            self._observer.note(text)
+        def tell(event: tuple[str, tuple[Any, ...]]) -> None:
+            name, arguments = event
+            with lock:
+                getattr(observer, name)(*arguments)
 
-    def stage(self, task: str) -> None:
-        """Call the observer."""
-        with self._lock:
-            self._observer.stage(task)
-
-    def begin(self, sweep: SweepResult, epochs: Mapping[str, int]) -> None:
-        """Call the observer."""
-        with self._lock:
-            self._observer.begin(sweep, epochs)
-
-    def began(self, member: str) -> None:
-        """Call the observer."""
-        with self._lock:
-            self._observer.began(member)
-
-    def epoch(self, member: str, epoch: int, value: float | None) -> None:
-        """Call the observer."""
-        with self._lock:
-            self._observer.epoch(member, epoch, value)
-
-    def ended(self, result: MemberResult) -> None:
-        """Call the observer."""
-        with self._lock:
-            self._observer.ended(result)
-
-    def end(self) -> None:
-        """Call the observer."""
-        with self._lock:
-            self._observer.end()
+        super().__init__(tell)
 
 
 class Observers(Observer):

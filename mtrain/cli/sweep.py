@@ -93,7 +93,7 @@ def sweep(
         device=device.value,
         jobs=jobs,
         charts=charts,
-        download=True,
+        progress=not quiet,
         code_folder=plan.settings.folder or Path(),
         owns_process=True,
         ray=ray,

@@ -29,12 +29,12 @@ def split_off(
 ) -> tuple[Rows, Rows]:
     """The rows that stay, and those set apart: rows (an int) or a fraction (a float) of `split`.
 
-    `how` is `tail`, `random`, `stratified` or, of rows with times, `time`; both parts keep the order of their rows. `parts` is
-    the number of parts in the end: 3 if the rest is split once more. Stratified, each part has at
-    least one row of each class with that many rows or more, and the single row of a class stays.
-    `section` is where these settings stand, for errors. Rows of one group stay together: their
-    number is as near the size as whole groups can be, and by time as times of several rows allow.
-    Raises `SettingError` for an impossible size.
+    `how` is `tail`, `random`, `stratified` or, of rows with times, `time`; both parts keep the
+    order of their rows. `parts` is the number of parts in the end: 3 if the rest is split once
+    more. Stratified, each part has at least one row of each class with that many rows or more, and
+    the single row of a class stays. `section` is where these settings stand, for errors. Rows of
+    one group stay together: their number is as near the size as whole groups can be, and by time as
+    times of several rows allow. Raises `SettingError` for an impossible size.
     """
     n = len(split)
     apart = size if isinstance(size, int) else round(size * n)

@@ -27,10 +27,8 @@ class SharedTrainer:
     def make(
         self, config: Config, dataset: Dataset, feed: Feed, code: ImportedCode, *, jit_compile: bool
     ) -> Trainer:
-        """As `make_trainer`, to the last bit; the trainer given out before must be done with."""
+        """As `make_trainer`, to the last bit; it replaces the trainer that was returned before."""
         trainer = make_trainer(config, dataset, feed, code, jit_compile=jit_compile)
-        if config.custom_code:
-            return trainer  # such code may keep a state that nobody else knows
         shape = loop_shape(config, dataset, feed, jit_compile=jit_compile)
         if self._trainer is None or shape != self._shape:
             self._shape, self._trainer = shape, trainer
@@ -40,7 +38,12 @@ class SharedTrainer:
 
 
 def loop_shape(config: Config, dataset: Dataset, feed: Feed, *, jit_compile: bool) -> Hashable:
-    """All that the compiled loop has as constants: trainings of one shape differ in its inputs."""
+    """All that the compiled loop has as constants: trainings of one shape differ in its inputs.
+
+    Custom code has a shape of its own: it may keep a state that nobody else knows.
+    """
+    if config.custom_code:
+        return object()
     model: dict[str, Any] = config.model.model_dump()
     for number in ("l2", "activity", "dropout"):
         model[number] = bool(model[number])

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from mtrain.statistics.differences import Differences
 
 
+NOT_KEPT = "the predictions were not kept"
+
 MOST_ROWS = 1e12
 """More rows are not worth naming."""
 
@@ -115,6 +117,8 @@ class _Evidence:
 def _evidence(report: Report, rule: Rule, baseline: Pairs, clusters: Clusters | None) -> _Evidence:
     if rule.figure == "calibration_error":
         return _of_calibration(report, rule)
+    if report.groups is not None and clusters is None:
+        return _Evidence(1.0, 1.0, np.nan, rule.limit, NOT_KEPT)
     if rule.of_baseline:
         return _of_baseline(report, rule, baseline)
     if rule.figure == "accuracy":
@@ -232,7 +236,7 @@ def _of_calibration(report: Report, rule: Rule) -> _Evidence:
     from scipy.special import ndtri
 
     if (predictions := report.predictions) is None:
-        return _Evidence(1.0, 1.0, np.nan, rule.limit, "the predictions were not kept")
+        return _Evidence(1.0, 1.0, np.nan, rule.limit, NOT_KEPT)
     predicted = predictions.predicted
     confidence = predictions.probabilities[np.arange(len(predicted)), predicted]
     bins = calibration(confidence, predicted == predictions.labels, predictions.groups)

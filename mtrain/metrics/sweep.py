@@ -70,7 +70,8 @@ def choose_ranking(configs: Sequence[Config]) -> Ranking:
         why = "losses and penalties differ, so val_loss does not compare settings"
         return Ranking("val_accuracy", higher_is_better=True, note=f"{why}: ranked by val_accuracy")
     is_plain = first.loss.name in CROSS_ENTROPIES and not getattr(first.loss, "label_smoothing", 0)
-    by_loss = monitor in {"val_loss", "val_log_loss"} and is_plain
+    is_weighted = any(getattr(config.dataset, "weights", None) for config in configs)
+    by_loss = monitor in {"val_loss", "val_log_loss"} and is_plain and not is_weighted
     return Ranking(monitor, higher_is_better(monitor, mode), by_loss)
 
 
@@ -91,7 +92,7 @@ class Rows:
 def score_rows(predictions: Predictions, rows: Ints, *, by_loss: bool) -> Rows:
     """The scores of an evaluation's rows; probabilities are clipped as in the figure `log_loss`."""
     labels = predictions.labels
-    if not by_loss or predictions.weights is not None:
+    if not by_loss:
         return Rows(rows, (predictions.predicted == labels).astype(np.float64), predictions.groups)
     smallest = np.finfo(np.float32).eps
     true = predictions.probabilities[np.arange(len(labels)), labels].astype(np.float64)
@@ -127,7 +128,9 @@ def judge_settings(
     of_best = pairs_with_best(scores, alike.index(best), tables[best].groups)
     for k, p in zip(alike, of_best, strict=True):
         if k != best and not math.isnan(p):
-            comparison: Comparison = "worse" if p < LEVEL else "not shown worse"
+            # By its rows it may even be better, where the ranking is by another figure.
+            is_lower = tables[k].scores.mean() < tables[best].scores.mean()
+            comparison: Comparison = "worse" if p < LEVEL and is_lower else "not shown worse"
             judged[k] = replace(judged[k], comparison=comparison, p=float(p))
     return judged, best
 
@@ -151,11 +154,14 @@ def accuracy_of_setting(
         return SweptFigure(float(defined.mean()), training=spread)
     if len(finished) == 1:
         return _of_one(table)
-    scores = table.scores if table.groups is None else _as_groups(table.scores, table.groups)
+    scores = table.scores if table.groups is None else _by_group(table.scores, table.groups)
     if scores.shape[1] < 2:
         return SweptFigure(float(defined.mean()), training=float(defined.std(ddof=1)))
     crossed = crossed_mean(scores)
     low, high = crossed.interval()
+    if not crossed.variance:  # all are right, say, which is no certainty
+        alone = _of_one(table)
+        low, high = alone.low or 0.0, 1.0 if alone.high is None else alone.high
     return SweptFigure(
         crossed.mean,
         max(low, 0.0),
@@ -177,12 +183,13 @@ def _of_one(table: _Table) -> SweptFigure:
     return SweptFigure(float(right.mean()), float(low), float(high))
 
 
-def _as_groups(scores: Floats, groups: Ints) -> Floats:
-    """The sums of groups, (S, G), on the scale on which their mean is that of the rows."""
+def _by_group(scores: Floats, groups: Ints) -> Floats:
+    """What each group adds to the mean, (S, G), with the same mean: linearised, as sizes differ."""
     unique, number = np.unique(groups, return_inverse=True)
-    sums = np.stack([np.bincount(number, row) for row in scores])
-    scaled: Floats = sums * (len(unique) / scores.shape[1])
-    return scaled
+    mean = scores.mean()
+    sums = np.stack([np.bincount(number, row - mean) for row in scores])
+    added: Floats = mean + sums * (len(unique) / scores.shape[1])
+    return added
 
 
 def f1_of_setting(members: Sequence[MemberResult]) -> SweptFigure | None:
@@ -216,6 +223,8 @@ def _over_folds(finished: Sequence[MemberResult], values: Floats) -> SweptFigure
         [values[[fold == one for one in folds]].mean() for fold in dict.fromkeys(folds)]
     )
     ratios = [one.test.n / one.trained_on for one in finished if one.test and one.trained_on]
+    if len(ratios) < len(finished):
+        return SweptFigure(float(np.nanmean(by_fold)))
     mean = folds_mean(by_fold, sum(ratios) / len(ratios))
     low, high = (
         None if math.isnan(limit) else min(max(limit, 0.0), 1.0) for limit in (mean.low, mean.high)

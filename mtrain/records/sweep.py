@@ -51,8 +51,8 @@ class MemberResult:
     checkpoint: str | None = None
     """The one evaluated: its best, or else its last."""
 
-    trained_on: int = 0
-    """Rows of an epoch of its training."""
+    trained_on: int | None = None
+    """Rows of its training; None if an epoch is a part of them, or folds follow time."""
 
     value: float | None = None
     """The figure of `SweepResult.by` at that checkpoint."""
@@ -103,7 +103,7 @@ class SettingResult:
     """The p-value of no difference, adjusted for all pairs of settings; None: not compared."""
 
     accuracy: SweptFigure | None
-    """On test rows; with folds, of all rows, each tested once."""
+    """On test rows; with folds, the mean of theirs."""
 
     f1_macro: SweptFigure | None
 

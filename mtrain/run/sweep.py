@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
 from mtrain.config.catalog.writer import dump
+from mtrain.config.loading.axes import value_text
 from mtrain.config.loading.load import flat
-from mtrain.config.loading.members import value_text
 from mtrain.config.loading.reader import parse
 from mtrain.errors import MtrainError, UsageError
 from mtrain.records.sweep import SweepResult
@@ -92,6 +93,7 @@ def best_of_sweep(folder: Path) -> Path:
     result = read_result(folder)
     if result.best is None:
         raise MtrainError("has no best setting yet", where=folder, remedy="name one of its members")
+    _check_names(result, folder / RESULT)
     best = result.settings[result.best]
     if result.folds is not None:
         return folder / POOLED / best.name
@@ -102,6 +104,17 @@ def best_of_sweep(folder: Path) -> Path:
             problem, where=folder, remedy=f"name one of them, as {folder / best.members[0]}"
         )
     return folder / best.members[0]
+
+
+def _check_names(result: SweepResult, path: Path) -> None:
+    """Raise `MtrainError` for places and names that no sweep has, as in a stranger's file."""
+    settings = result.settings
+    names = [name for setting in settings for name in (setting.name, *setting.members)]
+    is_whole = all(setting.members for setting in settings)
+    if not is_whole or not 0 <= (result.best or 0) < len(settings):
+        raise MtrainError("names a setting that is not in it", where=path)
+    if any(name in {"", ".", ".."} or PurePath(name).name != name for name in names):
+        raise MtrainError("names a folder outside the sweep", where=path)
 
 
 def _header(result: SweepResult) -> list[str]:
@@ -141,7 +154,8 @@ def _rows(result: SweepResult) -> Iterator[list[Any]]:
 
 
 def _cell(value: Any) -> Any:
-    return value if isinstance(value, int | float) and value is not True else value_text(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number else value_text(value)
 
 
 def _figures(figures: SplitFigures | None) -> list[float | None]:

@@ -21,12 +21,10 @@ class FoldsMean:
 
     low: float
     high: float
-    folds: int
-    """The number of folds where the figure is defined."""
 
 
-def folds_mean(values: Floats, test_to_train: float, level: float = 0.95) -> FoldsMean:
-    """The mean of the figures of K folds, shape (K,), and its interval.
+def folds_mean(values: Floats, test_to_train: float) -> FoldsMean:
+    """The mean of the figures of K folds, shape (K,), and its 95 % interval.
 
     `test_to_train` is the number of rows on which a fold is tested for each row of its training:
     1 / (K - 1) in K-fold cross-validation without validation. The folds share rows of training, so
@@ -43,7 +41,7 @@ def folds_mean(values: Floats, test_to_train: float, level: float = 0.95) -> Fol
     k = len(defined)
     mean = float(defined.mean()) if k else math.nan
     if k < 2 or (defined == defined[0]).all():
-        return FoldsMean(mean, math.nan, math.nan, k)
+        return FoldsMean(mean, math.nan, math.nan)
     error = math.sqrt((1 / k + test_to_train) * float(defined.var(ddof=1)))
-    reach = float(stdtrit(k - 1, (1 + level) / 2)) * error
-    return FoldsMean(mean, mean - reach, mean + reach, k)
+    reach = float(stdtrit(k - 1, 0.975)) * error
+    return FoldsMean(mean, mean - reach, mean + reach)

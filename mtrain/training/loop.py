@@ -48,7 +48,7 @@ def train(
         observer.saved(last)
         kind = DivergedError if isinstance(error, DivergedError) else MtrainError
         raise kind(f"{error}; checkpoint {last} is the last good one") from error
-    if not signals and training.is_paused:
+    if not signals and training.has_more:
         recorder.end(PAUSED)
         return f"stopped after epoch {until}", None
     if not signals:

@@ -113,9 +113,9 @@ def open_training(
 ) -> Iterator[Training]:
     """A training at the point where the run continues; the run is locked while the context lasts.
 
-    `make` makes its trainer. Custom code is searched in `code_folder`, and kept in the run. Raises `MtrainError` for errors
-    in it, and for files that cannot be written or restored, `SettingError` for batches whose sums
-    the compiler would round too much.
+    `make` makes its trainer. Custom code is searched in `code_folder`, and kept in the run. Raises
+    `MtrainError` for errors in it, and for files that cannot be written or restored, `SettingError`
+    for batches whose sums the compiler would round too much.
     """
     from mtrain.engine.compilation import check_compilation
 

@@ -48,7 +48,7 @@ class Training:
         return None if self.trainer.is_within_epoch else self.control.early_stop
 
     @property
-    def is_paused(self) -> bool:
+    def has_more(self) -> bool:
         """Whether there is more to train."""
         return not self.trainer.finished and self.early_stop is None
 

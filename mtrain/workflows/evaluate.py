@@ -75,11 +75,11 @@ def evaluate(
     all their rows are the test split. `threshold`, for two classes, is the probability of class 1
     above which it is predicted, in [0, 1]; None: the run's `evaluation.threshold`, or the one
     chosen in the checkpoint's last whole epoch. `dataset` is the run's data set if it is loaded
-    already, and `code` its custom code if it is imported; `allow_code` allows that import. `predict`
-    predicts as `predict_split` does; without `charts` none is drawn. Writes into `out`, a new folder, or else the run's `evaluation/<split>`; with another checkpoint, data
-    or threshold than the run's own into a folder whose name says which. Raises `MtrainError` for a
-    checkpoint or data that are damaged or do not fit, `UsageError` for an impossible split or
-    threshold.
+    already, and `code` its custom code if it is imported; `allow_code` allows that import.
+    `predict` predicts as `predict_split` does; without `charts` none is drawn. Writes into `out`, a
+    new folder, or else the run's `evaluation/<split>`; with another checkpoint, data or threshold
+    than the run's own into a folder whose name says which. Raises `MtrainError` for a checkpoint or
+    data that are damaged or do not fit, `UsageError` for an impossible split or threshold.
     """
     if split not in SPLITS:
         raise UsageError(f"must be test, val or train, got {split!r}", where=option("split"))

@@ -53,11 +53,11 @@ def fit(
     that is not on this machine to be downloaded. `code_folder` is searched for custom code before
     installed packages; None: the current directory. Without `report` nothing is evaluated and no
     chart is drawn, for runs that are trained further at once. `evaluated`, `charts` and `until` are
-    as for `train_run`. `observer` follows the training; None: no observer. If it `owns_process`, in which nothing else is computed, a training on the
-    CPU has as few threads as serve it, or so many `threads`; TensorFlow keeps them for the whole
-    process. Raises
-    `MtrainError` for problems of the data, the device, the disk or custom code, and `DivergedError`
-    if the loss or a weight is no longer finite; the state before is saved.
+    as for `train_run`. `observer` follows the training; None: no observer. If it `owns_process`, in
+    which nothing else is computed, a training on the CPU has as few threads as serve it, or so many
+    `threads`; TensorFlow keeps them for the whole process. Raises `MtrainError` for problems of the
+    data, the device, the disk or custom code, and `DivergedError` if the loss or a weight is no
+    longer finite; the state before is saved.
     """
     watched = observer is not None
     observers = Observers(*(() if observer is None else (observer,)))

@@ -1,7 +1,8 @@
-"""The folds of a setting as one evaluation, in which each row is tested once."""
+"""The folds of a setting as one evaluation, in which no row is tested twice."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -71,8 +72,13 @@ def _pool(member: Member, places: Sequence[Path], folds: int, folder: Path) -> R
         split="test",
         checkpoint=f"{folds} folds",
         required=[member.config.evaluation.require.of(name) for name in classes],
+        threshold=reports[0].threshold,
         data=reports[0].data,
     )
+    if len({one.threshold for one in reports}) > 1 and report.data is not None:
+        note = "each fold was predicted at its own threshold"
+        data = replace(report.data, notes=(*report.data.notes, note))
+        report = replace(report, threshold=None, data=data)
     no_features = np.zeros((len(rows), 0), np.float32)
     split = Split(no_features, pooled.labels.astype(np.int32), rows, groups=pooled.groups)
     write_evaluation(folder / member.setting_name, report, pooled, split, ())

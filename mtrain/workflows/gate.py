@@ -21,6 +21,7 @@ from mtrain.run.directory import RunDirectory
 from mtrain.run.files import begins, check_replaced, write_bytes
 from mtrain.run.predictions import read_predictions
 from mtrain.run.saved_evaluation import align, read_saved_evaluation
+from mtrain.run.sweep import RESULT
 from mtrain.statistics.pairs import pair
 
 if TYPE_CHECKING:
@@ -139,8 +140,11 @@ def _rules_of_config(run: Path, folder: Path) -> list[Rule]:
     if folder.absolute().parent == directory.evaluations and directory.environment.is_file():
         rules = load_config(directory.config, {}).rules if directory.config.is_file() else ()
     if not rules:
+        problem = f"there are no gates in the config of {run}"
+        if (run / RESULT).is_file():
+            problem = f"an evaluation of folds has no config: {run} needs a rule"
         raise UsageError(
-            f"no rule is given, and there are no gates in the config of {run}",
+            f"no rule is given, and {problem}",
             where="gate",
             remedy="one is FIGURE >= LIMIT, as in 'recall >= 0.8'",
         )

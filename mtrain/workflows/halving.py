@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from mtrain.config.experiment.custom_code import CustomMetric
 from mtrain.config.experiment.halving import Halving
 from mtrain.errors import MtrainError, UsageError
 from mtrain.keywords import option
@@ -27,10 +28,22 @@ def halving_figure(plan: SweepPlan, by: str | None) -> str:
 
     Raises `UsageError` if some member's history will not have it.
     """
-    figure = (plan.halving.by if plan.halving is not None else None) or by or "loss"
-    if plan.halving is not None and any(figure not in m.config.monitors for m in plan.members):
-        known = ", ".join(plan.members[0].config.monitors[:8])
+    if (halving := plan.halving) is None:
+        return ""
+    figure = halving.by or by or "loss"
+    configs = [member.config for member in plan.members]
+    if any(figure not in config.monitors for config in configs):
+        known = ", ".join(configs[0].monitors[:8])
         problem = f"by: {figure!r:.60} is not a figure of every member's history, as {known} are"
+        raise UsageError(problem, where=option("halving"))
+    base = figure.removeprefix("val_")
+    is_custom = any(isinstance(m, CustomMetric) and m.object == base for m in configs[0].metrics)
+    if is_custom and figure != configs[0].save_best:
+        problem = f"by: whether lower or higher {figure!r} is better is not known"
+        remedy = f"set training.save_best: {{monitor: {figure}, mode: min}}, or mode: max"
+        raise UsageError(problem, where=option("halving"), remedy=remedy)
+    if halving.every >= (epochs := max(config.training.epochs for config in configs)):
+        problem = f"every: must be below training.epochs, {epochs:,}, got {halving.every:,}"
         raise UsageError(problem, where=option("halving"))
     return figure
 
@@ -51,18 +64,22 @@ def train_by_halving(
     """
     halving, members = plan.halving or Halving(), plan.members
     results: dict[str, MemberResult] = {}
+    lost: set[str] = set()
     settings = list(range(len(plan.values)))
     last = max(member.config.training.epochs for member in members)
-    sign = -1 if higher_is_better(by, members[0].config.save_best_mode) else 1
+    config = members[0].config
+    mode = config.save_best_mode if by == config.save_best else None
+    sign = -1 if higher_is_better(by, mode) else 1
     for epoch in range(halving.every, last, halving.every):
         if len(settings) == 1:
             break
-        chosen = [member for member in members if member.setting in settings]
+        chosen = [m for m in members if m.setting in settings and m.name not in lost]
         results |= {result.member: result for result in train(chosen, epoch)}
+        lost |= {name for name, one in results.items() if one.state in {"diverged", "failed"}}
         if received.signals:
             return list(results.values())
         values = [
-            _mean([one for one in chosen if one.setting == setting], folder, by, epoch)
+            _mean([one for one in members if one.setting == setting], folder, by, epoch)
             for setting in settings
         ]
         # The worst of all is what is undefined; of equal ones the first are kept.
@@ -74,7 +91,7 @@ def train_by_halving(
                 f"further, by {by}."
             )
         settings = kept
-    chosen = [member for member in members if member.setting in settings]
+    chosen = [m for m in members if m.setting in settings and m.name not in lost]
     results |= {result.member: result for result in train(chosen, None)}
     return list(results.values())
 
@@ -84,14 +101,18 @@ def _nan_last(of: tuple[float, int]) -> tuple[bool, float]:
 
 
 def _mean(members: Sequence[Member], folder: Path, by: str, epoch: int) -> float:
-    """The mean of the members' figures after `epoch`, or after the last if they ended before; or NaN."""
+    """The mean of the members' figures after `epoch`, or after the last of those that ended early.
+
+    NaN if one of them has not come so far, as it diverged.
+    """
     values = []
     for member in members:
         try:
             history = read_history(folder / member.name)
         except MtrainError:
             return math.nan
-        values.append(
-            history.monitored(by, min(epoch, len(history.epoch)) - 1) if history.epoch else math.nan
-        )
+        n = len(history.epoch)
+        if not n or (n < epoch and history.segments[-1].ended != "finished"):
+            return math.nan
+        values.append(history.monitored(by, min(epoch, n) - 1))
     return sum(values) / len(values)

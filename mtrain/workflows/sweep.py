@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,12 +30,12 @@ from mtrain.run.directory import (
     make_directory,
     refuse_link,
 )
-from mtrain.run.environment import read_environment
+from mtrain.run.environment import current_versions, read_environment
 from mtrain.run.files import remove_leftovers, write_bytes
 from mtrain.run.lock import locked, refuse_locked
 from mtrain.run.metrics import read_report
 from mtrain.run.predictions import PREDICTIONS, read_predictions
-from mtrain.run.sweep import PLAN, check_plan, write_plan, write_result
+from mtrain.run.sweep import PLAN, POOLED, RESULT, check_plan, write_plan, write_result
 from mtrain.scale.ray import connected
 from mtrain.trackers.tensorboard import check_tensorboard
 from mtrain.training.signals import handled_signals
@@ -104,10 +104,11 @@ def sweep(
 ) -> SweepRun:
     """Train the members of `plan`, each to the last bit as `fit` would train its config alone.
 
-    They are run directories in `out`, a new or empty folder; None: a free one of `outputs/<name>-sweep`.
-    With `resume` the sweep in `out`, or `outputs/<name>-sweep`, is continued if there is one: what is
-    finished stays. A member that diverges or fails is a row of the result. Raises `UsageError` with every setting that does not fit the
-    data, before anything is trained, `MtrainError` for problems of the data, the device or the disk.
+    They are run directories in `out`, a new or empty folder; None: a free one of
+    `outputs/<name>-sweep`. With `resume` the sweep in `out`, or `outputs/<name>-sweep`, is continued
+    if there is one, and finished members stay. A member that diverges or fails is a row of the
+    result. Raises `UsageError` with every setting that does not fit the data, before anything is
+    trained, and `MtrainError` for problems of the data, the device, the disk or the cluster.
     """
     if options.jobs is not None and options.jobs < 1:
         raise UsageError(f"must be at least 1, got {options.jobs}", where=option("jobs"))
@@ -115,12 +116,11 @@ def sweep(
     for member in plan.members:
         check_tensorboard(member.config)
     ranking = choose_ranking([member.config for member in plan.members])
-    described = describe_sweep(plan)
     halved_by = halving_figure(plan, ranking.by)
     with (
         # First, so that a cluster that cannot be reached leaves no folder.
         _cluster(options, told) as cluster,
-        _open_folder(plan.name, described, out, resume=resume) as folder,
+        _open_folder(plan, out, resume=resume) as folder,
     ):
         try:
             with handled_signals() as received:
@@ -185,19 +185,28 @@ class _Sweeping:
     def _make_train(self, members: Sequence[Member]) -> Train:
         """The function that trains some of `members`, once their data are read and checked."""
         data = SweepData(members, self.options, self.observer)
-        _check_data(self.plan.members, self.folder, data)
+        _check_same(self.plan.members, self.folder, data)
         needed = (members, self.folder, data, self.options, self.observer)
         make = make_train if self.cluster is None else partial(make_train_on, self.cluster)
         return make(*needed, self.ranking.by, self.received)
 
 
-def _check_data(members: Sequence[Member], folder: Path, data: SweepData) -> None:
-    """Raise `MtrainError` if members trained before had other data: settings would not compare."""
+def _check_same(members: Sequence[Member], folder: Path, data: SweepData) -> None:
+    """Raise `MtrainError` if members trained before had other data or versions: they do not compare."""
+    versions = current_versions()
     for member in members:
         environment = RunDirectory(folder / member.name).environment
-        if (dataset := data.find(member)) is None or not environment.exists():
+        if not environment.exists():
             continue
-        if read_environment(environment).data.get("sha256") != dataset.sha256:
+        before = read_environment(environment)
+        for name in [name for name, now in versions.items() if before.versions.get(name) != now]:
+            raise MtrainError(
+                f"was trained with {name} {before.versions.get(name)}; this is {versions[name]}",
+                where=folder / member.name,
+                remedy="take that version, or sweep into another folder",
+            )
+        dataset = data.find(member)
+        if dataset is not None and before.data.get("sha256") != dataset.sha256:
             raise MtrainError(
                 f"these are not the data that {member.name} was trained on",
                 where=dataset.source,
@@ -228,8 +237,9 @@ def make_result(
         settings.append(replace(setting, accuracy=accuracy, f1_macro=f1_macro))
     judged, best = judge_settings(settings, members, validation, ranking)
     compared_by = None
-    if best is not None and validation:
-        n = len(np.unique(np.concatenate([v.rows for v in validation.values()])))
+    of_best = [] if best is None else [validation.get(name) for name in settings[best].members]
+    if kept := [one.rows for one in of_best if one is not None]:
+        n = len(np.unique(np.concatenate(kept)))
         compared_by = f"{ranking.compared_by} of {n:,} validation rows"
     return replace(summary, settings=tuple(judged), best=best, compared_by=compared_by)
 
@@ -296,28 +306,32 @@ def _cluster(options: Options, observer: SweepObserver) -> Iterator[Cluster | No
 
 
 @contextmanager
-def _open_folder(
-    name: str, described: dict[str, Any], out: Path | None, *, resume: bool
-) -> Iterator[Path]:
+def _open_folder(plan: SweepPlan, out: Path | None, *, resume: bool) -> Iterator[Path]:
     """The folder of the sweep, locked; one that is made here and holds no sweep is removed again."""
-    folder = out or OUTPUTS / name if resume else out
-    if folder is not None and folder.exists():
-        refuse_link(folder / PLAN)
+    folder = out or OUTPUTS / plan.name if resume else out
+    is_there = folder is not None and folder.exists()
+    if folder is not None and is_there:
         refuse_locked(folder)
+        for name in (PLAN, RESULT, POOLED, *(member.name for member in plan.members)):
+            refuse_link(folder / name)
         if not (folder / PLAN).exists():
             check_empty(RunDirectory(folder))
         elif resume:
-            check_plan(described, folder)
+            check_plan(describe_sweep(plan), folder)
         else:
             remedy = f"{option('resume')} continues it"
             raise UsageError("holds a sweep", where=folder, remedy=remedy)
-    folder = make_directory(name, folder).path
+    folder = make_directory(plan.name, folder).path
     try:
         with locked(folder):
-            remove_leftovers(folder)
-            yield folder
+            try:
+                remove_leftovers(folder)
+                yield folder
+            finally:
+                is_sweep = (folder / PLAN).exists()
+                if not (is_there or is_sweep):
+                    (folder / LOCK).unlink(missing_ok=True)
     finally:
-        if not (folder / PLAN).exists():
-            with suppress(OSError):  # there is more in it
-                (folder / LOCK).unlink()
+        if not is_there:
+            with suppress(OSError):  # there is something in it
                 folder.rmdir()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mtrain.data.class_weights import weight_training
@@ -39,7 +39,9 @@ class Options:
     """How many side by side; None: as many as the CPUs hold."""
 
     charts: bool
-    download: bool
+    progress: bool
+    """Whether a download shows a bar."""
+
     code_folder: Path
     owns_process: bool
     ray: str | None = None
@@ -59,6 +61,9 @@ class SweepData:
         """
         self._datasets: dict[str, Dataset] = {}
         self._prepared: dict[str, PreparedData] = {}
+        self._facts: dict[str, tuple[dict[str, str], dict[str, str]]] = {}
+        self.n_bytes = 0
+        memory = max(member.config.training.memory_bytes for member in members)
         sources: dict[str, Source] = {}
         problems: dict[Any, None] = {}
         observer.stage("reading the data")
@@ -67,25 +72,17 @@ class SweepData:
             try:
                 if key not in self._datasets:
                     self._datasets[key] = _load(config, sources, options)
-                conflicts = config.class_conflicts(self._datasets[key].classes)
-                problems |= dict.fromkeys(conflicts)
+                    self.n_bytes += _bytes(self._datasets[key])
+                    _check_together(self.n_bytes, memory)
+                problems |= dict.fromkeys(config.class_conflicts(self._datasets[key].classes))
             except SettingError as error:
                 problems |= dict.fromkeys((one.key, one.what) for one in error.problems)
         if problems:
             raise SettingError(*problems)
-        self.n_bytes = sum(_bytes(dataset) for dataset in self._datasets.values())
-        memory = max(member.config.training.memory_bytes for member in members)
-        if self.n_bytes > memory:
-            problem = f"the members' data take {bytes_as_text(self.n_bytes)} together"
-            raise MtrainError(
-                f"{problem}, beyond training.memory, {bytes_as_text(memory)}",
-                where="sweep",
-                remedy="sweep the settings of the data one at a time",
-            )
 
     def prepare(self) -> None:
         """Put the training rows on the device of the current scope; the copies in memory are freed."""
-        self.facts = {key: data_facts(dataset) for key, dataset in self._datasets.items()}
+        self._facts = {key: data_facts(dataset) for key, dataset in self._datasets.items()}
         while self._datasets:
             key, dataset = self._datasets.popitem()
             self._prepared[key] = prepare_data(dataset)
@@ -110,12 +107,12 @@ class SweepData:
         return list(dict.fromkeys(note for notes in lists for note in notes))
 
     def of(self, member: Member) -> PreparedData:
-        """Once they are prepared."""
-        return self._prepared[_data_key(member.config)]
+        """Once they are prepared; without the notes, which are those of all members."""
+        return replace(self._prepared[_data_key(member.config)], notes=())
 
     def facts_of(self, member: Member) -> tuple[dict[str, str], dict[str, str]]:
         """The data and splits of the member's `Environment`."""
-        return self.facts[_data_key(member.config)]
+        return self._facts[_data_key(member.config)]
 
 
 def _data_key(config: Config) -> str:
@@ -127,10 +124,20 @@ def _load(config: Config, sources: dict[str, Source], options: Options) -> Datas
     source_key = config.dataset.model_dump_json(exclude=SPLITTING)
     if source_key not in sources:
         sources[source_key] = read_source(
-            config.dataset, memory=memory, progress=True, download=options.download
+            config.dataset, memory=memory, progress=options.progress, download=True
         )
     dataset = make_dataset(sources[source_key], config.dataset, memory=memory)
     return weight_training(dataset, config.training.class_weight)
+
+
+def _check_together(n_bytes: int, memory: int) -> None:
+    if n_bytes > memory:
+        taken, allowed = bytes_as_text(n_bytes), bytes_as_text(memory)
+        raise MtrainError(
+            f"the members' data take {taken} or more together, beyond training.memory, {allowed}",
+            where="sweep",
+            remedy="sweep the settings of the data one at a time",
+        )
 
 
 def _bytes(dataset: Dataset) -> int:

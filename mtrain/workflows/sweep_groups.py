@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mtrain.errors import MtrainError, UsageError
-from mtrain.observer import OneAtATime, SweepObserver
+from mtrain.observer import OneAtATime, Sent, SweepObserver
 from mtrain.training.signals import handled_signals
 from mtrain.workflows.sweep_data import SweepData, member_threads
-from mtrain.workflows.sweep_members import MembersTrainer, read_member
+from mtrain.workflows.sweep_members import MembersTrainer, has_trained, read_member
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     Train = Callable[[Sequence[Member], int | None], list[MemberResult]]
 
 LOOKING_SECONDS = 0.2
+
+FAILED = "failed"
+"""The event of a process that cannot train its members."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,20 @@ def make_train(
         trainer.describe()
         return lambda chosen, until: trainer.train(chosen, by, received, until)
 
+    data.forget()  # each process reads those of its members
+
     def train(chosen: Sequence[Member], until: int | None) -> list[MemberResult]:
-        names = {member.name for member in chosen}
+        results = {member.name: read_member(member, folder, by) for member in chosen}
         for group in groups:
-            some = tuple(member for member in group if member.name in names)
-            if some and not received.signals:
-                _train_apart(Group(some, folder, options, by, until), observer, received)
-        return [read_member(member, folder, by) for member in chosen]
+            waiting = tuple(
+                member
+                for member in group
+                if member.name in results and not has_trained(results[member.name], until)
+            )
+            if waiting and not received.signals:
+                of_group = Group(waiting, folder, options, by, until)
+                results |= _train_apart(of_group, observer, received)
+        return [results[member.name] for member in chosen]
 
     return train
 
@@ -84,20 +94,26 @@ def _by_threads(members: Sequence[Member], data: SweepData) -> list[list[Member]
     return [groups[threads] for threads in sorted(groups)]
 
 
-def _train_apart(group: Group, observer: SweepObserver, received: Received) -> None:
-    """Train a group in a process of its own, and pass on its events and the signals.
+def _train_apart(
+    group: Group, observer: SweepObserver, received: Received
+) -> dict[str, MemberResult]:
+    """Train a group in a process of its own, and pass on its events and a signal.
 
-    Raises `MtrainError` for what that process cannot do.
+    Returns the results of those that were trained, by name. Raises `MtrainError` for what that process
+    cannot do.
     """
     context = multiprocessing.get_context("spawn")
     events: Queue[tuple[str, tuple[Any, ...]]] = context.Queue()
     # A daemon, so that a second Ctrl-C ends it with this process.
     process = context.Process(target=_train_group, args=(group, events), daemon=True)
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which the process inherits
-    process.start()
-    signal.signal(signal.SIGINT, handler)
+    try:
+        process.start()
+    finally:
+        signal.signal(signal.SIGINT, handler)
     is_told = False
     failed: MtrainError | None = None
+    results: dict[str, MemberResult] = {}
     while True:
         alive = process.is_alive()
         try:
@@ -106,19 +122,22 @@ def _train_apart(group: Group, observer: SweepObserver, received: Received) -> N
             if not alive:
                 break
         else:
-            if name == "failed":
+            if name == FAILED:
                 is_usage, problems = arguments
                 failed = (UsageError if is_usage else MtrainError)(*problems)
             else:
                 getattr(observer, name)(*arguments)
+            if name == "ended":
+                results[arguments[0].member] = arguments[0]
         if received.signals and not is_told:
             process.terminate()  # which it takes as any signal: save, and stop
             is_told = True
     process.join()
     if failed is not None:
         raise failed
-    if process.exitcode:
+    if process.exitcode and not is_told:
         raise MtrainError(f"a process that trained members ended with status {process.exitcode}")
+    return results
 
 
 def _train_group(group: Group, events: Queue[tuple[str, tuple[Any, ...]]]) -> None:
@@ -128,39 +147,16 @@ def _train_group(group: Group, events: Queue[tuple[str, tuple[Any, ...]]]) -> No
         # Killed with its parent, as one process is; what is on the disk is whole at any moment.
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     observer = OneAtATime(Sent(events.put))
-    try:
-        data = SweepData(group.members, group.options, SweepObserver())
-        trainer = MembersTrainer(group.members, group.folder, data, group.options, observer)
-        trainer.describe()
-        with handled_signals() as received:
+    with handled_signals() as received:
+        try:
+            data = SweepData(group.members, group.options, SweepObserver())
+            trainer = MembersTrainer(group.members, group.folder, data, group.options, observer)
+            trainer.describe()
             trainer.train(group.members, group.by, received, group.until)
-    except MtrainError as error:
-        events.put(("failed", (isinstance(error, UsageError), error.problems)))
+        except MtrainError as error:
+            events.put((FAILED, (isinstance(error, UsageError), error.problems)))
 
 
 def _end_with(parent: BaseProcess) -> None:
     parent.join()
     os._exit(1)
-
-
-class Sent(SweepObserver):
-    """Sends the events of members to the process that waits for them."""
-
-    def __init__(self, send: Callable[[tuple[str, tuple[Any, ...]]], object]) -> None:
-        self._send = send
-
-    def note(self, text: str) -> None:
-        """Send it."""
-        self._send(("note", (text,)))
-
-    def began(self, member: str) -> None:
-        """Send it."""
-        self._send(("began", (member,)))
-
-    def epoch(self, member: str, epoch: int, value: float | None) -> None:
-        """Send it."""
-        self._send(("epoch", (member, epoch, value)))
-
-    def ended(self, result: MemberResult) -> None:
-        """Send it."""
-        self._send(("ended", (result,)))

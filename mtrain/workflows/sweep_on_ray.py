@@ -13,6 +13,7 @@ from mtrain.engine.compilation import check_compilation, choose_compilation
 from mtrain.engine.threads import cpu_count
 from mtrain.errors import DivergedError, MtrainError, SettingError
 from mtrain.keywords import option
+from mtrain.observer import Sent
 from mtrain.run.directory import RunDirectory
 from mtrain.run.environment import FLAGS, read_environment
 from mtrain.run.lock import is_locked
@@ -21,7 +22,6 @@ from mtrain.scale.ray import Call
 from mtrain.workflows.evaluate import evaluate
 from mtrain.workflows.fit import fit
 from mtrain.workflows.sweep_data import member_threads
-from mtrain.workflows.sweep_groups import Sent
 from mtrain.workflows.sweep_members import Told, read_member
 from mtrain.workflows.train_run import note_lines
 
@@ -152,13 +152,12 @@ def train_member(send: Send, job: Job, until: int | None) -> MemberResult:
             out=path,
             device=options.device,
             resume=True,
-            download=options.download,
             code_folder=options.code_folder,
             evaluated=job.splits,
             charts=options.charts,
             until=until,
             threads=job.threads,
-            observer=Told(member.name, by, observer),
+            observer=Told(member.name, by, observer, set()),
             owns_process=True,
         )
         if run.stopped_by not in {None, signal.SIGINT}:

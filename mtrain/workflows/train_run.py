@@ -79,7 +79,7 @@ def train_run(
         stopped_by = _train(training, observers, signals, until)
         report = None
         path, history = training.run.path, training.recorder.history
-        if stopped_by is None and training.is_paused:
+        if stopped_by is None and training.has_more:
             return Run(path, history, report, stopped_by)
         if evaluated:
             report, stopped_by = _report(

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from mtrain.config.loading.axes import Axis, Range, combinations, parse_axes
+from mtrain.config.loading.axes import Axis, Range, axis_labels, combinations, parse_axes
 from mtrain.config.loading.load import load_config
-from mtrain.config.loading.members import axis_labels, plan_sweep
+from mtrain.config.loading.members import plan_sweep
 from mtrain.errors import UsageError
 
 DIGITS = {"name": "digits", "dataset": {"name": "digits"}}
@@ -49,10 +49,25 @@ def test_commas_outside_brackets_and_quotes_separate_values():
 
 
 def test_two_dots_between_numbers_are_a_range_and_in_a_path_are_not():
-    overrides, axes = parse_axes(["optimizer.learning_rate=1e-4..1e-2", "dataset.path=../data.csv"])
+    texts = {
+        "dataset.path": "data..csv",
+        "dataset.groups": "^p..x",
+        "dataset.target": "a..b",
+        "model.activation": "'a..b'",
+    }
+    overrides, axes = parse_axes(
+        [
+            "optimizer.learning_rate=1e-4..1e-2",
+            "model.l2=.1...5",
+            *(f"{k}={v}" for k, v in texts.items()),
+        ]
+    )
 
-    assert axes == [Axis("optimizer.learning_rate", Range(1e-4, 1e-2))]
-    assert overrides == {"dataset.path": "../data.csv"}
+    assert axes == [
+        Axis("optimizer.learning_rate", Range(1e-4, 1e-2)),
+        Axis("model.l2", Range(0.1, 0.5)),
+    ]
+    assert overrides == texts | {"model.activation": "a..b"}
 
 
 def test_the_product_of_all_axes_is_trained_with_every_seed_and_fold():
@@ -145,7 +160,7 @@ def test_a_range_with_a_factor_of_ten_is_drawn_by_factors():
         (["seed=1"], {"seeds": 2}, "sweep: seed: is what --seeds sets"),
         (["dataset.fold=1/2,2/2"], {"folds": 2}, "sweep: dataset.fold: is what --folds sets"),
         ([], {"seeds": 1}, "--seeds: must be at least 2, got 1"),
-        (["model.hidden=2x2,[2, 2]"], {}, "{'model.hidden': '2x2'} and {'model.hidden': [2, 2]} are"),
+        (["model.hidden=2x2,[2, 2]"], {}, "model.hidden=2x2 and model.hidden=2-2 are the same experiment"),
         (["model.l2=1,2"], {"seeds": 501}, "sweep: 1,002 members; --sample draws some of their"),
         (["model.l2=1,2"], {"halving": 3}, "--halving: must be settings, as {keep: 0.5, every: 5}, got"),
         (["model.l2=1,2"], {"halving": {"keep": 2}}, "--halving: keep: must be below 1, got 2"),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -25,6 +23,7 @@ from mtrain.statistics.binomial import wilson
 from mtrain.statistics.crossed import crossed_mean
 from mtrain.statistics.folds import folds_mean
 
+WEIGHTED = {"name": "csv", "path": "t.csv", "target": "y", "weights": "w"}
 BY_ACCURACY = Ranking("val_accuracy", higher_is_better=True)
 
 
@@ -94,6 +93,17 @@ def test_a_lower_loss_is_better_and_rows_are_compared_by_their_log_loss():
     assert p[1] == pytest.approx(ttest_rel(first, second).pvalue)
 
 
+def test_a_setting_that_is_better_by_its_rows_is_not_called_worse():
+    """The best by macro recall may be right on fewer rows."""
+    generator = np.random.default_rng(0)
+    best, other = generator.random(1000) < 0.7, generator.random(1000) < 0.9
+    tables = {"best": rows_of(best), "other": rows_of(other)}
+    comparisons, p, _ = judge(tables, {"best": 0.8, "other": 0.7})
+
+    assert comparisons == ["best", "not shown worse"]
+    assert p[1] < 1e-6
+
+
 def test_a_setting_without_a_value_is_neither_the_best_nor_compared():
     """Some of its members are not finished."""
     tables = {"one": rows_of([1, 1, 0, 1]), "two": rows_of([1, 0, 0, 1])}
@@ -133,6 +143,7 @@ def test_a_row_that_several_folds_validate_on_counts_once():
         ([{}, {"optimizer": {"learning_rate": 0.1}}], "val_loss", False, True),
         ([{"training": {"save_best": "val_f1_macro"}}] * 2, "val_f1_macro", True, False),
         ([{"loss": {"name": "auto", "label_smoothing": 0.1}}] * 2, "val_loss", False, False),
+        ([{"dataset": WEIGHTED}, {"dataset": WEIGHTED}], "val_loss", False, False),
         ([{"model": {"l2": 0.1}}, {"model": {"l2": 0.2}}], "val_accuracy", True, False),
         ([{"model": {"activity": 0.1}}, {}], "val_accuracy", True, False),
         ([{"training": {"save_best": None}}] * 2, "val_accuracy", True, False),
@@ -148,7 +159,7 @@ def test_settings_are_ranked_by_a_figure_that_means_the_same_in_all(settings, by
 
 
 def test_the_scores_of_rows_are_right_or_wrong_or_minus_the_log_loss():
-    """Weighted rows are only right or wrong; a probability of 0 is clipped, as in `log_loss`."""
+    """A probability of 0 is clipped, as in `log_loss`."""
     predictions = Predictions(
         np.array([0, 1, 1]),
         np.array([0, 0, 1]),
@@ -160,8 +171,6 @@ def test_the_scores_of_rows_are_right_or_wrong_or_minus_the_log_loss():
     assert score_rows(predictions, places, by_loss=False).scores.tolist() == [1, 0, 1]
     logs = score_rows(predictions, places, by_loss=True).scores
     assert_allclose(logs, np.log([0.5, np.finfo(np.float32).eps, 0.75]))
-    weighted = replace(predictions, weights=np.ones(3))
-    assert score_rows(weighted, places, by_loss=True).scores.tolist() == [1, 0, 1]
 
 
 def test_the_accuracy_of_one_member_has_wilsons_interval():
@@ -210,6 +219,37 @@ def test_groups_take_the_place_of_rows_in_the_crossed_model():
 
     assert figure.mean == pytest.approx(of.mean)
     assert (figure.low, figure.high) == pytest.approx((of.interval()[0], min(of.interval()[1], 1)))
+
+
+def test_groups_of_very_different_sizes_are_not_taken_for_different_accuracies():
+    """Three groups of 400 rows and 80 of 10; one seed's interval is as wide as theirs together."""
+    generator = np.random.default_rng(0)
+    groups = np.repeat(np.arange(83), [400] * 3 + [10] * 80)
+    right = generator.random((5, len(groups))) < 0.9
+    members = [member(f"s{k}", seed=k, accuracy=row.mean()) for k, row in enumerate(right)]
+    tested = {f"s{k}": rows_of(row, groups=groups) for k, row in enumerate(right)}
+    figure = accuracy_of_setting(members, tested)
+
+    assert figure.mean == pytest.approx(right.mean())
+    assert figure.high - figure.low < 0.05
+
+
+def test_seeds_that_are_all_right_are_no_certainty():
+    """The interval is Wilson's of one of them."""
+    right = np.ones((3, 30))
+    members = [member(f"s{k}", seed=k, accuracy=1.0) for k in range(3)]
+    tested = {f"s{k}": rows_of(row) for k, row in enumerate(right)}
+    figure = accuracy_of_setting(members, tested)
+
+    assert (figure.low, figure.high) == pytest.approx(tuple(wilson(30, 30)))
+
+
+def test_folds_that_follow_time_have_no_interval():
+    """They are trained on more and more rows."""
+    members = [member(f"{k}", fold=k, accuracy=0.7 + k / 50, trained_on=None) for k in (1, 2, 3)]
+    figure = accuracy_of_setting(members, {})
+
+    assert (figure.mean, figure.low, figure.high) == (pytest.approx(0.74), None, None)
 
 
 def test_over_folds_the_interval_counts_that_they_share_rows():

@@ -18,7 +18,7 @@ def test_the_interval_of_five_folds_worked_by_hand():
     """
     of = folds_mean(np.array([0.78, 0.79, 0.8, 0.81, 0.82]), 1 / 4)
 
-    assert (of.mean, of.folds) == (pytest.approx(0.8), 5)
+    assert of.mean == pytest.approx(0.8)
     assert (of.low, of.high) == pytest.approx((0.8 - 0.029449, 0.8 + 0.029449), abs=1e-6)
 
 
@@ -35,11 +35,10 @@ def test_a_fold_where_the_figure_is_undefined_is_left_out():
     values = np.array([0.5, np.nan, 0.6, 0.8])
 
     assert folds_mean(values, 0.25) == folds_mean(values[[0, 2, 3]], 0.25)
-    assert folds_mean(values, 0.25).folds == 3
 
 
 @pytest.mark.parametrize("values", [[], [0.5], [np.nan, 0.5], [0.5, 0.5, 0.5]])
 def test_few_folds_and_equal_folds_have_no_interval(values):
-    _, *of, _ = astuple(folds_mean(np.array(values), 0.2))
+    _, *of = astuple(folds_mean(np.array(values), 0.2))
 
     assert all(map(math.isnan, of))

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 Values = dict[str, Any]
 """The value of each axis, by its dotted key."""
 
+TEXTS = {f"dataset.{key}" for key in ("path", "val_path", "test_path", "target", "groups", "time")}
+"""Settings in which two dots are two dots."""
+
 MOST_TRIES = 100
 """Draws for each setting wanted, after which ranges are taken to hold no more."""
 
@@ -83,7 +86,7 @@ def parse_axes(arguments: Iterable[str]) -> tuple[dict[str, Any], list[Axis]]:
                 raise UsageError(f"{key}: {problem}", where=COMMAND_LINE)
             listed = [parse_overrides([f"{key}={part}"])[key] for part in parts]
             axes.append(make_axis(key, listed, COMMAND_LINE))
-        elif (limits := _range(key, values[key])) is not None:
+        elif not text.lstrip().startswith(("'", '"')) and (limits := _range(key, values[key])):
             axes.append(Axis(key, limits))
         else:
             overrides |= values
@@ -93,7 +96,7 @@ def parse_axes(arguments: Iterable[str]) -> tuple[dict[str, Any], list[Axis]]:
 def make_axis(key: str, values: Sequence[Any], caller: str) -> Axis:
     """An axis of these values; `caller` names where they come from. Raises `UsageError` as above."""
     for place, value in enumerate(values):
-        if _is_range(value):
+        if _is_range(key, value):
             problem = f"{value} is a range, which stands alone, not in a list"
             raise UsageError(f"{key}: {problem}", where=caller)
         if any(_same(value, other) for other in values[:place]):
@@ -156,6 +159,30 @@ def _geometric(low: float, high: float, share: float) -> float:
     return max(low, math.exp(math.log(low) + share * math.log(high / low)))
 
 
+def axis_labels(keys: Sequence[str]) -> dict[str, str]:
+    """The shortest ends of dotted keys that tell them apart, and from `seed` and `fold`; by key."""
+    labels = {}
+    taken = {*keys, "seed", "fold"}
+    for key in keys:
+        parts = key.split(".")
+        ends = (".".join(parts[-n:]) for n in range(1, len(parts) + 1))
+        alone = (end for end in ends if sum(f".{k}".endswith(f".{end}") for k in taken) == 1)
+        labels[key] = next(alone, key)  # `seed` is also the end of `dataset.seed`
+    return labels
+
+
+def value_text(value: Any) -> str:
+    """A value of an axis in a table, and in a folder's name: `0.001`, `500-250`, `sgd`."""
+    if isinstance(value, dict):
+        parts = [value_text(inner) for inner in value.values()]
+        return "-".join(parts) or "default"
+    if isinstance(value, list | tuple):
+        return "-".join(map(value_text, value)) or "none"
+    return (
+        "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    )
+
+
 def _listed(axis: Axis) -> tuple[Any, ...]:
     return () if isinstance(axis.values, Range) else axis.values
 
@@ -188,14 +215,16 @@ def _parts(text: str) -> list[str]:
     return parts
 
 
-def _is_range(value: Any) -> bool:
-    # A path has two dots as well: beside a slash, or at its beginning.
-    return isinstance(value, str) and bool(re.fullmatch(r"[^./\\][^/\\]*\.\.[^./\\][^/\\]*", value))
+def _is_range(key: str, value: Any) -> bool:
+    """Whether `..` stands between two words or numbers, and not in a path or a pattern."""
+    if key in TEXTS or not isinstance(value, str):
+        return False
+    return bool(re.fullmatch(r"[\w+-]*\.?[\w+-]+\.\.[\w+-]*\.?[\w+-]*", value))
 
 
 def _range(key: str, value: Any, caller: str = COMMAND_LINE) -> Range | None:
     """The range that a value means; None for another value."""
-    if not _is_range(value):
+    if not _is_range(key, value):
         return None
     low, high = (parse_overrides([f"{key}={end}"])[key] for end in value.split("..", 1))
     if not all(type(end) in {int, float} and math.isfinite(end) for end in (low, high)):

@@ -11,8 +11,16 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from mtrain.config.experiment.halving import Halving
-from mtrain.config.loading.axes import Axis, Range, Values, combinations, product_size
-from mtrain.config.loading.load import flat_settings, read_settings
+from mtrain.config.loading.axes import (
+    Axis,
+    Range,
+    Values,
+    axis_labels,
+    combinations,
+    product_size,
+    value_text,
+)
+from mtrain.config.loading.load import flat_settings, load_config, read_settings
 from mtrain.config.loading.problems import describe
 from mtrain.errors import MtrainError, Problem, UsageError
 from mtrain.keywords import option
@@ -53,6 +61,22 @@ class Member:
     setting_name: str = ""
     """Of its setting: the same for all its seeds and folds."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As plain data: a config with sections of installed packages has a class made at run time."""
+        rest = (self.name, self.setting, self.seed, self.fold, self.setting_name)
+        return _member, (self.config.model_dump(mode="json"), *rest)
+
+
+def _member(
+    config: dict[str, Any],
+    name: str,
+    setting: int,
+    seed: int | None,
+    fold: int | None,
+    setting_name: str,
+) -> Member:
+    return Member(name, setting, seed, fold, load_config(config, {}), setting_name)
+
 
 @dataclass(frozen=True)
 class SweepPlan:
@@ -88,8 +112,8 @@ def plan_sweep(
     """Every member of a sweep of `source`, which is as for `read_settings`.
 
     `seeds` and `folds` are how many there are of each, `sample` how many settings are drawn,
-    `halving` the settings of `Halving`, as plain data; `many` allows more than a thousand members. Raises `UsageError` with every problem of every member's
-    config.
+    `halving` the settings of `Halving`, as plain data; `many` allows more than a thousand members.
+    Raises `UsageError` with every problem of every member's config.
     """
     base = read_settings(source, overrides, function=function)
     _check_axes(base, [axis.key for axis in axes], seeds, folds, sample)
@@ -119,8 +143,8 @@ def plan_sweep(
                 members.append(Member("", setting, number, fold, config))
     if problems:
         listed = list(problems.values())
-        if more := len(listed) - MOST_PROBLEMS:
-            listed[MOST_PROBLEMS:] = [Problem(f"and {more:,} problems more")] if more > 0 else []
+        if (more := len(listed) - MOST_PROBLEMS) > 0:
+            listed[MOST_PROBLEMS:] = [Problem(f"and {more:,} more problems")]
         raise UsageError(*listed)
     _check_differ(members, values)
     named = _named(members, values, [axis.key for axis in axes])
@@ -134,30 +158,6 @@ def plan_sweep(
         folds,
         sample,
         _halving(halving),
-    )
-
-
-def axis_labels(keys: Sequence[str]) -> dict[str, str]:
-    """The shortest ends of dotted keys that tell them apart, and from `seed` and `fold`; by key."""
-    labels = {}
-    taken = {*keys, "seed", "fold"}
-    for key in keys:
-        parts = key.split(".")
-        ends = (".".join(parts[-n:]) for n in range(1, len(parts) + 1))
-        alone = (end for end in ends if sum(f".{k}".endswith(f".{end}") for k in taken) == 1)
-        labels[key] = next(alone, key)  # `seed` is also the end of `dataset.seed`
-    return labels
-
-
-def value_text(value: Any) -> str:
-    """A value of an axis in a table, and in a folder's name: `0.001`, `500-250`, `sgd`."""
-    if isinstance(value, dict):
-        parts = [value_text(inner) for inner in value.values()]
-        return "-".join(parts) or "default"
-    if isinstance(value, list | tuple):
-        return "-".join(map(value_text, value)) or "none"
-    return (
-        "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
     )
 
 
@@ -201,7 +201,10 @@ def _check_differ(members: Sequence[Member], values: Sequence[Values]) -> None:
     for member in members:
         other = seen.setdefault(member.config.model_dump_json(), member)
         if other is not member:
-            told = [f"{values[m.setting]}" for m in (other, member)]
+            told = [
+                ", ".join(f"{key}={value_text(v)}" for key, v in values[m.setting].items())
+                for m in (other, member)
+            ]
             raise UsageError(f"{told[0]} and {told[1]} are the same experiment", where="sweep")
 
 

@@ -52,8 +52,9 @@ def read_parquet(
 ) -> RawTable:
     """The named columns of a file, a folder or a pattern, in this order.
 
-    `split` is as for `find_files`. The column `time` may be of dates and times. Raises `MtrainError` for no such file, for a file that is not
-    Parquet, and for values that would take more than `memory` bytes.
+    `split` is as for `find_files`. The column `time` may be of dates and times. Raises
+    `MtrainError` for no such file, for a file that is not Parquet, and for values that would take
+    more than `memory` bytes.
     """
     tables = []
     rows = n_bytes = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import threading
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,9 @@ MARKERS = ("^", "D")
 """Markers of classes whose colour another class has already."""
 
 GREY = "#BBBBBB"
+
+DRAWING = threading.Lock()
+"""Matplotlib's settings, and filters of warnings, are those of the whole process."""
 
 MOST_LINES = len(COLOURS) * len(STYLES) - 1
 """With more classes than this, only the worst have colours."""
@@ -69,7 +73,7 @@ def chart_files(
     """
     families = font_families(names)
     for name, draw in charts.items():
-        with _style(families):
+        with DRAWING, _style(families):
             content = render(draw(), file_format)
         yield f"{name}.{file_format}", content
 

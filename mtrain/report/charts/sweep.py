@@ -6,7 +6,7 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from mtrain.config.loading.members import axis_labels, value_text
+from mtrain.config.loading.axes import axis_labels, value_text
 from mtrain.report.charts.safe_matplotlib import Figure
 from mtrain.report.charts.style import COLOURS, chart_files
 from mtrain.report.text import shortened
@@ -28,10 +28,10 @@ POINT: dict[str, Any] = {"color": COLOURS[0], "alpha": 0.6, "s": 18}
 MEDIAN: dict[str, Any] = {"color": COLOURS[5], "linewidth": 2}
 
 
-def sweep_charts(sweep: SweepResult, file_format: str = "png") -> Iterator[tuple[str, bytes]]:
+def sweep_charts(sweep: SweepResult) -> Iterator[tuple[str, bytes]]:
     """The chart of a sweep that has an axis and a figure of validation: file name and content."""
     if sweep.axes and any(member.value is not None for member in sweep.members):
-        yield from chart_files({"sweep": partial(draw_sweep, sweep)}, file_format, (sweep.name,))
+        yield from chart_files({"sweep": partial(draw_sweep, sweep)}, "png", (sweep.name,))
 
 
 def draw_sweep(sweep: SweepResult) -> Figure:

@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from mtrain.config.loading.members import axis_labels, value_text
+from mtrain.config.loading.axes import axis_labels, value_text
 from mtrain.escape import inert
 from mtrain.observer import SweepObserver
 from mtrain.report.class_names import leave_room, left_out
@@ -312,7 +312,9 @@ def findings(sweep: SweepResult) -> Iterator[str]:
         found = f"{'none' if alike else 'each'} of the other {n:,} settings is shown to be worse"
     else:
         found = f"{alike:,} of the other {n:,} settings are not shown to be worse"
-    yield f"{found} ({sweep.compared_by}; wrong about any pair in at most 5 % of sweeps)"
+    yield f"{found}: {sweep.compared_by}, at 5 % for all pairs together"
+    if sweep.seeds is None:
+        yield "this compares the trained networks: other seeds may rank otherwise, which --seeds shows"
 
 
 def setting_text(setting: SettingResult, sweep: SweepResult) -> str:
