@@ -101,6 +101,7 @@ def _sixteen(data: str, folder: Path) -> dict[str, Callable[[int], None]]:
             {
                 "dataset": {"name": "fashion_mnist", "path": data, "validation": None},
                 "model": {"hidden": list(workload.hidden)},
+                "optimizer": workload.optimizer,
                 "training": {"epochs": EPOCHS, "batch_size": workload.batch_size},
             }
         )
@@ -168,8 +169,14 @@ def _digits(folder: Path) -> dict[str, Callable[[int], None]]:
     def one(number: int) -> None:
         run([COMMAND, "fit", config, "--out", str(folder / f"fit{number}")])
 
-    def ten(number: int) -> None:
-        out = str(folder / f"seeds{number}")
-        run([COMMAND, "sweep", config, "--seeds", str(SEEDS), "--out", out])
+    def ten(*options: str) -> Callable[[int], None]:
+        def start(number: int) -> None:
+            out = str(folder / f"seeds{number}{'-'.join(options)}")
+            run([COMMAND, "sweep", config, "--seeds", str(SEEDS), "--out", out, *options])
 
-    return {"`mtrain fit configs/digits.yaml`": one, SEEDS_OF_DIGITS: ten}
+        return start
+
+    ways = {"`mtrain fit configs/digits.yaml`": one, SEEDS_OF_DIGITS: ten()}
+    if find_spec("ray") is not None:
+        ways["the same sweep with `--ray local`"] = ten("--ray", "local")
+    return ways

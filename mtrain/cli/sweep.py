@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ from typing import Annotated
 import typer
 
 from mtrain.cli.options import ConfigFile, Device, DeviceChoice, Json, Quiet
-from mtrain.cli.output import open_stdout, print_json
+from mtrain.cli.output import open_stdout, print_json, say
 
 
 def sweep(
@@ -112,6 +113,10 @@ def sweep(
         else:
             print_sweep(run.result, stdout)
             if run.result.best is not None and run.result.best in run.pooled:
+                print("the folds of the best setting together:", file=stdout)
                 print_report(run.pooled[run.result.best], stdout)
             print(f"sweep: {run.path}", file=stdout)
+    if run.stopped_by is not None:
+        where = shlex.quote(str(run.path))
+        say(f"stopped by {run.stopped_by.name}, saved; with --out {where} --resume it is continued")
     return run.exit_status

@@ -17,6 +17,9 @@ OUTPUTS = Path("outputs")
 
 LOCK = ".lock"
 WRITER = ".writer"
+SWEEP = "sweep.yaml"
+"""In the folder of a sweep, what it trains."""
+
 EVALUATING = ".evaluating"
 """The lock for writing evaluations, which is possible while a training holds the other."""
 
@@ -79,6 +82,7 @@ class RunDirectory:
         """Raise `MtrainError` if it is not a run, or, if it must be `writable`, is not."""
         if not self.path.exists():
             raise MtrainError("no such run", where=self.path, remedy="`mtrain fit` makes one")
+        refuse_sweep(self.path)
         refuse_foreign(self.path)
         if not (self.environment.is_file() or self.checkpoints.is_dir()):
             raise MtrainError(
@@ -107,6 +111,13 @@ class RunDirectory:
         # Not of evaluations, which have a separate lock: one may be under way.
         for folder in (self.path, self.checkpoints, self.charts):
             remove_leftovers(folder)
+
+
+def refuse_sweep(path: Path) -> None:
+    """Raise `MtrainError` for the folder of a sweep."""
+    if (path / SWEEP).is_file():
+        remedy = "name one of its members; `mtrain sweep` with --resume continues it"
+        raise MtrainError("is a sweep, not a run", where=path, remedy=remedy)
 
 
 def refuse_link(path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mtrain.errors import MtrainError, Problem
 from mtrain.run.checkpoint import NAME, STATE, Checkpoint, read_checkpoint
-from mtrain.run.directory import RunDirectory
+from mtrain.run.directory import RunDirectory, refuse_sweep
 from mtrain.run.files import attributing_errors, read_bytes, remove_folder, write_text
 from mtrain.run.other_formats import refuse_foreign
 
@@ -41,6 +41,7 @@ def find_checkpoint(path: Path) -> CheckpointPlace:
     if not path.exists():
         raise MtrainError("no such run or checkpoint", where=path, remedy="`mtrain fit` makes one")
     refuse_foreign(path)
+    refuse_sweep(path)
     named = (path / STATE).is_file()
     whole_path = path.absolute()
     if named and whole_path.parent.name != "checkpoints":

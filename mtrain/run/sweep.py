@@ -14,6 +14,7 @@ from mtrain.config.loading.load import flat
 from mtrain.config.loading.reader import parse
 from mtrain.errors import MtrainError, UsageError
 from mtrain.records.sweep import SweepResult
+from mtrain.run.directory import SWEEP
 from mtrain.run.files import json_text, read_bytes, read_json, write_csv, write_text
 from mtrain.run.reading import of_schema, reading, validated
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 
-PLAN = "sweep.yaml"
+PLAN = SWEEP
 RESULT = "sweep.json"
 TABLE = "sweep.csv"
 

@@ -70,7 +70,7 @@ def _pool(member: Member, places: Sequence[Path], folds: int, folder: Path) -> R
         pooled,
         classes,
         split="test",
-        checkpoint=f"{folds} folds",
+        checkpoint=f"{folds} folds" + ("" if member.seed is None else f", seed {member.seed}"),
         required=[member.config.evaluation.require.of(name) for name in classes],
         threshold=reports[0].threshold,
         data=reports[0].data,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mtrain.errors import MtrainError, UsageError
 from mtrain.keywords import option
-from mtrain.run.directory import RunDirectory
+from mtrain.run.directory import RunDirectory, refuse_sweep
 from mtrain.run.files import attributing_errors, read_bytes, write_bytes
 from mtrain.run.history import read_history
 
@@ -38,6 +38,7 @@ def plot(
         )
     if out is not None and out.exists() and not out.is_dir():
         raise UsageError(f"{out}: a file; charts are put into a folder", where=option("out"))
+    refuse_sweep(path)
     run = RunDirectory(path if path.is_dir() else path.parent)
     run.refuse_links()
     history = _read(path)  # before matplotlib: a wrong path fails at once

@@ -165,6 +165,7 @@ class _Sweeping:
         """Train what is not finished; returns the results of all members."""
         plan, by = self.plan, self.ranking.by
         before = [read_member(member, self.folder, by) for member in plan.members]
+        _check_epochs(plan.members, before, self.folder)
         results = {result.member: result for result in before}
         members = [member for member in plan.members if results[member.name].state != "finished"]
         if members:
@@ -189,6 +190,17 @@ class _Sweeping:
         needed = (members, self.folder, data, self.options, self.observer)
         make = make_train if self.cluster is None else partial(make_train_on, self.cluster)
         return make(*needed, self.ranking.by, self.received)
+
+
+def _check_epochs(members: Sequence[Member], results: Sequence[MemberResult], folder: Path) -> None:
+    """Raise `MtrainError` if a member was trained further than the sweep trains it."""
+    for member, result in zip(members, results, strict=True):
+        if result.epochs > (epochs := member.config.training.epochs):
+            raise MtrainError(
+                f"has {result.epochs:,} epochs, and this sweep trains {epochs:,}",
+                where=folder / member.name,
+                remedy="sweep into another folder, or remove this one to have it trained again",
+            )
 
 
 def _check_same(members: Sequence[Member], folder: Path, data: SweepData) -> None:
@@ -238,10 +250,24 @@ def make_result(
     judged, best = judge_settings(settings, members, validation, ranking)
     compared_by = None
     of_best = [] if best is None else [validation.get(name) for name in settings[best].members]
-    if kept := [one.rows for one in of_best if one is not None]:
-        n = len(np.unique(np.concatenate(kept)))
+    notes = list(summary.notes)
+    if kept := [one for one in of_best if one is not None]:
+        n = len(np.unique(np.concatenate([one.rows for one in kept])))
         compared_by = f"{ranking.compared_by} of {n:,} validation rows"
-    return replace(summary, settings=tuple(judged), best=best, compared_by=compared_by)
+        groups = [one.groups for one in kept if one.groups is not None]
+        if groups:
+            compared_by += f" of {len(np.unique(np.concatenate(groups))):,} groups"
+        apart = [
+            one for one in judged if one.comparison == "not compared" and one.value is not None
+        ]
+        if any(name in validation for one in apart for name in one.members):
+            notes.append(
+                f"settings that were validated on other rows than the best are not compared: their "
+                f"{ranking.by} is of those rows"
+            )
+    return replace(
+        summary, settings=tuple(judged), best=best, compared_by=compared_by, notes=tuple(notes)
+    )
 
 
 def _summary(plan: SweepPlan, results: Sequence[MemberResult], ranking: Ranking) -> SweepResult:
@@ -315,7 +341,7 @@ def _open_folder(plan: SweepPlan, out: Path | None, *, resume: bool) -> Iterator
         for name in (PLAN, RESULT, POOLED, *(member.name for member in plan.members)):
             refuse_link(folder / name)
         if not (folder / PLAN).exists():
-            check_empty(RunDirectory(folder))
+            check_empty(RunDirectory(folder), "in which there is no sweep" if resume else None)
         elif resume:
             check_plan(describe_sweep(plan), folder)
         else:

@@ -16,7 +16,7 @@ from mtrain.records.sweep import MemberResult, SplitFigures
 from mtrain.run.directory import RunDirectory
 from mtrain.run.environment import describe_environment
 from mtrain.run.history import read_history
-from mtrain.run.metrics import read_report
+from mtrain.run.metrics import METRICS, read_report
 from mtrain.training.open import load_device, open_environment
 from mtrain.training.pool import run_side_by_side
 from mtrain.training.signals import Received
@@ -71,7 +71,7 @@ class MembersTrainer:
         threads = member_threads(members[0], data) if options.owns_process else None
         observer.stage("loading TensorFlow")
         self._device = load_device(options.device, threads)
-        from mtrain.engine.shared import SharedTrainer
+        from mtrain.engine.shared import SharedTrainer  # now that TensorFlow is loaded, and quiet
 
         with self._device.scope():
             data.prepare()
@@ -115,13 +115,15 @@ class MembersTrainer:
 
     def describe(self) -> None:
         """Tell the device, how many members train at once, the memory they take, notes on the data."""
+        n = len(self._members)
+        members = f"{n:,} member{'s' if n > 1 else ''}"
         together = f"{self.jobs} side by side" if self.jobs > 1 else "one after the other"
         parts = [f"the data take {bytes_as_text(self._data.n_bytes)}"]
         if largest := max(map(self._member_bytes, self._members)):
             parts.append(f"a member in training {bytes_as_text(largest)}")
         self._observer.note(
             f"Device: {self._device.description} ({self._device.reason}); "
-            f"{len(self._members):,} members, {together}; {', '.join(parts)}."
+            f"{members}, {together}; {', '.join(parts)}."
         )
         if self._is_alone and (self._options.jobs or 1) > 1:
             name = option("jobs")
@@ -186,7 +188,7 @@ class MembersTrainer:
         """
         run, data = RunDirectory(self._folder / member.name), self._data.of(member).dataset
         for split in ("test", "val"):
-            if split in data.splits and not (run.evaluations / split).is_dir():
+            if split in data.splits and not (run.evaluations / split / METRICS).is_file():
                 evaluate(
                     run.path,
                     split=split,

@@ -17,6 +17,7 @@ from mtrain.observer import Sent
 from mtrain.run.directory import RunDirectory
 from mtrain.run.environment import FLAGS, read_environment
 from mtrain.run.lock import is_locked
+from mtrain.run.metrics import METRICS
 from mtrain.run.sweep import PLAN
 from mtrain.scale.ray import Call
 from mtrain.workflows.evaluate import evaluate
@@ -168,7 +169,7 @@ def train_member(send: Send, job: Job, until: int | None) -> MemberResult:
         if (
             is_finished
             and "val" in job.splits
-            and not (RunDirectory(path).evaluations / "val").is_dir()
+            and not (RunDirectory(path).evaluations / "val" / METRICS).is_file()
         ):
             # It was trained to its end alone, by `mtrain resume`.
             evaluate(path, split="val", charts=options.charts)

@@ -79,7 +79,7 @@ def test_the_settings_are_printed_best_first_with_what_is_shown_of_them(swept):
 
     assert [line.split("  ")[0] for line in lines[1:5]] == [
         "learning_rate 0.1, hidden 30-20",
-        "learning_rate 1.0, hidden 30",
+        "learning_rate 1, hidden 30",
         "learning_rate 0.01, hidden 30-20",
         "learning_rate 0.001, hidden 30-20",
     ]
@@ -120,7 +120,7 @@ def test_the_settings_are_printed_best_first_with_what_is_shown_of_them(swept):
         "1 of 4 members stopped",
         "best by val_loss: learning_rate 0.1, hidden 30-20; on test: accuracy 0.890 (95 % interval "
         "0.850 to 0.950)",
-        "1 of the other 2 settings are not shown to be worse: log loss of 360 validation rows, at 5 % "
+        "1 of the other 2 settings is not shown to be worse: log loss of 360 validation rows, at 5 % "
         "for all pairs together",
         "this compares the trained networks: other seeds may rank otherwise, which --seeds shows",
     ]
@@ -177,7 +177,7 @@ def test_the_chart_has_a_point_a_finished_member_and_the_median_of_each_value(sw
 
     assert [axes.get_xlabel() for axes in (first, second)] == ["learning_rate", "hidden"]
     assert first.get_ylabel() == "val_loss"
-    assert [label.get_text() for label in first.get_xticklabels()] == ["0.01", "0.1", "1.0"]
+    assert [label.get_text() for label in first.get_xticklabels()] == ["0.01", "0.1", "1"]
     points = [
         tuple(point)
         for one in second.collections

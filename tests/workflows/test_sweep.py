@@ -20,6 +20,7 @@ from waiting import wait_until, watched
 
 import mtrain
 from mtrain.cli.main import run
+from mtrain.observer import Observer
 from mtrain.run.lock import locked
 
 
@@ -218,6 +219,113 @@ def test_members_that_were_trained_on_other_data_are_not_mixed_with_new_ones(tmp
         f"mtrain: {data}: these are not the data that learning_rate-0.01 was trained on; restore them, "
         "or sweep into another folder\n"
     )
+
+
+def test_a_member_that_was_trained_further_is_not_mixed_with_the_others(swept, tmp_path, capsys):
+    out = tmp_path / "sweep"
+    arguments = (written(tmp_path), "optimizer.learning_rate=1e-3,1e-2", "--out", out)
+    assert sweep(*arguments) == 0
+    member = out / "learning_rate-0.01"
+    assert run(["resume", str(member), "training.epochs=4", "--quiet"]) == 0
+    capsys.readouterr()
+
+    assert sweep(*arguments, "--resume") == 1
+    assert f"{member}: has 4 epochs, and this sweep trains 3; sweep into another folder" in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_finished_member_without_an_evaluation_is_evaluated(swept, tmp_path):
+    """As one that halving had stopped and `mtrain resume` trained to its end."""
+    out = tmp_path / "sweep"
+    shutil.copytree(swept, out)
+    first, second, *_ = members(out)
+    shutil.rmtree(first / "evaluation" / "val")
+    for path in (second / "evaluation" / "val").iterdir():
+        path.unlink()
+    arguments = ("optimizer.learning_rate=1e-3,1e-2", "model={hidden: 12, dropout: 0.3},{l2: 0.01}")
+
+    assert sweep(written(tmp_path), *arguments, "--seeds", 2, "--out", out, "--resume") == 0
+    assert tables(out) == tables(swept)
+
+
+def test_settings_of_other_validation_rows_are_named(tmp_path):
+    out = tmp_path / "sweep"
+
+    assert sweep(written(tmp_path), "dataset.seed=1,2", "--out", out) == 0
+    assert result(out)["notes"] == [
+        "settings that were validated on other rows than the best are not compared: their val_loss is "
+        "of those rows"
+    ]
+
+
+def test_members_with_custom_code_train_one_after_the_other(tmp_path, monkeypatch, capsys):
+    """Each to the last bit as alone."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "theirs.py").write_text(
+        "import keras\n\n\ndef build(n_features, n_classes):\n"
+        "    return keras.Sequential([keras.Input((n_features,)),"
+        " keras.layers.Dense(n_classes, 'softmax')])\n"
+    )
+    config = written(tmp_path, "dataset: digits\nmodel: theirs:build\ntraining: {epochs: 1}\n")
+    out = tmp_path / "sweep"
+    arguments = ["sweep", str(config), "optimizer.learning_rate=0.01,0.02", "--jobs", "2"]
+    assert run([*arguments, "--out", str(out)]) == 0
+
+    assert "--jobs has no effect on a GPU and with custom code." in capsys.readouterr().err
+    for member in members(out):
+        alone = tmp_path / member.name
+        (tmp_path / "config.yaml").write_text((member / "config.yaml").read_text())
+        assert run(["fit", "config.yaml", "--out", str(alone), "--quiet"]) == 0
+        assert digest(member) == digest(alone)
+
+
+def test_trackers_of_every_member_are_ended(tmp_path, monkeypatch):
+    ended = []
+
+    class Tracker(Observer):
+        def end(self, outcome):
+            ended.append(outcome)
+
+    monkeypatch.setattr(
+        "mtrain.workflows.train_run.make_trackers", lambda config, path: [Tracker()]
+    )
+    rates = "optimizer={name: sgd, learning_rate: 1e30},{name: sgd, learning_rate: 0.1}"
+
+    assert sweep(written(tmp_path), rates, "--out", tmp_path / "sweep") == 0
+    assert sorted(ended) == ["diverged", "finished"]
+
+
+@pytest.mark.renders
+def test_charts_of_members_side_by_side_are_those_of_one_alone(tmp_path):
+    """Matplotlib's settings are of the whole process."""
+    out, alone = tmp_path / "sweep", tmp_path / "alone"
+    arguments = (written(tmp_path), "model.hidden=4,5,6", "training.epochs=1", "--charts")
+    assert sweep(*arguments, "--jobs", 3, "--out", out) == 0
+    assert sweep(*arguments, "--jobs", 1, "--out", alone) == 0
+
+    charts = sorted(path.relative_to(out) for path in out.rglob("*.png"))
+    assert len(charts) == 3 * (3 + 2 * 4) + 1
+    for chart in charts:
+        assert (out / chart).read_bytes() == (alone / chart).read_bytes()
+
+
+def test_a_sweep_is_no_run_and_says_so(swept, capsys):
+    for command in ("resume", "plot", "evaluate"):
+        assert run([command, str(swept)]) == 1
+        assert "is a sweep, not a run; name one of its members" in capsys.readouterr().err
+
+
+def test_a_strangers_sweep_names_nothing_outside_it(swept, tmp_path, capsys):
+    out = tmp_path / "sweep"
+    shutil.copytree(swept, out)
+    content = result(out)
+    for best, members_ in ((99, ["a"]), (0, []), (0, ["/etc"]), (0, ["../other"])):
+        changed = content | {"best": best}
+        changed["settings"] = [content["settings"][0] | {"members": members_}]
+        (out / "sweep.json").write_text(json.dumps(changed))
+        assert run(["gate", str(out), "recall >= 0.1"]) == 1
+        assert "sweep.json: names a " in capsys.readouterr().err
 
 
 def test_one_process_writes_into_a_sweep(swept, tmp_path, capsys):

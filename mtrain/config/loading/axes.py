@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtrain.config.loading.load import COMMAND_LINE, parse_overrides
+from mtrain.config.loading.load import COMMAND_LINE, parse_overrides, plain
 from mtrain.errors import UsageError
 from mtrain.keywords import option
 
@@ -144,8 +144,9 @@ def product_size(axes: Sequence[Axis]) -> int:
 def axes_from_python(axes: Mapping[str, Any], caller: str) -> list[Axis]:
     """Axes from a mapping of dotted keys to lists of values or `"LOW..HIGH"`."""
     made = []
-    for key, values in axes.items():
-        if isinstance(values, list | tuple) and values:
+    for key, given in axes.items():
+        values = plain(list(given) if isinstance(given, range) else given)
+        if isinstance(values, list) and values:
             made.append(make_axis(key, values, caller))
         elif isinstance(values, str) and (limits := _range(key, values, caller)) is not None:
             made.append(Axis(key, limits))
@@ -178,9 +179,11 @@ def value_text(value: Any) -> str:
         return "-".join(parts) or "default"
     if isinstance(value, list | tuple):
         return "-".join(map(value_text, value)) or "none"
-    return (
-        "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    )
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, float) and float(short := f"{value:g}") == value:
+        return short
+    return str(value)
 
 
 def _listed(axis: Axis) -> tuple[Any, ...]:

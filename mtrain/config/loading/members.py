@@ -123,7 +123,7 @@ def plan_sweep(
         raise UsageError(f"{problem}, {option('yes')} trains them all", where="sweep")
     seed = base.data.get("seed", 0)
     values = combinations(axes, sample, seed if type(seed) is int and seed >= 0 else 0, base.caller)
-    problems: dict[str, Problem] = {}
+    problems = _problems_of_ranges(base, axes, values[0])
     members: list[Member] = []
     settings = base
     for setting, chosen in enumerate(values):
@@ -161,6 +161,21 @@ def plan_sweep(
     )
 
 
+def _problems_of_ranges(base: Settings, axes: Sequence[Axis], values: Values) -> dict[str, Problem]:
+    """Problems of the ends of ranges, which a sample may miss; `values` are those of a member."""
+    problems: dict[str, Problem] = {}
+    for axis in axes:
+        for end in (axis.values.low, axis.values.high) if isinstance(axis.values, Range) else ():
+            settings = copy.deepcopy(base)
+            try:
+                for key, value in (values | {axis.key: end}).items():
+                    settings.override(key, copy.deepcopy(value))
+                settings.validate()
+            except MtrainError as error:
+                problems |= {str(problem): problem for problem in error.problems}
+    return problems
+
+
 def _halving(settings: Any) -> Halving | None:
     if settings is None:
         return None
@@ -179,9 +194,10 @@ def _check_axes(
     base: Settings, keys: list[str], seeds: int | None, folds: int | None, sample: int | None
 ) -> None:
     for name, number, least in (("seeds", seeds, 2), ("folds", folds, 2), ("sample", sample, 1)):
-        if number is not None and not least <= number <= 10**6:
-            raise UsageError(f"must be at least {least}, got {number}", where=option(name))
+        if number is not None and not (type(number) is int and least <= number <= 10**6):
+            raise UsageError(f"must be at least {least}, got {number!r:.60}", where=option(name))
     if not (keys or seeds or folds):
+        base.validate()  # a mistake in what was meant as an axis says more
         problem = "nothing varies; name an axis, as optimizer.learning_rate=1e-3,1e-2, or "
         raise UsageError(f"{problem}{option('seeds')} or {option('folds')}", where="sweep")
     if sample and not keys:

@@ -311,7 +311,8 @@ def findings(sweep: SweepResult) -> Iterator[str]:
     elif alike in {0, n}:
         found = f"{'none' if alike else 'each'} of the other {n:,} settings is shown to be worse"
     else:
-        found = f"{alike:,} of the other {n:,} settings are not shown to be worse"
+        are = "is" if alike == 1 else "are"
+        found = f"{alike:,} of the other {n:,} settings {are} not shown to be worse"
     yield f"{found}: {sweep.compared_by}, at 5 % for all pairs together"
     if sweep.seeds is None:
         yield "this compares the trained networks: other seeds may rank otherwise, which --seeds shows"
