@@ -100,7 +100,7 @@ def test_the_settings_are_printed_best_first_with_what_is_shown_of_them(swept):
         ],
         [
             "learning_rate",
-            "1.0,",
+            "1,",
             "hidden",
             "30",
             "0.3",
