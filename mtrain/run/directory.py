@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,7 +116,10 @@ class RunDirectory:
 
 def refuse_sweep(path: Path) -> None:
     """Raise `MtrainError` for the folder of a sweep."""
-    if (path / SWEEP).is_file():
+    is_sweep = False
+    with suppress(OSError):  # as of a name that is too long, of which others tell
+        is_sweep = (path / SWEEP).is_file()
+    if is_sweep:
         remedy = "name one of its members; `mtrain sweep` with --resume continues it"
         raise MtrainError("is a sweep, not a run", where=path, remedy=remedy)
 

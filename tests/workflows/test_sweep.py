@@ -6,7 +6,6 @@ import csv
 import json
 import math
 import shutil
-import signal
 import subprocess
 import threading
 from itertools import pairwise
@@ -16,7 +15,6 @@ import pytest
 from crashtest import digest
 from stopped_runs import COMMAND
 from swept import digests, members, result, sweep, tables, written
-from waiting import wait_until, watched
 
 import mtrain
 from mtrain.cli.main import run
@@ -442,28 +440,6 @@ def test_halving_by_a_figure_without_a_column_is_refused(tmp_path, capsys):
     assert "--halving: by: 'val_accuracy' is not a figure of every member's history" in (
         capsys.readouterr().err
     )
-
-
-def test_a_signal_saves_the_members_in_training_and_the_sweep_is_resumed(tmp_path):
-    config = written(tmp_path)
-    out, whole = tmp_path / "sweep", tmp_path / "whole"
-    arguments = (config, "model.hidden=20,30,40", "training.epochs=40")
-    command = [COMMAND, "sweep", *map(str, arguments), "--out", out, "--quiet"]
-    with (
-        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process,
-        watched(process),
-    ):
-        wait_until(lambda: any(out.glob("*/checkpoints/epoch-*")), process)
-        process.send_signal(signal.SIGTERM)
-        process.wait()
-    if process.returncode == 0:
-        pytest.skip("it was finished before the signal came")
-    assert process.returncode == 143
-    assert {one["state"] for one in result(out)["members"]} <= {"stopped", "waiting", "finished"}
-    assert sweep(*arguments, "--out", out, "--resume") == 0
-    assert sweep(*arguments, "--out", whole) == 0
-    assert digests(out) == digests(whole)
-    assert tables(out) == tables(whole)
 
 
 def test_threads_end_with_a_sweep(tmp_path):
