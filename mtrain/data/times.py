@@ -41,7 +41,7 @@ class Times:
     """The place of each row's time among the different times, -1 if it has none; shape (N,)."""
 
     wrong: NDArray[np.bool_]
-    """Whether each value is none that can be compared with the others; shape (N,)."""
+    """Whether each value cannot be compared with the others; shape (N,)."""
 
     expected: str
     """What those are not."""

@@ -105,7 +105,7 @@ def judge_settings(
     validation: Mapping[str, Rows],
     ranking: Ranking,
 ) -> tuple[list[SettingResult], int | None]:
-    """The settings with their `comparison` and `p`, and the place of the best; None: there is none.
+    """The settings with their `comparison` and `p`, and the place of the best, if there is one.
 
     `validation` has the rows of each member that is finished and kept its predictions.
     """

@@ -69,7 +69,7 @@ class SweptFigure:
     """Of one member, its value."""
 
     low: float | None = None
-    """The limits of the 95 % interval; None if there is none."""
+    """The limits of the 95 % interval; None: not known."""
 
     high: float | None = None
     training: float | None = None
@@ -130,7 +130,7 @@ class SweepResult:
     """In the order of the axes."""
 
     best: int | None
-    """The place of the best setting; None: there is none."""
+    """The place of the best setting; None without validation, and until a setting is finished."""
 
     notes: tuple[str, ...] = ()
 

@@ -32,7 +32,7 @@ def read_saved_evaluation(
     Of a sweep, that of its best setting.
 
     Without `split`, a run's evaluation on test, or a folder's on any split. Raises `MtrainError` if
-    there is none, if another checkpoint is the run's best by now, if it was changed, or if its
+    it is missing, if another checkpoint is the run's best by now, if it was changed, or if its
     predictions were not kept though it `needs_predictions`; `UsageError` for a folder of another
     split.
     """

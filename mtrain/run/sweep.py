@@ -89,7 +89,7 @@ def read_result(folder: Path) -> SweepResult:
 def best_of_sweep(folder: Path) -> Path:
     """The run directory of the best setting, or the folder of the evaluation of all its folds.
 
-    Raises `MtrainError` if there is none, or if it was trained with several seeds.
+    Raises `MtrainError` if no setting is the best yet, or if it was trained with several seeds.
     """
     result = read_result(folder)
     if result.best is None:

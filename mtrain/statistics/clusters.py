@@ -169,7 +169,7 @@ def effective_rows(
     """The effective number of rows whose share of hits varies as that of each class does; shape (K,).
 
     All others have shape (M,); `rows` is how many there are of each, None: one. Of a share of 0 or 1 it
-    is the number of groups. The variance rests on those groups with a hit, or with a row that is none,
+    is the number of groups. The variance rests on the groups with a hit, or on those with a miss,
     whichever are fewer: Student's quantile for so many degrees of freedom allows for few of them. There
     are never more than the rows, and at least as many as there would be if the rows of a group were all
     alike.

@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 from mtrain.config.experiment.custom_code import CustomMetric
-from mtrain.config.experiment.halving import Halving
 from mtrain.errors import MtrainError, UsageError
 from mtrain.keywords import option
 from mtrain.metrics.monitor import higher_is_better
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from mtrain.config.experiment.halving import Halving
     from mtrain.config.loading.members import Member, SweepPlan
     from mtrain.observer import SweepObserver
     from mtrain.records.sweep import MemberResult
@@ -23,13 +23,11 @@ if TYPE_CHECKING:
     from mtrain.workflows.sweep_groups import Train
 
 
-def halving_figure(plan: SweepPlan, by: str | None) -> str:
+def halving_figure(halving: Halving, plan: SweepPlan, by: str | None) -> str:
     """The figure of the history by which settings are stopped; `by` is that of the ranking.
 
-    Raises `UsageError` if some member's history will not have it.
+    Raises `UsageError` if some member's history will not have it, or if halving would do nothing.
     """
-    if (halving := plan.halving) is None:
-        return ""
     figure = halving.by or by or "loss"
     configs = [member.config for member in plan.members]
     if any(figure not in config.monitors for config in configs):
@@ -49,6 +47,7 @@ def halving_figure(plan: SweepPlan, by: str | None) -> str:
 
 
 def train_by_halving(
+    halving: Halving,
     plan: SweepPlan,
     by: str,
     folder: Path,
@@ -62,7 +61,7 @@ def train_by_halving(
     figure; a setting of several members has their mean, one with an undefined value is the worst.
     Returns the results of those that were trained.
     """
-    halving, members = plan.halving or Halving(), plan.members
+    members = plan.members
     results: dict[str, MemberResult] = {}
     lost: set[str] = set()
     settings = list(range(len(plan.values)))

@@ -116,7 +116,9 @@ def sweep(
     for member in plan.members:
         check_tensorboard(member.config)
     ranking = choose_ranking([member.config for member in plan.members])
-    halved_by = halving_figure(plan, ranking.by)
+    halved_by = None
+    if plan.halving is not None:
+        halved_by = halving_figure(plan.halving, plan, ranking.by)
     with (
         # First, so that a cluster that cannot be reached leaves no folder.
         _cluster(options, told) as cluster,
@@ -157,7 +159,9 @@ class _Sweeping:
     options: Options
     observer: SweepObserver
     ranking: Ranking
-    halved_by: str
+    halved_by: str | None
+    """The figure by which settings are stopped; None: without halving."""
+
     received: Received
     cluster: Cluster | None
 
@@ -174,12 +178,11 @@ class _Sweeping:
                 write_plan(describe_sweep(plan), self.folder)
             epochs = {member.name: member.config.training.epochs for member in plan.members}
             self.observer.begin(_summary(plan, before, self.ranking), epochs)
-            if plan.halving is None:
+            if plan.halving is None or self.halved_by is None:
                 trained = train(members, None)
             else:
-                trained = train_by_halving(
-                    plan, self.halved_by, self.folder, train, self.observer, self.received
-                )
+                halved = (plan.halving, plan, self.halved_by, self.folder)
+                trained = train_by_halving(*halved, train, self.observer, self.received)
             results |= {result.member: result for result in trained}
         return [results[member.name] for member in plan.members]
 

@@ -23,7 +23,7 @@ from mtrain.scale.ray import Call
 from mtrain.workflows.evaluate import evaluate
 from mtrain.workflows.fit import fit
 from mtrain.workflows.sweep_data import member_threads
-from mtrain.workflows.sweep_members import Told, read_member
+from mtrain.workflows.sweep_members import Told, has_trained, read_member
 from mtrain.workflows.train_run import note_lines
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def make_train_on(
         calls = [
             _call(jobs[before.member], until, cluster)
             for before in (read_member(member, folder, by) for member in chosen)
-            if before.state != "finished" and (until is None or before.epochs < until)
+            if not has_trained(before, until)
         ]
         for outcome in cluster.run(
             calls,

@@ -283,7 +283,7 @@ def _missing(
 ) -> dict[str, NDArray[np.bool_]]:
     """By column that is no feature and must have a value, where it has none; shape (N,).
 
-    `belonging` has the numbers of groups and of times by their column, -1 where there is none.
+    `belonging` has the numbers of groups and of times by their column, -1 for a missing value.
     """
     missing = {
         name: numbers < 0
