@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mtrain.data.class_weights import weight_training
 from mtrain.data.load import make_dataset
 from mtrain.data.reading import read_source
+from mtrain.engine.compilation import check_compilation, choose_compilation
 from mtrain.engine.threads import threads_asked
 from mtrain.errors import MtrainError, SettingError
 from mtrain.escape import bytes_as_text
@@ -59,6 +60,7 @@ class SweepData:
         Raises `UsageError` with every setting that does not fit its data, and `MtrainError` for data
         that cannot be read, or do not fit into memory together.
         """
+        self._members = members
         self._datasets: dict[str, Dataset] = {}
         self._prepared: dict[str, PreparedData] = {}
         self._facts: dict[str, tuple[dict[str, str], dict[str, str]]] = {}
@@ -86,6 +88,24 @@ class SweepData:
         while self._datasets:
             key, dataset = self._datasets.popitem()
             self._prepared[key] = prepare_data(dataset)
+
+    def check_compilations(self, device_kind: str) -> set[str]:
+        """How the members' loops are compiled on a `cpu` or `gpu`, before they are prepared.
+
+        Raises `SettingError` for batches whose sums the compiler would round too much.
+        """
+        kinds: set[str] = set()
+        problems: dict[Any, None] = {}
+        for member in self._members:
+            config = member.config
+            kinds.add(kind := choose_compilation(config, device_kind))
+            try:
+                check_compilation(config, kind, device_kind, len(self.dataset(member).train))
+            except SettingError as error:
+                problems |= dict.fromkeys((one.key, one.what) for one in error.problems)
+        if problems:
+            raise SettingError(*problems)
+        return kinds
 
     def find(self, member: Member) -> Dataset | None:
         """Before they are prepared; None for data that none of these members has."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mtrain.config.experiment.custom_code import CustomModel
 from mtrain.engine.threads import cpu_count
-from mtrain.errors import DivergedError, MtrainError, SettingError
+from mtrain.errors import DivergedError, MtrainError
 from mtrain.escape import bytes_as_text
 from mtrain.keywords import option
 from mtrain.observer import Observer, Observers
@@ -71,34 +71,19 @@ class MembersTrainer:
         threads = member_threads(members[0], data) if options.owns_process else None
         observer.stage("loading TensorFlow")
         self._device = load_device(options.device, threads)
-        from mtrain.engine.shared import SharedTrainer  # now that TensorFlow is loaded, and quiet
+        # Now that TensorFlow is loaded, and quiet.
+        from mtrain.engine.backend import start_device
+        from mtrain.engine.shared import SharedTrainer
 
+        kinds = data.check_compilations(self._device.kind)
         with self._device.scope():
             data.prepare()
-            self._start()
+            for kind in kinds:  # here, as it redirects stderr, and not in a thread
+                start_device(jit_compile=kind == "xla")
         self.jobs = self._choose_jobs()
         self._trainers = [SharedTrainer() for _ in range(self.jobs)]
         self._noted: set[str] = set()
         observer.stage("")
-
-    def _start(self) -> None:
-        """Check what only the device tells, and let TensorFlow print what it prints but once."""
-        from mtrain.engine.backend import start_device
-        from mtrain.engine.compilation import check_compilation, choose_compilation
-
-        kinds = set()
-        problems: dict[Any, None] = {}
-        for member in self._members:
-            config, rows = member.config, self._data.of(member).rows["train"]
-            kinds.add(kind := choose_compilation(config, self._device.kind))
-            try:
-                check_compilation(config, kind, self._device.kind, rows)
-            except SettingError as error:
-                problems |= dict.fromkeys((one.key, one.what) for one in error.problems)
-        if problems:
-            raise SettingError(*problems)
-        for kind in kinds:
-            start_device(jit_compile=kind == "xla")
 
     def _choose_jobs(self) -> int:
         from mtrain.engine.device import thread_count

@@ -9,9 +9,8 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from mtrain.engine.compilation import check_compilation, choose_compilation
 from mtrain.engine.threads import cpu_count
-from mtrain.errors import DivergedError, MtrainError, SettingError
+from mtrain.errors import DivergedError, MtrainError
 from mtrain.keywords import option
 from mtrain.observer import Sent
 from mtrain.run.directory import RunDirectory
@@ -74,7 +73,7 @@ def make_train_on(
     """
     device = _choose_device(options.device, cluster)
     options = replace(options, device=device, code_folder=options.code_folder.absolute())
-    _check_compilations(members, data, device)
+    data.check_compilations(device)
     jobs: dict[str, Job] = {}
     for member in members:
         splits = ("test",) if data.dataset(member).val is None else ("test", "val")
@@ -192,18 +191,6 @@ def _choose_device(device: str, cluster: Cluster) -> str:
     if device == "gpu" and not cluster.has_gpus:
         raise MtrainError("no machine of the Ray cluster has a GPU", where=option("device", "gpu"))
     return ("gpu" if cluster.has_gpus else "cpu") if device == "auto" else device
-
-
-def _check_compilations(members: Sequence[Member], data: SweepData, device: str) -> None:
-    problems: dict[Any, None] = {}
-    for member in members:
-        kind = choose_compilation(member.config, device)
-        try:
-            check_compilation(member.config, kind, device, len(data.dataset(member).train))
-        except SettingError as error:
-            problems |= dict.fromkeys((one.key, one.what) for one in error.problems)
-    if problems:
-        raise SettingError(*problems)
 
 
 def _choose_threads(member: Member, folder: Path, data: SweepData, cluster: Cluster) -> int:
