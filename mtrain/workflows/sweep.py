@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from mtrain.config.loading.members import describe_sweep
 from mtrain.engine.threads import cpu_count
 from mtrain.errors import DivergedError, MtrainError, UsageError
 from mtrain.keywords import option
 from mtrain.metrics.sweep import (
-    accuracy_of_setting,
     choose_ranking,
-    f1_of_setting,
-    judge_settings,
-    score_rows,
 )
 from mtrain.observer import OneAtATime, SweepObserver
-from mtrain.records.sweep import SettingResult, SweepResult
 from mtrain.run.directory import (
     LOCK,
     OUTPUTS,
@@ -33,8 +26,6 @@ from mtrain.run.directory import (
 from mtrain.run.environment import current_versions, read_environment
 from mtrain.run.files import remove_leftovers, write_bytes
 from mtrain.run.lock import locked, refuse_locked
-from mtrain.run.metrics import read_report
-from mtrain.run.predictions import PREDICTIONS, read_predictions
 from mtrain.run.sweep import PLAN, POOLED, RESULT, check_plan, write_plan, write_result
 from mtrain.scale.ray import connected
 from mtrain.trackers.tensorboard import check_tensorboard
@@ -43,8 +34,8 @@ from mtrain.workflows.folds import keep_pooled_folds
 from mtrain.workflows.halving import halving_figure, train_by_halving
 from mtrain.workflows.sweep_data import Options, SweepData
 from mtrain.workflows.sweep_groups import make_train
-from mtrain.workflows.sweep_members import read_member
 from mtrain.workflows.sweep_on_ray import make_train_on
+from mtrain.workflows.sweep_result import make_result, read_member, summarize_settings
 
 if TYPE_CHECKING:
     import signal
@@ -52,9 +43,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mtrain.config.loading.members import Member, SweepPlan
-    from mtrain.metrics.sweep import Ranking, Rows
+    from mtrain.metrics.sweep import Ranking
     from mtrain.records.report import Report
-    from mtrain.records.sweep import MemberResult
+    from mtrain.records.sweep import MemberResult, SweepResult
     from mtrain.scale.ray import Cluster
     from mtrain.training.signals import Received
     from mtrain.workflows.sweep_groups import Train
@@ -177,7 +168,7 @@ class _Sweeping:
             if not (self.folder / PLAN).exists():
                 write_plan(describe_sweep(plan), self.folder)
             epochs = {member.name: member.config.training.epochs for member in plan.members}
-            self.observer.begin(_summary(plan, before, self.ranking), epochs)
+            self.observer.begin(summarize_settings(plan, before, self.ranking), epochs)
             if plan.halving is None or self.halved_by is None:
                 trained = train(members, None)
             else:
@@ -227,97 +218,6 @@ def _check_same(members: Sequence[Member], folder: Path, data: SweepData) -> Non
                 where=dataset.source,
                 remedy="restore them, or sweep into another folder",
             )
-
-
-def make_result(
-    plan: SweepPlan, folder: Path, results: Sequence[MemberResult], ranking: Ranking
-) -> SweepResult:
-    """What the members' files show of the settings."""
-    members = {result.member: result for result in results}
-    validation: dict[str, Rows] = {}
-    tested: dict[str, Rows] = {}
-    for result in results:
-        if result.state != "finished":
-            continue
-        evaluations = RunDirectory(folder / result.member).evaluations
-        if (rows := _rows(evaluations / "val", by_loss=ranking.by_loss)) is not None:
-            validation[result.member] = rows
-        if (rows := _rows(evaluations / "test", by_loss=False)) is not None:
-            tested[result.member] = rows
-    summary = _summary(plan, results, ranking)
-    settings = []
-    for setting in summary.settings:
-        own = [members[name] for name in setting.members]
-        accuracy, f1_macro = accuracy_of_setting(own, tested), f1_of_setting(own)
-        settings.append(replace(setting, accuracy=accuracy, f1_macro=f1_macro))
-    judged, best = judge_settings(settings, members, validation, ranking)
-    compared_by = None
-    of_best = [] if best is None else [validation.get(name) for name in settings[best].members]
-    notes = list(summary.notes)
-    if kept := [one for one in of_best if one is not None]:
-        n = len(np.unique(np.concatenate([one.rows for one in kept])))
-        compared_by = f"{ranking.compared_by} of {n:,} validation rows"
-        groups = [one.groups for one in kept if one.groups is not None]
-        if groups:
-            compared_by += f" of {len(np.unique(np.concatenate(groups))):,} groups"
-        apart = [
-            one for one in judged if one.comparison == "not compared" and one.value is not None
-        ]
-        if any(name in validation for one in apart for name in one.members):
-            notes.append(
-                f"settings that were validated on other rows than the best are not compared: their "
-                f"{ranking.by} is of those rows"
-            )
-    return replace(
-        summary, settings=tuple(judged), best=best, compared_by=compared_by, notes=tuple(notes)
-    )
-
-
-def _summary(plan: SweepPlan, results: Sequence[MemberResult], ranking: Ranking) -> SweepResult:
-    """The settings with the means of their values, not yet compared."""
-    by_setting: dict[int, list[MemberResult]] = {k: [] for k in range(len(plan.values))}
-    for result in results:
-        by_setting[result.setting].append(result)
-    names = {member.setting: member.setting_name for member in plan.members}
-    settings = []
-    for place, values in enumerate(plan.values):
-        own = by_setting[place]
-        finished = [one for one in own if one.state == "finished"]
-        defined = [one.value for one in finished if one.value is not None]
-        settings.append(
-            SettingResult(
-                name=names[place],
-                values=values,
-                members=tuple(one.member for one in own),
-                finished=len(finished),
-                value=float(np.mean(defined)) if len(defined) == len(own) else None,
-                comparison="not compared",
-                p=None,
-                accuracy=None,
-                f1_macro=None,
-            )
-        )
-    return SweepResult(
-        name=plan.name,
-        by=ranking.by,
-        higher_is_better=ranking.higher_is_better,
-        compared_by=None,
-        axes=tuple(axis.key for axis in plan.axes),
-        seeds=plan.seeds,
-        folds=plan.folds,
-        members=tuple(results),
-        settings=tuple(settings),
-        best=None,
-        notes=() if ranking.note is None else (ranking.note,),
-    )
-
-
-def _rows(folder: Path, *, by_loss: bool) -> Rows | None:
-    """The scores of an evaluation's rows; None if its predictions were not kept."""
-    if not (folder / PREDICTIONS).exists():
-        return None
-    predictions, rows = read_predictions(read_report(folder), folder)
-    return score_rows(predictions, rows, by_loss=by_loss)
 
 
 @contextmanager

@@ -17,7 +17,8 @@ from mtrain.errors import MtrainError, UsageError
 from mtrain.observer import OneAtATime, Sent, SweepObserver
 from mtrain.training.signals import handled_signals
 from mtrain.workflows.sweep_data import SweepData, member_threads
-from mtrain.workflows.sweep_members import MembersTrainer, has_trained, read_member
+from mtrain.workflows.sweep_members import MembersTrainer
+from mtrain.workflows.sweep_result import has_trained, read_member
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,37 +11,29 @@ from mtrain.errors import DivergedError, MtrainError
 from mtrain.escape import bytes_as_text
 from mtrain.keywords import option
 from mtrain.observer import Observer, Observers
-from mtrain.records.sweep import MemberResult, SplitFigures
 from mtrain.run.directory import RunDirectory
 from mtrain.run.environment import describe_environment
-from mtrain.run.history import read_history
-from mtrain.run.metrics import METRICS, read_report
+from mtrain.run.metrics import METRICS
 from mtrain.training.open import load_device, open_environment
 from mtrain.training.pool import run_side_by_side
 from mtrain.training.signals import Received
 from mtrain.training.target import run_target
 from mtrain.workflows.evaluate import evaluate
 from mtrain.workflows.sweep_data import member_threads
+from mtrain.workflows.sweep_result import NOT_EVALUATED, has_trained, read_member
 from mtrain.workflows.train_run import note_lines, train_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
     from pathlib import Path
 
-    from mtrain.config.experiment.schema import Config
     from mtrain.config.loading.members import Member
     from mtrain.engine.shared import SharedTrainer
     from mtrain.metrics.epoch import EpochFigures
-    from mtrain.metrics.history import History
     from mtrain.observer import SweepObserver
-    from mtrain.records.report import Report
-    from mtrain.records.sweep import MemberState
+    from mtrain.records.sweep import MemberResult
     from mtrain.workflows.run import Run
     from mtrain.workflows.sweep_data import Options, SweepData
-
-NOT_EVALUATED = "not evaluated"
-
-BY_HALVING = "by halving"
 
 BYTES_A_PARAMETER = 36
 """Of a member in training: weights and two slots of the optimizer, float32, on the device, in the
@@ -238,13 +229,6 @@ class MembersTrainer:
                 )
 
 
-def has_trained(result: MemberResult, until: int | None) -> bool:
-    """Whether a member is finished, or was stopped by halving after epoch `until` or later."""
-    if result.state == "finished":
-        return True
-    return until is not None and result.problem == BY_HALVING and result.epochs >= until
-
-
 class Told(Observer):
     """Tells the observer of the sweep what happens to a member."""
 
@@ -264,80 +248,3 @@ class Told(Observer):
         """An epoch, with the figure by which members are ranked."""
         value = None if self._by is None else figures.scalars.get(self._by)
         self._observer.epoch(self._member, figures.epoch, value)
-
-
-def read_member(
-    member: Member,
-    folder: Path,
-    by: str | None,
-    state: MemberState | None = None,
-    problem: str | None = None,
-) -> MemberResult:
-    """The result of a member by the files in its folder; `state` and `problem` if they are known."""
-    result = MemberResult(
-        member.name, member.setting, member.seed, member.fold, state or "waiting", problem
-    )
-    run = RunDirectory(folder / member.name)
-    try:
-        history = read_history(run.path)
-    except MtrainError:
-        return result
-    if state is None:
-        state, problem = _ended(history)
-    result = replace(result, state=state, problem=problem, epochs=len(history.epoch))
-    if state != "finished":
-        return result
-    val = None
-    try:
-        test = read_report(run.evaluations / "test")
-        if member.config.dataset.validation is not None:
-            val = read_report(run.evaluations / "val")
-    except MtrainError:
-        # Removed, or it was trained to its end alone, by `mtrain resume`.
-        return replace(result, state="stopped", problem=NOT_EVALUATED)
-    return replace(
-        result,
-        checkpoint=test.checkpoint,
-        trained_on=_trained_on(member.config, history),
-        value=_value(history, test.checkpoint, by, val),
-        test=_figures(test),
-        val=None if val is None else _figures(val),
-    )
-
-
-def _ended(history: History) -> tuple[MemberState, str | None]:
-    match history.segments[-1].ended if history.segments else None:
-        case "finished" | "diverged" | "failed" as ended:
-            return ended, None
-        case None:
-            return "stopped", "killed"
-        case "halving":
-            return "stopped", BY_HALVING
-        case ended:
-            return "stopped", f"by {ended}"
-
-
-def _value(history: History, checkpoint: str, by: str | None, val: Report | None) -> float | None:
-    """The figure called `by` at a checkpoint; None if it is undefined there."""
-    if by is None:
-        return None
-    if by == "val_accuracy" and val is not None:
-        return val.accuracy  # whether or not accuracy is among the metrics
-    epoch = int(checkpoint.removeprefix("epoch-"))
-    value = history.monitored(by, epoch - 1)
-    return value if math.isfinite(value) else None
-
-
-def _trained_on(config: Config, history: History) -> int | None:
-    """Rows of the training; None if an epoch is a part of them, or folds follow time."""
-    follows_time = getattr(config.dataset, "time", None) is not None
-    if config.training.steps_per_epoch is not None or follows_time:
-        return None
-    return int(history.class_counts("train", 0).support.sum())
-
-
-def _figures(report: Report) -> SplitFigures:
-    macro = report.averages.macro
-    return SplitFigures(
-        report.n, report.loss, report.accuracy, macro.precision, macro.recall, macro.f1
-    )

@@ -22,7 +22,8 @@ from mtrain.scale.ray import Call
 from mtrain.workflows.evaluate import evaluate
 from mtrain.workflows.fit import fit
 from mtrain.workflows.sweep_data import member_threads
-from mtrain.workflows.sweep_members import Told, has_trained, read_member
+from mtrain.workflows.sweep_members import Told
+from mtrain.workflows.sweep_result import has_trained, read_member
 from mtrain.workflows.train_run import note_lines
 
 if TYPE_CHECKING:
