@@ -7,6 +7,8 @@ import html
 
 def inert(name: str) -> str:
     """A name made harmless for terminals and charts: unprintable characters are escaped."""
+    if name.isprintable():
+        return name
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 

@@ -1,24 +1,66 @@
-"""Loading libraries: quietly, and matplotlib without settings from the current folder."""
+"""Loading libraries: quietly, quickly, and matplotlib without settings from the current folder."""
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import tempfile
+import threading
 from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
+
+
+_OWNED = threading.Event()
+
+
+def own_process() -> None:
+    """Load libraries as fast as a process can whose only program is mtrain."""
+    # The objects of TensorFlow's modules live as long as the process; with Python's own threshold
+    # they are searched for garbage again and again, a good part of the time of the import.
+    gc.set_threshold(100_000)
+    _OWNED.set()
+
+
+def owns_process() -> bool:
+    """Whether no other program in this process uses the libraries that mtrain loads."""
+    return _OWNED.is_set()
+
+
+@contextmanager
+def left_out(packages: Collection[str]) -> Iterator[None]:
+    """In this thread, imports find none of these packages, unless they are imported already."""
+    finder = _LeavesOut(packages)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+class _LeavesOut(MetaPathFinder):
+    """Says of some packages that they are not installed, in the thread that it is made in."""
+
+    def __init__(self, packages: Collection[str]) -> None:
+        self._packages = packages
+        self._thread = threading.get_ident()
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:  # noqa: ARG002 -- its interface
+        """None, that other finders go on; raises `ModuleNotFoundError` for such a package."""
+        if name in self._packages and threading.get_ident() == self._thread:
+            raise ModuleNotFoundError(f"{name} is left out here", name=name)
 
 
 def load_matplotlib() -> None:
     """Import matplotlib, unless imported, without reading a `matplotlibrc` of the current folder.
 
     It reads one while it is imported, before any of its settings can be reset: one that is damaged,
-    or somebody else's, would end the command. Keras imports matplotlib, too, so that this comes
-    before Keras. While it lasts, the process is in another folder.
+    or somebody else's, would end the command. While it lasts, the process is in another folder.
     """
     if "matplotlib" not in sys.modules:
         with _away():

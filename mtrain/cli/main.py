@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import os
 import sys
@@ -17,6 +16,7 @@ from mtrain.cli.commands import app, command_names
 from mtrain.cli.mistakes import explain
 from mtrain.cli.output import open_stdout, say
 from mtrain.errors import MtrainError, UsageError
+from mtrain.loading import own_process
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run the command line and exit with its status."""
-    # The objects of TensorFlow's modules live as long as the process; with Python's own threshold
-    # they are searched for garbage again and again, a good part of the time of the import.
-    gc.set_threshold(100_000)
+    own_process()
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed before Python started
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 -- as long as the process

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
 
 from mtrain.errors import MtrainError
-from mtrain.loading import held_back_stderr, load_matplotlib
+from mtrain.loading import held_back_stderr, left_out, load_matplotlib, owns_process
 
 if TYPE_CHECKING:
     import logging
+
+UNNEEDED = ("IPython", "jax", "matplotlib", "pandas", "scipy", "sklearn", "torch")
+"""Packages that Keras and TensorFlow import if they are installed, for programs that pass their
+objects to Keras: half the time of the import, and none of it is needed to train."""
 
 LOOP = "<function Loop._compiled"
 """TensorFlow's name for the compiled loop of a training."""
@@ -21,14 +26,14 @@ def load_tensorflow() -> None:
     """Import TensorFlow and Keras; what they print meanwhile is shown only if they fail.
 
     Raises `MtrainError` if they cannot be loaded. The user's `keras.json` has no effect: the
-    backend is TensorFlow, floats are float32, and the epsilon of losses is 1e-7.
+    backend is TensorFlow, floats are float32, and the epsilon of losses is 1e-7. In a process of
+    mtrain's own Keras is loaded without `UNNEEDED`, which anybody can import afterwards.
     """
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with held_back_stderr() as printed:
         try:
-            load_matplotlib()  # Keras imports it
-            import keras
+            _import_keras()
             import tensorflow as tf
 
             # Looking for devices prints, too, and is done only once.
@@ -36,6 +41,8 @@ def load_tensorflow() -> None:
         except Exception as error:
             sys.stderr.write(printed())
             raise MtrainError(f"TensorFlow cannot be loaded: {error}") from error
+    import keras
+
     if keras.backend.backend() != "tensorflow":
         raise MtrainError(
             f"Keras was imported before mtrain with the backend {keras.backend.backend()!r}; "
@@ -44,6 +51,16 @@ def load_tensorflow() -> None:
     tf.get_logger().addFilter(_is_not_about_retracing)
     keras.config.set_floatx("float32")
     keras.config.set_epsilon(1e-7)
+
+
+def _import_keras() -> None:
+    if owns_process():
+        with suppress(ImportError), left_out(UNNEEDED):
+            import keras
+
+            return
+    load_matplotlib()  # Keras imports it
+    import keras  # noqa: F401 -- for those who come after
 
 
 def _is_not_about_retracing(record: logging.LogRecord) -> bool:

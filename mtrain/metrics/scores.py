@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtrain.metrics.counts import ratio
+from mtrain.statistics.sums import dot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +71,7 @@ class ThresholdCounts:
         Ties count half: Fawcett, "An introduction to ROC analysis", Pattern Recognition Letters
         27 (2006), 7. NaN without positives or without negatives.
         """
-        twice = np.diff(self.fp) @ (self.tp[1:] + self.tp[:-1])
+        twice = dot(np.diff(self.fp), self.tp[1:] + self.tp[:-1])
         return float(ratio(twice, 2 * self.tp[-1] * self.fp[-1]))
 
     @property
@@ -81,7 +82,7 @@ class ThresholdCounts:
         """
         if not self.tp[-1]:
             return float("nan")
-        return float(np.diff(self.true_positive_rate) @ self.precision[1:])
+        return float(dot(np.diff(self.true_positive_rate), self.precision[1:]))
 
 
 def threshold_counts(

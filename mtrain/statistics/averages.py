@@ -12,6 +12,7 @@ import numpy as np
 
 from mtrain.statistics.binomial import Z_95, wilson
 from mtrain.statistics.influence import influence
+from mtrain.statistics.sums import dot
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -77,7 +78,7 @@ def macro_share(confusion: Ints, figure: str, clusters: Clusters | None = None) 
     of_class = influence(figure, right, wrongly, missed)
     if clusters is None:
         cells = np.nonzero(confusion)
-        variance = float(confusion[cells] @ of_class.on_mean(*cells) ** 2)
+        variance = float(dot(confusion[cells], of_class.on_mean(*cells) ** 2))
         return effective_share(of_class.value - of_class.bias, of_class.trials, variance)
     of_rows = {
         "precision": right + wrongly,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtrain.statistics.binomial import Z_95
+from mtrain.statistics.sums import dot
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,7 +95,7 @@ class Clusters:
         k, group = np.divmod(keys, self.n_groups)
         # Each row of a group also adds the product of the means, in all groups.
         each, sizes = true * called, self._sizes
-        squares = each**2 * (sizes @ sizes)
+        squares = each**2 * dot(sizes, sizes)
         squares += np.bincount(k, excess**2 + 2 * excess * each[k] * sizes[group], self.n_classes)
         with np.errstate(divide="ignore", invalid="ignore"):
             independent = rows * each * (1 - true) * (1 - called)
@@ -117,7 +118,7 @@ class Clusters:
             self.truth, self.predicted
         )
         sums = np.bincount(self.group, self.n * influence)
-        return float(sums @ sums)
+        return float(dot(sums, sums))
 
     def allowing_for_degrees(self, rows: float) -> float:
         """Effective rows, of which there are fewer as their number is uncertain with few groups."""
@@ -132,7 +133,7 @@ class Clusters:
     @property
     def _if_alike(self) -> float:
         """The effective number of rows if those of a group were all alike."""
-        return float(self._sizes.sum() ** 2 / (self._sizes @ self._sizes))
+        return float(self._sizes.sum() ** 2 / dot(self._sizes, self._sizes))
 
     def _groups_with(self, *classes: Ints) -> Ints:
         """Groups that have a row of each class, by one of the arrays of classes; shape (K,)."""

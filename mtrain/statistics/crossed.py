@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mtrain.statistics.sums import dot
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -55,8 +57,8 @@ def crossed_mean(table: NDArray[np.bool_] | Floats) -> CrossedMean:
         raise ValueError(f"at least two seeds and two rows, got {n_seeds} and {n_rows}")
     mean = float(table.mean())
     of_seeds, of_rows = table.mean(axis=1) - mean, table.mean(axis=0) - mean
-    squares_of_seeds = n_rows * float(of_seeds @ of_seeds)
-    squares_of_rows = n_seeds * float(of_rows @ of_rows)
+    squares_of_seeds = n_rows * float(dot(of_seeds, of_seeds))
+    squares_of_rows = n_seeds * float(dot(of_rows, of_rows))
     squares = float(np.square(table, dtype=np.float64).sum()) - n_seeds * n_rows * mean**2
     ms_seeds, ms_rows = squares_of_seeds / (n_seeds - 1), squares_of_rows / (n_rows - 1)
     ms_residual = (squares - squares_of_seeds - squares_of_rows) / ((n_seeds - 1) * (n_rows - 1))

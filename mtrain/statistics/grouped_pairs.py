@@ -17,6 +17,7 @@ from mtrain.statistics.differences import (
     square_and_add,
 )
 from mtrain.statistics.influence import influence
+from mtrain.statistics.sums import dot
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -134,7 +135,7 @@ def macro_difference(pairs: Pairs, figure: str) -> Differences:
         for i, of in enumerate((a, b))
     ]
     covariance, *variances = (
-        float(x @ y) for x, y in ((sums[0], sums[1]), (sums[0], sums[0]), (sums[1], sums[1]))
+        float(dot(x, y)) for x, y in ((sums[0], sums[1]), (sums[0], sums[0]), (sums[1], sums[1]))
     )
     shares = []
     for of, clusters, counts, own in zip(
@@ -149,7 +150,7 @@ def macro_difference(pairs: Pairs, figure: str) -> Differences:
     if (np.isnan(a.value) | np.isnan(b.value))[present].any():
         return Differences(first, second, np.array(np.nan), lambda _: np.full(2, np.nan))
     differing = np.unique(by.group[by.differs(figure)])
-    squares = float((sums[1] - sums[0]) @ (sums[1] - sums[0]))
+    squares = float(np.square(sums[1] - sums[0]).sum())
     of_one_row = float(one_row_more(a, b).max()) / min(a.n_defined, b.n_defined) ** 2
     more = max(squares / max(len(differing), 1), of_one_row)
     if len(differing) < FEWEST:

@@ -19,6 +19,7 @@ from mtrain.statistics.differences import (
 )
 from mtrain.statistics.influence import influence
 from mtrain.statistics.pairs import Cells, Pairs
+from mtrain.statistics.sums import dot
 
 if TYPE_CHECKING:
     from mtrain.records.arrays import Floats, Ints
@@ -72,7 +73,7 @@ def macro_difference(pairs: Pairs, figure: str) -> Differences:
     cells, n = pairs.cells, pairs.n
     a, b = influence(figure, *cells.first()), influence(figure, *cells.second())
     of_a, of_b = a.on_mean(pairs.truth, pairs.first), b.on_mean(pairs.truth, pairs.second)
-    variances = n @ of_a**2, n @ of_b**2
+    variances = dot(n, of_a**2), dot(n, of_b**2)
     shares = (
         effective_share(a.value, a.trials, float(variances[0])),
         effective_share(b.value, b.trials, float(variances[1])),
@@ -86,8 +87,8 @@ def macro_difference(pairs: Pairs, figure: str) -> Differences:
     if n[differs].sum() < FEWEST:
         p = _macro_p_of_swaps(pairs, figure, float(abs(second - first)))
     else:
-        p = _two_sided(second - first, n @ (of_b - of_a) ** 2 + more)
-    together = correlation(n @ (of_a * of_b), *variances, more)
+        p = _two_sided(second - first, dot(n, (of_b - of_a) ** 2) + more)
+    together = correlation(dot(n, of_a * of_b), *variances, more)
 
     def bounds(z: float | Floats) -> Floats:
         return square_and_add(first, shares[0].interval(z), second, shares[1].interval(z), together)

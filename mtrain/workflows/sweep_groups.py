@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mtrain.errors import MtrainError, UsageError
+from mtrain.loading import own_process
 from mtrain.observer import OneAtATime, Sent, SweepObserver
 from mtrain.training.signals import handled_signals
 from mtrain.workflows.sweep_data import SweepData, member_threads
@@ -143,6 +144,7 @@ def _train_apart(
 
 def _train_group(group: Group, events: Queue[tuple[str, tuple[Any, ...]]]) -> None:
     """What that process does."""
+    own_process()
     parent = multiprocessing.parent_process()
     if parent is not None:
         # Killed with its parent, as one process is; what is on the disk is whole at any moment.

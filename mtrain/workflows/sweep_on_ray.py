@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mtrain.engine.threads import cpu_count
 from mtrain.errors import DivergedError, MtrainError
 from mtrain.keywords import option
+from mtrain.loading import own_process
 from mtrain.observer import Sent
 from mtrain.run.directory import RunDirectory
 from mtrain.run.environment import FLAGS, read_environment
@@ -139,6 +140,7 @@ def train_member(send: Send, job: Job, until: int | None) -> MemberResult:
 
     Raises `MtrainError` if this machine does not see the folder of the sweep.
     """
+    own_process()
     member, folder, by, options = job.member, job.folder, job.by, job.options
     path = folder / member.name
     if not (folder / PLAN).exists():
