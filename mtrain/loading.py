@@ -33,6 +33,18 @@ def owns_process() -> bool:
 
 
 @contextmanager
+def without_collection() -> Iterator[None]:
+    """Python's garbage collector rests: what is made meanwhile stays as long as the process."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@contextmanager
 def left_out(packages: Collection[str]) -> Iterator[None]:
     """In this thread, imports find none of these packages, unless they are imported already."""
     finder = _LeavesOut(packages)

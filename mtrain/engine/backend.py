@@ -9,7 +9,13 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from mtrain.errors import MtrainError
-from mtrain.loading import held_back_stderr, left_out, load_matplotlib, owns_process
+from mtrain.loading import (
+    held_back_stderr,
+    left_out,
+    load_matplotlib,
+    owns_process,
+    without_collection,
+)
 
 if TYPE_CHECKING:
     import logging
@@ -33,7 +39,8 @@ def load_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with held_back_stderr() as printed:
         try:
-            _import_keras()
+            with without_collection():
+                _import_keras()
             import tensorflow as tf
 
             # Looking for devices prints, too, and is done only once.

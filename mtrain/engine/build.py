@@ -53,11 +53,17 @@ def build_network(
 
 
 def make_trainer(
-    config: Config, dataset: Dataset, feed: Feed, code: ImportedCode, *, jit_compile: bool
+    config: Config,
+    dataset: Dataset,
+    feed: Feed,
+    code: ImportedCode,
+    *,
+    jit_compile: bool,
+    cpus: int | None = None,
 ) -> Trainer:
     """A trainer of the config's network, not yet begun, on the rows of `feed`.
 
-    The classes, the encoding and the validation are those of `dataset`.
+    The classes, the encoding and the validation are those of `dataset`; `cpus` are as for `Trainer`.
 
     `code` is the custom code, which is tried on a few rows; raises `MtrainError` for errors in it,
     `SettingError` if a monitor is not a figure of the training.
@@ -93,6 +99,7 @@ def make_trainer(
         counters=build_counters(config.metrics) | custom_counters,
         of_split={figure.name: figure.of_split for figure in custom_figures},
         diagnostics=config.diagnostics,
+        cpus=cpus,
     )
 
 

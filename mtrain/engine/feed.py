@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -13,19 +13,49 @@ if TYPE_CHECKING:
     from mtrain.records.dataset import Split
 
 
+class Rows(NamedTuple):
+    """N rows on the device, of which batches are gathered."""
+
+    features: tf.Tensor
+    """Shape (N, D): float32 or uint8. Or (N, D / 4), uint32: four bytes of uint8 in each, because XLA
+    gathers a number at a time."""
+
+    labels: tf.Tensor
+    """Class index of each row, shape (N,), int32."""
+
+    weights: tf.Tensor | None
+    """The weight of each row in the loss, shape (N,), float32; None: 1."""
+
+    def at(self, positions: tf.Tensor) -> Batch:
+        """The rows at these positions, (B,)."""
+        features = tf.gather(self.features, positions)
+        if features.dtype == tf.uint32:
+            bytes_ = tf.bitcast(features, tf.uint8)
+            features = tf.reshape(bytes_, [positions.shape[0], 4 * features.shape[1]])
+        weights = None if self.weights is None else tf.gather(self.weights, positions)
+        return Batch(features, tf.gather(self.labels, positions), weights)
+
+
 class Feed:
     """A split of N rows that stays on the device as a whole; several trainings may share it."""
 
     def __init__(self, split: Split) -> None:
+        features = split.features
+        self.dtype = features.dtype
+        """Of the features of a batch, uint8 or float32."""
+
+        if self.dtype == np.uint8 and features.shape[1] % 4 == 0:
+            features = np.ascontiguousarray(features).view(np.uint32)  # type: ignore[assignment]
         weights = None if split.weights is None else tf.constant(split.weights, tf.float32)
-        self.rows = Batch(tf.constant(split.features), tf.constant(split.labels), weights)
+        self.rows = Rows(tf.constant(features), tf.constant(split.labels), weights)
 
     def __len__(self) -> int:
         return len(self.rows.labels)
 
     def largest(self) -> float:
         """The largest absolute value of all features."""
-        return float(np.abs(self.rows.features.numpy()).max())
+        features = self.rows.features.numpy().view(self.dtype)
+        return float(np.abs(features).max())
 
 
 def epoch_order(rows: int, seed: int, epoch: int) -> tf.Tensor:

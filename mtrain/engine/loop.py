@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 if TYPE_CHECKING:
-    from mtrain.engine.step import Batch, Carried, Step
+    from mtrain.engine.feed import Rows
+    from mtrain.engine.step import Carried, Step
 
 
 class Loop:
@@ -23,9 +24,7 @@ class Loop:
         self._run = self._compiled(batch_size, jit_compile)
         self._run_ragged = self._compiled(rows % batch_size, jit_compile)
 
-    def run(
-        self, rows: Batch, order: tf.Tensor, start: int, stop: int, carried: Carried
-    ) -> Carried:
+    def run(self, rows: Rows, order: tf.Tensor, start: int, stop: int, carried: Carried) -> Carried:
         """Steps `start` to `stop` of an epoch in which the `rows` come in `order`.
 
         A call has either full steps or the ragged one.
@@ -41,7 +40,7 @@ class Loop:
         """A function of the arguments of `run`; its steps have `batch_size` rows."""
 
         def run(
-            rows: Batch, order: tf.Tensor, start: tf.Tensor, stop: tf.Tensor, carried: Carried
+            rows: Rows, order: tf.Tensor, start: tf.Tensor, stop: tf.Tensor, carried: Carried
         ) -> Carried:
             def body(step: tf.Tensor, carried: Carried) -> tuple[tf.Tensor, Carried]:
                 positions = tf.slice(order, [step * self._batch_size], [batch_size])

@@ -26,8 +26,12 @@ passes the next piece."""
 class Predictor:
     """Runs a network forward; never compiled by XLA, which would gain nothing here."""
 
-    def __init__(self, network: Network, features: np.dtype[Any]) -> None:
-        """`features` is the type of the splits' features, uint8 or float32."""
+    def __init__(self, network: Network, features: np.dtype[Any], cpus: int | None = None) -> None:
+        """`features` is the type of the splits' features, uint8 or float32.
+
+        `cpus` are those that other trainings leave; None: all.
+        """
+        self._cpus = cpu_count() if cpus is None else cpus
         self._network = network
         self._device = tf.zeros(()).device  # of the current scope, which other threads are not in
         # A signature, so that a ragged last piece is not another function.
@@ -56,8 +60,8 @@ class Predictor:
         starts = range(0, len(split), ROWS_A_CALL)
         remembered = take_arrays(self._network.loss_state)
         # A loss with state takes the pieces one after the other; then its state is restored.
-        if leaves_cpus_idle() and not remembered:
-            with ThreadPoolExecutor(PIECES_A_CPU * cpu_count()) as pool:
+        if self._cpus > 1 and leaves_cpus_idle() and not remembered:
+            with ThreadPoolExecutor(PIECES_A_CPU * self._cpus) as pool:
                 pieces = list(pool.map(piece, starts))
         else:
             pieces = [piece(start) for start in starts]

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 class SharedTrainer:
     """The trainer of one thread; of a new shape it is another one, so that memory stays bounded."""
 
-    def __init__(self) -> None:
+    def __init__(self, cpus: int) -> None:
+        """`cpus` are those that trainings in other threads leave."""
+        self._cpus = cpus
         self._shape: Hashable = None
         self._trainer: Trainer | None = None
 
@@ -28,7 +30,8 @@ class SharedTrainer:
         self, config: Config, dataset: Dataset, feed: Feed, code: ImportedCode, *, jit_compile: bool
     ) -> Trainer:
         """As `make_trainer`, to the last bit; it replaces the trainer that was returned before."""
-        trainer = make_trainer(config, dataset, feed, code, jit_compile=jit_compile)
+        made = (config, dataset, feed, code)
+        trainer = make_trainer(*made, jit_compile=jit_compile, cpus=self._cpus)
         shape = loop_shape(config, dataset, feed, jit_compile=jit_compile)
         if self._trainer is None or shape != self._shape:
             self._shape, self._trainer = shape, trainer

@@ -33,14 +33,6 @@ class Batch(NamedTuple):
     weights: tf.Tensor | None
     """The weight of each row in the loss, shape (B,), float32; None: 1."""
 
-    def at(self, positions: tf.Tensor) -> Batch:
-        """The rows at these positions."""
-        return Batch(
-            tf.gather(self.features, positions),
-            tf.gather(self.labels, positions),
-            None if self.weights is None else tf.gather(self.weights, positions),
-        )
-
 
 class Step:
     """Learns from one batch and counts it."""

@@ -60,7 +60,8 @@ class Trainer:
     the same arguments continues from it bit for bit after `restore`. The training rows are those of
     `feed`, `val` those of the validation. `counters` see every batch of
     the training, `of_split` each validation, by their names in the history; `diagnostics` is a
-    subset of `DIAGNOSTICS` of `config/experiment/training.py`.
+    subset of `DIAGNOSTICS` of `config/experiment/training.py`. `cpus` are those that other trainings
+    leave, None: all.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Trainer:
         counters: Mapping[str, keras.metrics.Metric] = MappingProxyType({}),
         of_split: Mapping[str, Callable[[Predictions], float]] = MappingProxyType({}),
         diagnostics: Collection[str] = (),
+        cpus: int | None = None,
     ) -> None:
         self.epochs = epochs
         self.batch_size = min(batch_size, len(feed))
@@ -106,7 +108,7 @@ class Trainer:
             self._variables |= metric_variables(name, counter)
         if self._diagnostics is not None:
             self._variables |= self._diagnostics.variables
-        self._predictor = Predictor(network, feed.rows.features.dtype)
+        self._predictor = Predictor(network, feed.dtype, cpus)
         self._one_step = Step(
             network,
             optimizer,

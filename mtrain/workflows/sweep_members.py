@@ -72,7 +72,8 @@ class MembersTrainer:
             for kind in kinds:  # here, as it redirects stderr, and not in a thread
                 start_device(jit_compile=kind == "xla")
         self.jobs = self._choose_jobs()
-        self._trainers = [SharedTrainer() for _ in range(self.jobs)]
+        cpus = cpu_count() // self.jobs
+        self._trainers = [SharedTrainer(cpus) for _ in range(self.jobs)]
         self._noted: set[str] = set()
         observer.stage("")
 

@@ -36,7 +36,7 @@ def settings(options):
 def test_a_shared_trainer_trains_to_the_last_bit_as_one_of_its_own(jit_compile):
     """Whatever was trained by it before; trainings of one shape compile once."""
     rows = random_split(rows=70, features=12, seed=1), random_split(rows=70, features=12, seed=2)
-    shared = SharedTrainer()
+    shared = SharedTrainer(cpus=1)
     given = []
 
     for number, options in enumerate(chain.from_iterable(SHAPES)):

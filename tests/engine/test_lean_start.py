@@ -1,0 +1,138 @@
+"""Keras is loaded without what only other programs need, and nothing that mtrain does is lost."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from waiting import HANGS
+
+from mtrain.engine.backend import UNNEEDED
+
+EVERY_NAME = Path(__file__).parents[1] / "model"
+
+ALL = """
+import hashlib, json, sys
+from pathlib import Path
+
+import mtrain.loading
+from mtrain.engine import backend
+
+if sys.argv[1] == "alone":
+    mtrain.loading.own_process()
+backend.load_tensorflow()
+loaded = sorted(set(backend.UNNEEDED) & set(sys.modules))
+
+import keras
+import numpy as np
+import tensorflow as tf
+import test_every_name as every
+
+def trained(**settings):
+    trainer = every.trainer_of(**settings)
+    for _ in trainer.records():
+        pass
+    weights = trainer.weights()
+    return hashlib.sha256(b"".join(weights[name].tobytes() for name in sorted(weights))).hexdigest()
+
+done = {}
+for name in every.ACTIVATIONS:
+    done[name] = trained(model={"activation": name, "batch_norm": True, "dropout": 0.5, "l2": 0.1})
+for name in every.LOSSES:
+    done[name] = trained(n_classes=3 if every.takes(name, 3) else 2, loss=name)
+for name in every.OPTIMIZERS:
+    done[name] = trained(optimizer=name)
+for name in every.SCHEDULES:
+    done[name] = trained(optimizer=every.scheduled(name))
+
+model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "softmax", kernel_initializer="ones")])
+rows = np.arange(8, dtype=np.float32).reshape(2, 4)
+model.export("exported", verbose=False)
+done["export"] = np.asarray(tf.saved_model.load("exported").serve(rows)).tolist()
+model.save("saved.keras")
+done["save"] = keras.saving.load_model("saved.keras").predict(rows, verbose=0).tolist()
+with tf.summary.create_file_writer("events").as_default():
+    tf.summary.scalar("loss", 0.5, step=1)
+(events,) = Path("events").iterdir()
+summaries = [e.summary.value[0].tag for e in tf.compat.v1.train.summary_iterator(str(events)) if e.summary.value]
+done["summary"] = summaries
+
+import scipy.stats, sklearn.datasets, matplotlib.figure
+
+done["scipy"] = float(scipy.stats.norm.cdf(1.0))
+done["sklearn"] = sklearn.datasets.load_digits().data.shape
+done["matplotlib"] = len(matplotlib.figure.Figure().subplots(2, 2).flat)
+print(json.dumps([loaded, done]))
+"""
+
+HERE_BEFORE = """
+import sklearn.linear_model
+import mtrain.loading
+from mtrain.engine import backend
+
+mtrain.loading.own_process()
+backend.load_tensorflow()
+import keras
+import numpy as np
+
+def model(X, y):
+    made = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, "softmax")])
+    made.compile("sgd", "categorical_crossentropy")
+    return made
+
+wrapped = keras.wrappers.SKLearnClassifier(model, fit_kwargs={"verbose": 0})
+print(wrapped.fit(np.eye(2), np.array(["a", "b"])).predict(np.eye(2)).shape)
+"""
+
+NEEDED = """
+import mtrain.loading
+from mtrain.engine import backend
+
+backend.UNNEEDED = ("ml_dtypes",)
+mtrain.loading.own_process()
+backend.load_tensorflow()
+import ml_dtypes, keras
+print(float(keras.ops.sum(keras.ops.ones(3, "bfloat16"))))
+"""
+
+
+def output_of(script, folder, *arguments):
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        cwd=folder,
+        env={"PYTHONPATH": str(EVERY_NAME)},
+        capture_output=True,
+        text=True,
+        timeout=HANGS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_everything_works_without_them(tmp_path):
+    """Each name of a config, export and summaries: to the last bit; and they are there afterwards."""
+    folders = {how: tmp_path / how for how in ("alone", "with others")}
+    for folder in folders.values():
+        folder.mkdir()
+    (lean, lean_done), (plain, plain_done) = (
+        json.loads(output_of(ALL, folder, how)) for how, folder in folders.items()
+    )
+
+    assert lean == []
+    assert {"matplotlib", "scipy", "sklearn"} <= set(plain) <= set(UNNEEDED)
+    assert lean_done == plain_done
+
+
+def test_what_a_program_has_imported_keras_has_too(tmp_path):
+    """Its wrapper of scikit-learn, here."""
+    assert output_of(HERE_BEFORE, tmp_path) == "(2,)\n"
+
+
+def test_keras_is_loaded_with_them_where_it_needs_one(tmp_path):
+    """As a later version might."""
+    assert output_of(NEEDED, tmp_path) == "3.0\n"
