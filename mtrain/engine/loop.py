@@ -6,31 +6,52 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
+from mtrain.engine.shared_function import SharedFunction
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mtrain.engine.feed import Rows
+    from mtrain.engine.network import Variables
     from mtrain.engine.step import Carried, Step
 
 
 class Loop:
     """Repeats a step on the batches of N rows."""
 
-    def __init__(self, step: Step, rows: int, batch_size: int, *, jit_compile: bool) -> None:
-        """`batch_size` is at most the number of `rows`; a ragged last step takes the others."""
+    def __init__(
+        self, step: Step, variables: Variables, rows: int, batch_size: int, *, jit_compile: bool
+    ) -> None:
+        """`batch_size` is at most the number of `rows`; a ragged last step takes the others.
+
+        `variables` are all that a step uses.
+        """
         self.full = rows // batch_size
         """Steps of an epoch that have `batch_size` rows."""
 
         self._step = step
+        self._variables = variables
         self._batch_size = batch_size
-        self._run = self._compiled(batch_size, jit_compile)
-        self._run_ragged = self._compiled(rows % batch_size, jit_compile)
+        self._functions = {
+            size: SharedFunction(self._compiled(size, jit_compile), variables)
+            for size in (batch_size, rows % batch_size)
+        }
+        self._on_variables: dict[int, Callable[..., Carried]] = {}
+
+    def compile_as(self, other: Loop) -> None:
+        """Run what was compiled for `other`, whose step is of the same shape."""
+        self._functions = other._functions
 
     def run(self, rows: Rows, order: tf.Tensor, start: int, stop: int, carried: Carried) -> Carried:
         """Steps `start` to `stop` of an epoch in which the `rows` come in `order`.
 
         A call has either full steps or the ragged one.
         """
-        run = self._run_ragged if start == self.full else self._run
-        carried = run(rows, order, tf.constant(start), tf.constant(stop), carried)
+        size = len(rows.labels) % self._batch_size if start == self.full else self._batch_size
+        arguments = rows, order, tf.constant(start), tf.constant(stop), carried
+        if size not in self._on_variables:
+            self._on_variables[size] = self._functions[size].on(self._variables, *arguments)
+        carried = self._on_variables[size](*arguments)
         carried[0].numpy()  # waits until the steps are done
         return carried
 

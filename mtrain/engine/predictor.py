@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from mtrain.engine.device import leaves_cpus_idle
-from mtrain.engine.network import put_arrays, take_arrays
+from mtrain.engine.network import model_variables, put_arrays, take_arrays
+from mtrain.engine.shared_function import SharedFunction
 from mtrain.engine.threads import cpu_count
 from mtrain.records.training import ROWS_A_CALL, Predictions
 
@@ -33,6 +34,7 @@ class Predictor:
         """
         self._cpus = cpu_count() if cpus is None else cpus
         self._network = network
+        self._variables = model_variables(network.model) | network.loss_state | network.numbers
         self._device = tf.zeros(()).device  # of the current scope, which other threads are not in
         # A signature, so that a ragged last piece is not another function.
         rows = (
@@ -45,8 +47,8 @@ class Predictor:
 
     def predict(self, split: Split) -> Predictions:
         """Predict every row with the current weights."""
-        forward = self._forward if split.weights is None else self._forward_weighted
-        forward.get_concrete_function()  # traced here, where the device is the one that was chosen
+        shared = self._forward if split.weights is None else self._forward_weighted
+        forward = shared.on(self._variables)  # traced here, on the device that was chosen
 
         def piece(start: int) -> tuple[float, Floats]:
             rows = slice(start, start + ROWS_A_CALL)
@@ -54,7 +56,7 @@ class Predictor:
             if split.weights is not None:
                 inputs.append(split.weights[rows].astype(np.float32))
             with tf.device(self._device):
-                loss, probabilities = forward(*inputs)
+                loss, probabilities = forward(*map(tf.constant, inputs))
             return float(loss) * len(probabilities), probabilities.numpy()
 
         starts = range(0, len(split), ROWS_A_CALL)
@@ -77,14 +79,17 @@ class Predictor:
 
     def graph(self) -> bytes:
         """The serialised GraphDef of what `predict` runs."""
-        definition = self._forward.get_concrete_function().graph.as_graph_def()
+        definition = self._forward.traced().graph.as_graph_def()
         serialized: bytes = definition.SerializeToString()
         return serialized
 
-    def _compiled(
-        self, signature: tuple[tf.TensorSpec, ...]
-    ) -> tf.types.experimental.GenericFunction:
-        return tf.function(self._traced_forward, input_signature=signature, autograph=False)
+    def compile_as(self, other: Predictor) -> None:
+        """Run what was traced for `other`, whose network is of the same shape."""
+        self._forward, self._forward_weighted = other._forward, other._forward_weighted
+
+    def _compiled(self, signature: tuple[tf.TensorSpec, ...]) -> SharedFunction:
+        function = tf.function(self._traced_forward, input_signature=signature, autograph=False)
+        return SharedFunction(function, self._variables)
 
     def _traced_forward(
         self, features: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor | None = None

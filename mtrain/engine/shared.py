@@ -1,7 +1,8 @@
-"""Trainers that trainings of one shape share, one after the other, and what they have compiled."""
+"""Trainers of one shape, which share what is compiled."""
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from mtrain.engine.build import make_trainer
@@ -17,27 +18,30 @@ if TYPE_CHECKING:
     from mtrain.records.dataset import Dataset
 
 
-class SharedTrainer:
-    """The trainer of one thread; of a new shape it is another one, so that memory stays bounded."""
+class SharedTrainers:
+    """Makes trainers in several threads; those of one shape are compiled once."""
 
-    def __init__(self, cpus: int) -> None:
-        """`cpus` are those that trainings in other threads leave."""
-        self._cpus = cpus
-        self._shape: Hashable = None
-        self._trainer: Trainer | None = None
+    def __init__(self, jobs: int, cpus: int) -> None:
+        """`jobs` is the number of threads, `cpus` the CPUs that the others leave to each."""
+        self._jobs, self._cpus = jobs, cpus
+        self._first: dict[Hashable, Trainer] = {}
+        self._lock = threading.Lock()
 
     def make(
         self, config: Config, dataset: Dataset, feed: Feed, code: ImportedCode, *, jit_compile: bool
     ) -> Trainer:
-        """As `make_trainer`, to the last bit; it replaces the trainer that was returned before."""
+        """As `make_trainer`, to the last bit."""
         made = (config, dataset, feed, code)
         trainer = make_trainer(*made, jit_compile=jit_compile, cpus=self._cpus)
         shape = loop_shape(config, dataset, feed, jit_compile=jit_compile)
-        if self._trainer is None or shape != self._shape:
-            self._shape, self._trainer = shape, trainer
-        else:
-            self._trainer.begin_as(trainer)
-        return self._trainer
+        with self._lock:
+            first = self._first.pop(shape, trainer)
+            self._first[shape] = first  # the last one used stands last
+            if len(self._first) > self._jobs:  # for what no thread trains, memory stays bounded
+                del self._first[next(iter(self._first))]
+        if first is not trainer:
+            trainer.compile_as(first)
+        return trainer
 
 
 def loop_shape(config: Config, dataset: Dataset, feed: Feed, *, jit_compile: bool) -> Hashable:

@@ -116,7 +116,11 @@ class Trainer:
             counters=tuple(self._counters.values()),
             diagnostics=self._diagnostics,
         )
-        self._loop = Loop(self._one_step, len(feed), self.batch_size, jit_compile=jit_compile)
+        everything = self._variables | network.numbers
+        rows = len(feed)
+        self._loop = Loop(
+            self._one_step, everything, rows, self.batch_size, jit_compile=jit_compile
+        )
         self._chunk = 1
         self._epoch = 0
         self._step = 0
@@ -239,21 +243,11 @@ class Trainer:
             tf.constant(cursor.top_k_hits),
         )
 
-    def begin_as(self, other: Trainer) -> None:
-        """Become `other`, which has not begun, but for what is compiled here.
-
-        Both must be of one shape, as `engine/shared.py` has it.
-        """
-        put_arrays(self._adjustable, take_arrays(other._adjustable))
-        self.epochs = other.epochs
-        self._feed, self._val = other._feed, other._val
-        self._shuffle, self._seed = other._shuffle, other._seed
-        self._epoch, self._step, self._carried = 0, 0, self._one_step.initial_sums()
-
-    @property
-    def _adjustable(self) -> Variables:
-        """Everything by which trainers of one shape differ on the device."""
-        return self._variables | self._network.numbers
+    def compile_as(self, other: Trainer) -> None:
+        """Run what was compiled for `other`, which is of the same shape, as `shared.py` has it."""
+        self._loop.compile_as(other._loop)
+        self._predictor.compile_as(other._predictor)
+        self._chunk = other._chunk
 
     @property
     def prediction_shapes(self) -> Shapes:

@@ -11,6 +11,7 @@ import os
 import shutil
 import stat
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import orjson
@@ -21,6 +22,9 @@ from mtrain.escape import inert
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
+
+_IS_FLUSHED_LATER: ContextVar[bool] = ContextVar("_IS_FLUSHED_LATER", default=False)
+"""Whether a whole folder is being filled, which is flushed with all its files at once."""
 
 LARGEST_JSON = 300_000_000
 """Bytes; a thousand epochs of a thousand classes take about half of it."""
@@ -46,6 +50,7 @@ def open_whole(path: Path, *, flush: bool = True) -> Iterator[BinaryIO]:
     Otherwise it is as for `write_bytes`; errors of writing a piece are the caller's.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    flush = flush and not _IS_FLUSHED_LATER.get()
     try:
         with attributing_errors(path):
             beside.unlink(missing_ok=True)
@@ -92,7 +97,14 @@ def whole_folder(path: Path) -> Iterator[Path]:
     try:
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir()
-        yield beside
+        token = _IS_FLUSHED_LATER.set(True)
+        try:
+            yield beside
+        finally:
+            _IS_FLUSHED_LATER.reset(token)
+        for file in beside.iterdir():
+            _flush(file)
+        flush_directory(beside)
         if path.exists():
             path.rename(old)
         beside.rename(path)
@@ -151,16 +163,21 @@ def is_denied(error: MtrainError) -> bool:
 
 def flush_directory(directory: Path) -> None:
     """Make the names in a directory last through a crash."""
-    descriptor = os.open(directory, os.O_RDONLY)
+    _flush(directory)
+
+
+def _flush(path: Path) -> None:
+    """Make the content of a file, or the names in a directory, last through a crash."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def write_text(path: Path, text: str) -> None:
-    """UTF-8, on every system with the same line ends."""
-    write_bytes(path, text.encode())
+def write_text(path: Path, text: str, *, flush: bool = True) -> None:
+    """UTF-8, on every system with the same line ends; `flush` as for `write_bytes`."""
+    write_bytes(path, text.encode(), flush=flush)
 
 
 def json_bytes(data: Any) -> bytes:
@@ -183,9 +200,11 @@ def _with_rows(data: Any) -> Any:
     return data
 
 
-def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write `csv_text` to `path`."""
-    write_text(path, csv_text(header, rows))
+def write_csv(
+    path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]], *, flush: bool = True
+) -> None:
+    """Write `csv_text` to `path`; `flush` as for `write_bytes`."""
+    write_text(path, csv_text(header, rows), flush=flush)
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

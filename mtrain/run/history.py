@@ -135,16 +135,16 @@ def segment_as_json(segment: Segment) -> dict[str, Any]:
 
 
 def write_scalars(history: History, path: Path) -> None:
-    """Write a history's scalars as `history.csv` at `path`."""
+    """Write a history's scalars as `history.csv` at `path`; checkpoints have them, too."""
     columns = [history.epoch, history.seconds, *history.scalars.values()]
     header = ["epoch", "seconds", *history.scalars]
-    write_csv(path, header, zip(*columns, strict=True))
+    write_csv(path, header, zip(*columns, strict=True), flush=False)
 
 
 def write_by_class(history: History, path: Path) -> None:
     """Write precision, recall, F1 and support of every class, epoch and split as CSV at `path`."""
     header = ["epoch", "split", "class", "precision", "recall", "f1", "support"]
-    write_csv(path, header, _by_class(history))
+    write_csv(path, header, _by_class(history), flush=False)
 
 
 def _by_class(history: History) -> Iterator[tuple[Any, ...]]:

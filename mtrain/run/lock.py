@@ -32,7 +32,9 @@ def locked(folder: Path) -> Iterator[None]:
     with _acquired(folder / LOCK, LOOKING_SECONDS, lambda: _in_use(folder)):
         try:
             # A separate file: the content of the lock file belongs to filelock.
-            write_bytes(folder / WRITER, f"process {os.getpid()} on {platform.node()}".encode())
+            write_bytes(
+                folder / WRITER, f"process {os.getpid()} on {platform.node()}".encode(), flush=False
+            )
             yield
         finally:
             (folder / WRITER).unlink(missing_ok=True)

@@ -56,7 +56,7 @@ class Recorder:
 
     def begin(self) -> None:
         """Write the history so far, marked as a training under way."""
-        self._write_history()
+        self._write_history(flush=False)
 
     def progress(self, take_state: Callable[[], TrainingState]) -> str | None:
         """Save the state within an epoch if it is time; returns the name of the checkpoint."""
@@ -91,7 +91,7 @@ class Recorder:
         self._last = state or self._last
         saved = self._write_checkpoints()
         write_by_class(self.history, self._run.path / "by_class.csv")
-        self._write_history()
+        self._write_history(flush=False)
         return saved
 
     def end(self, how: str) -> None:

@@ -13,7 +13,7 @@ Task = TypeVar("Task")
 
 
 class Waiting(Generic[Task]):
-    """Tasks that wait; a thread that has compiled for tasks of one kind gets others of it first."""
+    """Tasks that wait; a thread gets others of the kind it has done first, for which all is compiled."""
 
     def __init__(self, tasks: Iterable[Task], kind: Callable[[Task], Hashable]) -> None:
         self._tasks = [(task, kind(task)) for task in tasks]
@@ -36,10 +36,10 @@ def run_side_by_side(
     tasks: Iterable[Task],
     jobs: int,
     kind: Callable[[Task], Hashable],
-    make_worker: Callable[[], Callable[[Task], None]],
+    work: Callable[[Task], None],
     is_stopped: Callable[[], bool],
 ) -> None:
-    """Do all tasks in `jobs` threads, until `is_stopped`; `make_worker` is called once in each.
+    """Do all tasks in `jobs` threads, until `is_stopped`.
 
     TensorFlow lets the interpreter go while it computes. Raises the first error that a worker raises,
     once the others are done with their tasks.
@@ -47,18 +47,18 @@ def run_side_by_side(
     waiting = Waiting(tasks, kind)
     errors: list[BaseException] = []
 
-    def work() -> None:
+    def work_on() -> None:
         try:
-            worker, last = make_worker(), None
+            last = None
             while not (errors or is_stopped()) and (taken := waiting.take(last)) is not None:
                 task, last = taken
-                worker(task)
+                work(task)
         except BaseException as error:  # noqa: BLE001 -- raised in the thread that waits
             errors.append(error)
 
     threads = [
         # Daemons, so that a second Ctrl-C ends the process at once.
-        threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True)
+        threading.Thread(target=contextvars.copy_context().run, args=(work_on,), daemon=True)
         for _ in range(jobs)
     ]
     for thread in threads:

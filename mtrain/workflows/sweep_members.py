@@ -24,11 +24,10 @@ from mtrain.workflows.sweep_result import NOT_EVALUATED, has_trained, read_membe
 from mtrain.workflows.train_run import note_lines, train_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Hashable, Sequence
     from pathlib import Path
 
     from mtrain.config.loading.members import Member
-    from mtrain.engine.shared import SharedTrainer
     from mtrain.metrics.epoch import EpochFigures
     from mtrain.observer import SweepObserver
     from mtrain.records.sweep import MemberResult
@@ -64,7 +63,7 @@ class MembersTrainer:
         self._device = load_device(options.device, threads)
         # Now that TensorFlow is loaded, and quiet.
         from mtrain.engine.backend import start_device
-        from mtrain.engine.shared import SharedTrainer
+        from mtrain.engine.shared import SharedTrainers
 
         kinds = data.check_compilations(self._device.kind)
         with self._device.scope():
@@ -72,8 +71,7 @@ class MembersTrainer:
             for kind in kinds:  # here, as it redirects stderr, and not in a thread
                 start_device(jit_compile=kind == "xla")
         self.jobs = self._choose_jobs()
-        cpus = cpu_count() // self.jobs
-        self._trainers = [SharedTrainer(cpus) for _ in range(self.jobs)]
+        self._trainers = SharedTrainers(self.jobs, cpu_count() // self.jobs)
         self._noted: set[str] = set()
         observer.stage("")
 
@@ -129,23 +127,17 @@ class MembersTrainer:
             if results[member.name].problem == NOT_EVALUATED:
                 self._evaluate(member)
                 results[member.name] = read_member(member, self._folder, by)
-        trainers = iter(self._trainers)
 
-        def make_worker() -> Callable[[Member], None]:
-            trainer = next(trainers)
-
-            def train(member: Member) -> None:
-                result = self._train(member, trainer, by, received, until)
-                results[member.name] = result
-                self._observer.ended(result)
-
-            return train
+        def train(member: Member) -> None:
+            result = self._train(member, by, received, until)
+            results[member.name] = result
+            self._observer.ended(result)
 
         run_side_by_side(
             [member for member in members if not has_trained(results[member.name], until)],
             self.jobs,
             self._shape,
-            make_worker,
+            train,
             lambda: bool(received.signals),
         )
         return [results[member.name] for member in members]
@@ -177,7 +169,6 @@ class MembersTrainer:
     def _train(
         self,
         member: Member,
-        trainer: SharedTrainer,
         by: str | None,
         received: Received,
         until: int | None,
@@ -187,7 +178,7 @@ class MembersTrainer:
         observers = Observers(Told(member.name, by, self._observer, self._noted))
         outcome = "failed"
         try:
-            run = self._fit(member, trainer, observers, received, until)
+            run = self._fit(member, observers, received, until)
             outcome = "finished" if run.stopped_by is None else f"stopped by {run.stopped_by.name}"
         except DivergedError as error:
             outcome = "diverged"
@@ -201,7 +192,6 @@ class MembersTrainer:
     def _fit(
         self,
         member: Member,
-        trainer: SharedTrainer,
         observers: Observers,
         received: Received,
         until: int | None,
@@ -223,7 +213,7 @@ class MembersTrainer:
                     self._options.code_folder,
                     observers,
                     Received(received.signals),  # of its own: no signal interrupts this thread
-                    make=trainer.make,
+                    make=self._trainers.make,
                     evaluated=("test",) if data.dataset.val is None else ("test", "val"),
                     charts=self._options.charts,
                     until=until,

@@ -25,11 +25,12 @@ def test_a_thread_keeps_to_the_kind_that_it_has_compiled():
 def test_every_task_is_done_once_by_so_many_threads():
     done, threads = [], set()
 
-    def make_worker():
+    def work(task):
         threads.add(threading.get_ident())
-        return lambda task: (time.sleep(0.001), done.append(task))
+        time.sleep(0.001)
+        done.append(task)
 
-    run_side_by_side(range(50), 3, lambda _: 0, make_worker, lambda: False)
+    run_side_by_side(range(50), 3, lambda _: 0, work, lambda: False)
 
     assert sorted(done) == list(range(50))
     assert len(threads) == 3
@@ -49,12 +50,12 @@ def test_an_error_is_raised_once_the_others_are_done_with_their_tasks():
         done.append(task)
 
     with pytest.raises(RuntimeError, match="broken"):
-        run_side_by_side(range(9), 2, lambda _: 0, lambda: work, lambda: False)
+        run_side_by_side(range(9), 2, lambda _: 0, work, lambda: False)
     assert done == [1]
 
 
 def test_once_it_is_stopped_no_other_task_is_begun():
     done = []
-    run_side_by_side(range(9), 1, lambda _: 0, lambda: done.append, lambda: len(done) == 3)
+    run_side_by_side(range(9), 1, lambda _: 0, done.append, lambda: len(done) == 3)
 
     assert done == [0, 1, 2]
