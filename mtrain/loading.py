@@ -18,36 +18,26 @@ if TYPE_CHECKING:
 
 _OWNED = threading.Event()
 
+_CHANGING_FOLDER = threading.Lock()
+
 
 def own_process() -> None:
-    """Load libraries as fast as a process can whose only program is mtrain."""
-    # The objects of TensorFlow's modules live as long as the process; with Python's own threshold
-    # they are searched for garbage again and again, a good part of the time of the import.
+    """Tell mtrain that nothing else runs in this process: libraries then load faster."""
+    # Most objects here live as long as the process, those of modules above all; with Python's own
+    # threshold they are searched for garbage again and again.
     gc.set_threshold(100_000)
     _OWNED.set()
 
 
 def owns_process() -> bool:
-    """Whether no other program in this process uses the libraries that mtrain loads."""
+    """Whether no other program in this process uses libraries that mtrain loads."""
     return _OWNED.is_set()
 
 
 @contextmanager
-def without_collection() -> Iterator[None]:
-    """Python's garbage collector rests: what is made meanwhile stays as long as the process."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-@contextmanager
-def left_out(packages: Collection[str]) -> Iterator[None]:
+def hidden_packages(packages: Collection[str]) -> Iterator[None]:
     """In this thread, imports find none of these packages, unless they are imported already."""
-    finder = _LeavesOut(packages)
+    finder = _Hides(packages)
     sys.meta_path.insert(0, finder)
     try:
         yield
@@ -55,7 +45,7 @@ def left_out(packages: Collection[str]) -> Iterator[None]:
         sys.meta_path.remove(finder)
 
 
-class _LeavesOut(MetaPathFinder):
+class _Hides(MetaPathFinder):
     """Says of some packages that they are not installed, in the thread that it is made in."""
 
     def __init__(self, packages: Collection[str]) -> None:
@@ -63,9 +53,9 @@ class _LeavesOut(MetaPathFinder):
         self._thread = threading.get_ident()
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:  # noqa: ARG002 -- its interface
-        """None, that other finders go on; raises `ModuleNotFoundError` for such a package."""
+        """Returns None, so that the next finder is asked; raises `ModuleNotFoundError` for a package."""
         if name in self._packages and threading.get_ident() == self._thread:
-            raise ModuleNotFoundError(f"{name} is left out here", name=name)
+            raise ModuleNotFoundError(f"{name} is hidden here", name=name)
 
 
 def load_matplotlib() -> None:
@@ -74,7 +64,9 @@ def load_matplotlib() -> None:
     It reads one while it is imported, before any of its settings can be reset: one that is damaged,
     or somebody else's, would end the command. While it lasts, the process is in another folder.
     """
-    if "matplotlib" not in sys.modules:
+    with _CHANGING_FOLDER:
+        if "matplotlib" in sys.modules:
+            return
         with _away():
             import matplotlib as mpl  # noqa: F401 -- to have read its settings
 

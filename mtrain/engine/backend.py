@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING
 
 from mtrain.errors import MtrainError
-from mtrain.loading import (
-    held_back_stderr,
-    left_out,
-    load_matplotlib,
-    owns_process,
-    without_collection,
-)
-
-if TYPE_CHECKING:
-    import logging
+from mtrain.loading import held_back_stderr, hidden_packages, load_matplotlib, owns_process
 
 UNNEEDED = ("IPython", "jax", "matplotlib", "pandas", "scipy", "sklearn", "torch")
 """Packages that Keras and TensorFlow import if they are installed, for programs that pass their
 objects to Keras: half the time of the import, and none of it is needed to train."""
-
-LOOP = "<function Loop._compiled"
-"""TensorFlow's name for the compiled loop of a training."""
 
 
 def load_tensorflow() -> None:
@@ -39,8 +26,7 @@ def load_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with held_back_stderr() as printed:
         try:
-            with without_collection():
-                _import_keras()
+            _import_keras()
             import tensorflow as tf
 
             # Looking for devices prints, too, and is done only once.
@@ -55,25 +41,31 @@ def load_tensorflow() -> None:
             f"Keras was imported before mtrain with the backend {keras.backend.backend()!r}; "
             "mtrain needs TensorFlow"
         )
-    tf.get_logger().addFilter(_is_not_about_retracing)
     keras.config.set_floatx("float32")
     keras.config.set_epsilon(1e-7)
 
 
 def _import_keras() -> None:
-    if owns_process():
-        with suppress(ImportError), left_out(UNNEEDED):
-            import keras
-
-            return
+    if owns_process() and _imports_leanly():
+        return
     load_matplotlib()  # Keras imports it
-    import keras  # noqa: F401 -- for those who come after
+    import keras  # noqa: F401 -- imported for its side effect
 
 
-def _is_not_about_retracing(record: logging.LogRecord) -> bool:
-    """False for the warning about several compiled loops in a program with several trainings."""
-    message = record.getMessage()
-    return not ("tf.function retracing" in message and LOOP in message)
+def _imports_leanly() -> bool:
+    """Import Keras without `UNNEEDED`; False if it needs one of them after all."""
+    gc.disable()  # what is made now lives as long as the process
+    try:
+        with hidden_packages(UNNEEDED):
+            import keras  # noqa: F401 -- imported for its side effect
+    except ModuleNotFoundError as error:
+        if error.name not in UNNEEDED:
+            raise
+        return False
+    finally:
+        gc.freeze()
+        gc.enable()
+    return True
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -10,15 +10,17 @@ import tensorflow as tf
 from mtrain.engine.step import Batch
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from mtrain.records.dataset import Split
 
 
 class Rows(NamedTuple):
-    """N rows on the device, of which batches are gathered."""
+    """N rows on the device; `at` takes batches from them."""
 
     features: tf.Tensor
     """Shape (N, D): float32 or uint8. Or (N, D / 4), uint32: four bytes of uint8 in each, because XLA
-    gathers a number at a time."""
+    gathers number by number."""
 
     labels: tf.Tensor
     """Class index of each row, shape (N,), int32."""
@@ -30,8 +32,8 @@ class Rows(NamedTuple):
         """The rows at these positions, (B,)."""
         features = tf.gather(self.features, positions)
         if features.dtype == tf.uint32:
-            bytes_ = tf.bitcast(features, tf.uint8)
-            features = tf.reshape(bytes_, [positions.shape[0], 4 * features.shape[1]])
+            unpacked = tf.bitcast(features, tf.uint8)
+            features = tf.reshape(unpacked, [positions.shape[0], 4 * features.shape[1]])
         weights = None if self.weights is None else tf.gather(self.weights, positions)
         return Batch(features, tf.gather(self.labels, positions), weights)
 
@@ -40,12 +42,12 @@ class Feed:
     """A split of N rows that stays on the device as a whole; several trainings may share it."""
 
     def __init__(self, split: Split) -> None:
-        features = split.features
+        features: NDArray[Any] = split.features
         self.dtype = features.dtype
         """Of the features of a batch, uint8 or float32."""
 
         if self.dtype == np.uint8 and features.shape[1] % 4 == 0:
-            features = np.ascontiguousarray(features).view(np.uint32)  # type: ignore[assignment]
+            features = np.ascontiguousarray(features).view(np.uint32)
         weights = None if split.weights is None else tf.constant(split.weights, tf.float32)
         self.rows = Rows(tf.constant(features), tf.constant(split.labels), weights)
 

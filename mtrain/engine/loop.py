@@ -29,16 +29,18 @@ class Loop:
         self.full = rows // batch_size
         """Steps of an epoch that have `batch_size` rows."""
 
+        self._ragged = rows % batch_size
         self._step = step
         self._variables = variables
         self._batch_size = batch_size
         self._functions = {
             size: SharedFunction(self._compiled(size, jit_compile), variables)
-            for size in (batch_size, rows % batch_size)
+            for size in (batch_size, self._ragged)
+            if size
         }
         self._on_variables: dict[int, Callable[..., Carried]] = {}
 
-    def compile_as(self, other: Loop) -> None:
+    def share_functions_of(self, other: Loop) -> None:
         """Run what was compiled for `other`, whose step is of the same shape."""
         self._functions = other._functions
 
@@ -47,10 +49,12 @@ class Loop:
 
         A call has either full steps or the ragged one.
         """
-        size = len(rows.labels) % self._batch_size if start == self.full else self._batch_size
+        size = self._ragged if start == self.full else self._batch_size
         arguments = rows, order, tf.constant(start), tf.constant(stop), carried
         if size not in self._on_variables:
-            self._on_variables[size] = self._functions[size].on(self._variables, *arguments)
+            self._on_variables[size] = self._functions[size].with_variables(
+                self._variables, *arguments
+            )
         carried = self._on_variables[size](*arguments)
         carried[0].numpy()  # waits until the steps are done
         return carried

@@ -30,7 +30,7 @@ class Predictor:
     def __init__(self, network: Network, features: np.dtype[Any], cpus: int | None = None) -> None:
         """`features` is the type of the splits' features, uint8 or float32.
 
-        `cpus` are those that other trainings leave; None: all.
+        `cpus` are the CPUs that a prediction may use; None: all.
         """
         self._cpus = cpu_count() if cpus is None else cpus
         self._network = network
@@ -48,7 +48,8 @@ class Predictor:
     def predict(self, split: Split) -> Predictions:
         """Predict every row with the current weights."""
         shared = self._forward if split.weights is None else self._forward_weighted
-        forward = shared.on(self._variables)  # traced here, on the device that was chosen
+        # Traced here, where the device is the one that was chosen.
+        forward = shared.with_variables(self._variables)
 
         def piece(start: int) -> tuple[float, Floats]:
             rows = slice(start, start + ROWS_A_CALL)
@@ -56,12 +57,13 @@ class Predictor:
             if split.weights is not None:
                 inputs.append(split.weights[rows].astype(np.float32))
             with tf.device(self._device):
-                loss, probabilities = forward(*map(tf.constant, inputs))
+                loss, probabilities = forward(*map(tf.constant, inputs))  # takes no arrays
             return float(loss) * len(probabilities), probabilities.numpy()
 
         starts = range(0, len(split), ROWS_A_CALL)
         remembered = take_arrays(self._network.loss_state)
         # A loss with state takes the pieces one after the other; then its state is restored.
+        # With one CPU, the other threads of a pool would only take it from trainings beside this one.
         if self._cpus > 1 and leaves_cpus_idle() and not remembered:
             with ThreadPoolExecutor(PIECES_A_CPU * self._cpus) as pool:
                 pieces = list(pool.map(piece, starts))
@@ -83,7 +85,7 @@ class Predictor:
         serialized: bytes = definition.SerializeToString()
         return serialized
 
-    def compile_as(self, other: Predictor) -> None:
+    def share_functions_of(self, other: Predictor) -> None:
         """Run what was traced for `other`, whose network is of the same shape."""
         self._forward, self._forward_weighted = other._forward, other._forward_weighted
 

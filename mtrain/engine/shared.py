@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from mtrain.engine.build import make_trainer
 from mtrain.metrics.epoch import counted_k
@@ -21,26 +22,29 @@ if TYPE_CHECKING:
 class SharedTrainers:
     """Makes trainers in several threads; those of one shape are compiled once."""
 
-    def __init__(self, jobs: int, cpus: int) -> None:
-        """`jobs` is the number of threads, `cpus` the CPUs that the others leave to each."""
-        self._jobs, self._cpus = jobs, cpus
+    def __init__(self, cpus: int) -> None:
+        """`cpus` are the CPUs that the validation of each may use."""
+        self._cpus = cpus
         self._first: dict[Hashable, Trainer] = {}
+        self._shape_of_thread: WeakKeyDictionary[threading.Thread, Hashable] = WeakKeyDictionary()
         self._lock = threading.Lock()
 
     def make(
         self, config: Config, dataset: Dataset, feed: Feed, code: ImportedCode, *, jit_compile: bool
     ) -> Trainer:
         """As `make_trainer`, to the last bit."""
-        made = (config, dataset, feed, code)
-        trainer = make_trainer(*made, jit_compile=jit_compile, cpus=self._cpus)
+        arguments = config, dataset, feed, code
+        trainer = make_trainer(*arguments, jit_compile=jit_compile, cpus=self._cpus)
+        if config.custom_code:
+            return trainer
         shape = loop_shape(config, dataset, feed, jit_compile=jit_compile)
         with self._lock:
-            first = self._first.pop(shape, trainer)
-            self._first[shape] = first  # the last one used stands last
-            if len(self._first) > self._jobs:  # for what no thread trains, memory stays bounded
-                del self._first[next(iter(self._first))]
+            self._shape_of_thread[threading.current_thread()] = shape
+            first = self._first.setdefault(shape, trainer)
+            in_use = set(self._shape_of_thread.values())
+            self._first = {one: made for one, made in self._first.items() if one in in_use}
         if first is not trainer:
-            trainer.compile_as(first)
+            trainer.share_functions_of(first)
         return trainer
 
 

@@ -60,8 +60,8 @@ class Trainer:
     the same arguments continues from it bit for bit after `restore`. The training rows are those of
     `feed`, `val` those of the validation. `counters` see every batch of
     the training, `of_split` each validation, by their names in the history; `diagnostics` is a
-    subset of `DIAGNOSTICS` of `config/experiment/training.py`. `cpus` are those that other trainings
-    leave, None: all.
+    subset of `DIAGNOSTICS` of `config/experiment/training.py`. `cpus` are the CPUs
+    that a validation may use; None: all.
     """
 
     def __init__(
@@ -116,10 +116,10 @@ class Trainer:
             counters=tuple(self._counters.values()),
             diagnostics=self._diagnostics,
         )
-        everything = self._variables | network.numbers
+        loop_variables = self._variables | network.numbers
         rows = len(feed)
         self._loop = Loop(
-            self._one_step, everything, rows, self.batch_size, jit_compile=jit_compile
+            self._one_step, loop_variables, rows, self.batch_size, jit_compile=jit_compile
         )
         self._chunk = 1
         self._epoch = 0
@@ -243,10 +243,10 @@ class Trainer:
             tf.constant(cursor.top_k_hits),
         )
 
-    def compile_as(self, other: Trainer) -> None:
+    def share_functions_of(self, other: Trainer) -> None:
         """Run what was compiled for `other`, which is of the same shape, as `shared.py` has it."""
-        self._loop.compile_as(other._loop)
-        self._predictor.compile_as(other._predictor)
+        self._loop.share_functions_of(other._loop)
+        self._predictor.share_functions_of(other._predictor)
         self._chunk = other._chunk
 
     @property

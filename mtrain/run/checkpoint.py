@@ -25,7 +25,7 @@ from mtrain.run.arrays import npz_bytes, read_arrays
 from mtrain.run.encoding import check_encoding
 from mtrain.run.files import (
     attributing_errors,
-    flush_directory,
+    flush_to_disk,
     json_bytes,
     parse_json,
     read_bytes,
@@ -150,7 +150,7 @@ def save_checkpoint(run: RunDirectory, checkpoint: Checkpoint, arrays: Arrays) -
     with attributing_errors(path):
         if not run.checkpoints.exists():
             run.checkpoints.mkdir()
-            flush_directory(run.path)
+            flush_to_disk(run.path)
     with whole_folder(path) as beside:
         write_bytes(beside / ARRAYS, npz_bytes(arrays | history_arrays(checkpoint.history)))
         write_bytes(beside / STATE, _state_bytes(checkpoint))

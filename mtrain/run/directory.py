@@ -11,7 +11,7 @@ from pathlib import Path
 from mtrain.config.experiment.custom_code import CODE
 from mtrain.errors import MtrainError, UsageError
 from mtrain.keywords import option
-from mtrain.run.files import flush_directory, remove_leftovers
+from mtrain.run.files import flush_to_disk, remove_leftovers
 from mtrain.run.other_formats import refuse_foreign
 
 OUTPUTS = Path("outputs")
@@ -181,7 +181,7 @@ def make_directory(name: str, out: Path | None) -> RunDirectory:
         check_creatable(run.path)
         try:
             run.path.mkdir(parents=True, exist_ok=out is not None)
-            flush_directory(run.path.parent)
+            flush_to_disk(run.path.parent)
         except FileExistsError:
             continue
         except OSError as error:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-_IS_FLUSHED_LATER: ContextVar[bool] = ContextVar("_IS_FLUSHED_LATER", default=False)
-"""Whether a whole folder is being filled, which is flushed with all its files at once."""
+_FILLED: ContextVar[Path | None] = ContextVar("_FILLED", default=None)
+"""The folder that is being filled, which is flushed with all its files at once; None: none is."""
 
 LARGEST_JSON = 300_000_000
 """Bytes; a thousand epochs of a thousand classes take about half of it."""
@@ -50,7 +50,7 @@ def open_whole(path: Path, *, flush: bool = True) -> Iterator[BinaryIO]:
     Otherwise it is as for `write_bytes`; errors of writing a piece are the caller's.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    flush = flush and not _IS_FLUSHED_LATER.get()
+    flush = flush and path.parent != _FILLED.get()
     try:
         with attributing_errors(path):
             beside.unlink(missing_ok=True)
@@ -67,7 +67,7 @@ def open_whole(path: Path, *, flush: bool = True) -> Iterator[BinaryIO]:
         with attributing_errors(path):
             beside.replace(path)
             if flush:
-                flush_directory(path.parent)
+                flush_to_disk(path.parent)
     finally:
         with attributing_errors(path):
             beside.unlink(missing_ok=True)
@@ -90,6 +90,8 @@ REPLACED = ".replaced.old"
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yields a new folder beside `path` to be filled, which then takes the place of any at `path`.
 
+    It is flat; it is flushed to the disk, with all its files, before it takes that place.
+
     Raises `MtrainError` if the disk refuses it; an earlier folder then stays.
     """
     path = path.absolute()
@@ -97,18 +99,17 @@ def whole_folder(path: Path) -> Iterator[Path]:
     try:
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir()
-        token = _IS_FLUSHED_LATER.set(True)
+        token = _FILLED.set(beside)
         try:
             yield beside
         finally:
-            _IS_FLUSHED_LATER.reset(token)
-        for file in beside.iterdir():
-            _flush(file)
-        flush_directory(beside)
+            _FILLED.reset(token)
+        for file in (*beside.iterdir(), beside):
+            flush_to_disk(file)
         if path.exists():
             path.rename(old)
         beside.rename(path)
-        flush_directory(path.parent)
+        flush_to_disk(path.parent)
         shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise MtrainError(f"cannot be written: {error.strerror}", where=path) from error
@@ -161,13 +162,8 @@ def is_denied(error: MtrainError) -> bool:
     return isinstance(cause, OSError) and cause.errno in {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
-def flush_directory(directory: Path) -> None:
-    """Make the names in a directory last through a crash."""
-    _flush(directory)
-
-
-def _flush(path: Path) -> None:
-    """Make the content of a file, or the names in a directory, last through a crash."""
+def flush_to_disk(path: Path) -> None:
+    """Make the content of a file, or the names in a directory, last through a loss of power."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -134,17 +134,17 @@ def segment_as_json(segment: Segment) -> dict[str, Any]:
     return {key: value for key, value in data.items() if key != "differences" or value is not None}
 
 
-def write_scalars(history: History, path: Path) -> None:
-    """Write a history's scalars as `history.csv` at `path`; checkpoints have them, too."""
+def write_scalars(history: History, path: Path, *, flush: bool) -> None:
+    """Write a history's scalars as `history.csv` at `path`; `flush` as for `write_bytes`."""
     columns = [history.epoch, history.seconds, *history.scalars.values()]
     header = ["epoch", "seconds", *history.scalars]
-    write_csv(path, header, zip(*columns, strict=True), flush=False)
+    write_csv(path, header, zip(*columns, strict=True), flush=flush)
 
 
 def write_by_class(history: History, path: Path) -> None:
     """Write precision, recall, F1 and support of every class, epoch and split as CSV at `path`."""
     header = ["epoch", "split", "class", "precision", "recall", "f1", "support"]
-    write_csv(path, header, _by_class(history), flush=False)
+    write_csv(path, header, _by_class(history))
 
 
 def _by_class(history: History) -> Iterator[tuple[Any, ...]]:

@@ -89,7 +89,7 @@ class Recorder:
         `state` is the last state, unless that is the end of the last epoch.
         """
         self._last = state or self._last
-        saved = self._write_checkpoints()
+        saved = self._write_checkpoints(flush=True)
         write_by_class(self.history, self._run.path / "by_class.csv")
         self._write_history(flush=False)
         return saved
@@ -108,7 +108,8 @@ class Recorder:
         since = time.monotonic() - self._checkpoint_written
         return since >= self._template.config.checkpoint.every_seconds
 
-    def _write_checkpoints(self) -> str:
+    def _write_checkpoints(self, *, flush: bool = False) -> str:
+        """`flush` the table of scalars, too, which each checkpoint has as well."""
         if self._best is not None:
             self._best_name = self._save(self._best, is_best=True)
             self._best = None
@@ -119,7 +120,7 @@ class Recorder:
             self._newest = [*self._newest, (last, self._best_name)][-keep:]
             # The best of each, too: a resumed run from an older checkpoint needs it.
             remove_all_but(self._run, {name for names in self._newest for name in names if name})
-        write_scalars(self.history, self._run.path / "history.csv")
+        write_scalars(self.history, self._run.path / "history.csv", flush=flush)
         self._checkpoint_written = time.monotonic()
         return last
 

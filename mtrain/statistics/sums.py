@@ -1,4 +1,4 @@
-"""Sums whose last bit does not depend on the machine."""
+"""Sums whose last bit does not depend on the number of CPUs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def dot(a: Counts, b: Counts) -> Any:
     """The dot product of two vectors of one shape.
 
-    `@` has BLAS split vectors of more than 10,000 numbers among the CPUs, so that the order of the
-    sum, and its last bit, are those of their number; and a thread of it then waits, busy.
+    By `@`, BLAS splits vectors of more than 10,000 numbers among the CPUs: their number then decides
+    the order of the sum, and its last bit. Its threads also stay busy for a while afterwards.
     """
     return (a * b).sum()

@@ -47,7 +47,7 @@ def run_side_by_side(
     waiting = Waiting(tasks, kind)
     errors: list[BaseException] = []
 
-    def work_on() -> None:
+    def worker() -> None:
         try:
             last = None
             while not (errors or is_stopped()) and (taken := waiting.take(last)) is not None:
@@ -58,7 +58,7 @@ def run_side_by_side(
 
     threads = [
         # Daemons, so that a second Ctrl-C ends the process at once.
-        threading.Thread(target=contextvars.copy_context().run, args=(work_on,), daemon=True)
+        threading.Thread(target=contextvars.copy_context().run, args=(worker,), daemon=True)
         for _ in range(jobs)
     ]
     for thread in threads:

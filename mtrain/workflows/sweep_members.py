@@ -10,6 +10,7 @@ from mtrain.engine.threads import cpu_count
 from mtrain.errors import DivergedError, MtrainError
 from mtrain.escape import bytes_as_text
 from mtrain.keywords import option
+from mtrain.loading import load_matplotlib
 from mtrain.observer import Observer, Observers
 from mtrain.run.directory import RunDirectory
 from mtrain.run.environment import describe_environment
@@ -59,6 +60,8 @@ class MembersTrainer:
         self._options, self._observer = options, observer
         self._environment = describe_environment(0, {}, {})
         threads = member_threads(members[0], data) if options.owns_process else None
+        if options.charts:
+            load_matplotlib()  # here, as it changes the folder for a moment, and not in a thread
         observer.stage("loading TensorFlow")
         self._device = load_device(options.device, threads)
         # Now that TensorFlow is loaded, and quiet.
@@ -71,7 +74,7 @@ class MembersTrainer:
             for kind in kinds:  # here, as it redirects stderr, and not in a thread
                 start_device(jit_compile=kind == "xla")
         self.jobs = self._choose_jobs()
-        self._trainers = SharedTrainers(self.jobs, cpu_count() // self.jobs)
+        self._trainers = SharedTrainers(cpu_count() // self.jobs)
         self._noted: set[str] = set()
         observer.stage("")
 

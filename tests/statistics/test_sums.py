@@ -14,8 +14,10 @@ from mtrain.statistics.sums import dot
 PRINTED = """
 import numpy as np
 from mtrain.statistics.sums import dot
-a, b = np.random.default_rng(0).random((2, 100_001))
-print(float(dot(a, b)).hex())
+generator = np.random.default_rng(0)
+for _ in range(50):
+    a, b = generator.random((2, 100_001))
+    print(float(dot(a, b)).hex())
 """
 
 

@@ -87,3 +87,13 @@ def test_a_signal_saves_the_members_in_training_and_the_sweep_is_resumed(tmp_pat
     finish(*arguments, "--out", whole)
     assert digests(out) == digests(whole)
     assert tables(out) == tables(whole)
+
+
+def test_charts_are_drawn_beside_each_other_in_the_users_folder(tmp_path, monkeypatch):
+    """Loading matplotlib changes the folder for a moment, in which no member may write."""
+    monkeypatch.chdir(tmp_path)
+    finish("sweep", written(tmp_path), "--seeds", "6", "--jobs", "3", "--charts", "--out", "sweep")
+
+    charts = {path.parent.parent.name for path in tmp_path.glob("sweep/*/charts/*.png")}
+    assert charts == {member.name for member in members(tmp_path / "sweep")}
+    assert len(charts) == 6
