@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mtrain.errors import DivergedError, MtrainError, UsageError
     from mtrain.observer import Observer
     from mtrain.records.comparison import Comparison
+    from mtrain.records.export import Export, Format
     from mtrain.records.gate import Gate
     from mtrain.records.report import Report
     from mtrain.workflows.predict_rows import Predicted
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Comparison",
     "DivergedError",
+    "Export",
     "Gate",
     "MtrainError",
     "Observer",
@@ -37,6 +39,7 @@ __all__ = [
     "check",
     "compare",
     "evaluate",
+    "export",
     "fit",
     "gate",
     "plot",
@@ -49,6 +52,7 @@ __version__ = "0.1.0"
 _TYPES = {
     "Comparison": "mtrain.records.comparison",
     "DivergedError": "mtrain.errors",
+    "Export": "mtrain.records.export",
     "Gate": "mtrain.records.gate",
     "MtrainError": "mtrain.errors",
     "Observer": "mtrain.observer",
@@ -341,6 +345,34 @@ def predict(
 
     with naming_keywords():
         return use_case(Path(checkpoint), inputs, threshold=threshold, allow_code=allow_code)
+
+
+def export(
+    checkpoint: str | PathLike[str],
+    *,
+    file_format: Format = "onnx",
+    out: str | PathLike[str] | None = None,
+    data: str | PathLike[str] | None = None,
+    allow_code: bool = False,
+) -> Export:
+    """Export a run or a checkpoint, as `mtrain export` does, and prove that it predicts the same.
+
+    `file_format` is `onnx`, `saved_model` or `keras`. Raises `mtrain.MtrainError` for everything a
+    user can mend, and for a model that predicts otherwise, of which nothing is left.
+    """
+    from pathlib import Path
+
+    from mtrain.keywords import naming_keywords
+    from mtrain.workflows.export import export as use_case
+
+    with naming_keywords():
+        return use_case(
+            Path(checkpoint),
+            file_format=file_format,
+            out=None if out is None else Path(out),
+            data=None if data is None else Path(data),
+            allow_code=allow_code,
+        )
 
 
 def check(config: str | PathLike[str] | Mapping[str, Any], **overrides: Any) -> Inspection:

@@ -10,6 +10,7 @@ import mtrain
 from mtrain.cli.experiments import check, init, schema, summary
 from mtrain.cli.output import open_stdout
 from mtrain.cli.results import compare, evaluate, gate, plot, predict, runs
+from mtrain.cli.shipping import export
 from mtrain.cli.sweep import sweep
 from mtrain.cli.training import fit, resume
 
@@ -23,6 +24,7 @@ app = typer.Typer(
 for command in (
     *(init, check, fit, resume, sweep),
     *(evaluate, compare, gate, predict, plot, runs),
+    export,
     *(summary, schema),
 ):
     app.command()(command)

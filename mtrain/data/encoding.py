@@ -166,7 +166,7 @@ def _encode_columns(
             features[:, at] = filled
         else:
             # One place more: of a missing category, whose code is -1.
-            known = np.array([*_places(values.categories, column.categories, at), -1])
+            known = np.array([*category_places(values.categories, column.categories, at), -1])
             inputs = known[values.values]
             rows = np.flatnonzero(inputs >= 0)
             features[rows, inputs[rows]] = 1
@@ -176,8 +176,10 @@ def _encode_columns(
     return features
 
 
-def _places(categories: Sequence[str], learned: Sequence[str], first: int) -> Iterator[int]:
-    """The input of each of these categories, counted from `first`; -1: unknown category."""
+def category_places(
+    categories: Sequence[str], learned: Sequence[str], first: int = 0
+) -> Iterator[int]:
+    """The place of each of these categories, counted from `first`; -1: unknown category."""
     places = {category: first + place for place, category in enumerate(learned)}
     by_number: dict[str, int] = {}
     for category, place in places.items():

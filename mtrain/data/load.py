@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +26,8 @@ from mtrain.keywords import option
 from mtrain.records.dataset import Dataset, Encoding
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mtrain.config.experiment.sources import SourceConfig
     from mtrain.data.source import Rows, Source
 
@@ -50,6 +53,36 @@ def load_dataset(
     `names_classes`, labels must be the names of the config's classes and may not count them.
     Raises `MtrainError` for data that is missing, damaged, or does not fit the config.
     """
+    source = load_source(
+        config,
+        memory=memory,
+        encoding=encoding,
+        takes_others=takes_others,
+        names_classes=names_classes,
+        progress=progress,
+        download=download,
+    )
+    return make_dataset(
+        source,
+        config,
+        memory=memory,
+        encoding=encoding,
+        drawn_from=drawn_from,
+        takes_others=takes_others,
+    )
+
+
+def load_source(
+    config: SourceConfig,
+    *,
+    memory: int,
+    encoding: Encoding | None = None,
+    takes_others: bool = False,
+    names_classes: bool = False,
+    progress: bool = True,
+    download: bool = True,
+) -> Source:
+    """Read; everything is as for `load_dataset`."""
     source = read_source(
         config,
         memory=memory,
@@ -64,26 +97,27 @@ def load_dataset(
             f"({', '.join(config.classes or ()):.60}); which number is which class is not known",
             where=source.where,
         )
-    return make_dataset(
-        source,
-        config,
-        memory=memory,
-        encoding=encoding,
-        drawn_from=drawn_from,
-        takes_others=takes_others,
-    )
+    return source
 
 
-def make_dataset(
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """The rows of each split as read, and what identifies the data."""
+
+    classes: tuple[str, ...]
+    splits: Mapping[str, Rows]
+    parts: Mapping[str, str]
+    sha256: str
+
+
+def draw_splits(
     source: Source,
     config: SourceConfig,
-    *,
-    memory: int,
-    encoding: Encoding | None = None,
     drawn_from: str | None = None,
+    *,
     takes_others: bool = False,
-) -> Dataset:
-    """Split, draw and encode the source's rows; everything is as for `load_dataset`."""
+) -> Drawn:
+    """Split and draw the source's rows; everything is as for `load_dataset`."""
     classes = source.classes if config.classes is None else config.classes
     parts = {name: _fingerprint(rows, classes) for name, rows in source.splits.items()}
     sha256 = hashlib.sha256(repr(parts).encode()).hexdigest()
@@ -100,6 +134,21 @@ def make_dataset(
     for name, rows in splits.items():
         if rows.weights is not None and not rows.weights.any():
             raise MtrainError(f"every row of the {name} split has the weight 0", where=source.where)
+    return Drawn(classes, splits, parts, sha256)
+
+
+def make_dataset(
+    source: Source,
+    config: SourceConfig,
+    *,
+    memory: int,
+    encoding: Encoding | None = None,
+    drawn_from: str | None = None,
+    takes_others: bool = False,
+) -> Dataset:
+    """Split, draw and encode the source's rows; everything is as for `load_dataset`."""
+    drawn = draw_splits(source, config, drawn_from, takes_others=takes_others)
+    classes, splits, sha256 = drawn.classes, drawn.splits, drawn.sha256
     notes = list(source.notes)
     if source.is_counted and takes_others:
         notes.append(f"{source.where}: its labels count dataset.classes: 0 is {classes[0]!r}, ...")
@@ -124,7 +173,7 @@ def make_dataset(
         splits=inputs,
         encoding=encoding,
         sha256=sha256,
-        parts=parts,
+        parts=drawn.parts,
         source=source.where,
         notes=(*notes, *dataset_notes(inputs, classes)),
     )
@@ -211,7 +260,7 @@ def _filled(config: SourceConfig) -> str | None:
     return None if missing == "drop" else missing
 
 
-def _check_inputs(splits: dict[str, Rows], encoding: Encoding, memory: int, where: str) -> None:
+def _check_inputs(splits: Mapping[str, Rows], encoding: Encoding, memory: int, where: str) -> None:
     """Raise `MtrainError` if a model would have no input, or inputs too many for memory."""
     if not encoding.n_features:
         raise MtrainError("no column has a value to learn from", where=where)

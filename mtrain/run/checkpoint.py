@@ -210,13 +210,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
     return checkpoint
 
 
-def read_checkpoint_arrays(path: Path, shapes: Shapes, *groups: str) -> Arrays:
+def read_checkpoint_arrays(
+    path: Path, shapes: Shapes, *groups: str, without: tuple[str, ...] = ()
+) -> Arrays:
     """The arrays of `groups` of the checkpoint at `path`, which must be exactly those of `shapes`.
 
-    Raises `MtrainError` for others, before any value is read.
+    Names that begin with one of `without` are left alone. Raises `MtrainError` for others, before any value is read.
     """
     ignored = tuple(group for group in (*GROUPS, GROUP) if group not in groups)
-    return read_arrays(path / ARRAYS, shapes, ignored)
+    return read_arrays(path / ARRAYS, shapes, ignored + without)
 
 
 def _sums(path: Path) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from mtrain.records.comparison import Comparison
+from mtrain.records.export import Export
 from mtrain.records.gate import Gate
 from mtrain.records.run import Environment
 from mtrain.records.sweep import SweepResult
-from mtrain.run import comparison, environment, gate, history, metrics, sweep
+from mtrain.run import comparison, environment, export, gate, history, metrics, sweep
 
 NUMBERS: dict[str, Any] = {"items": {"type": "number"}, "type": "array"}
 
@@ -22,6 +23,9 @@ def file_schemas() -> dict[str, dict[str, Any]]:
         "gate.json": _schema("The result of gates", gate.SCHEMA, _gate()),
         "environment.json": _schema(
             "What a run ran on", environment.SCHEMA, TypeAdapter(Environment).json_schema()
+        ),
+        "export.json": _schema(
+            "An exported model", export.SCHEMA, TypeAdapter(Export).json_schema()
         ),
         "history.json": _schema(
             "Every figure of every epoch",

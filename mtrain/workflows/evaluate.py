@@ -7,16 +7,12 @@ import shlex
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mtrain.config.experiment.custom_code import refuse_code
-from mtrain.config.experiment.dataset import UserData
 from mtrain.config.experiment.evaluation import DEFAULT_THRESHOLD
-from mtrain.config.experiment.table import TableConfig
 from mtrain.config.loading.load import load_config
-from mtrain.data.load import load_dataset
-from mtrain.data.table_kind import table_kind
-from mtrain.errors import MissingPathError, MtrainError, UsageError
+from mtrain.errors import MtrainError, UsageError
 from mtrain.inference.network import predict_split
 from mtrain.inference.threshold import check_threshold, check_two_classes, chosen_threshold
 from mtrain.keywords import option
@@ -26,11 +22,11 @@ from mtrain.metrics.thresholds import predict_above
 from mtrain.records.dataset import SPLITS
 from mtrain.records.report import EvaluatedData
 from mtrain.run.directory import RunDirectory, check_creatable, check_empty
-from mtrain.run.environment import changed_versions
 from mtrain.run.evaluation import keep_evaluation, write_evaluation
 from mtrain.run.files import is_denied
 from mtrain.run.find_checkpoint import changed_code, with_checkpoint
 from mtrain.run.history import read_history
+from mtrain.workflows.checkpoint_data import load_checkpoint_data
 from mtrain.workflows.run_state import run_state
 
 if TYPE_CHECKING:
@@ -160,7 +156,7 @@ class _Question:
             code = None  # this checkpoint's config names other code
             refuse_code(codes, place.path, allowed=self.allow_code)
         if self.dataset is None:
-            self.dataset = _load(saved, self.data, place)
+            self.dataset = load_checkpoint_data(saved, self.data, place).dataset
         dataset = self.dataset
         rows = _rows(dataset, self.split)
         predictions = replace(self.predict(saved, rows, place, code), groups=rows.groups)
@@ -272,56 +268,3 @@ def _rows(dataset: Dataset, split: str) -> Split:
             f"this run has no split {split!r}: dataset.validation is null", where=option("split")
         )
     return rows
-
-
-def _load(saved: Checkpoint, data: Path | None, place: CheckpointPlace) -> Dataset:
-    """The data of the training, or those at `data`, as the training encoded them."""
-    config = saved.config.dataset
-    is_user_data = isinstance(config, UserData)
-    changes: dict[str, Any] = {"classes": saved.classes} if is_user_data else {}
-    if data is not None:
-        if "path" not in type(config).model_fields:
-            raise UsageError(f"{config.name} takes no path", where=option("data"))
-        changes |= {"path": str(data), **({"test_path": None} if is_user_data else {})}
-        if isinstance(config, TableConfig):
-            config = config.of_kind(table_kind(data) or config.name)
-            changes["val_path"] = None
-    try:
-        dataset = load_dataset(
-            config.model_copy(update=changes),
-            memory=saved.config.training.memory_bytes,
-            encoding=saved.encoding,
-            drawn_from=saved.identity.get("data.sha256"),
-            takes_others=data is not None,
-            # If the config has no class names, the labels of the training were the names.
-            names_classes=is_user_data and config.classes is None,
-            # A stranger's run must not make this machine use the network.
-            download=False,
-        )
-    except MissingPathError as error:
-        if data is not None:
-            raise
-        raise error.with_remedy(f"{option('data')} says where the data are now") from error
-    for name, rows in dataset.splits.items():
-        was = saved.identity.get(f"splits.{name}")
-        if dataset.sha256 == saved.identity.get("data.sha256") and rows.rows_sha256 != was:
-            changed = changed_versions(place.run.environment)
-            raise MtrainError(
-                f"the {name} split holds other rows than in the training of "
-                f"{place.path}, so rows that were trained on may be among them",
-                where=dataset.source,
-                remedy=(
-                    "take the versions of "
-                    f"libraries that the run's environment.json names{changed and f': {changed}'}"
-                ),
-            )
-    if dataset.classes != saved.classes:
-        raise MtrainError(
-            f"{_named(dataset.classes)}; {place.path} was trained on {_named(saved.classes)}",
-            where=dataset.source,
-        )
-    return dataset
-
-
-def _named(classes: tuple[str, ...]) -> str:
-    return f"{len(classes)} classes, {', '.join(classes):.60}"

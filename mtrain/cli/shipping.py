@@ -1,0 +1,61 @@
+"""Commands that take a model elsewhere: export."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mtrain.cli.options import AllowCode, CheckpointPath, Json
+from mtrain.cli.output import open_stdout, print_json
+from mtrain.report.console.terminal import waiting
+
+
+class ExportFormat(StrEnum):
+    """The formats of an exported model."""
+
+    onnx = "onnx"
+    saved_model = "saved_model"
+    keras = "keras"
+
+
+def export(
+    checkpoint: CheckpointPath,
+    file_format: Annotated[
+        ExportFormat, typer.Option("--format", help="The format of the model.")
+    ] = ExportFormat.onnx,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH", help="A new file; for saved_model a new folder. [model.onnx in the run]"
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="Where the run's data are now; the export is proved on them.",
+            exists=True,
+        ),
+    ] = None,
+    allow_code: AllowCode = False,
+    as_json: Json = False,
+) -> None:
+    """Export a checkpoint as ONNX, SavedModel or .keras, and prove that it predicts the same."""
+    import mtrain.workflows.export as use_case
+    from mtrain.run.export import export_as_json
+
+    with waiting("exporting", sys.stderr):
+        exported = use_case.export(
+            checkpoint, file_format=file_format.value, out=out, data=data, allow_code=allow_code
+        )
+    with open_stdout() as stdout:
+        if as_json:
+            print_json(export_as_json(exported), stdout)
+            return
+        from mtrain.report.console.export import print_export
+
+        print_export(exported, stdout)

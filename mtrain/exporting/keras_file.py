@@ -1,0 +1,167 @@
+"""Files of Keras, for those who go on there: from raw rows, as far as Keras has layers for them."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mtrain.config.experiment.custom_code import CustomModel
+from mtrain.errors import MtrainError
+from mtrain.exporting.signature import input_name, inputs_of, legal_inputs_of, legal_names
+from mtrain.records.training import ROWS_A_CALL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from mtrain.config.experiment.model import ModelConfig
+    from mtrain.engine.network import Network
+    from mtrain.exporting.around import Around
+
+RUNTIME = f"Keras {keras.__version__}"
+READ_BY = f"Keras 3, written by {keras.__version__}"
+
+
+def write_keras(
+    path: Path, network: Network, around: Around, config: ModelConfig | CustomModel
+) -> None:
+    """Write the network, after layers of what is around it; its outputs are the network's own.
+
+    Numbers must not be missing, and a category must be written as in the vocabulary of its layer: Keras
+    has no layers for that.
+    """
+    model = network.model
+    if not isinstance(config, CustomModel):
+        model = _without_own_classes(model, config)
+    inputs, features = _features(around)
+    with warnings.catch_warnings():
+        # Keras saves by an interface that NumPy 2 has deprecated.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        keras.Model(inputs, model(features), name="mtrain").save(path)
+
+
+def run_keras(
+    path: Path, inputs: Mapping[str, NDArray[Any]], around: Around
+) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    """The labels (N,) and probabilities (N, K) that follow from the outputs of the model at `path`."""
+    try:
+        model = keras.saving.load_model(path)
+    except (TypeError, ValueError) as error:
+        raise MtrainError(f"Keras cannot load what it saved: {error}", where=path) from error
+    filled = _filled(inputs, around)
+    n = len(next(iter(filled.values())))
+    pieces = []
+    for start in range(0, n, ROWS_A_CALL):
+        part = {k: tf.constant(values[start : start + ROWS_A_CALL]) for k, values in filled.items()}
+        pieces.append(model(part if around.encoding.columns else next(iter(part.values()))).numpy())
+    outputs = np.concatenate(pieces)
+    if len(around.classes) == 2:
+        outputs = np.concatenate([1 - outputs, outputs], axis=1)
+    places = outputs.argmax(axis=1)
+    if around.threshold is not None:
+        places = (outputs[:, 1] > np.float32(around.threshold)).astype(int)
+    return np.array(around.classes, object)[places], outputs
+
+
+def _without_own_classes(model: keras.Model, config: ModelConfig) -> keras.Model:
+    """The same perceptron of Keras' own layers alone, which load without mtrain."""
+    layers: list[keras.layers.Layer] = [keras.Input(model.input_shape[1:])]
+    l2 = keras.regularizers.L2(config.l2) if config.l2 else None
+    activity = keras.regularizers.L1(config.activity) if config.activity else None
+    for layer in model.layers:
+        name = layer.name
+        if isinstance(layer, keras.layers.Dense):
+            own = None if config.batch_norm or name == "output" else activity
+            made: keras.layers.Layer = keras.layers.Dense(
+                layer.units,
+                layer.activation,
+                kernel_regularizer=l2,
+                activity_regularizer=own,
+                name=name,
+            )
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            made = keras.layers.BatchNormalization(name=name)
+        elif isinstance(layer, keras.layers.Dropout):
+            made = keras.layers.Dropout(config.dropout, name=name)
+        else:
+            made = keras.layers.Activation(
+                config.activation, activity_regularizer=activity, name=name
+            )
+        layers.append(made)
+    plain = keras.Sequential(layers, name=model.name)
+    for layer in plain.layers:
+        weights = [weight.numpy() for weight in model.get_layer(layer.name).weights]
+        layer.set_weights(weights)
+    return plain
+
+
+def _features(around: Around) -> tuple[Any, Any]:
+    """The inputs, and the network's (N, D) that are made of them."""
+    encoding = around.encoding
+    tensors = {
+        one.name: keras.Input(one.shape, name=legal.name, dtype=one.type)
+        for one, legal in zip(inputs_of(encoding), legal_inputs_of(encoding), strict=True)
+    }
+    if not encoding.columns:
+        (rows,) = tensors.values()
+        flat = keras.layers.Reshape((encoding.n_features,))(rows)
+        if encoding.mean:
+            return rows, _normalised(flat, encoding.mean, encoding.deviation)
+        divisor = 1.0 if encoding.divisor is None else encoding.divisor
+        return rows, keras.layers.Rescaling(1 / divisor)(flat)
+    numbers, texts, order, at = [], [], [], 0
+    places: list[int] = []
+    for column in encoding.columns:
+        tensor = tensors[input_name(column)]
+        here = list(range(at, at + column.width))
+        if column.kind == "number":
+            numbers.append(tensor)
+            places += here
+        else:
+            texts.append((_one_hot(tensor, column.categories), here))
+        at += column.width
+    parts = []
+    if numbers:
+        joined = numbers[0] if len(numbers) == 1 else keras.layers.Concatenate()(numbers)
+        if encoding.mean:
+            mean, deviation = (
+                np.array(each)[places] for each in (encoding.mean, encoding.deviation)
+            )
+            joined = _normalised(joined, mean, deviation)
+        parts.append(joined)
+    order = places + [place for _, here in texts for place in here]
+    parts += [one_hot for one_hot, _ in texts]
+    features = parts[0] if len(parts) == 1 else keras.layers.Concatenate()(parts)
+    if order != sorted(order):
+        features = keras.ops.take(features, np.argsort(order), axis=1)
+    return {tensor.name: tensor for tensor in tensors.values()}, features
+
+
+def _normalised(tensor: Any, mean: Any, deviation: Any) -> Any:
+    return keras.layers.Normalization(mean=mean, variance=np.square(deviation))(tensor)
+
+
+def _one_hot(tensor: Any, categories: tuple[str, ...]) -> Any:
+    """Without the place of unknown categories, which Keras has first."""
+    lookup = keras.layers.StringLookup(vocabulary=list(categories), output_mode="one_hot")
+    return lookup(tensor)[:, 1:]
+
+
+def _filled(inputs: Mapping[str, NDArray[Any]], around: Around) -> dict[str, NDArray[Any]]:
+    """Without missing numbers, and with each category as training has it, under names that Keras allows."""
+    filled = dict(inputs)
+    for column in around.encoding.columns:
+        name = input_name(column)
+        if column.fill is not None:
+            filled[name] = np.nan_to_num(inputs[name], nan=column.fill)
+        elif column.kind != "number":
+            texts = around.texts[column.name]
+            own = {text: column.categories[place] for text, place in texts.items()}
+            filled[name] = np.array([[own.get(text, text)] for (text,) in inputs[name]], object)
+    return {name: filled[own] for own, name in legal_names(filled).items()}

@@ -1,0 +1,93 @@
+"""Models of ONNX: written by `onnx`, run by `onnxruntime`."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mtrain.errors import MtrainError, UsageError
+from mtrain.exporting.plain_network import (
+    TRAINING_ONLY,
+    has_plain_network,
+    plain_network,
+    plain_shapes,
+)
+from mtrain.exporting.signature import LABEL, PROBABILITIES
+from mtrain.records.training import ROWS_A_CALL
+from mtrain.run.checkpoint import read_checkpoint_arrays
+from mtrain.run.files import write_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from mtrain.exporting.around import Around
+    from mtrain.run.checkpoint import Checkpoint
+    from mtrain.run.find_checkpoint import CheckpointPlace
+
+READ_BY = "ONNX with opset 13 and IR 7, which onnxruntime reads from 1.7 on"
+
+MOST_PARAMETERS = 500_000_000
+"""A file of protobuf holds 2 GiB."""
+
+
+def check_onnx(where: str) -> None:
+    """Raise `UsageError` if ONNX cannot be written here, or not be run."""
+    for package in ("onnx", "onnxruntime"):
+        if find_spec(package) is None:
+            remedy = "`pip install 'mtrain[onnx]'` installs it"
+            raise UsageError(f"{package} is not installed", where=where, remedy=remedy)
+
+
+def check_is_plain(saved: Checkpoint, path: Path, remedy: str) -> None:
+    """Raise `UsageError` for a model that ONNX cannot hold, `MtrainError` for one too large."""
+    if not has_plain_network(saved):
+        raise UsageError("a custom model cannot be written as ONNX", where=path, remedy=remedy)
+    parameters = sum(int(np.prod(shape)) for _, shape in plain_shapes(saved).values())
+    if parameters > MOST_PARAMETERS:
+        raise MtrainError(
+            f"its {parameters:,} parameters take more than the 2 GiB of an ONNX file", where=path
+        )
+
+
+def write_onnx(path: Path, saved: Checkpoint, place: CheckpointPlace, around: Around) -> None:
+    """Write the checkpoint's network, with what is around it."""
+    from mtrain.exporting.onnx_model import onnx_model
+
+    arrays = read_checkpoint_arrays(
+        place.path, plain_shapes(saved), "model/", without=TRAINING_ONLY
+    )
+    model = onnx_model(around, plain_network(saved, arrays))
+    write_bytes(path, model.SerializeToString())
+
+
+def run_onnx(
+    path: Path, inputs: Mapping[str, NDArray[Any]]
+) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    """The labels (N,) and probabilities (N, K) of the model at `path`, by onnxruntime on the CPU."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    n = len(next(iter(inputs.values())))
+    pieces = [
+        session.run(
+            [LABEL, PROBABILITIES],
+            {name: values[start : start + ROWS_A_CALL] for name, values in inputs.items()},
+        )
+        for start in range(0, n, ROWS_A_CALL)
+    ]
+    labels, probabilities = zip(*pieces, strict=True)
+    return np.concatenate(labels), np.concatenate(probabilities)
+
+
+def onnx_runtime() -> str:
+    """What `run_onnx` runs, with its version."""
+    import onnxruntime
+
+    return f"onnxruntime {onnxruntime.__version__}"

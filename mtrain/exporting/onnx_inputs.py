@@ -1,0 +1,106 @@
+"""What training learned of the raw rows, as operators of ONNX, up to the sums of the first layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mtrain.exporting.signature import input_name, inputs_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from mtrain.exporting.around import Around
+    from mtrain.exporting.onnx_graph import Graph
+    from mtrain.exporting.plain_network import PlainLayer
+    from mtrain.records.dataset import Column, Encoding
+
+FLOAT, DOUBLE = 1, 11
+"""ONNX's numbers of these types."""
+
+
+def first_sums(graph: Graph, around: Around, layer: PlainLayer) -> str:
+    """The inputs, and the first layer's weighted sums with its bias, (N, U)."""
+    encoding, bias = around.encoding, graph.constant(layer.bias)
+    if not encoding.columns:
+        return graph.add("Add", _of_array(graph, encoding, layer), bias)
+    at, numbers, sums = 0, [], []
+    for column in encoding.columns:
+        name = input_name(column)
+        rows = slice(at, at + column.width)
+        if column.kind == "number":
+            numbers.append((graph.input(name, np.float32, 1), column, at))
+        else:
+            codes = graph.input(name, str, 1)
+            sums.append(_of_category(graph, codes, column, around, layer.kernel[rows]))
+        at += column.width
+    if numbers:
+        sums.insert(0, _of_numbers(graph, encoding, numbers, layer))
+    return graph.add("Add", sums[0] if len(sums) == 1 else graph.add("Sum", *sums), bias)
+
+
+def _of_array(graph: Graph, encoding: Encoding, layer: PlainLayer) -> str:
+    (one,) = inputs_of(encoding)
+    read = graph.input(one.name, np.dtype(one.type).type, *one.shape)
+    shape = graph.constant([-1, encoding.n_features], np.int64)
+    flat = graph.add("Reshape", read, shape)
+    if encoding.mean:
+        inputs = _scaled(graph, flat, encoding.mean, encoding.deviation)
+    else:
+        inputs = graph.add("Cast", flat, to=FLOAT) if encoding.is_bytes else flat
+    if encoding.divisor is not None:
+        inputs = graph.add("Div", inputs, graph.number(encoding.divisor))
+    return graph.add("MatMul", inputs, graph.constant(layer.kernel))
+
+
+def _of_numbers(
+    graph: Graph,
+    encoding: Encoding,
+    numbers: Sequence[tuple[str, Column, int]],
+    layer: PlainLayer,
+) -> str:
+    """All columns of numbers as one matrix: a node a column would cost far more than its values."""
+    names = [name for name, _, _ in numbers]
+    inputs = names[0] if len(names) == 1 else graph.add("Concat", *names, axis=1)
+    fills = [column.fill for _, column, _ in numbers]
+    if any(fill is not None for fill in fills):
+        fill = graph.constant([np.nan if fill is None else fill for fill in fills], np.float32)
+        inputs = graph.add("Where", graph.add("IsNaN", inputs), fill, inputs)
+    places = [at for _, _, at in numbers]
+    if encoding.mean:
+        mean, deviation = np.array(encoding.mean)[places], np.array(encoding.deviation)[places]
+        inputs = _scaled(graph, inputs, mean, deviation)
+    return graph.add("MatMul", inputs, graph.constant(layer.kernel[places]))
+
+
+def _scaled(graph: Graph, inputs: str, mean: ArrayLike, deviation: ArrayLike) -> str:
+    """In float64, as in training: a year has no digits to spare in float32."""
+    wide = graph.add("Cast", inputs, to=DOUBLE)
+    centred = graph.add("Sub", wide, graph.constant(mean, np.float64))
+    scaled = graph.add("Div", centred, graph.constant(deviation, np.float64))
+    return graph.add("Cast", scaled, to=FLOAT)
+
+
+def _of_category(
+    graph: Graph, codes: str, column: Column, around: Around, kernel: NDArray[np.float32]
+) -> str:
+    """A category's row of the kernel, and zeros of any other text: no row as wide as all categories."""
+    width, units = kernel.shape
+    places = dict(around.texts[column.name])
+    rows = np.concatenate([kernel, np.zeros((1, units), np.float32)])
+    if around.refuses_missing:  # a missing number makes its row NaN by itself
+        rows = np.concatenate([rows, np.full((1, units), np.nan, np.float32)])
+        places[""] = width + 1
+    place = graph.add(
+        "LabelEncoder",
+        codes,
+        domain="ai.onnx.ml",
+        keys_strings=[text.encode() for text in places],
+        values_int64s=list(places.values()),
+        default_int64=width,
+    )
+    found = graph.add("Gather", graph.constant(rows), place)  # (N, 1, U)
+    return graph.add("Squeeze", found, graph.constant([1], np.int64))

@@ -1,0 +1,68 @@
+"""Rows as an exported model takes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mtrain.data.encoding import category_places
+from mtrain.data.table import Table
+from mtrain.exporting.signature import input_name, inputs_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from mtrain.data.source import Rows
+    from mtrain.data.table import Values
+    from mtrain.records.dataset import Column, Encoding
+
+    Texts = dict[str, dict[str, int]]
+    """By column, the place of the category that each text means."""
+
+
+def raw_inputs(rows: Rows, encoding: Encoding) -> dict[str, NDArray[Any]]:
+    """The rows by the names of `signature.py`: numbers float32, NaN if missing; texts, "" if missing."""
+    if not isinstance(rows.features, Table):
+        (one,) = inputs_of(encoding)
+        shape = (len(rows), *one.shape)
+        return {one.name: np.asarray(rows.features).reshape(shape).astype(one.type, copy=False)}
+    table = rows.features
+    return {
+        input_name(column): _raw(table.columns[column.name])[:, None] for column in encoding.columns
+    }
+
+
+def texts_of_categories(rows: Iterable[Rows], encoding: Encoding) -> Texts:
+    """What each text of these rows means, and each category itself; texts of no category are left out.
+
+    A number may be written in several ways, and so may true and false.
+    """
+    texts: Texts = {}
+    tables = [one.features for one in rows if isinstance(one.features, Table)]
+    for column in encoding.columns:
+        if column.kind == "number":
+            continue
+        seen = dict.fromkeys(column.categories)
+        for table in tables:
+            seen |= dict.fromkeys(table.columns[column.name].categories)
+        places = zip(seen, category_places(tuple(seen), column.categories), strict=True)
+        known = {text: place for text, place in places if place >= 0}
+        texts[column.name] = known | _in_capitals(column, known)
+    return texts
+
+
+def _in_capitals(column: Column, places: dict[str, int]) -> dict[str, int]:
+    if column.kind != "boolean":
+        return {}
+    return {way: k for text, k in places.items() for way in (text.title(), text.upper())}
+
+
+def _raw(values: Values) -> NDArray[Any]:
+    if values.kind == "number":
+        return values.values.astype(np.float32)
+    texts: NDArray[Any] = np.array([*values.categories, ""], object)
+    chosen: NDArray[Any] = texts[values.values]  # the code of a missing one is -1
+    return chosen

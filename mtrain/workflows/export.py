@@ -1,0 +1,198 @@
+"""Export a checkpoint to a format that other programs run, and prove that they predict the same."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, get_args
+
+from mtrain.config.experiment.custom_code import refuse_code
+from mtrain.config.experiment.table import TableConfig
+from mtrain.errors import UsageError
+from mtrain.exporting.around import Around
+from mtrain.exporting.facts import facts_of
+from mtrain.exporting.onnx_file import (
+    check_is_plain,
+    check_onnx,
+)
+from mtrain.exporting.proof import check_proof, prove
+from mtrain.exporting.raw_rows import raw_inputs, texts_of_categories
+from mtrain.exporting.signature import inputs_of, legal_inputs_of, outputs_of
+from mtrain.inference.network import loaded_network
+from mtrain.inference.threshold import chosen_threshold
+from mtrain.keywords import option
+from mtrain.metrics.thresholds import predict_above
+from mtrain.records.export import Export, Format
+from mtrain.run.files import attributing_errors
+from mtrain.run.find_checkpoint import with_checkpoint
+from mtrain.workflows.checkpoint_data import load_checkpoint_data
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mtrain.engine.network import Network
+    from mtrain.run.checkpoint import Checkpoint
+    from mtrain.run.find_checkpoint import CheckpointPlace
+
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+NAMES: dict[Format, str] = {
+    "onnx": "model{}.onnx",
+    "saved_model": "saved_model{}",
+    "keras": "model{}.keras",
+}
+"""In the run's folder; of a checkpoint that is not the run's own, with its name."""
+
+
+def export(
+    checkpoint: Path,
+    *,
+    file_format: Format = "onnx",
+    out: Path | None = None,
+    data: Path | None = None,
+    allow_code: bool = False,
+) -> Export:
+    """Export a run's best checkpoint, or the one checkpoint named, and prove the export.
+
+    The exported model takes raw rows, as they were read, and predicts the test split, or else the
+    validation, as the run does: no other class, but for ties of 1e-6. `out` is a new file, or a folder
+    for `saved_model`; None: `model.onnx`, `model.keras` or `saved_model` in the run. `data` and
+    `allow_code` are as for `evaluate`. Raises `UsageError` for a format whose packages are missing or
+    that cannot hold the model, `MtrainError` for data that are missing and for a model that predicts
+    otherwise.
+    """
+    if file_format not in FORMATS:
+        expected = f"choose one of {', '.join(FORMATS)}"
+        raise UsageError(f"{expected}, got {file_format!r}", where=option("format"))
+    if file_format == "onnx":
+        check_onnx(option("format"))
+
+    def use(place: CheckpointPlace, saved: Checkpoint) -> Export:
+        refuse_code(saved.config.custom_code.values(), place.path, allowed=allow_code)
+        if file_format == "onnx":
+            other = f"{option('format')} saved_model takes any model"
+            check_is_plain(saved, place.path, other)
+        path = out or _usual_place(place, file_format)
+        _check_new(path)
+        return _export(place, saved, file_format, path, data)
+
+    return with_checkpoint(checkpoint, use)
+
+
+def _usual_place(place: CheckpointPlace, file_format: Format) -> Path:
+    of = "" if place.is_default else f"-{place.path.name}"
+    return place.run.path / NAMES[file_format].format(of)
+
+
+def _check_new(path: Path) -> None:
+    if path.exists() or path.is_symlink():
+        remedy = f"remove it, or name another place by {option('out')}"
+        raise UsageError("exists", where=path, remedy=remedy)
+    if not path.absolute().parent.is_dir():
+        raise UsageError("no such folder", where=path.parent)
+
+
+def _export(
+    place: CheckpointPlace, saved: Checkpoint, file_format: Format, path: Path, data: Path | None
+) -> Export:
+    """Read the data, predict them, write the model, and have it predict them, too."""
+    loaded = load_checkpoint_data(saved, data, place)
+    split = "test" if "test" in loaded.dataset.splits else "val"
+    rows = loaded.dataset.splits[split]
+    threshold, _ = chosen_threshold(saved, place.path)
+    config = saved.config.dataset
+    around = Around(
+        classes=saved.classes,
+        encoding=saved.encoding,
+        texts=texts_of_categories(loaded.source.splits.values(), saved.encoding),
+        threshold=threshold,
+        refuses_missing=isinstance(config, TableConfig) and config.missing in {None, "drop"},
+        facts=facts_of(saved, place),
+    )
+    raw = raw_inputs(loaded.draw().splits[split], saved.encoding)
+    with ExitStack() as held:
+        network, _ = held.enter_context(loaded_network(saved, place))
+        from mtrain.engine.predictor import Predictor
+
+        ours = Predictor(network, rows.features.dtype).predict(rows)
+        if threshold is not None:
+            ours = predict_above(ours, threshold)
+        form = _form(file_format, place, saved, network, around)
+        with _appearing(path) as beside:
+            form.write(beside)
+            labels, probabilities = form.run(beside, raw)
+            theirs = labels, probabilities
+            proof = prove(
+                ours, *theirs, saved.classes, threshold, split=split, runtime=form.runtime
+            )
+            check_proof(proof, str(place.path))
+    inputs = (inputs_of if file_format == "onnx" else legal_inputs_of)(saved.encoding)
+    outputs = outputs_of(len(saved.classes))
+    return Export(path, file_format, form.read_by, inputs, outputs, proof)
+
+
+@dataclass(frozen=True)
+class _Form:
+    """How a format is written and run."""
+
+    write: Callable[[Path], None]
+    run: Callable[[Path, Mapping[str, NDArray[Any]]], tuple[NDArray[Any], NDArray[np.float32]]]
+    """From raw rows to labels (N,) and probabilities (N, K)."""
+
+    runtime: str
+    read_by: str
+
+
+def _form(
+    file_format: Format,
+    place: CheckpointPlace,
+    saved: Checkpoint,
+    network: Network,
+    around: Around,
+) -> _Form:
+    if file_format == "onnx":
+        from mtrain.exporting import onnx_file
+
+        write = partial(onnx_file.write_onnx, saved=saved, place=place, around=around)
+        return _Form(write, onnx_file.run_onnx, onnx_file.onnx_runtime(), onnx_file.READ_BY)
+    if file_format == "saved_model":
+        from mtrain.exporting import saved_model
+
+        write = partial(saved_model.write_saved_model, network=network, around=around)
+        run = saved_model.run_saved_model
+        return _Form(write, run, saved_model.RUNTIME, saved_model.READ_BY)
+    from mtrain.exporting import keras_file
+
+    write = partial(
+        keras_file.write_keras, network=network, around=around, config=saved.config.model
+    )
+    by_keras = partial(keras_file.run_keras, around=around)
+    return _Form(write, by_keras, keras_file.RUNTIME, keras_file.READ_BY)
+
+
+@contextmanager
+def _appearing(path: Path) -> Iterator[Path]:
+    """A place beside `path` for a file or folder, which appears there when the block ends well."""
+    # The ending stays: Keras decides by it.
+    beside = path.with_name(f".{os.getpid()}.tmp.{path.name}")
+    _remove(beside)
+    try:
+        yield beside
+        with attributing_errors(path):
+            beside.rename(path)
+    finally:
+        _remove(beside)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

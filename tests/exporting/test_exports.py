@@ -1,0 +1,144 @@
+"""Exported models predict, from raw rows, what their runs predict."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from tables import trained, write_table
+
+import mtrain
+
+FORMATS = ("onnx", "saved_model", "keras")
+
+MISSING = {"missing": 0.2}
+
+OF_TABLES = {
+    "numbers and categories": ({}, {}),
+    "two classes": ({"classes": 2}, {}),
+    "a threshold": ({"classes": 2}, {"evaluation": {"threshold": 0.31}}),
+    "missing, the mean": (MISSING, {"dataset": {"missing": "mean"}}),
+    "missing, zero": (MISSING, {"dataset": {"missing": "zero"}}),
+    "missing, dropped": (MISSING, {"dataset": {"missing": "drop"}}),
+    "not scaled": ({}, {"dataset": {"scale": "none", "exclude": ["a year/of birth"]}}),
+    "categories alone": ({}, {"dataset": {"features": ["color", "label"]}}),
+    "no hidden layer": ({}, {"model": {"hidden": []}}),
+    "normalised, dropout, penalties": (
+        {},
+        {"model": {"batch_norm": True, "dropout": 0.2, "l2": 1e-3, "activity": 1e-4}},
+    ),
+    "many classes": ({"rows": 2000, "classes": 100}, {}),
+}
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+@pytest.mark.parametrize("name", OF_TABLES)
+def test_a_table_is_predicted_from_raw_rows(tmp_path, name, file_format):
+    """To a hundred thousandth."""
+    table, settings = OF_TABLES[name]
+    run = trained(tmp_path, write_table(tmp_path / "t.csv", **table), **settings)
+
+    proof = mtrain.export(run, file_format=file_format).proof
+
+    assert (proof.split, proof.changed, proof.ties) == ("test", 0, 0)
+    assert proof.rows > 10
+    assert proof.largest_difference < 1e-5
+
+
+def arrays(kind, rows=200, seed=0):
+    generator = np.random.default_rng(seed)
+    labels = np.arange(rows) % 3
+    shape, dtype = {
+        "gray images": ((6, 5), np.uint8),
+        "images in colour": ((4, 4, 3), np.uint8),
+        "bytes": ((7,), np.uint8),
+        "numbers": ((3, 2), np.float32),
+    }[kind]
+    noise = generator.normal(size=(rows, *shape)) + labels.reshape(-1, *[1] * len(shape))
+    if dtype == np.uint8:
+        noise = np.clip(noise * 40 + 100, 0, 255)
+    return noise.astype(dtype), labels
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+@pytest.mark.parametrize("scale", ["auto", "standard"])
+@pytest.mark.parametrize("kind", ["gray images", "images in colour", "bytes", "numbers"])
+def test_arrays_are_predicted_from_raw_rows(tmp_path, kind, scale, file_format):
+    features, labels = arrays(kind)
+    np.savez(tmp_path / "a.npz", x_train=features, y_train=labels)
+    dataset = {"name": "npz", "path": str(tmp_path / "a.npz"), "scale": scale}
+    config = {"dataset": dataset, "model": {"hidden": [8]}, "training": {"epochs": 3}}
+    run = mtrain.fit(config, out=tmp_path / "run", progress=False)
+
+    exported = mtrain.export(run, file_format=file_format)
+
+    (taken,) = exported.inputs
+    assert taken.name == ("image" if "images" in kind else "x")
+    assert taken.type == features.dtype.name
+    assert taken.shape == features.shape[1:]
+    assert exported.proof.changed == 0
+    assert exported.proof.largest_difference < 1e-5
+
+
+def test_onnxruntime_predicts_rows_that_are_read_without_mtrain(tmp_path):
+    """By the csv module, as `mtrain predict` does."""
+    run = trained(tmp_path, write_table(tmp_path / "t.csv"))
+    others = write_table(tmp_path / "others.csv", rows=50, seed=1)
+    exported = mtrain.export(run)
+    with others.open() as file:
+        rows = list(csv.DictReader(file))
+
+    def column(name, kind):
+        return np.array([[row[name]] for row in rows], kind)
+
+    session = onnxruntime.InferenceSession(str(exported.path))
+    labels, probabilities = session.run(
+        ["label", "probabilities"],
+        {
+            "size": column("size", np.float32),
+            "a year/of birth": column("a year/of birth", np.float32),
+            "color": column("color", object),
+            "label_input": column("label", object),
+        },
+    )
+    predicted = mtrain.predict(run, others)
+
+    assert labels.tolist() == predicted.predicted.tolist()
+    np.testing.assert_allclose(probabilities, predicted.probabilities, atol=1e-6)
+
+
+def test_what_training_never_missed_has_no_label(tmp_path):
+    """Neither without a number nor without a text; an unknown text is no category."""
+    run = trained(tmp_path, write_table(tmp_path / "t.csv"))
+    session = onnxruntime.InferenceSession(str(mtrain.export(run).path))
+    rows = [(0.5, "rot"), (np.nan, "rot"), (0.5, ""), (0.5, "violet")]
+    labels, probabilities = session.run(
+        ["label", "probabilities"],
+        {
+            "size": np.array([[size] for size, _ in rows], np.float32),
+            "a year/of birth": np.full((4, 1), 2000, np.float32),
+            "color": np.array([[color] for _, color in rows], object),
+            "label_input": np.full((4, 1), "true", object),
+        },
+    )
+
+    assert [bool(label) for label in labels] == [True, False, False, True]
+    assert np.isnan(probabilities).all(axis=1).tolist() == [False, True, True, False]
+
+
+def test_the_model_says_what_it_is(tmp_path):
+    """Run, classes, versions, and the figures of its test."""
+    run = trained(tmp_path, write_table(tmp_path / "t.csv"))
+    model = onnx.load(mtrain.export(run).path)
+    facts = {entry.key: entry.value for entry in model.metadata_props}
+    figures = json.loads((run / "evaluation/test/metrics.json").read_text())
+
+    onnx.checker.check_model(model, full_check=True)
+    assert (model.ir_version, [opset.version for opset in model.opset_import]) == (7, [13, 2])
+    assert json.loads(facts["mtrain.classes"]) == ["class 0", "class 1", "class 2"]
+    assert json.loads(facts["mtrain.test"])["accuracy"] == figures["accuracy"]
+    assert json.loads(facts["mtrain.versions"]).keys() >= {"keras", "tensorflow"}
