@@ -56,6 +56,7 @@ def load_checkpoint_data(
         if isinstance(config, TableConfig):
             config = config.of_kind(table_kind(data) or config.name)
             changes["val_path"] = None
+    names_classes = is_user_data and config.classes is None
     config = config.model_copy(update=changes)
     memory, takes_others = saved.config.training.memory_bytes, data is not None
     drawn_from = saved.identity.get("data.sha256")
@@ -66,7 +67,7 @@ def load_checkpoint_data(
             encoding=saved.encoding,
             takes_others=takes_others,
             # If the config has no class names, the labels of the training were the names.
-            names_classes=is_user_data and config.classes is None,
+            names_classes=names_classes,
             # A stranger's run must not make this machine use the network.
             download=False,
         )

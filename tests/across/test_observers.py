@@ -211,7 +211,7 @@ def test_an_error_of_the_system_is_told_as_it_is(
     def load(*_arguments, **_options):
         raise error
 
-    monkeypatch.setattr("mtrain.workflows.evaluate.load_dataset", load)
+    monkeypatch.setattr("mtrain.workflows.checkpoint_data.load_source", load)
     assert run(["evaluate", str(finished_run), *debug]) == 1
     err = capsys.readouterr().err
 

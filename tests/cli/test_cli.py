@@ -16,7 +16,7 @@ from waiting import watched
 
 import mtrain
 from mtrain.cli.main import run
-from mtrain.data.load import load_dataset
+from mtrain.data.load import load_dataset, make_dataset
 from mtrain.errors import UsageError
 from mtrain.run.find_checkpoint import find_checkpoint
 from mtrain.run.metrics import report_as_json
@@ -242,16 +242,19 @@ def test_two_classes_end_to_end(idx_folder, tmp_path, capsys):
 def test_weights_of_rows_are_in_every_loss_and_in_the_report(tmp_path, monkeypatch, capsys):
     """A validation and its evaluation agree to the last bit; predictions.npz has the weights."""
 
-    def weighted(*arguments, **options):
-        def with_weights(split):
-            return replace(split, weights=(split.rows % 3).astype(np.float32))
+    def with_weights(split):
+        return replace(split, weights=(split.rows % 3).astype(np.float32))
 
-        data = load_dataset(*arguments, **options)
-        splits = {name: with_weights(split) for name, split in data.splits.items()}
-        return replace(data, splits=splits)
+    def weighted(made):
+        def make(*arguments, **options):
+            data = made(*arguments, **options)
+            splits = {name: with_weights(split) for name, split in data.splits.items()}
+            return replace(data, splits=splits)
 
-    monkeypatch.setattr("mtrain.workflows.fit.load_dataset", weighted)
-    monkeypatch.setattr("mtrain.workflows.evaluate.load_dataset", weighted)
+        return make
+
+    monkeypatch.setattr("mtrain.workflows.fit.load_dataset", weighted(load_dataset))
+    monkeypatch.setattr("mtrain.workflows.checkpoint_data.make_dataset", weighted(make_dataset))
     out, config = tmp_path / "run", CONFIGS / "smoke.yaml"
     assert run(["fit", str(config), "training.save_best=null", "--out", str(out), "--quiet"]) == 0
     history = json.loads((out / "history.json").read_text())["history"]
