@@ -65,7 +65,10 @@ def _sparse_plus(graph: Graph, x: str, _: int) -> str:
 
 
 def _sparsemax(graph: Graph, x: str, units: int) -> str:
-    """As Keras 3.15 has it, which is not the projection onto the simplex: it adds up the partial sums."""
+    """As Keras has it up to 3.15: no projection onto the simplex, as it adds up the partial sums.
+
+    Keras issue 23425: a later version is another function.
+    """
     falling, _ = graph.add_with(2, "TopK", x, graph.constant([units], np.int64), axis=-1)
     sums = graph.add("CumSum", falling, graph.constant(1, np.int64))
     less = graph.add("Sub", sums, graph.number(1))
