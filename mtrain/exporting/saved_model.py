@@ -68,7 +68,6 @@ class _Served(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
             for n, column in enumerate(around.encoding.columns)
             if column.kind != "number"
         }
-        self.facts = [tf.constant(f"{name}: {value}") for name, value in around.facts.items()]
 
     def serve(self, inputs: list[tf.Tensor]) -> dict[str, tf.Tensor]:
         """The outputs of `signature.py` from its inputs."""

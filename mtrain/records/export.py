@@ -8,7 +8,7 @@ from typing import Literal
 
 Format = Literal["onnx", "saved_model", "keras"]
 
-ElementType = Literal["uint8", "float32", "int64", "string"]
+ElementType = Literal["uint8", "float32", "string"]
 
 TIE = 1e-6
 """The distance of two probabilities up to which either class may be predicted."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
@@ -14,10 +14,7 @@ from mtrain.config.experiment.table import TableConfig
 from mtrain.errors import UsageError
 from mtrain.exporting.around import Around
 from mtrain.exporting.facts import facts_of
-from mtrain.exporting.onnx_file import (
-    check_is_plain,
-    check_onnx,
-)
+from mtrain.exporting.onnx_file import check_is_plain, check_onnx
 from mtrain.exporting.proof import check_proof, prove
 from mtrain.exporting.raw_rows import raw_inputs, texts_of_categories
 from mtrain.exporting.signature import inputs_of, legal_inputs_of, outputs_of
@@ -117,8 +114,7 @@ def _export(
         facts=facts_of(saved, place),
     )
     raw = raw_inputs(loaded.draw().splits[split], saved.encoding)
-    with ExitStack() as held:
-        network, _ = held.enter_context(loaded_network(saved, place))
+    with loaded_network(saved, place) as (network, _):
         from mtrain.engine.predictor import Predictor
 
         ours = Predictor(network, rows.features.dtype).predict(rows)
@@ -127,8 +123,7 @@ def _export(
         form = _form(file_format, place, saved, network, around)
         with _appearing(path) as beside:
             form.write(beside)
-            labels, probabilities = form.run(beside, raw)
-            theirs = labels, probabilities
+            theirs = form.run(beside, raw)
             proof = prove(
                 ours, *theirs, saved.classes, threshold, split=split, runtime=form.runtime
             )
