@@ -43,6 +43,8 @@ def grid_search(folder: str, epochs: int, rates: Sequence[float]) -> float:
         alpha=0,
         batch_size=workload.batch_size,
         max_iter=epochs,
+        momentum=0,  # as the others: Keras' SGD has none
+        nesterovs_momentum=False,
         epsilon=1e-7,
         n_iter_no_change=epochs,
     )
