@@ -17,7 +17,7 @@ IN_PARALLEL = --numprocesses auto --maxprocesses 4 --dist worksteal
 # The comparison needs the peers; where JAX is installed, TensorFlow imports it in all that is measured.
 COMPARISON = $(BENCH)/bin/python -m benchmarks
 
-.PHONY: help setup demo test quick coverage lint types docs crashtest bench bench-quick check clean
+.PHONY: help setup trackers demo test quick coverage lint types docs crashtest bench bench-quick check clean
 
 help: ## Show the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -30,6 +30,13 @@ $(VENV)/.made: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --disable-pip-version-check \
 		--constraint constraints.txt --editable '.[dev]'
 	touch $@
+
+$(VENV)/trackers/.made: tests/trackers/requirements.txt $(VENV)/.made
+	$(PYTHON) -m venv $(VENV)/trackers
+	$(VENV)/trackers/bin/python -m pip install --disable-pip-version-check --requirement $<
+	touch $@
+
+trackers: $(VENV)/trackers/.made ## Make an environment with a server of MLflow, for tests that need one.
 
 demo: setup ## Train on scikit-learn's digits and leave a whole run directory in outputs/.
 	$(BIN)/mtrain fit configs/digits.yaml
@@ -85,7 +92,7 @@ bench-quick: $(BENCH)/.made ## Measure three workloads in a few minutes; the pag
 	$(COMPARISON) compare --out $(QUICK)/compare.json --rounds 1 --workloads W1,W2A,W2B --short $(DATA)
 	$(COMPARISON) page $(QUICK) $(QUICK)
 
-check: lint types test ## All that CI checks; the docs' examples are among the tests.
+check: lint types trackers test ## All that CI checks; the docs' examples are among the tests.
 
 clean: ## Remove the environment and what tools leave behind.
 	rm -rf $(VENV) $(BENCH) build dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,4 +1,4 @@
-"""Commands that take a model elsewhere: export."""
+"""Commands that take a model or its figures elsewhere: export, log."""
 
 from __future__ import annotations
 
@@ -59,3 +59,37 @@ def export(
         from mtrain.report.console.export import print_export
 
         print_export(exported, stdout)
+
+
+def log(
+    run: Annotated[
+        Path,
+        typer.Argument(metavar="RUN", help="A run, or a sweep.", show_default=False),
+    ],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="TRACKER[=URI]",
+            help=(
+                "mlflow, wandb, trackio or tensorboard; with = the address of an MLflow, the project "
+                "of W&B or Trackio, or the folder of TensorBoard."
+            ),
+            show_default=False,
+        ),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Log a run to MLflow, W&B, Trackio or TensorBoard; what is there already is not added again."""
+    import mtrain.workflows.log as use_case
+    from mtrain.report.console.tracking import print_logged
+    from mtrain.run.tracking import LoggedRuns, logged_as_json
+
+    all_logged = []
+    with open_stdout() as stdout:
+        for logged in use_case.log(run, to):
+            all_logged.append(logged)
+            if not as_json:
+                print_logged(logged, stdout)
+        if as_json:
+            print_json(logged_as_json(LoggedRuns(tuple(all_logged))), stdout)

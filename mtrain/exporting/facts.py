@@ -43,7 +43,7 @@ def _figures(place: CheckpointPlace) -> dict[str, Any] | None:
     if report.checkpoint != place.path.name:
         return None
     return {
-        "rows": report.rows,
+        "rows": report.n,
         "accuracy": report.accuracy,
         "classes": [
             {

@@ -15,6 +15,7 @@ from mtrain.exporting.plain_network import (
     plain_shapes,
 )
 from mtrain.exporting.signature import LABEL, PROBABILITIES
+from mtrain.records.export import Tensor
 from mtrain.records.training import ROWS_A_CALL
 from mtrain.run.checkpoint import read_checkpoint_arrays
 from mtrain.run.files import write_bytes
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtrain.exporting.around import Around
+    from mtrain.records.export import ElementType
     from mtrain.run.checkpoint import Checkpoint
     from mtrain.run.find_checkpoint import CheckpointPlace
 
@@ -84,6 +86,36 @@ def run_onnx(
     ]
     labels, probabilities = zip(*pieces, strict=True)
     return np.concatenate(labels), np.concatenate(probabilities)
+
+
+def read_signature(path: Path) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """The inputs and outputs of the model that `write_onnx` wrote at `path`.
+
+    Raises `MtrainError` if it cannot be read.
+    """
+    import onnx
+
+    types: dict[int, ElementType] = {
+        onnx.TensorProto.FLOAT: "float32",
+        onnx.TensorProto.STRING: "string",
+        onnx.TensorProto.UINT8: "uint8",
+    }
+    try:
+        graph = onnx.load(str(path), load_external_data=False).graph
+        inputs, outputs = (
+            tuple(
+                Tensor(
+                    one.name,
+                    types[one.type.tensor_type.elem_type],
+                    tuple(size.dim_value for size in one.type.tensor_type.shape.dim[1:]),
+                )
+                for one in values
+            )
+            for values in (graph.input, graph.output)
+        )
+    except Exception as error:
+        raise MtrainError(f"not a model as mtrain writes it: {error!s:.200}", where=path) from error
+    return inputs, outputs
 
 
 def onnx_runtime() -> str:

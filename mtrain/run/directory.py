@@ -98,7 +98,15 @@ class RunDirectory:
     def refuse_links(self) -> None:
         """Raise `MtrainError` for a symbolic link: nothing outside is read or written."""
         tables = ("history.json", "history.csv", "by_class.csv")
-        ours = ("config.yaml", "environment.json", *tables, LOCK, WRITER, EVALUATING)
+        ours = (
+            "config.yaml",
+            "environment.json",
+            "tracking.json",
+            *tables,
+            LOCK,
+            WRITER,
+            EVALUATING,
+        )
         rooms = ("checkpoints", "charts", "evaluation", "tensorboard", CODE)
         temporary = [path.name for kind in (".*.tmp", ".*.old") for path in self.path.glob(kind)]
         for name in (*ours, *rooms, *temporary):

@@ -11,7 +11,7 @@ from mtrain.records.export import Export
 from mtrain.records.gate import Gate
 from mtrain.records.run import Environment
 from mtrain.records.sweep import SweepResult
-from mtrain.run import comparison, environment, export, gate, history, metrics, sweep
+from mtrain.run import comparison, environment, export, gate, history, metrics, sweep, tracking
 
 NUMBERS: dict[str, Any] = {"items": {"type": "number"}, "type": "array"}
 
@@ -31,6 +31,11 @@ def file_schemas() -> dict[str, dict[str, Any]]:
             "Every figure of every epoch",
             history.SCHEMA,
             TypeAdapter(history.HistoryContent).json_schema(),
+        ),
+        "logged.json": _schema(
+            "What was given to a tracker",
+            tracking.SCHEMA,
+            TypeAdapter(tracking.LoggedRuns).json_schema(),
         ),
         "metrics.json": _schema("An evaluation", metrics.SCHEMA, _metrics()),
         "sweep.json": _schema(

@@ -6,36 +6,30 @@ import io
 import math
 import time
 from contextlib import contextmanager, suppress
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtrain.errors import MtrainError, SettingError
+from mtrain.errors import MtrainError
 from mtrain.escape import inert
 from mtrain.observer import Observer
 from mtrain.records.dataset import SPLITS
+from mtrain.trackers.names import original
+from mtrain.trackers.tracked import final_figures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from mtrain.config.experiment.schema import Config
     from mtrain.metrics.epoch import EpochFigures
     from mtrain.observer import TrainingFacts
     from mtrain.records.arrays import Floats
+    from mtrain.trackers.tracked import TrackedEpoch, TrackedRun
 
 MOST_UNITS = 64
 """The most units of a first layer that are shown as images."""
 
 WEIGHTS = "model/"
-
-
-def check_tensorboard(config: Config) -> None:
-    """Raise `SettingError` if TensorBoard is requested and not installed."""
-    if config.tracking.tensorboard and find_spec("tensorboard") is None:
-        problem = "TensorBoard is not installed; `pip install 'mtrain[tensorboard]'` installs it"
-        raise SettingError((("tracking", "tensorboard"), problem))
 
 
 class TensorBoard(Observer):
@@ -61,7 +55,7 @@ class TensorBoard(Observer):
         self._weights = facts.weights
         self._chart_classes = True
         done = len(facts.history.epoch)
-        with self._writing():
+        with _writing(self._folder):
             self._writer = EventFileWriter(str(self._folder))
             self._add(done + 1, session_log=SessionLog(status=SessionLog.START))
             self._add(done, graph_def=facts.graph())
@@ -71,24 +65,15 @@ class TensorBoard(Observer):
 
         Raises `MtrainError` if it cannot be written.
         """
-        with self._writing():
+        with _writing(self._folder):
             self._write(figures, seconds)
             self._writer.flush()
 
     def end(self, outcome: str) -> None:  # noqa: ARG002 -- it is in the history
         """Close the file, flushed after each epoch; errors must not hide an earlier one."""
         if self._writer is not None:
-            with suppress(MtrainError), self._writing():
+            with suppress(MtrainError), _writing(self._folder):
                 self._writer.close()
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        from tensorboard.compat import tf  # TensorFlow's file system, or its stand-in
-
-        try:
-            yield
-        except (OSError, tf.errors.OpError) as error:
-            raise MtrainError(f"cannot be written: {error}", where=self._folder) from error
 
     def _write(self, figures: EpochFigures, seconds: float) -> None:
         from tensorboard.plugins.histogram.summary_v2 import histogram_pb
@@ -121,6 +106,16 @@ class TensorBoard(Observer):
 
     def _add(self, epoch: int, **content: object) -> None:
         self._writer.add_event(self._event(wall_time=time.time(), step=epoch, **content))
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    from tensorboard.compat import tf  # TensorFlow's file system, or its stand-in
+
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        raise MtrainError(f"cannot be written: {error}", where=folder) from error
 
 
 def _tag(split: str, metric: str) -> str:
@@ -176,3 +171,68 @@ def _images(tag: str, units: Floats, shape: tuple[int, ...]) -> object:
         encoded_image_string=content.getvalue(),
     )
     return Summary(value=[Summary.Value(tag=tag, image=image)])
+
+
+class TensorBoardRun:
+    """A run in event files, from its history: without the weights, which only a training has."""
+
+    digest = None
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` is that of the event files; raises `MtrainError`."""
+        self.where = str(folder)
+        self._folder = folder
+        self._known = _known_steps(folder)
+        self.last_epoch = self._known.get("loss", 0)
+
+    def log(self, epochs: Sequence[TrackedEpoch]) -> None:
+        """Add epochs after the last one, under the tags that a training writes."""
+        self._add([(one.epoch, one.at.timestamp(), one.figures) for one in epochs])
+        if epochs:
+            self.last_epoch = epochs[-1].epoch
+
+    def finish(self, run: TrackedRun) -> bool:
+        """Add the evaluation, at the step of the last epoch; whether it is new."""
+        figures = {} if run.report is None else final_figures(run.report)
+        new = {name: value for name, value in figures.items() if _tag_of(name) not in self._known}
+        self._add([(self.last_epoch, time.time(), new)] if new else [])
+        return bool(new)
+
+    def close(self, state: str) -> None:
+        """Event files have no state of a run."""
+
+    def _add(self, rows: Sequence[tuple[int, float, Mapping[str, float]]]) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+        if not rows:
+            return
+        with _writing(self._folder):
+            writer = EventFileWriter(str(self._folder))
+            for step, at, figures in rows:
+                for name, value in figures.items():
+                    summary = scalar_pb(_tag_of(name), np.float32(value))
+                    writer.add_event(Event(wall_time=at, step=step, summary=summary))
+            writer.close()
+
+
+def _known_steps(folder: Path) -> dict[str, int]:
+    """The last step of each tag of numbers in the event files of a folder."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    if not folder.is_dir():
+        return {}
+    with _writing(folder):
+        found = EventAccumulator(str(folder), size_guidance={"tensors": 1}).Reload()
+        return {tag: found.Tensors(tag)[-1].step for tag in found.Tags()["tensors"]}
+
+
+def _tag_of(name: str) -> str:
+    """The tag of a figure: `val_recall/<class>` for `val/recall/<class>`, as a training writes it."""
+    split, _, rest = name.partition("/")
+    if not rest:
+        return name
+    kind, slash, of_class = rest.partition("/")
+    tag = _tag(split, kind) if split in {"train", "val"} else f"{split}/{kind}"
+    return f"{tag}{slash}{'/'.join(inert(original(part)) for part in of_class.split('/'))}"

@@ -14,7 +14,7 @@ from mtrain.engine.threads import choose_threads
 from mtrain.errors import DivergedError, MissingPathError, SettingError
 from mtrain.observer import Observer, Observers
 from mtrain.run.environment import describe_environment
-from mtrain.trackers.tensorboard import check_tensorboard
+from mtrain.trackers.of_config import check_trackers
 from mtrain.training.open import data_facts, load_device, open_environment
 from mtrain.training.prepared import prepare_data
 from mtrain.training.target import run_target
@@ -61,7 +61,7 @@ def fit(
     """
     watched = observer is not None
     observers = Observers(*(() if observer is None else (observer,)))
-    check_tensorboard(config)
+    check_trackers(config)
     with run_target(config, out, resume=resume, allow_differences=allow_differences) as target:
         folder = code_folder or Path()
         if (finished := finished_run(target, config, folder, observers)) is not None:

@@ -28,7 +28,8 @@ from mtrain.run.files import remove_leftovers, write_bytes
 from mtrain.run.lock import locked, refuse_locked
 from mtrain.run.sweep import PLAN, POOLED, RESULT, check_plan, write_plan, write_result
 from mtrain.scale.ray import connected
-from mtrain.trackers.tensorboard import check_tensorboard
+from mtrain.trackers.mlflow import replay_sweep
+from mtrain.trackers.of_config import check_trackers
 from mtrain.training.signals import handled_signals
 from mtrain.workflows.folds import keep_pooled_folds
 from mtrain.workflows.halving import halving_figure, train_by_halving
@@ -36,6 +37,7 @@ from mtrain.workflows.sweep_data import Options, SweepData
 from mtrain.workflows.sweep_groups import make_train
 from mtrain.workflows.sweep_on_ray import make_train_on
 from mtrain.workflows.sweep_result import make_result, read_member, summarize_settings
+from mtrain.workflows.tracked import read_tracked_sweep
 
 if TYPE_CHECKING:
     import signal
@@ -105,7 +107,7 @@ def sweep(
         raise UsageError(f"must be at least 1, got {options.jobs}", where=option("jobs"))
     told = OneAtATime(observer or SweepObserver())
     for member in plan.members:
-        check_tensorboard(member.config)
+        check_trackers(member.config)
     ranking = choose_ranking([member.config for member in plan.members])
     halved_by = None
     if plan.halving is not None:
@@ -126,10 +128,21 @@ def sweep(
             pooled = keep_pooled_folds(plan, folder, results)
             write_result(result, folder)
             _draw(result, folder)
+            _track(plan.members, folder, "finished", told)
         finally:
             told.stage("")
             told.end()
     return SweepRun(folder, result, pooled, received.signals[0] if received.signals else None)
+
+
+def _track(members: Sequence[Member], folder: Path, state: str, observer: SweepObserver) -> None:
+    """Make or finish the run of the sweep in each MLflow that its members log to."""
+    for uri in dict.fromkeys(member.config.tracking.mlflow for member in members):
+        if uri is not None:
+            try:
+                replay_sweep(read_tracked_sweep(folder, state), uri)
+            except MtrainError as error:
+                observer.note(f"{error}; the sweep goes on.")
 
 
 def _draw(result: SweepResult, folder: Path) -> None:
@@ -167,6 +180,8 @@ class _Sweeping:
             train = self._make_train(members)
             if not (self.folder / PLAN).exists():
                 write_plan(describe_sweep(plan), self.folder)
+            # First: several members at once would look for it.
+            _track(members, self.folder, "running", self.observer)
             epochs = {member.name: member.config.training.epochs for member in plan.members}
             self.observer.begin(summarize_settings(plan, before, self.ranking), epochs)
             if plan.halving is None or self.halved_by is None:

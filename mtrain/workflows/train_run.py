@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mtrain.engine.build import make_trainer
@@ -22,6 +23,7 @@ from mtrain.workflows.evaluate import evaluate
 from mtrain.workflows.gate import judge_report
 from mtrain.workflows.plot import draw
 from mtrain.workflows.run import Run
+from mtrain.workflows.tracked import read_tracked
 
 if TYPE_CHECKING:
     import signal
@@ -74,7 +76,9 @@ def train_run(
     ):
         for line in _notes(data, target, training):
             observers.note(line)
-        observers.add(*make_trackers(config, training.run))
+        run = training.run
+        read = partial(read_tracked, run)
+        observers.add(*make_trackers(config, run.path, run.tensorboard, read))
         observers.begin(_facts(data, training))
         stopped_by = _train(training, observers, signals, until)
         report = None

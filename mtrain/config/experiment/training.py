@@ -263,6 +263,10 @@ class TrackingConfig(Section):
     """Write files for TensorBoard into the run's folder `tensorboard`: every scalar of the history,
     every class's figures, the graph, the weights. Needs `mtrain[tensorboard]`."""
 
+    mlflow: Annotated[str, MinLen(1)] | None = None
+    """Log each epoch, the evaluation and the charts to the MLflow at this URI, as `http://localhost:5000`.
+    Needs `mtrain[mlflow]`."""
+
     @property
     def installed(self) -> dict[str, Any]:
         """The settings of trackers that other packages bring, by name."""

@@ -1,0 +1,71 @@
+"""`tracking.json`: by what trackers know a run or a sweep, and what they were given; `log --json`."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import StringConstraints, TypeAdapter
+
+from mtrain.escape import inert
+from mtrain.records.tracking import Logged
+from mtrain.run.directory import refuse_link
+from mtrain.run.files import json_text, read_json, write_text
+from mtrain.run.reading import of_schema, reading, validated
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCHEMA = 1
+TRACKING = "tracking.json"
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """What a run's folder remembers for trackers."""
+
+    id: Annotated[str, StringConstraints(pattern="^[0-9a-f]{32}$")]
+    """Goes with the folder, wherever it is moved."""
+
+    logged: dict[str, str] = field(default_factory=dict)
+    """By tracker, the digest of what it was given: of those that cannot be asked."""
+
+
+def read_tracking(folder: Path) -> Tracking:
+    """That of the run or sweep in `folder`; it is made at the first call.
+
+    The id outlives a kill before the first checkpoint, after which training starts anew. Raises
+    `MtrainError` if the file cannot be written, or is not as mtrain writes it.
+    """
+    path = folder / TRACKING
+    refuse_link(path)
+    if not path.exists():
+        _write(Tracking(uuid.uuid4().hex), path)
+    data = read_json(path)
+    with reading(path, "what trackers know"):
+        return validated(TypeAdapter(Tracking), of_schema(data, SCHEMA))
+
+
+def remember_logged(folder: Path, tracker: str, digest: str) -> None:
+    """Keep the digest of what this tracker was given."""
+    known = read_tracking(folder)
+    _write(replace(known, logged={**known.logged, tracker: digest}), folder / TRACKING)
+
+
+def _write(tracking: Tracking, path: Path) -> None:
+    write_text(path, json_text({"schema": SCHEMA, **asdict(tracking)}))
+
+
+@dataclass(frozen=True)
+class LoggedRuns:
+    """What `log --json` prints."""
+
+    logged: tuple[Logged, ...]
+
+
+def logged_as_json(runs: LoggedRuns) -> dict[str, Any]:
+    """All of it."""
+    # A path may not be UTF-8.
+    logged = [{**asdict(one), "run": inert(one.run)} for one in runs.logged]
+    return {"schema": SCHEMA, "logged": logged}

@@ -1,0 +1,81 @@
+"""A tracker that follows a training, in a thread of its own: training never waits for it."""
+
+from __future__ import annotations
+
+import threading
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+from mtrain.errors import MtrainError
+from mtrain.observer import Observer
+from mtrain.trackers.replay import replay
+from mtrain.trackers.tracked import epochs_after
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mtrain.metrics.epoch import EpochFigures
+    from mtrain.observer import TrainingFacts
+    from mtrain.trackers.replay import Kept
+    from mtrain.trackers.tracked import TrackedRun
+
+LONGEST_END = 60.0
+"""Seconds that the end of a training waits for a tracker."""
+
+
+class Following(Observer):
+    """Logs each epoch when it is done, and at the end what the run's files have."""
+
+    def __init__(
+        self, name: str, read: Callable[[str], TrackedRun], open_run: Callable[[TrackedRun], Kept]
+    ) -> None:
+        """`read` reads the run's files, its state given; `open_run` finds or makes it in the tracker."""
+        self._name = name
+        self._read = read
+        self._open_run = open_run
+        self._events: SimpleQueue[int | str] = SimpleQueue()
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+        self._problem: Exception | None = None
+
+    def begin(self, facts: TrainingFacts) -> None:
+        """Begin to log; earlier epochs that the tracker lacks, too."""
+        self._history = facts.history
+        self._begun = self._read("running")
+        self._thread.start()
+
+    def epoch(self, figures: EpochFigures, seconds: float) -> None:  # noqa: ARG002 -- Observer's
+        """Log it soon; raises what went wrong since."""
+        self._events.put(figures.epoch)
+        self._check()
+
+    def end(self, outcome: str) -> None:
+        """Log the rest; raises `MtrainError` if that fails, or takes longer than a minute."""
+        if not self._thread.ident:
+            return
+        self._events.put(outcome)
+        self._thread.join(LONGEST_END)
+        self._check()
+        if self._thread.is_alive():
+            raise MtrainError(f"{self._name} has not answered for {LONGEST_END:g} s")
+
+    def _check(self) -> None:
+        if self._problem is not None:
+            raise self._problem
+
+    def _follow(self) -> None:
+        try:
+            kept = self._open_run(self._begun)
+            event: int | str = len(self._begun.history.epoch)
+            while isinstance(event, int):
+                kept.log(list(epochs_after(self._history, kept.last_epoch, event)))
+                event = self._newest()
+            replay(self._read(event), kept)
+        except Exception as error:  # noqa: BLE001 -- raised where the training hears of it
+            self._problem = error
+
+    def _newest(self) -> int | str:
+        """The newest epoch, or the outcome, when there is one."""
+        event = self._events.get()
+        while isinstance(event, int) and not self._events.empty():
+            event = self._events.get()
+        return event

@@ -1,0 +1,23 @@
+"""Names that trackers allow, from which the original ones can be had again."""
+
+from __future__ import annotations
+
+import re
+
+_ILLEGAL = re.compile(r"[^\w .-]|^[ .]|[ .]$|_(?=x[0-9A-F]+_)")
+
+_ESCAPE = re.compile(r"_x([0-9A-F]+)_")
+
+
+def legal(name: str) -> str:
+    """`name` with letters, digits and `_ . -` and spaces alone: `a/b` is `a_x2F_b`.
+
+    These are what MLflow allows but for the slash, which separates the parts of a figure's name;
+    and a path begins and ends otherwise than with a dot or a space.
+    """
+    return _ILLEGAL.sub(lambda match: f"_x{ord(match[0]):X}_", name)
+
+
+def original(name: str) -> str:
+    """The name that `legal` made legal."""
+    return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), name)

@@ -1,0 +1,208 @@
+"""What a tracker is told of a run: figures and names, from the run's own files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from mtrain.trackers.names import legal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from mtrain.metrics.history import History
+    from mtrain.records.export import Tensor
+    from mtrain.records.report import Report
+
+MODEL_FILE = "model.onnx"
+"""In a run, where `mtrain export` puts it."""
+
+AVERAGES = ("precision", "recall", "f1")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """By what a tracker knows a run, or a sweep, wherever its folder is."""
+
+    id: str
+    """32 hexadecimal digits."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class TrackedModel:
+    """A model that `mtrain export` proved to predict as the run does."""
+
+    path: Path
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class TrackedRun:
+    """A run as its files have it."""
+
+    identity: Identity
+    parent: Identity | None
+    """The sweep of which it is a member."""
+
+    path: Path
+    settings: Mapping[str, Any]
+    """All by dotted key."""
+
+    history: History
+    state: str
+    """`finished`, `running`, `killed`, ... as `run_state` has it."""
+
+    report: Report | None
+    """Its evaluation on test, or else on validation; None: it has none."""
+
+    logged: Mapping[str, str]
+    """By tracker, the digest of what it was given; of those that cannot be asked."""
+
+    model: TrackedModel | None = None
+    """Its exported model; None without one, or without the package `onnx`."""
+
+    @property
+    def started(self) -> datetime:
+        """When its training began."""
+        return datetime.fromisoformat(self.history.segments[0].started)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is trained to its end, and reported."""
+        return self.state == "finished"
+
+
+@dataclass(frozen=True, eq=False)
+class TrackedSweep:
+    """A sweep as its files have it."""
+
+    identity: Identity
+    path: Path
+    settings: Mapping[str, Any]
+    """The keys of its axes, and the numbers of seeds and folds."""
+
+    state: str
+    """`finished`, `running` or `killed`."""
+
+    files: Sequence[Path]
+    """Its tables and charts, by paths below `path`."""
+
+
+@dataclass(frozen=True)
+class TrackedEpoch:
+    """The figures of an epoch, which is the tracker's step."""
+
+    epoch: int
+    at: datetime
+    """When it was done. The same whenever it is logged."""
+
+    figures: Mapping[str, float]
+    """Finite ones, by legal names: `val/loss`, `val/recall/<class>`."""
+
+
+def epochs_after(history: History, last: int, until: int | None = None) -> Iterator[TrackedEpoch]:
+    """The epochs of a history after the epoch `last`, up to that of number `until`; None: all."""
+    done = _done(history)
+    for epoch in range(last + 1, (len(history.epoch) if until is None else until) + 1):
+        figures = dict(_finite(_of_epoch(history, epoch - 1)))
+        yield TrackedEpoch(epoch, done[epoch - 1], figures)
+
+
+def _done(history: History) -> list[datetime]:
+    """When each epoch was done: the start of its segment, and the seconds of its epochs so far."""
+    times = []
+    for segment in history.segments:
+        at = datetime.fromisoformat(segment.started)
+        first, last = segment.epochs
+        for epoch in range(first, last + 1):
+            at += timedelta(seconds=history.seconds[epoch - 1])
+            times.append(at)
+    return times
+
+
+def _of_epoch(history: History, k: int) -> Iterator[tuple[str, float | None]]:
+    for key, column in history.scalars.items():
+        yield scalar_name(key), column[k]
+    yield "seconds", history.seconds[k]
+    for split, metrics in history.per_class.items():
+        for metric, values in metrics.items():
+            for name, value in zip(history.classes, values[k], strict=True):
+                yield f"{split}/{metric}/{legal(name)}", value
+
+
+def scalar_name(key: str) -> str:
+    """`val/loss` for `val_loss`, `train/loss` for `loss`; the learning rate is of no split."""
+    if key == "learning_rate":
+        return key
+    return f"val/{legal(key[4:])}" if key.startswith("val_") else f"train/{legal(key)}"
+
+
+def final_figures(report: Report) -> dict[str, float]:
+    """The figures of an evaluation with the limits of their intervals, by legal names."""
+    return dict(_finite(_of_report(report)))
+
+
+def _of_report(report: Report) -> Iterator[tuple[str, float | None]]:
+    split = report.split
+    for key in ("accuracy", "loss", "log_loss"):
+        yield f"{split}/{key}", getattr(report, key)
+    yield f"{split}/baseline_accuracy", report.baseline.accuracy
+    for key, value in (report.figures or {}).items():
+        yield f"{split}/{legal(key)}", value
+    for metric in AVERAGES:
+        yield f"{split}/{metric}_macro", getattr(report.averages.macro, metric)
+        yield from _limits(f"{split}/{metric}_macro", report.averages.macro, metric)
+    for one in report.classes:
+        for metric in AVERAGES:
+            name = f"{split}/{metric}/{legal(one.name)}"
+            yield name, getattr(one, metric)
+            yield from _limits(name, one, metric)
+
+
+def _limits(name: str, scores: Any, metric: str) -> Iterator[tuple[str, float | None]]:
+    if (interval := getattr(scores, f"{metric}_ci")) is not None:
+        yield f"{name}/low", interval[0]
+        yield f"{name}/high", interval[1]
+
+
+def _finite(figures: Iterator[tuple[str, float | None]]) -> Iterator[tuple[str, float]]:
+    """Without undefined figures: no tracker has a value for them."""
+    for name, value in figures:
+        if value is not None and math.isfinite(value):
+            yield name, float(value)
+
+
+def verdicts(report: Report) -> dict[str, str]:
+    """`learned`, `not learned` or `unproven` by `verdict/<class>`."""
+    return {f"verdict/{legal(one.name)}": one.verdict for one in report.classes}
+
+
+def artifacts(folder: Path) -> list[Path]:
+    """The files of a run that explain it, by paths below `folder`: no weights, no predictions."""
+    names = [folder / name for name in ("config.yaml", "environment.json", "history.json")]
+    rooms = [*folder.glob("charts/*"), *folder.glob("evaluation/*/*")]
+    files = [
+        path
+        for path in (*names, *sorted(rooms))
+        if path.is_file() and not path.name.startswith(".") and path.suffix != ".npz"
+    ]
+    return [path.relative_to(folder) for path in files]
+
+
+def content_digest(facts: Mapping[str, Any], folder: Path, files: Sequence[Path]) -> str:
+    """The SHA-256 of facts and of files below `folder`, by which a tracker knows what it has."""
+    hashes = {str(file): hashlib.sha256((folder / file).read_bytes()).hexdigest() for file in files}
+    return hashlib.sha256(json.dumps([dict(facts), hashes], sort_keys=True).encode()).hexdigest()
+
+
+def milliseconds(time: datetime | None) -> int:
+    """Since 1970; None: now."""
+    return round((time or datetime.now(UTC)).timestamp() * 1000)

@@ -1,0 +1,101 @@
+"""A run in Trackio, in its database on this machine."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing, contextmanager, redirect_stdout
+from os import devnull
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtrain.errors import MtrainError
+from mtrain.trackers.tracked import final_figures
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mtrain.trackers.tracked import TrackedEpoch, TrackedRun
+
+PROJECT = "mtrain"
+
+
+class TrackioRun:
+    """A run that Trackio keeps."""
+
+    digest = None
+
+    def __init__(self, run: TrackedRun, project: str | None) -> None:
+        """`project` None: `mtrain`; raises `MtrainError`."""
+        self._project = project or PROJECT
+        # Trackio knows a run by its name alone.
+        self._name = f"{run.identity.name}-{run.identity.id[:8]}"
+        self._group = None if run.parent is None else run.parent.name
+        self._settings = dict(run.settings)
+        self.where = f"project {self._project}, run {self._name}"
+        with _told():
+            rows = self._rows()
+        self._outcomes = [figures for _, figures in rows if "seconds" not in figures]
+        self.last_epoch = max((step for step, row in rows if "seconds" in row), default=0)
+
+    def log(self, epochs: Sequence[TrackedEpoch]) -> None:
+        """Add epochs after the last one."""
+        self._add([(one.epoch, dict(one.figures)) for one in epochs])
+        if epochs:
+            self.last_epoch = epochs[-1].epoch
+
+    def finish(self, run: TrackedRun) -> bool:
+        """Add the evaluation, at the step of the last epoch; whether it is new."""
+        figures = {} if run.report is None else final_figures(run.report)
+        if not figures or figures in self._outcomes:
+            return False
+        self._add([(self.last_epoch, figures)])
+        return True
+
+    def close(self, state: str) -> None:
+        """Trackio has no state of a run."""
+
+    def _rows(self) -> list[tuple[int, dict[str, float]]]:
+        """The step and the figures of all that it has of the run."""
+        from trackio.utils import TRACKIO_DIR
+
+        path = Path(TRACKIO_DIR, f"{self._project}.db")
+        if not path.is_file():
+            return []
+        # Its documented schema; its own functions read a whole project.
+        query = "SELECT step, metrics FROM metrics WHERE run_name = ?"
+        with closing(sqlite3.connect(path)) as database:
+            return [(step, json.loads(row)) for step, row in database.execute(query, [self._name])]
+
+    def _add(self, rows: Sequence[tuple[int, dict[str, float]]]) -> None:
+        if not rows:
+            return
+        # It prints to stdout, which is for results.
+        with _told(), Path(devnull).open("w") as nowhere, redirect_stdout(nowhere):
+            import trackio
+
+            opened = trackio.init(
+                project=self._project,
+                name=self._name,
+                group=self._group,
+                config=self._settings,
+                resume="allow",
+                embed=False,
+                auto_log_gpu=False,
+                auto_log_cpu=False,
+            )
+            for step, figures in rows:
+                opened.log(figures, step=step)
+            opened.finish()
+            if len(self._rows()) < len(rows):  # it warns of what fails, and goes on
+                raise MtrainError("its database has not kept what it was given")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn whatever Trackio raises into a `MtrainError` of one line."""
+    try:
+        yield
+    except Exception as error:
+        first = str(error).strip().partition("\n")[0]
+        raise MtrainError(f"Trackio refuses, or does not answer: {first:.300}") from error

@@ -1,0 +1,112 @@
+"""A run in W&B, on its server or in offline files."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from mtrain.errors import MtrainError
+from mtrain.trackers.tracked import artifacts, content_digest, final_figures, verdicts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from mtrain.trackers.tracked import TrackedEpoch, TrackedRun
+
+PROJECT = "mtrain"
+
+
+class WandbRun:
+    """A run that W&B keeps: given whole, or not at all if it was given just so before.
+
+    Offline files cannot be asked what they have, and of two with one id W&B's server takes the later
+    in place of the earlier. So a run that has grown is given again from its first epoch; a server
+    ignores the epochs that it has.
+    """
+
+    def __init__(self, run: TrackedRun, project: str | None) -> None:
+        """`project` None: that of W&B's own settings, or `mtrain`; raises `MtrainError`."""
+        done = len(run.history.epoch)
+        files = artifacts(run.path)
+        self.digest = content_digest(
+            {"epochs": done, "state": run.state, "project": project}, run.path, files
+        )
+        self._run: Any = None
+        self.where = project or PROJECT
+        if run.logged.get("wandb") == self.digest:
+            self.last_epoch = done
+            return
+        self.last_epoch = 0
+        with _told():
+            self._begin(run, project)
+
+    def _begin(self, run: TrackedRun, project: str | None) -> None:
+        import wandb
+
+        settings = wandb.Settings(
+            silent=True,
+            console="off",
+            disable_git=True,
+            disable_code=True,
+            x_disable_stats=True,  # of the machine that replays the run, not of its training
+            x_disable_machine_info=True,
+        )
+        defaults = wandb.setup().settings
+        self._run = wandb.init(
+            project=project or defaults.project or PROJECT,
+            id=run.identity.id,
+            name=run.identity.name,
+            group=None if run.parent is None else run.parent.name,
+            config=_nested(run.settings),
+            resume="allow",
+            settings=settings,
+        )
+        self.where = self._run.url or self._run.dir
+
+    def log(self, epochs: Sequence[TrackedEpoch]) -> None:
+        """Add epochs after the last one."""
+        if self._run is None:
+            return
+        with _told():
+            for one in epochs:
+                if one.epoch >= self._run.step:
+                    self._run.log(dict(one.figures), step=one.epoch)
+
+    def finish(self, run: TrackedRun) -> bool:
+        """Add the evaluation and the files; whether that is new."""
+        if self._run is None:
+            return False
+        with _told():
+            if run.report is not None:
+                self._run.summary.update({**final_figures(run.report), **verdicts(run.report)})
+            for file in artifacts(run.path):
+                self._run.save(run.path / file, base_path=run.path, policy="now")
+        return True
+
+    def close(self, state: str) -> None:
+        """Write or send all of it."""
+        if self._run is not None:
+            with _told():
+                self._run.finish(exit_code=0 if state in {"finished", "running"} else 1)
+
+
+def _nested(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by dotted key as nested mappings, which W&B shows as sections."""
+    nested: dict[str, Any] = {}
+    for key, value in settings.items():
+        *sections, last = key.split(".")
+        place = nested
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[last] = value
+    return nested
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn whatever W&B raises into a `MtrainError` of one line."""
+    try:
+        yield
+    except Exception as error:
+        first = str(error).strip().partition("\n")[0]
+        raise MtrainError(f"W&B refuses, or does not answer: {first:.300}") from error

@@ -1,0 +1,79 @@
+"""Give a tracker what it lacks of a run, or of a sweep and its members."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtrain.errors import UsageError
+from mtrain.keywords import option
+from mtrain.records.tracking import Logged
+from mtrain.run.directory import SWEEP, RunDirectory
+from mtrain.run.tracking import remember_logged
+from mtrain.trackers.mlflow import open_mlflow, replay_sweep
+from mtrain.trackers.of_config import NEEDED, missing_package
+from mtrain.trackers.replay import replay
+from mtrain.workflows.tracked import read_tracked, read_tracked_sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mtrain.trackers.replay import Kept
+    from mtrain.trackers.tracked import TrackedRun
+
+
+def log(folder: Path, to: str) -> Iterator[Logged]:
+    """Log the run in `folder`, or the sweep and its members, to `TRACKER` or `TRACKER=URI`.
+
+    The URI is that of an MLflow, the folder of TensorBoard's event files, or the project of W&B and
+    Trackio. A second time nothing is added. Raises `UsageError` for a tracker that is unknown or not
+    installed, `MtrainError` for a run that cannot be read, and for a tracker that does not answer.
+    """
+    tracker, _, uri = to.partition("=")
+    if tracker not in NEEDED:
+        expected = f"choose one of {', '.join(sorted(NEEDED))}, or TRACKER=URI"
+        raise UsageError(f"{expected}, got {to!r}", where=option("to"))
+    if (problem := missing_package(tracker)) is not None:
+        raise UsageError(problem, where=option("to"))
+    if (folder / SWEEP).is_file():
+        yield from _log_sweep(folder, tracker, uri or None)
+        return
+    run = RunDirectory(folder)
+    run.check_is_run()
+    run.refuse_links()
+    yield _log(run, tracker, uri or None)
+
+
+def _log(run: RunDirectory, tracker: str, uri: str | None, below: str = "") -> Logged:
+    """`below` is the folder of a member in TensorBoard's."""
+    tracked = read_tracked(run)
+    given = replay(tracked, _open(tracked, tracker, uri, below))
+    if given.digest is not None:
+        remember_logged(run.path, tracker, given.digest)
+    return Logged(str(run.path), tracked.state, given.where, given.epochs, given.outcome)
+
+
+def _open(run: TrackedRun, tracker: str, uri: str | None, below: str) -> Kept:
+    if tracker == "mlflow":
+        return open_mlflow(run, uri)
+    if tracker == "wandb":
+        from mtrain.trackers.wandb import WandbRun
+
+        return WandbRun(run, uri)
+    if tracker == "trackio":
+        from mtrain.trackers.trackio import TrackioRun
+
+        return TrackioRun(run, uri)
+    from mtrain.trackers.tensorboard import TensorBoardRun
+
+    return TensorBoardRun(run.path / "tensorboard" if uri is None else Path(uri, below))
+
+
+def _log_sweep(folder: Path, tracker: str, uri: str | None) -> Iterator[Logged]:
+    """The members that have begun, then what all of them show."""
+    for member in sorted(path.parent for path in folder.glob("*/history.json")):
+        yield _log(RunDirectory(member), tracker, uri, member.name)
+    if tracker == "mlflow":  # the others have groups of runs
+        sweep = read_tracked_sweep(folder)
+        is_new = replay_sweep(sweep, uri)
+        yield Logged(str(folder), sweep.state, uri or "", 0, is_new)

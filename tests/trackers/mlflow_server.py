@@ -1,0 +1,102 @@
+"""A real MLflow server for tests, in an environment of its own: it needs an older pyarrow."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+TRACKERS = Path(sys.prefix, "trackers", "bin")
+"""`make trackers` makes it."""
+
+needs_trackers = pytest.mark.skipif(
+    not (TRACKERS / "mlflow").exists(), reason="`make trackers` has not been run"
+)
+
+
+@contextmanager
+def serving(folder):
+    """A server with its database and its files in `folder`; yields its process and its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [TRACKERS / "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    places = ["--backend-store-uri", f"sqlite:///{folder}/runs.db", "--workers", "1"]
+    files = ["--artifacts-destination", str(folder / "files")]
+    process = subprocess.Popen(
+        [*command, *places, *files],
+        env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(address, process)
+        yield process, address
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _wait_for(address, process):
+    for _ in range(1200):
+        assert process.poll() is None, "the server has ended"
+        try:
+            if requests.get(f"{address}/health", timeout=1).ok:
+                return
+        except requests.RequestException:
+            time.sleep(0.1)
+    raise AssertionError("the server does not answer")
+
+
+def client(address):
+    import mlflow
+
+    return mlflow.MlflowClient(address)
+
+
+def kept(address, name):
+    """The one run of this name."""
+    runs = client(address).search_runs(
+        [client(address).get_experiment_by_name("mtrain").experiment_id],
+        f"tags.`mlflow.runName` = '{name}'",
+    )
+    (run,) = runs
+    return run
+
+
+def everything(address, name):
+    """All that is kept of a run, but for when it ended."""
+    run = kept(address, name)
+    return {
+        "status": run.info.status,
+        "params": run.data.params,
+        "tags": run.data.tags,
+        "figures": {
+            key: [(one.step, one.value, one.timestamp) for one in history(address, run, key)]
+            for key in run.data.metrics
+        },
+        "files": files(address, run),
+    }
+
+
+def history(address, run, key):
+    return client(address).get_metric_history(run.info.run_id, key)
+
+
+def files(address, run, folder=None):
+    found = []
+    for entry in client(address).list_artifacts(run.info.run_id, folder):
+        found += (
+            files(address, run, entry.path) if entry.is_dir else [(entry.path, entry.file_size)]
+        )
+    return found

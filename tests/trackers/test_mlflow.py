@@ -1,0 +1,319 @@
+"""What a real MLflow server, with its database, keeps of runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from mlflow_server import TRACKERS, client, everything, history, kept, needs_trackers, serving
+from mlflow_server import files as files_of
+
+import mtrain
+from mtrain.cli.main import run
+from mtrain.observer import Observer
+
+pytest.importorskip("mlflow", reason="the extra mtrain[mlflow] is not installed")
+
+COMMAND = str(Path(sys.executable).with_name("mtrain"))
+SETTINGS = {"dataset": {"name": "digits"}, "model": {"hidden": 12}, "training": {"epochs": 3}}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("mlflow")) as (_, address):
+        yield address
+
+
+@pytest.fixture(scope="module")
+def followed(server, tmp_path_factory):
+    """A run that MLflow followed."""
+    path = tmp_path_factory.mktemp("runs") / "followed"
+    return mtrain.fit(SETTINGS, out=path, **{"tracking.mlflow": server})
+
+
+def written(path):
+    """Every defined figure of the history by MLflow's name: epoch and value."""
+    content = json.loads((path / "history.json").read_text())
+    figures = {}
+    for key, values in {**content["history"], "seconds": content["seconds"]}.items():
+        is_val = key.startswith("val_")
+        name = f"val/{key[4:]}" if is_val else f"train/{key}"
+        figures[key if key in {"learning_rate", "seconds"} else name] = values
+    for split, metrics in content["per_class"].items():
+        for metric, rows in metrics.items():
+            for k, name in enumerate(content["classes"]):
+                figures[f"{split}/{metric}/{name}"] = [row[k] for row in rows]
+    return {
+        name: [(n, v) for n, v in zip(content["epoch"], values, strict=True) if v is not None]
+        for name, values in figures.items()
+        if any(value is not None for value in values)
+    }
+
+
+@needs_trackers
+def test_every_figure_of_every_epoch_is_kept_and_no_other(server, followed):
+    run_kept = kept(server, "followed")
+
+    expected = written(followed.path)
+    of_epochs = {key for key in run_kept.data.metrics if not key.startswith("test/")} - {"epoch"}
+    assert of_epochs == set(expected)
+    for name, values in expected.items():
+        assert [(one.step, one.value) for one in history(server, run_kept, name)] == values
+
+
+@needs_trackers
+def test_the_evaluation_is_kept_with_intervals_and_verdicts(server, followed):
+    data = kept(server, "followed").data
+
+    report = json.loads((followed.path / "evaluation" / "test" / "metrics.json").read_text())
+    assert data.metrics["test/accuracy"] == report["accuracy"]
+    for one in report["classes"]:
+        assert data.metrics[f"test/recall/{one['name']}"] == one["recall"]
+        assert data.metrics[f"test/recall/{one['name']}/low"] == one["recall_ci"][0]
+        assert data.metrics[f"test/recall/{one['name']}/high"] == one["recall_ci"][1]
+        assert data.tags[f"verdict/{one['name']}"] == one["verdict"]
+    assert kept(server, "followed").info.status == "FINISHED"
+
+
+@needs_trackers
+def test_settings_are_parameters_and_files_artifacts(server, followed):
+    run_kept = kept(server, "followed")
+
+    assert run_kept.data.params["model.hidden"] == "[12]"
+    assert run_kept.data.params["optimizer.name"] == "adam"
+    names = {name for name, _ in files_of(server, run_kept)}
+    assert names >= {
+        "config.yaml",
+        "history.json",
+        "charts/recall_by_class.png",
+        "evaluation/test/confusion_matrix.png",
+        "evaluation/test/metrics.json",
+    }
+    assert not any(name.endswith(".npz") for name in names)
+
+
+@needs_trackers
+def test_a_replay_adds_nothing_to_a_run_that_was_followed(server, followed, capsys):
+    before = everything(server, "followed")
+
+    assert run(["log", str(followed.path), "--to", f"mlflow={server}"]) == 0
+
+    assert "nothing new" in capsys.readouterr().out
+    assert everything(server, "followed") == before
+
+
+@needs_trackers
+def test_a_run_that_was_not_followed_is_kept_as_if_it_had_been(server, followed, tmp_path, capsys):
+    path = tmp_path / "replayed"
+    shutil.copytree(followed.path, path)
+    (path / "tracking.json").unlink()
+
+    for new in ("3 epochs and its outcome", "nothing new"):
+        assert run(["log", str(path), "--to", f"mlflow={server}"]) == 0
+        assert new in capsys.readouterr().out
+
+    followed_then, replayed = everything(server, "followed"), everything(server, "replayed")
+    for each in (followed_then, replayed):
+        for tag in ("mtrain.id", "mlflow.runName"):
+            del each["tags"][tag]
+        # The evaluation has the time when it was logged.
+        each["figures"] = {
+            key: [
+                value if key.startswith("test/") else (step, value, at) for step, value, at in all_
+            ]
+            for key, all_ in each["figures"].items()
+        }
+    assert replayed == followed_then
+
+
+class Listening(Observer):
+    """Keeps its notes."""
+
+    def __init__(self):
+        self.notes = []
+
+    def note(self, text):
+        """A note more."""
+        self.notes.append(text)
+
+
+class Killing(Observer):
+    """Kills the process after three epochs, when MLflow has had time to take two."""
+
+    def epoch(self, figures, seconds):
+        """An epoch more."""
+        if figures.epoch == 3:
+            time.sleep(3)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+@needs_trackers
+def test_a_killed_run_that_is_resumed_is_kept_as_one_that_was_not_killed(server, tmp_path):
+    settings = SETTINGS | {"training": {"epochs": 5}, "tracking": {"mlflow": server}}
+    settings |= {"checkpoint": {"every_seconds": 0}}
+    paths = {name: tmp_path / name for name in ("killed", "whole")}
+    program = (
+        "import json, sys, mtrain; sys.path.insert(0, sys.argv[1])\n"
+        "from test_mlflow import Killing\n"
+        "mtrain.fit(json.loads(sys.argv[2]), out=sys.argv[3], observer=Killing())\n"
+    )
+    arguments = [str(Path(__file__).parent), json.dumps(settings), str(paths["killed"])]
+
+    killed = subprocess.run([sys.executable, "-c", program, *arguments], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert 1 <= max(one.step for one in history(server, kept(server, "killed"), "epoch")) <= 3
+    subprocess.run([COMMAND, "resume", str(paths["killed"])], check=True, capture_output=True)
+    mtrain.fit(settings, out=paths["whole"])
+
+    figures = [
+        {
+            key: [(step, value) for step, value, _ in values]
+            for key, values in everything(server, name)["figures"].items()
+            if key != "seconds"
+        }
+        for name in paths
+    ]
+    assert figures[0] == figures[1]
+    assert everything(server, "killed")["status"] == "FINISHED"
+
+
+@needs_trackers
+def test_a_sweep_is_a_run_with_its_members_below(server, tmp_path, capsys):
+    path = tmp_path / "swept"
+    arguments = ["model.hidden=4,8", f"tracking.mlflow={server}", "training.epochs=2"]
+    config = tmp_path / "digits.yaml"
+    config.write_text("dataset: digits\n")
+
+    subprocess.run(
+        [COMMAND, "sweep", str(config), *arguments, "--out", str(path)],
+        check=True,
+        capture_output=True,
+    )
+
+    parent = kept(server, "swept")
+    for member in ("hidden-4", "hidden-8"):
+        child = kept(server, member)
+        assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        assert child.info.status == "FINISHED"
+    assert {name for name, _ in files_of(server, parent)} >= {"sweep.csv", "sweep.json"}
+    assert parent.info.status == "FINISHED"
+    assert run(["log", str(path), "--to", f"mlflow={server}"]) == 0
+    assert capsys.readouterr().out.count("nothing new") == 3
+
+
+@needs_trackers
+def test_an_exported_model_is_registered_and_mlflow_predicts_by_it(server, tmp_path, capsys):
+    pytest.importorskip("onnxruntime", reason="the extra mtrain[onnx] is not installed")
+    data = tmp_path / "rows.csv"
+    rows = [f"{n % 7},{'red' if n % 3 else 'blue'},{'yes' if n % 3 else 'no'}" for n in range(90)]
+    data.write_text("\n".join(["size,colour,bought", *rows]))
+    path = tmp_path / "bought"
+    table = {"name": "csv", "path": str(data), "target": "bought"}
+    mtrain.fit({"dataset": table, "training": {"epochs": 30}}, out=path)
+    assert run(["export", str(path)]) == 0
+
+    for new in ("30 epochs and its outcome", "nothing new"):
+        capsys.readouterr()
+        assert run(["log", str(path), "--to", f"mlflow={server}"]) == 0
+        assert new in capsys.readouterr().out
+
+    (version,) = client(server).search_model_versions("name = 'bought'")
+    assert version.run_id == kept(server, "bought").info.run_id
+    program = (
+        "import sys, mlflow, numpy\n"
+        "mlflow.set_tracking_uri(sys.argv[1])\n"
+        "model = mlflow.pyfunc.load_model('models:/bought/1')\n"
+        "rows = {'size': numpy.array([[1], [2]], 'float32')}\n"
+        "rows['colour'] = numpy.array([['red'], ['blue']])\n"
+        "print([tensor.name for tensor in model.metadata.signature.inputs.inputs])\n"
+        "print(model.predict(rows)['label'].tolist())\n"
+    )
+    command = [TRACKERS / "python", "-c", program, server]
+    said = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.splitlines() == ["['size', 'colour']", "['yes', 'no']"]
+
+
+def test_a_server_that_is_not_there_is_named_once_and_ends_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    address = "http://127.0.0.1:9"
+    listening = Listening()
+
+    trained = mtrain.fit(
+        SETTINGS, out=tmp_path / "run", observer=listening, **{"tracking.mlflow": address}
+    )
+
+    assert len(trained.history.epoch) == 3
+    assert trained.report is not None
+    (note,) = [note for note in listening.notes if "MLflow" in note]
+    assert note.startswith("MLflow has failed and is not called again: http://127.0.0.1:9: ")
+
+
+def test_log_says_that_a_server_is_not_there(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    mtrain.fit(SETTINGS, out=tmp_path / "run")
+    capsys.readouterr()
+
+    assert run(["log", str(tmp_path / "run"), "--to", "mlflow=http://127.0.0.1:9"]) == 1
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("mtrain: http://127.0.0.1:9: MLflow refuses, or does not answer: ")
+
+
+@needs_trackers
+def test_a_server_that_stops_answering_ends_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with serving(tmp_path) as (process, address):
+
+        class Stopping(Listening):
+            def epoch(self, figures, seconds):
+                if figures.epoch == 2:
+                    os.killpg(process.pid, signal.SIGSTOP)
+
+        listening = Stopping()
+        trained = mtrain.fit(
+            SETTINGS, out=tmp_path / "run", observer=listening, **{"tracking.mlflow": address}
+        )
+
+    assert len(trained.history.epoch) == 3
+    assert len([note for note in listening.notes if "MLflow" in note]) == 1
+
+
+@pytest.mark.parametrize(
+    ("to", "message"),
+    [
+        (
+            "aim",
+            "--to: choose one of mlflow, tensorboard, trackio, wandb, or TRACKER=URI, got 'aim'",
+        ),
+        ("", "--to: choose one of mlflow, tensorboard, trackio, wandb, or TRACKER=URI, got ''"),
+    ],
+)
+def test_an_unknown_tracker_is_refused(to, message, tmp_path, capsys):
+    assert run(["log", str(tmp_path), "--to", to]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path, capsys):
+    assert run(["log", str(tmp_path), "--to", "mlflow"]) == 1
+    assert "not a run directory" in capsys.readouterr().err
+
+
+def test_a_tracker_that_is_not_installed_is_refused_before_training(tmp_path, monkeypatch, capsys):
+    config = tmp_path / "digits.yaml"
+    config.write_text("dataset: digits\ntracking: {mlflow: 'http://127.0.0.1:9'}\n")
+    monkeypatch.setattr("mtrain.trackers.of_config.find_spec", lambda _: None)
+
+    assert run(["fit", str(config), "--out", str(tmp_path / "run")]) == 2
+
+    expected = "tracking.mlflow: MLflow is not installed; `pip install 'mtrain[mlflow]'`"
+    assert expected in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,50 @@
+"""Names for trackers, and back."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mtrain.trackers.names import legal, original
+
+MLFLOW = re.compile(r"[/\w.\- :]*")
+"""What `mlflow.utils.validation` allows in the name of a metric."""
+
+
+@given(st.text())
+def test_a_legal_name_leads_back_to_the_original(name):
+    assert original(legal(name)) == name
+
+
+@given(st.text(), st.text())
+def test_different_names_stay_different(one, other):
+    assert (legal(one) == legal(other)) == (one == other)
+
+
+@given(st.text())
+def test_a_legal_name_is_one_part_of_a_path(name):
+    made = legal(name)
+
+    assert MLFLOW.fullmatch(made)
+    assert "/" not in made
+    assert made not in {".", ".."}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Ankle boot", "Ankle boot"),
+        ("é", "é"),
+        ("a/b", "a_x2F_b"),
+        ("100%", "100_x25_"),
+        ("..", "_x2E__x2E_"),
+        ("_x2F_", "_x5F_x2F_"),
+        (" a ", "_x20_a_x20_"),
+        ("line\nline", "line_xA_line"),
+    ],
+)
+def test_what_mlflow_does_not_allow_is_its_code_point(name, expected):
+    assert legal(name) == expected
