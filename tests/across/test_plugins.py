@@ -134,7 +134,7 @@ def test_a_source_of_a_package_is_named_by_its_name_alone(run):
         ),
         (
             "dataset: digits\ntracking: {my_logs: a}",
-            "c.yaml:2: tracking.my_logs: unknown setting; choose one of mlflow, tensorboard",
+            "c.yaml:2: tracking.my_logs: unknown setting; choose one of tensorboard, mlflow",
         ),
     ],
 )
