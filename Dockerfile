@@ -9,11 +9,11 @@ FROM python:3.13-slim AS run
 COPY --from=build /wheels /wheels
 COPY constraints.txt /wheels/constraints.txt
 RUN pip install --no-cache-dir --constraint /wheels/constraints.txt /wheels/*.whl
-RUN useradd --create-home mtrain && install --directory --owner mtrain /work
+RUN useradd --create-home mtrain && install --directory --owner mtrain /experiments
 # Downloaded data stay in the volume; any user may draw charts.
-ENV KERAS_HOME=/work/.keras MPLCONFIGDIR=/tmp/matplotlib
+ENV KERAS_HOME=/experiments/.keras MPLCONFIGDIR=/tmp/matplotlib
 USER mtrain
-WORKDIR /work
-VOLUME /work
+WORKDIR /experiments
+VOLUME /experiments
 ENTRYPOINT ["mtrain"]
 CMD ["--help"]

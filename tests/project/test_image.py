@@ -85,8 +85,8 @@ def test_the_image_runs_the_command_as_an_unprivileged_user():
 
     assert instructions["ENTRYPOINT"] == f'["{next(iter(scripts))}"]'
     assert f"useradd --create-home {instructions['USER']}" in made
-    assert instructions["VOLUME"] == instructions["WORKDIR"] == "/work"
-    assert f"--owner {instructions['USER']} /work" in made
+    assert instructions["VOLUME"] == instructions["WORKDIR"] == "/experiments"
+    assert f"--owner {instructions['USER']} /experiments" in made
 
 
 def test_the_version_of_python_is_one_that_is_tested():
