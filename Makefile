@@ -9,7 +9,7 @@ QUICK := benchmarks/results
 FASHION_MNIST ?=
 DATA = $(if $(FASHION_MNIST),--data "$(FASHION_MNIST)")
 BENCHMARKS = $(BIN)/python -m benchmarks
-# Files, folders or names of tests; all where it is empty.
+# Files, folders, names or markers of tests; all where it is empty.
 TESTS ?=
 # The rooms in which most tests train little or not at all.
 QUICK_ROOMS = config data inference metrics report
@@ -17,7 +17,7 @@ IN_PARALLEL = --numprocesses auto --maxprocesses 4 --dist worksteal
 # The comparison needs the peers; where JAX is installed, TensorFlow imports it in all that is measured.
 COMPARISON = $(BENCH)/bin/python -m benchmarks
 
-.PHONY: help setup trackers demo test quick coverage lint types docs crashtest bench bench-quick check clean
+.PHONY: help setup trackers demo test quick coverage lint types docs dist real-data crashtest bench bench-quick check clean
 
 help: ## Show the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -62,6 +62,13 @@ types: setup ## Check types.
 
 docs: setup ## Write the pages that come from the code anew.
 	$(BIN)/python docs/scripts/build.py
+
+dist: setup ## Build the sdist, and from it the wheel, into dist/.
+	rm -rf dist
+	$(BIN)/python -m build
+
+real-data: setup ## Download MNIST and Fashion-MNIST into the folder MTRAIN_TEST_DATA.
+	$(BIN)/python tests/real_data.py "$(MTRAIN_TEST_DATA)"
 
 crashtest: setup ## Kill 50 trainings at random moments, resume them, compare; some ten minutes.
 	$(BIN)/python tests/crashtest.py

@@ -65,6 +65,13 @@ def unrendered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests whose fixtures are real data."""
+    for item in items:
+        if {"mnist_folder", "fashion_folder"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("real_data")
+
+
 @pytest.fixture
 def mnist_folder() -> Path:
     """Real MNIST; the test is skipped where it is not."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -13,6 +13,7 @@ from mtrain.cli.results import compare, evaluate, gate, plot, predict, runs
 from mtrain.cli.shipping import export, log
 from mtrain.cli.sweep import sweep
 from mtrain.cli.training import fit, resume
+from mtrain.errors import UsageError
 
 app = typer.Typer(
     rich_markup_mode=None,  # halves the time of --help
@@ -39,16 +40,33 @@ def command_names() -> list[str]:
 def mtrain_command(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="With --version: print what a bug report needs.")
+    ] = False,
     debug: Annotated[  # noqa: ARG001 -- main() acts on it; here it is for --help
         bool, typer.Option("--debug", help="Show a traceback with any error.")
     ] = False,
 ) -> None:
     """Train and evaluate classifiers, and see precision and recall of every class."""
+    if verbose and not version:
+        raise UsageError(
+            "--verbose: needs --version; `mtrain --version --verbose` prints what a bug report needs"
+        )
     if version:
         with open_stdout() as stdout:
-            print(f"mtrain {mtrain.__version__}", file=stdout)
+            if verbose:
+                _print_installation(stdout)
+            else:
+                print(f"mtrain {mtrain.__version__}", file=stdout)
         raise typer.Exit
     if context.invoked_subcommand is None:
         with open_stdout() as stdout:
             print(context.get_help(), file=stdout)
         raise typer.Exit
+
+
+def _print_installation(stdout: TextIO) -> None:
+    from mtrain.report.console.installation import print_installation
+    from mtrain.workflows.describe_installation import describe_installation
+
+    print_installation(describe_installation(), stdout)

@@ -138,9 +138,25 @@ def processor() -> str:
 
 def git_commit() -> str | None:
     """The commit checked out in the current directory; None outside a checkout."""
+    return _git("rev-parse", "HEAD")
+
+
+def checkout_commit(package: Path) -> str | None:
+    """The commit of the checkout with the folder `package` at its top, `-dirty` after changes.
+
+    None if there is no such checkout: an environment may be in the checkout of another program.
+    """
+    here = ("-C", str(package))
+    if _git(*here, "rev-parse", "--show-prefix") != f"{package.name}/":
+        return None
+    return _git(*here, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+
+
+def _git(*arguments: str) -> str | None:
+    """What git prints; None if it fails, or is not installed."""
     try:
         result = subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
+            ["git", *arguments], capture_output=True, text=True, timeout=5, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return None

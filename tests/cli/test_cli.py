@@ -141,6 +141,7 @@ def test_plot_loads_neither_tensorflow_nor_the_data(finished_run, tmp_path):
     [
         ["--help"],
         ["--version"],
+        ["--version", "--verbose"],
         ["fit", "--help"],
         ["fit", str(CONFIGS / "smoke.yaml"), "training.epoch=3"],
         ["fit", str(CONFIGS / "mnist_64.yaml"), "dataset.path=nowhere"],

@@ -28,7 +28,7 @@ def said(capsys, *arguments):
 
 
 def test_the_module_is_the_same_program():
-    """`python -m mtrain`, by its own name, with the same exit status."""
+    """`python -m mtrain`, by the name of the command, with the same exit status."""
     program = [sys.executable, "-m", "mtrain"]
     done = subprocess.run([*program, "--version"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, f"mtrain {mtrain.__version__}\n")
@@ -40,6 +40,7 @@ def test_the_module_is_the_same_program():
         for some in (program, [COMMAND])
     ]
     assert helps[0] == helps[1]
+    assert helps[0].startswith("Usage: mtrain [OPTIONS] COMMAND")
 
 
 @pytest.mark.parametrize("command", [name for name in EXAMPLES if name != "init"])

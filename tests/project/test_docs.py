@@ -18,6 +18,7 @@ from mtrain.config.experiment.sources import KnownData
 from mtrain.config.loading.load import load_config
 from mtrain.run.files import write_csv
 
+LESSONS = ROOT / "docs" / "tutorials.md"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -113,7 +114,7 @@ def here(page, line):
     Lessons train one epoch: that their commands work does not take all of them.
     """
     command = shlex.split(line)
-    if page.name == "tutorials.md" and command[1] == "fit":
+    if page == LESSONS and command[1] == "fit":
         command.append("training.epochs=1")
         dataset = load_config(Path(command[2]), {}).dataset
         if isinstance(dataset, KnownData):
@@ -126,7 +127,11 @@ def here(page, line):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.real_data if page == LESSONS else ()) for page in PAGES],
+    ids=lambda page: page.name,
+)
 def test_examples_run(page, checkout):
     """All, in order; those on MNIST where it is."""
     for language, block in re.findall(FENCE, page.read_text(), re.MULTILINE | re.DOTALL):

@@ -15,6 +15,7 @@ TUTORIALS = sorted((CONFIGS / "tutorials").glob("*.yaml"))
 
 
 @pytest.mark.slow
+@pytest.mark.real_data
 @pytest.mark.parametrize("config", TUTORIALS, ids=lambda path: path.stem)
 def test_every_config_trains_some_steps(config, tmp_path, request):
     """And is validated and evaluated on all rows; `docs/scripts/reproduction.py` trains them to their ends."""
