@@ -9,6 +9,7 @@ import typer
 import mtrain
 from mtrain.cli.experiments import check, init, schema, summary
 from mtrain.cli.output import open_stdout
+from mtrain.cli.reproducing import reproduce
 from mtrain.cli.results import compare, evaluate, gate, plot, predict, runs
 from mtrain.cli.shipping import export
 from mtrain.cli.sweep import sweep
@@ -24,7 +25,7 @@ app = typer.Typer(
 for command in (
     *(init, check, fit, resume, sweep),
     *(evaluate, compare, gate, predict, plot, runs),
-    export,
+    *(export, reproduce),
     *(summary, schema),
 ):
     app.command()(command)
