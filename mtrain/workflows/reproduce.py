@@ -10,7 +10,7 @@ from mtrain.errors import MissingPathError, MtrainError, UsageError
 from mtrain.keywords import option
 from mtrain.metrics.comparison import compare_with_first
 from mtrain.metrics.reproduced_figures import judge, judge_figures
-from mtrain.metrics.reproduction import compare_environments, compare_results, is_of_other_data
+from mtrain.metrics.reproduction import compare_environments, compare_results
 from mtrain.records.reproduction import SPLIT, Reproduction
 from mtrain.run.constraints import holds_constraints, write_constraints
 from mtrain.run.content import read_content
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mtrain.config.experiment.schema import Config
-    from mtrain.metrics.reproduction import EvaluationContent
+    from mtrain.metrics.reproduction import EvaluationContent, RunContent
     from mtrain.observer import Observer, SweepObserver
     from mtrain.records.comparison import Comparison
     from mtrain.records.report import Report
@@ -109,55 +109,56 @@ def reproduce(
     if trained.stopped_by is not None:
         return ReproductionRun(trained.path, None, trained.stopped_by)
     second = read_content(trained.path, first.content.evaluations)
-    environment = compare_environments(first.content, second)
-    results = compare_results(first.content, second)
-    notes = first.notes
+    reproduction = _judge(first, second)
+    if seeds and reproduction.outcome not in {"equal", "other data"}:
+        folder = None if out is None else _seeds_folder(out)
+        options = Options(
+            device=device,
+            jobs=None,
+            charts=False,
+            progress=seeds_observer is not None,
+            code_folder=run,
+            owns_process=False,  # TensorFlow has the run's threads already
+        )
+        swept = _train_seeds(config, seeds, folder, options, seeds_observer)
+        if swept.stopped_by is not None:
+            return ReproductionRun(swept.path, None, swept.stopped_by)
+        reproduction = _judge(first, second, _read_seeds(swept))
+    return ReproductionRun(trained.path, reproduction)
+
+
+def _judge(run: RunToReproduce, second: RunContent, seeds: _Seeds | None = None) -> Reproduction:
+    """The comparison of both, with runs of other seeds if there are any."""
+    first = run.content
+    environment, results = compare_environments(first, second), compare_results(first, second)
     figures: tuple[ReproducedFigure, ...] = ()
     comparison: Comparison | None = None
-    spread: _Seeds | None = None
+    reports = [] if seeds is None else list(seeds.reports.values())
     if not all(result.is_equal for result in results):
-        if seeds and not is_of_other_data(environment):
-            folder = None if out is None else _seeds_folder(out)
-            options = Options(
-                device=device,
-                jobs=None,
-                charts=False,
-                progress=seeds_observer is not None,
-                code_folder=run,
-                owns_process=False,  # TensorFlow has the run's threads already
-            )
-            swept = _train_seeds(config, seeds, folder, options, seeds_observer)
-            if swept.stopped_by is not None:
-                return ReproductionRun(swept.path, None, swept.stopped_by)
-            spread = _read_seeds(swept)
-            notes += spread.notes
-        comparison = _compare(first.content.evaluations[SPLIT], second.evaluations[SPLIT])
-        figures = judge_figures(
-            first.content.evaluations[SPLIT].saved.report,
-            second.evaluations[SPLIT].saved.report,
-            comparison,
-            [] if spread is None else list(spread.reports.values()),
-        )
-    is_spread_known = spread is not None and len(spread.reports) >= LEAST_RUNS
-    reproduction = Reproduction(
-        runs=(first.content.name, second.name),
-        outcome=judge(
-            environment,
-            results,
-            figures,
-            is_compared=comparison is not None,
-            is_spread_known=is_spread_known,
-        ),
+        of_first, of_second = first.evaluations[SPLIT], second.evaluations[SPLIT]
+        comparison = _compare(of_first, of_second)
+        saved = of_first.saved, of_second.saved
+        figures = judge_figures(saved[0].report, saved[1].report, comparison, reports)
+    is_spread_known = len(reports) >= LEAST_RUNS
+    outcome = judge(
+        environment,
+        results,
+        figures,
+        is_compared=comparison is not None,
+        is_spread_known=is_spread_known,
+    )
+    return Reproduction(
+        runs=(first.name, second.name),
+        outcome=outcome,
         environment=environment,
         results=results,
         split=SPLIT,
         figures=figures,
         comparison=comparison,
-        seeds=tuple(spread.reports) if spread is not None and is_spread_known else (),
-        seeds_folder=None if spread is None else str(spread.folder),
-        notes=notes,
+        seeds=tuple(seeds.reports) if seeds is not None and is_spread_known else (),
+        seeds_folder=None if seeds is None else str(seeds.folder),
+        notes=(*run.notes, *(() if seeds is None else seeds.notes)),
     )
-    return ReproductionRun(trained.path, reproduction)
 
 
 def _seeds_folder(out: Path) -> Path:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import stat
 from pathlib import Path
 
@@ -10,11 +12,14 @@ import pytest
 from conftest import CONFIGS, ROOT
 from reproduced import SCHEMA, differing, flip_a_weight, reproduced, said, take_evaluation
 from stopped_runs import said as said_by
+from stopped_runs import stop_at
 from strangers import change_json, content_of
 from users_code import experiment
 
 import mtrain
 from mtrain.cli.main import run as command
+from mtrain.errors import DivergedError
+from mtrain.workflows.sweep_members import MembersTrainer
 
 
 @pytest.fixture(scope="module")
@@ -266,3 +271,49 @@ def test_the_schema_in_the_docs_is_that_of_the_document():
     kept = ROOT / "docs" / "schemas" / "reproduction.schema.json"
 
     assert json.loads(kept.read_text()) == SCHEMA
+
+
+def test_a_signal_stops_it_and_nothing_is_compared(smoke, tmp_path, monkeypatch, capsys):
+    """The new run is saved; the exit status is that of the signal."""
+    stop_at(monkeypatch, 2, signal.SIGTERM)
+    capsys.readouterr()
+    status = command(["reproduce", str(smoke), "--out", str(tmp_path / "again"), "--quiet"])
+    out = capsys.readouterr()
+
+    assert (status, out.out) == (143, "")
+    assert out.err == f"{tmp_path}/again: stopped and saved; nothing was compared\n"
+    assert command(["resume", str(tmp_path / "again"), "--quiet"]) == 0
+
+
+def test_a_signal_among_the_seeds_stops_them(smoke, tmp_path, monkeypatch):
+    """In Python it is raised, as by `fit`."""
+    flip_a_weight(smoke)
+    original = MembersTrainer.train
+
+    def train(self, *arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        return original(self, *arguments)
+
+    monkeypatch.setattr(MembersTrainer, "train", train)
+    with pytest.raises(KeyboardInterrupt, match="again-seeds: stopped and saved; nothing was"):
+        mtrain.reproduce(smoke, out=tmp_path / "again", seeds=3, progress=False)
+
+
+def test_a_seed_that_fails_leaves_the_spread_unknown(smoke, tmp_path, monkeypatch, capsys):
+    """Two runs are too few; the predictions judge instead."""
+    flip_a_weight(smoke)
+    original = MembersTrainer._fit
+
+    def fit(self, member, *arguments):
+        if member.seed == 2:
+            raise DivergedError("the loss is nan")
+        return original(self, member, *arguments)
+
+    monkeypatch.setattr(MembersTrainer, "_fit", fit)
+    status, document = reproduced(capsys, smoke, tmp_path / "again", "--seeds", "3")
+
+    assert (status, document["outcome"], document["seeds"]) == (0, "no difference shown", [])
+    assert document["notes"] == [
+        "The run of seed 2 is diverged: the loss is nan",
+        "The spread is not known: only 2 runs of other seeds finished",
+    ]

@@ -91,7 +91,9 @@ def _value(value: Scalar) -> str:
 
 
 def _heading(reproduction: Reproduction) -> str:
-    judged = "judged by the paired comparison of the predictions"
+    judged = "not judged"
+    if reproduction.comparison is not None:
+        judged = "judged by the paired comparison of the predictions"
     if reproduction.seeds:
         judged = f"judged by the spread of {len(reproduction.seeds)} seeds"
     return f"figures of the {SPLITS[reproduction.split]} split, {judged}"
@@ -151,12 +153,10 @@ def _p(p: float | None) -> str:
 def _notes(reproduction: Reproduction) -> Iterator[str]:
     if reproduction.comparison is not None:
         yield reproduction.comparison.sentence
-    if reproduction.figures and len(list(_listed(reproduction.figures))) < len(
-        reproduction.figures
-    ):
-        yield "Figures of classes that do not differ, or of many are not shown to, are not listed"
-    judges = {"differs", "no difference shown", "not judged"}
-    if reproduction.outcome in judges and not reproduction.seeds:
+    if len(list(_listed(reproduction.figures))) < len(reproduction.figures):
+        yield "Other figures of classes are equal, or are not shown to differ"
+    is_judged = reproduction.outcome not in {"equal", "other data"}
+    if is_judged and reproduction.seeds_folder is None:
         name = option("seeds", "5")
         yield f"How far runs of other seeds are apart is not known; {name} measures it"
     yield from reproduction.notes
