@@ -148,11 +148,6 @@ class Reproduction:
             return "Equal to the last bit"
         if self.outcome == "other data":
             return "The runs are of different data, and no spread of seeds explains that"
-        by = (
-            f"beyond the spread of {len(self.seeds)} seeds"
-            if self.seeds
-            else "by the predictions of the same rows"
-        )
         if self.outcome == "within the spread":
             return f"It differs, and every figure is within the spread of {len(self.seeds)} seeds"
         if self.outcome == "no difference shown":
@@ -161,7 +156,12 @@ class Reproduction:
             )
         if self.outcome == "differs":
             shown = sum(figure.is_shown for figure in self.figures)
-            return f"It differs, and {shown} of {len(self.figures)} figures are shown to, {by}"
+            how = (
+                f"are beyond the spread of {len(self.seeds)} seeds"
+                if self.seeds
+                else "are shown to differ by the predictions of the same rows"
+            )
+            return f"It differs, and {shown} of {len(self.figures)} figures {how}"
         return (
             "It differs, and nothing judges by how much: no predictions of the same rows were kept"
         )

@@ -94,7 +94,7 @@ def test_every_file_has_a_line_and_its_differences_below(differing):
     lines = printed(differing)
 
     assert lines[0] == (
-        "It differs, and 1 of 5 figures are shown to, by the predictions of the same rows"
+        "It differs, and 1 of 5 figures are shown to differ by the predictions of the same rows"
     )
     assert lines[1:3] == [
         "environment.json: 25 facts, 8 differ",
@@ -158,7 +158,7 @@ def test_with_a_spread_each_figure_is_within_its_limit_or_beyond(differing):
     figures = (*limited, FIGURES[1], replace(FIGURES[2], limit=0.1, spread=0.02), FIGURES[4])
     lines = printed(replace(differing, figures=figures, seeds=(1, 2, 3), seeds_folder="seeds"))
 
-    assert lines[0] == "It differs, and 1 of 4 figures are shown to, beyond the spread of 3 seeds"
+    assert lines[0] == "It differs, and 1 of 4 figures are beyond the spread of 3 seeds"
     rows = {line.split("  ")[0]: line.split() for line in lines}
     assert rows["accuracy"] == [
         "accuracy",

@@ -179,7 +179,7 @@ def test_predictions_that_differ_beyond_chance_are_a_difference(smoke, short, tm
     comparison = mtrain.compare(smoke, tmp_path / "again").averages.accuracy
 
     assert lines[0].startswith("It differs, and ")
-    assert lines[0].endswith(" figures are shown to, by the predictions of the same rows")
+    assert lines[0].endswith(" figures are shown to differ by the predictions of the same rows")
     (accuracy,) = [line.split() for line in lines if line.startswith("accuracy ")]
     shares = [f"{comparison.first:.3f}", f"{comparison.second:.3f}"]
     assert accuracy == ["accuracy", *shares, f"{comparison.difference:+.3f}", "better", "<0.001"]
