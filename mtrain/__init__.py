@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from mtrain.records.export import Export, Format
     from mtrain.records.gate import Gate
     from mtrain.records.report import Report
+    from mtrain.records.reproduction import Reproduction
     from mtrain.workflows.predict_rows import Predicted
+    from mtrain.workflows.reproduce import ReproductionRun
     from mtrain.workflows.run import Run
     from mtrain.workflows.sweep import SweepRun
 
-    Stoppable = TypeVar("Stoppable", Run, SweepRun)
+    Stoppable = TypeVar("Stoppable", Run, SweepRun, ReproductionRun)
 
 __all__ = [
     "Comparison",
@@ -33,6 +35,7 @@ __all__ = [
     "Observer",
     "Predicted",
     "Report",
+    "Reproduction",
     "Run",
     "SweepRun",
     "UsageError",
@@ -44,6 +47,7 @@ __all__ = [
     "gate",
     "plot",
     "predict",
+    "reproduce",
     "resume",
     "sweep",
 ]
@@ -58,6 +62,7 @@ _TYPES = {
     "Observer": "mtrain.observer",
     "Predicted": "mtrain.workflows.predict_rows",
     "Report": "mtrain.records.report",
+    "Reproduction": "mtrain.records.reproduction",
     "Run": "mtrain.workflows.run",
     "SweepRun": "mtrain.workflows.sweep",
     "UsageError": "mtrain.errors",
@@ -373,6 +378,55 @@ def export(
             data=None if data is None else Path(data),
             allow_code=allow_code,
         )
+
+
+def reproduce(
+    run: str | PathLike[str],
+    *,
+    out: str | PathLike[str] | None = None,
+    seeds: int = 0,
+    device: str = "auto",
+    allow_code: bool = False,
+    progress: bool | None = None,
+    **overrides: Any,
+) -> Reproduction:
+    """Train a finished run again and compare both to the last bit, as `mtrain reproduce` does.
+
+    `run` is a `Run` or its directory, which is only read; the new run is in `runs[1]` of what is
+    returned. `overrides` are settings that change no figure, as `dataset={"path": "rows.csv"}`.
+    `progress` is as for `fit`, and so is what is raised.
+    """
+    from pathlib import Path
+
+    from mtrain.keywords import naming_keywords
+    from mtrain.workflows.run_to_reproduce import read_settings_again
+
+    with naming_keywords():
+        settings = read_settings_again(
+            Path(run), overrides, allow_code=allow_code, function="mtrain.reproduce"
+        )
+        config = settings.validate()
+
+        from mtrain.report.console.sweep import watch_sweep_from_python
+        from mtrain.report.console.watch import watch_from_python
+        from mtrain.workflows.reproduce import reproduce as use_case
+
+        with settings.located():
+            done = use_case(
+                Path(run),
+                config,
+                out=None if out is None else Path(out),
+                seeds=seeds,
+                device=device,
+                observer=watch_from_python(progress),
+                seeds_observer=watch_sweep_from_python(progress),
+            )
+    if done.reproduction is None:
+        from mtrain.errors import MtrainError as Stopped
+
+        _or_stopped(done, "nothing was compared")
+        raise Stopped("was stopped, so nothing was compared", where=done.path)
+    return done.reproduction
 
 
 def check(config: str | PathLike[str] | Mapping[str, Any], **overrides: Any) -> Inspection:

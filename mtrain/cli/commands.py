@@ -9,6 +9,7 @@ import typer
 import mtrain
 from mtrain.cli.experiments import check, init, schema, summary
 from mtrain.cli.output import open_stdout
+from mtrain.cli.reproducing import reproduce
 from mtrain.cli.results import compare, evaluate, gate, plot, predict, runs
 from mtrain.cli.shipping import export, log
 from mtrain.cli.sweep import sweep
@@ -25,7 +26,7 @@ app = typer.Typer(
 for command in (
     *(init, check, fit, resume, sweep),
     *(evaluate, compare, gate, predict, plot, runs),
-    *(export, log),
+    *(export, log, reproduce),
     *(summary, schema),
 ):
     app.command()(command)

@@ -17,6 +17,7 @@ EXAMPLES = {
     "evaluate": "`mtrain evaluate outputs/digits`",
     "predict": "`mtrain predict outputs/digits rows.csv`",
     "plot": "`mtrain plot outputs/digits`",
+    "reproduce": "`mtrain reproduce outputs/digits`",
     "check": "`mtrain check config.yaml`",
     "summary": "`mtrain summary config.yaml`",
     "init": "`mtrain init config.yaml --data rows.csv`",
@@ -29,6 +30,8 @@ MEANT = {
     "start": "fit",
     "continue": "resume",
     "restart": "resume",
+    "repeat": "reproduce",
+    "replicate": "reproduce",
     "test": "evaluate",
     "eval": "evaluate",
     "validate": "evaluate",
@@ -52,7 +55,7 @@ MEANT = {
 """Names that other programs give a command."""
 
 
-TAKING_SETTINGS = {"fit", "check", "summary", "resume"}
+TAKING_SETTINGS = {"fit", "check", "summary", "resume", "reproduce"}
 
 
 def explain(

@@ -37,6 +37,9 @@ _DAMAGE = (
 _END_OF_DIRECTORY = struct.Struct("<4s8xI6x")
 """The last bytes of a zip file without a comment: mark, ..., bytes of its directory, ..."""
 
+NUMBERS = "bfiu"
+"""Kinds of NumPy types: truth values, real numbers, whole numbers with and without a sign."""
+
 LARGEST_DIRECTORY = 1_000_000
 """Bytes that list the arrays; 100 layers need a fifth of it."""
 
@@ -88,6 +91,33 @@ def read_arrays(
     except _DAMAGE as error:
         raise MtrainError(f"not arrays as mtrain writes them: {error}", where=path) from error
     raise MtrainError(f"arrays do not fit the config: {'; '.join(problems[:5])}", where=path)
+
+
+def stored_shapes(path: Path, ignored: tuple[str, ...] = ()) -> Shapes:
+    """Types and shapes of the arrays of the `.npz` at `path`, as their headers tell them.
+
+    For files of which nothing else tells them. Names that begin with one of `ignored` are left out.
+    Raises `MtrainError` for a file that is not an `.npz`, and for an array that is not of numbers.
+    """
+    if not path.is_file():
+        raise MtrainError("not a file", where=path)
+    shapes: Shapes = {}
+    try:
+        _check_directory(path)
+        with zipfile.ZipFile(path) as file:
+            for member in file.infolist():
+                if member.filename.startswith(ignored):
+                    continue
+                with file.open(member) as content:
+                    (kind, shape), _ = _header(content)
+                if (dtype := np.dtype(kind)).kind not in NUMBERS:
+                    raise ValueError(f"{member.filename!r:.60} is not of numbers")
+                shapes[member.filename.removesuffix(".npy")] = dtype.name, shape
+    except OSError as error:
+        raise MtrainError(f"cannot be read: {error.strerror}", where=path) from error
+    except (*_DAMAGE, TypeError) as error:
+        raise MtrainError(f"not arrays as mtrain writes them: {error}", where=path) from error
+    return shapes
 
 
 def _compression(name: str) -> int:

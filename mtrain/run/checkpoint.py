@@ -21,7 +21,7 @@ from mtrain.errors import MtrainError, Problem, UsageError
 from mtrain.metrics.history import History
 from mtrain.records.dataset import Encoding
 from mtrain.records.training import MOST_THREADS, Cursor
-from mtrain.run.arrays import npz_bytes, read_arrays
+from mtrain.run.arrays import npz_bytes, read_arrays, stored_shapes
 from mtrain.run.encoding import check_encoding
 from mtrain.run.files import (
     attributing_errors,
@@ -219,6 +219,15 @@ def read_checkpoint_arrays(
     """
     ignored = tuple(group for group in (*GROUPS, GROUP) if group not in groups)
     return read_arrays(path / ARRAYS, shapes, ignored + without)
+
+
+def read_training_arrays(path: Path) -> Arrays:
+    """Weights, and what loss and optimizer keep, of the checkpoint at `path`, of whatever shapes.
+
+    Without a model to tell them, as a comparison needs them. Raises `MtrainError` for a damaged file.
+    """
+    ignored = ("counts/", GROUP)
+    return read_arrays(path / ARRAYS, stored_shapes(path / ARRAYS, ignored), ignored)
 
 
 def _sums(path: Path) -> str:

@@ -48,7 +48,7 @@ def find_checkpoint(path: Path) -> CheckpointPlace:
         raise MtrainError("a checkpoint must lie in the checkpoints folder of its run", where=path)
     run = RunDirectory(whole_path.parent.parent if named else path)
     run.refuse_links()
-    best, last = _pointed(run, "best"), _pointed(run, "last")
+    best, last = pointed_checkpoint(run, "best"), pointed_checkpoint(run, "last")
     name = whole_path.name if named else best or last
     if name is None and path.name == "checkpoints" and (path.parent / "config.yaml").is_file():
         raise MtrainError(
@@ -73,7 +73,7 @@ def find_checkpoint(path: Path) -> CheckpointPlace:
 
 def default_checkpoint(run: RunDirectory) -> str | None:
     """The name of the checkpoint that the run itself means: its best, or else its last; None: none."""
-    return _pointed(run, "best") or _pointed(run, "last")
+    return pointed_checkpoint(run, "best") or pointed_checkpoint(run, "last")
 
 
 def holds_checkpoints(path: Path) -> bool:
@@ -180,7 +180,7 @@ def newest_whole(run: RunDirectory) -> Newest | None:
     raise MtrainError(*damaged, problem)
 
 
-def _pointed(run: RunDirectory, pointer: str) -> str | None:
+def pointed_checkpoint(run: RunDirectory, pointer: str) -> str | None:
     """The checkpoint that `best` or `last` names; None if the file is missing."""
     path = run.checkpoints / pointer
     if not path.exists():

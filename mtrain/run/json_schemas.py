@@ -9,9 +9,20 @@ from pydantic import TypeAdapter
 from mtrain.records.comparison import Comparison
 from mtrain.records.export import Export
 from mtrain.records.gate import Gate
+from mtrain.records.reproduction import Reproduction
 from mtrain.records.run import Environment
 from mtrain.records.sweep import SweepResult
-from mtrain.run import comparison, environment, export, gate, history, metrics, sweep, tracking
+from mtrain.run import (
+    comparison,
+    environment,
+    export,
+    gate,
+    history,
+    metrics,
+    reproduction,
+    sweep,
+    tracking,
+)
 
 NUMBERS: dict[str, Any] = {"items": {"type": "number"}, "type": "array"}
 
@@ -38,6 +49,7 @@ def file_schemas() -> dict[str, dict[str, Any]]:
             TypeAdapter(tracking.LoggedRuns).json_schema(),
         ),
         "metrics.json": _schema("An evaluation", metrics.SCHEMA, _metrics()),
+        "reproduction.json": _schema("A run trained again", reproduction.SCHEMA, _reproduction()),
         "sweep.json": _schema(
             "The results of a sweep", sweep.SCHEMA, TypeAdapter(SweepResult).json_schema()
         ),
@@ -93,6 +105,16 @@ def _gate() -> dict[str, Any]:
     outcome = schema["$defs"]["RuleResult"]["properties"]["outcome"]
     schema["properties"] = {"outcome": outcome, **schema["properties"]}
     schema["required"] = ["outcome", *schema["required"]]
+    return schema
+
+
+def _reproduction() -> dict[str, Any]:
+    """The record's schema; of each figure also what follows from its numbers."""
+    schema = TypeAdapter(Reproduction).json_schema()
+    figure = schema["$defs"]["ReproducedFigure"]
+    figure["properties"]["within"] = {"anyOf": [{"type": "boolean"}, {"type": "null"}]}
+    figure["properties"]["is_shown"] = {"type": "boolean"}
+    figure["required"] = [*figure["required"], "within", "is_shown"]
     return schema
 
 

@@ -210,15 +210,16 @@ def read_run_settings(
     overrides: Mapping[str, Any],
     *,
     allow_code: bool = False,
+    writable: bool = True,
     function: str | None = None,
 ) -> Settings:
     """The settings of the run directory at `path`, with `overrides` by dotted path.
 
     `function` is as for `read_settings`. Raises `UsageError` if they name custom code, unless
-    `allow_code`.
+    `allow_code`, and `MtrainError` if the run must be `writable` and is not.
     """
     run = RunDirectory(path)
-    run.check_is_run()
+    run.check_is_run(writable=writable)
     run.refuse_links()
     settings = read_settings(run.config, overrides, function=function)
     refuse_code(settings.validate().custom_code.values(), path, allowed=allow_code)

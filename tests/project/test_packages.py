@@ -130,7 +130,8 @@ def test_the_classifiers_are_the_versions_that_ci_tests(metadata):
 def test_the_extras_and_the_command_are_in_the_metadata(metadata):
     """`pip install 'mtrain[onnx]'`, and `mtrain`."""
     extras = metadata.metadata.get_all("Provides-Extra")
-    assert set(extras) == {"dev", "gpu", "onnx", "ray", "tensorboard", "test"}
+    for_users = {"gpu", "mlflow", "onnx", "ray", "tensorboard", "trackio", "wandb"}
+    assert set(extras) == {*for_users, "dev", "test"}
     (command,) = metadata.entry_points
     assert (command.group, command.name) == ("console_scripts", "mtrain")
     assert command.load().__module__ == "mtrain.cli.main"
@@ -140,7 +141,7 @@ def test_every_extra_is_described():
     """On the page about installation, but for those of mtrain's own developers."""
     page = (ROOT / "docs" / "installation.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
-    assert rows == ["gpu", "onnx", "ray", "tensorboard"]
+    assert rows == ["gpu", "mlflow", "onnx", "ray", "tensorboard", "trackio", "wandb"]
 
 
 def test_what_builds_packages_is_pinned():

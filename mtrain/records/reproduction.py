@@ -1,0 +1,167 @@
+"""A run trained again: what is equal to the last bit, what differs, and whether it matters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mtrain.records.comparison import Comparison, FigureFinding
+
+Scalar = str | int | float | bool | None
+
+Outcome = Literal[
+    "equal", "within the spread", "no difference shown", "differs", "other data", "not judged"
+]
+
+AGREES: tuple[Outcome, ...] = ("equal", "within the spread", "no difference shown")
+"""The outcomes with exit status 0."""
+
+
+SPLIT: Literal["test"] = "test"
+"""The split whose figures are judged."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A fact, an array or a figure that differs; None is what does not apply, or is undefined."""
+
+    name: str
+    """The dotted key of a fact, or the name of an array or a figure."""
+
+    first: Scalar = None
+    """The value in the run; of an array None."""
+
+    second: Scalar = None
+    """The value in the reproduction."""
+
+    values: int | None = None
+    """How many values of an array, or of a column, differ; None: its types or shapes do."""
+
+    largest: float | None = None
+    """The largest absolute difference of two numbers."""
+
+    epoch: int | None = None
+    """The first epoch in which a column of the history differs."""
+
+
+@dataclass(frozen=True)
+class FileComparison:
+    """A file of two runs."""
+
+    file: str
+    """Its path in a run."""
+
+    kind: Literal["facts", "arrays", "columns", "figures"]
+    compared: int
+    """How many facts, arrays, columns or figures were compared."""
+
+    differences: tuple[Difference, ...]
+    problem: str | None = None
+    """Why it could not be compared."""
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether all that was compared is equal to the last bit."""
+        return not self.differences and self.problem is None
+
+
+@dataclass(frozen=True)
+class ReproducedFigure:
+    """A figure of the run and of its reproduction; None is an undefined or unknown number."""
+
+    name: Literal["accuracy", "f1_macro", "recall", "precision"]
+    class_name: str | None
+    """Of recall and precision."""
+
+    first: float | None
+    second: float | None
+    difference: float | None
+    """Second - first."""
+
+    paired: FigureFinding | None
+    """The finding of the paired comparison of the predictions; None: there was none."""
+
+    p_adjusted: float | None
+    """Its p-value, adjusted for all classes."""
+
+    spread: float | None
+    """The standard deviation between runs of other seeds; None: not known."""
+
+    limit: float | None
+    """How far two runs may be apart by the seeds' spread; None: not known."""
+
+    @property
+    def within(self) -> bool | None:
+        """Whether the difference is within the limit; None: one of them is not known."""
+        if self.limit is None or self.difference is None:
+            return None
+        return abs(self.difference) <= self.limit
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether a difference is shown: beyond the limit, or, without one, by the paired comparison."""
+        within = self.within
+        return self.paired in {"better", "worse"} if within is None else not within
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """A run and its reproduction, file by file."""
+
+    runs: tuple[str, str]
+    """The directories of the run and of its reproduction."""
+
+    outcome: Outcome
+    environment: FileComparison
+    results: tuple[FileComparison, ...]
+    """Checkpoints, history and evaluations."""
+
+    split: str
+    """The split of the figures."""
+
+    figures: tuple[ReproducedFigure, ...]
+    """Empty if the results are equal to the last bit."""
+
+    comparison: Comparison | None
+    """Of the predictions of both on the same rows; None: not needed, or not possible."""
+
+    seeds: tuple[int, ...] = ()
+    """The seeds of the runs that measured the spread."""
+
+    seeds_folder: str | None = None
+    """The folder of these runs."""
+
+    notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<mtrain.Reproduction of {self.runs[0]}: {self.sentence}>"
+
+    @property
+    def exit_status(self) -> int:
+        """0 if it is equal or no difference is shown, else 1."""
+        return 0 if self.outcome in AGREES else 1
+
+    @property
+    def sentence(self) -> str:
+        """The outcome as a sentence, without a full stop."""
+        if self.outcome == "equal":
+            return "Equal to the last bit"
+        if self.outcome == "other data":
+            return "The runs are of different data, and no spread of seeds explains that"
+        if self.outcome == "within the spread":
+            return f"It differs, and every figure is within the spread of {len(self.seeds)} seeds"
+        if self.outcome == "no difference shown":
+            return (
+                "It differs, and no figure is shown to differ by the predictions of the same rows"
+            )
+        if self.outcome == "differs":
+            shown = sum(figure.is_shown for figure in self.figures)
+            how = (
+                f"are beyond the spread of {len(self.seeds)} seeds"
+                if self.seeds
+                else "are shown to differ by the predictions of the same rows"
+            )
+            return f"It differs, and {shown} of {len(self.figures)} figures {how}"
+        return (
+            "It differs, and nothing judges by how much: no predictions of the same rows were kept"
+        )

@@ -1,0 +1,162 @@
+"""A reproduction on the console: the outcome, what is equal file by file, and the figures that differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TextIO
+
+from rich.table import Table
+from rich.text import Text
+
+from mtrain.keywords import option
+from mtrain.records.dataset import SPLITS
+from mtrain.report.class_names import class_labels, leave_room, left_out
+from mtrain.report.console.output import inert_text, make_console
+from mtrain.report.text import share
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import JustifyMethod
+
+    from mtrain.records.reproduction import (
+        Difference,
+        FileComparison,
+        ReproducedFigure,
+        Reproduction,
+        Scalar,
+    )
+
+MOST_DIFFERENCES = 5
+"""The most differences of a file's arrays or figures that are listed; facts are all listed."""
+
+MOST_FIGURES = 20
+"""The most figures of classes that are listed; of more, those that are shown to differ."""
+
+NAMES = {"accuracy": "accuracy", "f1_macro": "macro F1"}
+
+
+def print_reproduction(reproduction: Reproduction, stream: TextIO) -> None:
+    """The sentence on the outcome; each file; the figures with what judges them; notes."""
+    console = make_console(stream)
+    console.print(inert_text(reproduction.sentence))
+    for result in (reproduction.environment, *reproduction.results):
+        for line in _file_lines(result):
+            console.print(inert_text(line))
+    if reproduction.figures:
+        console.print(Text(_heading(reproduction), style="dim"))
+        figures = list(_listed(reproduction.figures))
+        table, lines = _table(figures, console.width, has_spread=bool(reproduction.seeds))
+        console.print(table)
+        for line in lines:
+            console.print(inert_text(line))
+    for line in _notes(reproduction):
+        console.print(inert_text(line))
+
+
+def _file_lines(result: FileComparison) -> Iterator[str]:
+    if result.problem is not None:
+        yield f"{result.file}: not compared; it {result.problem}"
+        return
+    of = f"{result.compared:,} {result.kind}"
+    if result.is_equal:
+        is_facts = result.kind == "facts"
+        yield f"{result.file}: {of}, all {'the same' if is_facts else 'equal to the last bit'}"
+        return
+    differences = result.differences
+    differ = f"{len(differences):,} differ{'s' * (len(differences) == 1)}"
+    yield f"{result.file}: {of}, {differ}"
+    listed = differences if result.kind == "facts" else differences[:MOST_DIFFERENCES]
+    for one in listed:
+        yield f"  {_difference(one)}"
+    if more := len(differences) - len(listed):
+        yield f"  and {more:,} more"
+
+
+def _difference(one: Difference) -> str:
+    parts = []
+    if one.epoch is not None:
+        parts.append(f"from epoch {one.epoch}")
+    if one.values is not None:
+        parts.append(f"{one.values:,} value{'s' * (one.values != 1)}")
+    else:
+        parts.append(f"was {_value(one.first)}, is {_value(one.second)}")
+    if one.largest is not None:
+        largest = "difference" if one.values is None else "largest difference"
+        parts.append(f"{largest} {one.largest:.2g}")
+    return f"{one.name}: {', '.join(parts)}"
+
+
+def _value(value: Scalar) -> str:
+    return "not there" if value is None else f"{value!s:.200}"
+
+
+def _heading(reproduction: Reproduction) -> str:
+    judged = "not judged"
+    if reproduction.comparison is not None:
+        judged = "judged by the paired comparison of the predictions"
+    if reproduction.seeds:
+        judged = f"judged by the spread of {len(reproduction.seeds)} seeds"
+    return f"figures of the {SPLITS[reproduction.split]} split, {judged}"
+
+
+def _listed(figures: Sequence[ReproducedFigure]) -> Iterator[ReproducedFigure]:
+    """Both averages, and the figures of classes that differ; of many, those shown to differ."""
+    of_classes = [one for one in figures if one.class_name is not None and one.first != one.second]
+    if len(of_classes) > MOST_FIGURES:
+        of_classes = [one for one in of_classes if one.is_shown]
+    yield from (one for one in figures if one.class_name is None)
+    yield from of_classes
+
+
+def _table(
+    figures: Sequence[ReproducedFigure], width: int, *, has_spread: bool
+) -> tuple[Table, list[str]]:
+    """The table of the figures, and a line on columns without room, if there are any."""
+    shown = {
+        "run": [Text(share(one.first)) for one in figures],
+        "reproduction": [Text(share(one.second)) for one in figures],
+        "difference": [Text(_signed(one.difference)) for one in figures],
+        **({"limit": [Text(share(one.limit)) for one in figures]} if has_spread else {}),
+        "finding": [Text(_finding(one)) for one in figures],
+        **({"deviation": [Text(share(one.spread)) for one in figures]} if has_spread else {}),
+        "adjusted p": [Text(_p(one.p_adjusted)) for one in figures],
+    }
+    columns, room = leave_room(shown, width)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("figure", max_width=room, overflow="fold")
+    for heading in columns:
+        justify: JustifyMethod = "left" if heading == "finding" else "right"
+        table.add_column(heading, justify=justify, no_wrap=True)
+    names = [NAMES.get(one.name, f"{one.name} of {one.class_name}") for one in figures]
+    for name, *cells in zip(class_labels(names, room), *columns.values(), strict=True):
+        table.add_row(Text(name), *cells)
+    return table, list(left_out(shown, columns))
+
+
+def _signed(difference: float | None) -> str:
+    return "-" if difference is None else f"{difference:+z.3f}"
+
+
+def _finding(figure: ReproducedFigure) -> str:
+    within = figure.within
+    if within is None:
+        return figure.paired or "-"
+    return "within" if within else "beyond"
+
+
+def _p(p: float | None) -> str:
+    if p is None:
+        return "-"
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _notes(reproduction: Reproduction) -> Iterator[str]:
+    if reproduction.comparison is not None:
+        yield reproduction.comparison.sentence
+    if len(list(_listed(reproduction.figures))) < len(reproduction.figures):
+        yield "Other figures of classes are equal, or are not shown to differ"
+    is_judged = reproduction.outcome not in {"equal", "other data"}
+    if is_judged and reproduction.seeds_folder is None:
+        name = option("seeds", "5")
+        yield f"How far runs of other seeds are apart is not known; {name} measures it"
+    yield from reproduction.notes

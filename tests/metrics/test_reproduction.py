@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mtrain.metrics.history import History
+from mtrain.metrics.reproduced_figures import judge
+from mtrain.metrics.reproduction import (
+    CheckpointContent,
+    RunContent,
+    compare_environments,
+    compare_results,
+)
+from mtrain.records.reproduction import Difference, FileComparison, ReproducedFigure
+
+IDENTITY = {"versions.numpy": "2.4.6", "threads": 1, "data.sha256": "ab", "flags.XLA_FLAGS": None}
+
+
+def history(*losses, recall=(0.5, 0.5)):
+    epochs = len(losses)
+    return History(
+        "run",
+        ("a", "b"),
+        epoch=list(range(1, epochs + 1)),
+        seconds=[float(np.random.default_rng().random())] * epochs,
+        scalars={"loss": list(losses)},
+        per_class={"train": {"recall": [np.array(recall)] * epochs}},
+    )
+
+
+def content(weights=(1.0, 2.0), losses=(0.5, 0.4), name="epoch-0002", **changes):
+    arrays = {"model/kernel": np.array(weights, np.float32)}
+    run = RunContent(
+        "run", IDENTITY, {"last": CheckpointContent(name, arrays)}, history(*losses), {}
+    )
+    return replace(run, **changes)
+
+
+def differences(first, second):
+    return [one for file in compare_results(first, second) for one in file.differences]
+
+
+def test_a_run_is_equal_to_itself_but_for_its_times():
+    """Undefined figures are equal, too."""
+    undefined = history(0.5, float("nan"), recall=(float("nan"), 1.0))
+
+    assert differences(content(), content()) == []
+    assert differences(content(history=undefined), content(history=undefined)) == []
+    assert compare_environments(content(), content()).is_equal
+
+
+def test_one_bit_of_a_weight_is_a_difference():
+    """The next float32, and the other zero, whose difference is 0."""
+    next_float = float(np.nextafter(np.float32(2.0), np.float32(3.0)))
+    (one,) = differences(content(), content(weights=(1.0, next_float)))
+    (zero,) = differences(content(weights=(0.0, 2.0)), content(weights=(-0.0, 2.0)))
+
+    assert one == Difference("model/kernel", values=1, largest=2.0**-22)
+    assert zero == Difference("model/kernel", values=1, largest=0.0)
+
+
+def test_arrays_of_other_shapes_have_both_shapes():
+    (one,) = differences(content(), content(weights=(1.0, 2.0, 3.0)))
+
+    assert (one.first, one.second, one.values) == ("float32 (2,)", "float32 (3,)", None)
+
+
+def test_a_column_of_the_history_has_the_first_epoch_that_differs():
+    (one,) = differences(content(losses=(0.5, 0.4, 0.3)), content(losses=(0.5, 0.45, 0.5)))
+
+    assert (one.name, one.epoch, one.values) == ("history.loss", 2, 2)
+    assert one.largest == pytest.approx(0.2)
+
+
+def test_histories_of_other_lengths_are_compared_as_far_as_both_go():
+    """After early stopping in another epoch; the checkpoints have other names."""
+    found = differences(content(losses=(0.5, 0.4, 0.3), name="epoch-0003"), content())
+
+    assert found == [Difference("name", "epoch-0003", "epoch-0002"), Difference("epoch", 3, 2)]
+
+
+def test_a_checkpoint_that_only_one_run_has_is_a_problem():
+    both = content().checkpoints
+    (best, *_) = compare_results(content(checkpoints={"best": both["last"], **both}), content())
+
+    assert (best.file, best.problem) == ("checkpoints/best", "is missing in run")
+    assert not best.is_equal
+
+
+def test_facts_of_the_environment_are_named():
+    """Of equal value and another type, too; a flag that is not set is not there."""
+    changed = IDENTITY | {"versions.numpy": "2.5.0", "threads": True, "code.own.py": "cd"}
+    found = compare_environments(content(), content(identity=changed)).differences
+
+    assert found == (
+        Difference("versions.numpy", "2.4.6", "2.5.0"),
+        Difference("threads", 1, second=True),
+        Difference("code.own.py", None, "cd"),
+    )
+
+
+SAME = FileComparison("history.json", "columns", 3, ())
+OTHER = FileComparison("history.json", "columns", 3, (Difference("history.loss"),))
+ENVIRONMENT = FileComparison("environment.json", "facts", 3, ())
+
+
+def figure(difference=0.0, *, paired=None, limit=None):
+    second = None if difference is None else 0.9 + difference
+    return ReproducedFigure(
+        "accuracy", None, 0.9, second, difference, paired, None, spread=None, limit=limit
+    )
+
+
+CASES = {
+    "equal": ("equal", SAME, [], {}),
+    "small, compared": ("no difference shown", OTHER, [figure(0.01, paired="not shown")], {}),
+    "large, compared": ("differs", OTHER, [figure(-0.1, paired="worse")], {}),
+    "better is a difference": ("differs", OTHER, [figure(0.1, paired="better")], {}),
+    "neither": ("not judged", OTHER, [figure(0.01)], {"is_compared": False}),
+    "the same figures": ("no difference shown", OTHER, [figure()], {"is_compared": False}),
+    "within the limit": (
+        "within the spread",
+        OTHER,
+        [figure(-0.1, paired="worse", limit=0.1)],
+        {"is_spread_known": True},
+    ),
+    "beyond the limit": (
+        "differs",
+        OTHER,
+        [figure(0.01, paired="not shown", limit=0.005)],
+        {"is_spread_known": True},
+    ),
+    "seeds do not vary it": (
+        "differs",
+        OTHER,
+        [figure(), figure(0.2, paired="better")],
+        {"is_spread_known": True},
+    ),
+    "undefined in one": (
+        "no difference shown",
+        OTHER,
+        [figure(None, paired="not shown", limit=0.1)],
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_outcome_is_of_the_spread_if_it_is_known_else_of_the_comparison(case):
+    outcome, result, figures, known = CASES[case]
+    known = {"is_compared": True, "is_spread_known": False} | known
+
+    assert judge(ENVIRONMENT, [result], figures, **known) == outcome
+
+
+@pytest.mark.parametrize("name", ["data.sha256", "splits.train"])
+def test_other_data_come_before_any_judgement(name):
+    """Even where all results are equal."""
+    environment = replace(ENVIRONMENT, differences=(Difference(name, "a", "b"),))
+
+    for result in (SAME, OTHER):
+        outcome = judge(environment, [result], [], is_compared=True, is_spread_known=True)
+        assert outcome == "other data"
