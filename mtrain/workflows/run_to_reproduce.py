@@ -63,8 +63,9 @@ def read_settings_again(
 ) -> Settings:
     """The settings of the run at `run` under another name, with `overrides` that change no figure.
 
-    `function` is as for `read_settings`. Raises `UsageError` for other overrides, and for custom
-    code unless `allow_code`; `MtrainError` for what is not a run.
+    Its trackers are left out, unless `overrides` name some. `function` is as for `read_settings`.
+    Raises `UsageError` for other overrides, and for custom code unless `allow_code`; `MtrainError`
+    for what is not a run.
     """
     settings = read_run_settings(
         run, overrides, allow_code=allow_code, writable=False, function=function
@@ -82,6 +83,9 @@ def read_settings_again(
     if ("name",) not in settings.overrides:
         name = settings.validate().name
         settings.data["name"] = name[: LONGEST_NAME - len(REPRODUCED)] + REPRODUCED
+    if not any(keys[0] == "tracking" for keys in settings.overrides):
+        # A stranger's trackers: nothing is sent to an address that nobody here has named.
+        settings.data.pop("tracking", None)
     return settings
 
 

@@ -240,6 +240,22 @@ def test_custom_code_runs_only_if_it_is_allowed(folder, tmp_path, capsys):
     assert (status, document["outcome"]) == (0, "equal")
 
 
+@pytest.mark.parametrize(
+    ("overrides", "is_followed"), [([], False), (["tracking.tensorboard=true"], True)]
+)
+def test_trackers_of_the_run_are_not_told(smoke, overrides, is_followed, tmp_path, capsys):
+    """Nothing goes to an address that nobody here has named; the result is equal all the same."""
+    config = smoke / "config.yaml"
+    text = config.read_text()
+    assert "tensorboard: false" in text
+    config.write_text(text.replace("tensorboard: false", "tensorboard: true"))
+
+    status, document = reproduced(capsys, smoke, tmp_path / "again", *overrides)
+
+    assert (status, document["outcome"]) == (0, "equal")
+    assert (tmp_path / "again" / "tensorboard").exists() == is_followed
+
+
 def test_a_run_resumed_with_differences_is_noted(run_to_resume, tmp_path, capsys):
     """Its config alone does not make it."""
     options = ("--allow-differences", "--quiet")
