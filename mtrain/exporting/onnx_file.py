@@ -88,8 +88,8 @@ def run_onnx(
     return np.concatenate(labels), np.concatenate(probabilities)
 
 
-def read_signature(path: Path) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """The inputs and outputs of the model that `write_onnx` wrote at `path`.
+def read_signature(path: Path) -> tuple[str, tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """The checkpoint, the inputs and the outputs of the model that `write_onnx` wrote at `path`.
 
     Raises `MtrainError` if it cannot be read.
     """
@@ -101,7 +101,8 @@ def read_signature(path: Path) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         onnx.TensorProto.UINT8: "uint8",
     }
     try:
-        graph = onnx.load(str(path), load_external_data=False).graph
+        model = onnx.load(str(path), load_external_data=False)
+        facts = {entry.key: entry.value for entry in model.metadata_props}
         inputs, outputs = (
             tuple(
                 Tensor(
@@ -111,11 +112,11 @@ def read_signature(path: Path) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
                 )
                 for one in values
             )
-            for values in (graph.input, graph.output)
+            for values in (model.graph.input, model.graph.output)
         )
     except Exception as error:
         raise MtrainError(f"not a model as mtrain writes it: {error!s:.200}", where=path) from error
-    return inputs, outputs
+    return facts.get("mtrain.checkpoint", ""), inputs, outputs
 
 
 def onnx_runtime() -> str:

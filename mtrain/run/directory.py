@@ -98,18 +98,11 @@ class RunDirectory:
     def refuse_links(self) -> None:
         """Raise `MtrainError` for a symbolic link: nothing outside is read or written."""
         tables = ("history.json", "history.csv", "by_class.csv")
-        ours = (
-            "config.yaml",
-            "environment.json",
-            "tracking.json",
-            *tables,
-            LOCK,
-            WRITER,
-            EVALUATING,
-        )
+        others = ("config.yaml", "environment.json", "tracking.json", "model.onnx")
+        locks = (LOCK, WRITER, EVALUATING)
         rooms = ("checkpoints", "charts", "evaluation", "tensorboard", CODE)
         temporary = [path.name for kind in (".*.tmp", ".*.old") for path in self.path.glob(kind)]
-        for name in (*ours, *rooms, *temporary):
+        for name in (*tables, *others, *locks, *rooms, *temporary):
             refuse_link(self.path / name)
             for folder, folders, files in os.walk(self.path / name):
                 for entry in (*folders, *files):

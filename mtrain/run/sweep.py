@@ -64,6 +64,17 @@ def check_plan(plan: Mapping[str, Any], folder: Path) -> None:
         raise UsageError(problem, where=folder, remedy="take another folder, or its own settings")
 
 
+def is_member(name: str, folder: Path) -> bool:
+    """Whether `folder` is a sweep's, and its plan has a member of this name; whatever is wrong with it."""
+    path = folder / PLAN
+    try:
+        plan = parse(read_bytes(path, LARGEST_PLAN).decode(errors="replace"), str(path)).data
+    except MtrainError:
+        return False
+    members = plan.get("members") if isinstance(plan, dict) else None
+    return isinstance(members, dict) and plan.get("schema") == SCHEMA and name in members
+
+
 def write_result(result: SweepResult, folder: Path) -> None:
     """Write `sweep.json` and `sweep.csv`."""
     write_text(folder / RESULT, json_text(result_as_json(result)))

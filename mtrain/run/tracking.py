@@ -33,7 +33,7 @@ class Tracking:
 
 
 def read_tracking(folder: Path) -> Tracking:
-    """That of the run or sweep in `folder`; it is made at the first call.
+    """Read the `tracking.json` of the run or sweep in `folder`; it is made at the first call.
 
     The id outlives a kill before the first checkpoint, after which training starts anew. Raises
     `MtrainError` if the file cannot be written, or is not as mtrain writes it.
@@ -67,5 +67,7 @@ class LoggedRuns:
 def logged_as_json(runs: LoggedRuns) -> dict[str, Any]:
     """All of it."""
     # A path may not be UTF-8.
-    logged = [{**asdict(one), "run": inert(one.run)} for one in runs.logged]
+    logged = [
+        {**asdict(one), "run": inert(one.run), "where": inert(one.where)} for one in runs.logged
+    ]
     return {"schema": SCHEMA, "logged": logged}

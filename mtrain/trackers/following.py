@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from mtrain.errors import MtrainError
 from mtrain.observer import Observer
-from mtrain.trackers.replay import replay
+from mtrain.trackers.replay import log_pieces, replay
 from mtrain.trackers.tracked import epochs_after
 
 if TYPE_CHECKING:
@@ -49,14 +50,22 @@ class Following(Observer):
         self._check()
 
     def end(self, outcome: str) -> None:
-        """Log the rest; raises `MtrainError` if that fails, or takes longer than a minute."""
+        """Log the rest; raises `MtrainError` if that fails, or takes longer than a minute.
+
+        Ctrl-C ends the wait, and not the run, which is kept already.
+        """
         if not self._thread.ident:
             return
-        self._events.put(outcome)
-        self._thread.join(LONGEST_END)
+        ended = self._history.segments[-1].ended
+        self._events.put(outcome if ended in {None, outcome} else f"stopped by {ended}")
+        with suppress(KeyboardInterrupt):
+            self._thread.join(LONGEST_END)
         self._check()
         if self._thread.is_alive():
-            raise MtrainError(f"{self._name} has not answered for {LONGEST_END:g} s")
+            raise MtrainError(
+                f"{self._name} has not taken everything yet",
+                remedy=f"`mtrain log RUN --to {self._name.lower()}=URI` gives it the rest",
+            )
 
     def _check(self) -> None:
         if self._problem is not None:
@@ -65,9 +74,10 @@ class Following(Observer):
     def _follow(self) -> None:
         try:
             kept = self._open_run(self._begun)
+            kept.say_state("running")
             event: int | str = len(self._begun.history.epoch)
             while isinstance(event, int):
-                kept.log(list(epochs_after(self._history, kept.last_epoch, event)))
+                log_pieces(kept, epochs_after(self._history, kept.last_epoch, event))
                 event = self._newest()
             replay(self._read(event), kept)
         except Exception as error:  # noqa: BLE001 -- raised where the training hears of it

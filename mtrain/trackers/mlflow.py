@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mtrain.errors import MtrainError
 from mtrain.trackers.following import Following
 from mtrain.trackers.mlflow_model import log_model
+from mtrain.trackers.names import legal
+from mtrain.trackers.replay import Replay, attributing_errors
 from mtrain.trackers.tracked import (
     artifacts,
     content_digest,
@@ -30,10 +31,13 @@ if TYPE_CHECKING:
 EXPERIMENT = "mtrain"
 """Where runs are, unless `MLFLOW_EXPERIMENT_NAME` names another experiment."""
 
+CHANGED = "changed/"
+"""Begins the tag of a setting that was changed since MLflow got it."""
+
 ID, CONTENT, MODEL = "mtrain.id", "mtrain.content", "mtrain.model"
 """Tags: by which a run is found again, the digest of its outcome and files, and of its model."""
 
-EPOCH = "epoch"
+LOSS, EPOCH = "train/loss", "epoch"
 """The last figure of each epoch. An epoch that a kill left incomplete lacks it and is logged again;
 MLflow keeps equal figures of one time and step once."""
 
@@ -44,9 +48,10 @@ DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
 }
-"""Unless the user says otherwise. MLflow's own: a server that is gone is asked for minutes, and
-addresses are printed among results."""
+"""Environment variables, unless the user has set them. MLflow's own: a server that is gone is asked for
+minutes, addresses are printed among results, and MLflow's makers are told of its use."""
 
 STATES = {"finished": "FINISHED", "running": "RUNNING", "diverged": "FAILED", "failed": "FAILED"}
 """MLflow's state by a run's; of all others, which were stopped, `KILLED`."""
@@ -73,21 +78,23 @@ def open_mlflow(run: TrackedRun, uri: str | None) -> MLflowRun:
         if run.parent is not None:
             tags["mlflow.parentRunId"] = place.find(run.parent, None, {}).info.run_id
         found = place.find(run.identity, milliseconds(run.started), tags)
-        return MLflowRun(place, found.info.run_id)
+        kept = MLflowRun(place, found.info.run_id, run.history.scalars.get("loss", ()))
+        kept.params(run.settings)
+        return kept
 
 
-def replay_sweep(sweep: TrackedSweep, uri: str | None) -> bool:
-    """Give the run of a sweep its files and outcome; whether any of that is new.
+def replay_sweep(sweep: TrackedSweep, uri: str | None) -> Replay:
+    """Give the run of a sweep its files and outcome.
 
     Raises `MtrainError` as `open_mlflow` does.
     """
     with _connected(uri) as place:
         found = place.find(sweep.identity, None, {})
-        run = MLflowRun(place, found.info.run_id)
+        run = MLflowRun(place, found.info.run_id, ())
         run.params(sweep.settings)
         is_new = run.content({}, {}, sweep.path, sweep.files)
-        run.close(sweep.state)
-        return is_new
+        run.say_state(sweep.state)
+        return Replay(run.where, 0, is_new, None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,17 +123,19 @@ class MLflowRun:
 
     digest = None
 
-    def __init__(self, place: _Place, run_id: str) -> None:
+    def __init__(self, place: _Place, run_id: str, losses: Sequence[float]) -> None:
+        """`losses` are those of its epochs: where MLflow has others, they are of a lost branch."""
         self._place = place
         self._client = place.client
         self._id = run_id
         kept = self._client.get_run(run_id)
         self._tags: dict[str, str] = kept.data.tags
         self._params: dict[str, str] = kept.data.params
-        epochs = (
-            self._client.get_metric_history(run_id, EPOCH) if EPOCH in kept.data.metrics else ()
-        )
-        self.last_epoch = max((metric.step for metric in epochs), default=0)
+        known = {one.step: one.value for one in self._history(LOSS, kept)}
+        whole = {one.step for one in self._history(EPOCH, kept)}
+        same = (n for n, loss in enumerate(losses, 1) if known.get(n) != loss or n not in whole)
+        self.last_epoch = next(same, len(losses) + 1) - 1
+        self._ended: int | None = None
         self.where = f"{place.uri}, experiment {place.experiment}, run {run_id}"
         if place.uri.startswith("http"):
             self.where = f"{place.uri}/#/experiments/{place.experiment}/runs/{run_id}"
@@ -140,15 +149,15 @@ class MLflowRun:
             for one in epochs
             for name, value in (*one.figures.items(), (EPOCH, one.epoch))
         ]
-        with _told(self._place.uri):
+        with attributing_errors("MLflow", self._place.uri):
             for some in _pieces(metrics, MOST_METRICS):
                 self._client.log_batch(self._id, metrics=some)
         if epochs:
-            self.last_epoch = epochs[-1].epoch
+            self.last_epoch, self._ended = epochs[-1].epoch, milliseconds(epochs[-1].at)
 
     def finish(self, run: TrackedRun) -> bool:
         """Add the settings, the evaluation, the files and an exported model; whether any is new."""
-        self.params(run.settings)
+        self._ended = milliseconds(run.ended)
         figures = {} if run.report is None else final_figures(run.report)
         tags = {} if run.report is None else verdicts(run.report)
         is_new = self.content(figures, tags, run.path, artifacts(run.path))
@@ -161,8 +170,9 @@ class MLflowRun:
         digest = content_digest({}, run.path, [run.model.path.relative_to(run.path)])
         if self._tags.get(MODEL) == digest:
             return False
-        with _told(self._place.uri):
-            log_model(self._client, self._place.experiment, self._id, run.identity.name, run.model)
+        with attributing_errors("MLflow", self._place.uri):
+            place = self._place.experiment
+            log_model(self._client, place, self._id, run.identity.name, run.model, {MODEL: digest})
             self._client.set_tag(self._id, MODEL, digest)
         return True
 
@@ -170,18 +180,21 @@ class MLflowRun:
         """Add settings that it lacks. It keeps the first value: a changed one is a tag."""
         from mlflow.entities import Param, RunTag
 
-        values = {key: _text(value) for key, value in settings.items()}
+        values = {legal(key): _text(value) for key, value in settings.items()}
         params = [Param(key, value) for key, value in values.items() if key not in self._params]
         changed = [
-            RunTag(f"changed/{key}", value)
+            RunTag(f"{CHANGED}{key}", value)
             for key, value in values.items()
             if self._params.get(key, value) != value
         ]
-        with _told(self._place.uri):
+        with attributing_errors("MLflow", self._place.uri):
             for some in _pieces(params, MOST_OTHERS):
                 self._client.log_batch(self._id, params=some)
             for some in _pieces(changed, MOST_OTHERS):
                 self._client.log_batch(self._id, tags=some)
+            for key, value in values.items():
+                if self._params.get(key) == value and f"{CHANGED}{key}" in self._tags:
+                    self._client.delete_tag(self._id, f"{CHANGED}{key}")
 
     def content(
         self,
@@ -196,10 +209,10 @@ class MLflowRun:
         digest = content_digest({**figures, **tags}, folder, files)
         if self._tags.get(CONTENT) == digest:
             return False
-        at = milliseconds(None)
-        metrics = [Metric(name, value, at, self.last_epoch) for name, value in figures.items()]
+        at, step = self._ended or 0, self.last_epoch
+        metrics = [Metric(name, value, at, step) for name, value in figures.items()]
         texts = [RunTag(name, value) for name, value in tags.items()]
-        with _told(self._place.uri):
+        with attributing_errors("MLflow", self._place.uri):
             for some in _pieces(metrics, MOST_METRICS):
                 self._client.log_batch(self._id, metrics=some)
             for some in _pieces(texts, MOST_OTHERS):
@@ -211,23 +224,27 @@ class MLflowRun:
             self._client.set_tag(self._id, CONTENT, digest)
         return True
 
-    def close(self, state: str) -> None:
+    def say_state(self, state: str) -> None:
         """Say how far the run is."""
         status = STATES.get(state, "KILLED")
-        with _told(self._place.uri):
+        with attributing_errors("MLflow", self._place.uri):
             if self._client.get_run(self._id).info.status == status:
                 return
             if status == "RUNNING":
                 self._client.update_run(self._id, status)
             else:
-                self._client.set_terminated(self._id, status)
+                self._client.set_terminated(self._id, status, self._ended)
+
+    def _history(self, name: str, kept: Any) -> Any:
+        """All values of a figure; MLflow raises where it has none."""
+        return self._client.get_metric_history(self._id, name) if name in kept.data.metrics else ()
 
 
 @contextmanager
 def _connected(uri: str | None) -> Iterator[_Place]:
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
-    with _told(uri or "MLflow"):
+    with attributing_errors("MLflow", uri):
         import mlflow
 
         # It tells what it waits for, and which tables it makes; what goes wrong is raised.
@@ -243,18 +260,6 @@ def _experiment(client: Any, name: str) -> str:
     """The id of the experiment of this name, which is made if there is none."""
     found = client.get_experiment_by_name(name)
     return str(client.create_experiment(name) if found is None else found.experiment_id)
-
-
-@contextmanager
-def _told(uri: str) -> Iterator[None]:
-    """Turn whatever MLflow raises into a `MtrainError` of one line."""
-    try:
-        yield
-    except MtrainError:
-        raise
-    except Exception as error:
-        first = str(error).strip().partition("\n")[0]
-        raise MtrainError(f"MLflow refuses, or does not answer: {first:.300}", where=uri) from error
 
 
 def _pieces(whole: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

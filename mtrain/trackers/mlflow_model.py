@@ -18,8 +18,21 @@ if TYPE_CHECKING:
     from mtrain.trackers.tracked import TrackedModel
 
 
-def log_model(client: Any, experiment: str, run_id: str, name: str, exported: TrackedModel) -> None:
-    """Log an exported model of a run, and register it under this name as the newest version."""
+def log_model(
+    client: Any,
+    experiment: str,
+    run_id: str,
+    name: str,
+    exported: TrackedModel,
+    tags: dict[str, str],
+) -> None:
+    """Log an exported model of a run, and register it under this name as the newest version.
+
+    `tags` are given to that version; if a version of the run has them, the model is there already.
+    """
+    known = client.search_model_versions(f"run_id = '{run_id}'")
+    if any(tags.items() <= version.tags.items() for version in known):
+        return
     model = client.create_logged_model(experiment, name="model", source_run_id=run_id)
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(exported.path, folder)
@@ -36,7 +49,7 @@ def log_model(client: Any, experiment: str, run_id: str, name: str, exported: Tr
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)
     client.create_model_version(
-        name, f"models:/{model.model_id}", run_id=run_id, model_id=model.model_id
+        name, f"models:/{model.model_id}", run_id=run_id, tags=tags, model_id=model.model_id
     )
 
 

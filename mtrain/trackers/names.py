@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
-_ILLEGAL = re.compile(r"[^\w .-]|^[ .]|[ .]$|_(?=x[0-9A-F]+_)")
+_ILLEGAL = re.compile(r"[^\w .-]|^[ .]|[ .]$|_(?=x)")
+
+LONGEST = 150
+"""Characters: with the other parts of a figure's name it stays within MLflow's 250."""
 
 _ESCAPE = re.compile(r"_x([0-9A-F]+)_")
 
@@ -13,11 +17,15 @@ def legal(name: str) -> str:
     """`name` with letters, digits and `_ . -` and spaces alone: `a/b` is `a_x2F_b`.
 
     These are what MLflow allows but for the slash, which separates the parts of a figure's name;
-    and a path begins and ends otherwise than with a dot or a space.
+    and a path begins and ends otherwise than with a dot or a space. A name that would have more than
+    150 characters is cut, and ends in a hash.
     """
-    return _ILLEGAL.sub(lambda match: f"_x{ord(match[0]):X}_", name)
+    made = _ILLEGAL.sub(lambda match: f"_x{ord(match[0]):X}_", name)
+    if len(made) <= LONGEST:
+        return made
+    return f"{made[: LONGEST - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def original(name: str) -> str:
-    """The name that `legal` made legal."""
+    """The name that `legal` made legal, unless it cut it."""
     return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), name)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from mtrain.errors import MtrainError
 from mtrain.trackers.tracked import epochs_after
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mtrain.trackers.tracked import TrackedEpoch, TrackedRun
+
+
+FIGURES_AT_ONCE = 10_000
 
 
 class Kept(Protocol):
@@ -37,8 +42,8 @@ class Kept(Protocol):
     def finish(self, run: TrackedRun) -> bool:
         """Add the outcome of a run that is over, and its files; whether any of that is new."""
 
-    def close(self, state: str) -> None:
-        """The last call: the run is `finished`, `running`, `killed`, ..."""
+    def say_state(self, state: str) -> None:
+        """The run is `finished`, `running`, `killed`, ...; after the last call it is kept."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +65,34 @@ class Replay:
 
 def replay(run: TrackedRun, kept: Kept) -> Replay:
     """Give a tracker what it lacks; a second replay adds nothing."""
-    new = list(epochs_after(run.history, kept.last_epoch))
-    kept.log(new)
+    before = kept.last_epoch
+    log_pieces(kept, epochs_after(run.history, before))
     is_new = run.is_over and kept.finish(run)
-    kept.close(run.state)
-    return Replay(kept.where, len(new), is_new, kept.digest)
+    kept.say_state(run.state)
+    return Replay(kept.where, kept.last_epoch - before, is_new, kept.digest)
+
+
+def log_pieces(kept: Kept, epochs: Iterable[TrackedEpoch]) -> None:
+    """Log epochs, some thousand figures at once, so that few are in memory."""
+    piece: list[TrackedEpoch] = []
+    n = 0
+    for one in epochs:
+        piece.append(one)
+        n += len(one.figures)
+        if n >= FIGURES_AT_ONCE:
+            kept.log(piece)
+            piece, n = [], 0
+    kept.log(piece)
+
+
+@contextmanager
+def attributing_errors(tracker: str, where: str | None = None) -> Iterator[None]:
+    """Turn whatever the tracker's own package raises into a `MtrainError` of one line."""
+    try:
+        yield
+    except MtrainError:
+        raise
+    except Exception as error:
+        first = str(error).strip().partition("\n")[0] or type(error).__name__
+        problem = f"{tracker} refuses, or does not answer: {first:.300}"
+        raise MtrainError(problem, where=where) from error

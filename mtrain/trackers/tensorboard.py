@@ -194,11 +194,15 @@ class TensorBoardRun:
     def finish(self, run: TrackedRun) -> bool:
         """Add the evaluation, at the step of the last epoch; whether it is new."""
         figures = {} if run.report is None else final_figures(run.report)
-        new = {name: value for name, value in figures.items() if _tag_of(name) not in self._known}
+        new = {
+            name: value
+            for name, value in figures.items()
+            if self._known.get(_tag_of(name), -1) < self.last_epoch
+        }
         self._add([(self.last_epoch, time.time(), new)] if new else [])
         return bool(new)
 
-    def close(self, state: str) -> None:
+    def say_state(self, state: str) -> None:
         """Event files have no state of a run."""
 
     def _add(self, rows: Sequence[tuple[int, float, Mapping[str, float]]]) -> None:

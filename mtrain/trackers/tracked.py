@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mtrain.trackers.names import legal
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 MODEL_FILE = "model.onnx"
 """In a run, where `mtrain export` puts it."""
 
-AVERAGES = ("precision", "recall", "f1")
+SCORES = ("precision", "recall", "f1")
 
 
 @dataclass(frozen=True)
 class Identity:
-    """By what a tracker knows a run, or a sweep, wherever its folder is."""
+    """The id and the name under which trackers keep a run or a sweep."""
 
     id: str
-    """32 hexadecimal digits."""
+    """32 hexadecimal digits; they stay the same wherever the folder is."""
 
     name: str
 
@@ -75,6 +75,11 @@ class TrackedRun:
         return datetime.fromisoformat(self.history.segments[0].started)
 
     @property
+    def ended(self) -> datetime:
+        """When its last epoch was done."""
+        return epoch_times(self.history)[-1] if self.history.epoch else self.started
+
+    @property
     def is_over(self) -> bool:
         """Whether it is trained to its end, and reported."""
         return self.state == "finished"
@@ -110,14 +115,17 @@ class TrackedEpoch:
 
 def epochs_after(history: History, last: int, until: int | None = None) -> Iterator[TrackedEpoch]:
     """The epochs of a history after the epoch `last`, up to that of number `until`; None: all."""
-    done = _done(history)
+    done = epoch_times(history)
     for epoch in range(last + 1, (len(history.epoch) if until is None else until) + 1):
         figures = dict(_finite(_of_epoch(history, epoch - 1)))
         yield TrackedEpoch(epoch, done[epoch - 1], figures)
 
 
-def _done(history: History) -> list[datetime]:
-    """When each epoch was done: the start of its segment, and the seconds of its epochs so far."""
+def epoch_times(history: History) -> list[datetime]:
+    """When each epoch was done: the start of its segment, and the seconds of its epochs so far.
+
+    Raises `ValueError` or `OverflowError` for times that there are not.
+    """
     times = []
     for segment in history.segments:
         at = datetime.fromisoformat(segment.started)
@@ -157,11 +165,11 @@ def _of_report(report: Report) -> Iterator[tuple[str, float | None]]:
     yield f"{split}/baseline_accuracy", report.baseline.accuracy
     for key, value in (report.figures or {}).items():
         yield f"{split}/{legal(key)}", value
-    for metric in AVERAGES:
+    for metric in SCORES:
         yield f"{split}/{metric}_macro", getattr(report.averages.macro, metric)
         yield from _limits(f"{split}/{metric}_macro", report.averages.macro, metric)
     for one in report.classes:
-        for metric in AVERAGES:
+        for metric in SCORES:
             name = f"{split}/{metric}/{legal(one.name)}"
             yield name, getattr(one, metric)
             yield from _limits(name, one, metric)
@@ -186,15 +194,16 @@ def verdicts(report: Report) -> dict[str, str]:
 
 
 def artifacts(folder: Path) -> list[Path]:
-    """The files of a run that explain it, by paths below `folder`: no weights, no predictions."""
+    """The files of a run that explain it, by paths below `folder`: no arrays."""
     names = [folder / name for name in ("config.yaml", "environment.json", "history.json")]
     rooms = [*folder.glob("charts/*"), *folder.glob("evaluation/*/*")]
-    files = [
-        path
-        for path in (*names, *sorted(rooms))
-        if path.is_file() and not path.name.startswith(".") and path.suffix != ".npz"
+    files = [path.relative_to(folder) for path in (*names, *sorted(rooms)) if path.is_file()]
+    # What is being written has a name with a dot, and so has its folder.
+    return [
+        file
+        for file in files
+        if file.suffix != ".npz" and not any(part.startswith(".") for part in file.parts)
     ]
-    return [path.relative_to(folder) for path in files]
 
 
 def content_digest(facts: Mapping[str, Any], folder: Path, files: Sequence[Path]) -> str:
@@ -203,6 +212,6 @@ def content_digest(facts: Mapping[str, Any], folder: Path, files: Sequence[Path]
     return hashlib.sha256(json.dumps([dict(facts), hashes], sort_keys=True).encode()).hexdigest()
 
 
-def milliseconds(time: datetime | None) -> int:
-    """Since 1970; None: now."""
-    return round((time or datetime.now(UTC)).timestamp() * 1000)
+def milliseconds(time: datetime) -> int:
+    """Since 1970."""
+    return round(time.timestamp() * 1000)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from contextlib import closing, contextmanager, redirect_stdout
+from contextlib import closing, redirect_stdout
 from os import devnull
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtrain.errors import MtrainError
+from mtrain.trackers.replay import attributing_errors
 from mtrain.trackers.tracked import final_figures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from mtrain.trackers.tracked import TrackedEpoch, TrackedRun
 
@@ -33,7 +34,7 @@ class TrackioRun:
         self._group = None if run.parent is None else run.parent.name
         self._settings = dict(run.settings)
         self.where = f"project {self._project}, run {self._name}"
-        with _told():
+        with attributing_errors("Trackio"):
             rows = self._rows()
         self._outcomes = [figures for _, figures in rows if "seconds" not in figures]
         self.last_epoch = max((step for step, row in rows if "seconds" in row), default=0)
@@ -52,14 +53,14 @@ class TrackioRun:
         self._add([(self.last_epoch, figures)])
         return True
 
-    def close(self, state: str) -> None:
+    def say_state(self, state: str) -> None:
         """Trackio has no state of a run."""
 
     def _rows(self) -> list[tuple[int, dict[str, float]]]:
         """The step and the figures of all that it has of the run."""
-        from trackio.utils import TRACKIO_DIR
+        from trackio.sqlite_storage import SQLiteStorage
 
-        path = Path(TRACKIO_DIR, f"{self._project}.db")
+        path = Path(SQLiteStorage.get_project_db_path(self._project))
         if not path.is_file():
             return []
         # Its documented schema; its own functions read a whole project.
@@ -71,9 +72,14 @@ class TrackioRun:
         if not rows:
             return
         # It prints to stdout, which is for results.
-        with _told(), Path(devnull).open("w") as nowhere, redirect_stdout(nowhere):
+        with (
+            attributing_errors("Trackio"),
+            Path(devnull).open("w") as nowhere,
+            redirect_stdout(nowhere),
+        ):
             import trackio
 
+            before = len(self._rows())
             opened = trackio.init(
                 project=self._project,
                 name=self._name,
@@ -87,15 +93,5 @@ class TrackioRun:
             for step, figures in rows:
                 opened.log(figures, step=step)
             opened.finish()
-            if len(self._rows()) < len(rows):  # it warns of what fails, and goes on
+            if len(self._rows()) < before + len(rows):  # it warns of what fails, and goes on
                 raise MtrainError("its database has not kept what it was given")
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Turn whatever Trackio raises into a `MtrainError` of one line."""
-    try:
-        yield
-    except Exception as error:
-        first = str(error).strip().partition("\n")[0]
-        raise MtrainError(f"Trackio refuses, or does not answer: {first:.300}") from error

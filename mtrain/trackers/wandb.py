@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import os
 from typing import TYPE_CHECKING, Any
 
-from mtrain.errors import MtrainError
+from mtrain.trackers.replay import attributing_errors
 from mtrain.trackers.tracked import artifacts, content_digest, final_figures, verdicts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Sequence
 
     from mtrain.trackers.tracked import TrackedEpoch, TrackedRun
 
@@ -28,19 +28,25 @@ class WandbRun:
         """`project` None: that of W&B's own settings, or `mtrain`; raises `MtrainError`."""
         done = len(run.history.epoch)
         files = artifacts(run.path)
-        self.digest = content_digest(
-            {"epochs": done, "state": run.state, "project": project}, run.path, files
-        )
+        with attributing_errors("W&B"):
+            import wandb
+
+            os.environ.setdefault("WANDB_SILENT", "true")  # it warns of each file that it links
+            known = wandb.setup().settings
+        project = project or known.project or PROJECT
+        to = {"project": project, "entity": known.entity, "url": known.base_url, "mode": known.mode}
+        facts = {"epochs": done, "state": run.state, **to}
+        self.digest = content_digest(facts, run.path, files)
         self._run: Any = None
-        self.where = project or PROJECT
+        self.where = f"project {project}"
         if run.logged.get("wandb") == self.digest:
             self.last_epoch = done
             return
         self.last_epoch = 0
-        with _told():
+        with attributing_errors("W&B"):
             self._begin(run, project)
 
-    def _begin(self, run: TrackedRun, project: str | None) -> None:
+    def _begin(self, run: TrackedRun, project: str) -> None:
         import wandb
 
         settings = wandb.Settings(
@@ -51,13 +57,12 @@ class WandbRun:
             x_disable_stats=True,  # of the machine that replays the run, not of its training
             x_disable_machine_info=True,
         )
-        defaults = wandb.setup().settings
         self._run = wandb.init(
-            project=project or defaults.project or PROJECT,
+            project=project,
             id=run.identity.id,
             name=run.identity.name,
             group=None if run.parent is None else run.parent.name,
-            config=_nested(run.settings),
+            config=dict(run.settings),
             resume="allow",
             settings=settings,
         )
@@ -67,46 +72,26 @@ class WandbRun:
         """Add epochs after the last one."""
         if self._run is None:
             return
-        with _told():
+        with attributing_errors("W&B"):
             for one in epochs:
                 if one.epoch >= self._run.step:
                     self._run.log(dict(one.figures), step=one.epoch)
+        if epochs:
+            self.last_epoch = epochs[-1].epoch
 
     def finish(self, run: TrackedRun) -> bool:
         """Add the evaluation and the files; whether that is new."""
         if self._run is None:
             return False
-        with _told():
+        with attributing_errors("W&B"):
             if run.report is not None:
                 self._run.summary.update({**final_figures(run.report), **verdicts(run.report)})
             for file in artifacts(run.path):
                 self._run.save(run.path / file, base_path=run.path, policy="now")
         return True
 
-    def close(self, state: str) -> None:
+    def say_state(self, state: str) -> None:
         """Write or send all of it."""
         if self._run is not None:
-            with _told():
+            with attributing_errors("W&B"):
                 self._run.finish(exit_code=0 if state in {"finished", "running"} else 1)
-
-
-def _nested(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by dotted key as nested mappings, which W&B shows as sections."""
-    nested: dict[str, Any] = {}
-    for key, value in settings.items():
-        *sections, last = key.split(".")
-        place = nested
-        for section in sections:
-            place = place.setdefault(section, {})
-        place[last] = value
-    return nested
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Turn whatever W&B raises into a `MtrainError` of one line."""
-    try:
-        yield
-    except Exception as error:
-        first = str(error).strip().partition("\n")[0]
-        raise MtrainError(f"W&B refuses, or does not answer: {first:.300}") from error

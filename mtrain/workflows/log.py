@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtrain.config.experiment.training import without_password
 from mtrain.errors import UsageError
 from mtrain.keywords import option
 from mtrain.records.tracking import Logged
-from mtrain.run.directory import SWEEP, RunDirectory
+from mtrain.run.directory import SWEEP, RunDirectory, refuse_link
 from mtrain.run.tracking import remember_logged
 from mtrain.trackers.mlflow import open_mlflow, replay_sweep
 from mtrain.trackers.of_config import NEEDED, missing_package
@@ -35,25 +36,28 @@ def log(folder: Path, to: str) -> Iterator[Logged]:
         raise UsageError(f"{expected}, got {to!r}", where=option("to"))
     if (problem := missing_package(tracker)) is not None:
         raise UsageError(problem, where=option("to"))
+    if tracker == "mlflow":
+        try:
+            without_password(uri)
+        except ValueError as error:
+            raise UsageError(str(error), where=option("to")) from error
     if (folder / SWEEP).is_file():
         yield from _log_sweep(folder, tracker, uri or None)
         return
-    run = RunDirectory(folder)
-    run.check_is_run()
+    yield _log(RunDirectory(folder), tracker, uri or None)
+
+
+def _log(run: RunDirectory, tracker: str, uri: str | None) -> Logged:
+    run.check_is_run(writable=False)
     run.refuse_links()
-    yield _log(run, tracker, uri or None)
-
-
-def _log(run: RunDirectory, tracker: str, uri: str | None, below: str = "") -> Logged:
-    """`below` is the folder of a member in TensorBoard's."""
     tracked = read_tracked(run)
-    given = replay(tracked, _open(tracked, tracker, uri, below))
+    given = replay(tracked, _open(tracked, tracker, uri))
     if given.digest is not None:
         remember_logged(run.path, tracker, given.digest)
     return Logged(str(run.path), tracked.state, given.where, given.epochs, given.outcome)
 
 
-def _open(run: TrackedRun, tracker: str, uri: str | None, below: str) -> Kept:
+def _open(run: TrackedRun, tracker: str, uri: str | None) -> Kept:
     if tracker == "mlflow":
         return open_mlflow(run, uri)
     if tracker == "wandb":
@@ -66,14 +70,18 @@ def _open(run: TrackedRun, tracker: str, uri: str | None, below: str) -> Kept:
         return TrackioRun(run, uri)
     from mtrain.trackers.tensorboard import TensorBoardRun
 
-    return TensorBoardRun(run.path / "tensorboard" if uri is None else Path(uri, below))
+    if uri is None:
+        return TensorBoardRun(run.path / "tensorboard")
+    # Of several runs in one folder each has one of its own.
+    return TensorBoardRun(Path(uri, f"{run.identity.name}-{run.identity.id[:8]}"))
 
 
 def _log_sweep(folder: Path, tracker: str, uri: str | None) -> Iterator[Logged]:
     """The members that have begun, then what all of them show."""
     for member in sorted(path.parent for path in folder.glob("*/history.json")):
-        yield _log(RunDirectory(member), tracker, uri, member.name)
+        refuse_link(member)
+        yield _log(RunDirectory(member), tracker, uri)
     if tracker == "mlflow":  # the others have groups of runs
         sweep = read_tracked_sweep(folder)
-        is_new = replay_sweep(sweep, uri)
-        yield Logged(str(folder), sweep.state, uri or "", 0, is_new)
+        given = replay_sweep(sweep, uri)
+        yield Logged(str(folder), sweep.state, given.where, given.epochs, given.outcome)

@@ -128,7 +128,8 @@ def sweep(
             pooled = keep_pooled_folds(plan, folder, results)
             write_result(result, folder)
             _draw(result, folder)
-            _track(plan.members, folder, "finished", told)
+            state = "killed" if received.signals else "finished"
+            _track(plan.members, folder, state, told)
         finally:
             told.stage("")
             told.end()

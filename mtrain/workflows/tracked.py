@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtrain.config.loading.load import flat_settings, load_config
-from mtrain.run.directory import SWEEP, RunDirectory
+from mtrain.errors import MtrainError
+from mtrain.run.directory import RunDirectory, refuse_link
 from mtrain.run.history import read_history
 from mtrain.run.lock import is_locked
 from mtrain.run.metrics import METRICS, read_report
-from mtrain.run.sweep import RESULT, read_result
+from mtrain.run.sweep import RESULT, is_member, read_result
 from mtrain.run.tracking import read_tracking
-from mtrain.trackers.tracked import MODEL_FILE, Identity, TrackedModel, TrackedRun, TrackedSweep
+from mtrain.trackers.tracked import (
+    MODEL_FILE,
+    Identity,
+    TrackedModel,
+    TrackedRun,
+    TrackedSweep,
+    epoch_times,
+)
 from mtrain.workflows.run_state import run_state
 
 if TYPE_CHECKING:
+    from mtrain.metrics.history import History
     from mtrain.records.report import Report
+    from mtrain.records.sweep import MemberResult
 
 
 def read_tracked(run: RunDirectory, state: str | None = None) -> TrackedRun:
@@ -27,19 +38,38 @@ def read_tracked(run: RunDirectory, state: str | None = None) -> TrackedRun:
     """
     config = load_config(run.config, {})
     history = read_history(run.path)
+    _check(history, run.path)
     tracking = read_tracking(run.path)
+    report = _report(run)
     sweep = run.path.absolute().parent
     return TrackedRun(
         identity=Identity(tracking.id, run.path.absolute().name),
-        parent=identify(sweep) if (sweep / SWEEP).is_file() else None,
+        parent=identify(sweep) if is_member(run.path.absolute().name, sweep) else None,
         path=run.path,
-        settings=flat_settings(config),
+        # Its own address is nothing that a tracker needs to know.
+        settings={k: v for k, v in flat_settings(config).items() if not k.startswith("tracking.")},
         history=history,
         state=run_state(run, config, history) if state is None else state,
-        report=_report(run),
+        report=report,
         logged=tracking.logged,
-        model=_model(run.path / MODEL_FILE),
+        model=_model(run.path / MODEL_FILE, report),
     )
+
+
+def _check(history: History, path: Path) -> None:
+    """Raise `MtrainError` if its segments do not lead through its epochs."""
+    segments = [segment.epochs for segment in history.segments]
+    ends = [0, *(last for _, last in segments)]
+    follow = all(first == before + 1 for (first, _), before in zip(segments, ends, strict=False))
+    if not segments or not follow or ends[-1] != len(history.epoch):
+        raise MtrainError("the segments of its history do not fit its epochs", where=path)
+    try:
+        epoch_times(history)
+        datetime.fromisoformat(history.segments[0].started)
+    except (OverflowError, TypeError, ValueError) as error:
+        raise MtrainError(
+            f"its history has times that there are not: {error!s:.80}", where=path
+        ) from error
 
 
 def identify(folder: Path) -> Identity:
@@ -47,12 +77,21 @@ def identify(folder: Path) -> Identity:
     return Identity(read_tracking(folder).id, folder.absolute().name)
 
 
-def _model(path: Path) -> TrackedModel | None:
-    if not path.is_file() or find_spec("onnx") is None:
+def _goes_on(member: MemberResult) -> bool:
+    """Whether it is not done, and would be resumed; what halving has stopped would not."""
+    is_halved = member.problem is not None and "halving" in member.problem
+    return member.state == "waiting" or (member.state == "stopped" and not is_halved)
+
+
+def _model(path: Path, report: Report | None) -> TrackedModel | None:
+    """The exported model, if it is of the checkpoint that was evaluated."""
+    packages = ("onnx", "onnxruntime")
+    if not path.is_file() or report is None or None in map(find_spec, packages):
         return None
     from mtrain.exporting.onnx_file import read_signature
 
-    return TrackedModel(path, *read_signature(path))
+    checkpoint, inputs, outputs = read_signature(path)
+    return TrackedModel(path, inputs, outputs) if checkpoint == report.checkpoint else None
 
 
 def _report(run: RunDirectory) -> Report | None:
@@ -68,10 +107,13 @@ def read_tracked_sweep(folder: Path, state: str | None = None) -> TrackedSweep:
     Raises `MtrainError` for files that are not as mtrain writes them.
     """
     files = ("sweep.yaml", "sweep.json", "sweep.csv", "sweep.png")
-    is_finished = (folder / RESULT).is_file()
+    for name in files:
+        refuse_link(folder / name)
+    is_finished = False
     settings: dict[str, Any] = {}
-    if is_finished:
+    if (folder / RESULT).is_file():
         result = read_result(folder)
+        is_finished = not any(_goes_on(member) for member in result.members)
         settings = {"axes": result.axes, "seeds": result.seeds, "folds": result.folds}
     if state is None:
         state = "running" if is_locked(folder) else "finished" if is_finished else "killed"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from mlflow_server import TRACKERS, needs_trackers
 from tables import trained, write_table
 
 import mtrain
@@ -17,11 +19,13 @@ FORMATS = ("onnx", "saved_model", "keras")
 
 MISSING = {"missing": 0.2}
 
+MEAN = {"dataset": {"missing": "mean"}}
+
 OF_TABLES = {
     "numbers and categories": ({}, {}),
     "two classes": ({"classes": 2}, {}),
     "a threshold": ({"classes": 2}, {"evaluation": {"threshold": 0.31}}),
-    "missing, the mean": (MISSING, {"dataset": {"missing": "mean"}}),
+    "missing, the mean": (MISSING, MEAN),
     "missing, zero": (MISSING, {"dataset": {"missing": "zero"}}),
     "missing, dropped": (MISSING, {"dataset": {"missing": "drop"}}),
     "not scaled": ({}, {"dataset": {"scale": "none", "exclude": ["a year/of birth"]}}),
@@ -31,8 +35,13 @@ OF_TABLES = {
         {},
         {"model": {"batch_norm": True, "dropout": 0.2, "l2": 1e-3, "activity": 1e-4}},
     ),
-    "many classes": ({"rows": 2000, "classes": 100}, {}),
+    "a thousand classes": ({"rows": 8000, "classes": 1000}, {"training": {"epochs": 1}}),
 }
+
+
+def served(path, inputs):
+    session = onnxruntime.InferenceSession(str(path))
+    return session.run(["label", "probabilities"], inputs)
 
 
 @pytest.mark.parametrize("name", OF_TABLES)
@@ -137,5 +146,61 @@ def test_the_model_says_what_it_is(tmp_path):
     onnx.checker.check_model(model, full_check=True)
     assert (model.ir_version, [opset.version for opset in model.opset_import]) == (7, [13, 2])
     assert json.loads(facts["mtrain.classes"]) == ["class 0", "class 1", "class 2"]
-    assert json.loads(facts["mtrain.test"])["accuracy"] == figures["accuracy"]
+    said = json.loads(facts["mtrain.test"])
+    assert (said["rows"], said["accuracy"]) == (figures["n"], figures["accuracy"])
+    for one, expected in zip(said["classes"], figures["classes"], strict=True):
+        assert one == {key: expected[key] for key in ("name", "precision", "recall", "verdict")}
     assert json.loads(facts["mtrain.versions"]).keys() >= {"keras", "tensorflow"}
+
+
+@needs_trackers
+def test_an_onnxruntime_that_is_a_year_older_predicts_the_same(tmp_path):
+    """The labels are equal, the probabilities to a hundred thousandth."""
+    run = trained(tmp_path, write_table(tmp_path / "t.csv", classes=2, missing=0.1), **MEAN)
+    exported = mtrain.export(run)
+    generator = np.random.default_rng(0)
+    rows = {
+        "size": generator.normal(size=(500, 1)).astype(np.float32),
+        "a year/of birth": generator.integers(1900, 2100, (500, 1)).astype(np.float32),
+        "color": generator.choice(["rot", "1.0", "violet", ""], (500, 1)),
+        "label_input": generator.choice(["True", "false", ""], (500, 1)),
+    }
+    rows["size"][::7] = np.nan
+    np.savez(
+        tmp_path / "rows.npz", **{name.replace("/", "|"): column for name, column in rows.items()}
+    )
+    program = (
+        "import sys, numpy, onnxruntime\n"
+        "rows = numpy.load(sys.argv[2])\n"
+        "inputs = {name.replace('|', '/'): rows[name].astype(object) if rows[name].dtype.kind == 'U'"
+        " else rows[name] for name in rows}\n"
+        "session = onnxruntime.InferenceSession(sys.argv[1])\n"
+        "labels, probabilities = session.run(['label', 'probabilities'], inputs)\n"
+        "numpy.savez(sys.argv[3], labels=labels.astype(str), probabilities=probabilities)\n"
+        "print(onnxruntime.__version__)\n"
+    )
+    said = subprocess.run(
+        [
+            TRACKERS / "python",
+            "-c",
+            program,
+            exported.path,
+            tmp_path / "rows.npz",
+            tmp_path / "older.npz",
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    older = np.load(tmp_path / "older.npz")
+    labels, probabilities = served(
+        exported.path,
+        {
+            name: column.astype(object) if column.dtype.kind == "U" else column
+            for name, column in rows.items()
+        },
+    )
+
+    assert said.stdout.split(".")[:2] != onnxruntime.__version__.split(".")[:2]
+    assert older["labels"].tolist() == labels.tolist()
+    np.testing.assert_allclose(older["probabilities"], probabilities, atol=1e-5)

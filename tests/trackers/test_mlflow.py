@@ -145,12 +145,14 @@ class Listening(Observer):
 
 
 class Killing(Observer):
-    """Kills the process after three epochs, when MLflow has had time to take two."""
+    """Kills the process after three epochs, once MLflow has one of them."""
 
     def epoch(self, figures, seconds):
         """An epoch more."""
         if figures.epoch == 3:
-            time.sleep(3)
+            address = os.environ["MLFLOW_OF_THE_TEST"]
+            while not history(address, kept(address, "killed"), "epoch"):
+                time.sleep(0.05)
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -166,7 +168,9 @@ def test_a_killed_run_that_is_resumed_is_kept_as_one_that_was_not_killed(server,
     )
     arguments = [str(Path(__file__).parent), json.dumps(settings), str(paths["killed"])]
 
-    killed = subprocess.run([sys.executable, "-c", program, *arguments], check=False)
+    environment = os.environ | {"MLFLOW_OF_THE_TEST": server}
+    command = [sys.executable, "-c", program, *arguments]
+    killed = subprocess.run(command, env=environment, check=False)
     assert killed.returncode == -signal.SIGKILL
     assert 1 <= max(one.step for one in history(server, kept(server, "killed"), "epoch")) <= 3
     subprocess.run([COMMAND, "resume", str(paths["killed"])], check=True, capture_output=True)
@@ -182,6 +186,66 @@ def test_a_killed_run_that_is_resumed_is_kept_as_one_that_was_not_killed(server,
     ]
     assert figures[0] == figures[1]
     assert everything(server, "killed")["status"] == "FINISHED"
+
+
+@needs_trackers
+def test_a_run_that_is_extended_runs_again_and_has_its_new_evaluation(server, tmp_path):
+    settings = SETTINGS | {"tracking": {"mlflow": server}}
+    path = mtrain.fit(settings, out=tmp_path / "extended").path
+    states = []
+
+    class Looking(Observer):
+        def epoch(self, figures, seconds):
+            """Wait until MLflow has heard of it."""
+            while not states or (figures.epoch == 6 and states[-1] != "RUNNING"):
+                states.append(kept(server, "extended").info.status)
+
+    mtrain.resume(path, observer=Looking(), **{"training.epochs": 6})
+
+    run_kept = kept(server, "extended")
+    assert states[-1] == "RUNNING"
+    assert run_kept.info.status == "FINISHED"
+    assert [one.step for one in history(server, run_kept, "train/loss")] == [1, 2, 3, 4, 5, 6]
+    assert [one.step for one in history(server, run_kept, "test/accuracy")] == [3, 6]
+    assert run_kept.data.params["training.epochs"] == "3"
+    assert run_kept.data.tags["changed/training.epochs"] == "6"
+
+
+@needs_trackers
+def test_epochs_that_a_resumed_run_has_trained_otherwise_are_logged_again(
+    server, followed, tmp_path
+):
+    """The run's files are the truth: from the first epoch that differs."""
+    path = tmp_path / "otherwise"
+    shutil.copytree(followed.path, path)
+    (path / "tracking.json").unlink()
+    assert run(["log", str(path), "--to", f"mlflow={server}"]) == 0
+    content = json.loads((path / "history.json").read_text())
+    content["history"]["loss"][1] /= 2
+    (path / "history.json").write_text(json.dumps(content))
+
+    assert run(["log", str(path), "--to", f"mlflow={server}"]) == 0
+
+    values = history(server, kept(server, "otherwise"), "train/loss")
+    assert sorted(one.step for one in values) == [1, 2, 2, 3]
+    assert {one.value for one in values} >= set(content["history"]["loss"])
+
+
+@needs_trackers
+def test_classes_with_names_that_mlflow_does_not_allow_are_kept(server, tmp_path):
+    data = tmp_path / "rows.csv"
+    rows = [f"{n % 9},{'a/b' if n % 9 < 4 else '100%'}" for n in range(90)]
+    data.write_text("\n".join(["size,kind", *rows]))
+    weights = {"a/b": 2.0, "100%": 1.0}
+    settings = {"dataset": {"name": "csv", "path": str(data), "target": "kind"}}
+    settings |= {"training": {"epochs": 2, "class_weight": weights}}
+    mtrain.fit(settings, out=tmp_path / "illegal", **{"tracking.mlflow": server})
+
+    found = kept(server, "illegal")
+
+    assert {"val/recall/a_x2F_b", "val/recall/100_x25_"} <= set(found.data.metrics)
+    assert {"verdict/a_x2F_b", "verdict/100_x25_"} <= set(found.data.tags)
+    assert found.data.params["training.class_weight.100_x25_"] == "1.0"
 
 
 @needs_trackers
@@ -276,6 +340,8 @@ def test_a_server_that_stops_answering_ends_nothing(tmp_path, monkeypatch):
         class Stopping(Listening):
             def epoch(self, figures, seconds):
                 if figures.epoch == 2:
+                    while not history(address, kept(address, "run"), "epoch"):
+                        time.sleep(0.05)
                     os.killpg(process.pid, signal.SIGSTOP)
 
         listening = Stopping()
@@ -283,8 +349,13 @@ def test_a_server_that_stops_answering_ends_nothing(tmp_path, monkeypatch):
             SETTINGS, out=tmp_path / "run", observer=listening, **{"tracking.mlflow": address}
         )
 
+        os.killpg(process.pid, signal.SIGCONT)
+        assert 1 <= len(history(address, kept(address, "run"), "epoch")) <= 2
+        assert kept(address, "run").info.status == "RUNNING"
+
     assert len(trained.history.epoch) == 3
-    assert len([note for note in listening.notes if "MLflow" in note]) == 1
+    (note,) = [note for note in listening.notes if "MLflow" in note]
+    assert "timed out" in note
 
 
 @pytest.mark.parametrize(

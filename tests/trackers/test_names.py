@@ -10,16 +10,18 @@ from hypothesis import strategies as st
 
 from mtrain.trackers.names import legal, original
 
+NAMES = st.text(max_size=15) | st.text("_xA2F/ .", max_size=15)
+
 MLFLOW = re.compile(r"[/\w.\- :]*")
 """What `mlflow.utils.validation` allows in the name of a metric."""
 
 
-@given(st.text())
+@given(NAMES)
 def test_a_legal_name_leads_back_to_the_original(name):
     assert original(legal(name)) == name
 
 
-@given(st.text(), st.text())
+@given(NAMES, NAMES)
 def test_different_names_stay_different(one, other):
     assert (legal(one) == legal(other)) == (one == other)
 
@@ -29,8 +31,17 @@ def test_a_legal_name_is_one_part_of_a_path(name):
     made = legal(name)
 
     assert MLFLOW.fullmatch(made)
+    assert len(made) <= 150
     assert "/" not in made
     assert made not in {".", ".."}
+
+
+def test_a_long_name_is_cut_and_stays_different():
+    names = ["a" * 200, "a" * 201, "/" * 40]
+
+    assert [len(legal(name)) for name in names] == [150] * 3
+    assert len({legal(name) for name in names}) == 3
+    assert legal("a" * 150) == "a" * 150
 
 
 @pytest.mark.parametrize(

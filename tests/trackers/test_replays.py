@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import struct
 import subprocess
@@ -58,7 +59,9 @@ def log_twice(path, to, capsys):
     """Log it, and see that there is nothing left to log."""
     for new in (f"{EPOCHS} epochs and its outcome", "nothing new"):
         assert run(["log", str(path), "--to", to]) == 0
-        assert new in capsys.readouterr().out
+        said = capsys.readouterr()
+        assert new in said.out
+        assert said.err == ""
 
 
 def event_files(folder):
@@ -80,7 +83,8 @@ def test_event_files_have_the_numbers_that_a_training_writes(trained, copied, tm
 
     log_twice(copied, f"tensorboard={folder}", capsys)
 
-    found, followed = event_files(folder), event_files(trained / "tensorboard")
+    (of_run,) = folder.iterdir()
+    found, followed = event_files(of_run), event_files(trained / "tensorboard")
     tags = {tag for tag in found.Tags()["tensors"] if not tag.startswith("test/")}
     # Only a training has weights, and lays out the dashboard of classes.
     without = {"hidden_1", "output", "custom_scalars__config__"}
@@ -200,7 +204,7 @@ def test_json_has_what_was_new(copied, tmp_path, capsys):
         {
             "run": str(copied),
             "state": "finished",
-            "where": str(tmp_path / "events"),
+            "where": str(next((tmp_path / "events").iterdir())),
             "epochs": EPOCHS,
             "outcome": True,
         }
@@ -211,4 +215,59 @@ def test_a_folder_that_cannot_be_written_is_named(copied, capsys):
     full = Path("/dev/null/events")
 
     assert run(["log", str(copied), "--to", f"tensorboard={full}"]) == 1
-    assert f"mtrain: {full}: cannot be written" in capsys.readouterr().err
+    assert re.match(f"mtrain: {full}/run-[0-9a-f]+: cannot be written", capsys.readouterr().err)
+
+
+def test_two_runs_in_one_folder_of_tensorboard_are_two(copied, tmp_path, capsys):
+    """As are a run and a copy that has another id."""
+    other = tmp_path / "other"
+    shutil.copytree(copied, other)
+    for path in (copied, other):
+        assert run(["log", str(path), "--to", f"tensorboard={tmp_path / 'events'}"]) == 0
+        assert f": {EPOCHS} epochs and its outcome; " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"started": ""}, "its history has times that there are not: Invalid isoformat string: ''"),
+        ({"epochs": [2, 3]}, "the segments of its history do not fit its epochs"),
+        ({"epochs": [1, 2]}, "the segments of its history do not fit its epochs"),
+    ],
+)
+def test_a_damaged_history_is_refused(copied, change, message, capsys):
+    path = copied / "history.json"
+    content = json.loads(path.read_text())
+    content["segments"][0] |= change
+    path.write_text(json.dumps(content))
+
+    assert run(["log", str(copied), "--to", "tensorboard"]) == 1
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["charts/secret.png", "model.onnx", "tracking.json"])
+def test_a_link_is_refused_also_in_a_member_of_a_sweep(copied, name, tmp_path, capsys):
+    (tmp_path / "secret").touch()
+    sweep = tmp_path / "sweep"
+    sweep.mkdir()
+    (sweep / "sweep.yaml").touch()
+    copied.rename(sweep / "member")
+    (sweep / "member" / name).symlink_to(tmp_path / "secret")
+
+    for path in (sweep / "member", sweep):
+        assert run(["log", str(path), "--to", f"tensorboard={tmp_path / 'events'}"]) == 1
+        assert "is a symbolic link; a run must not have one" in capsys.readouterr().err
+    assert not (tmp_path / "events").exists()
+
+
+def test_a_password_in_an_address_is_refused(copied, tmp_path, capsys):
+    """It would be kept in the run's files; the message does not repeat it."""
+    address = "http://ada:secret@127.0.0.1:9"
+    config = tmp_path / "c.yaml"
+    config.write_text(f"dataset: digits\ntracking: {{mlflow: '{address}'}}\n")
+
+    for command in (["log", str(copied), "--to", f"mlflow={address}"], ["fit", str(config)]):
+        assert run(command) == 2
+        said = capsys.readouterr().err
+        assert "must not have a user name or a password; MLflow takes them from" in said
+        assert "secret" not in said

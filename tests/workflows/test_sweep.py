@@ -285,9 +285,7 @@ def test_trackers_of_every_member_are_ended(tmp_path, monkeypatch):
         def end(self, outcome):
             ended.append(outcome)
 
-    monkeypatch.setattr(
-        "mtrain.workflows.train_run.make_trackers", lambda config, path: [Tracker()]
-    )
+    monkeypatch.setattr("mtrain.workflows.train_run.make_trackers", lambda *_: [Tracker()])
     rates = "optimizer={name: sgd, learning_rate: 1e30},{name: sgd, learning_rate: 0.1}"
 
     assert sweep(written(tmp_path), rates, "--out", tmp_path / "sweep") == 0

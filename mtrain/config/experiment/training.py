@@ -256,6 +256,16 @@ Diagnostics = Annotated[
 ]
 
 
+def without_password(uri: str) -> str:
+    """The same address of a server; raises `ValueError` for one with a password, which files would keep."""
+    if "@" in uri.partition("://")[2].partition("/")[0]:
+        raise ValueError(
+            "must not have a user name or a password; MLflow takes them from "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+        )
+    return uri
+
+
 class TrackingConfig(Section):
     """Which other programs follow a training."""
 
@@ -263,7 +273,7 @@ class TrackingConfig(Section):
     """Write files for TensorBoard into the run's folder `tensorboard`: every scalar of the history,
     every class's figures, the graph, the weights. Needs `mtrain[tensorboard]`."""
 
-    mlflow: Annotated[str, MinLen(1)] | None = None
+    mlflow: Annotated[str, MinLen(1), AfterValidator(without_password)] | None = None
     """Log each epoch, the evaluation and the charts to the MLflow at this URI, as `http://localhost:5000`.
     Needs `mtrain[mlflow]`."""
 
