@@ -4,7 +4,7 @@
 # Version:   mlflow 3.17.2, onnx 1.23.2, onnxruntime 1.32.0, pandas 3.1.1.
 # Behaviour: A model with one input of shape (N, 1) for each column is what skl2onnx writes of a table.
 #            Of a data frame, pyfunc hands over each column with shape (N,), and onnxruntime refuses it.
-# Seen:      "Invalid rank for input: a Got: 1 Expected: 2".
+# Seen:      "Invalid rank for input: b Got: 1 Expected: 2".
 # Instead:   give predict a dict of arrays of shape (N, 1), and the model a signature of tensors.
 set -eu
 folder=$(mktemp -d)
