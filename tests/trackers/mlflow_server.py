@@ -25,22 +25,38 @@ needs_trackers = pytest.mark.skipif(
 @contextmanager
 def serving(folder):
     """A server with its database and its files in `folder`; yields its process and its address."""
+    places = ["--backend-store-uri", f"sqlite:///{folder}/runs.db", "--workers", "1"]
+    files = ["--artifacts-destination", str(folder / "files")]
+    with _running("health", "server", *places, *files) as (process, address):
+        yield process, address
+
+
+@contextmanager
+def serving_model(address, model):
+    """A REST server that predicts by a registered model; yields its address."""
+    options = ["--model-uri", model, "--env-manager", "local"]
+    with _running("ping", "models", "serve", *options, MLFLOW_TRACKING_URI=address) as (_, served):
+        yield served
+
+
+@contextmanager
+def _running(health, *command, **variables):
+    """A command of MLflow that serves on a free port, once it answers at `/<health>`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [TRACKERS / "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
-    places = ["--backend-store-uri", f"sqlite:///{folder}/runs.db", "--workers", "1"]
-    files = ["--artifacts-destination", str(folder / "files")]
+    variables |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    variables |= {"PATH": f"{TRACKERS}{os.pathsep}{os.environ['PATH']}"}
     process = subprocess.Popen(
-        [*command, *places, *files],
-        env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        [TRACKERS / "mlflow", *command, "--host", "127.0.0.1", "--port", str(port)],
+        env=os.environ | variables,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
     address = f"http://127.0.0.1:{port}"
     try:
-        _wait_for(address, process)
+        _wait_for(f"{address}/{health}", process)
         yield process, address
     finally:
         os.killpg(process.pid, signal.SIGKILL)
@@ -51,7 +67,7 @@ def _wait_for(address, process):
     for _ in range(1200):
         assert process.poll() is None, "the server has ended"
         try:
-            if requests.get(f"{address}/health", timeout=1).ok:
+            if requests.get(address, timeout=1).ok:
                 return
         except requests.RequestException:
             time.sleep(0.1)

@@ -12,7 +12,17 @@ import time
 from pathlib import Path
 
 import pytest
-from mlflow_server import TRACKERS, client, everything, history, kept, needs_trackers, serving
+import requests
+from mlflow_server import (
+    TRACKERS,
+    client,
+    everything,
+    history,
+    kept,
+    needs_trackers,
+    serving,
+    serving_model,
+)
 from mlflow_server import files as files_of
 
 import mtrain
@@ -303,6 +313,10 @@ def test_an_exported_model_is_registered_and_mlflow_predicts_by_it(server, tmp_p
     said = subprocess.run(command, check=False, capture_output=True, text=True)
     assert said.returncode == 0, said.stderr
     assert said.stdout.splitlines() == ["['size', 'colour']", "['yes', 'no']"]
+    with serving_model(server, "models:/bought/1") as address:
+        row = {"inputs": {"size": [[1.0], [2.0]], "colour": [["red"], ["blue"]]}}
+        answer = requests.post(f"{address}/invocations", json=row, timeout=60)
+    assert answer.json()["predictions"]["label"] == ["yes", "no"]
 
 
 def test_a_server_that_is_not_there_is_named_once_and_ends_nothing(tmp_path, monkeypatch):
