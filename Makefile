@@ -91,6 +91,7 @@ bench: setup $(BENCH)/.made ## Measure everything, against all peers, with nothi
 	$(COMPARISON) sweeping $(DATA)
 	$(BENCHMARKS) startup $(DATA)
 	$(BENCHMARKS) saving $(DATA)
+	$(BENCHMARKS) predicting $(DATA)
 	$(BENCHMARKS) reading
 	$(BENCHMARKS) tables
 	$(BENCHMARKS) page

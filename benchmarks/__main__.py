@@ -23,6 +23,7 @@ MEASUREMENTS = {
     "sweeping": "sweeps beside Keras, JAX, scikit-learn, Optuna and Ray Tune",
     "startup": "seconds and memory of whole commands",
     "saving": "what checkpoints and the history cost a training",
+    "predicting": "rows a second of mtrain, onnxruntime and Keras",
     "reading": "seconds and memory of reading a large CSV file",
     "tables": "accuracy on tables, beside scikit-learn's MLPClassifier",
     "page": "write docs/benchmarks.md from the results files",

@@ -18,6 +18,7 @@ from benchmarks import (
     diagnostics,
     dropout,
     metrics_cost,
+    predicting,
     reading,
     saving,
     scoring,
@@ -45,6 +46,7 @@ TABLES: dict[str, Table] = {
     "sweeping": sweeping.TABLE,
     "startup": startup.TABLE,
     "saving": saving.TABLE,
+    "predicting": predicting.TABLE,
     "reading": reading.TABLE,
     "tables": tables.TABLE,
 }

@@ -29,7 +29,7 @@ class Tracking:
     """Goes with the folder, wherever it is moved."""
 
     logged: dict[str, str] = field(default_factory=dict)
-    """By tracker, the digest of what it was given: of those that cannot be asked."""
+    """By the value of `mtrain log --to`, the digest of what a tracker was given that cannot be asked."""
 
 
 def read_tracking(folder: Path) -> Tracking:
@@ -47,10 +47,10 @@ def read_tracking(folder: Path) -> Tracking:
         return validated(TypeAdapter(Tracking), of_schema(data, SCHEMA))
 
 
-def remember_logged(folder: Path, tracker: str, digest: str) -> None:
-    """Keep the digest of what this tracker was given."""
+def remember_logged(folder: Path, to: str, digest: str) -> None:
+    """Keep the digest of what was given by `mtrain log --to`."""
     known = read_tracking(folder)
-    _write(replace(known, logged={**known.logged, tracker: digest}), folder / TRACKING)
+    _write(replace(known, logged={**known.logged, to: digest}), folder / TRACKING)
 
 
 def _write(tracking: Tracking, path: Path) -> None:

@@ -131,22 +131,27 @@ class MLflowRun:
         kept = self._client.get_run(run_id)
         self._tags: dict[str, str] = kept.data.tags
         self._params: dict[str, str] = kept.data.params
-        known = {one.step: one.value for one in self._history(LOSS, kept)}
         whole = {one.step for one in self._history(EPOCH, kept)}
-        same = (n for n, loss in enumerate(losses, 1) if known.get(n) != loss or n not in whole)
-        self.last_epoch = next(same, len(losses) + 1) - 1
+        losses_kept = {one.step: one.value for one in self._history(LOSS, kept)}
+        self._kept = {n: loss for n, loss in losses_kept.items() if n in whole}
+        others = (n for n, loss in enumerate(losses, 1) if self._kept.get(n) != loss)
+        self.last_epoch = next(others, len(losses) + 1) - 1
         self._ended: int | None = None
         self.where = f"{place.uri}, experiment {place.experiment}, run {run_id}"
         if place.uri.startswith("http"):
             self.where = f"{place.uri}/#/experiments/{place.experiment}/runs/{run_id}"
 
     def log(self, epochs: Sequence[TrackedEpoch]) -> None:
-        """Add epochs after the last one."""
+        """Add epochs after the last one.
+
+        A run that was killed trains epochs again that MLflow has already, with the same bits.
+        """
         from mlflow.entities import Metric
 
+        new = [one for one in epochs if self._kept.get(one.epoch) != one.figures.get(LOSS)]
         metrics = [
             Metric(name, value, milliseconds(one.at), one.epoch)
-            for one in epochs
+            for one in new
             for name, value in (*one.figures.items(), (EPOCH, one.epoch))
         ]
         with attributing_errors("MLflow", self._place.uri):
@@ -244,7 +249,7 @@ class MLflowRun:
 def _connected(uri: str | None) -> Iterator[_Place]:
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
-    with attributing_errors("MLflow", uri):
+    with attributing_errors("MLflow", uri or ""):
         import mlflow
 
         # It tells what it waits for, and which tables it makes; what goes wrong is raised.

@@ -86,13 +86,15 @@ def log_pieces(kept: Kept, epochs: Iterable[TrackedEpoch]) -> None:
 
 
 @contextmanager
-def attributing_errors(tracker: str, where: str | None = None) -> Iterator[None]:
+def attributing_errors(tracker: str, where: str = "") -> Iterator[None]:
     """Turn whatever the tracker's own package raises into a `MtrainError` of one line."""
     try:
         yield
     except MtrainError:
         raise
     except Exception as error:
-        first = str(error).strip().partition("\n")[0] or type(error).__name__
-        problem = f"{tracker} refuses, or does not answer: {first:.300}"
+        text = str(error).strip().partition("\n")[0] or type(error).__name__
+        # A server that cannot be reached: the last of several causes says why.
+        reason = text.rpartition("(Caused by ")[2]
+        problem = f"{tracker} refuses, or does not answer: {reason:.300}"
         raise MtrainError(problem, where=where) from error

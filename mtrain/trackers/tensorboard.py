@@ -12,6 +12,7 @@ import numpy as np
 
 from mtrain.errors import MtrainError
 from mtrain.escape import inert
+from mtrain.loading import held_back_stderr
 from mtrain.observer import Observer
 from mtrain.records.dataset import SPLITS
 from mtrain.trackers.names import original
@@ -180,6 +181,10 @@ class TensorBoardRun:
 
     def __init__(self, folder: Path) -> None:
         """`folder` is that of the event files; raises `MtrainError`."""
+        with held_back_stderr():  # TensorFlow, which TensorBoard loads if it is there
+            from tensorboard.compat import tf
+
+            _ = tf.io
         self.where = str(folder)
         self._folder = folder
         self._known = _known_steps(folder)

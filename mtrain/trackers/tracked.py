@@ -64,7 +64,7 @@ class TrackedRun:
     """Its evaluation on test, or else on validation; None: it has none."""
 
     logged: Mapping[str, str]
-    """By tracker, the digest of what it was given; of those that cannot be asked."""
+    """Digests of what trackers were given that cannot be asked, by `mtrain log --to`'s value."""
 
     model: TrackedModel | None = None
     """Its exported model; None without one, or without the package `onnx`."""

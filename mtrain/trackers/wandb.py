@@ -39,7 +39,7 @@ class WandbRun:
         self.digest = content_digest(facts, run.path, files)
         self._run: Any = None
         self.where = f"project {project}"
-        if run.logged.get("wandb") == self.digest:
+        if self.digest in run.logged.values():
             self.last_epoch = done
             return
         self.last_epoch = 0

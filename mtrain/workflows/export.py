@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from mtrain.config.experiment.custom_code import refuse_code
 from mtrain.config.experiment.table import TableConfig
-from mtrain.errors import UsageError
+from mtrain.errors import MtrainError, UsageError
 from mtrain.exporting.around import Around
 from mtrain.exporting.facts import facts_of
 from mtrain.exporting.onnx_file import check_is_plain, check_onnx
@@ -22,7 +22,7 @@ from mtrain.inference.network import loaded_network
 from mtrain.inference.threshold import chosen_threshold
 from mtrain.keywords import option
 from mtrain.metrics.thresholds import predict_above
-from mtrain.records.export import Export, Format
+from mtrain.records.export import Export, Format, Tensor
 from mtrain.run.files import attributing_errors
 from mtrain.run.find_checkpoint import with_checkpoint
 from mtrain.workflows.checkpoint_data import load_checkpoint_data
@@ -101,6 +101,11 @@ def _export(
 ) -> Export:
     """Read the data, predict them, write the model, and have it predict them, too."""
     loaded = load_checkpoint_data(saved, data, place)
+    if loaded.dataset.sha256 != saved.identity.get("data.sha256"):
+        raise MtrainError(
+            "not the data of the training, by which an export is proved",
+            where=loaded.dataset.source,
+        )
     split = "test" if "test" in loaded.dataset.splits else "val"
     rows = loaded.dataset.splits[split]
     threshold, _ = chosen_threshold(saved, place.path)
@@ -130,6 +135,8 @@ def _export(
             check_proof(proof, str(place.path))
     inputs = (inputs_of if file_format == "onnx" else legal_inputs_of)(saved.encoding)
     outputs = outputs_of(len(saved.classes))
+    if file_format == "keras":
+        outputs = (Tensor("output", "float32", tuple(network.model.output_shape[1:])),)
     return Export(path, file_format, form.read_by, inputs, outputs, proof)
 
 

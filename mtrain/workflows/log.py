@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtrain.config.experiment.training import without_password
-from mtrain.errors import UsageError
+from mtrain.errors import MtrainError, UsageError
 from mtrain.keywords import option
 from mtrain.records.tracking import Logged
 from mtrain.run.directory import SWEEP, RunDirectory, refuse_link
@@ -37,23 +39,43 @@ def log(folder: Path, to: str) -> Iterator[Logged]:
     if (problem := missing_package(tracker)) is not None:
         raise UsageError(problem, where=option("to"))
     if tracker == "mlflow":
-        try:
-            without_password(uri)
-        except ValueError as error:
-            raise UsageError(str(error), where=option("to")) from error
+        _check_address(uri)
     if (folder / SWEEP).is_file():
         yield from _log_sweep(folder, tracker, uri or None)
         return
     yield _log(RunDirectory(folder), tracker, uri or None)
 
 
+def _check_address(uri: str) -> None:
+    """Raise `UsageError` without an address of MLflow, or for one that cannot be used."""
+    if not uri and "MLFLOW_TRACKING_URI" not in os.environ:
+        problem = "names no server; write mlflow=URI, or set MLFLOW_TRACKING_URI"
+        raise UsageError(problem, where=option("to"))
+    if uri and "://" not in uri:
+        raise UsageError(f"mlflow={uri}: no address, as http://localhost:5000", where=option("to"))
+    is_database = uri.partition("://")[0] not in {"", "http", "https", "databricks"}
+    if is_database and find_spec("sqlalchemy") is None:
+        problem = f"{uri.partition('://')[0]}: a database needs all of MLflow; `pip install mlflow`"
+        raise UsageError(problem, where=option("to"))
+    try:
+        without_password(uri)
+    except ValueError as error:
+        raise UsageError(str(error), where=option("to")) from error
+
+
 def _log(run: RunDirectory, tracker: str, uri: str | None) -> Logged:
     run.check_is_run(writable=False)
     run.refuse_links()
     tracked = read_tracked(run)
+    if tracked.state == "running" and tracker == "mlflow":
+        raise MtrainError(
+            "is being trained; MLflow would get its epochs twice if its training logs them, too",
+            where=run.path,
+            remedy="log it when it has ended",
+        )
     given = replay(tracked, _open(tracked, tracker, uri))
     if given.digest is not None:
-        remember_logged(run.path, tracker, given.digest)
+        remember_logged(run.path, tracker if uri is None else f"{tracker}={uri}", given.digest)
     return Logged(str(run.path), tracked.state, given.where, given.epochs, given.outcome)
 
 

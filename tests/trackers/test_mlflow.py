@@ -161,16 +161,22 @@ class Killing(Observer):
         """An epoch more."""
         if figures.epoch == 3:
             address = os.environ["MLFLOW_OF_THE_TEST"]
-            while not history(address, kept(address, "killed"), "epoch"):
+            run_kept = kept(address, os.environ["RUN_OF_THE_TEST"])
+            while not history(address, run_kept, "epoch"):
                 time.sleep(0.05)
             os.kill(os.getpid(), signal.SIGKILL)
 
 
 @needs_trackers
-def test_a_killed_run_that_is_resumed_is_kept_as_one_that_was_not_killed(server, tmp_path):
+@pytest.mark.parametrize("every_seconds", [0, 60])
+def test_a_killed_run_that_is_resumed_is_kept_as_one_that_was_not_killed(
+    server, every_seconds, tmp_path
+):
+    """From a checkpoint, or anew because the kill came before the first one."""
     settings = SETTINGS | {"training": {"epochs": 5}, "tracking": {"mlflow": server}}
-    settings |= {"checkpoint": {"every_seconds": 0}}
-    paths = {name: tmp_path / name for name in ("killed", "whole")}
+    settings |= {"checkpoint": {"every_seconds": every_seconds}}
+    names = f"killed-{every_seconds}", f"whole-{every_seconds}"
+    paths = dict(zip(("killed", "whole"), (tmp_path / name for name in names), strict=True))
     program = (
         "import json, sys, mtrain; sys.path.insert(0, sys.argv[1])\n"
         "from test_mlflow import Killing\n"
@@ -178,11 +184,11 @@ def test_a_killed_run_that_is_resumed_is_kept_as_one_that_was_not_killed(server,
     )
     arguments = [str(Path(__file__).parent), json.dumps(settings), str(paths["killed"])]
 
-    environment = os.environ | {"MLFLOW_OF_THE_TEST": server}
+    environment = os.environ | {"MLFLOW_OF_THE_TEST": server, "RUN_OF_THE_TEST": names[0]}
     command = [sys.executable, "-c", program, *arguments]
     killed = subprocess.run(command, env=environment, check=False)
     assert killed.returncode == -signal.SIGKILL
-    assert 1 <= max(one.step for one in history(server, kept(server, "killed"), "epoch")) <= 3
+    assert 1 <= max(one.step for one in history(server, kept(server, names[0]), "epoch")) <= 3
     subprocess.run([COMMAND, "resume", str(paths["killed"])], check=True, capture_output=True)
     mtrain.fit(settings, out=paths["whole"])
 
@@ -192,10 +198,10 @@ def test_a_killed_run_that_is_resumed_is_kept_as_one_that_was_not_killed(server,
             for key, values in everything(server, name)["figures"].items()
             if key != "seconds"
         }
-        for name in paths
+        for name in names
     ]
     assert figures[0] == figures[1]
-    assert everything(server, "killed")["status"] == "FINISHED"
+    assert everything(server, names[0])["status"] == "FINISHED"
 
 
 @needs_trackers
@@ -343,6 +349,7 @@ def test_log_says_that_a_server_is_not_there(tmp_path, monkeypatch, capsys):
 
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("mtrain: http://127.0.0.1:9: MLflow refuses, or does not answer: ")
+    assert "Connection refused" in line
 
 
 @needs_trackers
@@ -380,15 +387,22 @@ def test_a_server_that_stops_answering_ends_nothing(tmp_path, monkeypatch):
             "--to: choose one of mlflow, tensorboard, trackio, wandb, or TRACKER=URI, got 'aim'",
         ),
         ("", "--to: choose one of mlflow, tensorboard, trackio, wandb, or TRACKER=URI, got ''"),
+        ("mlflow", "--to: names no server; write mlflow=URI, or set MLFLOW_TRACKING_URI"),
+        ("mlflow=here", "--to: mlflow=here: no address, as http://localhost:5000"),
+        (
+            "mlflow=sqlite:///runs.db",
+            "--to: sqlite: a database needs all of MLflow; `pip install mlflow`",
+        ),
     ],
 )
-def test_an_unknown_tracker_is_refused(to, message, tmp_path, capsys):
+def test_an_unknown_tracker_or_address_is_refused(to, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     assert run(["log", str(tmp_path), "--to", to]) == 2
     assert message in capsys.readouterr().err
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path, capsys):
-    assert run(["log", str(tmp_path), "--to", "mlflow"]) == 1
+    assert run(["log", str(tmp_path), "--to", "mlflow=http://127.0.0.1:9"]) == 1
     assert "not a run directory" in capsys.readouterr().err
 
 
