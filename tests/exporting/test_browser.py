@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import json
+import queue
 import re
 import shutil
 import subprocess
 import threading
+from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -15,6 +16,7 @@ import onnxruntime
 import pytest
 from conftest import ROOT
 from PIL import Image
+from waiting import HANGS
 
 import mtrain
 
@@ -36,8 +38,16 @@ def packages(tmp_path_factory):
     return folder / "node_modules"
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    """Serves a folder."""
+class Answers(SimpleHTTPRequestHandler):
+    """Serves a folder, and puts what a page posts into `said`."""
+
+    said: queue.Queue
+
+    def do_POST(self):
+        """Take what the page shows."""
+        self.said.put(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.send_response(204)
+        self.end_headers()
 
     def log_message(self, *_):
         """Say nothing."""
@@ -50,21 +60,20 @@ def answered(packages, folder, model, fill):
     page = (ROOT / "docs" / "browser.html").read_text()
     assert page.count("  main().catch") == 1
     waiting = page.replace("  main().catch", "  window.done = main().catch")
-    script = f"done.then(async () => {{ {fill} await form.onsubmit(new Event('submit')); }});"
+    submit = "await form.onsubmit(new Event('submit'));"
+    post = "await fetch('shown', { method: 'POST', body: document.body.outerHTML });"
+    script = f"done.then(async () => {{ {fill} {submit} {post} }});"
     (folder / "page.html").write_text(f"{waiting}<script>{script}</script>")
-    handler = functools.partial(Quiet, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    handler = type("Handler", (Answers,), {"said": queue.Queue()})
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}/page.html"
-        options = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=60000"]
-        browser = [
-            CHROMIUM,
-            *options,
-            f"--user-data-dir={folder / 'profile'}",
-            "--dump-dom",
-            address,
-        ]
-        shown = subprocess.run(browser, check=True, capture_output=True, text=True).stdout
+        options = ["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0"]
+        browser = [CHROMIUM, *options, f"--user-data-dir={folder / 'profile'}", address]
+        nowhere = subprocess.DEVNULL
+        with subprocess.Popen(browser, stdout=nowhere, stderr=nowhere) as process:
+            shown = handler.said.get(timeout=HANGS)
+            process.kill()
         server.shutdown()
     (said,) = re.findall(r'<output role="status">(.*?)</output>', shown)
     return said, [float(p) for p in re.findall(r"<td>([\d.]+)</td>", shown)]
