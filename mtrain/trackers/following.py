@@ -1,4 +1,4 @@
-"""A tracker that follows a training, in a thread of its own: training never waits for it."""
+"""A tracker that follows a training in its own thread: no epoch waits for it, only the end does."""
 
 from __future__ import annotations
 

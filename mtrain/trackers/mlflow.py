@@ -38,8 +38,9 @@ ID, CONTENT, MODEL = "mtrain.id", "mtrain.content", "mtrain.model"
 """Tags: by which a run is found again, the digest of its outcome and files, and of its model."""
 
 LOSS, EPOCH = "train/loss", "epoch"
-"""The last figure of each epoch. An epoch that a kill left incomplete lacks it and is logged again;
-MLflow keeps equal figures of one time and step once."""
+"""By the loss an epoch is recognised as one of this training. `epoch` is its last figure: an epoch that
+a kill left incomplete lacks it and is logged again; MLflow keeps equal figures of one time and step
+once."""
 
 MOST_METRICS, MOST_OTHERS, LONGEST_PARAM = 1000, 100, 6000
 """MLflow's limits of a request, and of a parameter's value."""
@@ -262,7 +263,7 @@ def _connected(uri: str | None) -> Iterator[_Place]:
 
 
 def _experiment(client: Any, name: str) -> str:
-    """The id of the experiment of this name, which is made if there is none."""
+    """The id of the experiment with this name; creates the experiment if it is missing."""
     found = client.get_experiment_by_name(name)
     return str(client.create_experiment(name) if found is None else found.experiment_id)
 

@@ -1,4 +1,4 @@
-"""The trackers of a config: TensorBoard, MLflow, and those of installed packages."""
+"""The trackers of a config: TensorBoard, MLflow, and those of installed packages; what each tracker needs."""
 
 from __future__ import annotations
 
