@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from mtrain.config.loading.plugins import TRACKER_GROUP, load_entry
 from mtrain.errors import MtrainError, SettingError
-from mtrain.trackers.mlflow import MLflow
 from mtrain.trackers.tensorboard import TensorBoard
 
 if TYPE_CHECKING:
@@ -57,6 +56,8 @@ def make_trackers(
     if config.tracking.tensorboard:
         yield TensorBoard(tensorboard)
     if config.tracking.mlflow is not None:
+        from mtrain.trackers.mlflow import MLflow
+
         yield MLflow(config.tracking.mlflow, read)
     for name, setting in config.tracking.installed.items():
         if setting is None or setting is False:

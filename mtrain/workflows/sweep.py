@@ -28,7 +28,6 @@ from mtrain.run.files import remove_leftovers, write_bytes
 from mtrain.run.lock import locked, refuse_locked
 from mtrain.run.sweep import PLAN, POOLED, RESULT, check_plan, write_plan, write_result
 from mtrain.scale.ray import connected
-from mtrain.trackers.mlflow import replay_sweep
 from mtrain.trackers.of_config import check_trackers
 from mtrain.training.signals import handled_signals
 from mtrain.workflows.folds import keep_pooled_folds
@@ -140,6 +139,8 @@ def _track(members: Sequence[Member], folder: Path, state: str, observer: SweepO
     """Make or finish the run of the sweep in each MLflow that its members log to."""
     for uri in dict.fromkeys(member.config.tracking.mlflow for member in members):
         if uri is not None:
+            from mtrain.trackers.mlflow import replay_sweep
+
             try:
                 replay_sweep(read_tracked_sweep(folder, state), uri)
             except MtrainError as error:
