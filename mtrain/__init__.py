@@ -384,6 +384,7 @@ def reproduce(
     run: str | PathLike[str],
     *,
     out: str | PathLike[str] | None = None,
+    resume: bool = False,
     seeds: int = 0,
     device: str = "auto",
     allow_code: bool = False,
@@ -416,6 +417,7 @@ def reproduce(
                 Path(run),
                 config,
                 out=None if out is None else Path(out),
+                resume=resume,
                 seeds=seeds,
                 device=device,
                 observer=watch_from_python(progress),
@@ -424,7 +426,7 @@ def reproduce(
     if done.reproduction is None:
         from mtrain.errors import MtrainError as Stopped
 
-        _or_stopped(done, "nothing was compared")
+        _or_stopped(done, "mtrain.reproduce(..., resume=True) does the rest")
         raise Stopped("was stopped, so nothing was compared", where=done.path)
     return done.reproduction
 

@@ -94,8 +94,8 @@ class Observer:
 class SweepObserver:
     """Follows a sweep and changes nothing; its methods do nothing, and are called one at a time."""
 
-    def note(self, text: str) -> None:
-        """A note on the sweep."""
+    def note(self, text: str, member: str | None = None) -> None:
+        """A note on the sweep, or on a member."""
 
     def stage(self, task: str) -> None:
         """As for an `Observer`."""
@@ -122,9 +122,9 @@ class Sent(SweepObserver):
     def __init__(self, send: Callable[[tuple[str, tuple[Any, ...]]], object]) -> None:
         self._send = send
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, member: str | None = None) -> None:
         """Send it."""
-        self._send(("note", (text,)))
+        self._send(("note", (text, member)))
 
     def stage(self, task: str) -> None:
         """Send it."""
@@ -155,14 +155,22 @@ class OneAtATime(Sent):
     """Passes on the events of several threads, one at a time."""
 
     def __init__(self, observer: SweepObserver) -> None:
-        lock = threading.RLock()
+        self._observer = observer
+        self._lock = threading.RLock()
+        self._noted: set[str] = set()
+        super().__init__(self._tell)
 
-        def tell(event: tuple[str, tuple[Any, ...]]) -> None:
-            name, arguments = event
-            with lock:
-                getattr(observer, name)(*arguments)
+    def note(self, text: str, member: str | None = None) -> None:
+        """Pass it on; what several members note, for the first of them."""
+        with self._lock:
+            if member is None or text not in self._noted:
+                self._noted.add(text)
+                super().note(text, member)
 
-        super().__init__(tell)
+    def _tell(self, event: tuple[str, tuple[Any, ...]]) -> None:
+        name, arguments = event
+        with self._lock:
+            getattr(self._observer, name)(*arguments)
 
 
 class Observers(Observer):
@@ -171,14 +179,16 @@ class Observers(Observer):
     Without others, a line on stderr says so.
     """
 
-    def __init__(self, *observers: Observer) -> None:
+    def __init__(self, *observers: Observer, failed: set[type[Observer]] | None = None) -> None:
+        """`failed` are kinds of observers that are not added; that of one that fails becomes one."""
         self._observers = list(observers)
+        self._failed = set() if failed is None else failed
         self.has_begun = False
         """Whether training has begun."""
 
     def add(self, *observers: Observer) -> None:
         """Call these observers, too, from now on."""
-        self._observers += observers
+        self._observers += [one for one in observers if type(one) not in self._failed]
 
     def note(self, text: str) -> None:
         """Call each observer."""
@@ -225,6 +235,7 @@ class Observers(Observer):
                 tell(observer)
             except Exception as error:  # noqa: BLE001 -- whatever it is, training continues
                 self._observers.remove(observer)
+                self._failed.add(type(observer))
                 problem = f"{type(observer).__name__} has failed and is not called again: {error}"
                 self.note(problem)
                 if not self._observers and sys.stderr is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -32,6 +33,12 @@ def reproduce(
             help="The directory of the new run, new or empty. [outputs/<name>-reproduced]",
         ),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Continue the reproduction in DIR if there is one, else start it."
+        ),
+    ] = False,
     seeds: Annotated[
         int,
         typer.Option(
@@ -57,7 +64,13 @@ def reproduce(
     Exit status 0 if it is equal or no difference is shown, else 1.
     """
     if environment is not None:
-        given = {"KEY=VALUE": overrides, "--out": out, "--seeds": seeds, "--json": as_json}
+        given = {
+            "KEY=VALUE": overrides,
+            "--out": out,
+            "--resume": resume,
+            "--seeds": seeds,
+            "--json": as_json,
+        }
         return _write_environment(run, environment, [name for name in given if given[name]])
 
     from mtrain.config.loading.load import parse_overrides
@@ -77,6 +90,7 @@ def reproduce(
             run,
             config,
             out=out,
+            resume=resume,
             seeds=seeds,
             device=device.value,
             observer=None if quiet else watch(sys.stderr),
@@ -84,7 +98,8 @@ def reproduce(
             owns_process=True,
         )
     if done.reproduction is None:
-        say(f"{done.path}: stopped and saved; nothing was compared")
+        where = shlex.quote(str(done.path))
+        say(f"stopped, saved, nothing compared; with --out {where} --resume it is continued")
         return 1 if done.stopped_by is None else 128 + done.stopped_by
     with open_stdout() as stdout:
         if as_json:

@@ -22,12 +22,17 @@ FLOAT, DOUBLE = 1, 11
 """ONNX's numbers of these types."""
 
 
-def first_sums(graph: Graph, around: Around, layer: PlainLayer) -> str:
-    """The inputs, and the first layer's weighted sums with its bias, (N, U)."""
+def first_sums(graph: Graph, around: Around, layer: PlainLayer) -> tuple[str, list[str]]:
+    """The inputs, and the first layer's weighted sums with its bias, (N, U).
+
+    Returns their name, and those of which rows have no class, each (N,) of true and false: for a
+    missing value that training never had, or an infinite number. Not every activation hands on NaN.
+    """
     encoding, bias = around.encoding, graph.constant(layer.bias)
     if not encoding.columns:
-        return graph.add("Add", _of_array(graph, encoding, layer), bias)
-    at, numbers, sums = 0, [], []
+        product, refused = _of_array(graph, encoding, layer)
+        return graph.add("Add", product, bias), refused
+    at, numbers, sums, refused = 0, [], [], []
     for column in encoding.columns:
         name = input_name(column)
         rows = slice(at, at + column.width)
@@ -35,25 +40,31 @@ def first_sums(graph: Graph, around: Around, layer: PlainLayer) -> str:
             numbers.append((graph.input(name, np.float32, 1), column, at))
         else:
             codes = graph.input(name, str, 1)
-            sums.append(_of_category(graph, codes, column, around, layer.kernel[rows]))
+            found, is_missing = _of_category(graph, codes, column, around, layer.kernel[rows])
+            sums.append(found)
+            refused += is_missing
         at += column.width
     if numbers:
-        sums.insert(0, _of_numbers(graph, encoding, numbers, layer))
-    return graph.add("Add", sums[0] if len(sums) == 1 else graph.add("Sum", *sums), bias)
+        product, is_refused = _of_numbers(graph, encoding, numbers, layer)
+        sums.insert(0, product)
+        refused.append(is_refused)
+    whole = sums[0] if len(sums) == 1 else graph.add("Sum", *sums)
+    return graph.add("Add", whole, bias), refused
 
 
-def _of_array(graph: Graph, encoding: Encoding, layer: PlainLayer) -> str:
+def _of_array(graph: Graph, encoding: Encoding, layer: PlainLayer) -> tuple[str, list[str]]:
     (one,) = inputs_of(encoding)
     read = graph.input(one.name, np.dtype(one.type).type, *one.shape)
     shape = graph.constant([-1, encoding.n_features], np.int64)
     flat = graph.add("Reshape", read, shape)
+    refused = [] if encoding.is_bytes else [_not_finite(graph, flat)]
     if encoding.mean:
         inputs = _scaled(graph, flat, encoding.mean, encoding.deviation)
     else:
         inputs = graph.add("Cast", flat, to=FLOAT) if encoding.is_bytes else flat
     if encoding.divisor is not None:
         inputs = graph.add("Div", inputs, graph.number(encoding.divisor))
-    return graph.add("MatMul", inputs, graph.constant(layer.kernel))
+    return graph.add("MatMul", inputs, graph.constant(layer.kernel)), refused
 
 
 def _of_numbers(
@@ -61,7 +72,7 @@ def _of_numbers(
     encoding: Encoding,
     numbers: Sequence[tuple[str, Column, int]],
     layer: PlainLayer,
-) -> str:
+) -> tuple[str, str]:
     """All columns of numbers as one matrix: a node a column would cost far more than its values."""
     names = [name for name, _, _ in numbers]
     inputs = names[0] if len(names) == 1 else graph.add("Concat", *names, axis=1)
@@ -69,11 +80,19 @@ def _of_numbers(
     if any(fill is not None for fill in fills):
         fill = graph.constant([np.nan if fill is None else fill for fill in fills], np.float32)
         inputs = graph.add("Where", graph.add("IsNaN", inputs), fill, inputs)
+    is_refused = _not_finite(graph, inputs)
     places = [at for _, _, at in numbers]
     if encoding.mean:
         mean, deviation = np.array(encoding.mean)[places], np.array(encoding.deviation)[places]
         inputs = _scaled(graph, inputs, mean, deviation)
-    return graph.add("MatMul", inputs, graph.constant(layer.kernel[places]))
+    return graph.add("MatMul", inputs, graph.constant(layer.kernel[places])), is_refused
+
+
+def _not_finite(graph: Graph, values: str) -> str:
+    """Which rows, (N,), of values (N, D) have one that is not finite: x - x is then NaN, and else 0."""
+    nothing = graph.add("Sub", values, values)
+    axis = graph.constant([1], np.int64)
+    return graph.add("IsNaN", graph.add("ReduceSum", nothing, axis, keepdims=0))
 
 
 def _scaled(graph: Graph, inputs: str, mean: ArrayLike, deviation: ArrayLike) -> str:
@@ -86,14 +105,13 @@ def _scaled(graph: Graph, inputs: str, mean: ArrayLike, deviation: ArrayLike) ->
 
 def _of_category(
     graph: Graph, codes: str, column: Column, around: Around, kernel: NDArray[np.float32]
-) -> str:
+) -> tuple[str, list[str]]:
     """A category's row of the kernel, and zeros of any other text: no row as wide as all categories."""
     width, units = kernel.shape
     places = dict(around.texts[column.name])
-    rows = np.concatenate([kernel, np.zeros((1, units), np.float32)])
-    if around.refuses_missing:  # a missing number makes its row NaN by itself
-        rows = np.concatenate([rows, np.full((1, units), np.nan, np.float32)])
+    if around.refuses_missing:
         places[""] = width + 1
+    rows = np.concatenate([kernel, np.zeros((2, units), np.float32)])
     place = graph.add(
         "LabelEncoder",
         codes,
@@ -102,5 +120,9 @@ def _of_category(
         values_int64s=list(places.values()),
         default_int64=width,
     )
-    found = graph.add("Gather", graph.constant(rows), place)  # (N, 1, U)
-    return graph.add("Squeeze", found, graph.constant([1], np.int64))
+    axis = graph.constant([1], np.int64)
+    found = graph.add("Squeeze", graph.add("Gather", graph.constant(rows), place), axis)
+    if not around.refuses_missing:
+        return found, []
+    is_missing = graph.add("Equal", place, graph.constant(width + 1, np.int64))
+    return found, [graph.add("Squeeze", is_missing, axis)]

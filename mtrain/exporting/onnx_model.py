@@ -25,12 +25,15 @@ def onnx_model(around: Around, layers: Sequence[PlainLayer]) -> ModelProto:
     """From the inputs of `signature.py` to its outputs; a row without a class has an empty label."""
     graph = Graph()
     classes = around.classes
-    sums = first_sums(graph, around, layers[0])
+    sums, refused = first_sums(graph, around, layers[0])
     values = _activated(graph, layers[0], sums)
     for layer in layers[1:]:
         product = graph.add("MatMul", values, graph.constant(layer.kernel))
         values = _activated(graph, layer, graph.add("Add", product, graph.constant(layer.bias)))
     probabilities = _probabilities(graph, values, len(classes))
+    for rows in refused:
+        is_refused = graph.add("Unsqueeze", rows, graph.constant([1], np.int64))
+        probabilities = graph.add("Where", is_refused, graph.number(np.nan), probabilities)
     predicted = _predicted(graph, probabilities, len(classes), around.threshold)
     names = graph.constant([*classes, ""])
     graph.output(LABEL, graph.add("Gather", names, predicted), str)

@@ -71,7 +71,7 @@ class _Served(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
 
     def serve(self, inputs: list[tf.Tensor]) -> dict[str, tf.Tensor]:
         """The outputs of `signature.py` from its inputs."""
-        features, is_refused = self._features(inputs)
+        features, refused = self._features(inputs)
         network, classes = self._network, self._around.classes
         outputs = network.model(network.inputs(features), training=False)
         probabilities = network.probabilities(outputs)
@@ -80,36 +80,39 @@ class _Served(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
             places = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
         else:
             places = tf.cast(probabilities[:, 1] > np.float32(threshold), tf.int32)
-        if is_refused is not None:
+        for is_refused in refused:  # not every activation hands on NaN
             nothing = tf.constant(np.nan, tf.float32)
             probabilities = tf.where(is_refused[:, None], nothing, probabilities)
-            places = tf.where(is_refused, len(classes), places)
+        is_nothing = tf.math.is_nan(tf.reduce_sum(probabilities, axis=1))
+        places = tf.where(is_nothing, len(classes), places)
         return {LABEL: tf.gather([*classes, ""], places), PROBABILITIES: probabilities}
 
-    def _features(self, inputs: list[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """The network's inputs, (N, D), and which rows are refused, (N,)."""
+    def _features(self, inputs: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """The network's inputs, (N, D), and which rows have no class, each (N,) of true and false.
+
+        They have a missing value that training never had, or an infinite number.
+        """
         encoding = self._around.encoding
         if not encoding.columns:
             (rows,) = inputs
             flat = tf.reshape(rows, [-1, encoding.n_features])
-            return self._scaled(flat, slice(None)), None
-        at, parts, missing = 0, [], []
+            refused = [] if encoding.is_bytes else [_not_finite(flat)]
+            return self._scaled(flat, slice(None)), refused
+        at, parts, refused = 0, [], []
         for number, column in enumerate(encoding.columns):
             values = inputs[number]
             if column.kind == "number":
-                is_missing = tf.math.is_nan(values)
-                fill = 0.0 if column.fill is None else column.fill
-                filled = tf.where(is_missing, np.float32(fill), values)
+                is_nan = tf.math.is_nan(values)
+                fill = np.nan if column.fill is None else column.fill
+                filled = tf.where(is_nan, np.float32(fill), values)
                 parts.append(self._scaled(filled, slice(at, at + 1)))
-                if column.fill is None:
-                    missing.append(is_missing[:, 0])
+                refused.append(_not_finite(filled))
             else:
                 place = self.tables[str(number)].lookup(values)[:, 0]
                 parts.append(tf.one_hot(place, column.width))
-                missing.append(place == column.width)
+                refused.append(place == column.width)
             at += column.width
-        is_refused = tf.reduce_any(tf.stack(missing), axis=0) if missing else None
-        return tf.concat(parts, axis=1), is_refused
+        return tf.concat(parts, axis=1), refused
 
     def _scaled(self, values: tf.Tensor, place: slice) -> tf.Tensor:
         """As in training: in float64."""
@@ -118,6 +121,11 @@ class _Served(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
             return values
         mean, deviation = (np.array(each)[place] for each in (encoding.mean, encoding.deviation))
         return tf.cast((tf.cast(values, tf.float64) - mean) / deviation, tf.float32)
+
+
+def _not_finite(values: tf.Tensor) -> tf.Tensor:
+    """Which rows, (N,), of values (N, D) have one that is not finite."""
+    return tf.reduce_any(~tf.math.is_finite(values), axis=1)
 
 
 def _table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, TypeVar
@@ -10,6 +11,7 @@ from mtrain.errors import MtrainError, Problem
 from mtrain.run.checkpoint import NAME, STATE, Checkpoint, read_checkpoint
 from mtrain.run.directory import RunDirectory, refuse_sweep
 from mtrain.run.files import attributing_errors, read_bytes, remove_folder, write_text
+from mtrain.run.lock import is_locked
 from mtrain.run.other_formats import refuse_foreign
 
 if TYPE_CHECKING:
@@ -55,9 +57,9 @@ def find_checkpoint(path: Path) -> CheckpointPlace:
             "holds checkpoints", where=path, remedy=f"name one, or the run {path.parent}"
         )
     if name is None and run.environment.is_file():
-        raise MtrainError(
-            "has no checkpoint yet", where=path, remedy=f"`mtrain resume {path}` trains it"
-        )
+        training = f"`mtrain resume {shlex.quote(str(path))}` trains it"
+        remedy = "wait until its training has saved one" if is_locked(path) else training
+        raise MtrainError("has no checkpoint yet", where=path, remedy=remedy)
     if name is None and any(path.glob(f"*/{run.environment.name}")):
         raise MtrainError("holds runs", where=path, remedy="name one of them")
     if name is None:

@@ -24,6 +24,7 @@ from mtrain.trackers.tracked import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from mtrain.trackers.tracked import Identity, TrackedEpoch, TrackedRun, TrackedSweep
@@ -34,8 +35,9 @@ EXPERIMENT = "mtrain"
 CHANGED = "changed/"
 """Begins the tag of a setting that was changed since MLflow got it."""
 
-ID, CONTENT, MODEL = "mtrain.id", "mtrain.content", "mtrain.model"
-"""Tags: by which a run is found again, the digest of its outcome and files, and of its model."""
+ID, CONTENT, MODEL, BEST = "mtrain.id", "mtrain.content", "mtrain.model", "best"
+"""Tags: by which a run is found again, the digest of its outcome and files, and of its model; of a
+sweep, the name of its best setting."""
 
 LOSS, EPOCH = "train/loss", "epoch"
 """By the loss an epoch is recognised as one of this training. `epoch` is its last figure: an epoch that
@@ -85,7 +87,7 @@ def open_mlflow(run: TrackedRun, uri: str | None) -> MLflowRun:
 
 
 def replay_sweep(sweep: TrackedSweep, uri: str | None) -> Replay:
-    """Give the run of a sweep its files and outcome.
+    """Give the run of a sweep its files and outcome, with the figures of its best setting.
 
     Raises `MtrainError` as `open_mlflow` does.
     """
@@ -93,7 +95,8 @@ def replay_sweep(sweep: TrackedSweep, uri: str | None) -> Replay:
         found = place.find(sweep.identity, None, {})
         run = MLflowRun(place, found.info.run_id, ())
         run.params(sweep.settings)
-        is_new = run.content({}, {}, sweep.path, sweep.files)
+        best = {BEST: sweep.best_setting} if sweep.best_setting else {}
+        is_new = run.content(sweep.best, best, sweep.path, sweep.files, sweep.ended)
         run.say_state(sweep.state)
         return Replay(run.where, 0, is_new, None)
 
@@ -163,10 +166,9 @@ class MLflowRun:
 
     def finish(self, run: TrackedRun) -> bool:
         """Add the settings, the evaluation, the files and an exported model; whether any is new."""
-        self._ended = milliseconds(run.ended)
         figures = {} if run.report is None else final_figures(run.report)
         tags = {} if run.report is None else verdicts(run.report)
-        is_new = self.content(figures, tags, run.path, artifacts(run.path))
+        is_new = self.content(figures, tags, run.path, artifacts(run.path), run.ended)
         return self._model(run) or is_new
 
     def _model(self, run: TrackedRun) -> bool:
@@ -208,10 +210,15 @@ class MLflowRun:
         tags: Mapping[str, str],
         folder: Path,
         files: Sequence[Path],
+        ended: datetime | None,
     ) -> bool:
-        """Add final figures, tags and files, which are below `folder`, unless it has just these."""
+        """Add final figures, tags and files, which are below `folder`, unless it has just these.
+
+        The figures are of when all of it `ended`; None: it has none yet.
+        """
         from mlflow.entities import Metric, RunTag
 
+        self._ended = None if ended is None else milliseconds(ended)
         digest = content_digest({**figures, **tags}, folder, files)
         if self._tags.get(CONTENT) == digest:
             return False

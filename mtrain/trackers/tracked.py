@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from mtrain.trackers.names import legal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from mtrain.metrics.history import History
     from mtrain.records.export import Tensor
     from mtrain.records.report import Report
+    from mtrain.records.sweep import SweepResult
 
 MODEL_FILE = "model.onnx"
 """In a run, where `mtrain export` puts it."""
@@ -96,6 +97,15 @@ class TrackedSweep:
 
     state: str
     """`finished`, `running` or `killed`."""
+
+    ended: datetime | None
+    """When its result was written; None: it has none yet."""
+
+    best: Mapping[str, float]
+    """Figures of its best setting, the mean over seeds and folds: `best/val/loss`, `best/test/accuracy`."""
+
+    best_setting: str
+    """Empty: there is none."""
 
     files: Sequence[Path]
     """Its tables and charts, by paths below `path`."""
@@ -181,11 +191,23 @@ def _limits(name: str, scores: Any, metric: str) -> Iterator[tuple[str, float | 
         yield f"{name}/high", interval[1]
 
 
-def _finite(figures: Iterator[tuple[str, float | None]]) -> Iterator[tuple[str, float]]:
+def _finite(figures: Iterable[tuple[str, float | None]]) -> Iterator[tuple[str, float]]:
     """Without undefined figures: no tracker has a value for them."""
     for name, value in figures:
         if value is not None and math.isfinite(value):
             yield name, float(value)
+
+
+def best_figures(result: SweepResult) -> dict[str, float]:
+    """The figure by which the settings of a sweep are ranked, and those on test, of the best of them."""
+    if result.best is None or result.by is None:
+        return {}
+    best = result.settings[result.best]
+    tested = {"accuracy": best.accuracy, "f1_macro": best.f1_macro}
+    figures: dict[str, float | None] = {f"best/{scalar_name(result.by)}": best.value}
+    for name, figure in tested.items():
+        figures[f"best/test/{name}"] = None if figure is None else figure.mean
+    return dict(_finite(figures.items()))
 
 
 def verdicts(report: Report) -> dict[str, str]:

@@ -7,6 +7,7 @@ import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from glob import escape
 from typing import TYPE_CHECKING, Any, get_args
 
 from mtrain.config.experiment.custom_code import refuse_code
@@ -181,20 +182,31 @@ def _form(
 
 @contextmanager
 def _appearing(path: Path) -> Iterator[Path]:
-    """A place beside `path` for a file or folder, which appears there when the block ends well."""
-    # The ending stays: Keras decides by it.
-    beside = path.with_name(f".{os.getpid()}.tmp.{path.name}")
-    _remove(beside)
+    """A place for a file or folder, which appears at `path` when the block ends well.
+
+    What an export that was killed has left there is removed.
+    """
+    for left in path.parent.glob(f".{escape(path.name)}.*.tmp"):
+        if not _is_running(left.suffixes[-2][1:]):
+            shutil.rmtree(left, ignore_errors=True)
+    # In a folder of its own, so that its ending stays: Keras decides by it.
+    room = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        yield beside
         with attributing_errors(path):
-            beside.rename(path)
+            room.mkdir()
+        yield room / path.name
+        with attributing_errors(path):
+            (room / path.name).rename(path)
     finally:
-        _remove(beside)
+        shutil.rmtree(room, ignore_errors=True)
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def _is_running(process: str) -> bool:
+    """Whether this machine has a process of this number."""
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except OSError:
+        return True  # of another user
+    return True

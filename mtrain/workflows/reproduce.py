@@ -46,10 +46,10 @@ class ReproductionRun:
     """A run that was trained again."""
 
     path: Path
-    """The directory of the new run, or the folder of the other seeds if a signal stopped those."""
+    """The directory of the new run."""
 
     reproduction: Reproduction | None
-    """None if a signal came."""
+    """None if a signal came, to the new run or to those of other seeds."""
 
     stopped_by: signal.Signals | None = None
     """The signal that stopped it."""
@@ -83,6 +83,7 @@ def reproduce(
     config: Config,
     *,
     out: Path | None = None,
+    resume: bool = False,
     seeds: int = 0,
     device: str = "auto",
     observer: Observer | None = None,
@@ -92,7 +93,8 @@ def reproduce(
     """Train `config`, that of the run at `run`, and compare both runs to the last bit.
 
     `out` is the directory of the new run, new or empty; None: a free one of `outputs/<name>`. The
-    run at `run` is only read. If the results differ, runs of so many other `seeds`, 0 or at least 3,
+    run at `run` is only read. With `resume` the new run in `out`, or `outputs/<name>`, and those of
+    other seeds are continued if they are there. If the results differ, runs of so many other `seeds`, 0 or at least 3,
     measure their spread, in a folder whose name ends in `-seeds`. `observer` and `owns_process` are
     as for `fit`, `seeds_observer` as for `sweep`; on the device `auto`, what was trained on a CPU is
     trained on a CPU. Raises `MtrainError` as `read_run_to_reproduce` and `fit` do.
@@ -101,11 +103,13 @@ def reproduce(
         problem = f"must be 0, or from {LEAST_RUNS} to {MOST_SEEDS:,}, got {seeds!r:.60}"
         raise UsageError(problem, where=option("seeds"))
     if out is not None:
-        _check_places(run, out, seeds)
+        _check_places(run, out, seeds, is_empty=not resume)
     first = read_run_to_reproduce(run, config)  # all of it: a damaged file is told at once
     if device == "auto" and first.device == "cpu":
         device = "cpu"
-    trained = _train_again(run, config, first, out, device, observer, owns_process=owns_process)
+    trained = _train_again(
+        run, config, first, out, device, observer, resume=resume, owns_process=owns_process
+    )
     if trained.stopped_by is not None:
         return ReproductionRun(trained.path, None, trained.stopped_by)
     second = read_content(trained.path, first.content.evaluations)
@@ -120,9 +124,9 @@ def reproduce(
             code_folder=run,
             owns_process=False,  # TensorFlow has the run's threads already
         )
-        swept = _train_seeds(config, seeds, folder, options, seeds_observer)
+        swept = _train_seeds(config, seeds, folder, options, seeds_observer, resume=resume)
         if swept.stopped_by is not None:
-            return ReproductionRun(swept.path, None, swept.stopped_by)
+            return ReproductionRun(trained.path, None, swept.stopped_by)
         reproduction = _judge(first, second, _read_seeds(swept))
     return ReproductionRun(trained.path, reproduction)
 
@@ -166,14 +170,15 @@ def _seeds_folder(out: Path) -> Path:
     return out.with_name(f"{out.name}-seeds")
 
 
-def _check_places(run: Path, out: Path, seeds: int) -> None:
+def _check_places(run: Path, out: Path, seeds: int, *, is_empty: bool) -> None:
     """Raise `UsageError` or `MtrainError` for folders in which nothing can be trained."""
     if out.resolve().is_relative_to(run.resolve()) and out.resolve() != run.resolve():
         problem = f"{out} is in the run, which is only read"
         raise UsageError(problem, where=option("out"), remedy="name a folder elsewhere")
     for folder in (out, *([_seeds_folder(out)] if seeds else [])):
         check_creatable(folder)
-        check_empty(RunDirectory(folder), f"and without {option('out')} a free one is taken")
+        if is_empty:
+            check_empty(RunDirectory(folder), f"and without {option('out')} a free one is taken")
 
 
 def _train_again(
@@ -184,6 +189,7 @@ def _train_again(
     device: str,
     observer: Observer | None,
     *,
+    resume: bool,
     owns_process: bool,
 ) -> Run:
     try:
@@ -191,6 +197,7 @@ def _train_again(
             config,
             out=out,
             device=device,
+            resume=resume,
             download=False,  # a stranger's run must not make this machine use the network
             code_folder=run,
             evaluated=tuple(first.content.evaluations),
@@ -209,6 +216,8 @@ def _train_seeds(
     folder: Path | None,
     options: Options,
     observer: SweepObserver | None,
+    *,
+    resume: bool,
 ) -> SweepRun:
     """Train the config with so many of the seeds 0, 1, 2, ... that are not its own."""
     settings = config.model_dump(mode="json")
@@ -216,7 +225,7 @@ def _train_seeds(
     plan = plan_sweep(settings, {}, [], seeds=seeds + 1, many=True)
     members = [member for member in plan.members if member.seed != config.seed][:seeds]
     plan = replace(plan, name=f"{config.name}-seeds", members=tuple(members), seeds=seeds)
-    return sweep(plan, out=folder, options=options, observer=observer)
+    return sweep(plan, out=folder, resume=resume, options=options, observer=observer)
 
 
 def _read_seeds(swept: SweepRun) -> _Seeds:

@@ -99,10 +99,11 @@ def read_run_to_reproduce(run: Path, config: Config) -> RunToReproduce:
     history = read_history(run)
     state = run_state(place.run, config, history) if history.segments else "not begun"
     if state != "finished":
+        finishing = f"`mtrain resume {shlex.quote(str(run))}` finishes it"
         raise MtrainError(
             f"is {state}; only a finished run can be reproduced",
             where=run,
-            remedy=f"`mtrain resume {shlex.quote(str(run))}` finishes it",
+            remedy="wait until it is finished" if state == "running" else finishing,
         )
     last = pointed_checkpoint(place.run, "last")
     saved = read_checkpoint(place.run.checkpoints / last if last else place.path)

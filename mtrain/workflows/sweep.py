@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from mtrain.config.loading.members import Member, SweepPlan
     from mtrain.metrics.sweep import Ranking
+    from mtrain.observer import Observer
     from mtrain.records.report import Report
     from mtrain.records.sweep import MemberResult, SweepResult
     from mtrain.scale.ray import Cluster
@@ -128,23 +129,32 @@ def sweep(
             write_result(result, folder)
             _draw(result, folder)
             state = "killed" if received.signals else "finished"
-            _track(plan.members, folder, state, told)
+            _track(plan.members, folder, state, options.failed_trackers, told)
         finally:
             told.stage("")
             told.end()
     return SweepRun(folder, result, pooled, received.signals[0] if received.signals else None)
 
 
-def _track(members: Sequence[Member], folder: Path, state: str, observer: SweepObserver) -> None:
-    """Make or finish the run of the sweep in each MLflow that its members log to."""
+def _track(
+    members: Sequence[Member],
+    folder: Path,
+    state: str,
+    failed: set[type[Observer]],
+    observer: SweepObserver,
+) -> None:
+    """Make or finish the run of the sweep in each MLflow that its members log to, unless it has failed."""
     for uri in dict.fromkeys(member.config.tracking.mlflow for member in members):
         if uri is not None:
-            from mtrain.trackers.mlflow import replay_sweep
+            from mtrain.trackers.mlflow import MLflow, replay_sweep
 
+            if MLflow in failed:
+                return
             try:
                 replay_sweep(read_tracked_sweep(folder, state), uri)
             except MtrainError as error:
-                observer.note(f"{error}; the sweep goes on.")
+                failed.add(MLflow)
+                observer.note(f"{error}; the sweep goes on without MLflow.")
 
 
 def _draw(result: SweepResult, folder: Path) -> None:
@@ -183,7 +193,7 @@ class _Sweeping:
             if not (self.folder / PLAN).exists():
                 write_plan(describe_sweep(plan), self.folder)
             # First: several members at once would look for it.
-            _track(members, self.folder, "running", self.observer)
+            _track(members, self.folder, "running", self.options.failed_trackers, self.observer)
             epochs = {member.name: member.config.training.epochs for member in plan.members}
             self.observer.begin(summarize_settings(plan, before, self.ranking), epochs)
             if plan.halving is None or self.halved_by is None:

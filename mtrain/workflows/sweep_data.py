@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mtrain.data.class_weights import weight_training
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mtrain.config.experiment.schema import Config
     from mtrain.config.loading.members import Member
     from mtrain.data.source import Source
-    from mtrain.observer import SweepObserver
+    from mtrain.observer import Observer, SweepObserver
     from mtrain.records.dataset import Dataset
     from mtrain.training.prepared import PreparedData
 
@@ -47,6 +47,9 @@ class Options:
     owns_process: bool
     ray: str | None = None
     """The address of a Ray cluster that trains them; None: this process does."""
+
+    failed_trackers: set[type[Observer]] = field(default_factory=set)
+    """Kinds of trackers that have failed in this sweep: members that come do without them."""
 
 
 class SweepData:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtrain.errors import MtrainError, UsageError
 from mtrain.loading import own_process
-from mtrain.observer import OneAtATime, Sent, SweepObserver
+from mtrain.observer import Sent, SweepObserver
 from mtrain.training.signals import handled_signals
 from mtrain.workflows.sweep_data import SweepData, member_threads
 from mtrain.workflows.sweep_members import MembersTrainer
@@ -149,7 +149,7 @@ def _train_group(group: Group, events: Queue[tuple[str, tuple[Any, ...]]]) -> No
     if parent is not None:
         # Killed with its parent, as one process is; what is on the disk is whole at any moment.
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    observer = OneAtATime(Sent(events.put))
+    observer = Sent(events.put)  # which takes the events of several threads
     with handled_signals() as received:
         try:
             data = SweepData(group.members, group.options, SweepObserver())

@@ -75,7 +75,6 @@ class MembersTrainer:
                 start_device(jit_compile=kind == "xla")
         self.jobs = self._choose_jobs()
         self._trainers = SharedTrainers(cpu_count() // self.jobs)
-        self._noted: set[str] = set()
         observer.stage("")
 
     def _choose_jobs(self) -> int:
@@ -178,7 +177,9 @@ class MembersTrainer:
     ) -> MemberResult:
         """Train one member; whatever goes wrong with it is its result."""
         self._observer.began(member.name)
-        observers = Observers(Told(member.name, by, self._observer, self._noted))
+        observers = Observers(
+            Told(member.name, by, self._observer), failed=self._options.failed_trackers
+        )
         outcome = "failed"
         try:
             run = self._fit(member, observers, received, until)
@@ -226,17 +227,12 @@ class MembersTrainer:
 class Told(Observer):
     """Tells the observer of the sweep what happens to a member."""
 
-    def __init__(
-        self, member: str, by: str | None, observer: SweepObserver, noted: set[str]
-    ) -> None:
-        """`noted` are the notes of all members so far; each text is passed on once."""
-        self._member, self._by, self._observer, self._noted = member, by, observer, noted
+    def __init__(self, member: str, by: str | None, observer: SweepObserver) -> None:
+        self._member, self._by, self._observer = member, by, observer
 
     def note(self, text: str) -> None:
         """A note, with the member's name."""
-        if text not in self._noted:
-            self._noted.add(text)
-            self._observer.note(f"{self._member}: {text}")
+        self._observer.note(text, self._member)
 
     def epoch(self, figures: EpochFigures, seconds: float) -> None:  # noqa: ARG002 -- Observer's
         """An epoch, with the figure by which members are ranked."""

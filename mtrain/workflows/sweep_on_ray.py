@@ -160,7 +160,7 @@ def train_member(send: Send, job: Job, until: int | None) -> MemberResult:
             charts=options.charts,
             until=until,
             threads=job.threads,
-            observer=Told(member.name, by, observer, set()),
+            observer=Told(member.name, by, observer),
             owns_process=True,
         )
         if run.stopped_by not in {None, signal.SIGINT}:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mtrain.config.loading.load import flat_settings, load_config
 from mtrain.errors import MtrainError
@@ -21,6 +21,7 @@ from mtrain.trackers.tracked import (
     TrackedModel,
     TrackedRun,
     TrackedSweep,
+    best_figures,
     epoch_times,
 )
 from mtrain.workflows.run_state import run_state
@@ -109,13 +110,20 @@ def read_tracked_sweep(folder: Path, state: str | None = None) -> TrackedSweep:
     files = ("sweep.yaml", "sweep.json", "sweep.csv", "sweep.png")
     for name in files:
         refuse_link(folder / name)
-    is_finished = False
-    settings: dict[str, Any] = {}
-    if (folder / RESULT).is_file():
-        result = read_result(folder)
-        is_finished = not any(_goes_on(member) for member in result.members)
-        settings = {"axes": result.axes, "seeds": result.seeds, "folds": result.folds}
+    result = read_result(folder) if (folder / RESULT).is_file() else None
     if state is None:
+        is_finished = result is not None and not any(_goes_on(one) for one in result.members)
         state = "running" if is_locked(folder) else "finished" if is_finished else "killed"
     kept = [Path(name) for name in files if (folder / name).is_file()]
-    return TrackedSweep(identify(folder), folder, settings, state, kept)
+    if result is None:
+        return TrackedSweep(identify(folder), folder, {}, state, None, {}, "", kept)
+    return TrackedSweep(
+        identity=identify(folder),
+        path=folder,
+        settings={"axes": result.axes, "seeds": result.seeds, "folds": result.folds},
+        state=state,
+        ended=datetime.fromtimestamp((folder / RESULT).stat().st_mtime, UTC),
+        best=best_figures(result),
+        best_setting="" if result.best is None else result.settings[result.best].name,
+        files=kept,
+    )

@@ -14,6 +14,8 @@ from mlflow_server import TRACKERS, needs_trackers
 from tables import trained, write_table
 
 import mtrain
+from mtrain.exporting.onnx_file import run_onnx
+from mtrain.exporting.saved_model import run_saved_model
 
 FORMATS = ("onnx", "saved_model", "keras")
 
@@ -117,23 +119,43 @@ def test_onnxruntime_predicts_rows_that_are_read_without_mtrain(tmp_path):
     np.testing.assert_allclose(probabilities, predicted.probabilities, atol=1e-6)
 
 
-def test_what_training_never_missed_has_no_label(tmp_path):
-    """Neither without a number nor without a text; an unknown text is no category."""
-    run = trained(tmp_path, write_table(tmp_path / "t.csv"))
-    session = onnxruntime.InferenceSession(str(mtrain.export(run).path))
-    rows = [(0.5, "rot"), (np.nan, "rot"), (0.5, ""), (0.5, "violet")]
-    labels, probabilities = session.run(
-        ["label", "probabilities"],
-        {
-            "size": np.array([[size] for size, _ in rows], np.float32),
-            "a year/of birth": np.full((4, 1), 2000, np.float32),
-            "color": np.array([[color] for _, color in rows], object),
-            "label_input": np.full((4, 1), "true", object),
-        },
-    )
+@pytest.mark.parametrize("activation", ["relu", "tanh", "hard_tanh", "soft_shrink"])
+def test_what_training_never_saw_has_no_label(tmp_path, activation):
+    """Without a number, a text or a finite number, whether its activation hands on NaN or not.
 
-    assert [bool(label) for label in labels] == [True, False, False, True]
-    assert np.isnan(probabilities).all(axis=1).tolist() == [False, True, True, False]
+    An unknown text is no category.
+    """
+    model = {"activation": activation, "hidden": [5, 5]}
+    run = trained(tmp_path, write_table(tmp_path / "t.csv"), model=model)
+    rows = [(0.5, "rot"), (np.nan, "rot"), (0.5, ""), (np.inf, "rot"), (0.5, "violet")]
+    inputs = {
+        "size": np.array([[size] for size, _ in rows], np.float32),
+        "a year/of birth": np.full((5, 1), 2000, np.float32),
+        "color": np.array([[color] for _, color in rows], object),
+        "label_input": np.full((5, 1), "true", object),
+    }
+
+    for file_format, predict in (("onnx", run_onnx), ("saved_model", run_saved_model)):
+        labels, probabilities = predict(mtrain.export(run, file_format=file_format).path, inputs)
+        assert [bool(label) for label in labels] == [True, False, False, False, True]
+        assert np.isnan(probabilities).all(axis=1).tolist() == [False, True, True, True, False]
+
+
+@pytest.mark.parametrize("activation", ["relu", "hard_shrink"])
+def test_an_array_that_is_not_finite_has_no_label(tmp_path, activation):
+    features, labels = arrays("numbers")
+    np.savez(tmp_path / "a.npz", x_train=features, y_train=labels)
+    config = {"dataset": {"name": "npz", "path": str(tmp_path / "a.npz")}}
+    config |= {"model": {"hidden": [8], "activation": activation}, "training": {"epochs": 1}}
+    run = mtrain.fit(config, out=tmp_path / "run", progress=False)
+    rows = features[:3].copy()
+    rows[1, 0, 0], rows[2, 1, 1] = np.nan, -np.inf
+
+    for file_format, predict in (("onnx", run_onnx), ("saved_model", run_saved_model)):
+        exported = mtrain.export(run, file_format=file_format).path
+        found, probabilities = predict(exported, {"x": rows})
+        assert [bool(label) for label in found] == [True, False, False]
+        assert np.isnan(probabilities).all(axis=1).tolist() == [False, True, True]
 
 
 def test_the_model_says_what_it_is(tmp_path):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 
 import jsonschema
 import numpy as np
@@ -87,6 +90,26 @@ def test_a_kill_leaves_nothing_that_looks_whole(finished, tmp_path, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         mtrain.export(finished, out=tmp_path / "model.onnx")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_after_a_kill_removes_what_was_left(finished, tmp_path):
+    """Nothing of it had the name of the model."""
+    program = (
+        "import os, signal, sys, mtrain\n"
+        "import mtrain.workflows.export as use_case\n"
+        "use_case.prove = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "mtrain.export(sys.argv[1], out=sys.argv[2])\n"
+    )
+    place = tmp_path / "model.onnx"
+    killed = subprocess.run([sys.executable, "-c", program, finished, place], check=False)
+    left = list(tmp_path.iterdir())
+
+    mtrain.export(finished, out=place)
+
+    assert killed.returncode == -signal.SIGKILL
+    assert len(left) == 1
+    assert left[0].name.startswith(".")
+    assert list(tmp_path.iterdir()) == [place]
 
 
 def test_data_that_are_gone_are_asked_for(tmp_path, capsys):

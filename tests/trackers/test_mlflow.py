@@ -284,8 +284,36 @@ def test_a_sweep_is_a_run_with_its_members_below(server, tmp_path, capsys):
         assert child.info.status == "FINISHED"
     assert {name for name, _ in files_of(server, parent)} >= {"sweep.csv", "sweep.json"}
     assert parent.info.status == "FINISHED"
+    best = kept(server, parent.data.tags["best"])
+    evaluated = json.loads((path / best.info.run_name / "evaluation/test/metrics.json").read_text())
+    figures = parent.data.metrics
+    assert figures["best/test/accuracy"] == evaluated["accuracy"]
+    assert figures["best/val/loss"] == min(
+        min(one.value for one in history(server, kept(server, member), "val/loss"))
+        for member in ("hidden-4", "hidden-8")
+    )
     assert run(["log", str(path), "--to", f"mlflow={server}"]) == 0
     assert capsys.readouterr().out.count("nothing new") == 3
+
+
+@needs_trackers
+def test_a_halved_sweep_is_finished_and_what_it_stopped_is_killed(server, tmp_path, capsys):
+    path = tmp_path / "halved"
+    config = tmp_path / "digits.yaml"
+    config.write_text("dataset: digits\nmodel: {hidden: 4}\ntraining: {epochs: 2}\n")
+    rates = "optimizer.learning_rate=0.01,0.00001"
+    assert run(["sweep", str(config), rates, "--halving", "{every: 1}", "--out", str(path)]) == 0
+
+    for new in (True, False):
+        capsys.readouterr()
+        assert run(["log", str(path), "--to", f"mlflow={server}"]) == 0
+        assert capsys.readouterr().out.count("nothing new") == (0 if new else 3)
+
+    states = {
+        name: kept(server, name).info.status
+        for name in ("halved", "learning_rate-0.01", "learning_rate-1e-05")
+    }
+    assert list(states.values()) == ["FINISHED", "FINISHED", "KILLED"]
 
 
 @needs_trackers
@@ -338,6 +366,25 @@ def test_a_server_that_is_not_there_is_named_once_and_ends_nothing(tmp_path, mon
     assert trained.report is not None
     (note,) = [note for note in listening.notes if "MLflow" in note]
     assert note.startswith("MLflow has failed and is not called again: http://127.0.0.1:9: ")
+
+
+def test_a_server_that_is_not_there_is_named_once_by_a_sweep(tmp_path):
+    config = tmp_path / "digits.yaml"
+    config.write_text("dataset: digits\n")
+    arguments = ["model.hidden=4,6,8", "tracking.mlflow=http://127.0.0.1:9", "training.epochs=1"]
+
+    done = subprocess.run(
+        [COMMAND, "sweep", str(config), *arguments, "--out", str(tmp_path / "swept")],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"},
+    )
+
+    (line,) = [line for line in done.stderr.splitlines() if "MLflow" in line]
+    assert line.startswith("http://127.0.0.1:9: MLflow refuses, or does not answer: ")
+    assert line.endswith("; the sweep goes on without MLflow.")
+    assert "3/3" in done.stderr
 
 
 def test_log_says_that_a_server_is_not_there(tmp_path, monkeypatch, capsys):

@@ -12,7 +12,7 @@ import pytest
 from conftest import CONFIGS, ROOT
 from reproduced import SCHEMA, differing, flip_a_weight, reproduced, said, take_evaluation
 from stopped_runs import said as said_by
-from stopped_runs import stop_at
+from stopped_runs import segments, stop_at
 from strangers import change_json, content_of
 from users_code import experiment
 
@@ -289,16 +289,21 @@ def test_the_schema_in_the_docs_is_that_of_the_document():
     assert json.loads(kept.read_text()) == SCHEMA
 
 
-def test_a_signal_stops_it_and_nothing_is_compared(smoke, tmp_path, monkeypatch, capsys):
-    """The new run is saved; the exit status is that of the signal."""
+def test_what_a_signal_stops_is_continued(smoke, tmp_path, monkeypatch, capsys):
+    """The exit status is that of the signal; then the new run is trained on, and compared."""
+    again = tmp_path / "again"
     stop_at(monkeypatch, 2, signal.SIGTERM)
     capsys.readouterr()
-    status = command(["reproduce", str(smoke), "--out", str(tmp_path / "again"), "--quiet"])
+    status = command(["reproduce", str(smoke), "--out", str(again), "--quiet"])
     out = capsys.readouterr()
 
     assert (status, out.out) == (143, "")
-    assert out.err == f"{tmp_path}/again: stopped and saved; nothing was compared\n"
-    assert command(["resume", str(tmp_path / "again"), "--quiet"]) == 0
+    continued = f"with --out {again} --resume it is continued\n"
+    assert out.err == f"stopped, saved, nothing compared; {continued}"
+    status, document = reproduced(capsys, smoke, again, "--resume")
+    assert (status, document["outcome"]) == (0, "equal")
+    assert [segment["epochs"] for segment in segments(again)] == [[1, 1], [2, 3]]
+    assert reproduced(capsys, smoke, again, "--resume")[1]["outcome"] == "equal"
 
 
 def test_a_signal_among_the_seeds_stops_them(smoke, tmp_path, monkeypatch):
@@ -311,8 +316,13 @@ def test_a_signal_among_the_seeds_stops_them(smoke, tmp_path, monkeypatch):
         return original(self, *arguments)
 
     monkeypatch.setattr(MembersTrainer, "train", train)
-    with pytest.raises(KeyboardInterrupt, match="again-seeds: stopped and saved; nothing was"):
+    with pytest.raises(KeyboardInterrupt, match=r"again: stopped and saved; mtrain.reproduce"):
         mtrain.reproduce(smoke, out=tmp_path / "again", seeds=3, progress=False)
+
+    monkeypatch.undo()
+    again = mtrain.reproduce(smoke, out=tmp_path / "again", resume=True, seeds=3, progress=False)
+    assert again.outcome == "within the spread"
+    assert len(again.seeds) == 3
 
 
 def test_a_seed_that_fails_leaves_the_spread_unknown(smoke, tmp_path, monkeypatch, capsys):

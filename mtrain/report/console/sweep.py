@@ -55,6 +55,10 @@ def watch_sweep_from_python(progress: bool | None) -> SweepObserver | None:
     return watch_sweep(sys.stderr) if progress or sys.stderr.isatty() else None
 
 
+def _about(text: str, member: str | None) -> str:
+    return text if member is None else f"{member}: {text}"
+
+
 class PlainMembers(SweepObserver):
     """Writes a line for each member that ends."""
 
@@ -63,9 +67,9 @@ class PlainMembers(SweepObserver):
         self._ended = self._all = 0
         self._by = ""
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, member: str | None = None) -> None:
         """A line."""
-        self._write(text)
+        self._write(_about(text, member))
 
     def begin(self, sweep: SweepResult, epochs: Mapping[str, int]) -> None:
         """Say what is done already."""
@@ -99,9 +103,9 @@ class LiveMembers(SweepObserver):
         self._values: dict[str, float | None] = {}
         self._states: dict[str, str] = {}
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, member: str | None = None) -> None:
         """A line above the display."""
-        self._console.print(inert_text(text))
+        self._console.print(inert_text(_about(text, member)))
 
     def stage(self, task: str) -> None:
         """Show the current task in a line that disappears."""
