@@ -19,14 +19,16 @@ class Around:
     encoding: Encoding
 
     texts: Mapping[str, Mapping[str, int]]
-    """By column of categories, the place of the category that each text means."""
+    """By column of categories, the place of the category that each text means.
+
+    The place beyond the last: a row with this text has no class, as training had no missing values.
+    Texts that are not there are of no category."""
+
+    missing: tuple[float, ...]
+    """Numbers that mean missing, besides NaN."""
 
     threshold: float | None
     """Of two classes the second is predicted above it; None: the most probable class is."""
-
-    refuses_missing: bool
-    """Whether training had no missing values: a row with one then has no class, and NaN as its
-    probabilities."""
 
     facts: Mapping[str, str]
     """Metadata: the run, its versions and its figures."""

@@ -6,12 +6,24 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from mtrain.errors import MtrainError
+from mtrain.run.checkpoint import checkpoint_sha256
 from mtrain.run.environment import package_version
 from mtrain.run.metrics import read_report
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mtrain.run.checkpoint import Checkpoint
     from mtrain.run.find_checkpoint import CheckpointPlace
+
+
+FACTS = "mtrain.json"
+"""The file of the metadata in a SavedModel, in its folder `assets.extra`, and in a `.keras` file."""
+
+
+def facts_as_json(facts: Mapping[str, str]) -> str:
+    """Metadata as one document: texts are as they are, JSON among them as text."""
+    return json.dumps(dict(facts), indent=2) + "\n"
 
 
 def facts_of(saved: Checkpoint, place: CheckpointPlace) -> dict[str, str]:
@@ -25,6 +37,7 @@ def facts_of(saved: Checkpoint, place: CheckpointPlace) -> dict[str, str]:
         "mtrain.version": str(package_version("mtrain")),
         "mtrain.run": place.run.path.absolute().name,
         "mtrain.checkpoint": place.path.name,
+        "mtrain.checkpoint_sha256": checkpoint_sha256(place.path),
         "mtrain.classes": json.dumps(saved.classes),
         "mtrain.data_sha256": str(saved.identity.get("data.sha256")),
         "mtrain.versions": json.dumps(versions),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -11,7 +12,8 @@ import tensorflow as tf
 
 from mtrain.config.experiment.custom_code import CustomModel
 from mtrain.errors import MtrainError
-from mtrain.exporting.signature import input_name, inputs_of, legal_inputs_of, legal_names
+from mtrain.exporting.facts import FACTS, facts_as_json
+from mtrain.exporting.signature import input_names, inputs_of, legal_inputs_of, legal_names
 from mtrain.records.training import ROWS_A_CALL
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ def write_keras(
         # Keras saves by an interface that NumPy 2 has deprecated.
         warnings.simplefilter("ignore", DeprecationWarning)
         keras.Model(inputs, model(features), name="mtrain").save(path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(FACTS, facts_as_json(around.facts))
 
 
 def run_keras(
@@ -78,7 +82,7 @@ def _without_own_classes(model: keras.Model, config: ModelConfig) -> keras.Model
         name = layer.name
         if isinstance(layer, keras.layers.Dense):
             own = None if config.batch_norm or name == "output" else activity
-            made: keras.layers.Layer = keras.layers.Dense(
+            copy: keras.layers.Layer = keras.layers.Dense(
                 layer.units,
                 layer.activation,
                 kernel_regularizer=l2,
@@ -86,14 +90,14 @@ def _without_own_classes(model: keras.Model, config: ModelConfig) -> keras.Model
                 name=name,
             )
         elif isinstance(layer, keras.layers.BatchNormalization):
-            made = keras.layers.BatchNormalization(name=name)
+            copy = keras.layers.BatchNormalization(name=name)
         elif isinstance(layer, keras.layers.Dropout):
-            made = keras.layers.Dropout(config.dropout, name=name)
+            copy = keras.layers.Dropout(config.dropout, name=name)
         else:
-            made = keras.layers.Activation(
+            copy = keras.layers.Activation(
                 config.activation, activity_regularizer=activity, name=name
             )
-        layers.append(made)
+        layers.append(copy)
     plain = keras.Sequential(layers, name=model.name)
     for layer in plain.layers:
         weights = [weight.numpy() for weight in model.get_layer(layer.name).weights]
@@ -102,7 +106,7 @@ def _without_own_classes(model: keras.Model, config: ModelConfig) -> keras.Model
 
 
 def _features(around: Around) -> tuple[Any, Any]:
-    """The inputs, and the network's (N, D) that are made of them."""
+    """The inputs, and the network's (N, D) that are copy of them."""
     encoding = around.encoding
     tensors = {
         one.name: keras.Input(one.shape, name=legal.name, dtype=one.type)
@@ -117,8 +121,9 @@ def _features(around: Around) -> tuple[Any, Any]:
         return rows, keras.layers.Rescaling(1 / divisor)(flat)
     numbers, texts, order, at = [], [], [], 0
     places: list[int] = []
+    names = input_names(encoding)
     for column in encoding.columns:
-        tensor = tensors[input_name(column)]
+        tensor = tensors[names[column.name]]
         here = list(range(at, at + column.width))
         if column.kind == "number":
             numbers.append(tensor)
@@ -149,19 +154,28 @@ def _normalised(tensor: Any, mean: Any, deviation: Any) -> Any:
 
 def _one_hot(tensor: Any, categories: tuple[str, ...]) -> Any:
     """Without the place of unknown categories, which Keras has first."""
-    lookup = keras.layers.StringLookup(vocabulary=list(categories), output_mode="one_hot")
-    return lookup(tensor)[:, 1:]
+    unknown = "[UNK]"
+    while unknown in categories:
+        unknown += "_"
+    # Keras has no empty vocabulary.
+    vocabulary = list(categories) or [f"{unknown}_"]
+    lookup = keras.layers.StringLookup(
+        vocabulary=vocabulary, oov_token=unknown, output_mode="one_hot"
+    )
+    return lookup(tensor)[:, 1 : 1 + len(categories)]
 
 
 def _filled(inputs: Mapping[str, NDArray[Any]], around: Around) -> dict[str, NDArray[Any]]:
     """Without missing numbers, and with each category as training has it, under names that Keras allows."""
     filled = dict(inputs)
+    names = input_names(around.encoding)
     for column in around.encoding.columns:
-        name = input_name(column)
+        name = names[column.name]
         if column.fill is not None:
             filled[name] = np.nan_to_num(inputs[name], nan=column.fill)
         elif column.kind != "number":
             texts = around.texts[column.name]
-            own = {text: column.categories[place] for text, place in texts.items()}
+            categories = (*column.categories, "")  # the last of texts that have no class
+            own = {text: categories[place] for text, place in texts.items()}
             filled[name] = np.array([[own.get(text, text)] for (text,) in inputs[name]], object)
     return {name: filled[own] for own, name in legal_names(filled).items()}

@@ -8,7 +8,7 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import ArrayLike
     from onnx import ModelProto, ValueInfoProto
@@ -22,7 +22,11 @@ OPSET, ML_OPSET, IR = 13, 2, 7
 class Graph:
     """Nodes and constants; a value is known by its name."""
 
-    def __init__(self) -> None:
+    def __init__(self, inputs: Iterable[str] = ()) -> None:
+        """`inputs` are names of inputs to come: no other value begins as one of them."""
+        self._own = "/"
+        while any(name.startswith(self._own) for name in inputs):
+            self._own += "/"
         self._nodes: list[Any] = []
         self._constants: dict[str, Any] = {}
         self._inputs: list[ValueInfoProto] = []
@@ -41,7 +45,7 @@ class Graph:
     def constant(self, values: ArrayLike, dtype: Any = None) -> str:
         """A constant tensor; an array of text is one of strings."""
         array = np.array(values, dtype, order="C")
-        name = f"/constant_{len(self._constants)}"
+        name = f"{self._own}constant_{len(self._constants)}"
         if array.dtype.kind in "OU":
             texts: Any = [str(text).encode() for text in array.ravel()]
             tensor = helper.make_tensor(name, TensorProto.STRING, array.shape, texts)
@@ -62,7 +66,7 @@ class Graph:
         self, n_outputs: int, operator: str, *inputs: str, domain: str = "", **attributes: Any
     ) -> list[str]:
         """All outputs of a node that has so many."""
-        name = f"/{operator}_{len(self._nodes)}"
+        name = f"{self._own}{operator}_{len(self._nodes)}"
         outputs = [name if n_outputs == 1 else f"{name}_{n}" for n in range(n_outputs)]
         self._nodes.append(
             helper.make_node(

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.exporting.signature import input_name, inputs_of
+from mtrain.exporting.signature import input_names, inputs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -33,19 +33,23 @@ def first_sums(graph: Graph, around: Around, layer: PlainLayer) -> tuple[str, li
         product, refused = _of_array(graph, encoding, layer)
         return graph.add("Add", product, bias), refused
     at, numbers, sums, refused = 0, [], [], []
+    names = input_names(encoding)
     for column in encoding.columns:
-        name = input_name(column)
+        name = names[column.name]
         rows = slice(at, at + column.width)
         if column.kind == "number":
             numbers.append((graph.input(name, np.float32, 1), column, at))
         else:
             codes = graph.input(name, str, 1)
-            found, is_missing = _of_category(graph, codes, column, around, layer.kernel[rows])
-            sums.append(found)
-            refused += is_missing
+            if column.categories:
+                product, is_refused = _of_category(
+                    graph, codes, around.texts[column.name], layer.kernel[rows]
+                )
+                sums.append(product)
+                refused.append(is_refused)
         at += column.width
     if numbers:
-        product, is_refused = _of_numbers(graph, encoding, numbers, layer)
+        product, is_refused = _of_numbers(graph, around, numbers, layer)
         sums.insert(0, product)
         refused.append(is_refused)
     whole = sums[0] if len(sums) == 1 else graph.add("Sum", *sums)
@@ -59,7 +63,8 @@ def _of_array(graph: Graph, encoding: Encoding, layer: PlainLayer) -> tuple[str,
     flat = graph.add("Reshape", read, shape)
     refused = [] if encoding.is_bytes else [_not_finite(graph, flat)]
     if encoding.mean:
-        inputs = _scaled(graph, flat, encoding.mean, encoding.deviation)
+        wide = graph.add("Cast", flat, to=DOUBLE)
+        inputs = _scaled(graph, wide, encoding.mean, encoding.deviation)
     else:
         inputs = graph.add("Cast", flat, to=FLOAT) if encoding.is_bytes else flat
     if encoding.divisor is not None:
@@ -69,16 +74,24 @@ def _of_array(graph: Graph, encoding: Encoding, layer: PlainLayer) -> tuple[str,
 
 def _of_numbers(
     graph: Graph,
-    encoding: Encoding,
+    around: Around,
     numbers: Sequence[tuple[str, Column, int]],
     layer: PlainLayer,
 ) -> tuple[str, str]:
     """All columns of numbers as one matrix: a node a column would cost far more than its values."""
-    names = [name for name, _, _ in numbers]
+    encoding, names = around.encoding, [name for name, _, _ in numbers]
     inputs = names[0] if len(names) == 1 else graph.add("Concat", *names, axis=1)
+    for number in around.missing:
+        is_missing = graph.add("Equal", inputs, graph.number(number))
+        inputs = graph.add("Where", is_missing, graph.number(np.nan), inputs)
+    if encoding.mean:
+        inputs = graph.add("Cast", inputs, to=DOUBLE)
     fills = [column.fill for _, column, _ in numbers]
     if any(fill is not None for fill in fills):
-        fill = graph.constant([np.nan if fill is None else fill for fill in fills], np.float32)
+        fill = graph.constant(
+            [np.nan if fill is None else fill for fill in fills],
+            np.float64 if encoding.mean else np.float32,
+        )
         inputs = graph.add("Where", graph.add("IsNaN", inputs), fill, inputs)
     is_refused = _not_finite(graph, inputs)
     places = [at for _, _, at in numbers]
@@ -96,21 +109,17 @@ def _not_finite(graph: Graph, values: str) -> str:
 
 
 def _scaled(graph: Graph, inputs: str, mean: ArrayLike, deviation: ArrayLike) -> str:
-    """In float64, as in training: a year has no digits to spare in float32."""
-    wide = graph.add("Cast", inputs, to=DOUBLE)
-    centred = graph.add("Sub", wide, graph.constant(mean, np.float64))
+    """Of float64, as in training: a year has no digits to spare in float32."""
+    centred = graph.add("Sub", inputs, graph.constant(mean, np.float64))
     scaled = graph.add("Div", centred, graph.constant(deviation, np.float64))
     return graph.add("Cast", scaled, to=FLOAT)
 
 
 def _of_category(
-    graph: Graph, codes: str, column: Column, around: Around, kernel: NDArray[np.float32]
-) -> tuple[str, list[str]]:
+    graph: Graph, codes: str, places: Mapping[str, int], kernel: NDArray[np.float32]
+) -> tuple[str, str]:
     """A category's row of the kernel, and zeros of any other text: no row as wide as all categories."""
     width, units = kernel.shape
-    places = dict(around.texts[column.name])
-    if around.refuses_missing:
-        places[""] = width + 1
     rows = np.concatenate([kernel, np.zeros((2, units), np.float32)])
     place = graph.add(
         "LabelEncoder",
@@ -118,11 +127,9 @@ def _of_category(
         domain="ai.onnx.ml",
         keys_strings=[text.encode() for text in places],
         values_int64s=list(places.values()),
-        default_int64=width,
+        default_int64=width + 1,
     )
     axis = graph.constant([1], np.int64)
-    found = graph.add("Squeeze", graph.add("Gather", graph.constant(rows), place), axis)
-    if not around.refuses_missing:
-        return found, []
-    is_missing = graph.add("Equal", place, graph.constant(width + 1, np.int64))
-    return found, [graph.add("Squeeze", is_missing, axis)]
+    product = graph.add("Squeeze", graph.add("Gather", graph.constant(rows), place), axis)
+    is_refused = graph.add("Equal", place, graph.constant(width, np.int64))
+    return product, graph.add("Squeeze", is_refused, axis)

@@ -10,7 +10,7 @@ from mtrain.exporting.onnx_activations import ACTIVATIONS
 from mtrain.exporting.onnx_graph import Graph
 from mtrain.exporting.onnx_inputs import first_sums
 from mtrain.exporting.plain_network import BATCH_NORM_EPSILON
-from mtrain.exporting.signature import LABEL, PROBABILITIES
+from mtrain.exporting.signature import LABEL, PROBABILITIES, input_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def onnx_model(around: Around, layers: Sequence[PlainLayer]) -> ModelProto:
     """From the inputs of `signature.py` to its outputs; a row without a class has an empty label."""
-    graph = Graph()
+    graph = Graph(tuple(input_names(around.encoding).values()))
     classes = around.classes
     sums, refused = first_sums(graph, around, layers[0])
     values = _activated(graph, layers[0], sums)

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from mtrain.records.training import Predictions
 
 
+MOST_DIFFERENCE = 1e-4
+"""Of a probability. Other orders of the same sums differ by some 1e-6."""
+
+
 def prove(
     ours: Predictions,
     labels: NDArray[Any],
@@ -47,12 +51,16 @@ def prove(
     return Proof(split, len(labels), runtime, largest, len(rows) - ties, ties)
 
 
-def check_proof(proof: Proof, where: str) -> None:
-    """Raise `MtrainError` for a model that predicts otherwise than its run."""
-    if proof.changed or np.isnan(proof.largest_difference):
+def check_proof(proof: Proof, where: str, rounded: Sequence[str] = ()) -> None:
+    """Raise `MtrainError` for a model that predicts otherwise than its run.
+
+    `rounded` are columns whose numbers are rounded, as they are inputs of float32.
+    """
+    if proof.changed or not proof.largest_difference <= MOST_DIFFERENCE:
+        rough = f"; as float32, these numbers are rounded: {', '.join(rounded)}" if rounded else ""
         raise MtrainError(
             f"not exported: {proof.runtime} predicts another class for {proof.changed:,} of "
             f"{proof.rows:,} {proof.split} rows, and probabilities differ by up to "
-            f"{proof.largest_difference:.3g}",
+            f"{proof.largest_difference:.3g}, at most {MOST_DIFFERENCE:g} is allowed{rough}",
             where=where,
         )

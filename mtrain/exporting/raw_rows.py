@@ -8,7 +8,7 @@ import numpy as np
 
 from mtrain.data.encoding import category_places
 from mtrain.data.table import Table
-from mtrain.exporting.signature import input_name, inputs_of
+from mtrain.exporting.signature import input_names, inputs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     """By column, the place of the category that each text means."""
 
 
+ROUGH = 1e-4
+"""Of a scaled number, which is usually between -3 and 3."""
+
+
 def raw_inputs(rows: Rows, encoding: Encoding) -> dict[str, NDArray[Any]]:
     """The rows by the names of `signature.py`: numbers float32, NaN if missing; texts, "" if missing."""
     if not isinstance(rows.features, Table):
@@ -30,17 +34,32 @@ def raw_inputs(rows: Rows, encoding: Encoding) -> dict[str, NDArray[Any]]:
         shape = (len(rows), *one.shape)
         return {one.name: np.asarray(rows.features).reshape(shape).astype(one.type, copy=False)}
     table = rows.features
-    return {
-        input_name(column): _raw(table.columns[column.name])[:, None] for column in encoding.columns
-    }
+    names = input_names(encoding)
+    return {names[one.name]: _raw(table.columns[one.name])[:, None] for one in encoding.columns}
 
 
-def texts_of_categories(rows: Iterable[Rows], encoding: Encoding) -> Texts:
-    """What each text of these rows means, and each category itself; texts of no category are left out.
+def rounded_columns(rows: Rows, encoding: Encoding) -> list[str]:
+    """The columns of numbers that float32 holds too roughly: scaled, one moves by more than `ROUGH`."""
+    table, at, names = rows.features, 0, []
+    for column in encoding.columns:
+        if isinstance(table, Table) and column.kind == "number" and encoding.mean:
+            exact = table.columns[column.name].values
+            moved = np.abs(exact.astype(np.float32) - exact) / encoding.deviation[at]
+            if (moved > ROUGH).any():
+                names.append(column.name)
+        at += column.width
+    return names
+
+
+def texts_of_categories(
+    rows: Iterable[Rows], encoding: Encoding, refused: Iterable[str] = ()
+) -> Texts:
+    """As `Around.texts`, of these rows, of each category itself, and of texts that are `refused`.
 
     A number may be written in several ways, and so may true and false.
     """
     texts: Texts = {}
+    refused = tuple(refused)
     tables = [one.features for one in rows if isinstance(one.features, Table)]
     for column in encoding.columns:
         if column.kind == "number":
@@ -50,7 +69,8 @@ def texts_of_categories(rows: Iterable[Rows], encoding: Encoding) -> Texts:
             seen |= dict.fromkeys(table.columns[column.name].categories)
         places = zip(seen, category_places(tuple(seen), column.categories), strict=True)
         known = {text: place for text, place in places if place >= 0}
-        texts[column.name] = known | _in_capitals(column, known)
+        known |= _in_capitals(column, known)
+        texts[column.name] = known | dict.fromkeys(refused, column.width)
     return texts
 
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from mtrain.exporting.facts import FACTS, facts_as_json
 from mtrain.exporting.signature import LABEL, PROBABILITIES, legal_inputs_of, legal_names
 from mtrain.records.training import ROWS_A_CALL
+from mtrain.run.files import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 
     from mtrain.engine.network import Network
     from mtrain.exporting.around import Around
-    from mtrain.records.dataset import Column
 
 READ_BY = f"a SavedModel, written by TensorFlow {tf.__version__}; its signature is serving_default"
 
@@ -36,6 +37,9 @@ def write_saved_model(path: Path, network: Network, around: Around) -> None:
     ]
     serve = tf.function(served.serve, autograph=False).get_concrete_function(inputs)
     tf.saved_model.save(served, str(path), signatures={"serving_default": serve})
+    # The place that TensorFlow leaves to others.
+    (path / "assets.extra").mkdir()
+    write_text(path / "assets.extra" / FACTS, facts_as_json(around.facts))
 
 
 def run_saved_model(
@@ -64,7 +68,7 @@ class _Served(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
         self.model = network.model
         self.numbers = list(network.numbers.values())
         self.tables = {
-            str(n): _table(around.texts[column.name], column, refuses=around.refuses_missing)
+            str(n): _table(around.texts[column.name])
             for n, column in enumerate(around.encoding.columns)
             if column.kind != "number"
         }
@@ -102,9 +106,11 @@ class _Served(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
         for number, column in enumerate(encoding.columns):
             values = inputs[number]
             if column.kind == "number":
-                is_nan = tf.math.is_nan(values)
-                fill = np.nan if column.fill is None else column.fill
-                filled = tf.where(is_nan, np.float32(fill), values)
+                is_missing = tf.math.is_nan(values)
+                for marker in self._around.missing:
+                    is_missing |= values == np.float32(marker)
+                fill = np.float64(np.nan if column.fill is None else column.fill)
+                filled = tf.where(is_missing, fill, tf.cast(values, tf.float64))
                 parts.append(self._scaled(filled, slice(at, at + 1)))
                 refused.append(_not_finite(filled))
             else:
@@ -115,10 +121,10 @@ class _Served(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
         return tf.concat(parts, axis=1), refused
 
     def _scaled(self, values: tf.Tensor, place: slice) -> tf.Tensor:
-        """As in training: in float64."""
+        """As in training: in float64, and then float32; bytes that are not scaled stay bytes."""
         encoding = self._around.encoding
         if not encoding.mean:
-            return values
+            return values if values.dtype == tf.uint8 else tf.cast(values, tf.float32)
         mean, deviation = (np.array(each)[place] for each in (encoding.mean, encoding.deviation))
         return tf.cast((tf.cast(values, tf.float64) - mean) / deviation, tf.float32)
 
@@ -128,11 +134,9 @@ def _not_finite(values: tf.Tensor) -> tf.Tensor:
     return tf.reduce_any(~tf.math.is_finite(values), axis=1)
 
 
-def _table(
-    places: Mapping[str, int], column: Column, *, refuses: bool
-) -> tf.lookup.StaticHashTable:
-    """The place of each text; -1 of no category, and one beyond all of a text that is refused."""
-    places = {**places, **({"": column.width} if refuses else {})}
+def _table(places: Mapping[str, int]) -> tf.lookup.StaticHashTable:
+    """The place of each text as `Around.texts` has it; -1 of no category."""
+    places = places or {"": -1}  # TensorFlow has no empty table
     content = tf.lookup.KeyValueTensorInitializer(
         list(places), list(places.values()), tf.string, tf.int64
     )

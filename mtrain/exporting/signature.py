@@ -11,7 +11,7 @@ from mtrain.records.export import ElementType, Tensor
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mtrain.records.dataset import Column, Encoding
+    from mtrain.records.dataset import Encoding
 
 LABEL, PROBABILITIES = "label", "probabilities"
 """The outputs, as skl2onnx names them."""
@@ -22,9 +22,10 @@ IMAGE, ARRAY = "image", "x"
 def inputs_of(encoding: Encoding) -> tuple[Tensor, ...]:
     """One input a column of a table, or one of arrays."""
     if encoding.columns:
+        names = input_names(encoding)
         return tuple(
-            Tensor(input_name(column), "float32" if column.kind == "number" else "string", (1,))
-            for column in encoding.columns
+            Tensor(names[one.name], "float32" if one.kind == "number" else "string", (1,))
+            for one in encoding.columns
         )
     is_image = encoding.is_bytes and (
         len(encoding.shape) == 2 or (len(encoding.shape) == 3 and encoding.shape[2] == 3)
@@ -46,17 +47,28 @@ def outputs_of(n_classes: int) -> tuple[Tensor, ...]:
 
 
 def legal_names(names: Iterable[str]) -> dict[str, str]:
-    """For each name one of letters, digits, `_`, `.` and `-`, as TensorFlow has them; all different."""
+    """For each name one of letters, digits, `_`, `.` and `-`, as TensorFlow has them.
+
+    All differ in letters and digits, whether capital or not: TensorFlow takes no others for different.
+    """
     legal: dict[str, str] = {}
+    taken: set[str] = set()
     for name in names:
-        made = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
-        made = made if re.match("[A-Za-z0-9]", made) else f"x{made}"
-        while made in legal.values():
-            made += "_"
-        legal[name] = made
+        one = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
+        one = one if re.match("[A-Za-z0-9]", one) else f"x{one}"
+        while (alike := re.sub(r"[^a-z0-9]", "_", one.lower())) in taken:
+            one += "_"
+        taken.add(alike)
+        legal[name] = one
     return legal
 
 
-def input_name(column: Column) -> str:
-    """The column's own, unless an output has it."""
-    return f"{column.name}_input" if column.name in {LABEL, PROBABILITIES} else column.name
+def input_names(encoding: Encoding) -> dict[str, str]:
+    """By column its own name, unless an output has it."""
+    columns = {column.name for column in encoding.columns}
+    names = {name: name for name in columns}
+    for name in columns & {LABEL, PROBABILITIES}:
+        names[name] = f"{name}_input"
+        while names[name] in columns:
+            names[name] += "_"
+    return names

@@ -230,6 +230,11 @@ def read_training_arrays(path: Path) -> Arrays:
     return read_arrays(path / ARRAYS, stored_shapes(path / ARRAYS, ignored), ignored)
 
 
+def checkpoint_sha256(path: Path) -> str:
+    """Of `SHA256SUMS` of the checkpoint at `path`, and so of all that is in it."""
+    return hashlib.sha256(read_bytes(path / SUMS, at_most=1000)).hexdigest()
+
+
 def _sums(path: Path) -> str:
     """The content of SHA256SUMS, as `sha256sum` writes and checks it."""
     lines = []

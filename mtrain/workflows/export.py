@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,12 +13,13 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from mtrain.config.experiment.custom_code import refuse_code
 from mtrain.config.experiment.table import TableConfig
+from mtrain.data.table import NUMBER
 from mtrain.errors import MtrainError, UsageError
 from mtrain.exporting.around import Around
 from mtrain.exporting.facts import facts_of
 from mtrain.exporting.onnx_file import check_is_plain, check_onnx
 from mtrain.exporting.proof import check_proof, prove
-from mtrain.exporting.raw_rows import raw_inputs, texts_of_categories
+from mtrain.exporting.raw_rows import raw_inputs, rounded_columns, texts_of_categories
 from mtrain.exporting.signature import inputs_of, legal_inputs_of, outputs_of
 from mtrain.inference.network import loaded_network
 from mtrain.inference.threshold import chosen_threshold
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from mtrain.data.source import Source
     from mtrain.engine.network import Network
     from mtrain.run.checkpoint import Checkpoint
     from mtrain.run.find_checkpoint import CheckpointPlace
@@ -59,8 +62,8 @@ def export(
 ) -> Export:
     """Export a run's best checkpoint, or the one checkpoint named, and prove the export.
 
-    The exported model takes raw rows, as they were read, and predicts the test split, or else the
-    validation, as the run does: no other class, but for ties of 1e-6. `out` is a new file, or a folder
+    The exported model takes raw rows, as they were read, and predicts the test split as the run does:
+    no other class, but for ties of 1e-6, and no probability that is 1e-4 apart. `out` is a new file, or a folder
     for `saved_model`; None: `model.onnx`, `model.keras` or `saved_model` in the run. `data` and
     `allow_code` are as for `evaluate`. Raises `UsageError` for a format whose packages are missing or
     that cannot hold the model, `MtrainError` for data that are missing and for a model that predicts
@@ -107,19 +110,11 @@ def _export(
             "not the data of the training, by which an export is proved",
             where=loaded.dataset.source,
         )
-    split = "test" if "test" in loaded.dataset.splits else "val"
-    rows = loaded.dataset.splits[split]
+    rows = loaded.dataset.test
     threshold, _ = chosen_threshold(saved, place.path)
-    config = saved.config.dataset
-    around = Around(
-        classes=saved.classes,
-        encoding=saved.encoding,
-        texts=texts_of_categories(loaded.source.splits.values(), saved.encoding),
-        threshold=threshold,
-        refuses_missing=isinstance(config, TableConfig) and config.missing in {None, "drop"},
-        facts=facts_of(saved, place),
-    )
-    raw = raw_inputs(loaded.draw().splits[split], saved.encoding)
+    around = _around(place, saved, loaded.source, threshold)
+    test = loaded.draw().splits["test"]
+    raw, rounded = raw_inputs(test, saved.encoding), rounded_columns(test, saved.encoding)
     with loaded_network(saved, place) as (network, _):
         from mtrain.engine.predictor import Predictor
 
@@ -128,17 +123,49 @@ def _export(
             ours = predict_above(ours, threshold)
         form = _form(file_format, place, saved, network, around)
         with _appearing(path) as beside:
-            form.write(beside)
-            theirs = form.run(beside, raw)
+            with _attributing(form.runtime, place.path):
+                form.write(beside)
+                theirs = form.run(beside, raw)
             proof = prove(
-                ours, *theirs, saved.classes, threshold, split=split, runtime=form.runtime
+                ours, *theirs, saved.classes, threshold, split="test", runtime=form.runtime
             )
-            check_proof(proof, str(place.path))
+            check_proof(proof, str(place.path), rounded)
     inputs = (inputs_of if file_format == "onnx" else legal_inputs_of)(saved.encoding)
     outputs = outputs_of(len(saved.classes))
     if file_format == "keras":
         outputs = (Tensor("output", "float32", tuple(network.model.output_shape[1:])),)
     return Export(path, file_format, form.read_by, inputs, outputs, proof)
+
+
+def _around(
+    place: CheckpointPlace, saved: Checkpoint, source: Source, threshold: float | None
+) -> Around:
+    config = saved.config.dataset
+    markers = config.missing_values if isinstance(config, TableConfig) else ()
+    is_refused = isinstance(config, TableConfig) and config.missing in {None, "drop"}
+    refused = ("", *map(str, markers)) if is_refused else ()
+    return Around(
+        classes=saved.classes,
+        encoding=saved.encoding,
+        texts=texts_of_categories(source.splits.values(), saved.encoding, refused),
+        missing=tuple(float(one) for one in markers if re.match(NUMBER, str(one))),
+        threshold=threshold,
+        facts=facts_of(saved, place),
+    )
+
+
+@contextmanager
+def _attributing(runtime: str, path: Path) -> Iterator[None]:
+    """Turn whatever another package raises about a model into a `MtrainError` of one line."""
+    try:
+        yield
+    except (MtrainError, MemoryError, OSError):
+        raise
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise MtrainError(
+            f"not exported: {runtime} refuses it: {reason:.300}", where=path
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -195,6 +222,7 @@ def _appearing(path: Path) -> Iterator[Path]:
         with attributing_errors(path):
             room.mkdir()
         yield room / path.name
+        _check_new(path)  # another program may have been faster
         with attributing_errors(path):
             (room / path.name).rename(path)
     finally:

@@ -11,8 +11,11 @@ import mtrain
 COLORS = ("rot", "grün", "blue blue", "1.0")
 
 
-def write_table(path, rows=240, *, classes=3, missing=0.0, seed=0):
-    """A CSV of numbers small and large, texts, true and false, whose label follows from them."""
+def write_table(path, rows=240, *, classes=3, missing=0.0, markers=("", ""), seed=0):
+    """A CSV of numbers small and large, texts, true and false, whose label follows from them.
+
+    `markers` stand for missing numbers and texts.
+    """
     generator = np.random.default_rng(seed)
     size, year = generator.normal(size=rows), generator.integers(1900, 2100, rows)
     color = generator.integers(0, len(COLORS), rows)
@@ -26,10 +29,10 @@ def write_table(path, rows=240, *, classes=3, missing=0.0, seed=0):
         for i in range(rows):
             writer.writerow(
                 [
-                    "" if gone[0, i] else f"{size[i]:.6g}",
-                    "" if gone[1, i] else year[i],
-                    "" if gone[2, i] else COLORS[color[i]],
-                    "" if gone[3, i] else ("True", "FALSE")[is_new[i]],
+                    markers[0] if gone[0, i] else f"{size[i]:.6g}",
+                    markers[0] if gone[1, i] else year[i],
+                    markers[1] if gone[2, i] else COLORS[color[i]],
+                    markers[1] if gone[3, i] else ("True", "FALSE")[is_new[i]],
                     f"class {label[i]}",
                 ]
             )

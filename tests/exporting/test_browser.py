@@ -23,6 +23,13 @@ import mtrain
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
 ONNXRUNTIME_WEB = "onnxruntime-web@1.30.0"
 
+PICTURE = (
+    "const files = new DataTransfer();"
+    "files.items.add(new File([await (await fetch('row.png')).blob()], 'row.png'));"
+    "form.elements.image.files = files.files;"
+)
+"""Takes the picture at row.png."""
+
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM and shutil.which("npm")), reason="Chromium or npm is not installed"
 )
@@ -104,6 +111,17 @@ def test_a_row_of_a_table_is_predicted(packages, tmp_path, size, colour):
     assert shown == in_python(model, row)
 
 
+def test_a_picture_of_another_size_is_refused(packages, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (30, 6, 5)).astype(np.uint8)
+    np.savez(tmp_path / "a.npz", x_train=images, y_train=np.arange(30) % 3)
+    config = {"dataset": {"name": "npz", "path": str(tmp_path / "a.npz")}}
+    model = mtrain.export(mtrain.fit(config, out=tmp_path / "run")).path
+    Image.fromarray(images[1, :4]).save(tmp_path / "row.png")
+
+    message = "The picture is 5 x 4; the model takes 5 x 6."
+    assert answered(packages, tmp_path, model, PICTURE) == (message, [])
+
+
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_a_picture_is_predicted(packages, tmp_path, mode):
     generator = np.random.default_rng(0)
@@ -116,11 +134,6 @@ def test_a_picture_is_predicted(packages, tmp_path, mode):
     image = images[1].astype(np.uint8)
     Image.fromarray(image).save(tmp_path / "row.png")
 
-    fill = (
-        "const files = new DataTransfer();"
-        "files.items.add(new File([await (await fetch('row.png')).blob()], 'row.png'));"
-        "form.elements.image.files = files.files;"
-    )
-    shown = answered(packages, tmp_path, model, fill)
+    shown = answered(packages, tmp_path, model, PICTURE)
 
     assert shown == in_python(model, {"image": image[None]})

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import subprocess
+import zipfile
+from hashlib import sha256
 
 import numpy as np
 import onnx
@@ -28,6 +30,14 @@ OF_TABLES = {
     "two classes": ({"classes": 2}, {}),
     "a threshold": ({"classes": 2}, {"evaluation": {"threshold": 0.31}}),
     "missing, the mean": (MISSING, MEAN),
+    "missing by markers, the mean": (
+        {**MISSING, "markers": ("-999", "?")},
+        {"dataset": {"missing": "mean", "missing_values": [-999, "?"]}},
+    ),
+    "missing by markers, dropped": (
+        {**MISSING, "markers": ("-999", "?")},
+        {"dataset": {"missing": "drop", "missing_values": [-999, "?"]}},
+    ),
     "missing, zero": (MISSING, {"dataset": {"missing": "zero"}}),
     "missing, dropped": (MISSING, {"dataset": {"missing": "drop"}}),
     "not scaled": ({}, {"dataset": {"scale": "none", "exclude": ["a year/of birth"]}}),
@@ -92,31 +102,80 @@ def test_arrays_are_predicted_from_raw_rows(tmp_path, kind, scale):
         assert exported.proof.largest_difference < 1e-5
 
 
-def test_onnxruntime_predicts_rows_that_are_read_without_mtrain(tmp_path):
-    """By the csv module, as `mtrain predict` does."""
-    run = trained(tmp_path, write_table(tmp_path / "t.csv"))
-    others = write_table(tmp_path / "others.csv", rows=50, seed=1)
-    exported = mtrain.export(run)
+@pytest.mark.parametrize("name", OF_TABLES)
+def test_rows_that_are_read_without_mtrain_are_predicted(tmp_path, name):
+    """By the csv module, as `mtrain predict` predicts the file; rows that it drops have no label."""
+    table, settings = OF_TABLES[name]
+    run = trained(tmp_path, write_table(tmp_path / "t.csv", **table), **settings)
+    others = write_table(tmp_path / "others.csv", **{**table, "rows": 100, "seed": 1})
     with others.open() as file:
         rows = list(csv.DictReader(file))
-
-    def column(name, kind):
-        return np.array([[row[name]] for row in rows], kind)
-
-    session = onnxruntime.InferenceSession(str(exported.path))
-    labels, probabilities = session.run(
-        ["label", "probabilities"],
-        {
-            "size": column("size", np.float32),
-            "a year/of birth": column("a year/of birth", np.float32),
-            "color": column("color", object),
-            "label_input": column("label", object),
-        },
-    )
     predicted = mtrain.predict(run, others)
 
-    assert labels.tolist() == predicted.predicted.tolist()
-    np.testing.assert_allclose(probabilities, predicted.probabilities, atol=1e-6)
+    for file_format, predict in (("onnx", run_onnx), ("saved_model", run_saved_model)):
+        exported = mtrain.export(run, file_format=file_format)
+        inputs = {}
+        for one in mtrain.export(run, out=tmp_path / f"{file_format}.onnx").inputs:
+            texts = [row[one.name.removesuffix("_input")] for row in rows]
+            values = [text or np.nan for text in texts] if one.type == "float32" else texts
+            kind = np.float32 if one.type == "float32" else object
+            inputs[one.name] = np.array(values, kind)[:, None]
+        labels, probabilities = predict(exported.path, inputs)
+        has_label = labels != ""
+        assert labels[has_label].tolist() == predicted.predicted.tolist()
+        assert has_label.all() == ("dropped" not in name)
+        np.testing.assert_allclose(probabilities[has_label], predicted.probabilities, atol=1e-5)
+
+
+ODD_COLUMNS = ("label", "label_input", "T", "t", "a-b", "a.b", "/constant_0", "//", "mtrain", "1st")
+
+
+def test_odd_names_of_columns_and_categories_are_exported(tmp_path):
+    """Names of outputs, of other inputs but for capitals, of inner values, and Keras' own."""
+    generator = np.random.default_rng(0)
+    table = tmp_path / "t.csv"
+    with table.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*ODD_COLUMNS, "text", "class"])
+        for row in generator.normal(size=(120, len(ODD_COLUMNS))):
+            texts = ("[UNK]", "[UNK]_", "'\"")
+            writer.writerow([*row, texts[generator.integers(3)], "ab"[int(row.sum() > 0)]])
+    run = trained(tmp_path, table, dataset={"categorical": ["text"]})
+
+    for file_format in FORMATS:
+        exported = mtrain.export(run, file_format=file_format)
+        assert exported.proof.changed == 0
+        assert len({one.name for one in exported.inputs}) == len(ODD_COLUMNS) + 1
+
+
+def test_a_column_of_texts_that_training_never_had_is_an_input(tmp_path):
+    """And changes nothing."""
+    for name, text in (("t.csv", ""), ("test.csv", "x")):
+        rows = [f"{n},{text},{'ab'[n % 2]}" for n in range(50)]
+        (tmp_path / name).write_text("\n".join(["size,text,class", *rows]))
+    dataset = {"categorical": ["text"], "missing": "mean"}
+    dataset["test_path"] = str(tmp_path / "test.csv")
+    run = trained(tmp_path, tmp_path / "t.csv", dataset=dataset)
+
+    for file_format in FORMATS:
+        exported = mtrain.export(run, file_format=file_format)
+        assert exported.proof.changed == 0
+        assert [one.name for one in exported.inputs] == ["size", "text"]
+
+
+def test_numbers_that_float32_rounds_are_named(tmp_path):
+    """Their models would predict something else."""
+    generator = np.random.default_rng(0)
+    number = 20_000_000 + generator.integers(0, 20, 300)
+    rows = [f"{n},{'ab'[int(n % 20 > 9)]}" for n in number.tolist()]
+    (tmp_path / "t.csv").write_text("\n".join(["identifier,class", *rows]))
+    run = trained(tmp_path, tmp_path / "t.csv", dataset={"categorical": []})
+
+    with pytest.raises(mtrain.MtrainError) as raised:
+        mtrain.export(run)
+
+    assert "at most 0.0001 is allowed" in str(raised.value)
+    assert str(raised.value).endswith("as float32, these numbers are rounded: identifier")
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "hard_tanh", "soft_shrink"])
@@ -173,6 +232,13 @@ def test_the_model_says_what_it_is(tmp_path):
     for one, expected in zip(said["classes"], figures["classes"], strict=True):
         assert one == {key: expected[key] for key in ("name", "precision", "recall", "verdict")}
     assert json.loads(facts["mtrain.versions"]).keys() >= {"keras", "tensorflow"}
+    sums = run / "checkpoints" / facts["mtrain.checkpoint"] / "SHA256SUMS"
+    assert facts["mtrain.checkpoint_sha256"] == sha256(sums.read_bytes()).hexdigest()
+
+    saved_model = mtrain.export(run, file_format="saved_model").path
+    assert json.loads((saved_model / "assets.extra/mtrain.json").read_text()) == facts
+    with zipfile.ZipFile(mtrain.export(run, file_format="keras").path) as archive:
+        assert json.loads(archive.read("mtrain.json")) == facts
 
 
 @needs_trackers
