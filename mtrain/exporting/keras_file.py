@@ -106,7 +106,7 @@ def _without_own_classes(model: keras.Model, config: ModelConfig) -> keras.Model
 
 
 def _features(around: Around) -> tuple[Any, Any]:
-    """The inputs, and the network's (N, D) that are copy of them."""
+    """The inputs, and the network's (N, D) that are made of them."""
     encoding = around.encoding
     tensors = {
         one.name: keras.Input(one.shape, name=legal.name, dtype=one.type)
