@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mtrain.records.gate import Gate
     from mtrain.records.report import Report
     from mtrain.records.reproduction import Reproduction
+    from mtrain.workflows.predict import Engine
     from mtrain.workflows.predict_rows import Predicted
     from mtrain.workflows.reproduce import ReproductionRun
     from mtrain.workflows.run import Run
@@ -335,12 +336,14 @@ def predict(
     inputs: Any,
     *,
     threshold: float | None = None,
+    engine: Engine = "auto",
     allow_code: bool = False,
 ) -> Predicted:
     """Predict rows without labels with a run or a checkpoint, as `mtrain predict` does.
 
     `inputs` are a path, or an array of shape (N, ...). For a model of a table they are columns (a
-    dict or a data frame), rows (a list of dicts) or one row (a dict of single values). Raises
+    dict or a data frame), rows (a list of dicts) or one row (a dict of single values). The `engine`
+    `tensorflow` gives the bits of `evaluate`, of which those of `auto` are within 1e-6. Raises
     `mtrain.MtrainError` for everything a user can mend.
     """
     from pathlib import Path
@@ -349,7 +352,9 @@ def predict(
     from mtrain.workflows.predict_rows import predict as use_case
 
     with naming_keywords():
-        return use_case(Path(checkpoint), inputs, threshold=threshold, allow_code=allow_code)
+        return use_case(
+            Path(checkpoint), inputs, threshold=threshold, engine=engine, allow_code=allow_code
+        )
 
 
 def export(

@@ -17,6 +17,13 @@ class DeviceChoice(StrEnum):
     gpu = "gpu"
 
 
+class EngineChoice(StrEnum):
+    """What predicts."""
+
+    auto = "auto"
+    tensorflow = "tensorflow"
+
+
 class SplitChoice(StrEnum):
     """The splits of a data set."""
 

@@ -15,6 +15,7 @@ from mtrain.cli.options import (
     AllowCode,
     CheckpointPath,
     ChosenSplit,
+    EngineChoice,
     FormatChoice,
     InconclusiveChoice,
     Json,
@@ -192,6 +193,12 @@ def predict(
         typer.Option(metavar="FILE", help="A .csv or .parquet file. [CSV on stdout]"),
     ] = None,
     threshold: Threshold = None,
+    engine: Annotated[
+        EngineChoice,
+        typer.Option(
+            help="tensorflow: the bits of evaluate, of which auto's probabilities are within 1e-6."
+        ),
+    ] = EngineChoice.auto,
     allow_code: AllowCode = False,
 ) -> None:
     """Predict rows: their class, and the probability of every class."""
@@ -206,6 +213,7 @@ def predict(
                 out=out,
                 stream=cast("BinaryIO", spool),
                 threshold=threshold,
+                engine=engine.value,
                 allow_code=allow_code,
             )
         spool.seek(0)

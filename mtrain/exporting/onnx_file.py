@@ -7,18 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mtrain.config.experiment.custom_code import CustomModel
 from mtrain.errors import MtrainError, UsageError
-from mtrain.exporting.plain_network import (
-    TRAINING_ONLY,
-    has_plain_network,
-    plain_network,
-    plain_shapes,
-)
 from mtrain.exporting.signature import LABEL, PROBABILITIES
 from mtrain.records.export import Tensor
 from mtrain.records.training import ROWS_A_CALL
-from mtrain.run.checkpoint import read_checkpoint_arrays
 from mtrain.run.files import write_bytes
+from mtrain.run.plain_network import read_plain_network
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,9 +42,10 @@ def check_onnx(where: str) -> None:
 
 def check_is_plain(saved: Checkpoint, path: Path, remedy: str) -> None:
     """Raise `UsageError` for a model that ONNX cannot hold, `MtrainError` for one too large."""
-    if not has_plain_network(saved):
+    if isinstance(saved.config.model, CustomModel):
         raise UsageError("a custom model cannot be written as ONNX", where=path, remedy=remedy)
-    parameters = sum(int(np.prod(shape)) for _, shape in plain_shapes(saved).values())
+    model = saved.config.model
+    parameters = model.parameters(saved.encoding.n_features, len(saved.classes))
     if parameters > MOST_PARAMETERS:
         raise MtrainError(
             f"its {parameters:,} parameters take more than the 2 GiB of an ONNX file", where=path
@@ -60,10 +56,7 @@ def write_onnx(path: Path, saved: Checkpoint, place: CheckpointPlace, around: Ar
     """Write the checkpoint's network, with what is around it."""
     from mtrain.exporting.onnx_model import onnx_model
 
-    arrays = read_checkpoint_arrays(
-        place.path, plain_shapes(saved), "model/", without=TRAINING_ONLY
-    )
-    model = onnx_model(around, plain_network(saved, arrays))
+    model = onnx_model(around, read_plain_network(saved, place.path))
     write_bytes(path, model.SerializeToString())
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mtrain.exporting.around import Around
     from mtrain.exporting.onnx_graph import Graph
-    from mtrain.exporting.plain_network import PlainLayer
+    from mtrain.model.plain_network import PlainLayer
     from mtrain.records.dataset import Column, Encoding
 
 FLOAT, DOUBLE = 1, 11

@@ -9,7 +9,6 @@ import numpy as np
 from mtrain.exporting.onnx_activations import ACTIVATIONS
 from mtrain.exporting.onnx_graph import Graph
 from mtrain.exporting.onnx_inputs import first_sums
-from mtrain.exporting.plain_network import BATCH_NORM_EPSILON
 from mtrain.exporting.signature import LABEL, PROBABILITIES, input_names
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
     from mtrain.exporting.around import Around
-    from mtrain.exporting.plain_network import PlainLayer
+    from mtrain.model.plain_network import PlainLayer
 
 
 def onnx_model(around: Around, layers: Sequence[PlainLayer]) -> ModelProto:
@@ -42,11 +41,10 @@ def onnx_model(around: Around, layers: Sequence[PlainLayer]) -> ModelProto:
 
 
 def _activated(graph: Graph, layer: PlainLayer, sums: str) -> str:
-    if (norm := layer.batch_norm) is not None:
-        factor = norm["gamma"] / np.sqrt(norm["moving_variance"] + np.float32(BATCH_NORM_EPSILON))
-        offset = norm["beta"] - norm["moving_mean"] * factor
-        scaled = graph.add("Mul", sums, graph.constant(factor, np.float32))
-        sums = graph.add("Add", scaled, graph.constant(offset, np.float32))
+    if layer.scaling is not None:
+        factor, offset = layer.scaling
+        scaled = graph.add("Mul", sums, graph.constant(factor))
+        sums = graph.add("Add", scaled, graph.constant(offset))
     return ACTIVATIONS[layer.activation](graph, sums, len(layer.bias))
 
 

@@ -58,9 +58,9 @@ def fit(folder, dataset, *overrides):
 
 
 def predicted(capsys, *arguments):
-    """What `mtrain predict` prints, as columns of text."""
+    """What `mtrain predict` prints, as columns of text, by the engine of training."""
     capsys.readouterr()
-    assert run(["predict", *map(str, arguments)]) == 0
+    assert run(["predict", *map(str, arguments), "--engine", "tensorflow"]) == 0
     return columns(capsys.readouterr().out)
 
 

@@ -18,6 +18,7 @@ from predicted_runs import (
     refused,
 )
 
+import mtrain
 from mtrain.cli.main import run
 from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.find_checkpoint import find_checkpoint
@@ -35,6 +36,26 @@ def test_the_test_file_is_predicted_as_evaluate_saw_it(tabular, capsys):
     assert found["row"] == [str(row) for row in range(30)]
     assert [name.removeprefix("'") for name in found["predicted"]] == [CLASSES[k] for k in classes]
     assert np.array_equal(probabilities(found), scores)
+
+
+def test_numpy_predicts_as_tensorflow_to_a_millionth(tabular, tmp_path, capsys, monkeypatch):
+    """And TensorFlow is not loaded for it."""
+    rows = tabular.parent / "test.csv"
+    expected = predicted(capsys, tabular, rows)
+    monkeypatch.setattr("mtrain.engine.backend.load_tensorflow", None)
+
+    assert run(["predict", str(tabular), str(rows)]) == 0
+
+    found = columns(capsys.readouterr().out)
+    assert (found["row"], found["predicted"]) == (expected["row"], expected["predicted"])
+    np.testing.assert_allclose(probabilities(found), probabilities(expected), atol=1e-6, rtol=0)
+
+
+def test_an_unknown_engine_is_refused(tabular):
+    with pytest.raises(
+        mtrain.UsageError, match=r"engine: choose one of auto, tensorflow, got 'jax'"
+    ):
+        mtrain.predict(tabular, tabular.parent / "test.csv", engine="jax")
 
 
 @pytest.mark.parametrize("form", ["csv", "tsv", "parquet"])
@@ -81,7 +102,8 @@ def test_out_is_csv_or_parquet_by_its_ending(tabular, tmp_path, capsys):
     classes, scores = evaluated(tabular)
 
     for name in ("a.csv", "a.PARQUET"):
-        assert run(["predict", str(tabular), str(rows), "--out", str(tmp_path / name)]) == 0
+        out = ["--out", str(tmp_path / name), "--engine", "tensorflow"]
+        assert run(["predict", str(tabular), str(rows), *out]) == 0
         assert capsys.readouterr().out == f"predictions: {tmp_path / name}\n"
 
     assert columns((tmp_path / "a.csv").read_text()) == printed
