@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from mtrain.records.comparison import Comparison
     from mtrain.records.export import Export, Format
     from mtrain.records.gate import Gate
+    from mtrain.records.predicted import Predicted
     from mtrain.records.report import Report
     from mtrain.records.reproduction import Reproduction
-    from mtrain.workflows.predict import Engine
-    from mtrain.workflows.predict_rows import Predicted
+    from mtrain.workflows.model import Engine, Model
     from mtrain.workflows.reproduce import ReproductionRun
     from mtrain.workflows.run import Run
     from mtrain.workflows.sweep import SweepRun
@@ -32,6 +32,7 @@ __all__ = [
     "DivergedError",
     "Export",
     "Gate",
+    "Model",
     "MtrainError",
     "Observer",
     "Predicted",
@@ -46,6 +47,7 @@ __all__ = [
     "export",
     "fit",
     "gate",
+    "load",
     "plot",
     "predict",
     "reproduce",
@@ -61,7 +63,8 @@ _TYPES = {
     "Gate": "mtrain.records.gate",
     "MtrainError": "mtrain.errors",
     "Observer": "mtrain.observer",
-    "Predicted": "mtrain.workflows.predict_rows",
+    "Model": "mtrain.workflows.model",
+    "Predicted": "mtrain.records.predicted",
     "Report": "mtrain.records.report",
     "Reproduction": "mtrain.records.reproduction",
     "Run": "mtrain.workflows.run",
@@ -349,12 +352,28 @@ def predict(
     from pathlib import Path
 
     from mtrain.keywords import naming_keywords
-    from mtrain.workflows.predict_rows import predict as use_case
+    from mtrain.workflows.model import load_model
 
     with naming_keywords():
-        return use_case(
-            Path(checkpoint), inputs, threshold=threshold, engine=engine, allow_code=allow_code
-        )
+        model = load_model(Path(checkpoint), engine=engine, allow_code=allow_code)
+        return model.predict(inputs, threshold=threshold)
+
+
+def load(
+    checkpoint: str | PathLike[str], *, engine: Engine = "auto", allow_code: bool = False
+) -> Model:
+    """A run or a checkpoint that predicts, loaded once: for a program that predicts again and again.
+
+    `model.predict(rows)` is `mtrain.predict(checkpoint, rows)`, and `engine` is as there. Raises
+    `mtrain.MtrainError` for everything a user can mend.
+    """
+    from pathlib import Path
+
+    from mtrain.keywords import naming_keywords
+    from mtrain.workflows.model import load_model
+
+    with naming_keywords():
+        return load_model(Path(checkpoint), engine=engine, allow_code=allow_code)
 
 
 def export(

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from mtrain.metrics.history import History
     from mtrain.records.gate import Gate
+    from mtrain.records.predicted import Predicted
     from mtrain.records.report import Report
-    from mtrain.workflows.predict_rows import Predicted
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,10 +58,10 @@ class Run:
         Its inputs are of shape (N, D), encoded as in the training and divided by the largest value
         (255 for images); `predict` does both itself. `allow_code` is as for `mtrain.evaluate`.
         """
-        from mtrain.workflows.predict_rows import load_model
+        from mtrain.workflows.model import keras_model
 
         with naming_keywords():
-            return load_model(self.path, allow_code=allow_code)
+            return keras_model(self.path, allow_code=allow_code)
 
     def predict(
         self, rows: Any, *, threshold: float | None = None, allow_code: bool = False
@@ -72,7 +72,8 @@ class Run:
         of a table columns (a dict or a data frame), rows (a list of dicts) or one row (a dict of
         single values); or a path, as for `mtrain.predict`, which has the other options.
         """
-        from mtrain.workflows.predict_rows import predict
+        from mtrain.workflows.model import load_model
 
         with naming_keywords():
-            return predict(self.path, rows, threshold=threshold, allow_code=allow_code)
+            model = load_model(self.path, allow_code=allow_code)
+            return model.predict(rows, threshold=threshold)

@@ -17,6 +17,7 @@ from sklearn.datasets import load_digits
 
 import mtrain
 from mtrain.config.loading.load import read_settings
+from mtrain.data.inputs.in_memory import _columns, _table
 from mtrain.errors import MtrainError, UsageError
 from mtrain.keywords import naming_keywords, option
 from mtrain.metrics.report import make_report
@@ -25,7 +26,6 @@ from mtrain.report.console.live import LiveTable
 from mtrain.report.console.plain import PlainLines
 from mtrain.report.console.watch import watch_from_python
 from mtrain.run.metrics import report_as_json
-from mtrain.workflows.predict_rows import _written
 
 CONFIG = {
     "dataset": {"name": "digits", "samples": 100, "validation": {"size": 0.25, "how": "tail"}},
@@ -466,10 +466,10 @@ def test_the_package_says_that_it_is_typed():
         ({"a": ["x", 1.5], "b": [1, 2]}, "rows: column 'a': must be all numbers or all text, got float and str"),
     ],
 )  # fmt: skip
-def test_rows_that_are_no_columns_are_refused_by_name(tmp_path, rows, says):
+def test_rows_that_are_no_columns_are_refused_by_name(rows, says):
     """Numbers that are too large are not called text."""
     with pytest.raises(MtrainError) as error:
-        _written(rows, tmp_path)
+        _table(_columns(rows))
 
     assert str(error.value).startswith(says)
     assert ("all text" in str(error.value)) == ("all text" in says)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,27 +16,33 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from mtrain.data.source import Rows
+    from numpy.typing import NDArray
+
     from mtrain.records.dataset import Encoding
 
 
 def array_pieces(path: Path, encoding: Encoding, memory: int) -> Iterator[Piece]:
     """An `.npz` file's `x_test` or `x`, or an IDX file; at least one piece."""
-    rows, most = _read_arrays(path, memory), rows_of_a_piece(encoding)
+    yield from array_pieces_of(_read_array(path, memory), encoding, str(path))
+
+
+def array_pieces_of(features: NDArray[Any], encoding: Encoding, where: str) -> Iterator[Piece]:
+    """Of rows in memory, which are called `where`."""
+    if features.ndim > 1 and not len(features):
+        rows = unlabelled(features)  # nothing to predict is not an error
+    else:
+        n = len(features) if features.ndim else 0
+        rows = checked_rows(features, np.zeros(n, np.int32), where, "given")
+    most = rows_of_a_piece(encoding)
     for start in range(0, max(len(rows), 1), most):
         part = rows.take(np.arange(start, min(start + most, len(rows))))
-        split, unlike = encode(part, encoding, str(path))
+        split, unlike = encode(part, encoding, where)
         yield Piece(split, unlike, 0)
 
 
-def _read_arrays(path: Path, memory: int) -> Rows:
+def _read_array(path: Path, memory: int) -> NDArray[Any]:
     if path.suffix.lower() == ".npz":
         names = find_features(array_names(path), str(path))
         name = names.get("test") or names.get("train") or "x"
-        features = read_members(path, [name], memory)[name]
-    else:
-        features = read_idx(path, memory=memory)
-    if features.ndim > 1 and not len(features):
-        return unlabelled(features)  # nothing to predict is not an error
-    n = len(features) if features.ndim else 0
-    return checked_rows(features, np.zeros(n, np.int32), str(path), "given")
+        return read_members(path, [name], memory)[name]
+    return read_idx(path, memory=memory)

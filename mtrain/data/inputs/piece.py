@@ -15,7 +15,6 @@ from mtrain.records.training import ROWS_A_CALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from mtrain.data.table import Table
     from mtrain.data.unlike import Unlike
@@ -59,12 +58,12 @@ class Seen:
         self.unlike.update(piece.unlike)
         self.done += piece.done
 
-    def notes(self, path: Path, encoding: Encoding) -> Iterator[str]:
+    def notes(self, where: str, encoding: Encoding) -> Iterator[str]:
         """A line for each."""
         yield from self.done
         if self.left_out:
             rows = f"{self.left_out:,} row{'s' * (self.left_out > 1)}"
-            yield f"{path}: {rows} left out: with missing values"
+            yield f"{where}: {rows} left out: with missing values"
         yield from unlike_notes(self.unlike, encoding, self.rows)
 
 

@@ -18,7 +18,7 @@ from mtrain.errors import MtrainError
 from mtrain.records.dataset import Split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from mtrain.config.experiment.table import TableConfig
@@ -33,8 +33,15 @@ def table_pieces(path: Path, config: TableConfig, encoding: Encoding) -> Iterato
     notation = notation_of(config)
     check_columns(str(path), COLUMNS[kind](str(path), notation, split=None), kinds)
     most = rows_of_a_piece(encoding)
-    done = 0
-    for raw in PIECES[kind](str(path), list(kinds), most, notation):
+    yield from pieces_of(PIECES[kind](str(path), list(kinds), most, notation), config, encoding)
+
+
+def pieces_of(
+    tables: Iterable[RawTable], config: TableConfig, encoding: Encoding
+) -> Iterator[Piece]:
+    """Of the rows of these tables; at least one."""
+    most, done = rows_of_a_piece(encoding), 0
+    for raw in tables:
         for start in range(0, len(raw), most):
             part = raw.part(start, most)
             yield _table_piece(part, config, encoding, done)

@@ -7,6 +7,7 @@ import re
 from bisect import bisect_right
 from functools import partial
 from itertools import accumulate
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -21,7 +22,6 @@ from mtrain.errors import ColumnError, MtrainError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 MANY_COLUMNS = 1_000
 
@@ -122,6 +122,22 @@ def parquet_pieces(
                 done += len(table)
         except DAMAGE as error:
             raise _damaged(file, error) from error
+
+
+def in_memory(table: pa.Table, columns: list[str], notation: Notation, where: str) -> RawTable:
+    """The named columns of a table in memory, all of which it has, as those of a file `where`."""
+    file = Path(where)
+    there = _names(table.schema, file)
+    table = _named(table, columns, {name: there[name] for name in columns}, {})
+    read = {name: _whole(name, [(file, table)]) for name in columns}
+    return RawTable(
+        read, typed=True, where=where, place=partial(_place, file, 0), notation=notation
+    )
+
+
+def names_in_memory(table: pa.Table, where: str) -> list[str]:
+    """The names of its columns, as `parquet_columns` has those of a file."""
+    return list(_names(table.schema, Path(where)))
 
 
 def _place(file: Path, start: int, row: int) -> str:

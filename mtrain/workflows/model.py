@@ -1,0 +1,179 @@
+"""A checkpoint that predicts, loaded once."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import chain
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from mtrain.config.experiment.custom_code import refuse_code
+from mtrain.data.inputs.in_memory import WHERE, pieces_in_memory
+from mtrain.data.inputs.piece import Seen
+from mtrain.data.inputs.read import read_pieces
+from mtrain.errors import UsageError
+from mtrain.inference.network import loaded_network, open_predictor
+from mtrain.inference.plain import PlainPredictor
+from mtrain.inference.threshold import check_threshold, check_two_classes, chosen_threshold
+from mtrain.keywords import naming_keywords, option
+from mtrain.metrics.thresholds import predict_above
+from mtrain.records.predicted import Predicted
+from mtrain.records.training import Predictions
+from mtrain.run.find_checkpoint import changed_code, with_checkpoint
+from mtrain.run.plain_network import runs_plainly
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import keras
+
+    from mtrain.data.inputs.piece import Piece
+    from mtrain.inference.network import LoadedPredictor
+    from mtrain.records.dataset import Split
+    from mtrain.run.checkpoint import Checkpoint
+    from mtrain.run.find_checkpoint import CheckpointPlace
+
+    Take = Callable[[Split, Predictions], None]
+
+Engine = Literal["auto", "tensorflow"]
+
+
+def load_model(checkpoint: Path, *, engine: Engine = "auto", allow_code: bool = False) -> Model:
+    """The model of a run's best checkpoint, or of the one checkpoint named.
+
+    The `engine` `tensorflow` gives the bits of `evaluate`; `auto` needs TensorFlow only for what NumPy
+    cannot run, and its probabilities are within 1e-6 of those. Raises `MtrainError` for a checkpoint
+    that is damaged, `UsageError` for an unknown engine and for custom code unless `allow_code`.
+    """
+    check_engine(engine)
+
+    def use(place: CheckpointPlace, saved: Checkpoint) -> Model:
+        refuse_code(saved.config.custom_code.values(), place.path, allowed=allow_code)
+        return make_model(place, saved, engine)
+
+    return with_checkpoint(checkpoint, use)
+
+
+def make_model(place: CheckpointPlace, saved: Checkpoint, engine: Engine) -> Model:
+    """The model of the checkpoint at `place`, whose state is `saved`; a plain network is loaded here."""
+    is_plain = engine == "auto" and runs_plainly(saved)
+    return Model(place, saved, PlainPredictor(saved, place.path) if is_plain else None)
+
+
+def check_engine(engine: str) -> None:
+    """Raise `UsageError` for what is no engine."""
+    if engine not in get_args(Engine):
+        expected = f"choose one of {', '.join(get_args(Engine))}"
+        raise UsageError(f"{expected}, got {engine!r}", where=option("engine"))
+
+
+def keras_model(checkpoint: Path, *, allow_code: bool) -> keras.Model:
+    """The Keras model of a run's best checkpoint, or its last, or of the one checkpoint named.
+
+    It takes inputs of shape (N, D) that are encoded and scaled already; `Model` takes raw rows.
+    Raises `MtrainError` for damaged files, `UsageError` for custom code unless `allow_code`.
+    """
+
+    def use(place: CheckpointPlace, saved: Checkpoint) -> keras.Model:
+        refuse_code(saved.config.custom_code.values(), place.path, allowed=allow_code)
+        with loaded_network(saved, place) as (network, _):
+            return network.model
+
+    return with_checkpoint(checkpoint, use)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Model:
+    """A checkpoint that predicts rows as they were read; `mtrain.load` makes one."""
+
+    _place: CheckpointPlace
+    _saved: Checkpoint
+    _plain: PlainPredictor | None
+    """None: TensorFlow predicts."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the probabilities."""
+        return self._saved.classes
+
+    def __repr__(self) -> str:
+        return f"<mtrain.Model {str(self._place.path)!r}: {len(self.classes):,} classes>"
+
+    def predict(self, rows: Any, *, threshold: float | None = None) -> Predicted:
+        """The class and the probabilities of every row.
+
+        `rows` and `threshold` are as for `mtrain.predict`. Raises `mtrain.MtrainError` as it does.
+        """
+        pieces: list[tuple[Split, Predictions]] = []
+        with naming_keywords():
+            check_threshold(threshold)
+            notes = self.predict_each(rows, lambda *piece: pieces.append(piece), threshold)
+        names = [split.names for split, _ in pieces if split.names is not None]
+        places = np.concatenate([predictions.predicted for _, predictions in pieces])
+        return Predicted(
+            classes=self.classes,
+            rows=np.concatenate([split.rows for split, _ in pieces]),
+            predicted=np.array(self.classes)[places],
+            probabilities=np.concatenate([predictions.probabilities for _, predictions in pieces]),
+            files=np.concatenate(names) if names else None,
+            notes=notes,
+        )
+
+    def predict_each(self, rows: Any, take: Take, threshold: float | None) -> tuple[str, ...]:
+        """Read and predict some rows at a time, and give each piece to `take`.
+
+        Returns notes on the rows. Raises `UsageError` for a threshold if there are not two classes.
+        """
+        saved = self._saved
+        check_two_classes(threshold, saved)
+        notes: tuple[str, ...] = ()
+        if threshold is None:
+            threshold, choice = chosen_threshold(saved, self._place.path)
+            if threshold is not None:
+                why = "by the run's evaluation.threshold"
+                if choice is not None and choice.failed is not None:
+                    why = f"because no other could be chosen: {choice.failed}"
+                notes = (f"{saved.classes[1]!r} is predicted above {threshold:g}, {why}",)
+        seen, pieces = Seen(), self._pieces(rows)
+        first = next(
+            pieces
+        )  # before TensorFlow is loaded: an error in the rows is reported at once
+        code = changed_code(self._place, saved)
+        with ExitStack() as held:
+            predictor: PlainPredictor | LoadedPredictor | None = self._plain
+            if predictor is None and first.split:  # without rows TensorFlow need not be loaded
+                predictor = held.enter_context(open_predictor(saved, first.split, self._place))
+            for piece in chain([first], pieces):
+                if predictor is None or not piece.split:
+                    predictions = _no_predictions(len(saved.classes))
+                else:
+                    predictions = predictor.predict(piece.split)
+                if threshold is not None:
+                    predictions = predict_above(predictions, threshold)
+                take(piece.split, predictions)
+                seen.add(piece)
+        if saved.cursor.step:
+            within = f"saved within epoch {saved.cursor.epoch + 1}, not at its end"
+            notes = (*notes, f"{self._place.path}: {within}")
+        where = str(rows) if _is_path(rows) else WHERE
+        return *notes, *seen.notes(where, saved.encoding), *code
+
+    def _pieces(self, rows: Any) -> Iterator[Piece]:
+        config, encoding = self._saved.config, self._saved.encoding
+        if _is_path(rows):
+            memory = config.training.memory_bytes
+            return read_pieces(Path(rows), config.dataset, encoding, memory)
+        return pieces_in_memory(rows, config.dataset, encoding)
+
+
+def _is_path(rows: Any) -> bool:
+    return isinstance(rows, str | PathLike)
+
+
+def _no_predictions(n_classes: int) -> Predictions:
+    nothing = np.zeros(0, np.int64)
+    return Predictions(nothing, nothing, np.zeros((0, n_classes), np.float32), np.nan)
