@@ -18,7 +18,6 @@ from mtrain.exporting.signature import LABEL, PROBABILITIES
 from mtrain.records.export import Tensor
 from mtrain.records.training import ROWS_A_CALL
 from mtrain.run.checkpoint import read_checkpoint_arrays
-from mtrain.run.files import write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +63,7 @@ def write_onnx(path: Path, saved: Checkpoint, place: CheckpointPlace, around: Ar
         place.path, plain_shapes(saved), "model/", without=TRAINING_ONLY
     )
     model = onnx_model(around, plain_network(saved, arrays))
-    write_bytes(path, model.SerializeToString())
+    path.write_bytes(model.SerializeToString())
 
 
 def run_onnx(
