@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from mtrain.records.arrays import Arrays
 from mtrain.records.comparison import Comparison, FigureFinding
+from mtrain.records.evaluation import SavedEvaluation
 
 Scalar = str | int | float | bool | None
 
@@ -19,6 +25,51 @@ AGREES: tuple[Outcome, ...] = ("equal", "within the spread", "no difference show
 
 SPLIT: Literal["test"] = "test"
 """The split whose figures are judged."""
+
+
+@dataclass(frozen=True, eq=False)
+class CheckpointContent:
+    """A checkpoint of a run."""
+
+    name: str
+    arrays: Arrays
+    """Weights, and what the optimizer and the loss keep."""
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationContent:
+    """An evaluation of a run."""
+
+    saved: SavedEvaluation
+    figures: Mapping[str, Scalar]
+    """Every figure of its report by dotted name, without the confusion matrix."""
+
+    probabilities: NDArray[np.float32] | None
+    """Shape (N, K); None if the predictions were not kept."""
+
+
+@dataclass(frozen=True, eq=False)
+class RunContent:
+    """The files of a run that a second training makes again."""
+
+    name: str
+    """As the user named it."""
+
+    identity: Mapping[str, Scalar]
+    """The facts that must be the same for a run to be the same, by dotted key."""
+
+    checkpoints: Mapping[str, CheckpointContent]
+    """By `best` and `last`; a run without validation may have no best."""
+
+    epochs: int
+    """Of the history, E."""
+
+    classes: tuple[str, ...]
+    columns: Arrays
+    """Those of the history by dotted name, without the seconds; shape (E,) or (E, K)."""
+
+    evaluations: Mapping[str, EvaluationContent]
+    """By split."""
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mtrain.config.experiment.schema import Config
-    from mtrain.metrics.reproduction import EvaluationContent, RunContent
     from mtrain.observer import Observer, SweepObserver
     from mtrain.records.comparison import Comparison
     from mtrain.records.report import Report
-    from mtrain.records.reproduction import ReproducedFigure
+    from mtrain.records.reproduction import EvaluationContent, ReproducedFigure, RunContent
     from mtrain.workflows.run import Run
     from mtrain.workflows.run_to_reproduce import RunToReproduce
     from mtrain.workflows.sweep import SweepRun
