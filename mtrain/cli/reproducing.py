@@ -61,7 +61,7 @@ def reproduce(
 ) -> int:
     """Train a run again: what is equal to the last bit, what differs, and whether it matters.
 
-    Exit status 0 if it is equal or no difference is shown, else 1.
+    Exit status 0 if the runs are equal or no difference is shown, else 1.
     """
     if environment is not None:
         given = {

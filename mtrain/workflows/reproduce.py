@@ -137,19 +137,13 @@ def _judge(run: RunToReproduce, second: RunContent, seeds: _Seeds | None = None)
     figures: tuple[ReproducedFigure, ...] = ()
     comparison: Comparison | None = None
     reports = [] if seeds is None else list(seeds.reports.values())
-    if not all(result.is_equal for result in results):
+    if any(result.differences for result in results):
         of_first, of_second = first.evaluations[SPLIT], second.evaluations[SPLIT]
         comparison = _compare(of_first, of_second)
         saved = of_first.saved, of_second.saved
         figures = judge_figures(saved[0].report, saved[1].report, comparison, reports)
     is_spread_known = len(reports) >= LEAST_RUNS
-    outcome = judge(
-        environment,
-        results,
-        figures,
-        is_compared=comparison is not None,
-        is_spread_known=is_spread_known,
-    )
+    outcome = judge(environment, results, figures, is_spread_known=is_spread_known)
     return Reproduction(
         runs=(first.name, second.name),
         outcome=outcome,

@@ -107,6 +107,32 @@ def test_a_run_without_predictions_is_equal(tmp_path, capsys):
     ]
 
 
+def test_predictions_that_were_removed_are_no_difference(smoke, tmp_path, capsys):
+    """The first line names the file; from Python as well."""
+    (smoke / "evaluation" / "test" / "predictions.npz").unlink()
+    capsys.readouterr()
+    assert command(["reproduce", str(smoke), "--out", str(tmp_path / "again"), "--quiet"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    again = mtrain.reproduce(smoke, out=tmp_path / "again", resume=True, progress=False)
+
+    sentence = "Equal to the last bit, but evaluation/test/predictions.npz was not compared"
+    assert lines[0] == sentence
+    assert f"evaluation/test/predictions.npz: not compared; it was not kept in {smoke}" in lines
+    assert (again.outcome, again.sentence) == ("equal", sentence)
+
+
+def test_figures_that_are_the_same_need_no_predictions(smoke, tmp_path):
+    """A weight differs."""
+    flip_a_weight(smoke)
+    (smoke / "evaluation" / "test" / "predictions.npz").unlink()
+    again = mtrain.reproduce(smoke, out=tmp_path / "again", progress=False)
+
+    assert (again.outcome, again.exit_status, again.comparison) == ("no difference shown", 0, None)
+    assert again.sentence == (
+        "It differs, but accuracy, macro F1, and recall and precision of each class are the same"
+    )
+
+
 def test_a_flipped_bit_of_a_weight_is_named_and_no_figure_is_shown_to_differ(
     smoke, tmp_path, capsys
 ):
@@ -178,8 +204,8 @@ def test_predictions_that_differ_beyond_chance_are_a_difference(smoke, short, tm
     lines = capsys.readouterr().out.splitlines()
     comparison = mtrain.compare(smoke, tmp_path / "again").averages.accuracy
 
-    assert lines[0].startswith("It differs, and ")
-    assert lines[0].endswith(" figures are shown to differ by the predictions of the same rows")
+    assert lines[0].startswith("It differs: of 22 figures, ")
+    assert lines[0].endswith(" are shown to differ by the predictions of the same rows")
     (accuracy,) = [line.split() for line in lines if line.startswith("accuracy ")]
     shares = [f"{comparison.first:.3f}", f"{comparison.second:.3f}"]
     assert accuracy == ["accuracy", *shares, f"{comparison.difference:+.3f}", "better", "<0.001"]
@@ -218,7 +244,7 @@ def test_a_small_difference_is_within_the_spread_of_seeds(smoke, tmp_path, capsy
 
     assert reproduction.outcome == "within the spread"
     assert reproduction.exit_status == 0
-    assert repr(reproduction).endswith("every figure is within the spread of 3 seeds>")
+    assert repr(reproduction).endswith("recall and precision of each class are the same>")
     assert [figure.difference for figure in reproduction.figures] == [0.0] * 22
 
 
