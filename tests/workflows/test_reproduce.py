@@ -10,8 +10,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 from conftest import CONFIGS, ROOT
-from reproduced import SCHEMA, differing, flip_a_weight, reproduced, said, take_evaluation
-from stopped_runs import said as said_by
+from reproduced import SCHEMA, differing, flip_a_weight, reproduced, take_evaluation, told
+from stopped_runs import said as told_by
 from stopped_runs import segments, stop_at
 from strangers import change_json, content_of
 from users_code import experiment
@@ -253,7 +253,7 @@ def test_custom_code_runs_only_if_it_is_allowed(folder, tmp_path, capsys):
     config = experiment(folder, metrics="[accuracy, 'own:right']", model="'own:build'")
     assert command(["fit", str(config), "--out", str(tmp_path / "run"), "--quiet"]) == 0
     (folder / "own.py").write_text("raise SystemError")
-    refused = said(capsys, tmp_path / "run", "--out", tmp_path / "again")
+    refused = told(capsys, tmp_path / "run", "--out", tmp_path / "again")
     is_made = (tmp_path / "again").exists()
     status, document = reproduced(capsys, tmp_path / "run", tmp_path / "again", "--allow-code")
 
@@ -285,7 +285,7 @@ def test_trackers_of_the_run_are_not_told(smoke, overrides, is_followed, tmp_pat
 def test_a_run_resumed_with_differences_is_noted(run_to_resume, tmp_path, capsys):
     """Its config alone does not make it."""
     options = ("--allow-differences", "--quiet")
-    status, error = said_by(capsys, "resume", run_to_resume, "model.dropout=0.1", *options)
+    status, error = told_by(capsys, "resume", run_to_resume, "model.dropout=0.1", *options)
     assert status == 0, error
     status, document = reproduced(capsys, run_to_resume, tmp_path / "again")
 
