@@ -54,10 +54,10 @@ class ReproductionRun:
     """The directory of the new run."""
 
     reproduction: Reproduction | None
-    """None if a signal came, to the new run or to those of other seeds."""
+    """None if a signal stopped the new run."""
 
     stopped_by: signal.Signals | None = None
-    """The signal that stopped it."""
+    """The signal that stopped the new run, or those of other seeds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,8 +100,8 @@ def reproduce(
     `out` is the directory of the new run, new or empty; None: a free one of `outputs/<name>`. The
     run at `run` is only read. If the results differ, runs of so many other
     `seeds`, 0 or at least 3, measure their spread, in a folder beside the new run's whose name ends
-    in `-seeds`. With `resume` the new run in `out`, or `outputs/<name>`, and those of other seeds are
-    continued if they are there.
+    in `-seeds`; if a signal stops them, the predictions judge. With `resume` the new run in `out`,
+    or `outputs/<name>`, and those of other seeds are continued if they are there.
     `observer` and `owns_process` are as for `fit`, `seeds_observer` as for `sweep`; on the device
     `auto`, what was trained on a CPU is trained on a CPU. Raises `MtrainError` as
     `read_run_to_reproduce` and `fit` do.
@@ -131,9 +131,8 @@ def reproduce(
         )
         folder = _seeds_folder(trained.path)
         swept = _train_seeds(config, seeds, folder, options, seeds_observer, resume=resume)
-        if swept.stopped_by is not None:
-            return ReproductionRun(trained.path, None, swept.stopped_by)
         reproduction = _judge(first, second, _read_seeds(swept))
+        return ReproductionRun(trained.path, reproduction, swept.stopped_by)
     return ReproductionRun(trained.path, reproduction)
 
 
@@ -241,6 +240,13 @@ def _train_seeds(
 
 
 def _read_seeds(swept: SweepRun) -> _Seeds:
+    """The runs of other seeds; none of them counts if a signal has stopped them."""
+    if swept.stopped_by is not None:
+        note = (
+            f"The runs of other seeds were stopped by {swept.stopped_by.name}, so their spread is "
+            f"not known; {option('resume')} continues them"
+        )
+        return _Seeds({}, swept.path, (note,))
     reports: dict[int, Report] = {}
     notes = []
     for member in swept.result.members:

@@ -332,16 +332,50 @@ def test_what_a_signal_stops_is_continued(smoke, tmp_path, monkeypatch, capsys):
     assert reproduced(capsys, smoke, again, "--resume")[1]["outcome"] == "equal"
 
 
-def test_a_signal_among_the_seeds_stops_them(smoke, tmp_path, monkeypatch):
-    """In Python it is raised, as by `fit`."""
-    flip_a_weight(smoke)
+def signal_seeds(monkeypatch, number):
+    """Send this process a signal when the runs of other seeds begin."""
     original = MembersTrainer.train
 
     def train(self, *arguments):
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), number)
         return original(self, *arguments)
 
     monkeypatch.setattr(MembersTrainer, "train", train)
+
+
+def test_after_a_signal_among_the_seeds_the_predictions_judge(smoke, tmp_path, monkeypatch, capsys):
+    """What was compared is printed, and the exit status is that of the signal."""
+    flip_a_weight(smoke)
+    monkeypatch.chdir(tmp_path)
+    Path("outputs/smoke-reproduced").mkdir(parents=True)
+    capsys.readouterr()
+    with monkeypatch.context() as patched:
+        signal_seeds(patched, signal.SIGTERM)
+        status = command(["reproduce", "smoke", "--seeds", "3", "--quiet", "--json"])
+    output = capsys.readouterr()
+    document = json.loads(output.out)
+    again = "outputs/smoke-reproduced-2"
+
+    assert (status, document["outcome"], document["seeds"]) == (143, "no difference shown", [])
+    assert document["comparison"]["same"] == document["comparison"]["n"]
+    assert document["notes"] == [
+        "The runs of other seeds were stopped by SIGTERM, so their spread is not known; --resume "
+        "continues them"
+    ]
+    assert document["seeds_folder"] == f"{again}-seeds"
+    assert output.err == (
+        f"stopped, saved, seeds not compared; with --out {again} --resume it is continued\n"
+    )
+    status, document = reproduced(capsys, "smoke", again, "--resume", "--seeds", "3")
+    assert (status, document["outcome"]) == (0, "within the spread")
+    assert document["seeds_folder"] == f"{again}-seeds"
+    assert not Path("outputs/smoke-reproduced-seeds").exists()
+
+
+def test_a_signal_among_the_seeds_is_raised_in_python(smoke, tmp_path, monkeypatch):
+    """As by `fit`."""
+    flip_a_weight(smoke)
+    signal_seeds(monkeypatch, signal.SIGINT)
     with pytest.raises(KeyboardInterrupt, match=r"again: stopped and saved; mtrain.reproduce"):
         mtrain.reproduce(smoke, out=tmp_path / "again", seeds=3, progress=False)
 
