@@ -146,7 +146,7 @@ def test_the_figures_that_differ_have_a_row_with_what_judges_them(differing):
     ]
     assert lines[start + 6 :] == [
         "The same prediction on 98 of 100 rows; of the other 2, run is right on 1, again on 1",
-        "Other figures of classes are equal, or are not shown to differ",
+        "Other figures of classes are equal",
         "How far runs of other seeds are apart is not known; --seeds 5 measures it",
         "A note",
     ]

@@ -152,9 +152,12 @@ def _p(p: float | None) -> str:
 def _notes(reproduction: Reproduction) -> Iterator[str]:
     if reproduction.comparison is not None:
         yield reproduction.comparison.sentence
-    if len(list(_listed(reproduction.figures))) < len(reproduction.figures):
-        yield "Other figures of classes are equal, or are not shown to differ"
     is_judged = reproduction.outcome not in {"equal", "other data"}
+    listed = list(_listed(reproduction.figures))
+    if len(listed) < len(reproduction.figures):
+        left_out = [one for one in reproduction.figures if one not in listed]
+        or_so = ", or are not shown to differ" if any(one.differs for one in left_out) else ""
+        yield f"Other figures of classes are equal{or_so}"
     if is_judged and reproduction.seeds_folder is None:
         name = option("seeds", "5")
         yield f"How far runs of other seeds are apart is not known; {name} measures it"
