@@ -447,10 +447,10 @@ def reproduce(
                 observer=watch_from_python(progress),
                 seeds_observer=watch_sweep_from_python(progress),
             )
+    _or_stopped(done, "mtrain.reproduce(..., resume=True) does the rest")
     if done.reproduction is None:
         from mtrain.errors import MtrainError as Stopped
 
-        _or_stopped(done, "mtrain.reproduce(..., resume=True) does the rest")
         raise Stopped("was stopped, so nothing was compared", where=done.path)
     return done.reproduction
 

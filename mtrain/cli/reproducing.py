@@ -61,7 +61,7 @@ def reproduce(
 ) -> int:
     """Train a run again: what is equal to the last bit, what differs, and whether it matters.
 
-    Exit status 0 if it is equal or no difference is shown, else 1.
+    Exit status 0 if the runs are equal or no difference is shown, else 1.
     """
     if environment is not None:
         given = {
@@ -97,19 +97,23 @@ def reproduce(
             seeds_observer=None if quiet else watch_sweep(sys.stderr),
             owns_process=True,
         )
-    if done.reproduction is None:
-        where = shlex.quote(str(done.path))
-        say(f"stopped, saved, nothing compared; with --out {where} --resume it is continued")
-        return 1 if done.stopped_by is None else 128 + done.stopped_by
-    with open_stdout() as stdout:
-        if as_json:
-            print_json(reproduction_as_json(done.reproduction), stdout)
-        else:
-            print_reproduction(done.reproduction, stdout)
-            if done.reproduction.seeds_folder is not None:
-                print(f"seeds: {done.reproduction.seeds_folder}", file=stdout)
-            print(f"run: {done.path}", file=stdout)
-    return done.reproduction.exit_status
+    status = 0
+    if (reproduction := done.reproduction) is not None:
+        status = reproduction.exit_status
+        with open_stdout() as stdout:
+            if as_json:
+                print_json(reproduction_as_json(reproduction), stdout)
+            else:
+                print_reproduction(reproduction, stdout)
+                if reproduction.seeds_folder is not None:
+                    print(f"seeds: {reproduction.seeds_folder}", file=stdout)
+                print(f"run: {done.path}", file=stdout)
+    if done.stopped_by is None:
+        return status
+    where = shlex.quote(str(done.path))
+    missing = "nothing compared" if reproduction is None else "seeds not compared"
+    say(f"stopped, saved, {missing}; with --out {where} --resume it is continued")
+    return 128 + done.stopped_by
 
 
 def _write_environment(run: Path, file: Path, given: list[str]) -> int:

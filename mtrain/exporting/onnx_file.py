@@ -12,7 +12,6 @@ from mtrain.errors import MtrainError, UsageError
 from mtrain.exporting.signature import LABEL, PROBABILITIES
 from mtrain.records.export import Tensor
 from mtrain.records.training import ROWS_A_CALL
-from mtrain.run.files import write_bytes
 from mtrain.run.plain_network import read_plain_network
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def write_onnx(path: Path, saved: Checkpoint, place: CheckpointPlace, around: Ar
     from mtrain.exporting.onnx_model import onnx_model
 
     model = onnx_model(around, read_plain_network(saved, place.path))
-    write_bytes(path, model.SerializeToString())
+    path.write_bytes(model.SerializeToString())
 
 
 def run_onnx(

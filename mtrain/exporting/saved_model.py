@@ -10,7 +10,6 @@ import tensorflow as tf
 from mtrain.exporting.facts import FACTS, facts_as_json
 from mtrain.exporting.signature import LABEL, PROBABILITIES, legal_inputs_of, legal_names
 from mtrain.records.training import ROWS_A_CALL
-from mtrain.run.files import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +38,7 @@ def write_saved_model(path: Path, network: Network, around: Around) -> None:
     tf.saved_model.save(served, str(path), signatures={"serving_default": serve})
     # The place that TensorFlow leaves to others.
     (path / "assets.extra").mkdir()
-    write_text(path / "assets.extra" / FACTS, facts_as_json(around.facts))
+    (path / "assets.extra" / FACTS).write_text(facts_as_json(around.facts))
 
 
 def run_saved_model(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from keyword import iskeyword
 from typing import TYPE_CHECKING
 
 from mtrain.records.export import ElementType, Tensor
@@ -47,18 +48,19 @@ def outputs_of(n_classes: int) -> tuple[Tensor, ...]:
 
 
 def legal_names(names: Iterable[str]) -> dict[str, str]:
-    """For each name one of letters, digits, `_`, `.` and `-`, as TensorFlow has them.
+    """For each name one that a parameter of a Python function may have, as TensorFlow has them.
 
-    All differ in letters and digits, whether capital or not: TensorFlow takes no others for different.
+    All differ but for capitals, too: TensorFlow takes no others for different.
     """
     legal: dict[str, str] = {}
-    taken: set[str] = set()
+    taken = {"self"}
     for name in names:
-        one = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
-        one = one if re.match("[A-Za-z0-9]", one) else f"x{one}"
-        while (alike := re.sub(r"[^a-z0-9]", "_", one.lower())) in taken:
+        one = re.sub(r"[^A-Za-z0-9_]", "_", name)
+        if not re.match("[A-Za-z]", one) or iskeyword(one):
+            one = f"x_{one}"
+        while one.lower() in taken:
             one += "_"
-        taken.add(alike)
+        taken.add(one.lower())
         legal[name] = one
     return legal
 

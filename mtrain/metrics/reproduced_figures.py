@@ -30,8 +30,8 @@ def judge_figures(
     """Accuracy, macro F1, and recall and precision of each class, of a run and its reproduction.
 
     `comparison` is that of their predictions, `seeds` are evaluations of runs of other seeds, on the
-    same split. A limit of recall, or of precision, allows for the number of classes. If the two have
-    other classes, there are only the averages.
+    same split. A limit of recall, or of precision, allows for the number of classes. A class that only
+    one of the two has is undefined in the other.
     """
     return tuple(_figures(first, second, comparison, seeds))
 
@@ -41,24 +41,25 @@ def judge(
     results: Sequence[FileComparison],
     figures: Sequence[ReproducedFigure],
     *,
-    is_compared: bool,
     is_spread_known: bool,
 ) -> Outcome:
-    """The outcome: `is_compared` says whether predictions were, `is_spread_known` whether seeds were.
+    """The outcome; other data come first, and a file that was not compared is not a difference.
 
-    Other data come first. A figure that the seeds do not vary, or that is undefined, is judged by
-    the comparison of the predictions.
+    A figure that the seeds do not vary, or that is undefined, is judged by the comparison of the
+    predictions; if that is missing, too, the outcome is not judged. The outcome is of the spread only
+    if a figure that differs is within it, or none differs.
     """
     if is_of_other_data(environment):
         return "other data"
-    if all(result.is_equal for result in results):
+    if not any(result.differences for result in results):
         return "equal"
     if any(figure.is_shown for figure in figures):
         return "differs"
-    if is_spread_known:
-        return "within the spread"
-    is_same = all(figure.first == figure.second for figure in figures)
-    return "no difference shown" if is_compared or is_same else "not judged"
+    if any(figure.is_unjudged for figure in figures):
+        return "not judged"
+    differing = [figure for figure in figures if figure.differs]
+    is_within = not differing or any(figure.within for figure in differing)
+    return "within the spread" if is_spread_known and is_within else "no difference shown"
 
 
 def _figures(
@@ -68,14 +69,15 @@ def _figures(
         paired = None if comparison is None else getattr(comparison.averages, name)
         values = [_average(report, name) for report in (first, second, *seeds)]
         yield _figure(name, None, values, paired, together=1)
-    classes = [[one.name for one in report.classes] for report in (first, second)]
-    if classes[0] != classes[1]:
-        return
+    by_name = [{one.name: one for one in report.classes} for report in (first, second, *seeds)]
+    # Predictions are compared only if both have the same classes.
+    compared = {} if comparison is None else {one.name: one for one in comparison.classes}
+    class_names = list(by_name[0] | by_name[1])
     for name in OF_CLASSES:
-        for k, class_name in enumerate(classes[0]):
-            paired = None if comparison is None else getattr(comparison.classes[k], name)
-            values = [getattr(report.classes[k], name) for report in (first, second, *seeds)]
-            yield _figure(name, class_name, values, paired, together=len(classes[0]))
+        for class_name in class_names:
+            paired = getattr(compared.get(class_name), name, None)
+            values = [getattr(classes.get(class_name), name, None) for classes in by_name]
+            yield _figure(name, class_name, values, paired, together=len(class_names))
 
 
 def _average(report: Report, name: Name) -> float | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,53 +14,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mtrain.metrics.history import History
     from mtrain.records.arrays import Arrays
-    from mtrain.records.evaluation import SavedEvaluation
-    from mtrain.records.reproduction import Scalar
-
+    from mtrain.records.reproduction import RunContent, Scalar
 
 OF_DATA = ("data.", "splits.")
 """The facts that tell which rows a run was trained and evaluated on."""
-
-
-@dataclass(frozen=True, eq=False)
-class CheckpointContent:
-    """A checkpoint of a run."""
-
-    name: str
-    arrays: Arrays
-    """Weights, and what the optimizer and the loss keep."""
-
-
-@dataclass(frozen=True, eq=False)
-class EvaluationContent:
-    """An evaluation of a run."""
-
-    saved: SavedEvaluation
-    figures: Mapping[str, Scalar]
-    """Every figure of its report by dotted name, without the confusion matrix."""
-
-    probabilities: NDArray[np.float32] | None
-    """Shape (N, K); None if the predictions were not kept."""
-
-
-@dataclass(frozen=True, eq=False)
-class RunContent:
-    """The files of a run that a second training makes again."""
-
-    name: str
-    """As the user named it."""
-
-    identity: Mapping[str, Scalar]
-    """The facts that must be the same for a run to be the same, by dotted key."""
-
-    checkpoints: Mapping[str, CheckpointContent]
-    """By `best` and `last`; a run without validation may have no best."""
-
-    history: History
-    evaluations: Mapping[str, EvaluationContent]
-    """By split."""
 
 
 def compare_environments(first: RunContent, second: RunContent) -> FileComparison:
@@ -77,7 +34,10 @@ def is_of_other_data(environment: FileComparison) -> bool:
 
 
 def compare_results(first: RunContent, second: RunContent) -> tuple[FileComparison, ...]:
-    """Checkpoints, history and evaluations, file by file; times are left out."""
+    """Checkpoints, history and evaluations, file by file; times are left out.
+
+    Both runs have evaluations of the same splits.
+    """
     return (*_checkpoints(first, second), _histories(first, second), *_evaluations(first, second))
 
 
@@ -86,7 +46,8 @@ def _checkpoints(first: RunContent, second: RunContent) -> Iterator[FileComparis
         file = f"checkpoints/{role}"
         one, other = first.checkpoints.get(role), second.checkpoints.get(role)
         if one is None or other is None:
-            yield _only_in_one(file, "arrays", first, second, is_in_first=one is not None)
+            without = first if one is None else second
+            yield FileComparison(file, "arrays", 0, (), f"is missing in {without.name}")
             continue
         differences = [Difference("name", one.name, other.name)] if one.name != other.name else []
         differences += _of_arrays(one.arrays, other.arrays)
@@ -96,34 +57,25 @@ def _checkpoints(first: RunContent, second: RunContent) -> Iterator[FileComparis
 
 def _histories(first: RunContent, second: RunContent) -> FileComparison:
     """Each column of the epochs that both have."""
-    n_epochs = [len(run.history.epoch) for run in (first, second)]
     differences = []
-    if n_epochs[0] != n_epochs[1]:
-        differences.append(Difference("epoch", n_epochs[0], n_epochs[1]))
-    if first.history.classes != second.history.classes:
-        names = [", ".join(run.history.classes) for run in (first, second)]
-        differences.append(Difference("classes", names[0], names[1]))
-    columns = [_columns(run.history, min(n_epochs)) for run in (first, second)]
+    if first.epochs != second.epochs:
+        differences.append(Difference("epoch", first.epochs, second.epochs))
+    if first.classes != second.classes:
+        differences.append(
+            Difference("classes", ", ".join(first.classes), ", ".join(second.classes))
+        )
+    both = min(first.epochs, second.epochs)
+    columns: list[Arrays] = [
+        {name: column[:both] for name, column in run.columns.items()} for run in (first, second)
+    ]
     differences += _of_arrays(*columns, is_by_epoch=True)
     n = len(columns[0].keys() | columns[1].keys())
     return FileComparison("history.json", "columns", n, tuple(differences))
 
 
-def _columns(history: History, epochs: int) -> Arrays:
-    """The columns of the first epochs by dotted name, shape (E,) or (E, K)."""
-    columns: dict[str, list[Any]] = {f"history.{name}": c for name, c in history.scalars.items()}
-    for section, splits in (("counts", history.counts), ("per_class", history.per_class)):
-        for split, of in splits.items():
-            columns |= {f"{section}.{split}.{name}": column for name, column in of.items()}
-    return {name: np.array(column[:epochs]) for name, column in columns.items()}
-
-
 def _evaluations(first: RunContent, second: RunContent) -> Iterator[FileComparison]:
     for split, one in first.evaluations.items():
-        folder, other = f"evaluation/{split}", second.evaluations.get(split)
-        if other is None:
-            yield _only_in_one(f"{folder}/metrics.json", "figures", first, second, is_in_first=True)
-            continue
+        folder, other = f"evaluation/{split}", second.evaluations[split]
         matrices = [each.saved.report.confusion_matrix for each in (one, other)]
         differences = [
             *_of_arrays({"confusion_matrix": matrices[0]}, {"confusion_matrix": matrices[1]}),
@@ -147,13 +99,6 @@ def _predictions(file: str, first: RunContent, second: RunContent, split: str) -
         arrays.append({**indices, **groups, "probabilities": evaluation.probabilities})
     n = len(arrays[0].keys() | arrays[1].keys())
     return FileComparison(file, "arrays", n, tuple(_of_arrays(*arrays)))
-
-
-def _only_in_one(
-    file: str, kind: Any, first: RunContent, second: RunContent, *, is_in_first: bool
-) -> FileComparison:
-    name = second.name if is_in_first else first.name
-    return FileComparison(file, kind, 0, (), f"is missing in {name}")
 
 
 def _of_values(first: Mapping[str, Scalar], second: Mapping[str, Scalar]) -> Iterator[Difference]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mtrain.metrics.reproduction import CheckpointContent, EvaluationContent, RunContent
+import numpy as np
+
+from mtrain.records.reproduction import CheckpointContent, EvaluationContent, RunContent
 from mtrain.run.checkpoint import read_checkpoint, read_training_arrays
 from mtrain.run.directory import RunDirectory
 from mtrain.run.environment import identity, read_environment
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from mtrain.metrics.history import History
+    from mtrain.records.arrays import Arrays
     from mtrain.records.reproduction import Scalar
 
 NOT_FIGURES = (*ARRAYS, "schema", "data")
@@ -41,13 +45,25 @@ def read_content(path: Path, splits: Iterable[str]) -> RunContent:
             read_checkpoint(run.checkpoints / name)  # its hashes, too
             read[name] = CheckpointContent(name, read_training_arrays(run.checkpoints / name))
         checkpoints[role] = read[name]
+    history = read_history(path)
     return RunContent(
         name=str(path),
         identity=identity(read_environment(run.environment)),
         checkpoints=checkpoints,
-        history=read_history(path),
+        epochs=len(history.epoch),
+        classes=history.classes,
+        columns=_columns(history),
         evaluations={split: _read_evaluation(path, split) for split in splits},
     )
+
+
+def _columns(history: History) -> Arrays:
+    """The columns but the seconds by dotted name, of shape (E,) or (E, K)."""
+    columns: dict[str, list[Any]] = {f"history.{name}": c for name, c in history.scalars.items()}
+    for section, splits in (("counts", history.counts), ("per_class", history.per_class)):
+        for split, of in splits.items():
+            columns |= {f"{section}.{split}.{name}": column for name, column in of.items()}
+    return {name: np.array(column) for name, column in columns.items()}
 
 
 def _read_evaluation(path: Path, split: str) -> EvaluationContent:

@@ -26,7 +26,7 @@ from mtrain.inference.threshold import chosen_threshold
 from mtrain.keywords import option
 from mtrain.metrics.thresholds import predict_above
 from mtrain.records.export import Export, Format, Tensor
-from mtrain.run.files import attributing_errors
+from mtrain.run.files import attributing_errors, flush_to_disk
 from mtrain.run.find_checkpoint import with_checkpoint
 from mtrain.workflows.checkpoint_data import load_checkpoint_data
 
@@ -81,6 +81,7 @@ def export(
             other = f"{option('format')} saved_model takes any model"
             check_is_plain(saved, place.path, other)
         path = out or _usual_place(place, file_format)
+        _check_ending(path, file_format)
         _check_new(path)
         return _export(place, saved, file_format, path, data)
 
@@ -90,6 +91,12 @@ def export(
 def _usual_place(place: CheckpointPlace, file_format: Format) -> Path:
     of = "" if place.is_default else f"-{place.path.name}"
     return place.run.path / NAMES[file_format].format(of)
+
+
+def _check_ending(path: Path, file_format: Format) -> None:
+    """Raise `UsageError` for a file whose name tells of another format."""
+    if file_format != "saved_model" and path.suffix.lower() != f".{file_format}":
+        raise UsageError(f"must end in .{file_format}, got {str(path)!r}", where=option("out"))
 
 
 def _check_new(path: Path) -> None:
@@ -123,7 +130,7 @@ def _export(
             ours = predict_above(ours, threshold)
         form = _form(file_format, place, saved, network, around)
         with _appearing(path) as beside:
-            with _attributing(form.runtime, place.path):
+            with attributing_errors(path), _attributing(form.runtime, place.path):
                 form.write(beside)
                 theirs = form.run(beside, raw)
             proof = prove(
@@ -224,7 +231,9 @@ def _appearing(path: Path) -> Iterator[Path]:
         yield room / path.name
         _check_new(path)  # another program may have been faster
         with attributing_errors(path):
+            flush_to_disk(room / path.name)
             (room / path.name).rename(path)
+            flush_to_disk(path.parent)
     finally:
         shutil.rmtree(room, ignore_errors=True)
 

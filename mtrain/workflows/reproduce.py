@@ -14,7 +14,13 @@ from mtrain.metrics.reproduction import compare_environments, compare_results
 from mtrain.records.reproduction import SPLIT, Reproduction
 from mtrain.run.constraints import holds_constraints, write_constraints
 from mtrain.run.content import read_content
-from mtrain.run.directory import RunDirectory, check_creatable, check_empty
+from mtrain.run.directory import (
+    OUTPUTS,
+    RunDirectory,
+    check_creatable,
+    check_empty,
+    choose_directory,
+)
 from mtrain.run.files import check_replaced
 from mtrain.run.metrics import read_report
 from mtrain.run.saved_evaluation import align
@@ -29,11 +35,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mtrain.config.experiment.schema import Config
-    from mtrain.metrics.reproduction import EvaluationContent, RunContent
     from mtrain.observer import Observer, SweepObserver
     from mtrain.records.comparison import Comparison
     from mtrain.records.report import Report
-    from mtrain.records.reproduction import ReproducedFigure
+    from mtrain.records.reproduction import EvaluationContent, ReproducedFigure, RunContent
     from mtrain.workflows.run import Run
     from mtrain.workflows.run_to_reproduce import RunToReproduce
     from mtrain.workflows.sweep import SweepRun
@@ -49,10 +54,10 @@ class ReproductionRun:
     """The directory of the new run."""
 
     reproduction: Reproduction | None
-    """None if a signal came, to the new run or to those of other seeds."""
+    """None if a signal stopped the new run."""
 
     stopped_by: signal.Signals | None = None
-    """The signal that stopped it."""
+    """The signal that stopped the new run, or those of other seeds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,17 +98,18 @@ def reproduce(
     """Train `config`, that of the run at `run`, and compare both runs to the last bit.
 
     `out` is the directory of the new run, new or empty; None: a free one of `outputs/<name>`. The
-    run at `run` is only read. With `resume` the new run in `out`, or `outputs/<name>`, and those of
-    other seeds are continued if they are there. If the results differ, runs of so many other `seeds`, 0 or at least 3,
-    measure their spread, in a folder whose name ends in `-seeds`. `observer` and `owns_process` are
-    as for `fit`, `seeds_observer` as for `sweep`; on the device `auto`, what was trained on a CPU is
-    trained on a CPU. Raises `MtrainError` as `read_run_to_reproduce` and `fit` do.
+    run at `run` is only read. If the results differ, runs of so many other
+    `seeds`, 0 or at least 3, measure their spread, in a folder beside the new run's whose name ends
+    in `-seeds`; if a signal stops them, the predictions judge. With `resume` the new run in `out`,
+    or `outputs/<name>`, and those of other seeds are continued if they are there.
+    `observer` and `owns_process` are as for `fit`, `seeds_observer` as for `sweep`; on the device
+    `auto`, what was trained on a CPU is trained on a CPU. Raises `MtrainError` as
+    `read_run_to_reproduce` and `fit` do.
     """
     if type(seeds) is not int or (seeds and not LEAST_RUNS <= seeds <= MOST_SEEDS):
         problem = f"must be 0, or from {LEAST_RUNS} to {MOST_SEEDS:,}, got {seeds!r:.60}"
         raise UsageError(problem, where=option("seeds"))
-    if out is not None:
-        _check_places(run, out, seeds, is_empty=not resume)
+    _check_places(run, _choose_place(config, out, resume=resume), seeds, is_empty=not resume)
     first = read_run_to_reproduce(run, config)  # all of it: a damaged file is told at once
     if device == "auto" and first.device == "cpu":
         device = "cpu"
@@ -115,7 +121,6 @@ def reproduce(
     second = read_content(trained.path, first.content.evaluations)
     reproduction = _judge(first, second)
     if seeds and reproduction.outcome not in {"equal", "other data"}:
-        folder = None if out is None else _seeds_folder(out)
         options = Options(
             device=device,
             jobs=None,
@@ -124,10 +129,10 @@ def reproduce(
             code_folder=run,
             owns_process=False,  # TensorFlow has the run's threads already
         )
+        folder = _seeds_folder(trained.path)
         swept = _train_seeds(config, seeds, folder, options, seeds_observer, resume=resume)
-        if swept.stopped_by is not None:
-            return ReproductionRun(trained.path, None, swept.stopped_by)
         reproduction = _judge(first, second, _read_seeds(swept))
+        return ReproductionRun(trained.path, reproduction, swept.stopped_by)
     return ReproductionRun(trained.path, reproduction)
 
 
@@ -138,19 +143,13 @@ def _judge(run: RunToReproduce, second: RunContent, seeds: _Seeds | None = None)
     figures: tuple[ReproducedFigure, ...] = ()
     comparison: Comparison | None = None
     reports = [] if seeds is None else list(seeds.reports.values())
-    if not all(result.is_equal for result in results):
+    if any(result.differences for result in results):
         of_first, of_second = first.evaluations[SPLIT], second.evaluations[SPLIT]
         comparison = _compare(of_first, of_second)
         saved = of_first.saved, of_second.saved
         figures = judge_figures(saved[0].report, saved[1].report, comparison, reports)
     is_spread_known = len(reports) >= LEAST_RUNS
-    outcome = judge(
-        environment,
-        results,
-        figures,
-        is_compared=comparison is not None,
-        is_spread_known=is_spread_known,
-    )
+    outcome = judge(environment, results, figures, is_spread_known=is_spread_known)
     return Reproduction(
         runs=(first.name, second.name),
         outcome=outcome,
@@ -165,20 +164,32 @@ def _judge(run: RunToReproduce, second: RunContent, seeds: _Seeds | None = None)
     )
 
 
-def _seeds_folder(out: Path) -> Path:
-    out = out.absolute()
-    return out.with_name(f"{out.name}-seeds")
+def _choose_place(config: Config, out: Path | None, *, resume: bool) -> Path:
+    """The directory of the new run, as `fit` chooses it."""
+    if out is None and resume:
+        return OUTPUTS / config.name
+    return out or choose_directory(config.name, None).path
 
 
-def _check_places(run: Path, out: Path, seeds: int, *, is_empty: bool) -> None:
+def _seeds_folder(place: Path) -> Path:
+    if place.name in {"", ".."}:
+        place = place.resolve()
+    return place.with_name(f"{place.name}-seeds")
+
+
+def _check_places(run: Path, place: Path, seeds: int, *, is_empty: bool) -> None:
     """Raise `UsageError` or `MtrainError` for folders in which nothing can be trained."""
-    if out.resolve().is_relative_to(run.resolve()) and out.resolve() != run.resolve():
-        problem = f"{out} is in the run, which is only read"
-        raise UsageError(problem, where=option("out"), remedy="name a folder elsewhere")
-    for folder in (out, *([_seeds_folder(out)] if seeds else [])):
+    remedies = {place: f"and without {option('out')} a free one is taken"}
+    if seeds:
+        remedies[_seeds_folder(place)] = "and the seeds need one beside it"
+    for folder, remedy in remedies.items():
+        if folder.resolve().is_relative_to(run.resolve()):
+            where = "the run" if folder.resolve() == run.resolve() else "in the run"
+            problem = f"{folder} is {where}, which is only read"
+            raise UsageError(problem, where=option("out"), remedy="name a folder elsewhere")
         check_creatable(folder)
         if is_empty:
-            check_empty(RunDirectory(folder), f"and without {option('out')} a free one is taken")
+            check_empty(RunDirectory(folder), remedy)
 
 
 def _train_again(
@@ -213,7 +224,7 @@ def _train_again(
 def _train_seeds(
     config: Config,
     seeds: int,
-    folder: Path | None,
+    folder: Path,
     options: Options,
     observer: SweepObserver | None,
     *,
@@ -229,6 +240,13 @@ def _train_seeds(
 
 
 def _read_seeds(swept: SweepRun) -> _Seeds:
+    """The runs of other seeds; none of them counts if a signal has stopped them."""
+    if swept.stopped_by is not None:
+        note = (
+            f"The runs of other seeds were stopped by {swept.stopped_by.name}, so their spread is "
+            f"not known; {option('resume')} continues them"
+        )
+        return _Seeds({}, swept.path, (note,))
     reports: dict[int, Report] = {}
     notes = []
     for member in swept.result.members:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mtrain.config.experiment.schema import Config
     from mtrain.config.loading.load import Settings
     from mtrain.metrics.history import History
-    from mtrain.metrics.reproduction import RunContent
+    from mtrain.records.reproduction import RunContent
     from mtrain.run.checkpoint import Checkpoint
     from mtrain.run.directory import RunDirectory
 

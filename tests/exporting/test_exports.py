@@ -127,7 +127,10 @@ def test_rows_that_are_read_without_mtrain_are_predicted(tmp_path, name):
         np.testing.assert_allclose(probabilities[has_label], predicted.probabilities, atol=1e-5)
 
 
-ODD_COLUMNS = ("label", "label_input", "T", "t", "a-b", "a.b", "/constant_0", "//", "mtrain", "1st")
+ODD_COLUMNS = (
+    *("label", "label_input", "probabilities", "T", "t", "A b", "a-b", "a.b", "größe", "Größe"),
+    *("/constant_0", "//", "mtrain", "1st", "self", "def", "None", "x_def"),
+)
 
 
 def test_odd_names_of_columns_and_categories_are_exported(tmp_path):

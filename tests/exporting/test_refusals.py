@@ -54,6 +54,32 @@ def test_what_exists_stays(finished, tmp_path, capsys):
     assert (status, message) == (2, f"mtrain: {tmp_path / 'no'}: no such folder\n")
 
 
+@pytest.mark.parametrize(("file_format", "name"), [("onnx", "m.keras"), ("keras", "m.onnx")])
+def test_an_ending_of_another_format_is_refused(finished, tmp_path, capsys, file_format, name):
+    place = tmp_path / name
+    message = f"mtrain: --out: must end in .{file_format}, got {str(place)!r}\n"
+
+    assert refused(capsys, finished, "--format", file_format, "--out", place) == (2, message)
+
+
+@pytest.mark.parametrize("file_format", ["onnx", "saved_model", "keras"])
+def test_a_disk_that_is_full_is_named_by_the_file(finished, tmp_path, monkeypatch, file_format):
+    """Not by the place where the file is written before it gets its name."""
+    name = {"onnx": "onnx_file.write_onnx", "keras": "keras_file.write_keras"}
+    writing = name.get(file_format, "saved_model.write_saved_model")
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(f"mtrain.exporting.{writing}", full)
+    place = tmp_path / {"onnx": "m.onnx", "keras": "m.keras"}.get(file_format, "m")
+    with pytest.raises(mtrain.MtrainError) as raised:
+        mtrain.export(finished, file_format=file_format, out=place)
+
+    assert str(raised.value) == f"{place}: cannot be written: No space left on device"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_format_without_its_package_says_how_to_install_it(finished, capsys, monkeypatch):
     monkeypatch.setattr(onnx_file, "find_spec", lambda name: None if name == "onnx" else name)
     status, message = refused(capsys, finished)

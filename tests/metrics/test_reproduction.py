@@ -5,35 +5,32 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mtrain.metrics.history import History
-from mtrain.metrics.reproduced_figures import judge
-from mtrain.metrics.reproduction import (
+from mtrain.metrics.report import make_report
+from mtrain.metrics.reproduced_figures import judge, judge_figures
+from mtrain.metrics.reproduction import compare_environments, compare_results
+from mtrain.records.reproduction import (
     CheckpointContent,
+    Difference,
+    FileComparison,
+    ReproducedFigure,
     RunContent,
-    compare_environments,
-    compare_results,
 )
-from mtrain.records.reproduction import Difference, FileComparison, ReproducedFigure
+from mtrain.records.training import Predictions
 
 IDENTITY = {"versions.numpy": "2.4.6", "threads": 1, "data.sha256": "ab", "flags.XLA_FLAGS": None}
 
 
-def history(*losses, recall=(0.5, 0.5)):
-    epochs = len(losses)
-    return History(
-        "run",
-        ("a", "b"),
-        epoch=list(range(1, epochs + 1)),
-        seconds=[float(np.random.default_rng().random())] * epochs,
-        scalars={"loss": list(losses)},
-        per_class={"train": {"recall": [np.array(recall)] * epochs}},
-    )
-
-
 def content(weights=(1.0, 2.0), losses=(0.5, 0.4), name="epoch-0002", **changes):
     arrays = {"model/kernel": np.array(weights, np.float32)}
+    recall = np.array([(0.5, float("nan"))] * len(losses))
     run = RunContent(
-        "run", IDENTITY, {"last": CheckpointContent(name, arrays)}, history(*losses), {}
+        "run",
+        IDENTITY,
+        checkpoints={"last": CheckpointContent(name, arrays)},
+        epochs=len(losses),
+        classes=("a", "b"),
+        columns={"history.loss": np.array(losses), "per_class.train.recall": recall},
+        evaluations={},
     )
     return replace(run, **changes)
 
@@ -42,12 +39,9 @@ def differences(first, second):
     return [one for file in compare_results(first, second) for one in file.differences]
 
 
-def test_a_run_is_equal_to_itself_but_for_its_times():
+def test_a_run_is_equal_to_itself():
     """Undefined figures are equal, too."""
-    undefined = history(0.5, float("nan"), recall=(float("nan"), 1.0))
-
     assert differences(content(), content()) == []
-    assert differences(content(history=undefined), content(history=undefined)) == []
     assert compare_environments(content(), content()).is_equal
 
 
@@ -76,9 +70,9 @@ def test_a_column_of_the_history_has_the_first_epoch_that_differs():
 
 def test_histories_of_other_lengths_are_compared_as_far_as_both_go():
     """After early stopping in another epoch; the checkpoints have other names."""
-    found = differences(content(losses=(0.5, 0.4, 0.3), name="epoch-0003"), content())
+    listed = differences(content(losses=(0.5, 0.4, 0.3), name="epoch-0003"), content())
 
-    assert found == [Difference("name", "epoch-0003", "epoch-0002"), Difference("epoch", 3, 2)]
+    assert listed == [Difference("name", "epoch-0003", "epoch-0002"), Difference("epoch", 3, 2)]
 
 
 def test_a_checkpoint_that_only_one_run_has_is_a_problem():
@@ -92,9 +86,9 @@ def test_a_checkpoint_that_only_one_run_has_is_a_problem():
 def test_facts_of_the_environment_are_named():
     """Of equal value and another type, too; a flag that is not set is not there."""
     changed = IDENTITY | {"versions.numpy": "2.5.0", "threads": True, "code.own.py": "cd"}
-    found = compare_environments(content(), content(identity=changed)).differences
+    listed = compare_environments(content(), content(identity=changed)).differences
 
-    assert found == (
+    assert listed == (
         Difference("versions.numpy", "2.4.6", "2.5.0"),
         Difference("threads", 1, second=True),
         Difference("code.own.py", None, "cd"),
@@ -103,6 +97,7 @@ def test_facts_of_the_environment_are_named():
 
 SAME = FileComparison("history.json", "columns", 3, ())
 OTHER = FileComparison("history.json", "columns", 3, (Difference("history.loss"),))
+NOT_KEPT = FileComparison("evaluation/test/predictions.npz", "arrays", 0, (), "was not kept in run")
 ENVIRONMENT = FileComparison("environment.json", "facts", 3, ())
 
 
@@ -113,46 +108,80 @@ def figure(difference=0.0, *, paired=None, limit=None):
     )
 
 
+SMALL = figure(0.01, paired="not shown")
+UNJUDGED = figure(0.01)
+
 CASES = {
-    "equal": ("equal", SAME, [], {}),
-    "small, compared": ("no difference shown", OTHER, [figure(0.01, paired="not shown")], {}),
-    "large, compared": ("differs", OTHER, [figure(-0.1, paired="worse")], {}),
-    "better is a difference": ("differs", OTHER, [figure(0.1, paired="better")], {}),
-    "neither": ("not judged", OTHER, [figure(0.01)], {"is_compared": False}),
-    "the same figures": ("no difference shown", OTHER, [figure()], {"is_compared": False}),
-    "within the limit": (
-        "within the spread",
-        OTHER,
-        [figure(-0.1, paired="worse", limit=0.1)],
-        {"is_spread_known": True},
-    ),
-    "beyond the limit": (
-        "differs",
-        OTHER,
-        [figure(0.01, paired="not shown", limit=0.005)],
-        {"is_spread_known": True},
-    ),
-    "seeds do not vary it": (
-        "differs",
-        OTHER,
-        [figure(), figure(0.2, paired="better")],
-        {"is_spread_known": True},
-    ),
-    "undefined in one": (
+    "equal": ("equal", [SAME], []),
+    "equal, and a file is missing": ("equal", [SAME, NOT_KEPT], []),
+    "small, compared": ("no difference shown", [OTHER], [SMALL]),
+    "large, compared": ("differs", [OTHER], [figure(-0.1, paired="worse")]),
+    "better is a difference": ("differs", [OTHER], [figure(0.1, paired="better")]),
+    "neither": ("not judged", [OTHER, NOT_KEPT], [figure(), UNJUDGED]),
+    "the same figures": ("no difference shown", [OTHER, NOT_KEPT], [figure()]),
+    "undefined in one": ("no difference shown", [OTHER], [figure(None, paired="not shown")]),
+    "undefined in one, not compared": ("not judged", [OTHER], [figure(None)]),
+}
+
+SEEDS_CASES = {
+    "within the limit": ("within the spread", [figure(-0.1, paired="worse", limit=0.1)]),
+    "beyond the limit": ("differs", [figure(0.01, paired="not shown", limit=0.005)]),
+    "the seeds are equal": ("not judged", [figure(0.01, limit=0.1), UNJUDGED]),
+    "the seeds are equal, so is the figure": ("within the spread", [figure()]),
+    "the seeds are equal, compared": ("within the spread", [figure(0.01, limit=0.1), SMALL]),
+    "the seeds are equal, and it is better": ("differs", [figure(), figure(0.2, paired="better")]),
+    "undefined in one": ("not judged", [figure(None, limit=0.1)]),
+    "the seeds are equal, only compared": ("no difference shown", [figure(), SMALL]),
+    "undefined in one, compared": (
         "no difference shown",
-        OTHER,
         [figure(None, paired="not shown", limit=0.1)],
-        {},
     ),
+    "one differs, another is not judged": ("differs", [figure(0.2, limit=0.1), UNJUDGED]),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_outcome_is_of_the_spread_if_it_is_known_else_of_the_comparison(case):
-    outcome, result, figures, known = CASES[case]
-    known = {"is_compared": True, "is_spread_known": False} | known
+def test_the_outcome_is_of_the_comparison(case):
+    """Without seeds; a file that was not compared is not a difference."""
+    outcome, results, figures = CASES[case]
 
-    assert judge(ENVIRONMENT, [result], figures, **known) == outcome
+    assert judge(ENVIRONMENT, results, figures, is_spread_known=False) == outcome
+
+
+@pytest.mark.parametrize("case", SEEDS_CASES)
+def test_the_outcome_is_of_the_spread_if_it_is_known(case):
+    """Every figure that differs has a limit or a paired finding, else the outcome is not judged."""
+    outcome, figures = SEEDS_CASES[case]
+
+    assert judge(ENVIRONMENT, [OTHER], figures, is_spread_known=True) == outcome
+
+
+def report_of(predicted, names=("a", "b")):
+    """Of four rows, two of each class."""
+    predicted = np.array(predicted)
+    probabilities = np.eye(2, dtype=np.float32)[predicted]
+    predictions = Predictions(np.array([0, 0, 1, 1]), predicted, probabilities, loss=0.5)
+    return make_report(predictions, names, split="test", checkpoint="epoch-0001")
+
+
+def test_equal_seeds_without_predictions_judge_nothing():
+    """Two of the four rows are right in the run, three in the reproduction, all four by each seed."""
+    run, again, seed = (report_of(rows) for rows in ([0, 1, 1, 0], [0, 0, 1, 0], [0, 0, 1, 1]))
+    figures = judge_figures(run, again, None, [seed] * 3)
+    accuracy = figures[0]
+
+    assert (accuracy.first, accuracy.second) == (0.5, 0.75)
+    assert (accuracy.spread, accuracy.limit, accuracy.paired) == (0.0, None, None)
+    assert judge(ENVIRONMENT, [OTHER], figures, is_spread_known=True) == "not judged"
+
+
+def test_a_class_that_only_one_run_has_is_not_judged():
+    run, again = report_of([0, 0, 1, 1]), report_of([0, 0, 1, 1], names=("a", "c"))
+    figures = judge_figures(run, again, None, [])
+    recalls = {one.class_name: (one.first, one.second) for one in figures if one.name == "recall"}
+
+    assert recalls == {"a": (1.0, 1.0), "b": (1.0, None), "c": (None, 1.0)}
+    assert judge(ENVIRONMENT, [OTHER], figures, is_spread_known=False) == "not judged"
 
 
 @pytest.mark.parametrize("name", ["data.sha256", "splits.train"])
@@ -161,5 +190,5 @@ def test_other_data_come_before_any_judgement(name):
     environment = replace(ENVIRONMENT, differences=(Difference(name, "a", "b"),))
 
     for result in (SAME, OTHER):
-        outcome = judge(environment, [result], [], is_compared=True, is_spread_known=True)
+        outcome = judge(environment, [result], [], is_spread_known=True)
         assert outcome == "other data"

@@ -94,7 +94,7 @@ def test_every_file_has_a_line_and_its_differences_below(differing):
     lines = printed(differing)
 
     assert lines[0] == (
-        "It differs, and 1 of 5 figures are shown to differ by the predictions of the same rows"
+        "It differs: of 5 figures, 1 is shown to differ by the predictions of the same rows"
     )
     assert lines[1:3] == [
         "environment.json: 25 facts, 8 differ",
@@ -146,10 +146,22 @@ def test_the_figures_that_differ_have_a_row_with_what_judges_them(differing):
     ]
     assert lines[start + 6 :] == [
         "The same prediction on 98 of 100 rows; of the other 2, run is right on 1, again on 1",
-        "Other figures of classes are equal, or are not shown to differ",
+        "Other figures of classes are equal",
         "How far runs of other seeds are apart is not known; --seeds 5 measures it",
         "A note",
     ]
+
+
+def test_a_figure_that_is_undefined_in_a_file_is_called_so(differing):
+    """A fact or an array is not there."""
+    undefined = Difference("classes[1].precision", None, 0.5)
+    figures = replace(EQUAL, differences=(undefined, Difference("classes[2].f1", 0.25, None)))
+    columns = replace(HISTORY, differences=(Difference("history.lr", "float64 (2,)", None),))
+    lines = printed(replace(differing, results=(figures, columns)))
+
+    assert "  classes[1].precision: was undefined, is 0.5" in lines
+    assert "  classes[2].f1: was 0.25, is undefined" in lines
+    assert "  history.lr: was float64 (2,), is not there" in lines
 
 
 def test_with_a_spread_each_figure_is_within_its_limit_or_beyond(differing):
@@ -158,7 +170,8 @@ def test_with_a_spread_each_figure_is_within_its_limit_or_beyond(differing):
     figures = (*limited, FIGURES[1], replace(FIGURES[2], limit=0.1, spread=0.02), FIGURES[4])
     lines = printed(replace(differing, figures=figures, seeds=(1, 2, 3), seeds_folder="seeds"))
 
-    assert lines[0] == "It differs, and 1 of 4 figures are beyond the spread of 3 seeds"
+    assert lines[0] == "It differs: of 4 figures, 1 is beyond the spread of 3 seeds"
+    assert "figures of the test split, judged by the spread of 3 seeds" in lines
     rows = {line.split("  ")[0]: line.split() for line in lines}
     assert rows["accuracy"] == [
         "accuracy",
@@ -185,27 +198,118 @@ def test_the_table_fits_a_narrow_terminal(differing, monkeypatch):
 
 def test_of_many_figures_those_that_are_shown_to_differ_are_listed(differing):
     many = tuple(figure("recall", f"class {k}", 0.5, 0.6, paired="not shown") for k in range(30))
-    shown = (figure("recall", "worst", 0.9, 0.1, paired="worse"),)
-    lines = printed(replace(differing, figures=(*FIGURES[:2], *many, *shown)))
+    worst = figure("recall", "worst", 0.9, 0.1, paired="worse")
+    lines = printed(replace(differing, figures=(*FIGURES[:2], *many, worst)))
     rows = [line for line in lines if line.startswith(("accuracy", "macro F1", "recall"))]
 
     assert [row.split("  ")[0] for row in rows] == ["accuracy", "macro F1", "recall of worst"]
 
 
+LIMITED = {"limit": 0.1, "spread": 0.02}
+WITHIN = figure("accuracy", None, 0.9, 0.95, paired="better", p_adjusted=0.01, **LIMITED)
+BEYOND = figure("accuracy", None, 0.9, 0.5, paired="not shown", p_adjusted=0.3, **LIMITED)
+WORSE = figure("f1_macro", None, 0.9, 0.8, paired="worse", p_adjusted=0.01)
+SMALL = figure("f1_macro", None, 0.9, 0.89, paired="not shown", p_adjusted=0.7)
+UNJUDGED = figure("f1_macro", None, 0.9, 0.8)
+UNDEFINED = figure("precision", "b", None, 0.8)
+UNCHANGED = figure("recall", "b", 0.8, 0.8)
+
+PREDICTIONS = "the paired comparison of the predictions"
+SPREAD = "the spread of 3 seeds"
+
+JUDGED = {
+    "predictions": (
+        "differs",
+        [WORSE, SMALL, WORSE],
+        "It differs: of 3 figures, 2 are shown to differ by the predictions of the same rows",
+        f"judged by {PREDICTIONS}",
+    ),
+    "spread": (
+        "differs",
+        [BEYOND, WITHIN, BEYOND],
+        "It differs: of 3 figures, 2 are beyond the spread of 3 seeds",
+        f"judged by {SPREAD}",
+    ),
+    "a figure without a limit": (
+        "differs",
+        [WORSE],
+        "It differs: of 1 figure, 1 is shown to differ by the predictions of the same rows",
+        f"judged by {PREDICTIONS}",
+    ),
+    "both": (
+        "differs",
+        [BEYOND, WITHIN, WORSE, WORSE, SMALL],
+        "It differs: of 5 figures, 1 is beyond the spread of 3 seeds, and 2 are shown to differ by "
+        "the predictions of the same rows",
+        f"judged by {SPREAD} or, without a limit, {PREDICTIONS}",
+    ),
+    "within": (
+        "within the spread",
+        [WITHIN, UNCHANGED],
+        "It differs, and every figure is within the spread of 3 seeds",
+        f"judged by {SPREAD}",
+    ),
+    "within, or not shown": (
+        "within the spread",
+        [WITHIN, UNCHANGED, SMALL],
+        "It differs; 2 of 3 figures are within the spread of 3 seeds, and no other is shown to differ "
+        "by the predictions of the same rows",
+        f"judged by {SPREAD} or, without a limit, {PREDICTIONS}",
+    ),
+    "neither": (
+        "not judged",
+        [WITHIN, UNCHANGED, UNJUDGED, UNDEFINED],
+        "It differs, and 2 of 4 figures cannot be judged: the predictions of the two runs were not "
+        "compared",
+        f"judged by {SPREAD}",
+    ),
+    "not shown": (
+        "no difference shown",
+        [SMALL, UNCHANGED],
+        "It differs, and no figure is shown to differ by the predictions of the same rows",
+        f"judged by {PREDICTIONS}",
+    ),
+    "the same": (
+        "no difference shown",
+        [UNCHANGED, UNCHANGED],
+        "It differs, but accuracy, macro F1, and recall and precision of each class are the same",
+        "not judged",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", JUDGED)
+def test_the_sentence_and_the_heading_say_what_judged(differing, case):
+    """The spread of seeds, and the predictions for figures without a limit, are counted apart."""
+    outcome, figures, sentence, heading = JUDGED[case]
+    seeds = (1, 2, 3) if any(one.limit is not None for one in figures) else ()
+    lines = printed(replace(differing, outcome=outcome, figures=tuple(figures), seeds=seeds))
+
+    assert lines[0] == sentence
+    assert f"figures of the test split, {heading}" in lines
+
+
 @pytest.mark.parametrize(
-    ("outcome", "sentence"),
+    ("outcome", "results", "sentence"),
     [
-        ("equal", "Equal to the last bit"),
-        ("other data", "The runs are of different data, and no spread of seeds explains that"),
+        ("equal", (EQUAL,), "Equal to the last bit"),
         (
-            "no difference shown",
-            "It differs, and no figure is shown to differ by the predictions of the same rows",
+            "equal",
+            (EQUAL, MISSING),
+            "Equal to the last bit, but evaluation/test/predictions.npz was not compared",
         ),
         (
-            "not judged",
-            "It differs, and nothing judges by how much: no predictions of the same rows were kept",
+            "equal",
+            (replace(MISSING, file="checkpoints/best"), MISSING),
+            "Equal to the last bit, but checkpoints/best and evaluation/test/predictions.npz were not "
+            "compared",
+        ),
+        (
+            "other data",
+            (EQUAL,),
+            "The runs are of different data, and no spread of seeds explains that",
         ),
     ],
 )
-def test_the_outcome_comes_first(differing, outcome, sentence):
-    assert printed(replace(differing, outcome=outcome))[0] == sentence
+def test_the_outcome_comes_first(differing, outcome, results, sentence):
+    assert printed(replace(differing, outcome=outcome, results=results))[0] == sentence

@@ -1,4 +1,4 @@
-"""Runs that were changed by hand, as a machine or a stranger may have made them, and what is said of them."""
+"""Runs that were changed by hand, as a machine or a stranger may have made them, and what mtrain answers."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def reproduced(capsys, run, out, *arguments):
     status = command(
         ["reproduce", str(run), *map(str, arguments), "--out", str(out), "--quiet", "--json"]
     )
-    said = capsys.readouterr()
-    assert said.err == ""
-    return status, json.loads(said.out)
+    output = capsys.readouterr()
+    assert output.err == ""
+    return status, json.loads(output.out)
 
 
-def said(capsys, *arguments):
+def told(capsys, *arguments):
     """Exit status, and what stderr says, of a command that prints nothing else."""
     capsys.readouterr()
     status = command(["reproduce", *map(str, arguments)])
-    out = capsys.readouterr()
-    assert out.out == ""
-    return status, out.err.removeprefix("mtrain: ").removesuffix("\n")
+    output = capsys.readouterr()
+    assert output.out == ""
+    return status, output.err.removeprefix("mtrain: ").removesuffix("\n")
 
 
 def differing(document):

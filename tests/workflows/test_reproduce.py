@@ -10,8 +10,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 from conftest import CONFIGS, ROOT
-from reproduced import SCHEMA, differing, flip_a_weight, reproduced, said, take_evaluation
-from stopped_runs import said as said_by
+from reproduced import SCHEMA, differing, flip_a_weight, reproduced, take_evaluation, told
+from stopped_runs import said as told_by
 from stopped_runs import segments, stop_at
 from strangers import change_json, content_of
 from users_code import experiment
@@ -107,6 +107,32 @@ def test_a_run_without_predictions_is_equal(tmp_path, capsys):
     ]
 
 
+def test_predictions_that_were_removed_are_no_difference(smoke, tmp_path, capsys):
+    """The first line names the file; from Python as well."""
+    (smoke / "evaluation" / "test" / "predictions.npz").unlink()
+    capsys.readouterr()
+    assert command(["reproduce", str(smoke), "--out", str(tmp_path / "again"), "--quiet"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    again = mtrain.reproduce(smoke, out=tmp_path / "again", resume=True, progress=False)
+
+    sentence = "Equal to the last bit, but evaluation/test/predictions.npz was not compared"
+    assert lines[0] == sentence
+    assert f"evaluation/test/predictions.npz: not compared; it was not kept in {smoke}" in lines
+    assert (again.outcome, again.sentence) == ("equal", sentence)
+
+
+def test_figures_that_are_the_same_need_no_predictions(smoke, tmp_path):
+    """A weight differs."""
+    flip_a_weight(smoke)
+    (smoke / "evaluation" / "test" / "predictions.npz").unlink()
+    again = mtrain.reproduce(smoke, out=tmp_path / "again", progress=False)
+
+    assert (again.outcome, again.exit_status, again.comparison) == ("no difference shown", 0, None)
+    assert again.sentence == (
+        "It differs, but accuracy, macro F1, and recall and precision of each class are the same"
+    )
+
+
 def test_a_flipped_bit_of_a_weight_is_named_and_no_figure_is_shown_to_differ(
     smoke, tmp_path, capsys
 ):
@@ -178,8 +204,8 @@ def test_predictions_that_differ_beyond_chance_are_a_difference(smoke, short, tm
     lines = capsys.readouterr().out.splitlines()
     comparison = mtrain.compare(smoke, tmp_path / "again").averages.accuracy
 
-    assert lines[0].startswith("It differs, and ")
-    assert lines[0].endswith(" figures are shown to differ by the predictions of the same rows")
+    assert lines[0].startswith("It differs: of 22 figures, ")
+    assert lines[0].endswith(" are shown to differ by the predictions of the same rows")
     (accuracy,) = [line.split() for line in lines if line.startswith("accuracy ")]
     shares = [f"{comparison.first:.3f}", f"{comparison.second:.3f}"]
     assert accuracy == ["accuracy", *shares, f"{comparison.difference:+.3f}", "better", "<0.001"]
@@ -218,7 +244,7 @@ def test_a_small_difference_is_within_the_spread_of_seeds(smoke, tmp_path, capsy
 
     assert reproduction.outcome == "within the spread"
     assert reproduction.exit_status == 0
-    assert repr(reproduction).endswith("every figure is within the spread of 3 seeds>")
+    assert repr(reproduction).endswith("recall and precision of each class are the same>")
     assert [figure.difference for figure in reproduction.figures] == [0.0] * 22
 
 
@@ -227,7 +253,7 @@ def test_custom_code_runs_only_if_it_is_allowed(folder, tmp_path, capsys):
     config = experiment(folder, metrics="[accuracy, 'own:right']", model="'own:build'")
     assert command(["fit", str(config), "--out", str(tmp_path / "run"), "--quiet"]) == 0
     (folder / "own.py").write_text("raise SystemError")
-    refused = said(capsys, tmp_path / "run", "--out", tmp_path / "again")
+    refused = told(capsys, tmp_path / "run", "--out", tmp_path / "again")
     is_made = (tmp_path / "again").exists()
     status, document = reproduced(capsys, tmp_path / "run", tmp_path / "again", "--allow-code")
 
@@ -259,7 +285,7 @@ def test_trackers_of_the_run_are_not_told(smoke, overrides, is_followed, tmp_pat
 def test_a_run_resumed_with_differences_is_noted(run_to_resume, tmp_path, capsys):
     """Its config alone does not make it."""
     options = ("--allow-differences", "--quiet")
-    status, error = said_by(capsys, "resume", run_to_resume, "model.dropout=0.1", *options)
+    status, error = told_by(capsys, "resume", run_to_resume, "model.dropout=0.1", *options)
     assert status == 0, error
     status, document = reproduced(capsys, run_to_resume, tmp_path / "again")
 
@@ -306,16 +332,50 @@ def test_what_a_signal_stops_is_continued(smoke, tmp_path, monkeypatch, capsys):
     assert reproduced(capsys, smoke, again, "--resume")[1]["outcome"] == "equal"
 
 
-def test_a_signal_among_the_seeds_stops_them(smoke, tmp_path, monkeypatch):
-    """In Python it is raised, as by `fit`."""
-    flip_a_weight(smoke)
+def signal_seeds(monkeypatch, number):
+    """Send this process a signal when the runs of other seeds begin."""
     original = MembersTrainer.train
 
     def train(self, *arguments):
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), number)
         return original(self, *arguments)
 
     monkeypatch.setattr(MembersTrainer, "train", train)
+
+
+def test_after_a_signal_among_the_seeds_the_predictions_judge(smoke, tmp_path, monkeypatch, capsys):
+    """What was compared is printed, and the exit status is that of the signal."""
+    flip_a_weight(smoke)
+    monkeypatch.chdir(tmp_path)
+    Path("outputs/smoke-reproduced").mkdir(parents=True)
+    capsys.readouterr()
+    with monkeypatch.context() as patched:
+        signal_seeds(patched, signal.SIGTERM)
+        status = command(["reproduce", "smoke", "--seeds", "3", "--quiet", "--json"])
+    output = capsys.readouterr()
+    document = json.loads(output.out)
+    again = "outputs/smoke-reproduced-2"
+
+    assert (status, document["outcome"], document["seeds"]) == (143, "no difference shown", [])
+    assert document["comparison"]["same"] == document["comparison"]["n"]
+    assert document["notes"] == [
+        "The runs of other seeds were stopped by SIGTERM, so their spread is not known; --resume "
+        "continues them"
+    ]
+    assert document["seeds_folder"] == f"{again}-seeds"
+    assert output.err == (
+        f"stopped, saved, seeds not compared; with --out {again} --resume it is continued\n"
+    )
+    status, document = reproduced(capsys, "smoke", again, "--resume", "--seeds", "3")
+    assert (status, document["outcome"]) == (0, "within the spread")
+    assert document["seeds_folder"] == f"{again}-seeds"
+    assert not Path("outputs/smoke-reproduced-seeds").exists()
+
+
+def test_a_signal_among_the_seeds_is_raised_in_python(smoke, tmp_path, monkeypatch):
+    """As by `fit`."""
+    flip_a_weight(smoke)
+    signal_seeds(monkeypatch, signal.SIGINT)
     with pytest.raises(KeyboardInterrupt, match=r"again: stopped and saved; mtrain.reproduce"):
         mtrain.reproduce(smoke, out=tmp_path / "again", seeds=3, progress=False)
 

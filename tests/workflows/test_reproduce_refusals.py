@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from packaging.requirements import Requirement
-from reproduced import said
-from strangers import change_json, put, sign
+from reproduced import told
+from strangers import change_json, content_of, put, sign
 
 import mtrain
 from mtrain.cli.main import run as command
@@ -42,7 +42,7 @@ ALLOWED = (
     ],
 )
 def test_a_setting_that_changes_a_figure_is_refused(finished_run, capsys, key, value):
-    assert said(capsys, finished_run, f"{key}={value}") == (
+    assert told(capsys, finished_run, f"{key}={value}") == (
         2,
         f"command line: {key}: would make another experiment; {ALLOWED}",
     )
@@ -55,14 +55,14 @@ def test_settings_that_change_a_figure_are_refused_in_python(finished_run):
 
 @pytest.mark.parametrize("seeds", [-1, 1, 2, 1001])
 def test_a_number_of_seeds_that_measures_nothing_is_refused(finished_run, capsys, seeds):
-    assert said(capsys, finished_run, "--seeds", seeds) == (
+    assert told(capsys, finished_run, "--seeds", seeds) == (
         2,
         f"--seeds: must be 0, or from 3 to 1,000, got {seeds}",
     )
 
 
 def test_a_run_that_is_not_finished_is_refused(run_to_resume, capsys):
-    assert said(capsys, run_to_resume) == (
+    assert told(capsys, run_to_resume) == (
         1,
         f"{run_to_resume}: is stopped by SIGTERM; only a finished run can be reproduced; "
         f"`mtrain resume {run_to_resume}` finishes it",
@@ -72,7 +72,7 @@ def test_a_run_that_is_not_finished_is_refused(run_to_resume, capsys):
 def test_a_run_in_training_is_refused(finished_run, capsys):
     """Whoever trains it."""
     with locked(finished_run):
-        status, error = said(capsys, finished_run)
+        status, error = told(capsys, finished_run)
 
     assert status == 1
     assert error.startswith(f"{finished_run}: is running; only a finished run can be reproduced")
@@ -83,14 +83,14 @@ def test_what_is_not_a_run_is_refused(tmp_path, capsys):
     sweep.mkdir()
     (sweep / "sweep.yaml").write_text("name: s\n")
 
-    assert said(capsys, tmp_path / "none") == (
+    assert told(capsys, tmp_path / "none") == (
         1,
         f"{tmp_path}/none: no such run; `mtrain fit` makes one",
     )
-    status, error = said(capsys, sweep)
+    status, error = told(capsys, sweep)
     assert (status, error.split(";")[0]) == (1, f"{sweep}: is a sweep, not a run")
     for options in ([], ["--environment", tmp_path / "c.txt"]):
-        status, error = said(capsys, tmp_path, *options)
+        status, error = told(capsys, tmp_path, *options)
         assert status == 1
         assert error.startswith(f"{tmp_path}: not a run directory (no environment.json)")
 
@@ -125,7 +125,7 @@ def test_a_run_of_a_newer_format_is_refused_before_anything_is_trained(
     finished_run, tmp_path, capsys, change, schemas
 ):
     change(finished_run)
-    status, error = said(capsys, finished_run, "--out", tmp_path / "again")
+    status, error = told(capsys, finished_run, "--out", tmp_path / "again")
 
     assert status == 1
     assert schemas in error
@@ -139,7 +139,7 @@ def test_a_config_that_was_changed_since_is_refused(finished_run, capsys):
     text = config.read_text().replace("\nseed: 0\n", "\nseed: 5\n")
     config.write_text(text.replace("epochs: 4", "epochs: 6"))
 
-    assert said(capsys, finished_run) == (
+    assert told(capsys, finished_run) == (
         1,
         f"{config}: seed: was 0, is 5\nmtrain: {config}: training.epochs: was 4, is 6\n"
         f"mtrain: {config}: was changed since the run was trained",
@@ -149,7 +149,7 @@ def test_a_config_that_was_changed_since_is_refused(finished_run, capsys):
 def test_a_run_without_its_evaluation_is_refused(finished_run, capsys):
     shutil.rmtree(finished_run / "evaluation")
 
-    assert said(capsys, finished_run) == (
+    assert told(capsys, finished_run) == (
         1,
         f"{finished_run}: has no evaluation on test; `mtrain evaluate {finished_run}` makes one",
     )
@@ -172,30 +172,65 @@ def test_a_validation_of_another_checkpoint_is_left_out(finished_run, tmp_path, 
 def test_the_new_run_is_not_in_the_old_one_nor_where_something_is(finished_run, tmp_path, capsys):
     """The folder of the seeds is looked at before the training, too."""
     inside = finished_run / "again"
-    (tmp_path / "new-seeds").mkdir()
-    (tmp_path / "new-seeds" / "kept.txt").touch()
+    for name in ("full", "new-seeds"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "kept.txt").touch()
+    (tmp_path / "linked-seeds").symlink_to(finished_run / "charts")
     errors = [
-        said(capsys, finished_run, *options)
+        told(capsys, finished_run, *options)
         for options in (
             ("--out", inside),
             ("--out", finished_run),
+            ("--out", finished_run, "--resume"),
+            ("--out", tmp_path / "linked", "--seeds", "3"),
+            ("--out", tmp_path / "full"),
             ("--out", tmp_path / "new", "--seeds", "3"),
         )
     ]
 
-    remedy = "--out takes a new or an empty folder, and without --out a free one is taken"
+    remedy = "is not empty; --out takes a new or an empty folder"
+    elsewhere = "which is only read; name a folder elsewhere"
     assert errors == [
-        (2, f"--out: {inside} is in the run, which is only read; name a folder elsewhere"),
-        (2, f"{finished_run}: is not empty; {remedy}"),
-        (2, f"{tmp_path}/new-seeds: is not empty; {remedy}"),
+        (2, f"--out: {inside} is in the run, {elsewhere}"),
+        (2, f"--out: {finished_run} is the run, {elsewhere}"),
+        (2, f"--out: {finished_run} is the run, {elsewhere}"),
+        (2, f"--out: {tmp_path}/linked-seeds is in the run, {elsewhere}"),
+        (2, f"{tmp_path}/full: {remedy}, and without --out a free one is taken"),
+        (2, f"{tmp_path}/new-seeds: {remedy}, and the seeds need one beside it"),
     ]
+
+
+@pytest.mark.parametrize("resume", [(), ("--resume",)], ids=str)
+@pytest.mark.parametrize(("folder", "run"), [(".", "."), ("checkpoints", "..")])
+def test_in_the_run_no_folder_is_chosen(finished_run, monkeypatch, capsys, folder, run, resume):
+    """Without --out it would be in `outputs` of the current directory."""
+    before = content_of(finished_run)
+    monkeypatch.chdir(finished_run / folder)
+
+    assert told(capsys, run, "name=again", *resume) == (
+        2,
+        "--out: outputs/again is in the run, which is only read; name a folder elsewhere",
+    )
+    assert content_of(finished_run) == before
+
+
+def test_a_run_is_not_resumed_as_its_own_reproduction(finished_run, monkeypatch, capsys):
+    """A run in `outputs` whose name is that of the new one."""
+    monkeypatch.chdir(finished_run.parent)
+    Path("outputs").mkdir()
+    finished_run.rename("outputs/again")
+
+    assert told(capsys, "outputs/again", "name=again", "--resume") == (
+        2,
+        "--out: outputs/again is the run, which is only read; name a folder elsewhere",
+    )
 
 
 def test_missing_data_are_told_with_their_setting(tabular, tmp_path, capsys):
     run = Path(shutil.copytree(tabular, tmp_path / "run"))
     config = run / "config.yaml"
     config.write_text(config.read_text().replace("/train.csv", "/gone.csv"))
-    status, error = said(capsys, run, "--quiet")
+    status, error = told(capsys, run, "--quiet")
 
     assert status == 1
     assert error.startswith(f"{config}:")
@@ -209,8 +244,8 @@ def test_a_link_in_the_run_is_refused(finished_run, tmp_path, capsys):
     (finished_run / "environment.json").symlink_to(tmp_path / "environment.json")
     expected = f"{finished_run}/environment.json: is a symbolic link; a run must not have one"
 
-    assert said(capsys, finished_run) == (1, expected)
-    assert said(capsys, finished_run, "--environment", tmp_path / "c.txt") == (1, expected)
+    assert told(capsys, finished_run) == (1, expected)
+    assert told(capsys, finished_run, "--environment", tmp_path / "c.txt") == (1, expected)
 
 
 def test_arrays_of_a_checkpoint_that_are_no_numbers_are_refused(finished_run, capsys):
@@ -222,7 +257,7 @@ def test_arrays_of_a_checkpoint_that_are_no_numbers_are_refused(finished_run, ca
     path.write_bytes(npz_bytes(arrays))
     sign(path.parent)
 
-    assert said(capsys, finished_run) == (
+    assert told(capsys, finished_run) == (
         1,
         f"{path}: not arrays as mtrain writes them: 'model/output/bias.npy' is not of numbers",
     )
@@ -279,7 +314,7 @@ def test_the_constraints_file_names_a_package_of_another_name(finished_run, tmp_
 
 
 @pytest.mark.parametrize(
-    ("package", "found"),
+    ("package", "version_of_it"),
     [
         ("evil @ file:///tmp/evil", "1.0"),
         ("numpy", "2.0\n--index-url http://evil.example"),
@@ -288,13 +323,14 @@ def test_the_constraints_file_names_a_package_of_another_name(finished_run, tmp_
     ],
 )
 def test_a_stranger_cannot_put_an_option_into_the_constraints(
-    finished_run, tmp_path, capsys, package, found
+    finished_run, tmp_path, capsys, package, version_of_it
 ):
-    change_json(finished_run / "environment.json", lambda e: e["versions"].update({package: found}))
-    status, error = said(capsys, finished_run, "--environment", tmp_path / "c.txt")
+    changed = {package: version_of_it}
+    change_json(finished_run / "environment.json", lambda e: e["versions"].update(changed))
+    status, error = told(capsys, finished_run, "--environment", tmp_path / "c.txt")
 
     assert status == 1
-    assert error.endswith(f"{package!r}: {found!r} is not a package and its version")
+    assert error.endswith(f"{package!r}: {version_of_it!r} is not a package and its version")
     assert not (tmp_path / "c.txt").exists()
 
 
@@ -310,7 +346,7 @@ def test_a_file_that_holds_anything_else_is_not_replaced(finished_run, tmp_path,
     file = tmp_path / "requirements.txt"
     file.write_text("numpy\n")
 
-    assert said(capsys, finished_run, "--environment", file) == (
+    assert told(capsys, finished_run, "--environment", file) == (
         2,
         f"--environment: {file} exists and does not hold versions of a run; name another file",
     )
@@ -329,7 +365,7 @@ def test_a_file_that_holds_anything_else_is_not_replaced(finished_run, tmp_path,
 def test_what_only_a_training_needs_is_refused_with_environment(
     finished_run, tmp_path, capsys, options, name
 ):
-    assert said(capsys, finished_run, *options, "--environment", tmp_path / "c.txt") == (
+    assert told(capsys, finished_run, *options, "--environment", tmp_path / "c.txt") == (
         2,
         f"--environment: trains nothing, so it takes no {name}",
     )

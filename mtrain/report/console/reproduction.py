@@ -23,7 +23,6 @@ if TYPE_CHECKING:
         FileComparison,
         ReproducedFigure,
         Reproduction,
-        Scalar,
     )
 
 MOST_DIFFERENCES = 5
@@ -67,41 +66,41 @@ def _file_lines(result: FileComparison) -> Iterator[str]:
     yield f"{result.file}: {of}, {differ}"
     listed = differences if result.kind == "facts" else differences[:MOST_DIFFERENCES]
     for one in listed:
-        yield f"  {_difference(one)}"
+        yield f"  {_difference(one, 'undefined' if result.kind == 'figures' else 'not there')}"
     if more := len(differences) - len(listed):
         yield f"  and {more:,} more"
 
 
-def _difference(one: Difference) -> str:
+def _difference(one: Difference, without: str) -> str:
+    """A line; a value that is None is called `without`."""
     parts = []
     if one.epoch is not None:
         parts.append(f"from epoch {one.epoch}")
     if one.values is not None:
         parts.append(f"{one.values:,} value{'s' * (one.values != 1)}")
     else:
-        parts.append(f"was {_value(one.first)}, is {_value(one.second)}")
+        was, now = (without if v is None else f"{v!s:.200}" for v in (one.first, one.second))
+        parts.append(f"was {was}, is {now}")
     if one.largest is not None:
         largest = "difference" if one.values is None else "largest difference"
         parts.append(f"{largest} {one.largest:.2g}")
     return f"{one.name}: {', '.join(parts)}"
 
 
-def _value(value: Scalar) -> str:
-    return "not there" if value is None else f"{value!s:.200}"
-
-
 def _heading(reproduction: Reproduction) -> str:
-    judged = "not judged"
-    if reproduction.comparison is not None:
-        judged = "judged by the paired comparison of the predictions"
-    if reproduction.seeds:
-        judged = f"judged by the spread of {len(reproduction.seeds)} seeds"
+    judges = []
+    if any(one.within is not None for one in reproduction.figures):
+        judges.append(f"the spread of {len(reproduction.seeds)} seeds")
+    if any(one.within is None and one.paired is not None for one in reproduction.figures):
+        without = "without a limit, " if judges else ""
+        judges.append(f"{without}the paired comparison of the predictions")
+    judged = f"judged by {' or, '.join(judges)}" if judges else "not judged"
     return f"figures of the {SPLITS[reproduction.split]} split, {judged}"
 
 
 def _listed(figures: Sequence[ReproducedFigure]) -> Iterator[ReproducedFigure]:
     """Both averages, and the figures of classes that differ; of many, those shown to differ."""
-    of_classes = [one for one in figures if one.class_name is not None and one.first != one.second]
+    of_classes = [one for one in figures if one.class_name is not None and one.differs]
     if len(of_classes) > MOST_FIGURES:
         of_classes = [one for one in of_classes if one.is_shown]
     yield from (one for one in figures if one.class_name is None)
@@ -112,7 +111,7 @@ def _table(
     figures: Sequence[ReproducedFigure], width: int, *, has_spread: bool
 ) -> tuple[Table, list[str]]:
     """The table of the figures, and a line on columns without room, if there are any."""
-    shown = {
+    cells_of = {
         "run": [Text(share(one.first)) for one in figures],
         "reproduction": [Text(share(one.second)) for one in figures],
         "difference": [Text(_signed(one.difference)) for one in figures],
@@ -121,7 +120,7 @@ def _table(
         **({"deviation": [Text(share(one.spread)) for one in figures]} if has_spread else {}),
         "adjusted p": [Text(_p(one.p_adjusted)) for one in figures],
     }
-    columns, room = leave_room(shown, width)
+    columns, room = leave_room(cells_of, width)
     table = Table(box=None, pad_edge=False)
     table.add_column("figure", max_width=room, overflow="fold")
     for heading in columns:
@@ -130,7 +129,7 @@ def _table(
     names = [NAMES.get(one.name, f"{one.name} of {one.class_name}") for one in figures]
     for name, *cells in zip(class_labels(names, room), *columns.values(), strict=True):
         table.add_row(Text(name), *cells)
-    return table, list(left_out(shown, columns))
+    return table, list(left_out(cells_of, columns))
 
 
 def _signed(difference: float | None) -> str:
@@ -153,9 +152,12 @@ def _p(p: float | None) -> str:
 def _notes(reproduction: Reproduction) -> Iterator[str]:
     if reproduction.comparison is not None:
         yield reproduction.comparison.sentence
-    if len(list(_listed(reproduction.figures))) < len(reproduction.figures):
-        yield "Other figures of classes are equal, or are not shown to differ"
     is_judged = reproduction.outcome not in {"equal", "other data"}
+    listed = list(_listed(reproduction.figures))
+    if len(listed) < len(reproduction.figures):
+        left_out = [one for one in reproduction.figures if one not in listed]
+        or_so = ", or are not shown to differ" if any(one.differs for one in left_out) else ""
+        yield f"Other figures of classes are equal{or_so}"
     if is_judged and reproduction.seeds_folder is None:
         name = option("seeds", "5")
         yield f"How far runs of other seeds are apart is not known; {name} measures it"
