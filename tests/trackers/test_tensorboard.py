@@ -13,7 +13,7 @@ from PIL import Image
 
 import mtrain
 from mtrain.cli.main import run
-from mtrain.trackers import of_config
+from mtrain.trackers import packages
 
 event_accumulator = pytest.importorskip(
     "tensorboard.backend.event_processing.plugin_event_accumulator",
@@ -135,7 +135,7 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path, capsys):
 
 
 def test_without_tensorboard_it_is_said_before_training(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(of_config, "find_spec", lambda name: None)
+    monkeypatch.setattr(packages, "find_spec", lambda name: None)
     config = tmp_path / "board.yaml"
     config.write_text("tracking: {tensorboard: true}\n")
 
