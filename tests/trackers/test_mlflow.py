@@ -254,11 +254,11 @@ def test_classes_with_names_that_mlflow_does_not_allow_are_kept(server, tmp_path
     settings |= {"training": {"epochs": 2, "class_weight": weights}}
     mtrain.fit(settings, out=tmp_path / "illegal", **{"tracking.mlflow": server})
 
-    found = kept(server, "illegal")
+    illegal = kept(server, "illegal")
 
-    assert {"val/recall/a_x2F_b", "val/recall/100_x25_"} <= set(found.data.metrics)
-    assert {"verdict/a_x2F_b", "verdict/100_x25_"} <= set(found.data.tags)
-    assert found.data.params["training.class_weight.100_x25_"] == "1.0"
+    assert {"val/recall/a_x2F_b", "val/recall/100_x25_"} <= set(illegal.data.metrics)
+    assert {"verdict/a_x2F_b", "verdict/100_x25_"} <= set(illegal.data.tags)
+    assert illegal.data.params["training.class_weight.100_x25_"] == "1.0"
 
 
 @needs_trackers
@@ -341,9 +341,9 @@ def test_an_exported_model_is_registered_and_mlflow_predicts_by_it(server, tmp_p
         "print(model.predict(rows)['label'].tolist())\n"
     )
     command = [TRACKERS / "python", "-c", program, server]
-    said = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert said.returncode == 0, said.stderr
-    assert said.stdout.splitlines() == ["['size', 'colour']", "['yes', 'no']"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["['size', 'colour']", "['yes', 'no']"]
     with serving_model(server, "models:/bought/1") as address:
         row = {"inputs": {"size": [[1.0], [2.0]], "colour": [["red"], ["blue"]]}}
         answer = requests.post(f"{address}/invocations", json=row, timeout=60)

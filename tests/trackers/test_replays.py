@@ -82,10 +82,10 @@ def event_files(folder):
     ).Reload()
 
 
-def scalars(found, tag):
+def scalars(board, tag):
     from tensorboard.util.tensor_util import make_ndarray
 
-    return [(one.step, float(make_ndarray(one.tensor_proto))) for one in found.Tensors(tag)]
+    return [(one.step, float(make_ndarray(one.tensor_proto))) for one in board.Tensors(tag)]
 
 
 def test_event_files_have_the_numbers_that_a_training_writes(trained, copied, tmp_path, capsys):
@@ -94,16 +94,16 @@ def test_event_files_have_the_numbers_that_a_training_writes(trained, copied, tm
     log_twice(copied, f"tensorboard={folder}", capsys)
 
     (of_run,) = folder.iterdir()
-    found, followed = event_files(of_run), event_files(trained / "tensorboard")
-    tags = {tag for tag in found.Tags()["tensors"] if not tag.startswith("test/")}
+    board, followed = event_files(of_run), event_files(trained / "tensorboard")
+    tags = {tag for tag in board.Tags()["tensors"] if not tag.startswith("test/")}
     # Only a training has weights, and lays out the dashboard of classes.
     without = {"hidden_1", "output", "custom_scalars__config__", "__run_graph__"}
     assert tags == {tag for tag in followed.Tags()["tensors"] if tag.split("/")[0] not in without}
     for tag in tags:
-        assert scalars(found, tag) == scalars(followed, tag)
+        assert scalars(board, tag) == scalars(followed, tag)
     report = json.loads((copied / "evaluation" / "test" / "metrics.json").read_text())
-    assert scalars(found, "test/accuracy") == [(EPOCHS, float(np.float32(report["accuracy"])))]
-    assert "test/recall/a/b" in found.Tags()["tensors"]
+    assert scalars(board, "test/accuracy") == [(EPOCHS, float(np.float32(report["accuracy"])))]
+    assert "test/recall/a/b" in board.Tags()["tensors"]
 
 
 @pytest.mark.parametrize("kept", [0.3, 0.5, 0.7, 0.9])
@@ -117,10 +117,10 @@ def test_event_files_that_a_kill_cut_short_are_completed(copied, tmp_path, kept,
 
     assert run(["log", str(copied), "--to", f"tensorboard={cut}"]) == 0
 
-    found, expected = (event_files(next(folder.iterdir())) for folder in (cut, whole))
-    assert sorted(found.Tags()["tensors"]) == sorted(expected.Tags()["tensors"])
+    board, expected = (event_files(next(folder.iterdir())) for folder in (cut, whole))
+    assert sorted(board.Tags()["tensors"]) == sorted(expected.Tags()["tensors"])
     for tag in expected.Tags()["tensors"]:
-        assert scalars(found, tag) == scalars(expected, tag)
+        assert scalars(board, tag) == scalars(expected, tag)
     capsys.readouterr()
     assert run(["log", str(copied), "--to", f"tensorboard={cut}"]) == 0
     assert "nothing new" in capsys.readouterr().out
@@ -135,9 +135,9 @@ def test_a_training_that_was_killed_in_an_epoch_is_completed_in_its_event_files(
     assert run(["log", str(copied), "--to", "tensorboard"]) == 0
 
     assert ": 1 epoch and its outcome; " in capsys.readouterr().out
-    found = event_files(copied / "tensorboard")
+    board = event_files(copied / "tensorboard")
     for tag in ("loss", "val_recall/a/b", "seconds"):
-        assert [step for step, _ in scalars(found, tag)] == [1, 2, 3]
+        assert [step for step, _ in scalars(board, tag)] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("factor", [0.5, 2])
@@ -157,9 +157,9 @@ def test_epochs_that_a_resume_trained_otherwise_take_the_place_of_the_lost_ones(
         assert new in capsys.readouterr().out
 
     losses = json.loads((copied / "history.json").read_text())["history"]["loss"]
-    found = event_files(next((tmp_path / "events").iterdir()))
-    assert scalars(found, "loss") == [(n, float(np.float32(v))) for n, v in enumerate(losses, 1)]
-    assert [step for step, _ in scalars(found, "test/accuracy")] == [EPOCHS]
+    board = event_files(next((tmp_path / "events").iterdir()))
+    assert scalars(board, "loss") == [(n, float(np.float32(v))) for n, v in enumerate(losses, 1)]
+    assert [step for step, _ in scalars(board, "test/accuracy")] == [EPOCHS]
 
 
 def test_a_changed_evaluation_of_the_same_epoch_is_the_last_in_event_files(
@@ -177,9 +177,9 @@ def test_a_changed_evaluation_of_the_same_epoch_is_the_last_in_event_files(
             assert run(["log", str(copied), "--to", to]) == 0
             assert new in capsys.readouterr().out
 
-    found = event_files(next((tmp_path / "events").iterdir()))
-    assert scalars(found, "test/loss") == [(EPOCHS, float(np.float32(loss))) for loss in losses]
-    assert len(scalars(found, "test/accuracy")) == 1
+    board = event_files(next((tmp_path / "events").iterdir()))
+    assert scalars(board, "test/loss") == [(EPOCHS, float(np.float32(loss))) for loss in losses]
+    assert len(scalars(board, "test/accuracy")) == 1
 
 
 def test_an_evaluation_on_validation_is_none_of_the_epochs_figures(copied, tmp_path, capsys):
@@ -190,9 +190,9 @@ def test_an_evaluation_on_validation_is_none_of_the_epochs_figures(copied, tmp_p
     log_twice(copied, f"tensorboard={tmp_path / 'events'}", capsys)
 
     report = json.loads((copied / "evaluation" / "val" / "metrics.json").read_text())
-    found = event_files(next((tmp_path / "events").iterdir()))
-    assert scalars(found, "val/loss") == [(EPOCHS, float(np.float32(report["loss"])))]
-    assert [step for step, _ in scalars(found, "val_loss")] == [1, 2, 3]
+    board = event_files(next((tmp_path / "events").iterdir()))
+    assert scalars(board, "val/loss") == [(EPOCHS, float(np.float32(report["loss"])))]
+    assert [step for step, _ in scalars(board, "val_loss")] == [1, 2, 3]
 
 
 def test_a_damaged_model_is_nothing_to_a_tracker_that_keeps_none(copied, tmp_path, capsys):
@@ -452,6 +452,6 @@ def test_a_password_in_an_address_is_refused(copied, tmp_path, capsys):
 
     for command in (["log", str(copied), "--to", f"mlflow={address}"], ["fit", str(config)]):
         assert run(command) == 2
-        said = capsys.readouterr().err
-        assert "must not have a user name or a password; MLflow takes them from" in said
-        assert "secret" not in said
+        err = capsys.readouterr().err
+        assert "must not have a user name or a password; MLflow takes them from" in err
+        assert "secret" not in err
