@@ -268,13 +268,13 @@ class MLflowRun:
 
 
 def _connect(uri: str | None) -> _Place:
-    for name, value in DEFAULTS.items():
-        os.environ.setdefault(name, value)
+    for variable, value in DEFAULTS.items():
+        os.environ.setdefault(variable, value)
     import mlflow
 
     # It tells what it waits for, and which tables it makes; what goes wrong is raised.
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    for package in ("mlflow", "alembic"):
+        logging.getLogger(package).setLevel(logging.ERROR)
     client = mlflow.MlflowClient(uri)
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
     address = without_password(uri or mlflow.get_tracking_uri())

@@ -121,6 +121,22 @@ def test_a_changed_evaluation_is_the_one_that_mlflow_shows(server, copied, facto
     assert "nothing new" in log(copied, server, capsys)
 
 
+def test_an_evaluation_on_validation_is_shown_and_not_the_last_epoch(server, copied, capsys):
+    """Both have the same name, step and time."""
+    shutil.rmtree(copied / "evaluation" / "test")
+    report = copied / "evaluation" / "val" / "metrics.json"
+    assert run(["evaluate", str(copied), "--split", "val"]) == 0
+    change(report, lambda content: content.update(loss=content["loss"] / 2))
+
+    log(copied, server, capsys)
+
+    run_kept = kept(server, copied.name)
+    loss = json.loads(report.read_text())["loss"]
+    assert run_kept.data.metrics["val/loss"] == loss
+    assert [one.step for one in history(server, run_kept, "val/loss")] == [1, 2, 2]
+    assert "nothing new" in log(copied, server, capsys)
+
+
 def test_an_epoch_that_a_kill_left_incomplete_is_completed(server, copied, monkeypatch, capsys):
     """Of two requests MLflow has taken one."""
     import mlflow

@@ -8,6 +8,7 @@ import shutil
 import struct
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ import mtrain
 from mtrain.cli.main import run
 from mtrain.run.lock import locked
 from mtrain.trackers.names import original
+from mtrain.workflows.tracked import read_tracked_sweep
 
 EPOCHS = 3
 
@@ -405,6 +407,23 @@ def test_a_damaged_member_of_a_sweep_is_named_and_the_others_are_logged(sweep, t
     assert names == ["first", "third"]
     (line,) = printed.err.splitlines()
     assert line.startswith(f"mtrain: {sweep / 'second' / 'history.json'}: ")
+
+
+def test_a_sweep_without_a_result_lasted_from_its_first_epoch_to_its_last(sweep):
+    """By the members that can be read."""
+    for name, hour in (("first", 12), ("third", 11)):
+
+        def alter(content, hour=hour):
+            content["segments"][0]["started"] = f"2026-01-01T{hour}:00:00+00:00"
+            content["seconds"] = [20.0] * EPOCHS
+
+        change(sweep / name / "history.json", alter)
+
+    tracked = read_tracked_sweep(sweep)
+
+    assert tracked.state == "killed"
+    assert tracked.started == datetime(2026, 1, 1, 11, tzinfo=UTC)
+    assert tracked.ended == datetime(2026, 1, 1, 12, 1, tzinfo=UTC)
 
 
 def test_a_member_in_training_is_named_and_the_others_are_in_the_json(sweep, capsys):
