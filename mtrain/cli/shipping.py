@@ -11,6 +11,7 @@ import typer
 
 from mtrain.cli.options import AllowCode, CheckpointPath, Json
 from mtrain.cli.output import open_stdout, print_json
+from mtrain.errors import MtrainError
 from mtrain.report.console.terminal import waiting
 
 
@@ -85,11 +86,16 @@ def log(
     from mtrain.report.console.tracking import print_logged
     from mtrain.run.tracking import LoggedRuns, logged_as_json
 
-    all_logged = []
+    all_logged, problem = [], None
     with open_stdout() as stdout:
-        for logged in use_case.log(run, to):
-            all_logged.append(logged)
-            if not as_json:
-                print_logged(logged, stdout)
-        if as_json:
+        try:
+            for logged in use_case.log(run, to):
+                all_logged.append(logged)
+                if not as_json:
+                    print_logged(logged, stdout)
+        except MtrainError as error:  # perhaps of the last member of a sweep
+            problem = error
+        if as_json and (all_logged or problem is None):
             print_json(logged_as_json(LoggedRuns(tuple(all_logged))), stdout)
+    if problem is not None:
+        raise problem

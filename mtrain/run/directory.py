@@ -16,6 +16,9 @@ from mtrain.run.other_formats import refuse_foreign
 
 OUTPUTS = Path("outputs")
 
+EXPORTED = "model.onnx"
+"""In a run, where `mtrain export` puts its own checkpoint as ONNX."""
+
 LOCK = ".lock"
 WRITER = ".writer"
 SWEEP = "sweep.yaml"
@@ -98,7 +101,7 @@ class RunDirectory:
     def refuse_links(self) -> None:
         """Raise `MtrainError` for a symbolic link: nothing outside is read or written."""
         tables = ("history.json", "history.csv", "by_class.csv")
-        others = ("config.yaml", "environment.json", "tracking.json", "model.onnx")
+        others = ("config.yaml", "environment.json", "tracking.json", EXPORTED)
         locks = (LOCK, WRITER, EVALUATING)
         rooms = ("checkpoints", "charts", "evaluation", "tensorboard", CODE)
         temporary = [path.name for kind in (".*.tmp", ".*.old") for path in self.path.glob(kind)]

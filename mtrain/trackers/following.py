@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
+from itertools import islice
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from mtrain.errors import MtrainError
 from mtrain.observer import Observer
-from mtrain.trackers.replay import log_pieces, replay
-from mtrain.trackers.tracked import epochs_after
+from mtrain.trackers.replay import log_lacking, replay
+from mtrain.trackers.tracked import tracked_epochs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,11 +75,13 @@ class Following(Observer):
     def _follow(self) -> None:
         try:
             kept = self._open_run(self._begun)
-            kept.say_state("running")
+            kept.say_state("running", self._begun.ended)
+            # Never asked for an epoch that is not done yet, which would be its end.
+            epochs, done = tracked_epochs(self._history), 0
             event: int | str = len(self._begun.history.epoch)
             while isinstance(event, int):
-                log_pieces(kept, epochs_after(self._history, kept.last_epoch, event))
-                event = self._newest()
+                log_lacking(kept, islice(epochs, event - done))
+                done, event = event, self._newest()
             replay(self._read(event), kept)
         except Exception as error:  # noqa: BLE001 -- raised where the training hears of it
             self._problem = error

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import os
-import threading
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mtrain.config.experiment.addresses import without_password
+from mtrain.records.tracking import Logged
 from mtrain.trackers.following import Following
 from mtrain.trackers.mlflow_model import log_model
 from mtrain.trackers.names import legal
-from mtrain.trackers.replay import Replay, attributing_errors
+from mtrain.trackers.replay import attributing_errors
 from mtrain.trackers.tracked import (
+    LOSS,
     artifacts,
     content_digest,
     final_figures,
@@ -39,10 +40,9 @@ ID, CONTENT, MODEL, BEST = "mtrain.id", "mtrain.content", "mtrain.model", "best"
 """Tags: by which a run is found again, the digest of its outcome and files, and of its model; of a
 sweep, the name of its best setting."""
 
-LOSS, EPOCH = "train/loss", "epoch"
-"""By the loss an epoch is recognised as one of this training. `epoch` is its last figure: an epoch that
-a kill left incomplete lacks it and is logged again; MLflow keeps equal figures of one time and step
-once."""
+EPOCH = "epoch"
+"""The last figure of an epoch: one that a kill left incomplete lacks it, and is logged again. All figures
+of an epoch have one time; MLflow keeps equal figures of one time and step once."""
 
 MOST_METRICS, MOST_OTHERS, LONGEST_PARAM = 1000, 100, 6000
 """MLflow's limits of a request, and of a parameter's value."""
@@ -59,9 +59,6 @@ minutes, addresses are printed among results, and MLflow's makers are told of it
 STATES = {"finished": "FINISHED", "running": "RUNNING", "diverged": "FAILED", "failed": "FAILED"}
 """MLflow's state by a run's; of all others, which were stopped, `KILLED`."""
 
-_FINDING = threading.Lock()
-"""Members of a sweep look for its run at once, and one of them makes it."""
-
 
 class MLflow(Following):
     """Follows a training into MLflow."""
@@ -76,29 +73,29 @@ def open_mlflow(run: TrackedRun, uri: str | None) -> MLflowRun:
 
     Raises `MtrainError` if it does not answer, or refuses.
     """
-    with _connected(uri) as place:
+    with attributing_errors("MLflow", uri or ""):
+        place = _connect(uri)
         tags = {}
         if run.parent is not None:
             tags["mlflow.parentRunId"] = place.find(run.parent, None, {}).info.run_id
-        found = place.find(run.identity, milliseconds(run.started), tags)
-        kept = MLflowRun(place, found.info.run_id, run.history.scalars.get("loss", ()))
+        kept = MLflowRun(place, place.find(run.identity, run.started, tags))
         kept.params(run.settings)
         return kept
 
 
-def replay_sweep(sweep: TrackedSweep, uri: str | None) -> Replay:
+def replay_sweep(sweep: TrackedSweep, uri: str | None) -> Logged:
     """Give the run of a sweep its files and outcome, with the figures of its best setting.
 
     Raises `MtrainError` as `open_mlflow` does.
     """
-    with _connected(uri) as place:
-        found = place.find(sweep.identity, None, {})
-        run = MLflowRun(place, found.info.run_id, ())
-        run.params(sweep.settings)
+    with attributing_errors("MLflow", uri or ""):
+        place = _connect(uri)
+        kept = MLflowRun(place, place.find(sweep.identity, sweep.started, {}))
+        kept.params(sweep.settings)
         best = {BEST: sweep.best_setting} if sweep.best_setting else {}
-        is_new = run.content(sweep.best, best, sweep.path, sweep.files, sweep.ended)
-        run.say_state(sweep.state)
-        return Replay(run.where, 0, is_new, None)
+        is_new = kept.content(sweep.best, best, sweep.path, sweep.files, 0, sweep.ended)
+        kept.say_state(sweep.state, sweep.ended)
+        return Logged(str(sweep.path), sweep.state, kept.where, 0, is_new)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,20 +103,21 @@ class _Place:
     """An experiment in an MLflow."""
 
     client: Any
-    uri: str
+    address: str
+    """Without a password."""
+
     experiment: str
 
-    def find(self, identity: Identity, started: int | None, tags: Mapping[str, str]) -> Any:
-        """The run of this identity, or a new one; `started` is in milliseconds, None: now."""
-        with _FINDING:
-            found = self.client.search_runs(
-                [self.experiment], f"tags.`{ID}` = '{identity.id}'", max_results=1
-            )
-            if found:
-                return found[0]
-            return self.client.create_run(
-                self.experiment, started, {ID: identity.id, **tags}, identity.name
-            )
+    def find(self, identity: Identity, started: datetime | None, tags: Mapping[str, str]) -> Any:
+        """The run of this identity, or a new one, which `started` then; None: now."""
+        begun = self.client.search_runs(
+            [self.experiment], f"tags.`{ID}` = '{identity.id}'", max_results=1
+        )
+        if begun:
+            return begun[0]
+        at = None if started is None else milliseconds(started)
+        tags = {ID: identity.id, **tags}
+        return self.client.create_run(self.experiment, at, tags, identity.name)
 
 
 class MLflowRun:
@@ -127,61 +125,67 @@ class MLflowRun:
 
     digest = None
 
-    def __init__(self, place: _Place, run_id: str, losses: Sequence[float]) -> None:
-        """`losses` are those of its epochs: where MLflow has others, they are of a lost branch."""
+    def __init__(self, place: _Place, kept: Any) -> None:
+        """`kept` is MLflow's own record of it."""
         self._place = place
         self._client = place.client
-        self._id = run_id
-        kept = self._client.get_run(run_id)
+        self._id: str = kept.info.run_id
+        self._state: tuple[str, int | None] = (kept.info.status, kept.info.end_time)
         self._tags: dict[str, str] = kept.data.tags
         self._params: dict[str, str] = kept.data.params
-        whole = {one.step for one in self._history(EPOCH, kept)}
-        losses_kept = {one.step: one.value for one in self._history(LOSS, kept)}
-        self._kept = {n: loss for n, loss in losses_kept.items() if n in whole}
-        others = (n for n, loss in enumerate(losses, 1) if self._kept.get(n) != loss)
-        self.last_epoch = next(others, len(losses) + 1) - 1
-        self._ended: int | None = None
-        self.where = f"{place.uri}, experiment {place.experiment}, run {run_id}"
-        if place.uri.startswith("http"):
-            self.where = f"{place.uri}/#/experiments/{place.experiment}/runs/{run_id}"
+        self._latest: dict[str, float] = kept.data.metrics
+        # Of a time and step there are several losses if the run's files were changed.
+        whole = {(one.step, one.timestamp) for one in self._history(EPOCH)}
+        self._epochs: set[tuple[int, float | None]] = {
+            (one.step, one.value)
+            for one in self._history(LOSS)
+            if (one.step, one.timestamp) in whole
+        }
+        self.where = f"{place.address}, experiment {place.experiment}, run {self._id}"
+        if place.address.startswith("http"):
+            self.where = f"{place.address}/#/experiments/{place.experiment}/runs/{self._id}"
 
-    def log(self, epochs: Sequence[TrackedEpoch]) -> None:
-        """Add epochs after the last one.
+    def lacks(self, epoch: TrackedEpoch) -> bool:
+        """Whether MLflow has not the whole of it.
 
         A run that was killed trains epochs again that MLflow has already, with the same bits.
         """
+        return epoch.fingerprint not in self._epochs
+
+    def log(self, epochs: Sequence[TrackedEpoch]) -> None:
+        """Add epochs."""
         from mlflow.entities import Metric
 
-        new = [one for one in epochs if self._kept.get(one.epoch) != one.figures.get(LOSS)]
         metrics = [
             Metric(name, value, milliseconds(one.at), one.epoch)
-            for one in new
+            for one in epochs
             for name, value in (*one.figures.items(), (EPOCH, one.epoch))
         ]
-        with attributing_errors("MLflow", self._place.uri):
-            for some in _pieces(metrics, MOST_METRICS):
-                self._client.log_batch(self._id, metrics=some)
-        if epochs:
-            self.last_epoch, self._ended = epochs[-1].epoch, milliseconds(epochs[-1].at)
+        with attributing_errors("MLflow", self._place.address):
+            for piece in _pieces(metrics, MOST_METRICS):
+                self._client.log_batch(self._id, metrics=piece)
+        self._epochs |= {one.fingerprint for one in epochs}
+        self._latest |= epochs[-1].figures
 
     def finish(self, run: TrackedRun) -> bool:
         """Add the settings, the evaluation, the files and an exported model; whether any is new."""
         figures = {} if run.report is None else final_figures(run.report)
         tags = {} if run.report is None else verdicts(run.report)
-        is_new = self.content(figures, tags, run.path, artifacts(run.path), run.ended)
-        return self._model(run) or is_new
+        epochs, files = len(run.history.epoch), artifacts(run.path)
+        with attributing_errors("MLflow", self._place.address):
+            is_new = self.content(figures, tags, run.path, files, epochs, run.ended)
+            return self._model(run) or is_new
 
     def _model(self, run: TrackedRun) -> bool:
         """Add and register its exported model; whether that is new."""
-        if run.model is None:
+        if (model := run.read_model()) is None:
             return False
-        digest = content_digest({}, run.path, [run.model.path.relative_to(run.path)])
+        digest = content_digest({}, run.path, [model.path.relative_to(run.path)])
         if self._tags.get(MODEL) == digest:
             return False
-        with attributing_errors("MLflow", self._place.uri):
-            place = self._place.experiment
-            log_model(self._client, place, self._id, run.identity.name, run.model, {MODEL: digest})
-            self._client.set_tag(self._id, MODEL, digest)
+        place = self._place.experiment
+        log_model(self._client, place, self._id, run.identity.name, model, {MODEL: digest})
+        self._client.set_tag(self._id, MODEL, digest)
         return True
 
     def params(self, settings: Mapping[str, Any]) -> None:
@@ -195,14 +199,13 @@ class MLflowRun:
             for key, value in values.items()
             if self._params.get(key, value) != value
         ]
-        with attributing_errors("MLflow", self._place.uri):
-            for some in _pieces(params, MOST_OTHERS):
-                self._client.log_batch(self._id, params=some)
-            for some in _pieces(changed, MOST_OTHERS):
-                self._client.log_batch(self._id, tags=some)
-            for key, value in values.items():
-                if self._params.get(key) == value and f"{CHANGED}{key}" in self._tags:
-                    self._client.delete_tag(self._id, f"{CHANGED}{key}")
+        for piece in _pieces(params, MOST_OTHERS):
+            self._client.log_batch(self._id, params=piece)
+        for piece in _pieces(changed, MOST_OTHERS):
+            self._client.log_batch(self._id, tags=piece)
+        for key, value in values.items():
+            if self._params.get(key) == value and f"{CHANGED}{key}" in self._tags:
+                self._client.delete_tag(self._id, f"{CHANGED}{key}")
 
     def content(
         self,
@@ -210,69 +213,78 @@ class MLflowRun:
         tags: Mapping[str, str],
         folder: Path,
         files: Sequence[Path],
+        step: int,
         ended: datetime | None,
     ) -> bool:
         """Add final figures, tags and files, which are below `folder`, unless it has just these.
 
-        The figures are of when all of it `ended`; None: it has none yet.
+        The figures are of `step`, and of when all of it `ended`; None: there are none yet.
         """
         from mlflow.entities import Metric, RunTag
 
-        self._ended = None if ended is None else milliseconds(ended)
         digest = content_digest({**figures, **tags}, folder, files)
         if self._tags.get(CONTENT) == digest:
             return False
-        at, step = self._ended or 0, self.last_epoch
+        at = self._not_hidden(figures, 0 if ended is None else milliseconds(ended))
         metrics = [Metric(name, value, at, step) for name, value in figures.items()]
         texts = [RunTag(name, value) for name, value in tags.items()]
-        with attributing_errors("MLflow", self._place.uri):
-            for some in _pieces(metrics, MOST_METRICS):
-                self._client.log_batch(self._id, metrics=some)
-            for some in _pieces(texts, MOST_OTHERS):
-                self._client.log_batch(self._id, tags=some)
-            for file in files:
-                below = file.parent.as_posix()
-                self._client.log_artifact(self._id, folder / file, None if below == "." else below)
-            # Last: after a kill all of it is given again.
-            self._client.set_tag(self._id, CONTENT, digest)
+        for piece in _pieces(metrics, MOST_METRICS):
+            self._client.log_batch(self._id, metrics=piece)
+        for piece in _pieces(texts, MOST_OTHERS):
+            self._client.log_batch(self._id, tags=piece)
+        for file in files:
+            below = file.parent.as_posix()
+            self._client.log_artifact(self._id, folder / file, None if below == "." else below)
+        # Last: after a kill all of it is given again.
+        self._client.set_tag(self._id, CONTENT, digest)
         return True
 
-    def say_state(self, state: str) -> None:
-        """Say how far the run is."""
+    def _not_hidden(self, figures: Mapping[str, float], at: int) -> int:
+        """`at`, or if figures were other ones, later than those: of one time MLflow shows the largest."""
+        others = (key for key, value in figures.items() if self._latest.get(key, value) != value)
+        if (changed := next(others, None)) is None:
+            return at
+        times: list[int] = [one.timestamp for one in self._history(changed)]
+        return max(at, 1 + max(times))
+
+    def say_state(self, state: str, ended: datetime | None) -> None:
+        """Say how far the run is, and when it ended; None: when that is said, if it is not known yet."""
         status = STATES.get(state, "KILLED")
-        with attributing_errors("MLflow", self._place.uri):
-            if self._client.get_run(self._id).info.status == status:
-                return
+        at = self._state[1]
+        if status != "RUNNING" and ended is not None:
+            at = milliseconds(ended)
+        if (status, at) == self._state:
+            return
+        with attributing_errors("MLflow", self._place.address):
             if status == "RUNNING":
                 self._client.update_run(self._id, status)
             else:
-                self._client.set_terminated(self._id, status, self._ended)
+                self._client.set_terminated(self._id, status, at)
+        self._state = status, at
 
-    def _history(self, name: str, kept: Any) -> Any:
+    def _history(self, name: str) -> Any:
         """All values of a figure; MLflow raises where it has none."""
-        return self._client.get_metric_history(self._id, name) if name in kept.data.metrics else ()
+        return self._client.get_metric_history(self._id, name) if name in self._latest else ()
 
 
-@contextmanager
-def _connected(uri: str | None) -> Iterator[_Place]:
-    for name, value in DEFAULTS.items():
-        os.environ.setdefault(name, value)
-    with attributing_errors("MLflow", uri or ""):
-        import mlflow
+def _connect(uri: str | None) -> _Place:
+    for variable, value in DEFAULTS.items():
+        os.environ.setdefault(variable, value)
+    import mlflow
 
-        # It tells what it waits for, and which tables it makes; what goes wrong is raised.
-        for name in ("mlflow", "alembic"):
-            logging.getLogger(name).setLevel(logging.ERROR)
-        client = mlflow.MlflowClient(uri)
-        name = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
-        place = _Place(client, uri or mlflow.get_tracking_uri(), _experiment(client, name))
-        yield place
+    # It tells what it waits for, and which tables it makes; what goes wrong is raised.
+    for package in ("mlflow", "alembic"):
+        logging.getLogger(package).setLevel(logging.ERROR)
+    client = mlflow.MlflowClient(uri)
+    name = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
+    address = without_password(uri or mlflow.get_tracking_uri())
+    return _Place(client, address, _experiment(client, name))
 
 
 def _experiment(client: Any, name: str) -> str:
     """The id of the experiment with this name; creates the experiment if it is missing."""
-    found = client.get_experiment_by_name(name)
-    return str(client.create_experiment(name) if found is None else found.experiment_id)
+    known = client.get_experiment_by_name(name)
+    return str(client.create_experiment(name) if known is None else known.experiment_id)
 
 
 def _pieces(whole: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

@@ -7,7 +7,6 @@ import platform
 import shutil
 import tempfile
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,36 +27,58 @@ def log_model(
 ) -> None:
     """Log an exported model of a run, and register it under this name as the newest version.
 
-    `tags` are given to that version; if a version of the run has them, the model is there already.
+    `tags` tell it from other models of the run: what has them was logged or registered before, and is
+    completed after a kill.
     """
-    known = client.search_model_versions(f"run_id = '{run_id}'")
-    if any(tags.items() <= version.tags.items() for version in known):
+    versions = client.search_model_versions(f"run_id = '{run_id}'")
+    if any(tags.items() <= one.tags.items() for one in versions):
         return
-    model = client.create_logged_model(experiment, name="model", source_run_id=run_id)
-    with tempfile.TemporaryDirectory() as folder:
-        shutil.copy(exported.path, folder)
-        description = _description(exported, model.model_id, run_id)
-        # JSON is YAML, too.
-        Path(folder, "MLmodel").write_text(json.dumps(description, indent=1), encoding="utf-8")
-        packages = "".join(
-            f"{name}=={version(name)}\n" for name in ("onnx", "onnxruntime", "numpy")
-        )
-        Path(folder, "requirements.txt").write_text(packages, encoding="utf-8")
-        client.log_model_artifacts(model.model_id, folder)
-    client.finalize_logged_model(model.model_id, "READY")
-    name = legal(name)
-    if not client.search_registered_models(f"name = '{name}'"):
-        client.create_registered_model(name)
-    client.create_model_version(
-        name, f"models:/{model.model_id}", run_id=run_id, tags=tags, model_id=model.model_id
+    same = [f"source_run_id = '{run_id}'"]
+    same += [f"tags.`{key}` = '{value}'" for key, value in tags.items()]
+    begun = client.search_logged_models([experiment], " AND ".join(same))
+    model = (
+        begun[0]
+        if begun
+        else client.create_logged_model(experiment, "model", source_run_id=run_id, tags=tags)
     )
+    if model.status != "READY":
+        with tempfile.TemporaryDirectory() as folder:
+            _write(exported, model.model_id, run_id, Path(folder))
+            client.log_model_artifacts(model.model_id, folder)
+        client.finalize_logged_model(model.model_id, "READY")
+    registered = legal(name)
+    if not client.search_registered_models(f"name = '{registered}'"):
+        client.create_registered_model(registered)
+    source = f"models:/{model.model_id}"
+    client.create_model_version(
+        registered, source, run_id=run_id, tags=tags, model_id=model.model_id
+    )
+
+
+def _write(exported: TrackedModel, model_id: str, run_id: str, folder: Path) -> None:
+    """The model as MLflow's ONNX flavor loads it."""
+    import numpy as np
+    import onnx
+    import onnxruntime
+
+    shutil.copy(exported.path, folder)
+    # JSON is YAML, too.
+    description = json.dumps(_description(exported, model_id, run_id), indent=1)
+    (folder / "MLmodel").write_text(description, encoding="utf-8")
+    # The modules', for the package of onnxruntime has other names as well: onnxruntime-gpu.
+    versions = {module.__name__: module.__version__ for module in (onnx, onnxruntime, np)}
+    lines = [f"{package}=={version}\n" for package, version in versions.items()]
+    (folder / "requirements.txt").write_text("".join(lines), encoding="utf-8")
 
 
 def _description(exported: TrackedModel, model_id: str, run_id: str) -> dict[str, Any]:
     """What MLflow's `MLmodel` says of a model that its ONNX flavor loads."""
-    onnx = {
+    import mlflow
+    import onnx
+
+    flavor = {
         "data": exported.path.name,
-        "onnx_version": version("onnx"),
+        "onnx_version": onnx.__version__,
         "providers": ["CPUExecutionProvider"],
         "onnx_session_options": None,
         "code": None,
@@ -69,7 +90,7 @@ def _description(exported: TrackedModel, model_id: str, run_id: str) -> dict[str
         "python_version": platform.python_version(),
     }
     return {
-        "flavors": {"onnx": onnx, "python_function": function},
+        "flavors": {"onnx": flavor, "python_function": function},
         "signature": {
             "inputs": json.dumps([_tensor(tensor) for tensor in exported.inputs]),
             "outputs": json.dumps([_tensor(tensor) for tensor in exported.outputs]),
@@ -78,7 +99,7 @@ def _description(exported: TrackedModel, model_id: str, run_id: str) -> dict[str
         "model_id": model_id,
         "model_uuid": model_id,
         "run_id": run_id,
-        "mlflow_version": version("mlflow-skinny"),
+        "mlflow_version": mlflow.__version__,
         "utc_time_created": str(datetime.now(UTC).replace(tzinfo=None)),
     }
 

@@ -20,10 +20,10 @@ def legal(name: str) -> str:
     and a path begins and ends otherwise than with a dot or a space. A name that would have more than
     150 characters is cut, and ends in a hash.
     """
-    made = _ILLEGAL.sub(lambda match: f"_x{ord(match[0]):X}_", name)
-    if len(made) <= LONGEST:
-        return made
-    return f"{made[: LONGEST - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    escaped = _ILLEGAL.sub(lambda match: f"_x{ord(match[0]):X}_", name)
+    if len(escaped) <= LONGEST:
+        return escaped
+    return f"{escaped[: LONGEST - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def original(name: str) -> str:

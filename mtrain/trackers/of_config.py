@@ -1,12 +1,12 @@
-"""The trackers of a config: TensorBoard, MLflow, and those of installed packages; what each tracker needs."""
+"""The trackers of a config: TensorBoard, MLflow, and those of installed packages."""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from mtrain.config.loading.plugins import TRACKER_GROUP, load_entry
 from mtrain.errors import MtrainError, SettingError
+from mtrain.trackers.packages import missing_package
 from mtrain.trackers.tensorboard import TensorBoard
 
 if TYPE_CHECKING:
@@ -17,33 +17,17 @@ if TYPE_CHECKING:
     from mtrain.observer import Observer
     from mtrain.trackers.tracked import TrackedRun
 
-NEEDED = {
-    "tensorboard": ("tensorboard", "TensorBoard"),
-    "mlflow": ("mlflow", "MLflow"),
-    "wandb": ("wandb", "W&B"),
-    "trackio": ("trackio", "Trackio"),
-}
-"""The package of each tracker, and its name for people; its extra is named as the tracker."""
-
 
 def check_trackers(config: Config) -> None:
-    """Raise `SettingError` for a tracker that is requested and not installed."""
-    asked = {"tensorboard": config.tracking.tensorboard, "mlflow": config.tracking.mlflow}
-    problems = [
-        (("tracking", name), problem)
-        for name, setting in asked.items()
-        if setting and (problem := missing_package(name)) is not None
-    ]
+    """Raise `SettingError` for a tracker that is requested and whose package is not installed."""
+    tracking = config.tracking
+    missing = {
+        "tensorboard": missing_package("tensorboard") if tracking.tensorboard else None,
+        "mlflow": missing_package("mlflow", tracking.mlflow) if tracking.mlflow else None,
+    }
+    problems = [(("tracking", name), what) for name, what in missing.items() if what is not None]
     if problems:
         raise SettingError(*problems)
-
-
-def missing_package(name: str) -> str | None:
-    """That the package of this tracker is not installed, and what installs it; None: it is."""
-    package, title = NEEDED[name]
-    if find_spec(package) is not None:
-        return None
-    return f"{title} is not installed; `pip install 'mtrain[{name}]'` installs it"
 
 
 def make_trackers(

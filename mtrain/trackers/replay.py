@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from mtrain.config.experiment.addresses import without_password
 from mtrain.errors import MtrainError
-from mtrain.trackers.tracked import epochs_after
+from mtrain.records.tracking import Logged
+from mtrain.trackers.tracked import tracked_epochs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from mtrain.trackers.tracked import TrackedEpoch, TrackedRun
 
@@ -25,10 +27,6 @@ class Kept(Protocol):
     """
 
     @property
-    def last_epoch(self) -> int:
-        """The last epoch that the tracker has; 0: none."""
-
-    @property
     def where(self) -> str:
         """Where a person looks at it."""
 
@@ -36,58 +34,55 @@ class Kept(Protocol):
     def digest(self) -> str | None:
         """Of what it is given, for `TrackedRun.logged`; None: the tracker itself can be asked."""
 
+    def lacks(self, epoch: TrackedEpoch) -> bool:
+        """Whether the tracker does not have this epoch, whole and with these figures."""
+
     def log(self, epochs: Sequence[TrackedEpoch]) -> None:
-        """Add epochs after the last one."""
+        """Add epochs that it lacks, in their order; one at least."""
 
     def finish(self, run: TrackedRun) -> bool:
         """Add the outcome of a run that is over, and its files; whether any of that is new."""
 
-    def say_state(self, state: str) -> None:
-        """The run is `finished`, `running`, `killed`, ...; after the last call it is kept."""
+    def say_state(self, state: str, ended: datetime) -> None:
+        """The run is `finished`, `running`, `killed`, ...; after the last call it is kept.
+
+        `ended` is when its last epoch was done.
+        """
 
 
-@dataclass(frozen=True)
-class Replay:
-    """What was new to a tracker."""
-
-    where: str
-    """Where a person looks at it."""
-
-    epochs: int
-    """Epochs that it did not have."""
-
-    outcome: bool
-    """Whether it did not have the evaluation, or the files, as they are."""
-
-    digest: str | None
-    """As that of `Kept`."""
-
-
-def replay(run: TrackedRun, kept: Kept) -> Replay:
+def replay(run: TrackedRun, kept: Kept) -> Logged:
     """Give a tracker what it lacks; a second replay adds nothing."""
-    before = kept.last_epoch
-    log_pieces(kept, epochs_after(run.history, before))
+    n = log_lacking(kept, tracked_epochs(run.history))
     is_new = run.is_over and kept.finish(run)
-    kept.say_state(run.state)
-    return Replay(kept.where, kept.last_epoch - before, is_new, kept.digest)
+    kept.say_state(run.state, run.ended)
+    return Logged(str(run.path), run.state, kept.where, n, is_new)
 
 
-def log_pieces(kept: Kept, epochs: Iterable[TrackedEpoch]) -> None:
-    """Log epochs, some thousand figures at once, so that few are in memory."""
+def log_lacking(kept: Kept, epochs: Iterable[TrackedEpoch]) -> int:
+    """Log those of the epochs that the tracker lacks; how many.
+
+    Some thousand figures at once, so that few are in memory.
+    """
     piece: list[TrackedEpoch] = []
-    n = 0
-    for one in epochs:
-        piece.append(one)
-        n += len(one.figures)
-        if n >= FIGURES_AT_ONCE:
+    n = figures = 0
+    for epoch in filter(kept.lacks, epochs):
+        piece.append(epoch)
+        n += 1
+        figures += len(epoch.figures)
+        if figures >= FIGURES_AT_ONCE:
             kept.log(piece)
-            piece, n = [], 0
-    kept.log(piece)
+            piece, figures = [], 0
+    if piece:
+        kept.log(piece)
+    return n
 
 
 @contextmanager
 def attributing_errors(tracker: str, where: str = "") -> Iterator[None]:
-    """Turn whatever the tracker's own package raises into a `MtrainError` of one line."""
+    """Turn whatever the tracker's own package raises into a `MtrainError` of one line.
+
+    `where` is shown without a password, as is an address in the text.
+    """
     try:
         yield
     except MtrainError:
@@ -96,5 +91,5 @@ def attributing_errors(tracker: str, where: str = "") -> Iterator[None]:
         text = str(error).strip().partition("\n")[0] or type(error).__name__
         # A server that cannot be reached: the last of several causes says why.
         reason = text.rpartition("(Caused by ")[2]
-        problem = f"{tracker} refuses, or does not answer: {reason:.300}"
-        raise MtrainError(problem, where=where) from error
+        problem = without_password(f"{tracker} refuses, or does not answer: {reason:.300}")
+        raise MtrainError(problem, where=without_password(where)) from error

@@ -1,31 +1,28 @@
-"""A run for TensorBoard: scalars, the graph, weight histograms and first-layer weight images."""
+"""A training for TensorBoard: scalars, the graph, weight histograms and first-layer weight images."""
 
 from __future__ import annotations
 
 import io
 import math
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mtrain.errors import MtrainError
 from mtrain.escape import inert
-from mtrain.loading import held_back_stderr
 from mtrain.observer import Observer
 from mtrain.records.dataset import SPLITS
-from mtrain.trackers.names import original
-from mtrain.trackers.tracked import final_figures
+from mtrain.trackers.event_files import LAST, open_writer, split_tag, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from mtrain.metrics.epoch import EpochFigures
     from mtrain.observer import TrainingFacts
     from mtrain.records.arrays import Floats
-    from mtrain.trackers.tracked import TrackedEpoch, TrackedRun
 
 MOST_UNITS = 64
 """The most units of a first layer that are shown as images."""
@@ -47,7 +44,6 @@ class TensorBoard(Observer):
         `MtrainError` if the file cannot be written.
         """
         from tensorboard.compat.proto.event_pb2 import Event, SessionLog
-        from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
         self._event = Event
         self._classes = [inert(name) for name in facts.classes]
@@ -56,8 +52,8 @@ class TensorBoard(Observer):
         self._weights = facts.weights
         self._chart_classes = True
         done = len(facts.history.epoch)
-        with _writing(self._folder):
-            self._writer = EventFileWriter(str(self._folder))
+        with writing(self._folder):
+            self._writer = open_writer(self._folder)
             self._add(done + 1, session_log=SessionLog(status=SessionLog.START))
             self._add(done, graph_def=facts.graph())
 
@@ -66,14 +62,14 @@ class TensorBoard(Observer):
 
         Raises `MtrainError` if it cannot be written.
         """
-        with _writing(self._folder):
+        with writing(self._folder):
             self._write(figures, seconds)
             self._writer.flush()
 
     def end(self, outcome: str) -> None:  # noqa: ARG002 -- it is in the history
         """Close the file, flushed after each epoch; errors must not hide an earlier one."""
         if self._writer is not None:
-            with suppress(MtrainError), _writing(self._folder):
+            with suppress(MtrainError), writing(self._folder):
                 self._writer.close()
 
     def _write(self, figures: EpochFigures, seconds: float) -> None:
@@ -84,7 +80,7 @@ class TensorBoard(Observer):
             self._add(figures.epoch, summary=_class_charts(figures))
             self._chart_classes = False
         for tag, value in self._scalars(figures, seconds):
-            if math.isfinite(value):
+            if math.isfinite(value) and tag != LAST:
                 self._add(figures.epoch, summary=scalar_pb(tag, np.float32(value)))
         weights = {
             name.removeprefix(WEIGHTS): array
@@ -96,6 +92,7 @@ class TensorBoard(Observer):
         first = next((array for array in weights.values() if array.ndim == 2), None)
         if first is not None and self._image and len(first) == math.prod(self._image):
             self._add(figures.epoch, summary=_images("first_layer", first.T, self._image))
+        self._add(figures.epoch, summary=scalar_pb(LAST, np.float32(figures.scalars[LAST])))
 
     def _scalars(self, figures: EpochFigures, seconds: float) -> Iterator[tuple[str, float]]:
         yield from figures.scalars.items()
@@ -103,24 +100,10 @@ class TensorBoard(Observer):
         for split, by_metric in figures.per_class.items():
             for metric, values in by_metric.items():
                 for name, value in zip(self._classes, values, strict=True):
-                    yield f"{_tag(split, metric)}/{name}", float(value)
+                    yield f"{split_tag(split, metric)}/{name}", float(value)
 
     def _add(self, epoch: int, **content: object) -> None:
         self._writer.add_event(self._event(wall_time=time.time(), step=epoch, **content))
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    from tensorboard.compat import tf  # TensorFlow's file system, or its stand-in
-
-    try:
-        yield
-    except (OSError, tf.errors.OpError) as error:
-        raise MtrainError(f"cannot be written: {error}", where=folder) from error
-
-
-def _tag(split: str, metric: str) -> str:
-    return f"val_{metric}" if split == "val" else metric
 
 
 def _class_charts(figures: EpochFigures) -> object:
@@ -132,7 +115,7 @@ def _class_charts(figures: EpochFigures) -> object:
     charts = [
         layout_pb2.Chart(
             title=f"{SPLITS[split]}: {metric} by class",
-            multiline=layout_pb2.MultilineChartContent(tag=[f"^{_tag(split, metric)}/"]),
+            multiline=layout_pb2.MultilineChartContent(tag=[f"^{split_tag(split, metric)}/"]),
         )
         for split, by_metric in figures.per_class.items()
         for metric in by_metric
@@ -172,76 +155,3 @@ def _images(tag: str, units: Floats, shape: tuple[int, ...]) -> object:
         encoded_image_string=content.getvalue(),
     )
     return Summary(value=[Summary.Value(tag=tag, image=image)])
-
-
-class TensorBoardRun:
-    """A run in event files, from its history: without the weights, which only a training has."""
-
-    digest = None
-
-    def __init__(self, folder: Path) -> None:
-        """`folder` is that of the event files; raises `MtrainError`."""
-        with held_back_stderr():  # TensorFlow, which TensorBoard loads if it is there
-            from tensorboard.compat import tf
-
-            _ = tf.io
-        self.where = str(folder)
-        self._folder = folder
-        self._known = _known_steps(folder)
-        self.last_epoch = self._known.get("loss", 0)
-
-    def log(self, epochs: Sequence[TrackedEpoch]) -> None:
-        """Add epochs after the last one, under the tags that a training writes."""
-        self._add([(one.epoch, one.at.timestamp(), one.figures) for one in epochs])
-        if epochs:
-            self.last_epoch = epochs[-1].epoch
-
-    def finish(self, run: TrackedRun) -> bool:
-        """Add the evaluation, at the step of the last epoch; whether it is new."""
-        figures = {} if run.report is None else final_figures(run.report)
-        new = {
-            name: value
-            for name, value in figures.items()
-            if self._known.get(_tag_of(name), -1) < self.last_epoch
-        }
-        self._add([(self.last_epoch, time.time(), new)] if new else [])
-        return bool(new)
-
-    def say_state(self, state: str) -> None:
-        """Event files have no state of a run."""
-
-    def _add(self, rows: Sequence[tuple[int, float, Mapping[str, float]]]) -> None:
-        from tensorboard.compat.proto.event_pb2 import Event
-        from tensorboard.plugins.scalar.summary_v2 import scalar_pb
-        from tensorboard.summary.writer.event_file_writer import EventFileWriter
-
-        if not rows:
-            return
-        with _writing(self._folder):
-            writer = EventFileWriter(str(self._folder))
-            for step, at, figures in rows:
-                for name, value in figures.items():
-                    summary = scalar_pb(_tag_of(name), np.float32(value))
-                    writer.add_event(Event(wall_time=at, step=step, summary=summary))
-            writer.close()
-
-
-def _known_steps(folder: Path) -> dict[str, int]:
-    """The last step of each tag of numbers in the event files of a folder."""
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    if not folder.is_dir():
-        return {}
-    with _writing(folder):
-        found = EventAccumulator(str(folder), size_guidance={"tensors": 1}).Reload()
-        return {tag: found.Tensors(tag)[-1].step for tag in found.Tags()["tensors"]}
-
-
-def _tag_of(name: str) -> str:
-    """The tag of a figure: `val_recall/<class>` for `val/recall/<class>`, as a training writes it."""
-    split, _, rest = name.partition("/")
-    if not rest:
-        return name
-    kind, slash, of_class = rest.partition("/")
-    tag = _tag(split, kind) if split in {"train", "val"} else f"{split}/{kind}"
-    return f"{tag}{slash}{'/'.join(inert(original(part)) for part in of_class.split('/'))}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -12,16 +13,13 @@ from typing import TYPE_CHECKING, Any
 from mtrain.trackers.names import legal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from mtrain.metrics.history import History
     from mtrain.records.export import Tensor
     from mtrain.records.report import Report
     from mtrain.records.sweep import SweepResult
-
-MODEL_FILE = "model.onnx"
-"""In a run, where `mtrain export` puts it."""
 
 SCORES = ("precision", "recall", "f1")
 
@@ -67,18 +65,19 @@ class TrackedRun:
     logged: Mapping[str, str]
     """Digests of what trackers were given that cannot be asked, by `mtrain log --to`'s value."""
 
-    model: TrackedModel | None = None
-    """Its exported model; None without one, or without the package `onnx`."""
+    read_model: Callable[[], TrackedModel | None]
+    """Reads its exported model; None without one, or without the package `onnx`. A tracker that keeps no
+    models does not call it. Raises `MtrainError` for a file that is damaged."""
 
     @property
     def started(self) -> datetime:
         """When its training began."""
-        return datetime.fromisoformat(self.history.segments[0].started)
+        return began(self.history)
 
     @property
     def ended(self) -> datetime:
-        """When its last epoch was done."""
-        return epoch_times(self.history)[-1] if self.history.epoch else self.started
+        """When its last epoch was done; without one, when its training began."""
+        return last_done(self.history)
 
     @property
     def is_over(self) -> bool:
@@ -98,8 +97,12 @@ class TrackedSweep:
     state: str
     """`finished`, `running` or `killed`."""
 
+    started: datetime | None
+    """When its first member began; None: none has."""
+
     ended: datetime | None
-    """When its result was written; None: it has none yet."""
+    """When its result was written, or else when the last epoch of a member was done; None: no member has
+    begun."""
 
     best: Mapping[str, float]
     """Figures of its best setting, the mean over seeds and folds: `best/val/loss`, `best/test/accuracy`."""
@@ -109,6 +112,9 @@ class TrackedSweep:
 
     files: Sequence[Path]
     """Its tables and charts, by paths below `path`."""
+
+
+LOSS = "train/loss"
 
 
 @dataclass(frozen=True)
@@ -122,28 +128,41 @@ class TrackedEpoch:
     figures: Mapping[str, float]
     """Finite ones, by legal names: `val/loss`, `val/recall/<class>`."""
 
-
-def epochs_after(history: History, last: int, until: int | None = None) -> Iterator[TrackedEpoch]:
-    """The epochs of a history after the epoch `last`, up to that of number `until`; None: all."""
-    done = epoch_times(history)
-    for epoch in range(last + 1, (len(history.epoch) if until is None else until) + 1):
-        figures = dict(_finite(_of_epoch(history, epoch - 1)))
-        yield TrackedEpoch(epoch, done[epoch - 1], figures)
+    @property
+    def fingerprint(self) -> tuple[int, float | None]:
+        """Its number and its training loss: another loss is of an epoch that a resume trained otherwise."""
+        return self.epoch, self.figures.get(LOSS)
 
 
-def epoch_times(history: History) -> list[datetime]:
-    """When each epoch was done: the start of its segment, and the seconds of its epochs so far.
+def tracked_epochs(history: History) -> Iterator[TrackedEpoch]:
+    """The epochs of a history, which may grow meanwhile."""
+    for epoch, at in epoch_times(history):
+        yield TrackedEpoch(epoch, at, dict(_finite(_of_epoch(history, epoch - 1))))
+
+
+def epoch_times(history: History) -> Iterator[tuple[int, datetime]]:
+    """Each epoch, and when it was done: the start of its segment, and the seconds of its epochs so far.
 
     Raises `ValueError` or `OverflowError` for times that there are not.
     """
-    times = []
-    for segment in history.segments:
+    for k, segment in enumerate(history.segments):
         at = datetime.fromisoformat(segment.started)
-        first, last = segment.epochs
-        for epoch in range(first, last + 1):
+        epoch, _ = segment.epochs
+        while epoch <= history.segments[k].epochs[1]:  # a later one than at first, if it has grown
             at += timedelta(seconds=history.seconds[epoch - 1])
-            times.append(at)
-    return times
+            yield epoch, at
+            epoch += 1
+
+
+def began(history: History) -> datetime:
+    """When the training of its first segment began."""
+    return datetime.fromisoformat(history.segments[0].started)
+
+
+def last_done(history: History) -> datetime:
+    """When its last epoch was done; without one, when its training began."""
+    last = deque(epoch_times(history), maxlen=1)
+    return last[0][1] if last else began(history)
 
 
 def _of_epoch(history: History, k: int) -> Iterator[tuple[str, float | None]]:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from mtrain.errors import MtrainError
 from mtrain.trackers.replay import attributing_errors
-from mtrain.trackers.tracked import final_figures
+from mtrain.trackers.tracked import LOSS, final_figures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from mtrain.trackers.tracked import TrackedEpoch, TrackedRun
 
@@ -36,41 +37,43 @@ class TrackioRun:
         self.where = f"project {self._project}, run {self._name}"
         with attributing_errors("Trackio"):
             rows = self._rows()
-        self._outcomes = [figures for _, figures in rows if "seconds" not in figures]
-        self.last_epoch = max((step for step, row in rows if "seconds" in row), default=0)
+        # A row is an epoch, which has a time in seconds, or an evaluation, which has none.
+        self._epochs = {(step, row.get(LOSS)) for step, row in rows if "seconds" in row}
+        self._outcome = next((row for row in reversed(rows) if "seconds" not in row[1]), None)
+
+    def lacks(self, epoch: TrackedEpoch) -> bool:
+        """Whether no row has its number and its loss."""
+        return epoch.fingerprint not in self._epochs
 
     def log(self, epochs: Sequence[TrackedEpoch]) -> None:
-        """Add epochs after the last one."""
+        """Add epochs; a row that another branch has of one stays, for Trackio removes whole runs only."""
         self._add([(one.epoch, dict(one.figures)) for one in epochs])
-        if epochs:
-            self.last_epoch = epochs[-1].epoch
 
     def finish(self, run: TrackedRun) -> bool:
         """Add the evaluation, at the step of the last epoch; whether it is new."""
         figures = {} if run.report is None else final_figures(run.report)
-        if not figures or figures in self._outcomes:
+        row = (len(run.history.epoch), figures)
+        if not figures or row == self._outcome:
             return False
-        self._add([(self.last_epoch, figures)])
+        self._add([row])
         return True
 
-    def say_state(self, state: str) -> None:
+    def say_state(self, state: str, ended: datetime) -> None:
         """Trackio has no state of a run."""
 
     def _rows(self) -> list[tuple[int, dict[str, float]]]:
-        """The step and the figures of all that it has of the run."""
+        """The step and the figures of all that it has of the run, the oldest first."""
         from trackio.sqlite_storage import SQLiteStorage
 
         path = Path(SQLiteStorage.get_project_db_path(self._project))
         if not path.is_file():
             return []
         # Its documented schema; its own functions read a whole project.
-        query = "SELECT step, metrics FROM metrics WHERE run_name = ?"
+        query = "SELECT step, metrics FROM metrics WHERE run_name = ? ORDER BY id"
         with closing(sqlite3.connect(path)) as database:
             return [(step, json.loads(row)) for step, row in database.execute(query, [self._name])]
 
     def _add(self, rows: Sequence[tuple[int, dict[str, float]]]) -> None:
-        if not rows:
-            return
         # It prints to stdout, which is for results.
         with (
             attributing_errors("Trackio"),

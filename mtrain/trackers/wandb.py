@@ -10,6 +10,7 @@ from mtrain.trackers.tracked import artifacts, content_digest, final_figures, ve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from mtrain.trackers.tracked import TrackedEpoch, TrackedRun
 
@@ -26,7 +27,6 @@ class WandbRun:
 
     def __init__(self, run: TrackedRun, project: str | None) -> None:
         """`project` None: that of W&B's own settings, or `mtrain`; raises `MtrainError`."""
-        done = len(run.history.epoch)
         files = artifacts(run.path)
         with attributing_errors("W&B"):
             import wandb
@@ -35,14 +35,12 @@ class WandbRun:
             known = wandb.setup().settings
         project = project or known.project or PROJECT
         to = {"project": project, "entity": known.entity, "url": known.base_url, "mode": known.mode}
-        facts = {"epochs": done, "state": run.state, **to}
+        facts = {"epochs": len(run.history.epoch), "state": run.state, **to}
         self.digest = content_digest(facts, run.path, files)
         self._run: Any = None
         self.where = f"project {project}"
         if self.digest in run.logged.values():
-            self.last_epoch = done
             return
-        self.last_epoch = 0
         with attributing_errors("W&B"):
             self._begin(run, project)
 
@@ -68,16 +66,15 @@ class WandbRun:
         )
         self.where = self._run.url or self._run.dir
 
+    def lacks(self, epoch: TrackedEpoch) -> bool:
+        """Whether the run is given again, and a server that was asked for it has fewer epochs."""
+        return self._run is not None and epoch.epoch >= self._run.step
+
     def log(self, epochs: Sequence[TrackedEpoch]) -> None:
-        """Add epochs after the last one."""
-        if self._run is None:
-            return
+        """Add epochs."""
         with attributing_errors("W&B"):
             for one in epochs:
-                if one.epoch >= self._run.step:
-                    self._run.log(dict(one.figures), step=one.epoch)
-        if epochs:
-            self.last_epoch = epochs[-1].epoch
+                self._run.log(dict(one.figures), step=one.epoch)
 
     def finish(self, run: TrackedRun) -> bool:
         """Add the evaluation and the files; whether that is new."""
@@ -90,7 +87,7 @@ class WandbRun:
                 self._run.save(run.path / file, base_path=run.path, policy="now")
         return True
 
-    def say_state(self, state: str) -> None:
+    def say_state(self, state: str, ended: datetime) -> None:  # noqa: ARG002 -- of all trackers
         """Write or send all of it."""
         if self._run is not None:
             with attributing_errors("W&B"):

@@ -26,6 +26,7 @@ from mtrain.inference.threshold import chosen_threshold
 from mtrain.keywords import option
 from mtrain.metrics.thresholds import predict_above
 from mtrain.records.export import Export, Format, Tensor
+from mtrain.run.directory import EXPORTED
 from mtrain.run.files import attributing_errors, flush_to_disk
 from mtrain.run.find_checkpoint import with_checkpoint
 from mtrain.workflows.checkpoint_data import load_checkpoint_data
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 NAMES: dict[Format, str] = {
-    "onnx": "model{}.onnx",
+    "onnx": EXPORTED.replace(".", "{}."),
     "saved_model": "saved_model{}",
     "keras": "model{}.keras",
 }

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+from collections import deque
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtrain.config.loading.load import flat_settings, load_config
 from mtrain.errors import MtrainError
-from mtrain.run.directory import RunDirectory, refuse_link
+from mtrain.run.directory import EXPORTED, RunDirectory, refuse_link
 from mtrain.run.history import read_history
 from mtrain.run.lock import is_locked
 from mtrain.run.metrics import METRICS, read_report
 from mtrain.run.sweep import RESULT, is_member, read_result
 from mtrain.run.tracking import read_tracking
 from mtrain.trackers.tracked import (
-    MODEL_FILE,
     Identity,
     TrackedModel,
     TrackedRun,
     TrackedSweep,
+    began,
     best_figures,
     epoch_times,
+    last_done,
 )
 from mtrain.workflows.run_state import run_state
+from mtrain.workflows.sweep_result import BY_HALVING
 
 if TYPE_CHECKING:
     from mtrain.metrics.history import History
@@ -38,8 +43,7 @@ def read_tracked(run: RunDirectory, state: str | None = None) -> TrackedRun:
     Raises `MtrainError` for files that are missing, or not as mtrain writes them.
     """
     config = load_config(run.config, {})
-    history = read_history(run.path)
-    _check(history, run.path)
+    history = _history(run.path)
     tracking = read_tracking(run.path)
     report = _report(run)
     sweep = run.path.absolute().parent
@@ -53,24 +57,25 @@ def read_tracked(run: RunDirectory, state: str | None = None) -> TrackedRun:
         state=run_state(run, config, history) if state is None else state,
         report=report,
         logged=tracking.logged,
-        model=_model(run.path / MODEL_FILE, report),
+        read_model=partial(_model, run.path / EXPORTED, report),
     )
 
 
-def _check(history: History, path: Path) -> None:
-    """Raise `MtrainError` if its segments do not lead through its epochs."""
+def _history(path: Path) -> History:
+    """Raises `MtrainError` if its segments do not lead through its epochs."""
+    history = read_history(path)
     segments = [segment.epochs for segment in history.segments]
     ends = [0, *(last for _, last in segments)]
     follow = all(first == before + 1 for (first, _), before in zip(segments, ends, strict=False))
     if not segments or not follow or ends[-1] != len(history.epoch):
         raise MtrainError("the segments of its history do not fit its epochs", where=path)
     try:
-        epoch_times(history)
-        datetime.fromisoformat(history.segments[0].started)
+        deque(epoch_times(history), maxlen=0)
     except (OverflowError, TypeError, ValueError) as error:
         raise MtrainError(
             f"its history has times that there are not: {error!s:.80}", where=path
         ) from error
+    return history
 
 
 def identify(folder: Path) -> Identity:
@@ -80,8 +85,8 @@ def identify(folder: Path) -> Identity:
 
 def _goes_on(member: MemberResult) -> bool:
     """Whether it is not done, and would be resumed; what halving has stopped would not."""
-    is_halved = member.problem is not None and "halving" in member.problem
-    return member.state == "waiting" or (member.state == "stopped" and not is_halved)
+    is_stopped = member.state == "stopped" and member.problem != BY_HALVING
+    return is_stopped or member.state == "waiting"
 
 
 def _model(path: Path, report: Report | None) -> TrackedModel | None:
@@ -115,15 +120,31 @@ def read_tracked_sweep(folder: Path, state: str | None = None) -> TrackedSweep:
         is_finished = result is not None and not any(_goes_on(one) for one in result.members)
         state = "running" if is_locked(folder) else "finished" if is_finished else "killed"
     kept = [Path(name) for name in files if (folder / name).is_file()]
+    started, ended = _span(folder)
     if result is None:
-        return TrackedSweep(identify(folder), folder, {}, state, None, {}, "", kept)
+        return TrackedSweep(identify(folder), folder, {}, state, started, ended, {}, "", kept)
     return TrackedSweep(
         identity=identify(folder),
         path=folder,
         settings={"axes": result.axes, "seeds": result.seeds, "folds": result.folds},
         state=state,
+        started=started,
         ended=datetime.fromtimestamp((folder / RESULT).stat().st_mtime, UTC),
         best=best_figures(result),
         best_setting="" if result.best is None else result.settings[result.best].name,
         files=kept,
     )
+
+
+def _span(folder: Path) -> tuple[datetime | None, datetime | None]:
+    """When its first member began, and when the last epoch of any was done; None: none has begun.
+
+    A member that cannot be read has no part in it.
+    """
+    starts, ends = [], []
+    for path in folder.glob("*/history.json"):
+        with suppress(MtrainError):
+            history = _history(path.parent)
+            starts.append(began(history))
+            ends.append(last_done(history))
+    return min(starts, default=None), max(ends, default=None)

@@ -91,10 +91,11 @@ def kept(address, name):
 
 
 def everything(address, name):
-    """All that is kept of a run, but for when it ended."""
+    """All that is kept of a run."""
     run = kept(address, name)
     return {
         "status": run.info.status,
+        "times": (run.info.start_time, run.info.end_time),
         "params": run.data.params,
         "tags": run.data.tags,
         "figures": {
@@ -110,9 +111,9 @@ def history(address, run, key):
 
 
 def files(address, run, folder=None):
-    found = []
+    entries = []
     for entry in client(address).list_artifacts(run.info.run_id, folder):
-        found += (
+        entries += (
             files(address, run, entry.path) if entry.is_dir else [(entry.path, entry.file_size)]
         )
-    return found
+    return entries

@@ -28,12 +28,12 @@ def test_different_names_stay_different(one, other):
 
 @given(st.text())
 def test_a_legal_name_is_one_part_of_a_path(name):
-    made = legal(name)
+    escaped = legal(name)
 
-    assert MLFLOW.fullmatch(made)
-    assert len(made) <= 150
-    assert "/" not in made
-    assert made not in {".", ".."}
+    assert MLFLOW.fullmatch(escaped)
+    assert len(escaped) <= 150
+    assert "/" not in escaped
+    assert escaped not in {".", ".."}
 
 
 def test_a_long_name_is_cut_and_stays_different():

@@ -13,7 +13,7 @@ from PIL import Image
 
 import mtrain
 from mtrain.cli.main import run
-from mtrain.trackers import of_config
+from mtrain.trackers import packages
 
 event_accumulator = pytest.importorskip(
     "tensorboard.backend.event_processing.plugin_event_accumulator",
@@ -33,9 +33,9 @@ def read(folder):
     ).Reload()
 
 
-def scalars(found, tag):
+def scalars(board, tag):
     """Value by epoch."""
-    return {event.step: float(make_ndarray(event.tensor_proto)) for event in found.Tensors(tag)}
+    return {event.step: float(make_ndarray(event.tensor_proto)) for event in board.Tensors(tag)}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def board_run(tmp_path_factory):
 
 
 def test_its_scalars_are_those_of_the_history(board_run):
-    found = read(board_run.path)
+    board = read(board_run.path)
     history = json.loads((board_run.path / "history.json").read_text())
 
     for key, values in history["history"].items():
@@ -55,7 +55,7 @@ def test_its_scalars_are_those_of_the_history(board_run):
             for epoch, value in zip(history["epoch"], values, strict=True)
             if value is not None
         }
-        assert scalars(found, key) == pytest.approx(written, rel=1e-6)
+        assert scalars(board, key) == pytest.approx(written, rel=1e-6)
     for split, prefix in (("train", ""), ("val", "val_")):
         for metric in ("precision", "recall"):
             values = history["per_class"][split][metric]
@@ -65,18 +65,18 @@ def test_its_scalars_are_those_of_the_history(board_run):
                     for epoch, value in zip(history["epoch"], values, strict=True)
                     if value[k] is not None
                 }
-                assert scalars(found, f"{prefix}{metric}/{name}") == pytest.approx(
+                assert scalars(board, f"{prefix}{metric}/{name}") == pytest.approx(
                     written, rel=1e-6
                 )
 
 
 def test_it_has_the_graph_and_the_weights(board_run):
-    found = read(board_run.path)
+    board = read(board_run.path)
 
-    assert "MatMul" in {node.op for node in found.Graph().node}
-    histograms = found.PluginTagToContent("histograms")
+    assert "MatMul" in {node.op for node in board.Graph().node}
+    histograms = board.PluginTagToContent("histograms")
     assert {"hidden_1/kernel", "output/bias"} <= set(histograms)
-    image = make_ndarray(found.Tensors("first_layer")[-1].tensor_proto)
+    image = make_ndarray(board.Tensors("first_layer")[-1].tensor_proto)
     assert list(image[:2]) == [b"45", b"36"]  # 20 units of 8 x 8, a pixel apart
     picture = np.asarray(Image.open(io.BytesIO(image[2])))
     with np.load(board_run.path / "checkpoints" / "epoch-0003" / "arrays.npz") as arrays:
@@ -91,13 +91,13 @@ def test_it_has_the_graph_and_the_weights(board_run):
 def test_each_class_is_a_line_in_the_chart_of_a_metric(board_run):
     from tensorboard.plugins.custom_scalar import layout_pb2
 
-    found = read(board_run.path)
-    written = found.Tensors("custom_scalars__config__")[0].tensor_proto
+    board = read(board_run.path)
+    written = board.Tensors("custom_scalars__config__")[0].tensor_proto
     charts = layout_pb2.Layout.FromString(make_ndarray(written).item()).category[0].chart
     lines = {
         chart.title: {
             tag
-            for tag in found.PluginTagToContent("scalars")
+            for tag in board.PluginTagToContent("scalars")
             if re.match(chart.multiline.tag[0], tag)
         }
         for chart in charts
@@ -135,7 +135,7 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path, capsys):
 
 
 def test_without_tensorboard_it_is_said_before_training(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(of_config, "find_spec", lambda name: None)
+    monkeypatch.setattr(packages, "find_spec", lambda name: None)
     config = tmp_path / "board.yaml"
     config.write_text("tracking: {tensorboard: true}\n")
 

@@ -9,6 +9,7 @@ from annotated_types import Ge, Gt, Lt, MinLen
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from mtrain.config.catalog.meant import SWITCH
+from mtrain.config.experiment.addresses import mlflow_address
 from mtrain.config.experiment.section import (
     Count,
     CountOrZero,
@@ -256,16 +257,6 @@ Diagnostics = Annotated[
 ]
 
 
-def without_password(uri: str) -> str:
-    """The same address of a server; raises `ValueError` for one with a password, which files would keep."""
-    if "@" in uri.partition("://")[2].partition("/")[0]:
-        raise ValueError(
-            "must not have a user name or a password; MLflow takes them from "
-            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
-        )
-    return uri
-
-
 class TrackingConfig(Section):
     """Which other programs follow a training."""
 
@@ -273,7 +264,7 @@ class TrackingConfig(Section):
     """Write files for TensorBoard into the run's folder `tensorboard`: every scalar of the history,
     every class's figures, the graph, the weights. Needs `mtrain[tensorboard]`."""
 
-    mlflow: Annotated[str, MinLen(1), AfterValidator(without_password)] | None = None
+    mlflow: Annotated[str, MinLen(1), AfterValidator(mlflow_address)] | None = None
     """Log each epoch, the evaluation and the charts to the MLflow at this URI, as `http://localhost:5000`.
     Needs `mtrain[mlflow]`."""
 
