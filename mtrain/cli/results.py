@@ -6,6 +6,7 @@ import io
 import shutil
 import sys
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, BinaryIO, cast
 
@@ -184,7 +185,7 @@ def predict(
         Path,
         typer.Argument(
             metavar="INPUT",
-            help="Rows without labels: CSV, Parquet, .npz, an image or a folder.",
+            help="Rows without labels: CSV, Parquet, JSON Lines, .npz, an image, a folder, or - for stdin.",
             show_default=False,
         ),
     ],
@@ -193,6 +194,12 @@ def predict(
         typer.Option(metavar="FILE", help="A .csv or .parquet file. [CSV on stdout]"),
     ] = None,
     threshold: Threshold = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMNS", help="Columns of a table that go with them: id,date, or all."
+        ),
+    ] = None,
     engine: Annotated[
         EngineChoice,
         typer.Option(
@@ -203,22 +210,28 @@ def predict(
 ) -> None:
     """Predict rows: their class, and the probability of every class."""
     import mtrain.workflows.predict as use_case
+    from mtrain.data.inputs.stdin import as_stdin, standard_input
 
+    is_stdin = str(inputs) == "-"
     # Not straight to stdout: of rows that are wrong at the end of a file nothing is printed.
-    with tempfile.TemporaryFile() as spool:
+    with (
+        tempfile.TemporaryFile() as spool,
+        standard_input(sys.stdin.buffer) if is_stdin else nullcontext(inputs) as rows,
+    ):
         with waiting("predicting", sys.stderr):
             _, notes = use_case.predict(
                 checkpoint,
-                inputs,
+                rows,
                 out=out,
                 stream=cast("BinaryIO", spool),
                 threshold=threshold,
+                keep=[name.strip() for name in keep.split(",")] if keep else (),
                 engine=engine.value,
                 allow_code=allow_code,
             )
         spool.seek(0)
         for note in notes:
-            say(note)
+            say(as_stdin(note, rows) if is_stdin else note)
         with open_stdout() as stdout, io.TextIOWrapper(spool, "utf-8", newline="") as text:
             if out is None:
                 shutil.copyfileobj(text, stdout)

@@ -12,10 +12,12 @@ from mtrain.keywords import option
 from mtrain.run.files import attributing_errors, check_replaced, csv_text, open_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from mtrain.records.dataset import Split
+    import pyarrow as pa
+
+    from mtrain.data.inputs.piece import Piece
     from mtrain.records.training import Predictions
 
 ENDINGS = (".csv", ".parquet")
@@ -30,7 +32,7 @@ LONGEST_LINE = 10_000
 class Writer(Protocol):
     """Writes the predictions of some rows, and then of those that follow."""
 
-    def write(self, split: Split, predictions: Predictions) -> None:
+    def write(self, piece: Piece, predictions: Predictions) -> None:
         """Add these rows."""
 
     def close(self) -> None:
@@ -38,7 +40,7 @@ class Writer(Protocol):
 
 
 class CsvWriter:
-    """Row, file where it has one, predicted class, and the probability of every class."""
+    """Row, file where it has one, predicted class, the probability of every class, columns that are kept."""
 
     def __init__(self, file: BinaryIO, classes: tuple[str, ...]) -> None:
         """`file` stays open."""
@@ -46,14 +48,10 @@ class CsvWriter:
         self._classes = classes
         self._is_begun = False
 
-    def write(self, split: Split, predictions: Predictions) -> None:
+    def write(self, piece: Piece, predictions: Predictions) -> None:
         """Add these rows; before the first ones, the names of the columns."""
-        columns = _columns(split, predictions, self._classes)
-        # The shortest decimal of a float32, not that of the same number as a float64.
-        plain = [
-            map(float, values.astype(str)) if values.dtype == np.float32 else values.tolist()
-            for values in columns.values()
-        ]
+        columns = _columns(piece, predictions, self._classes)
+        plain = [_plain(values) for values in columns.values()]
         header = [] if self._is_begun else list(columns)
         self._is_begun = True
         self._file.write(csv_text(header, zip(*plain, strict=True)).encode())
@@ -71,12 +69,12 @@ class ParquetWriter:
         self._classes = classes
         self._writer: Any = None
 
-    def write(self, split: Split, predictions: Predictions) -> None:
+    def write(self, piece: Piece, predictions: Predictions) -> None:
         """Add these rows."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        table = pa.table(dict(_columns(split, predictions, self._classes)))
+        table = pa.table(dict(_columns(piece, predictions, self._classes)))
         if self._writer is None:
             self._writer = pq.ParquetWriter(self._file, table.schema)
         self._writer.write_table(table)
@@ -138,9 +136,9 @@ class _Attributed:
         self._writer = writer
         self._path = path
 
-    def write(self, split: Split, predictions: Predictions) -> None:
+    def write(self, piece: Piece, predictions: Predictions) -> None:
         with attributing_errors(self._path):
-            self._writer.write(split, predictions)
+            self._writer.write(piece, predictions)
 
     def close(self) -> None:
         with attributing_errors(self._path):
@@ -148,9 +146,11 @@ class _Attributed:
 
 
 def _columns(
-    split: Split, predictions: Predictions, classes: tuple[str, ...]
-) -> Mapping[str, np.ndarray[Any, Any]]:
-    return {
+    piece: Piece, predictions: Predictions, classes: tuple[str, ...]
+) -> Mapping[str, np.ndarray[Any, Any] | pa.ChunkedArray]:
+    """Raises `UsageError` for a column that is kept and has the name of another."""
+    split = piece.split
+    columns: dict[str, Any] = {
         "row": split.rows,
         **({} if split.names is None else {"file": split.names}),
         "predicted": np.array(classes)[predictions.predicted],
@@ -158,3 +158,15 @@ def _columns(
             f"probability_{name}": predictions.probabilities[:, k] for k, name in enumerate(classes)
         },
     }
+    if taken := columns.keys() & piece.kept.keys():
+        problem = f"{min(taken)!r} is a column of the predictions"
+        raise UsageError(problem, where=option("keep"), remedy="rename it")
+    return {**columns, **piece.kept}
+
+
+def _plain(values: np.ndarray[Any, Any] | pa.ChunkedArray) -> Iterable[Any]:
+    if not isinstance(values, np.ndarray):
+        plain: list[Any] = values.to_pylist()
+        return plain
+    # The shortest decimal of a float32, not that of the same number as a float64.
+    return map(float, values.astype(str)) if values.dtype == np.float32 else values.tolist()

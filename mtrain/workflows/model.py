@@ -27,17 +27,16 @@ from mtrain.run.find_checkpoint import changed_code, with_checkpoint
 from mtrain.run.plain_network import runs_plainly
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     import keras
 
     from mtrain.data.inputs.piece import Piece
     from mtrain.inference.network import LoadedPredictor
-    from mtrain.records.dataset import Split
     from mtrain.run.checkpoint import Checkpoint
     from mtrain.run.find_checkpoint import CheckpointPlace
 
-    Take = Callable[[Split, Predictions], None]
+    Take = Callable[[Piece, Predictions], None]
 
 Engine = Literal["auto", "tensorflow"]
 
@@ -108,25 +107,27 @@ class Model:
 
         `rows` and `threshold` are as for `mtrain.predict`. Raises `mtrain.MtrainError` as it does.
         """
-        pieces: list[tuple[Split, Predictions]] = []
+        pieces: list[tuple[Piece, Predictions]] = []
         with naming_keywords():
             check_threshold(threshold)
             notes = self.predict_each(rows, lambda *piece: pieces.append(piece), threshold)
-        names = [split.names for split, _ in pieces if split.names is not None]
+        names = [piece.split.names for piece, _ in pieces if piece.split.names is not None]
         places = np.concatenate([predictions.predicted for _, predictions in pieces])
         return Predicted(
             classes=self.classes,
-            rows=np.concatenate([split.rows for split, _ in pieces]),
+            rows=np.concatenate([piece.split.rows for piece, _ in pieces]),
             predicted=np.array(self.classes)[places],
             probabilities=np.concatenate([predictions.probabilities for _, predictions in pieces]),
             files=np.concatenate(names) if names else None,
             notes=notes,
         )
 
-    def predict_each(self, rows: Any, take: Take, threshold: float | None) -> tuple[str, ...]:
+    def predict_each(
+        self, rows: Any, take: Take, threshold: float | None, keep: Sequence[str] = ()
+    ) -> tuple[str, ...]:
         """Read and predict some rows at a time, and give each piece to `take`.
 
-        Returns notes on the rows. Raises `UsageError` for a threshold if there are not two classes.
+        `keep` are columns of a file that go with them. Returns notes on the rows. Raises `UsageError` for a threshold if there are not two classes.
         """
         saved = self._saved
         check_two_classes(threshold, saved)
@@ -138,7 +139,7 @@ class Model:
                 if choice is not None and choice.failed is not None:
                     why = f"because no other could be chosen: {choice.failed}"
                 notes = (f"{saved.classes[1]!r} is predicted above {threshold:g}, {why}",)
-        seen, pieces = Seen(), self._pieces(rows)
+        seen, pieces = Seen(), self._pieces(rows, keep)
         first = next(
             pieces
         )  # before TensorFlow is loaded: an error in the rows is reported at once
@@ -154,7 +155,7 @@ class Model:
                     predictions = predictor.predict(piece.split)
                 if threshold is not None:
                     predictions = predict_above(predictions, threshold)
-                take(piece.split, predictions)
+                take(piece, predictions)
                 seen.add(piece)
         if saved.cursor.step:
             within = f"saved within epoch {saved.cursor.epoch + 1}, not at its end"
@@ -162,11 +163,11 @@ class Model:
         where = str(rows) if _is_path(rows) else WHERE
         return *notes, *seen.notes(where, saved.encoding), *code
 
-    def _pieces(self, rows: Any) -> Iterator[Piece]:
+    def _pieces(self, rows: Any, keep: Sequence[str]) -> Iterator[Piece]:
         config, encoding = self._saved.config, self._saved.encoding
         if _is_path(rows):
             memory = config.training.memory_bytes
-            return read_pieces(Path(rows), config.dataset, encoding, memory)
+            return read_pieces(Path(rows), config.dataset, encoding, memory, keep)
         return pieces_in_memory(rows, config.dataset, encoding)
 
 

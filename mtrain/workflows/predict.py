@@ -20,6 +20,7 @@ from mtrain.run.prediction_table import (
 from mtrain.workflows.model import check_engine, make_model
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from mtrain.run.checkpoint import Checkpoint
@@ -34,6 +35,7 @@ def predict(
     out: Path | None = None,
     stream: BinaryIO | None = None,
     threshold: float | None = None,
+    keep: Sequence[str] = (),
     engine: Engine = "auto",
     allow_code: bool = False,
 ) -> tuple[str | None, tuple[str, ...]]:
@@ -41,7 +43,8 @@ def predict(
 
     Writes row, predicted class and the probability of every class to `out`, CSV or Parquet by its
     ending, or as CSV to `stream`, some rows at a time; without either returns them as CSV text.
-    Also returns notes on the rows. `engine` is as for `load_model`, `threshold` and `allow_code` as for
+    Also returns notes on the rows. Of a table the columns to `keep` are written as well, `all`: all of
+    them. `engine` is as for `load_model`, `threshold` and `allow_code` as for
     `evaluate`. Raises `MtrainError` for a checkpoint or rows that are damaged or do not fit each
     other, `UsageError` for a run and rows in each other's place, and for an impossible ending or
     threshold.
@@ -64,11 +67,12 @@ def predict(
         model = make_model(place, saved, engine)
         if out is not None:
             with open_predictions(out, saved.classes) as writer:
-                return model.predict_each(inputs, writer.write, threshold)
+                return model.predict_each(inputs, writer.write, threshold, keep)
         written = text if stream is None else stream
         written.seek(0)
         written.truncate()  # predictions of a checkpoint that was replaced meanwhile
-        return model.predict_each(inputs, CsvWriter(written, saved.classes).write, threshold)
+        writer = CsvWriter(written, saved.classes)
+        return model.predict_each(inputs, writer.write, threshold, keep)
 
     notes = with_checkpoint(checkpoint, use)
     return None if out is not None or stream is not None else text.getvalue().decode(), notes

@@ -17,7 +17,6 @@ from sklearn.datasets import load_digits
 
 import mtrain
 from mtrain.config.loading.load import read_settings
-from mtrain.data.inputs.in_memory import _columns, _table
 from mtrain.errors import MtrainError, UsageError
 from mtrain.keywords import naming_keywords, option
 from mtrain.metrics.report import make_report
@@ -466,10 +465,10 @@ def test_the_package_says_that_it_is_typed():
         ({"a": ["x", 1.5], "b": [1, 2]}, "rows: column 'a': must be all numbers or all text, got float and str"),
     ],
 )  # fmt: skip
-def test_rows_that_are_no_columns_are_refused_by_name(rows, says):
+def test_rows_that_are_no_columns_are_refused_by_name(table_run, rows, says):
     """Numbers that are too large are not called text."""
     with pytest.raises(MtrainError) as error:
-        _table(_columns(rows))
+        table_run.predict(rows)
 
     assert str(error.value).startswith(says)
     assert ("all text" in str(error.value)) == ("all text" in says)

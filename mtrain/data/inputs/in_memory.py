@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from mtrain.config.experiment.table import TableConfig
 from mtrain.data.inputs.arrays import array_pieces_of
 from mtrain.data.inputs.piece import joined, rows_of_a_piece
 from mtrain.data.inputs.tables import pieces_of
 from mtrain.data.notation import notation_of
-from mtrain.data.sources.parquet import in_memory, names_in_memory
-from mtrain.data.sources.tables import check_columns
+from mtrain.data.sources.rows import from_rows
 from mtrain.errors import MtrainError
 
 if TYPE_CHECKING:
@@ -40,9 +38,9 @@ def pieces_in_memory(rows: Any, config: DatasetConfig, encoding: Encoding) -> It
     if not isinstance(config, TableConfig):
         yield from array_pieces_of(_array(rows), encoding, WHERE)
         return
-    table, names = _table(_columns(rows)), [column.name for column in encoding.columns]
-    check_columns(WHERE, names_in_memory(table, WHERE), names)
-    raw = in_memory(table, names, notation_of(config), WHERE)
+    names = [column.name for column in encoding.columns]
+    values = _columns(rows)
+    raw = from_rows(values, names, notation_of(config), WHERE, lambda row: f"{WHERE}: row {row:,}")
     yield from joined(pieces_of([raw], config, encoding), rows_of_a_piece(encoding))
 
 
@@ -75,51 +73,28 @@ def _is_list_of_rows(rows: Any) -> bool:
     return is_list and all(hasattr(row, "items") for row in rows)
 
 
-def _columns(rows: Any) -> list[tuple[str, Any]]:
-    """The names and the values of the columns; a row that lacks one has None there."""
+def _columns(rows: Any) -> dict[str, Any]:
+    """The values of the columns by name; a row that lacks one has None there.
+
+    Raises `MtrainError` for two columns of one name, and for single values among lists.
+    """
     if _is_list_of_rows(rows):
         named = [dict(row.items()) for row in rows]
         names = dict.fromkeys(name for row in named for name in row)
-        return [(str(name), [row.get(name) for row in named]) for name in names]
+        return {str(name): [row.get(name) for row in named] for name in names}
     columns = [(str(name), values) for name, values in rows.items()]
+    if len(by_name := dict(columns)) < len(columns):
+        twice = next(name for name, number in Counter(n for n, _ in columns).items() if number > 1)
+        raise MtrainError(f"rows: there are two columns {twice!r}")
     single = [name for name, values in columns if _is_single(values)]
     if len(single) == len(columns):  # one row
-        return [(name, [value]) for name, value in columns]
+        return {name: [value] for name, value in columns}
     if single:
         problem = "is a single value, but other columns are lists of values"
         raise MtrainError(f"rows: column {single[0]!r}: {problem}")
-    return columns
+    return by_name
 
 
 def _is_single(values: Any) -> bool:
     has_values = hasattr(values, "__iter__") and getattr(values, "ndim", 1) > 0
     return isinstance(values, str | bytes) or not has_values
-
-
-def _table(columns: list[tuple[str, Any]]) -> pa.Table:
-    """Raises `MtrainError` for values that are not columns of one length."""
-    names = [name for name, _ in columns]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise MtrainError(f"rows: there are two columns {twice[0]!r}")
-    arrays = {name: _as_arrow(name, values) for name, values in columns}
-    for name, array in arrays.items():
-        if len(array) != (n := len(arrays[names[0]])):
-            lengths = f"{names[0]!r} has {n:,} values, {name!r} has {len(array):,}"
-            raise MtrainError(f"rows: columns must be of the same length, but {lengths}")
-    return pa.table(arrays)
-
-
-def _as_arrow(name: str, values: Any) -> pa.Array:
-    """The values of a column; raises `MtrainError` for a value that is no list, or mixed types."""
-    if isinstance(values, Mapping | set | frozenset):  # Arrow would take the keys
-        kind = type(values).__name__
-        raise MtrainError(f"rows: column {name!r}: must be a list of values, got {kind}")
-    values = values if hasattr(values, "__len__") else list(values)
-    try:
-        # As in pandas: NaN is a missing value, among text as well.
-        return pa.array(values, from_pandas=True)
-    except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
-        problem, types = str(error), {type(value).__name__ for value in values}
-        if "str" in types and len(types - {"NoneType"}) > 1:
-            problem = f"must be all numbers or all text, got {' and '.join(sorted(types))}"
-        raise MtrainError(f"rows: column {name!r}: {problem}") from error

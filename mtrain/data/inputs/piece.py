@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
 from mtrain.data.source import Rows
 from mtrain.data.unlike import unlike_notes
@@ -40,6 +41,9 @@ class Piece:
 
     done: tuple[str, ...] = ()
     """What was done to images, or doubts about how a table was read."""
+
+    kept: Mapping[str, pa.ChunkedArray] = field(default_factory=dict)
+    """Columns of a table that go with the predictions, as they were read."""
 
 
 @dataclass(eq=False)
@@ -80,8 +84,8 @@ def joined(pieces: Iterable[Piece], rows: int) -> Iterator[Piece]:
         kept.append(piece)
         while sum(len(one.split) for one in kept) > rows:
             whole = _whole(kept)
-            yield replace(whole, split=_part(whole.split, slice(rows)))
-            kept = [Piece(_part(whole.split, slice(rows, None)), {}, 0)]
+            yield _part(whole, 0, rows)
+            kept = [replace(_part(whole, rows, None), unlike={}, left_out=0, done=())]
     yield _whole(kept)
 
 
@@ -101,11 +105,22 @@ def _whole(pieces: list[Piece]) -> Piece:
         seen.unlike,
         seen.left_out,
         seen.done,
+        {
+            name: pa.chunked_array(
+                [chunk for piece in pieces for chunk in piece.kept[name].chunks], column.type
+            )
+            for name, column in pieces[0].kept.items()
+        },
     )
 
 
-def _part(split: Split, rows: slice) -> Split:
-    return Split(split.features[rows], split.labels[rows], split.rows[rows])
+def _part(piece: Piece, start: int, stop: int | None) -> Piece:
+    split, rows = piece.split, slice(start, stop)
+    return replace(
+        piece,
+        split=Split(split.features[rows], split.labels[rows], split.rows[rows]),
+        kept={name: column[rows] for name, column in piece.kept.items()},
+    )
 
 
 def unlabelled(features: Table | np.ndarray, names: Sequence[str] | None = None) -> Rows:

@@ -8,10 +8,11 @@ from mtrain.config.experiment.sources import LARGEST_BYTE, ImagesConfig, KnownDa
 from mtrain.config.experiment.table import TableConfig
 from mtrain.data.inputs.piece import joined, rows_of_a_piece
 from mtrain.data.sources.idx import is_idx_name
-from mtrain.errors import MtrainError
+from mtrain.errors import MtrainError, UsageError
+from mtrain.keywords import option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from mtrain.config.experiment.dataset import DatasetConfig
@@ -20,11 +21,16 @@ if TYPE_CHECKING:
 
 
 def read_pieces(
-    path: Path, config: DatasetConfig, encoding: Encoding, memory: int
+    path: Path,
+    config: DatasetConfig,
+    encoding: Encoding,
+    memory: int,
+    keep: Sequence[str] = (),
 ) -> Iterator[Piece]:
     """The rows at `path`, in their order, as a training with `config` encoded its own.
 
-    For a model of tables `path` is a CSV or Parquet file, or a folder or pattern of them; for others
+    For a model of tables `path` is a CSV or Parquet file, or a folder or pattern of them, or a file of
+    JSON Lines, and `keep` are columns that go with the predictions; for others
     an image, or a folder of images, an `.npz` file with `x_test` or `x`, or an IDX file (without an
     ending or gzipped), whose arrays may take `memory` bytes, as a piece of images may. Each piece but
     the last has the same multiple of `ROWS_A_CALL` rows. There is always a piece, though it may have
@@ -33,8 +39,10 @@ def read_pieces(
     if isinstance(config, TableConfig):
         from mtrain.data.inputs.tables import table_pieces
 
-        yield from joined(table_pieces(path, config, encoding), rows_of_a_piece(encoding))
+        yield from joined(table_pieces(path, config, encoding, keep), rows_of_a_piece(encoding))
         return
+    if keep:
+        raise UsageError("the rows of this run are no tables", where=option("keep"))
     if not (path.is_file() or path.is_dir()):
         # Reading a pipe or a device would block, or never end.
         raise MtrainError(

@@ -124,15 +124,11 @@ def parquet_pieces(
             raise _damaged(file, error) from error
 
 
-def in_memory(table: pa.Table, columns: list[str], notation: Notation, where: str) -> RawTable:
-    """The named columns of a table in memory, all of which it has, as those of a file `where`."""
-    file = Path(where)
+def in_memory(table: pa.Table, columns: list[str], file: Path) -> dict[str, pa.ChunkedArray]:
+    """The named columns of a table, all of which it has, as those of a `file`."""
     there = _names(table.schema, file)
     table = _named(table, columns, {name: there[name] for name in columns}, {})
-    read = {name: _whole(name, [(file, table)]) for name in columns}
-    return RawTable(
-        read, typed=True, where=where, place=partial(_place, file, 0), notation=notation
-    )
+    return {name: _whole(name, [(file, table)]) for name in columns}
 
 
 def names_in_memory(table: pa.Table, where: str) -> list[str]:

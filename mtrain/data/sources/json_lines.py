@@ -1,0 +1,82 @@
+"""JSON Lines: an object a row."""
+
+from __future__ import annotations
+
+import gzip
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+import orjson
+
+from mtrain.data.files import find_files
+from mtrain.data.notation import PLAIN, Notation
+from mtrain.data.sources.rows import from_rows
+from mtrain.errors import MtrainError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from mtrain.data.columns import RawTable
+
+JSON_LINES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
+
+ROWS_AT_ONCE = 20_000
+"""As Python's objects, they take several times as much as in the file."""
+
+
+def json_columns(path: str, _: Notation = PLAIN, *, split: str | None = None) -> list[str]:
+    """The names of the columns that the first rows have; raises `MtrainError` as `json_pieces`."""
+    file = find_files(path, JSON_LINES, split)[0]
+    first = next(_pieces(file, ROWS_AT_ONCE), [])
+    return list(dict.fromkeys(chain.from_iterable(row for _, row in first)))
+
+
+def json_pieces(
+    path: str, columns: list[str], rows: int, notation: Notation = PLAIN
+) -> Iterator[RawTable]:
+    """The named columns of all files at `path`, at most so many rows at a time.
+
+    A row that lacks a column has a missing value there. Raises `MtrainError` with the line that is no
+    object in JSON.
+    """
+    for file in find_files(path, JSON_LINES, None):
+        for piece in _pieces(file, min(rows, ROWS_AT_ONCE)):
+            lines = [f"{file}:{line}" for line, _ in piece]
+            values = {name: [row.get(name) for _, row in piece] for name in columns}
+            yield from_rows(values, columns, notation, path, lines.__getitem__)
+
+
+def _pieces(file: Path, rows: int) -> Iterator[list[tuple[int, dict[str, Any]]]]:
+    """The number and the content of each line that has one, so many at a time."""
+    with _opened(file) as stream:
+        each = (
+            (number, _row(line, f"{file}:{number}"))
+            for number, line in enumerate(stream, 1)
+            if line.strip()
+        )
+        try:
+            while piece := list(islice(each, rows)):
+                yield piece
+        except (OSError, EOFError) as error:
+            raise MtrainError(f"cannot be read: {error}", where=file) from error
+
+
+def _opened(file: Path) -> BinaryIO:
+    try:
+        return (
+            cast("BinaryIO", gzip.open(file)) if file.suffix.lower() == ".gz" else file.open("rb")
+        )
+    except OSError as error:
+        raise MtrainError(f"cannot be read: {error.strerror}", where=file) from error
+
+
+def _row(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        row = orjson.loads(line.rstrip())
+    except orjson.JSONDecodeError as error:
+        problem = f"not JSON: {error.msg}, at character {error.pos + 1}"
+        raise MtrainError(problem, where=where) from error
+    if not isinstance(row, dict):
+        raise MtrainError('must be an object, as {"width": 1.5}', where=where)
+    return {name.strip(): value for name, value in row.items()}
