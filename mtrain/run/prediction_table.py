@@ -12,7 +12,7 @@ from mtrain.keywords import option
 from mtrain.run.files import attributing_errors, check_replaced, csv_text, open_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     import pyarrow as pa
@@ -50,11 +50,18 @@ class CsvWriter:
 
     def write(self, piece: Piece, predictions: Predictions) -> None:
         """Add these rows; before the first ones, the names of the columns."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
         columns = _columns(piece, predictions, self._classes)
-        plain = [_plain(values) for values in columns.values()]
-        header = [] if self._is_begun else list(columns)
-        self._is_begun = True
-        self._file.write(csv_text(header, zip(*plain, strict=True)).encode())
+        if not self._is_begun:
+            self._file.write(csv_text([], [list(columns)]).encode())
+            self._is_begun = True
+        if len(piece.split):
+            cells = [_cells(column) for column in columns.values()]
+            comma = pa.scalar(",", pa.large_string())
+            lines = pc.binary_join_element_wise(*cells, comma).to_pylist()
+            self._file.write("\n".join([*lines, ""]).encode())
 
     def close(self) -> None:
         """Write nothing: the file has no end mark."""
@@ -74,7 +81,7 @@ class ParquetWriter:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        table = pa.table(dict(_columns(piece, predictions, self._classes)))
+        table = pa.table(_columns(piece, predictions, self._classes))
         if self._writer is None:
             self._writer = pq.ParquetWriter(self._file, table.schema)
         self._writer.write_table(table)
@@ -147,26 +154,36 @@ class _Attributed:
 
 def _columns(
     piece: Piece, predictions: Predictions, classes: tuple[str, ...]
-) -> Mapping[str, np.ndarray[Any, Any] | pa.ChunkedArray]:
+) -> dict[str, pa.Array | pa.ChunkedArray]:
     """Raises `UsageError` for a column that is kept and has the name of another."""
-    split = piece.split
-    columns: dict[str, Any] = {
-        "row": split.rows,
-        **({} if split.names is None else {"file": split.names}),
-        "predicted": np.array(classes)[predictions.predicted],
-        **{
-            f"probability_{name}": predictions.probabilities[:, k] for k, name in enumerate(classes)
-        },
-    }
+    import pyarrow as pa
+
+    split, probabilities = piece.split, predictions.probabilities
+    columns = {"row": pa.array(split.rows)}
+    if split.names is not None:
+        columns["file"] = pa.array(split.names)
+    columns["predicted"] = pa.array(classes, pa.string()).take(pa.array(predictions.predicted))
+    for k, name in enumerate(classes):
+        columns[f"probability_{name}"] = pa.array(np.ascontiguousarray(probabilities[:, k]))
     if taken := columns.keys() & piece.kept.keys():
         problem = f"{min(taken)!r} is a column of the predictions"
         raise UsageError(problem, where=option("keep"), remedy="rename it")
     return {**columns, **piece.kept}
 
 
-def _plain(values: np.ndarray[Any, Any] | pa.ChunkedArray) -> Iterable[Any]:
-    if not isinstance(values, np.ndarray):
-        plain: list[Any] = values.to_pylist()
-        return plain
-    # The shortest decimal of a float32, not that of the same number as a float64.
-    return map(float, values.astype(str)) if values.dtype == np.float32 else values.tolist()
+def _cells(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Its values as text in a CSV; each different text is made one once."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        if pa.types.is_nested(column.type):  # of which Arrow has no dictionaries
+            column = pa.array([None if one is None else str(one) for one in column.to_pylist()])
+        encoded = column.dictionary_encode()
+        encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
+        # Beside another cell: alone, an empty one would be in quotes.
+        texts = [csv_text([], [["", value]])[1:-1] for value in encoded.dictionary.to_pylist()]
+        column = pa.array(texts, pa.large_string()).take(encoded.indices)
+    # Of a float32 the shortest decimal that is one, and not that of the same number as a float64.
+    text = pc.fill_null(pc.cast(column, pa.large_string()), "")
+    return text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text

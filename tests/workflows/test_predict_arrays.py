@@ -162,7 +162,7 @@ def test_inputs_of_another_kind_than_the_models(tabular, numeric, pictorial, tmp
     Image.fromarray(np.zeros((4, 3), np.uint8)).save(picture)
     rows.write_text("x\n1\n")
     np.savez(arrays, x=np.zeros((1, 3)))
-    of_table = "the run is of a table; its rows to predict must be in files that end in .csv, .tsv, .txt, .parquet, .pq"
+    of_table = "the run is of a table; its rows to predict must be in files that end in .csv, .tsv, .txt, .parquet, .pq, .jsonl, .ndjson"
     of_arrays = "a model of arrays predicts an .npz file with the array 'x'"
     of_images = (
         "this run predicts an image (.bmp, .gif, .jfif, .jpeg, .jpg, .png, .tif, .tiff, .webp), a folder of them, an IDX file, or an .npz "

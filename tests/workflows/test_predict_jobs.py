@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import sys
+from datetime import date
 from types import SimpleNamespace
 
 import pyarrow as pa
@@ -62,6 +63,24 @@ def test_parquet_keeps_the_types_of_columns(tabular, tmp_path):
     assert str(written.schema.field("is wet").type) == "bool"
     assert written["is wet"].to_pylist() == rows["is wet"].to_pylist()
     assert run(["predict", *arguments]) == 0  # and it is known as predictions
+
+
+def test_dates_and_lists_are_kept(tabular, tmp_path, capsys):
+    """Whatever a file has types for, in CSV as text."""
+    when = pa.array([date(2026, 1, 1 + n) for n in range(30)])
+    tags = pa.array([[n, n + 1] for n in range(30)])
+    rows = rows_of(tabular).append_column("when", when).append_column("tags", tags)
+    pq.write_table(rows, tmp_path / "a.parquet")
+    arguments = (tabular, tmp_path / "a.parquet", "--keep", "when,tags")
+
+    found = predicted(capsys, *arguments)
+    predicted_to = run(["predict", *map(str, arguments), "--out", str(tmp_path / "out.parquet")])
+
+    assert predicted_to == 0
+    assert (found["when"][1], found["tags"][1]) == ("2026-01-02", "[1, 2]")
+    written = pq.read_table(tmp_path / "out.parquet")
+    assert written["when"].to_pylist() == when.to_pylist()
+    assert written["tags"].to_pylist() == tags.to_pylist()
 
 
 def test_rows_that_are_left_out_have_no_kept_values(tmp_path, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,9 @@ from mtrain.data.features import MISSING_SINCE, complaints, read_features
 from mtrain.data.files import has_ending
 from mtrain.data.inputs.piece import Piece, rows_of_a_piece, unlabelled
 from mtrain.data.notation import notation_of
-from mtrain.data.sources import tables as of_training
+from mtrain.data.sources.csv import csv_columns, csv_pieces
 from mtrain.data.sources.json_lines import JSON_LINES, json_columns, json_pieces
+from mtrain.data.sources.parquet import parquet_columns, parquet_pieces
 from mtrain.data.sources.tables import check_columns
 from mtrain.data.table_kind import TABLES, table_kind
 from mtrain.data.table_notes import misread_notes
@@ -25,7 +27,7 @@ from mtrain.keywords import option
 from mtrain.records.dataset import Split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from mtrain.config.experiment.table import TableConfig
@@ -33,8 +35,12 @@ if TYPE_CHECKING:
     from mtrain.records.dataset import Encoding
 
 
-COLUMNS = {**of_training.COLUMNS, "json": json_columns}
-PIECES = {**of_training.PIECES, "json": json_pieces}
+COLUMNS = {"csv": csv_columns, "parquet": parquet_columns, "json": json_columns}
+PIECES: dict[str, Callable[..., Iterator[RawTable]]] = {
+    "csv": csv_pieces,
+    "parquet": parquet_pieces,
+    "json": json_pieces,
+}
 
 ALL = "all"
 """In place of the names of all columns."""
@@ -58,7 +64,10 @@ def table_pieces(
         problem = f"{path} has no column {lacking[0]!r}; {choose([*there, ALL])}"
         raise UsageError(problem, where=option("keep"))
     columns = list(dict.fromkeys([*names, *kept]))
-    tables = PIECES[kind](str(path), columns, rows_of_a_piece(encoding), notation)
+    read = PIECES[kind]
+    if kind == "parquet":  # no other file has types
+        read = partial(parquet_pieces, as_is=set(kept) - set(names))
+    tables = read(str(path), columns, rows_of_a_piece(encoding), notation)
     yield from pieces_of(tables, config, encoding, kept)
 
 

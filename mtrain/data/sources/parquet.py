@@ -21,7 +21,7 @@ from mtrain.data.source import is_whole
 from mtrain.errors import ColumnError, MtrainError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 MANY_COLUMNS = 1_000
 
@@ -99,9 +99,17 @@ def pandas_index(path: str) -> list[str]:
 
 
 def parquet_pieces(
-    path: str, columns: list[str], rows: int, notation: Notation = PLAIN
+    path: str,
+    columns: list[str],
+    rows: int,
+    notation: Notation = PLAIN,
+    *,
+    as_is: Collection[str] = (),
 ) -> Iterator[RawTable]:
-    """The named columns of all files at `path`, so many rows at a time; as for `read_parquet`."""
+    """The named columns of all files at `path`, so many rows at a time; as for `read_parquet`.
+
+    Those that are to be `as_is` may be of any type.
+    """
     files = find_files(path, ENDINGS["parquet"], None)
     partitions = _partitions(files, path)
     for file in files:
@@ -113,7 +121,10 @@ def parquet_pieces(
                 whole = pa.Table.from_batches([batch])
                 table = _named(whole, columns, there, partitions[file])
                 yield RawTable(
-                    {name: _whole(name, [(file, table)]) for name in columns},
+                    {
+                        name: table[name] if name in as_is else _whole(name, [(file, table)])
+                        for name in columns
+                    },
                     typed=True,
                     where=path,
                     place=partial(_place, file, done),

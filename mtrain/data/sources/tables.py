@@ -43,7 +43,6 @@ MISSING = "dataset.missing says what to do"
 
 COLUMNS = {"csv": csv.csv_columns, "parquet": parquet.parquet_columns}
 READERS = {"csv": csv.read_csv, "parquet": parquet.read_parquet}
-PIECES = {"csv": csv.csv_pieces, "parquet": parquet.parquet_pieces}
 
 
 def read(config: TableConfig, request: Request) -> Source:
