@@ -12,6 +12,7 @@ from mtrain.escape import inert
 from mtrain.records.tracking import Logged
 from mtrain.run.directory import refuse_link
 from mtrain.run.files import json_text, read_json, write_text
+from mtrain.run.lock import logging_alone
 from mtrain.run.reading import of_schema, reading, validated
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ def read_tracking(folder: Path) -> Tracking:
     path = folder / TRACKING
     refuse_link(path)
     if not path.exists():
-        _write(Tracking(uuid.uuid4().hex), path)
+        with logging_alone(folder, "id"):  # two that are first get the same one
+            if not path.exists():
+                _write(Tracking(uuid.uuid4().hex), path)
     data = read_json(path)
     with reading(path, "what trackers know"):
         return validated(TypeAdapter(Tracking), of_schema(data, SCHEMA))

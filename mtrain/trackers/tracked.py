@@ -14,6 +14,7 @@ from mtrain.trackers.names import legal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from mtrain.metrics.history import History
@@ -32,6 +33,9 @@ class Identity:
     """32 hexadecimal digits; they stay the same wherever the folder is."""
 
     name: str
+
+    alone: Callable[[str], AbstractContextManager[None]]
+    """Waits until nothing else logs it to a tracker, as `mlflow`; raises `MtrainError` after a minute."""
 
 
 @dataclass(frozen=True)

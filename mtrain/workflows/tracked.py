@@ -14,7 +14,7 @@ from mtrain.config.loading.load import flat_settings, load_config
 from mtrain.errors import MtrainError
 from mtrain.run.directory import EXPORTED, RunDirectory, refuse_link
 from mtrain.run.history import read_history
-from mtrain.run.lock import is_locked
+from mtrain.run.lock import is_locked, logging_alone
 from mtrain.run.metrics import METRICS, read_report
 from mtrain.run.sweep import RESULT, is_member, read_result
 from mtrain.run.tracking import read_tracking
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mtrain.metrics.history import History
     from mtrain.records.report import Report
     from mtrain.records.sweep import MemberResult
+    from mtrain.run.tracking import Tracking
 
 
 def read_tracked(run: RunDirectory, state: str | None = None) -> TrackedRun:
@@ -48,7 +49,7 @@ def read_tracked(run: RunDirectory, state: str | None = None) -> TrackedRun:
     report = _report(run)
     sweep = run.path.absolute().parent
     return TrackedRun(
-        identity=Identity(tracking.id, run.path.absolute().name),
+        identity=_identity(tracking, run.path),
         parent=identify(sweep) if is_member(run.path.absolute().name, sweep) else None,
         path=run.path,
         # Its own address is nothing that a tracker needs to know.
@@ -80,7 +81,11 @@ def _history(path: Path) -> History:
 
 def identify(folder: Path) -> Identity:
     """By what trackers know the run or sweep in this folder; raises `MtrainError`."""
-    return Identity(read_tracking(folder).id, folder.absolute().name)
+    return _identity(read_tracking(folder), folder)
+
+
+def _identity(tracking: Tracking, folder: Path) -> Identity:
+    return Identity(tracking.id, folder.absolute().name, partial(logging_alone, folder))
 
 
 def _goes_on(member: MemberResult) -> bool:
