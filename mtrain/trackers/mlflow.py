@@ -126,7 +126,7 @@ class _Place:
 class MLflowRun:
     """A run that MLflow keeps."""
 
-    digest = None
+    digest = file = None
 
     def __init__(self, place: _Place, kept: Any) -> None:
         """`kept` is MLflow's own record of it."""

@@ -93,7 +93,8 @@ def _give(run: TrackedRun, tracker: str, uri: str | None) -> Logged:
     kept = _open(run, tracker, uri)
     logged = replay(run, kept)
     if kept.digest is not None:
-        remember_logged(run.path, tracker if uri is None else f"{tracker}={uri}", kept.digest)
+        to = tracker if uri is None else f"{tracker}={uri}"
+        remember_logged(run.path, to, kept.digest, kept.file)
     return logged
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mtrain.config.loading.load import flat_settings, load_config
 from mtrain.errors import MtrainError
+from mtrain.run.checkpoint import checkpoint_sha256
 from mtrain.run.directory import EXPORTED, RunDirectory, refuse_link
 from mtrain.run.history import read_history
 from mtrain.run.lock import is_locked, logging_alone
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from mtrain.run.tracking import Tracking
 
 
+CHECKPOINT_SHA256 = "mtrain.checkpoint_sha256"
+
+
 def read_tracked(run: RunDirectory, state: str | None = None) -> TrackedRun:
     """The run; `state` is that of a run in training, None: as its files and its lock say.
 
@@ -57,8 +61,8 @@ def read_tracked(run: RunDirectory, state: str | None = None) -> TrackedRun:
         history=history,
         state=run_state(run, config, history) if state is None else state,
         report=report,
-        logged=tracking.logged,
-        read_model=partial(_model, run.path / EXPORTED, report),
+        logged=tracking.digests,
+        read_model=partial(_model, run, report),
     )
 
 
@@ -94,15 +98,21 @@ def _goes_on(member: MemberResult) -> bool:
     return is_stopped or member.state == "waiting"
 
 
-def _model(path: Path, report: Report | None) -> TrackedModel | None:
+def _model(run: RunDirectory, report: Report | None) -> TrackedModel | None:
     """The exported model, if it is of the checkpoint that was evaluated."""
     packages = ("onnx", "onnxruntime")
+    path = run.path / EXPORTED
     if not path.is_file() or report is None or None in map(find_spec, packages):
         return None
     from mtrain.exporting.onnx_file import read_signature
 
-    checkpoint, inputs, outputs = read_signature(path)
-    return TrackedModel(path, inputs, outputs) if checkpoint == report.checkpoint else None
+    facts, inputs, outputs = read_signature(path)
+    is_of_it = facts.get("mtrain.checkpoint") == report.checkpoint
+    checkpoint = run.checkpoints / report.checkpoint
+    if is_of_it and CHECKPOINT_SHA256 in facts and checkpoint.is_dir():
+        # A name says the epoch only: of a run that began anew it is another checkpoint's.
+        is_of_it = facts[CHECKPOINT_SHA256] == checkpoint_sha256(checkpoint)
+    return TrackedModel(path, inputs, outputs) if is_of_it else None
 
 
 def _report(run: RunDirectory) -> Report | None:
