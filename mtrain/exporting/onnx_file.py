@@ -80,8 +80,8 @@ def run_onnx(
     return np.concatenate(labels), np.concatenate(probabilities)
 
 
-def read_signature(path: Path) -> tuple[str, tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """The checkpoint, the inputs and the outputs of the model that `write_onnx` wrote at `path`.
+def read_signature(path: Path) -> tuple[dict[str, str], tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """The metadata, the inputs and the outputs of the model that `write_onnx` wrote at `path`.
 
     Raises `MtrainError` if it cannot be read.
     """
@@ -108,7 +108,7 @@ def read_signature(path: Path) -> tuple[str, tuple[Tensor, ...], tuple[Tensor, .
         )
     except Exception as error:
         raise MtrainError(f"not a model as mtrain writes it: {error!s:.200}", where=path) from error
-    return facts.get("mtrain.checkpoint", ""), inputs, outputs
+    return facts, inputs, outputs
 
 
 def onnx_runtime() -> str:

@@ -27,6 +27,9 @@ SWEEP = "sweep.yaml"
 EVALUATING = ".evaluating"
 """The lock for writing evaluations, which is possible while a training holds the other."""
 
+LOGGING = ".logging-"
+"""With a tracker's name the lock for logging to it, which is possible while a training holds the other."""
+
 
 @dataclass(frozen=True)
 class RunDirectory:
@@ -104,8 +107,9 @@ class RunDirectory:
         others = ("config.yaml", "environment.json", "tracking.json", EXPORTED)
         locks = (LOCK, WRITER, EVALUATING)
         rooms = ("checkpoints", "charts", "evaluation", "tensorboard", CODE)
-        temporary = [path.name for kind in (".*.tmp", ".*.old") for path in self.path.glob(kind)]
-        for name in (*tables, *others, *locks, *rooms, *temporary):
+        kinds = (".*.tmp", ".*.old", f"{LOGGING}*")
+        found = [path.name for kind in kinds for path in self.path.glob(kind)]
+        for name in (*tables, *others, *locks, *rooms, *found):
             refuse_link(self.path / name)
             for folder, folders, files in os.walk(self.path / name):
                 for entry in (*folders, *files):

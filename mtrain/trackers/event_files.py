@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import os
+import socket
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -28,7 +31,7 @@ LAST = "loss"
 class TensorBoardRun:
     """A run in the event files of a folder."""
 
-    digest = None
+    digest = file = None
 
     def __init__(self, folder: Path, run: TrackedRun) -> None:
         """`folder` is that of the event files; raises `MtrainError`."""
@@ -42,7 +45,7 @@ class TensorBoardRun:
         losses = run.history.scalars.get("loss", ())
         others = (n for n, loss in enumerate(losses, 1) if not self._has(LAST, n, loss))
         self._last = next(others, len(losses) + 1) - 1
-        self._writer: Any = None
+        self._writer: EventWriter | None = None
 
     def lacks(self, epoch: TrackedEpoch) -> bool:
         """Whether it is after the last epoch from the first on that the files have, whole and with its loss."""
@@ -61,6 +64,7 @@ class TensorBoardRun:
                 others = {name: value for name, value in one.figures.items() if name != LOSS}
                 for name, value in (*others.items(), (LOSS, one.figures[LOSS])):
                     self._add_number(one.epoch, one.at, _tag_of(name), value)
+            self._flush()
         self._last = epochs[-1].epoch
 
     def finish(self, run: TrackedRun) -> bool:
@@ -75,13 +79,15 @@ class TensorBoardRun:
         with writing(self._folder):
             for tag, value in new.items():
                 self._add_number(step, run.ended, tag, value)
+            self._flush()
         return bool(new)
 
-    def say_state(self, state: str, ended: datetime) -> None:  # noqa: ARG002 -- of all trackers
-        """Close the file. It has no state of a run."""
+    def say_state(self, state: str, ended: datetime) -> None:
+        """TensorBoard has no state of a run."""
+
+    def _flush(self) -> None:
         if self._writer is not None:
-            with writing(self._folder):
-                self._writer.close()
+            self._writer.flush()
 
     def _has(self, tag: str, step: int, value: float) -> bool:
         return self._numbers.get(tag, {}).get(step) == np.float32(value)
@@ -107,19 +113,48 @@ def writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
-        raise MtrainError(f"cannot be written: {error}", where=folder) from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise MtrainError(f"cannot be written: {reason}", where=folder) from error
 
 
-def open_writer(folder: Path) -> Any:
+class EventWriter:
+    """Writes events to a file, which is closed between calls of `flush`.
+
+    TensorBoard's own writes in a thread, which prints a traceback if the disk is full.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Makes the file and its folder, and writes the first event; raises `OSError`."""
+        from tensorboard.compat.proto.event_pb2 import Event
+
+        self._path = path
+        self._records = io.BytesIO()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.add_event(Event(wall_time=time.time(), file_version="brain.Event:2"))
+        self.flush()
+
+    def add_event(self, event: Any) -> None:
+        """Keep it for the next `flush`."""
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        RecordWriter(self._records).write(event.SerializeToString())
+
+    def flush(self) -> None:
+        """Write what was added since; raises `OSError`, and then does not try it again."""
+        records, self._records = self._records, io.BytesIO()
+        with self._path.open("ab") as file:
+            file.write(records.getbuffer())
+
+
+def open_writer(folder: Path) -> EventWriter:
     """A writer of a new file, which TensorBoard reads after all others of the folder."""
-    from tensorboard.summary.writer.event_file_writer import EventFileWriter
-
     # In the order of their names, which begin with the second: of one second the tenth file of a process
     # comes before the ninth.
     now = time.time()
     if any(folder.glob(f"*tfevents.{int(now):010d}.*")):
         time.sleep(1.01 - now % 1)
-    return EventFileWriter(str(folder))
+    name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.0"
+    return EventWriter(folder / name)
 
 
 Numbers = dict[str, dict[int, np.float32]]

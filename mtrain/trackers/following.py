@@ -74,17 +74,21 @@ class Following(Observer):
 
     def _follow(self) -> None:
         try:
-            kept = self._open_run(self._begun)
-            kept.say_state("running", self._begun.ended)
-            # Never asked for an epoch that is not done yet, which would be its end.
-            epochs, done = tracked_epochs(self._history), 0
-            event: int | str = len(self._begun.history.epoch)
-            while isinstance(event, int):
-                log_lacking(kept, islice(epochs, event - done))
-                done, event = event, self._newest()
-            replay(self._read(event), kept)
+            with self._begun.identity.alone(self._name.lower()):
+                self._log()
         except Exception as error:  # noqa: BLE001 -- raised where the training hears of it
             self._problem = error
+
+    def _log(self) -> None:
+        kept = self._open_run(self._begun)
+        kept.say_state("running", self._begun.ended)
+        # Never asked for an epoch that is not done yet, which would be its end.
+        epochs, done = tracked_epochs(self._history), 0
+        event: int | str = len(self._begun.history.epoch)
+        while isinstance(event, int):
+            log_lacking(kept, islice(epochs, event - done))
+            done, event = event, self._newest()
+        replay(self._read(event), kept)
 
     def _newest(self) -> int | str:
         """The newest epoch, or the outcome, when there is one."""

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from mtrain.trackers.tracked import Identity, TrackedEpoch, TrackedRun, TrackedSweep
 
+NAME = "mlflow"
+
 EXPERIMENT = "mtrain"
 """Where runs are, unless `MLFLOW_EXPERIMENT_NAME` names another experiment."""
 
@@ -77,7 +79,8 @@ def open_mlflow(run: TrackedRun, uri: str | None) -> MLflowRun:
         place = _connect(uri)
         tags = {}
         if run.parent is not None:
-            tags["mlflow.parentRunId"] = place.find(run.parent, None, {}).info.run_id
+            with run.parent.alone(NAME):
+                tags["mlflow.parentRunId"] = place.find(run.parent, None, {}).info.run_id
         kept = MLflowRun(place, place.find(run.identity, run.started, tags))
         kept.params(run.settings)
         return kept
@@ -88,7 +91,7 @@ def replay_sweep(sweep: TrackedSweep, uri: str | None) -> Logged:
 
     Raises `MtrainError` as `open_mlflow` does.
     """
-    with attributing_errors("MLflow", uri or ""):
+    with attributing_errors("MLflow", uri or ""), sweep.identity.alone(NAME):
         place = _connect(uri)
         kept = MLflowRun(place, place.find(sweep.identity, sweep.started, {}))
         kept.params(sweep.settings)
@@ -123,7 +126,7 @@ class _Place:
 class MLflowRun:
     """A run that MLflow keeps."""
 
-    digest = None
+    digest = file = None
 
     def __init__(self, place: _Place, kept: Any) -> None:
         """`kept` is MLflow's own record of it."""

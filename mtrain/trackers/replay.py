@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +14,7 @@ from mtrain.trackers.tracked import tracked_epochs
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from mtrain.trackers.tracked import TrackedEpoch, TrackedRun
 
@@ -32,7 +34,11 @@ class Kept(Protocol):
 
     @property
     def digest(self) -> str | None:
-        """Of what it is given, for `TrackedRun.logged`; None: the tracker itself can be asked."""
+        """Of what it is given, for `TrackedRun.logged`; None: nothing, or the tracker itself can be asked."""
+
+    @property
+    def file(self) -> Path | None:
+        """Where that is written; None: elsewhere."""
 
     def lacks(self, epoch: TrackedEpoch) -> bool:
         """Whether the tracker does not have this epoch, whole and with these figures."""
@@ -88,8 +94,32 @@ def attributing_errors(tracker: str, where: str = "") -> Iterator[None]:
     except MtrainError:
         raise
     except Exception as error:
-        text = str(error).strip().partition("\n")[0] or type(error).__name__
-        # A server that cannot be reached: the last of several causes says why.
-        reason = text.rpartition("(Caused by ")[2]
-        problem = without_password(f"{tracker} refuses, or does not answer: {reason:.300}")
-        raise MtrainError(problem, where=without_password(where)) from error
+        reason = f"{tracker} refuses, or does not answer: {_reason(error):.300}"
+        raise MtrainError(without_password(reason), where=without_password(where)) from error
+
+
+def _reason(error: BaseException) -> str:
+    """What a person reads of an error: `Connection refused`, `timed out`, or its first line."""
+    causes = list(_causes(error))
+    # Of a server that cannot be reached, or a disk, the first cause says why; those after it have names
+    # of Python's.
+    first = causes[-1] if any(isinstance(one, OSError) for one in causes) else error
+    text = first.strerror if isinstance(first, OSError) else None
+    line = (text or str(first)).strip().partition("\n")[0] or type(first).__name__
+    return _CLASS.sub("", line)
+
+
+_CLASS = re.compile(r"^\([\w.]+\) ")
+"""As SQLAlchemy's errors begin: `(sqlite3.OperationalError) database is locked`."""
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """It, and what it came from, the first cause last."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        # The attribute of urllib3's, and the arguments of http.client's.
+        inner = (getattr(error, "reason", None), *reversed(error.args))
+        causes = (*inner, error.__cause__, error.__context__)
+        error = next((one for one in causes if isinstance(one, BaseException)), None)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import io
 import math
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtrain.errors import MtrainError
 from mtrain.escape import inert
 from mtrain.observer import Observer
 from mtrain.records.dataset import SPLITS
@@ -56,6 +54,7 @@ class TensorBoard(Observer):
             self._writer = open_writer(self._folder)
             self._add(done + 1, session_log=SessionLog(status=SessionLog.START))
             self._add(done, graph_def=facts.graph())
+            self._writer.flush()
 
     def epoch(self, figures: EpochFigures, seconds: float) -> None:
         """Write the figures of an epoch; its number is TensorBoard's step.
@@ -65,12 +64,6 @@ class TensorBoard(Observer):
         with writing(self._folder):
             self._write(figures, seconds)
             self._writer.flush()
-
-    def end(self, outcome: str) -> None:  # noqa: ARG002 -- it is in the history
-        """Close the file, flushed after each epoch; errors must not hide an earlier one."""
-        if self._writer is not None:
-            with suppress(MtrainError), writing(self._folder):
-                self._writer.close()
 
     def _write(self, figures: EpochFigures, seconds: float) -> None:
         from tensorboard.plugins.histogram.summary_v2 import histogram_pb

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from mtrain.trackers.names import legal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from mtrain.metrics.history import History
@@ -32,6 +33,9 @@ class Identity:
     """32 hexadecimal digits; they stay the same wherever the folder is."""
 
     name: str
+
+    alone: Callable[[str], AbstractContextManager[None]]
+    """Waits until nothing else logs it to a tracker, as `mlflow`; raises `MtrainError` after a minute."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,8 @@ class TrackedRun:
     report: Report | None
     """Its evaluation on test, or else on validation; None: it has none."""
 
-    logged: Mapping[str, str]
-    """Digests of what trackers were given that cannot be asked, by `mtrain log --to`'s value."""
+    logged: Collection[str]
+    """Digests of what trackers have been given that cannot be asked, unless it was in a file that is gone."""
 
     read_model: Callable[[], TrackedModel | None]
     """Reads its exported model; None without one, or without the package `onnx`. A tracker that keeps no

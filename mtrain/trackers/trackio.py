@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import warnings
 from contextlib import closing, redirect_stdout
 from os import devnull
 from pathlib import Path
@@ -25,7 +26,7 @@ PROJECT = "mtrain"
 class TrackioRun:
     """A run that Trackio keeps."""
 
-    digest = None
+    digest = file = None
 
     def __init__(self, run: TrackedRun, project: str | None) -> None:
         """`project` None: `mtrain`; raises `MtrainError`."""
@@ -36,6 +37,11 @@ class TrackioRun:
         self._settings = dict(run.settings)
         self.where = f"project {self._project}, run {self._name}"
         with attributing_errors("Trackio"):
+            from trackio.sqlite_storage import SQLiteStorage
+
+            self._path = Path(SQLiteStorage.get_project_db_path(self._project))
+        self._folder = str(self._path.parent)
+        with attributing_errors("Trackio", self._folder):
             rows = self._rows()
         # A row is an epoch, which has a time in seconds, or an evaluation, which has none.
         self._epochs = {(step, row.get(LOSS)) for step, row in rows if "seconds" in row}
@@ -63,22 +69,23 @@ class TrackioRun:
 
     def _rows(self) -> list[tuple[int, dict[str, float]]]:
         """The step and the figures of all that it has of the run, the oldest first."""
-        from trackio.sqlite_storage import SQLiteStorage
-
-        path = Path(SQLiteStorage.get_project_db_path(self._project))
-        if not path.is_file():
+        if not self._path.is_file():
             return []
         # Its documented schema; its own functions read a whole project.
         query = "SELECT step, metrics FROM metrics WHERE run_name = ? ORDER BY id"
-        with closing(sqlite3.connect(path)) as database:
+        with closing(sqlite3.connect(self._path)) as database:
+            has_table = "SELECT 1 FROM sqlite_master WHERE name = 'metrics'"
+            if database.execute(has_table).fetchone() is None:
+                return []  # a full disk has left an empty file
             return [(step, json.loads(row)) for step, row in database.execute(query, [self._name])]
 
     def _add(self, rows: Sequence[tuple[int, dict[str, float]]]) -> None:
-        # It prints to stdout, which is for results.
+        # It prints to stdout, which is for results, and warns of what is looked for below.
         with (
-            attributing_errors("Trackio"),
+            attributing_errors("Trackio", self._folder),
             Path(devnull).open("w") as nowhere,
             redirect_stdout(nowhere),
+            warnings.catch_warnings(action="ignore"),
         ):
             import trackio
 
@@ -95,6 +102,10 @@ class TrackioRun:
             )
             for step, figures in rows:
                 opened.log(figures, step=step)
-            opened.finish()
+            trackio.finish()
             if len(self._rows()) < before + len(rows):  # it warns of what fails, and goes on
-                raise MtrainError("its database has not kept what it was given")
+                raise MtrainError(
+                    "Trackio's database has not kept what it was given",
+                    where=self._folder,
+                    remedy="log the run again when the disk has room",
+                )

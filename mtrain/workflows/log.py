@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from mtrain.config.experiment.addresses import check_address, mlflow_address
 from mtrain.errors import MtrainError, UsageError
 from mtrain.keywords import option
 from mtrain.run.directory import SWEEP, RunDirectory, refuse_link
+from mtrain.run.lock import is_locked, logging_alone
 from mtrain.run.tracking import remember_logged
 from mtrain.trackers.mlflow import open_mlflow, replay_sweep
 from mtrain.trackers.packages import PACKAGES, missing_package
@@ -45,7 +47,9 @@ def log(folder: Path, to: str) -> Iterator[Logged]:
     if (folder / SWEEP).is_file():
         yield from _log_sweep(folder, tracker, uri or None)
         return
-    yield _give(_read(folder, tracker, uri), tracker, uri or None)
+    with ExitStack() as held:
+        logged = _give(_read(folder, tracker, uri, held), tracker, uri or None)
+    yield logged
 
 
 def _address(uri: str) -> str:
@@ -62,28 +66,35 @@ def _address(uri: str) -> str:
     return address
 
 
-def _read(folder: Path, tracker: str, uri: str) -> TrackedRun:
+def _read(folder: Path, tracker: str, uri: str, held: ExitStack) -> TrackedRun:
+    """The run as it is once nothing else logs it to this tracker, which `held` then excludes."""
     run = RunDirectory(folder)
     run.check_is_run(writable=False)
     run.refuse_links()
-    tracked = read_tracked(run)
-    if tracked.state == "running" and (
-        tracker == "mlflow" or (tracker, uri) == ("tensorboard", "")
-    ):
+    # Also before: the training may hold the lock until it ends.
+    _refuse_followed(run, tracker, uri)
+    held.enter_context(logging_alone(run.path, tracker))
+    _refuse_followed(run, tracker, uri)
+    return read_tracked(run)
+
+
+def _refuse_followed(run: RunDirectory, tracker: str, uri: str) -> None:
+    """Raise `MtrainError` for a run in training, which may log itself there."""
+    if (tracker == "mlflow" or (tracker, uri) == ("tensorboard", "")) and is_locked(run.path):
         _, title = PACKAGES[tracker]
         raise MtrainError(
             f"is being trained; {title} would get its epochs twice if its training logs them, too",
             where=run.path,
             remedy="log it when it has ended",
         )
-    return tracked
 
 
 def _give(run: TrackedRun, tracker: str, uri: str | None) -> Logged:
     kept = _open(run, tracker, uri)
     logged = replay(run, kept)
     if kept.digest is not None:
-        remember_logged(run.path, tracker if uri is None else f"{tracker}={uri}", kept.digest)
+        to = tracker if uri is None else f"{tracker}={uri}"
+        remember_logged(run.path, to, kept.digest, kept.file)
     return logged
 
 
@@ -118,12 +129,14 @@ def _log_sweep(folder: Path, tracker: str, uri: str | None) -> Iterator[Logged]:
         else:
             yield replay_sweep(sweep, uri)
     for member in sorted(path.parent for path in folder.glob("*/history.json")):
-        try:
-            refuse_link(member)
-            run = _read(member, tracker, uri or "")
-        except MtrainError as error:
-            problems += error.problems
-        else:
-            yield _give(run, tracker, uri)
+        with ExitStack() as held:
+            try:
+                refuse_link(member)
+                run = _read(member, tracker, uri or "", held)
+            except MtrainError as error:
+                problems += error.problems
+                continue
+            logged = _give(run, tracker, uri)
+        yield logged
     if problems:
         raise MtrainError(*problems)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from mtrain.config.loading.load import flat_settings, load_config
 from mtrain.errors import MtrainError
+from mtrain.run.checkpoint import checkpoint_sha256
 from mtrain.run.directory import EXPORTED, RunDirectory, refuse_link
 from mtrain.run.history import read_history
-from mtrain.run.lock import is_locked
+from mtrain.run.lock import is_locked, logging_alone
 from mtrain.run.metrics import METRICS, read_report
 from mtrain.run.sweep import RESULT, is_member, read_result
 from mtrain.run.tracking import read_tracking
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
     from mtrain.metrics.history import History
     from mtrain.records.report import Report
     from mtrain.records.sweep import MemberResult
+    from mtrain.run.tracking import Tracking
+
+
+CHECKPOINT_SHA256 = "mtrain.checkpoint_sha256"
 
 
 def read_tracked(run: RunDirectory, state: str | None = None) -> TrackedRun:
@@ -48,7 +53,7 @@ def read_tracked(run: RunDirectory, state: str | None = None) -> TrackedRun:
     report = _report(run)
     sweep = run.path.absolute().parent
     return TrackedRun(
-        identity=Identity(tracking.id, run.path.absolute().name),
+        identity=_identity(tracking, run.path),
         parent=identify(sweep) if is_member(run.path.absolute().name, sweep) else None,
         path=run.path,
         # Its own address is nothing that a tracker needs to know.
@@ -56,8 +61,8 @@ def read_tracked(run: RunDirectory, state: str | None = None) -> TrackedRun:
         history=history,
         state=run_state(run, config, history) if state is None else state,
         report=report,
-        logged=tracking.logged,
-        read_model=partial(_model, run.path / EXPORTED, report),
+        logged=tracking.digests,
+        read_model=partial(_model, run, report),
     )
 
 
@@ -80,7 +85,11 @@ def _history(path: Path) -> History:
 
 def identify(folder: Path) -> Identity:
     """By what trackers know the run or sweep in this folder; raises `MtrainError`."""
-    return Identity(read_tracking(folder).id, folder.absolute().name)
+    return _identity(read_tracking(folder), folder)
+
+
+def _identity(tracking: Tracking, folder: Path) -> Identity:
+    return Identity(tracking.id, folder.absolute().name, partial(logging_alone, folder))
 
 
 def _goes_on(member: MemberResult) -> bool:
@@ -89,15 +98,21 @@ def _goes_on(member: MemberResult) -> bool:
     return is_stopped or member.state == "waiting"
 
 
-def _model(path: Path, report: Report | None) -> TrackedModel | None:
+def _model(run: RunDirectory, report: Report | None) -> TrackedModel | None:
     """The exported model, if it is of the checkpoint that was evaluated."""
     packages = ("onnx", "onnxruntime")
+    path = run.path / EXPORTED
     if not path.is_file() or report is None or None in map(find_spec, packages):
         return None
     from mtrain.exporting.onnx_file import read_signature
 
-    checkpoint, inputs, outputs = read_signature(path)
-    return TrackedModel(path, inputs, outputs) if checkpoint == report.checkpoint else None
+    facts, inputs, outputs = read_signature(path)
+    is_of_it = facts.get("mtrain.checkpoint") == report.checkpoint
+    checkpoint = run.checkpoints / report.checkpoint
+    if is_of_it and CHECKPOINT_SHA256 in facts and checkpoint.is_dir():
+        # A name says the epoch only: of a run that began anew it is another checkpoint's.
+        is_of_it = facts[CHECKPOINT_SHA256] == checkpoint_sha256(checkpoint)
+    return TrackedModel(path, inputs, outputs) if is_of_it else None
 
 
 def _report(run: RunDirectory) -> Report | None:

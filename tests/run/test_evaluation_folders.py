@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rights import without_roots_rights
 
 import mtrain
 from mtrain.cli.main import run as command
@@ -186,12 +186,6 @@ def test_out_names_a_new_folder_for_the_evaluation(folder, capsys):
         "run's own evaluation folder is taken\n"
     )
     assert message in capsys.readouterr().err
-
-
-def without_roots_rights():
-    """Let root, too, write only where a folder's mode says so."""
-    capability_bounding_set_drop, dac_override = 24, 1
-    ctypes.CDLL(None).prctl(capability_bounding_set_drop, dac_override, 0, 0, 0)
 
 
 @pytest.mark.slow

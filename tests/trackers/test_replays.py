@@ -227,7 +227,8 @@ def offline_records(folder):
 
 
 def test_wandb_offline_files_have_every_figure_once(copied, tmp_path, monkeypatch, capsys):
-    pytest.importorskip("wandb", reason="the extra mtrain[wandb] is not installed")
+    wandb = pytest.importorskip("wandb", reason="the extra mtrain[wandb] is not installed")
+    wandb.teardown()  # it asks the environment once a process
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_DIR", str(tmp_path))
 

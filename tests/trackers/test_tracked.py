@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 
+import pytest
+
+import mtrain
+from mtrain.cli.main import run
 from mtrain.metrics.history import History
 from mtrain.records.run import Segment
+from mtrain.run.directory import RunDirectory
 from mtrain.trackers.tracked import began, last_done, tracked_epochs
+from mtrain.workflows.tracked import read_tracked
 
 
 def grown(history, loss, seconds):
@@ -55,3 +62,22 @@ def test_a_run_ends_with_its_last_epoch_or_else_as_it_began():
     grown(history, 0.5, 20.0)
 
     assert last_done(history) == at(0, 20)
+
+
+def test_an_exported_model_is_that_of_the_evaluated_checkpoint_and_not_of_one_of_its_name(tmp_path):
+    """By the checkpoint's hash; by its name once the checkpoint is gone."""
+    pytest.importorskip("onnxruntime", reason="the extra mtrain[onnx] is not installed")
+    settings = {"dataset": {"name": "digits"}, "model": {"hidden": 4}, "training": {"epochs": 1}}
+    for seed in (0, 1):
+        mtrain.fit(settings | {"seed": seed}, out=tmp_path / str(seed))
+        assert run(["export", str(tmp_path / str(seed))]) == 0
+    first = RunDirectory(tmp_path / "0")
+    model = read_tracked(first).read_model()
+    assert model is not None
+    assert model.path == first.path / "model.onnx"
+
+    shutil.copy(tmp_path / "1" / "model.onnx", first.path)
+
+    assert read_tracked(first).read_model() is None
+    shutil.rmtree(first.checkpoints / "epoch-0001")
+    assert read_tracked(first).read_model() is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import json
 import os
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from conftest import CONFIGS
+from rights import without_roots_rights
 
 import mtrain
 from mtrain.cli.main import run
@@ -251,12 +251,6 @@ def test_looking_writes_nothing(folder, tmp_path, capsys):
     assert listed(capsys, tmp_path)[0]["state"] == "finished"
 
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
-
-
-def without_roots_rights():
-    """Let root, too, write only where a folder's mode says so."""
-    capability_bounding_set_drop, dac_override = 24, 1
-    ctypes.CDLL(None).prctl(capability_bounding_set_drop, dac_override, 0, 0, 0)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux' capabilities")

@@ -17,4 +17,6 @@ def print_logged(logged: Logged, stream: TextIO) -> None:
         parts.append("its outcome")
     new = " and ".join(parts) or "nothing new"
     state = "" if logged.state == "finished" else f" ({logged.state})"
-    make_console(stream).print(inert_text(f"{logged.run}{state}: {new}; {logged.where}"))
+    make_console(stream).print(
+        inert_text(f"{logged.run}{state}: {new}; {logged.where}"), soft_wrap=True
+    )
