@@ -3,7 +3,8 @@
 A network of 500x2 hidden units is trained on Fashion-MNIST for two epochs and exported. Each program
 predicts the 10,000 test images from their raw pixels, loaded already, in one process; `mtrain.predict`
 loads the run in every call, as the command does. The quantised file is onnxruntime's own dynamic
-quantisation, with weights of eight bits.
+quantisation, with weights of eight bits. The predictions of training, by TensorFlow, are what the others
+are compared with.
 """
 
 from __future__ import annotations
@@ -93,10 +94,17 @@ def _programs(
         session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
         return lambda: session.run(["probabilities"], {"image": pixels})[0]
 
+    loaded = mtrain.load(run)
+    checkpoints = run / "checkpoints"
     return {
-        "`mtrain.predict`": (
-            run / "checkpoints",
-            lambda: mtrain.predict(run, pixels).probabilities,
+        '`mtrain.predict`, `engine="tensorflow"`': (
+            checkpoints,
+            lambda: mtrain.predict(run, pixels, engine="tensorflow").probabilities,
+        ),
+        "`mtrain.predict`": (checkpoints, lambda: mtrain.predict(run, pixels).probabilities),
+        "`mtrain.load`, then `predict`": (
+            checkpoints,
+            lambda: loaded.predict(pixels).probabilities,
         ),
         "onnxruntime": (onnx, by_onnxruntime(onnx)),
         "onnxruntime, quantised": (quantised, by_onnxruntime(quantised)),

@@ -6,6 +6,7 @@ seconds, and the median of the ratios to the `import keras` of the same turn.
 
 from __future__ import annotations
 
+import json
 import statistics
 import sys
 import tempfile
@@ -52,11 +53,14 @@ def measured(rounds: int, data: Path | None) -> Iterator[Row]:
     smoke = str(CONFIGS / "smoke.yaml")
     with tempfile.TemporaryDirectory() as folder:
         run([COMMAND, "fit", smoke, "--out", f"{folder}/run"])
+        table, ten = _write_table(Path(folder))
+        run([COMMAND, "fit", table, "--out", f"{folder}/table"])
         commands = {
             IMPORT: [sys.executable, "-c", "import keras"],
             "`mtrain --help`": [COMMAND, "--help"],
             MISSPELT: [COMMAND, "fit", smoke, "training.epoch=3"],
             "`mtrain plot RUN`": [COMMAND, "plot", f"{folder}/run"],
+            "`mtrain predict RUN ten-rows.csv`": [COMMAND, "predict", f"{folder}/table", ten],
             "`mtrain fit configs/smoke.yaml`": [COMMAND, "fit", smoke],
         }
         if data is not None:
@@ -83,3 +87,14 @@ def measured(rounds: int, data: Path | None) -> Iterator[Row]:
             "peak_mb": peak,
             "beyond_mb": peak - statistics.median(peaks[IMPORT]),
         }
+
+
+def _write_table(folder: Path) -> tuple[str, str]:
+    """The config of a training on a table of four numbers and a text, and a file with ten rows of it."""
+    rows = [f"{n % 7},{n % 5},{n % 11},{n % 3},{'uv'[n % 2]},{'abc'[n % 3]}" for n in range(150)]
+    for name, lines in (("rows.csv", rows), ("ten.csv", rows[:10])):
+        (folder / name).write_text("\n".join(["a,b,c,d,e,label", *lines, ""]))
+    config = folder / "table.yaml"
+    dataset = {"name": "csv", "path": "rows.csv", "target": "label"}
+    config.write_text(json.dumps({"dataset": dataset, "training": {"epochs": 2}}))
+    return str(config), str(folder / "ten.csv")

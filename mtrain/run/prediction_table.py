@@ -184,6 +184,8 @@ def _cells(column: pa.Array | pa.ChunkedArray) -> pa.Array:
         # Beside another cell: alone, an empty one would be in quotes.
         texts = [csv_text([], [["", value]])[1:-1] for value in encoded.dictionary.to_pylist()]
         column = pa.array(texts, pa.large_string()).take(encoded.indices)
+    elif pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_finite(column), column, None)  # as in every CSV of mtrain
     # Of a float32 the shortest decimal that is one, and not that of the same number as a float64.
     text = pc.fill_null(pc.cast(column, pa.large_string()), "")
     return text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text

@@ -70,14 +70,16 @@ def test_dates_and_lists_are_kept(tabular, tmp_path, capsys):
     when = pa.array([date(2026, 1, 1 + n) for n in range(30)])
     tags = pa.array([[n, n + 1] for n in range(30)])
     rows = rows_of(tabular).append_column("when", when).append_column("tags", tags)
+    rows = rows.append_column("size", pa.array([1.5, float("nan")] * 15))
     pq.write_table(rows, tmp_path / "a.parquet")
-    arguments = (tabular, tmp_path / "a.parquet", "--keep", "when,tags")
+    arguments = (tabular, tmp_path / "a.parquet", "--keep", "when,tags,size")
 
     found = predicted(capsys, *arguments)
     predicted_to = run(["predict", *map(str, arguments), "--out", str(tmp_path / "out.parquet")])
 
     assert predicted_to == 0
     assert (found["when"][1], found["tags"][1]) == ("2026-01-02", "[1, 2]")
+    assert found["size"][:2] == ["1.5", ""]
     written = pq.read_table(tmp_path / "out.parquet")
     assert written["when"].to_pylist() == when.to_pylist()
     assert written["tags"].to_pylist() == tags.to_pylist()
