@@ -31,6 +31,7 @@ from mtrain.cli.output import (
     say,
     tell_github,
 )
+from mtrain.errors import MtrainError, UsageError
 from mtrain.report.console.terminal import waiting
 
 
@@ -200,6 +201,16 @@ def predict(
             metavar="COLUMNS", help="Columns of a table that go with them: id,date, or all."
         ),
     ] = None,
+    bad_rows: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A CSV for rows of a table with values that cannot be predicted. [an error]",
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit status 1 if there are such rows.")
+    ] = False,
     engine: Annotated[
         EngineChoice,
         typer.Option(
@@ -207,11 +218,13 @@ def predict(
         ),
     ] = EngineChoice.auto,
     allow_code: AllowCode = False,
-) -> None:
+) -> int:
     """Predict rows: their class, and the probability of every class."""
     import mtrain.workflows.predict as use_case
     from mtrain.data.inputs.stdin import as_stdin, standard_input
 
+    if strict and bad_rows is None:
+        raise UsageError("--strict: needs --bad-rows")
     is_stdin = str(inputs) == "-"
     # Not straight to stdout: of rows that are wrong at the end of a file nothing is printed.
     with (
@@ -219,24 +232,28 @@ def predict(
         standard_input(sys.stdin.buffer) if is_stdin else nullcontext(inputs) as rows,
     ):
         with waiting("predicting", sys.stderr):
-            _, notes = use_case.predict(
+            written = use_case.predict(
                 checkpoint,
                 rows,
                 out=out,
                 stream=cast("BinaryIO", spool),
                 threshold=threshold,
                 keep=[name.strip() for name in keep.split(",")] if keep else (),
+                bad_rows=bad_rows,
                 engine=engine.value,
                 allow_code=allow_code,
             )
         spool.seek(0)
-        for note in notes:
+        for note in written.notes:
             say(as_stdin(note, rows) if is_stdin else note)
+        if written.set_aside:
+            say(f"{written.set_aside:,} row{'s' * (written.set_aside > 1)} set aside: {bad_rows}")
         with open_stdout() as stdout, io.TextIOWrapper(spool, "utf-8", newline="") as text:
             if out is None:
                 shutil.copyfileobj(text, stdout)
             else:
                 print(f"predictions: {out}", file=stdout)
+    return MtrainError.exit_status if strict and written.set_aside else 0
 
 
 def runs(

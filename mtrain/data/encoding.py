@@ -55,11 +55,17 @@ def learn_encoding(
     return replace(encoding, mean=tuple(mean.tolist()), deviation=tuple(deviation.tolist()))
 
 
-def encode(rows: Rows, encoding: Encoding, where: str) -> tuple[Split, Counter[Unlike]]:
+TOO_FAR = "a value is too far from those of the training"
+
+
+def encode(
+    rows: Rows, encoding: Encoding, where: str, *, allow_far: bool = False
+) -> tuple[Split, Counter[Unlike]]:
     """The rows as inputs of shape (N, `encoding.n_features`), and how they are unlike training.
 
     That is the number of rows by how and column. Raises `MtrainError` naming `where` for rows of
-    another shape, and for values so far from those of the training that no float32 can say it.
+    another shape, and for values so far from those of the training that no float32 can say it; if they
+    are allowed, inputs are infinite.
     """
     unknown: dict[str, int] = {}
     with np.errstate(over="ignore"):
@@ -67,10 +73,12 @@ def encode(rows: Rows, encoding: Encoding, where: str) -> tuple[Split, Counter[U
             features = _encode_columns(rows.features, encoding, unknown)
         else:
             features = _encode_arrays(rows.features, encoding, where)
-    if features.dtype == np.float32 and not (finite := np.isfinite(features).all(axis=1)).all():
-        row = int(rows.rows[finite.argmin()])
-        at = f"{where}: row {row:,}" if rows.place is None else rows.place(row)
-        raise MtrainError("a value is too far from those of the training", where=at)
+    if features.dtype == np.float32 and not allow_far:
+        finite = np.isfinite(features).all(axis=1)
+        if not finite.all():
+            row = int(rows.rows[finite.argmin()])
+            at = f"{where}: row {row:,}" if rows.place is None else rows.place(row)
+            raise MtrainError(TOO_FAR, where=at)
     unlike = count_unlike(rows, encoding, features)
     unlike.update({(UNKNOWN, name): n for name, n in unknown.items()})
     split = Split(features, rows.labels, rows.rows, rows.weights, rows.names, rows.groups)

@@ -47,18 +47,7 @@ def read_features(
     and how numbers are written; `are_learned`: also with the settings that could help, which are
     fixed where a model was trained with them.
     """
-    columns: dict[str, Values] = {}
-    wrong: dict[str, NDArray[np.bool_]] = {}
-    for names in some_at_once(list(kinds), len(table)):
-        if (numbers := _numbers(table, {name: kinds[name] for name in names})) is not None:
-            columns |= numbers
-            continue
-        for name in names:
-            columns[name], rows = read_column(
-                table.columns[name], kinds[name], typed=table.typed, notation=table.notation
-            )
-            if rows.any():
-                wrong[name] = rows
+    columns, wrong = read_values(table, kinds)
     if not wrong:
         return Table(columns)
     beyond = {name for name, rows in wrong.items() if is_written_as_number(table, name, rows)}
@@ -85,6 +74,28 @@ def read_features(
         )
         problems += _hints(table, wrong) if are_learned else ()
     raise MtrainError(*problems)
+
+
+def read_values(
+    table: RawTable, kinds: Mapping[str, Kind | None]
+) -> tuple[dict[str, Values], dict[str, NDArray[np.bool_]]]:
+    """The columns of these names and kinds, and of those with wrong values which they are, (N,).
+
+    A wrong value is no number, or one beyond float32, in a column of numbers.
+    """
+    columns: dict[str, Values] = {}
+    wrong: dict[str, NDArray[np.bool_]] = {}
+    for names in some_at_once(list(kinds), len(table)):
+        if (numbers := _numbers(table, {name: kinds[name] for name in names})) is not None:
+            columns |= numbers
+            continue
+        for name in names:
+            columns[name], rows = read_column(
+                table.columns[name], kinds[name], typed=table.typed, notation=table.notation
+            )
+            if rows.any():
+                wrong[name] = rows
+    return columns, wrong
 
 
 def complaints(

@@ -123,11 +123,17 @@ class Model:
         )
 
     def predict_each(
-        self, rows: Any, take: Take, threshold: float | None, keep: Sequence[str] = ()
+        self,
+        rows: Any,
+        take: Take,
+        threshold: float | None,
+        keep: Sequence[str] = (),
+        *,
+        sets_aside: bool = False,
     ) -> tuple[str, ...]:
         """Read and predict some rows at a time, and give each piece to `take`.
 
-        `keep` are columns of a file that go with them. Returns notes on the rows. Raises `UsageError` for a threshold if there are not two classes.
+        `keep` and `sets_aside` are for a file of a table, as for `table_pieces`. Returns notes on the rows. Raises `UsageError` for a threshold if there are not two classes.
         """
         saved = self._saved
         check_two_classes(threshold, saved)
@@ -139,7 +145,7 @@ class Model:
                 if choice is not None and choice.failed is not None:
                     why = f"because no other could be chosen: {choice.failed}"
                 notes = (f"{saved.classes[1]!r} is predicted above {threshold:g}, {why}",)
-        seen, pieces = Seen(), self._pieces(rows, keep)
+        seen, pieces = Seen(), self._pieces(rows, keep, sets_aside=sets_aside)
         first = next(
             pieces
         )  # before TensorFlow is loaded: an error in the rows is reported at once
@@ -163,11 +169,13 @@ class Model:
         where = str(rows) if _is_path(rows) else WHERE
         return *notes, *seen.notes(where, saved.encoding), *code
 
-    def _pieces(self, rows: Any, keep: Sequence[str]) -> Iterator[Piece]:
+    def _pieces(self, rows: Any, keep: Sequence[str], *, sets_aside: bool) -> Iterator[Piece]:
         config, encoding = self._saved.config, self._saved.encoding
         if _is_path(rows):
             memory = config.training.memory_bytes
-            return read_pieces(Path(rows), config.dataset, encoding, memory, keep)
+            return read_pieces(
+                Path(rows), config.dataset, encoding, memory, keep, sets_aside=sets_aside
+            )
         return pieces_in_memory(rows, config.dataset, encoding)
 
 

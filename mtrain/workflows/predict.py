@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import shlex
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from mtrain.config.experiment.custom_code import refuse_code
 from mtrain.errors import UsageError
 from mtrain.inference.threshold import check_threshold, check_two_classes
 from mtrain.keywords import option
+from mtrain.run.bad_rows import check_bad_rows, open_bad_rows
 from mtrain.run.find_checkpoint import holds_checkpoints, with_checkpoint
 from mtrain.run.prediction_table import (
     CsvWriter,
@@ -23,9 +26,26 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from mtrain.data.inputs.piece import Piece
+    from mtrain.records.training import Predictions
     from mtrain.run.checkpoint import Checkpoint
     from mtrain.run.find_checkpoint import CheckpointPlace
+    from mtrain.run.prediction_table import Writer
     from mtrain.workflows.model import Engine
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of the rows."""
+
+    text: str | None
+    """The predictions as CSV; None: they are in a file."""
+
+    notes: tuple[str, ...]
+    """On the rows."""
+
+    set_aside: int
+    """Rows that are not predicted."""
 
 
 def predict(
@@ -36,15 +56,16 @@ def predict(
     stream: BinaryIO | None = None,
     threshold: float | None = None,
     keep: Sequence[str] = (),
+    bad_rows: Path | None = None,
     engine: Engine = "auto",
     allow_code: bool = False,
-) -> tuple[str | None, tuple[str, ...]]:
+) -> Written:
     """Predict the rows at `inputs` with a run's best checkpoint, or the one checkpoint named.
 
     Writes row, predicted class and the probability of every class to `out`, CSV or Parquet by its
-    ending, or as CSV to `stream`, some rows at a time; without either returns them as CSV text.
-    Also returns notes on the rows. Of a table the columns to `keep` are written as well, `all`: all of
-    them. `engine` is as for `load_model`, `threshold` and `allow_code` as for
+    ending, or as CSV to `stream`, some rows at a time; without either returns them as CSV text. Of a
+    table the columns to `keep` are written as well, `all`: all of them, and rows with values that cannot
+    be predicted are written to `bad_rows`; None: they are errors. `engine` is as for `load_model`, `threshold` and `allow_code` as for
     `evaluate`. Raises `MtrainError` for a checkpoint or rows that are damaged or do not fit each
     other, `UsageError` for a run and rows in each other's place, and for an impossible ending or
     threshold.
@@ -57,25 +78,40 @@ def predict(
                 f"{out} is what is to be predicted", where=option("out"), remedy="name another file"
             )
         check_replaceable(out)
+    if bad_rows is not None:
+        check_bad_rows(bad_rows)
+        if out is not None and bad_rows.absolute() == out.absolute():
+            raise UsageError("is the file of the predictions", where=option("bad-rows"))
     _check_order(checkpoint, inputs)
     check_threshold(threshold)
     text = io.BytesIO()
 
-    def use(place: CheckpointPlace, saved: Checkpoint) -> tuple[str, ...]:
+    def use(place: CheckpointPlace, saved: Checkpoint) -> tuple[tuple[str, ...], int]:
         check_two_classes(threshold, saved)
         refuse_code(saved.config.custom_code.values(), place.path, allowed=allow_code)
         model = make_model(place, saved, engine)
-        if out is not None:
-            with open_predictions(out, saved.classes) as writer:
-                return model.predict_each(inputs, writer.write, threshold, keep)
-        written = text if stream is None else stream
-        written.seek(0)
-        written.truncate()  # predictions of a checkpoint that was replaced meanwhile
-        writer = CsvWriter(written, saved.classes)
-        return model.predict_each(inputs, writer.write, threshold, keep)
+        with ExitStack() as held:
+            writer: Writer
+            if out is not None:
+                writer = held.enter_context(open_predictions(out, saved.classes))
+            else:
+                written = text if stream is None else stream
+                written.seek(0)
+                written.truncate()  # predictions of a checkpoint that was replaced meanwhile
+                writer = CsvWriter(written, saved.classes)
+            aside = held.enter_context(open_bad_rows(bad_rows))
 
-    notes = with_checkpoint(checkpoint, use)
-    return None if out is not None or stream is not None else text.getvalue().decode(), notes
+            def take(piece: Piece, predictions: Predictions) -> None:
+                writer.write(piece, predictions)
+                aside.write(piece.bad)
+
+            is_set_aside = bad_rows is not None
+            notes = model.predict_each(inputs, take, threshold, keep, sets_aside=is_set_aside)
+            return notes, aside.rows
+
+    notes, set_aside = with_checkpoint(checkpoint, use)
+    is_text = out is None and stream is None
+    return Written(text.getvalue().decode() if is_text else None, notes, set_aside)
 
 
 def _check_order(checkpoint: Path, inputs: Path) -> None:

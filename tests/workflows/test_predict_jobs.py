@@ -212,3 +212,116 @@ def test_errors_and_notes_name_standard_input(tabular, capsys, monkeypatch):
 
     assert status == 1
     assert message.startswith("stdin:3: column 'length': 'long' is not a finite number")
+
+
+# --- Bad rows
+
+BAD = (
+    "length,kind,is wet,id\n1,u,true,a\nlong,u,true,b\n2,v,false,c\n1e300,u,true,d\n3,=w,maybe,e\n"
+)
+
+
+def test_rows_that_cannot_be_predicted_are_set_aside(tabular, tmp_path, capsys):
+    """With their first problem and what was read; the others are predicted as without them."""
+    (tmp_path / "a.csv").write_text(BAD)
+    (tmp_path / "good.csv").write_text("length,kind,is wet\n1,u,true\n2,v,false\n3,=w,maybe\n")
+    aside = tmp_path / "bad.csv"
+    expected = predicted(capsys, tabular, tmp_path / "good.csv")
+
+    arguments = ["predict", str(tabular), str(tmp_path / "a.csv"), "--keep", "id"]
+    assert run([*arguments, "--bad-rows", str(aside)]) == 0
+
+    out = capsys.readouterr()
+    assert out.err.splitlines()[-1] == f"2 rows set aside: {aside}"
+    found = columns(out.out)
+    assert (found.pop("row"), found.pop("id")) == (["0", "2", "4"], ["a", "c", "e"])
+    assert expected.pop("row") == ["0", "1", "2"]
+    assert found == expected
+    assert aside.read_text().splitlines() == [
+        "row,problem,length,kind,is wet,id",
+        "1,\"column 'length': 'long' is not a finite number, as float32\",long,u,true,b",
+        "3,\"column 'length': '1e300' is not a finite number, as float32\",1e300,u,true,d",
+    ]
+    assert run([*arguments, "--bad-rows", str(aside), "--strict"]) == 1  # and it is replaced
+
+
+def test_a_value_that_training_never_missed_is_set_aside(binary, tmp_path, capsys):
+    rows = pa.table({"length": [1.0, None, 2.0], "kind": ["u", "v", None], "is wet": [True] * 3})
+    pq.write_table(rows, tmp_path / "a.parquet")
+    aside = tmp_path / "bad.csv"
+
+    found = predicted(capsys, binary, tmp_path / "a.parquet", "--bad-rows", aside)
+
+    assert found["row"] == ["0"]
+    assert aside.read_text().splitlines() == [
+        "row,problem,length,kind,is wet",
+        "1,column 'length': a value is missing,,v,True",
+        "2,column 'kind': a value is missing,2.0,,True",
+    ]
+
+
+def test_a_value_too_far_from_training_is_set_aside(tmp_path, capsys):
+    """Scaled by training's deviation it is beyond float32."""
+    rows = [f"{n / 1e6},{'ab'[n % 2]}" for n in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["x,label", *rows]))
+    dataset = {"name": "csv", "path": "t.csv", "target": "label"}
+    config = tmp_path / "c.yaml"
+    config.write_text(json.dumps({"dataset": dataset, "training": {"epochs": 1}}))
+    assert run(["fit", str(config), "--out", str(tmp_path / "run"), "--quiet"]) == 0
+    (tmp_path / "a.csv").write_text("x\n0.5\n3e38\n")
+
+    found = predicted(
+        capsys, tmp_path / "run", tmp_path / "a.csv", "--bad-rows", tmp_path / "bad.csv"
+    )
+
+    assert found["row"] == ["0"]
+    lines = (tmp_path / "bad.csv").read_text().splitlines()
+    assert lines == ["row,problem,x", "1,a value is too far from those of the training,3e38"]
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 1000])
+def test_bad_rows_keep_their_numbers_over_pieces(
+    tabular, tmp_path, capsys, monkeypatch, rows_at_once
+):
+    monkeypatch.setattr(piece, "ROWS_A_CALL", rows_at_once)
+    monkeypatch.setattr(piece, "PIECE", 1)
+    (tmp_path / "a.csv").write_text(BAD)
+    aside = tmp_path / "bad.csv"
+
+    found = predicted(capsys, tabular, tmp_path / "a.csv", "--bad-rows", aside)
+
+    assert found["row"] == ["0", "2", "4"]
+    assert [line.split(",")[0] for line in aside.read_text().splitlines()] == ["row", "1", "3"]
+
+
+def test_without_bad_rows_their_file_has_no_row(tabular, tmp_path, capsys):
+    aside = tmp_path / "bad.csv"
+    rows = tabular.parent / "test.csv"
+
+    assert run(["predict", str(tabular), str(rows), "--bad-rows", str(aside), "--strict"]) == 0
+
+    assert aside.read_text() == "row,problem\n"
+    assert "set aside" not in capsys.readouterr().err
+
+
+def test_bad_rows_go_nowhere_else(tabular, pictorial, tmp_path, capsys):
+    """Not over the data or the predictions, and not of images; without them nothing is strict."""
+    rows = tabular.parent / "test.csv"
+    before = rows.read_bytes()
+    assert refused(capsys, tabular, rows, "--bad-rows", rows) == (
+        2,
+        f"--bad-rows: {rows} exists and does not hold bad rows; name another file",
+    )
+    assert rows.read_bytes() == before
+    out = tmp_path / "a.csv"
+    assert refused(capsys, tabular, rows, "--bad-rows", out, "--out", out) == (
+        2,
+        "--bad-rows: is the file of the predictions",
+    )
+    images = pictorial.parent / "im" / "test"
+    assert refused(capsys, pictorial, images, "--bad-rows", out) == (
+        2,
+        "--bad-rows: the rows of this run are no tables",
+    )
+    assert not out.exists()
+    assert refused(capsys, tabular, rows, "--strict") == (2, "--strict: needs --bad-rows")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +27,18 @@ PIECE = 1 << 26
 multiple of `ROWS_A_CALL` rows give to the last bit what all rows together give."""
 
 
+@dataclass(frozen=True)
+class BadRow:
+    """A row of a table that cannot be predicted."""
+
+    row: int
+    """Its position in the input, counted from 0."""
+
+    problem: str
+    values: Mapping[str, Any]
+    """Of the columns that were read, as they were read."""
+
+
 @dataclass(frozen=True, eq=False)
 class Piece:
     """Some of the rows to predict."""
@@ -44,6 +57,9 @@ class Piece:
 
     kept: Mapping[str, pa.ChunkedArray] = field(default_factory=dict)
     """Columns of a table that go with the predictions, as they were read."""
+
+    bad: tuple[BadRow, ...] = ()
+    """Rows that were set aside, in their order."""
 
 
 @dataclass(eq=False)
@@ -85,7 +101,8 @@ def joined(pieces: Iterable[Piece], rows: int) -> Iterator[Piece]:
         while sum(len(one.split) for one in kept) > rows:
             whole = _whole(kept)
             yield _part(whole, 0, rows)
-            kept = [replace(_part(whole, rows, None), unlike={}, left_out=0, done=())]
+            rest = _part(whole, rows, None)
+            kept = [replace(rest, unlike={}, left_out=0, done=(), bad=())]
     yield _whole(kept)
 
 
@@ -111,6 +128,7 @@ def _whole(pieces: list[Piece]) -> Piece:
             )
             for name, column in pieces[0].kept.items()
         },
+        tuple(chain.from_iterable(piece.bad for piece in pieces)),
     )
 
 

@@ -26,11 +26,13 @@ def read_pieces(
     encoding: Encoding,
     memory: int,
     keep: Sequence[str] = (),
+    *,
+    sets_aside: bool = False,
 ) -> Iterator[Piece]:
     """The rows at `path`, in their order, as a training with `config` encoded its own.
 
     For a model of tables `path` is a CSV or Parquet file, or a folder or pattern of them, or a file of
-    JSON Lines, and `keep` are columns that go with the predictions; for others
+    JSON Lines; `keep` and `sets_aside` are as for `table_pieces`. For others
     an image, or a folder of images, an `.npz` file with `x_test` or `x`, or an IDX file (without an
     ending or gzipped), whose arrays may take `memory` bytes, as a piece of images may. Each piece but
     the last has the same multiple of `ROWS_A_CALL` rows. There is always a piece, though it may have
@@ -39,10 +41,12 @@ def read_pieces(
     if isinstance(config, TableConfig):
         from mtrain.data.inputs.tables import table_pieces
 
-        yield from joined(table_pieces(path, config, encoding, keep), rows_of_a_piece(encoding))
+        pieces = table_pieces(path, config, encoding, keep, sets_aside=sets_aside)
+        yield from joined(pieces, rows_of_a_piece(encoding))
         return
-    if keep:
-        raise UsageError("the rows of this run are no tables", where=option("keep"))
+    if keep or sets_aside:
+        where = option("keep" if keep else "bad-rows")
+        raise UsageError("the rows of this run are no tables", where=where)
     if not (path.is_file() or path.is_dir()):
         # Reading a pipe or a device would block, or never end.
         raise MtrainError(

@@ -11,15 +11,16 @@ import numpy as np
 import pyarrow as pa
 
 from mtrain.config.catalog.names import choose
-from mtrain.data.encoding import encode
-from mtrain.data.features import MISSING_SINCE, complaints, read_features
+from mtrain.data.encoding import TOO_FAR, encode
+from mtrain.data.features import MISSING_SINCE, complaints, read_features, read_values
 from mtrain.data.files import has_ending
-from mtrain.data.inputs.piece import Piece, rows_of_a_piece, unlabelled
+from mtrain.data.inputs.piece import BadRow, Piece, rows_of_a_piece, unlabelled
 from mtrain.data.notation import notation_of
 from mtrain.data.sources.csv import csv_columns, csv_pieces
 from mtrain.data.sources.json_lines import JSON_LINES, json_columns, json_pieces
 from mtrain.data.sources.parquet import parquet_columns, parquet_pieces
 from mtrain.data.sources.tables import check_columns
+from mtrain.data.table import Table
 from mtrain.data.table_kind import TABLES, table_kind
 from mtrain.data.table_notes import misread_notes
 from mtrain.errors import MtrainError, UsageError
@@ -27,8 +28,10 @@ from mtrain.keywords import option
 from mtrain.records.dataset import Split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from mtrain.config.experiment.table import TableConfig
     from mtrain.data.columns import RawTable
@@ -47,12 +50,18 @@ ALL = "all"
 
 
 def table_pieces(
-    path: Path, config: TableConfig, encoding: Encoding, keep: Sequence[str] = ()
+    path: Path,
+    config: TableConfig,
+    encoding: Encoding,
+    keep: Sequence[str] = (),
+    *,
+    sets_aside: bool = False,
 ) -> Iterator[Piece]:
     """At least one; each of rows that stand together, as many as a block of the file has.
 
-    `keep` are the names of columns that go with the predictions, or `ALL` of them. Raises `UsageError`
-    for one that is not there.
+    `keep` are the names of columns that go with the predictions, or `ALL` of them. If it `sets_aside`,
+    rows with values that cannot be predicted are left out, and among the bad ones of their piece.
+    Raises `UsageError` for a column that is not there.
     """
     kind = _kind_of_table(path)
     names = [column.name for column in encoding.columns]
@@ -68,18 +77,23 @@ def table_pieces(
     if kind == "parquet":  # no other file has types
         read = partial(parquet_pieces, as_is=set(kept) - set(names))
     tables = read(str(path), columns, rows_of_a_piece(encoding), notation)
-    yield from pieces_of(tables, config, encoding, kept)
+    yield from pieces_of(tables, config, encoding, kept, sets_aside=sets_aside)
 
 
 def pieces_of(
-    tables: Iterable[RawTable], config: TableConfig, encoding: Encoding, kept: Sequence[str] = ()
+    tables: Iterable[RawTable],
+    config: TableConfig,
+    encoding: Encoding,
+    kept: Sequence[str] = (),
+    *,
+    sets_aside: bool = False,
 ) -> Iterator[Piece]:
     """Of the rows of these tables, with the columns that are `kept`; at least one."""
     most, done = rows_of_a_piece(encoding), 0
     for raw in tables:
         for start in range(0, len(raw), most):
             part = raw.part(start, most)
-            yield _table_piece(part, config, encoding, done, kept)
+            yield _table_piece(part, config, encoding, done, kept, sets_aside=sets_aside)
             done += len(part)
     if not done:
         nothing = np.zeros((0, encoding.n_features), np.float32)
@@ -89,31 +103,74 @@ def pieces_of(
 
 
 def _table_piece(
-    raw: RawTable, config: TableConfig, encoding: Encoding, done: int, kept: Sequence[str]
+    raw: RawTable,
+    config: TableConfig,
+    encoding: Encoding,
+    done: int,
+    kept: Sequence[str],
+    *,
+    sets_aside: bool,
 ) -> Piece:
     """`done` rows stand before these."""
-    with_them = {name: raw.columns[name] for name in kept}
     kinds = {column.name: column.kind for column in encoding.columns}
-    raw = raw.without_missing(kinds)
-    table = read_features(raw, kinds)
+    whole, raw = raw, raw.without_missing(kinds)
+    notes = () if done else tuple(misread_notes(raw, encoding))
+    problems: dict[int, str] = {}
+    if sets_aside:
+        columns, wrong = read_values(raw, kinds)
+        table = Table(columns)
+        for name, mask in wrong.items():
+            _note(problems, raw, name, mask, "is not a finite number, as float32")
+    else:
+        table = read_features(raw, kinds)
     missing = {name: column.missing for name, column in table.columns.items()}
-    rows = replace(unlabelled(table), place=raw.place)
+    left_out = np.zeros(len(raw), np.bool_)
     if config.missing == "drop":
-        complete = np.flatnonzero(~np.logical_or.reduce(list(missing.values())))
-        rows = rows.take(complete)
-        with_them = {name: column.take(complete) for name, column in with_them.items()}
+        left_out = np.logical_or.reduce(list(missing.values()))
+    elif config.missing is None and sets_aside:
+        for name, mask in missing.items():
+            _note(problems, raw, name, mask, "is missing")
     elif config.missing is None:
         why = f"is missing; {MISSING_SINCE}"
-        if problems := complaints(raw, missing, lambda _: why):
-            raise MtrainError(*problems)
-    split, unlike = encode(rows, encoding, raw.where)
+        if complained := complaints(raw, missing, lambda _: why):
+            raise MtrainError(*complained)
+    left_out[list(problems)] = True
+    rows = replace(unlabelled(table), place=raw.place)
+    if left_out.any():
+        rows = rows.take(np.flatnonzero(~left_out))
+    split, unlike = encode(rows, encoding, raw.where, allow_far=sets_aside)
+    if sets_aside and not (finite := np.isfinite(split.features).all(axis=1)).all():
+        problems |= dict.fromkeys(rows.rows[~finite].tolist(), TOO_FAR)
+        rows = rows.take(np.flatnonzero(finite))
+        split, unlike = encode(rows, encoding, raw.where)
     return Piece(
         replace(split, rows=split.rows + done),
         unlike,
-        len(raw) - len(rows),
-        () if done else tuple(misread_notes(raw, encoding)),
-        with_them,
+        len(raw) - len(rows) - len(problems),
+        notes,
+        {name: _taken(whole.columns[name], rows.rows) for name in kept},
+        tuple(_bad_rows(whole, problems, done)),
     )
+
+
+def _taken(column: pa.ChunkedArray, rows: NDArray[np.int64]) -> pa.ChunkedArray:
+    return column if len(rows) == len(column) else column.take(rows)
+
+
+def _note(
+    problems: dict[int, str], raw: RawTable, name: str, mask: NDArray[np.bool_], what: str
+) -> None:
+    """Add what is wrong in these rows of a column, unless they have a problem already."""
+    for row in np.flatnonzero(mask).tolist():
+        value = raw.columns[name][row].as_py()
+        text = "a value" if value is None else f"{value!r:.60}"
+        problems.setdefault(row, f"column {name!r}: {text} {what}")
+
+
+def _bad_rows(raw: RawTable, problems: Mapping[int, str], done: int) -> Iterator[BadRow]:
+    for row in sorted(problems):
+        values = {name: column[row].as_py() for name, column in raw.columns.items()}
+        yield BadRow(done + row, problems[row], values)
 
 
 def _kind_of_table(path: Path) -> str:
