@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 import os
 import socket
+import sys
 import time
 from contextlib import contextmanager
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mtrain.errors import MtrainError
 from mtrain.escape import inert
-from mtrain.loading import held_back_stderr
+from mtrain.loading import held_back_stderr, owns_process
 from mtrain.trackers.names import original
 from mtrain.trackers.tracked import LOSS, final_figures
 
@@ -35,7 +37,11 @@ class TensorBoardRun:
 
     def __init__(self, folder: Path, run: TrackedRun) -> None:
         """`folder` is that of the event files; raises `MtrainError`."""
-        with held_back_stderr():  # TensorFlow, which TensorBoard loads if it is there
+        if owns_process() and "tensorflow" not in sys.modules:
+            # By the presence of this module TensorBoard knows that it shall use its stand-in for
+            # TensorFlow, which would take seconds to load.
+            sys.modules.setdefault("tensorboard.compat.notf", ModuleType("notf"))
+        with held_back_stderr():
             from tensorboard.compat import tf
 
             _ = tf.io
