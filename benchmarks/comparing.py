@@ -22,7 +22,8 @@ from mtrain.metrics.counts import class_counts, confusion_matrix
 from mtrain.metrics.report import make_report
 from mtrain.metrics.verdict import verdicts
 from mtrain.records.dataset import Split
-from mtrain.records.report import EvaluatedData, Requirement
+from mtrain.records.report import EvaluatedData
+from mtrain.records.requirement import Requirement
 from mtrain.records.training import Predictions
 from mtrain.run.evaluation import write_evaluation
 from mtrain.statistics.averages import macro_share

@@ -24,7 +24,7 @@ from mtrain.metrics.gates import judge, majority_pairs
 from mtrain.metrics.report import make_report
 from mtrain.metrics.thresholds import choose_threshold
 from mtrain.metrics.verdict import verdicts
-from mtrain.records.report import Requirement
+from mtrain.records.requirement import Requirement
 from mtrain.records.training import Predictions
 from mtrain.statistics.averages import f1_interval, macro_share
 from mtrain.statistics.best import pairs_with_best

@@ -27,11 +27,11 @@ from mtrain.records.report import (
     ClassReport,
     Confusion,
     Report,
-    Requirement,
     SampleWeighted,
     Undefined,
     WeightedClass,
 )
+from mtrain.records.requirement import Requirement
 from mtrain.statistics.averages import f1_interval, macro_share
 from mtrain.statistics.binomial import wilson
 from mtrain.statistics.clusters import as_effective

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from mtrain.metrics.counts import ClassCounts
     from mtrain.metrics.scores import Truths
     from mtrain.records.arrays import Counts, Floats
-    from mtrain.records.report import Decision, Requirement
+    from mtrain.records.report import Decision
+    from mtrain.records.requirement import Requirement
     from mtrain.statistics.clusters import Clusters
 
 

@@ -45,14 +45,6 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Requirement:
-    """What a class must be shown to reach to be called learned; each in [0, 1)."""
-
-    recall: float = 0.5
-    precision: float = 0.5
-
-
-@dataclass(frozen=True)
 class Confusion(Named):
     """Another class that is predicted for rows of a class."""
 

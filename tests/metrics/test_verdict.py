@@ -6,7 +6,7 @@ from scipy.stats import binomtest, fisher_exact
 
 from mtrain.metrics.counts import class_counts
 from mtrain.metrics.verdict import verdicts
-from mtrain.records.report import Requirement
+from mtrain.records.requirement import Requirement
 
 NAMES = ("Shirt", "Coat", "Bag")
 

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from mtrain.config.experiment.section import InvalidSettingError, NumberError, Section
-from mtrain.records.report import Requirement
+from mtrain.records.requirement import Requirement
 
 DEFAULT_THRESHOLD = 0.5
 
