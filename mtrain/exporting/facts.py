@@ -21,6 +21,10 @@ FACTS = "mtrain.json"
 """The file of the metadata in a SavedModel, in its folder `assets.extra`, and in a `.keras` file."""
 
 
+CHECKPOINT, CHECKPOINT_SHA256 = "mtrain.checkpoint", "mtrain.checkpoint_sha256"
+"""Metadata by which a model is known to be of a checkpoint."""
+
+
 def facts_as_json(facts: Mapping[str, str]) -> str:
     """Metadata as one document: texts are as they are, JSON among them as text."""
     return json.dumps(dict(facts), indent=2) + "\n"
@@ -36,8 +40,8 @@ def facts_of(saved: Checkpoint, place: CheckpointPlace) -> dict[str, str]:
     facts = {
         "mtrain.version": str(package_version("mtrain")),
         "mtrain.run": place.run.path.absolute().name,
-        "mtrain.checkpoint": place.path.name,
-        "mtrain.checkpoint_sha256": checkpoint_sha256(place.path),
+        CHECKPOINT: place.path.name,
+        CHECKPOINT_SHA256: checkpoint_sha256(place.path),
         "mtrain.classes": json.dumps(saved.classes),
         "mtrain.data_sha256": str(saved.identity.get("data.sha256")),
         "mtrain.versions": json.dumps(versions),

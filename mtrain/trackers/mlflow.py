@@ -251,7 +251,7 @@ class MLflowRun:
         return max(at, 1 + max(times))
 
     def say_state(self, state: str, ended: datetime | None) -> None:
-        """Say how far the run is, and when it ended; None: when that is said, if it is not known yet."""
+        """Say how far the run is, and when it ended; None: MLflow keeps the end that it has, or takes now."""
         status = STATES.get(state, "KILLED")
         at = self._state[1]
         if status != "RUNNING" and ended is not None:

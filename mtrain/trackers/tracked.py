@@ -112,7 +112,7 @@ class TrackedSweep:
     """Figures of its best setting, the mean over seeds and folds: `best/val/loss`, `best/test/accuracy`."""
 
     best_setting: str
-    """Empty: there is none."""
+    """The name of that setting; empty without one."""
 
     files: Sequence[Path]
     """Its tables and charts, by paths below `path`."""

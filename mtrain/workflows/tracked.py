@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mtrain.config.loading.load import flat_settings, load_config
 from mtrain.errors import MtrainError
+from mtrain.exporting.facts import CHECKPOINT, CHECKPOINT_SHA256
 from mtrain.run.checkpoint import checkpoint_sha256
 from mtrain.run.directory import EXPORTED, RunDirectory, refuse_link
 from mtrain.run.history import read_history
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
     from mtrain.records.report import Report
     from mtrain.records.sweep import MemberResult
     from mtrain.run.tracking import Tracking
-
-
-CHECKPOINT_SHA256 = "mtrain.checkpoint_sha256"
 
 
 def read_tracked(run: RunDirectory, state: str | None = None) -> TrackedRun:
@@ -107,7 +105,7 @@ def _model(run: RunDirectory, report: Report | None) -> TrackedModel | None:
     from mtrain.exporting.onnx_file import read_signature
 
     facts, inputs, outputs = read_signature(path)
-    is_of_it = facts.get("mtrain.checkpoint") == report.checkpoint
+    is_of_it = facts.get(CHECKPOINT) == report.checkpoint
     checkpoint = run.checkpoints / report.checkpoint
     if is_of_it and CHECKPOINT_SHA256 in facts and checkpoint.is_dir():
         # A name says the epoch only: of a run that began anew it is another checkpoint's.
