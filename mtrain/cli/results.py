@@ -56,9 +56,10 @@ def evaluate(
 ) -> None:
     """Evaluate a checkpoint on a split, class by class."""
     import mtrain.workflows.evaluate as use_case
+    from mtrain.report.drawing import drawing_beside
     from mtrain.run.metrics import report_as_json
 
-    with waiting("evaluating", sys.stderr):
+    with waiting("evaluating", sys.stderr), drawing_beside() as draw:
         evaluation = use_case.evaluate(
             checkpoint,
             split=split.value,
@@ -66,6 +67,7 @@ def evaluate(
             threshold=threshold,
             out=out,
             allow_code=allow_code,
+            draw=draw,
         )
     with open_stdout() as stdout:
         if as_json:

@@ -99,17 +99,19 @@ def _train(settings: Settings, *, quiet: bool, as_json: bool, **how: Any) -> int
     config = settings.validate()
 
     from mtrain.report.console.watch import watch
+    from mtrain.report.drawing import drawing_beside
     from mtrain.run.directory import RunDirectory
     from mtrain.run.gate import gate_as_json
     from mtrain.run.metrics import report_as_json
     from mtrain.workflows.fit import fit
 
-    with settings.located():
+    with settings.located(), drawing_beside() as draw:
         run = fit(
             config,
             code_folder=settings.folder,
             observer=None if quiet else watch(sys.stderr),
             owns_process=True,
+            draw=draw,
             **how,
         )
     with open_stdout() as stdout:

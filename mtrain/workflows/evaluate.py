@@ -21,6 +21,7 @@ from mtrain.metrics.report import make_report
 from mtrain.metrics.thresholds import predict_above
 from mtrain.records.dataset import SPLITS
 from mtrain.records.report import EvaluatedData
+from mtrain.report.drawing import LARGEST_CONTENT, draw_here, evaluation_charts
 from mtrain.run.directory import RunDirectory, check_creatable, check_empty
 from mtrain.run.evaluation import keep_evaluation, write_evaluation
 from mtrain.run.files import is_denied
@@ -30,12 +31,13 @@ from mtrain.workflows.checkpoint_data import load_checkpoint_data
 from mtrain.workflows.run_state import run_state
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from mtrain.model.custom.code import ImportedCode
     from mtrain.records.dataset import Dataset, Split
     from mtrain.records.report import Report
     from mtrain.records.training import Predictions
+    from mtrain.report.drawing import Draw
     from mtrain.run.checkpoint import Checkpoint
     from mtrain.run.find_checkpoint import CheckpointPlace
 
@@ -63,7 +65,7 @@ def evaluate(
     code: ImportedCode | None = None,
     allow_code: bool = False,
     predict: PredictSplit = predict_split,
-    charts: bool = True,
+    draw: Draw | None = draw_here,
 ) -> Evaluation:
     """Evaluate a run's best checkpoint, or the one checkpoint named.
 
@@ -72,9 +74,9 @@ def evaluate(
     above which it is predicted, in [0, 1]; None: the run's `evaluation.threshold`, or the one
     chosen in the checkpoint's last whole epoch. `dataset` is the run's data set if it is loaded
     already, and `code` its custom code if it is imported; `allow_code` allows that import.
-    `predict` predicts as `predict_split` does; without `charts` none is drawn. Writes into `out`, a
-    new folder, or else the run's `evaluation/<split>`; with another checkpoint, data or threshold
-    than the run's own into a folder whose name says which. Raises `MtrainError` for a checkpoint or
+    `predict` predicts as `predict_split` does; `draw` draws the charts, None: there are none. Writes
+    into `out`, a new folder, or else the run's `evaluation/<split>`; with another checkpoint, data
+    or threshold than the run's own into a folder whose name says which. Raises `MtrainError` for a checkpoint or
     data that are damaged or do not fit, `UsageError` for an impossible split or threshold.
     """
     if split not in SPLITS:
@@ -94,7 +96,9 @@ def evaluate(
 
     report, run = answer.report, answer.place.run
     keeps = answer.keeps_predictions
-    drawn = _charts(report, answer.predictions) if charts else ()
+    if answer.predictions.probabilities.nbytes > LARGEST_CONTENT and draw is not None:
+        draw = draw_here
+    drawn = () if draw is None else draw(evaluation_charts, report, answer.predictions)
     content = report, answer.predictions, answer.rows, drawn
     if out is not None:
         write_evaluation(out, *content, keeps_predictions=keeps)
@@ -108,12 +112,6 @@ def evaluate(
         problem = f"{run.path}: you may not write there, so the evaluation is not kept"
         return Evaluation(report, folder, problem)
     return Evaluation(report, folder)
-
-
-def _charts(report: Report, predictions: Predictions) -> Iterable[tuple[str, bytes]]:
-    from mtrain.report.charts.evaluation import evaluation_charts
-
-    return evaluation_charts(report, predictions)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from mtrain.data.load import load_dataset
 from mtrain.engine.threads import choose_threads
 from mtrain.errors import DivergedError, MissingPathError, SettingError
 from mtrain.observer import Observer, Observers
+from mtrain.report.drawing import draw_here
 from mtrain.run.environment import describe_environment
 from mtrain.trackers.of_config import check_trackers
 from mtrain.training.open import data_facts, load_device, open_environment
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from mtrain.config.experiment.schema import Config
     from mtrain.records.dataset import Dataset
+    from mtrain.report.drawing import Draw
     from mtrain.workflows.run import Run
 
 
@@ -39,7 +41,7 @@ def fit(
     code_folder: Path | None = None,
     report: bool = True,
     evaluated: Sequence[str] = ("test",),
-    charts: bool = True,
+    draw: Draw | None = draw_here,
     until: int | None = None,
     threads: int | None = None,
     observer: Observer | None = None,
@@ -52,7 +54,7 @@ def fit(
     differences that would change its result, unless `allow_differences`. `download` allows data
     that is not on this machine to be downloaded. `code_folder` is searched for custom code before
     installed packages; None: the current directory. Without `report` nothing is evaluated and no
-    chart is drawn, for runs that are trained further at once. `evaluated`, `charts` and `until` are
+    chart is drawn, for runs that are trained further at once. `evaluated`, `draw` and `until` are
     as for `train_run`. `observer` follows the training; None: no observer. If it `owns_process`, in
     which nothing else is computed, a training on the CPU has as few threads as serve it, or so many
     `threads`; TensorFlow keeps them for the whole process. Raises `MtrainError` for problems of the
@@ -93,7 +95,7 @@ def fit(
                     folder,
                     observers,
                     evaluated=evaluated if report else (),
-                    charts=charts,
+                    draw=draw,
                     until=until,
                 )
             outcome = "finished" if run.stopped_by is None else f"stopped by {run.stopped_by.name}"

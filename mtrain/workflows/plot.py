@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from mtrain.errors import MtrainError, UsageError
 from mtrain.keywords import option
+from mtrain.report.drawing import history_charts
 from mtrain.run.directory import RunDirectory, refuse_sweep
 from mtrain.run.files import attributing_errors, read_bytes, write_bytes
 from mtrain.run.history import read_history
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from mtrain.metrics.history import History
@@ -46,7 +48,7 @@ def plot(
         raise MtrainError("holds no epoch yet, there is nothing to draw", where=path)
     if out is not None:
         _check_replaceable(out, file_format)
-    files = draw(history, out or run.charts, file_format)
+    files = write_charts(history_charts(history, file_format), out or run.charts)
 
     from mtrain.report.fonts import missing_letters
 
@@ -76,14 +78,12 @@ def _read(path: Path) -> History:
         raise MtrainError(problem, where=path) from error
 
 
-def draw(history: History, folder: Path, file_format: str = "png") -> list[Path]:
-    """Draw the charts of `history` into `folder`; `file_format` is png, svg or pdf."""
-    from mtrain.report.charts.history import history_charts
-
+def write_charts(charts: Iterable[tuple[str, bytes]], folder: Path) -> list[Path]:
+    """Write charts, as file name and content, into `folder`; returns the files."""
     with attributing_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     files = []
-    for name, content in history_charts(history, file_format):
+    for name, content in charts:
         write_bytes(folder / name, content)
         files.append(folder / name)
     return files

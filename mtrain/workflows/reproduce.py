@@ -212,7 +212,7 @@ def _train_again(
             download=False,  # a stranger's run must not make this machine use the network
             code_folder=run,
             evaluated=tuple(first.content.evaluations),
-            charts=False,
+            draw=None,
             threads=first.threads,
             observer=observer,
             owns_process=owns_process,

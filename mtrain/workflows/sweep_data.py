@@ -12,6 +12,7 @@ from mtrain.engine.compilation import check_compilation, choose_compilation
 from mtrain.engine.threads import threads_asked
 from mtrain.errors import MtrainError, SettingError
 from mtrain.escape import bytes_as_text
+from mtrain.report.drawing import draw_here
 from mtrain.training.open import data_facts
 from mtrain.training.prepared import notes_on, prepare_data
 from mtrain.workflows.fit import choose_run_threads
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mtrain.data.source import Source
     from mtrain.observer import Observer, SweepObserver
     from mtrain.records.dataset import Dataset
+    from mtrain.report.drawing import Draw
     from mtrain.training.prepared import PreparedData
 
 SPLITTING = {"samples", "validation", "test", "fold", "scale"}
@@ -50,6 +52,11 @@ class Options:
 
     failed_trackers: set[type[Observer]] = field(default_factory=set)
     """Kinds of trackers that have failed in this sweep: members that come do without them."""
+
+    @property
+    def draw(self) -> Draw | None:
+        """What draws the charts of members."""
+        return draw_here if self.charts else None
 
 
 class SweepData:

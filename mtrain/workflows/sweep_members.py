@@ -165,7 +165,7 @@ class MembersTrainer:
                     split=split,
                     dataset=data,
                     allow_code=True,  # it is that of the sweep's config
-                    charts=self._options.charts,
+                    draw=self._options.draw,
                 )
 
     def _train(
@@ -219,7 +219,7 @@ class MembersTrainer:
                     Received(received.signals),  # of its own: no signal interrupts this thread
                     make=self._trainers.make,
                     evaluated=("test",) if data.dataset.val is None else ("test", "val"),
-                    charts=self._options.charts,
+                    draw=self._options.draw,
                     until=until,
                 )
 

@@ -157,7 +157,7 @@ def train_member(send: Send, job: Job, until: int | None) -> MemberResult:
             resume=True,
             code_folder=options.code_folder,
             evaluated=job.splits,
-            charts=options.charts,
+            draw=options.draw,
             until=until,
             threads=job.threads,
             observer=Told(member.name, by, observer),
@@ -174,7 +174,7 @@ def train_member(send: Send, job: Job, until: int | None) -> MemberResult:
             and not (RunDirectory(path).evaluations / "val" / METRICS).is_file()
         ):
             # It was trained to its end alone, by `mtrain resume`.
-            evaluate(path, split="val", charts=options.charts)
+            evaluate(path, split="val", draw=options.draw)
     except DivergedError as error:
         return read_member(member, folder, by, "diverged", str(error))
     except MtrainError as error:

@@ -11,6 +11,7 @@ from mtrain.engine.build import make_trainer
 from mtrain.errors import DivergedError, MtrainError, SettingError
 from mtrain.inference.network import predict_split
 from mtrain.observer import TrainingFacts
+from mtrain.report.drawing import draw_here, history_charts
 from mtrain.report.text import first_few
 from mtrain.run.checkpoint import read_checkpoint_arrays
 from mtrain.run.directory import OUTPUTS
@@ -21,7 +22,7 @@ from mtrain.training.open import open_training
 from mtrain.training.signals import InterruptedBySignal, handled_signals
 from mtrain.workflows.evaluate import evaluate
 from mtrain.workflows.gate import judge_report
-from mtrain.workflows.plot import draw
+from mtrain.workflows.plot import write_charts
 from mtrain.workflows.run import Run
 from mtrain.workflows.tracked import read_tracked
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from mtrain.records.report import Report
     from mtrain.records.run import Environment
     from mtrain.records.training import Predictions
+    from mtrain.report.drawing import Draw
     from mtrain.run.checkpoint import Checkpoint
     from mtrain.run.find_checkpoint import CheckpointPlace
     from mtrain.training.open import MakeTrainer
@@ -59,12 +61,13 @@ def train_run(
     *,
     make: MakeTrainer = make_trainer,
     evaluated: Sequence[str] = ("test",),
-    charts: bool = True,
+    draw: Draw | None = draw_here,
     until: int | None = None,
 ) -> Run:
     """Train in the device's scope, keep everything, and evaluate on the splits `evaluated`.
 
-    The result's report is of the first of them. After epoch `until` training stops, to be resumed.
+    The result's report is of the first of them. `draw` draws the charts; None: there are none. After
+    epoch `until` training stops, to be resumed.
 
     `received` are the signals that others handle; None: they are handled here. `make` makes the
     trainer. Raises as `fit` does.
@@ -87,7 +90,7 @@ def train_run(
             return Run(path, history, report, stopped_by)
         if evaluated:
             report, stopped_by = _report(
-                training, data, observers, signals, stopped_by, evaluated, charts=charts
+                training, data, observers, signals, stopped_by, evaluated, draw
             )
         if stopped_by is None:
             training.recorder.end("finished")
@@ -209,17 +212,17 @@ def _report(
     received: Received,
     stopped_by: signal.Signals | None,
     evaluated: Sequence[str],
-    *,
-    charts: bool,
+    draw: Draw | None,
 ) -> tuple[Report | None, signal.Signals | None]:
-    """Evaluate the run, and draw charts if there shall be; a signal skips the rest.
+    """Evaluate the run, and draw charts unless `draw` is None; a signal skips the rest.
 
     Returns the evaluation, and the signal that stopped the training or its report.
     """
-    observer.stage("evaluating, and drawing charts" if charts else "evaluating")
-    run, report = training.run, None
+    observer.stage("evaluating" if draw is None else "evaluating, and drawing charts")
+    run, history, report = training.run, training.recorder.history, None
     try:
         with received.interrupting():
+            of_history = draw(history_charts, history) if draw and history.epoch else ()
             if stopped_by is None:
                 received.check()  # a signal may have come since the end of training
                 for split in evaluated:
@@ -229,15 +232,15 @@ def _report(
                         dataset=data.dataset,
                         code=training.code,
                         predict=_predict_with(training),
-                        charts=charts,
+                        draw=draw,
                     )
                     if report is None:
                         report = evaluation.report
                         observer.evaluated(report)
                     if evaluation.problem is not None:
                         raise MtrainError(evaluation.problem)
-            if charts and (history := training.recorder.history).epoch:
-                draw(history, run.charts)
+            if of_history:
+                write_charts(of_history, run.charts)
     except InterruptedBySignal as interruption:
         if stopped_by is None:
             observer.note(f"Training {UNREPORTED.format(shlex.quote(str(run.path)))}.")

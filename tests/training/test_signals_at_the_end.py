@@ -16,7 +16,7 @@ from mtrain.engine.predictor import Predictor
 from mtrain.run.directory import RunDirectory
 from mtrain.run.find_checkpoint import list_checkpoints
 from mtrain.run.recorder import Recorder
-from mtrain.workflows.plot import draw
+from mtrain.workflows.plot import write_charts
 
 SHORT = """
 dataset: {name: digits, samples: 200}
@@ -133,7 +133,7 @@ def test_a_signal_at_the_end_of_the_last_epoch_leaves_the_report_out(
         "mtrain.training.loop._advice",
         "mtrain.workflows.train_run.evaluate",
         "mtrain.workflows.evaluate.keep_evaluation",
-        "mtrain.workflows.train_run.draw",
+        "mtrain.workflows.train_run.write_charts",
     ],
 )
 def test_a_signal_during_the_report_ends_it(
@@ -182,7 +182,9 @@ def test_from_python_an_interrupted_report_is_a_keyboard_interrupt(
     """Ctrl-C leaves a loop of trainings; the run can be resumed."""
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr("mtrain.workflows.train_run.draw", sending(signal.SIGINT, draw))
+        patch.setattr(
+            "mtrain.workflows.train_run.write_charts", sending(signal.SIGINT, write_charts)
+        )
         with pytest.raises(KeyboardInterrupt, match=r"stopped and saved; mtrain\.resume\('"):
             mtrain.fit(config, out=out)
     mtrain.resume(out)
