@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mtrain.config.loading.load import config_to_yaml
 from mtrain.engine.build import make_trainer
+from mtrain.engine.compilation_cache import kept_compilations
 from mtrain.errors import MtrainError
 from mtrain.metrics.history import History
 from mtrain.model.custom.code import imported
@@ -50,28 +51,39 @@ def data_facts(dataset: Dataset) -> tuple[dict[str, str], dict[str, str]]:
     )
 
 
-def load_device(device: str, threads: int | None, resumption: Resumption | None = None) -> Device:
-    """Load TensorFlow, and choose where to compute.
+@contextmanager
+def open_device(
+    device: str, threads: int | None, resumption: Resumption | None = None
+) -> Iterator[Device]:
+    """The device of `load_device`; what is compiled for it in this context is kept.
 
-    `threads` are the threads of an operation on the CPU, None: all; a resumed run has those that it
-    began with. Raises `MtrainError` for what this machine does not have.
+    A resumed run has the threads that it began with.
     """
-    # The data set must not be visible from here: a failed import within TensorFlow keeps
-    # this frame, and all that it names, for as long as the process lives.
     reason = None
     if resumption is not None:
         threads = resumption.checkpoint.threads
         # A run keeps the threads it began with on any machine.
         if device == "auto" and resumption.checkpoint.device == "cpu":
             device, reason = "cpu", "as before"
+    with kept_compilations(threads):
+        chosen = load_device(device, threads)
+        yield chosen if reason is None else replace(chosen, reason=reason)
 
+
+def load_device(device: str, threads: int | None) -> Device:
+    """Load TensorFlow, and choose where to compute.
+
+    `threads` are the threads of an operation on the CPU, None: all. Raises `MtrainError` for what
+    this machine does not have.
+    """
+    # The data set must not be visible from here: a failed import within TensorFlow keeps
+    # this frame, and all that it names, for as long as the process lives.
     from mtrain.engine.backend import load_tensorflow
 
     load_tensorflow()
     from mtrain.engine.device import choose_device
 
-    chosen = choose_device(device, threads)
-    return chosen if reason is None else replace(chosen, reason=reason)
+    return choose_device(device, threads)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from mtrain.observer import Observer, Observers
 from mtrain.report.drawing import draw_here
 from mtrain.run.environment import describe_environment
 from mtrain.trackers.of_config import check_trackers
-from mtrain.training.open import data_facts, load_device, open_environment
+from mtrain.training.open import data_facts, open_device, open_environment
 from mtrain.training.prepared import prepare_data
 from mtrain.training.target import run_target
 from mtrain.workflows.train_run import finished_run, train_run
@@ -83,8 +83,10 @@ def fit(
             if owns_process and threads is None:
                 threads = choose_run_threads(config, dataset)
             observers.stage("loading TensorFlow")
-            computes_on = load_device(device, threads, target.resumption)
-            with open_environment(config, environment, computes_on, target.resumption) as known:
+            with (
+                open_device(device, threads, target.resumption) as computes_on,
+                open_environment(config, environment, computes_on, target.resumption) as known,
+            ):
                 data = prepare_data(dataset)
                 del dataset  # the device has the training rows; here they would be in memory twice
                 run = train_run(

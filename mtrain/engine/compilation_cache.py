@@ -1,0 +1,145 @@
+"""XLA's compiled loops, kept in the user's cache for later processes.
+
+TensorFlow saves and loads what XLA compiled, and compares the whole program before it takes one; the
+machine code is that of the first compilation, so the bits are the same. It checks neither the file
+nor the processor, and a damaged or unwritable file ends the training. So each process gives it a
+folder of its own, filled with files whose hashes were checked, and keeps new ones when it ends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtrain.engine.threads import cpu_count, threads_asked
+from mtrain.loading import owns_process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+VARIABLE = "TF_XLA_FLAGS"
+
+MOST_BYTES = 32_000_000
+"""Of all files; those that were kept first are removed first. A loop takes 0.3 MB."""
+
+FREE_BYTES = 1_000_000_000
+"""On the disk, without which nothing is kept: a full one would end the training."""
+
+GPUS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+"""Devices of GPUs' drivers. What is compiled for a GPU is not kept."""
+
+FLAGS = ("XLA_FLAGS", VARIABLE, "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA")
+
+WORKING = ".working-"
+"""How the names of folders of processes begin."""
+
+
+@contextmanager
+def kept_compilations(threads: int | None) -> Iterator[None]:
+    """In this context TensorFlow, not imported before, loads and keeps what XLA compiles.
+
+    `threads` are those of an operation; None: all CPUs. There is an effect only in a process of
+    mtrain's own, on Linux without a GPU. The cache is `mtrain/xla` in `$XDG_CACHE_HOME`, or else in
+    `~/.cache`; a folder that others may write to is not trusted. It can be removed at any time.
+    """
+    key = _key(threads)
+    if not owns_process() or key is None or any(map(os.path.exists, GPUS)):
+        yield
+        return
+    try:
+        kept = _own_folder(key)
+        working = Path(tempfile.mkdtemp(prefix=f"{WORKING}{os.getpid()}-", dir=kept.parent))
+    except (OSError, RuntimeError):  # the latter without a home
+        yield
+        return
+    before = os.environ.get(VARIABLE)
+    flag = f"--tf_xla_persistent_cache_directory={working}"
+    try:
+        _link_whole(kept, working)
+        os.environ[VARIABLE] = flag if before is None else f"{before} {flag}"
+        # TensorFlow reports each file that it loads as one for another processor.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(VARIABLE, None)
+        else:
+            os.environ[VARIABLE] = before
+        with suppress(OSError):
+            _keep_new(working, kept)
+            _remove_old(kept.parent)
+        shutil.rmtree(working, ignore_errors=True)
+
+
+def _key(threads: int | None) -> str | None:
+    """A hash of all that decides the machine code besides the program; None where it is not known."""
+    try:
+        facts = Path("/proc/cpuinfo").read_text().partition("\n\n")[0].splitlines()
+        names = ("vendor_id", "cpu family", "model", "stepping", "flags", "CPU", "Features")
+        processor = [line for line in facts if line.startswith(names)]
+        installed = distribution("tensorflow").read_text("RECORD")  # the hashes of its files
+    except (OSError, PackageNotFoundError):
+        return None
+    flags = [os.environ.get(name) for name in FLAGS]
+    n = threads_asked() or threads or cpu_count()
+    return hashlib.sha256(repr((processor, installed, flags, n)).encode()).hexdigest()[:32]
+
+
+def _own_folder(key: str) -> Path:
+    """The folder of this key; raises `OSError` if others may write to it, or the disk is nearly full."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not folder.is_absolute():  # the standard says to ignore it
+        folder = Path("~/.cache").expanduser()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name in ("mtrain", "xla", key):
+        folder /= name
+        folder.mkdir(exist_ok=True, mode=0o700)
+        status = folder.lstat()
+        if folder.is_symlink() or status.st_uid != os.getuid() or status.st_mode & 0o022:
+            raise PermissionError(folder)
+    if shutil.disk_usage(folder).free < FREE_BYTES:
+        raise OSError(folder)
+    return folder
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _link_whole(kept: Path, working: Path) -> None:
+    """Link each whole file to the name by which TensorFlow looks for it, and remove the others."""
+    for path in kept.iterdir():
+        name, _, sha256 = path.name.rpartition(".")
+        with suppress(OSError):  # another process removes it
+            if _hash(path) == sha256:
+                (working / name).hardlink_to(path)
+            else:
+                path.unlink()
+
+
+def _keep_new(working: Path, kept: Path) -> None:
+    """Move the files that TensorFlow wrote; their names end with their hashes."""
+    for path in working.iterdir():
+        if path.stat().st_nlink == 1:
+            path.replace(kept / f"{path.name}.{_hash(path)}")
+
+
+def _remove_old(cache: Path) -> None:
+    """Remove files above the size, and what killed processes left behind."""
+    for folder in cache.glob(f"{WORKING}*"):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(int(folder.name.split("-")[1]), 0)
+            continue
+        shutil.rmtree(folder, ignore_errors=True)
+    files = sorted(cache.glob("[!.]*/*"), key=lambda path: path.lstat().st_mtime, reverse=True)
+    total = 0
+    for path in files:
+        total += path.lstat().st_size
+        if total > MOST_BYTES:
+            path.unlink(missing_ok=True)

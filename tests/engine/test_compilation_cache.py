@@ -1,0 +1,177 @@
+"""XLA's compiled loops, kept for later processes: the same bits, and never a reason to fail."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mtrain.engine import compilation_cache
+from mtrain.engine.compilation_cache import VARIABLE, WORKING, kept_compilations
+from mtrain.run.directory import RunDirectory
+from mtrain.run.find_checkpoint import list_checkpoints
+
+CONFIGS = {
+    # 200 rows in batches of 16: the last batch is a loop of its own.
+    "dropout and Adam": """
+dataset: {name: digits, samples: 200}
+model: {hidden: [16, 16], dropout: 0.3, batch_norm: true}
+optimizer: {name: adamw, learning_rate: 0.01}
+training: {epochs: 2, batch_size: 16}
+diagnostics: [gradients]
+""",
+    "weights and SGD": """
+dataset: {name: digits, samples: 200}
+model: {hidden: 30}
+optimizer: {name: sgd, momentum: 0.9, nesterov: true}
+training: {epochs: 2, batch_size: 20, class_weight: balanced}
+""",
+}
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """The folder of the cache, as a process of mtrain's own uses it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")  # and set back afterwards
+    monkeypatch.setattr(compilation_cache, "owns_process", lambda: True)
+    monkeypatch.setattr(compilation_cache, "GPUS", ())
+    return tmp_path / "mtrain" / "xla"
+
+
+def folder_for_tensorflow():
+    """The folder that TensorFlow is told; None: there is none."""
+    flags = os.environ.get(VARIABLE, "")
+    return Path(flags.partition("directory=")[2]) if "directory=" in flags else None
+
+
+def compile_once(*names, threads=1):
+    """Stands for a process in which TensorFlow compiles loops; returns what it found before."""
+    with kept_compilations(threads):
+        folder = folder_for_tensorflow()
+        found = {path.name: path.read_bytes() for path in folder.iterdir()}
+        for name in names:
+            (folder / name).write_bytes(name.encode() * 100)
+    return found
+
+
+def files(cache):
+    return sorted(path for path in cache.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_kept_loop_trains_the_same_bits(name, tmp_path):
+    """Without a cache, with an empty one, with what that run kept, and with a damaged file."""
+    (tmp_path / "config.yaml").write_text(CONFIGS[name])
+
+    def train(out, home):
+        subprocess.run(
+            [sys.executable, "-m", "mtrain", "fit", "config.yaml", "--quiet", "--out", out],
+            cwd=tmp_path,
+            env={**os.environ, "XDG_CACHE_HOME": str(home)},
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        (checkpoint,) = {c.resolve() for c in list_checkpoints(RunDirectory(tmp_path / out))}
+        return (checkpoint / "arrays.npz").read_bytes()
+
+    cache = tmp_path / "mtrain/xla"
+    expected = train("without", os.devnull)
+    assert train("empty", tmp_path) == expected
+    kept = {path: path.stat().st_mtime_ns for path in files(cache)}
+    assert len(kept) >= 2
+
+    assert train("kept", tmp_path) == expected
+    assert {path: path.stat().st_mtime_ns for path in files(cache)} == kept
+
+    damaged = max(kept, key=lambda path: path.stat().st_size)
+    damaged.write_bytes(damaged.read_bytes()[:-1000])
+    assert train("damaged", tmp_path) == expected
+    names = [path.name.rpartition(".")[0] for path in files(cache)]
+    assert names == [path.name.rpartition(".")[0] for path in sorted(kept)]
+
+
+def test_what_one_process_compiles_the_next_one_finds(cache):
+    """With the same number of threads; the variable of the environment is as before."""
+    assert compile_once("first", "second") == {}
+    assert compile_once("third") == {"first": b"first" * 100, "second": b"second" * 100}
+    assert len(compile_once()) == 3
+    assert compile_once(threads=2) == {}
+    assert VARIABLE not in os.environ
+    assert not list(cache.glob(f"{WORKING}*"))
+
+
+def test_flags_of_the_user_stay_and_have_a_cache_of_their_own(cache, monkeypatch):
+    """They decide what XLA makes."""
+    compile_once("first")
+    monkeypatch.setenv(VARIABLE, "--tf_xla_clustering_debug")
+    with kept_compilations(1):
+        assert os.environ[VARIABLE].startswith("--tf_xla_clustering_debug --tf_xla_persistent")
+        assert not list(folder_for_tensorflow().iterdir())
+    assert os.environ[VARIABLE] == "--tf_xla_clustering_debug"
+
+
+@pytest.mark.parametrize("content", [b"", b"another program"])
+def test_a_changed_file_is_removed(cache, content):
+    compile_once("first", "second")
+    files(cache)[0].write_bytes(content)
+
+    assert compile_once() == {"second": b"second" * 100}
+    assert len(files(cache)) == 1
+
+
+def test_a_folder_that_others_may_write_to_is_not_trusted(cache):
+    """What is in it would be run as machine code."""
+    compile_once("first")
+    cache.chmod(0o777)
+    with kept_compilations(1):
+        assert folder_for_tensorflow() is None
+
+
+def test_a_link_in_place_of_the_folder_is_not_followed(cache, tmp_path):
+    cache.parent.mkdir()
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    cache.symlink_to(tmp_path / "elsewhere")
+    with kept_compilations(1):
+        assert folder_for_tensorflow() is None
+
+
+def test_on_a_nearly_full_disk_nothing_is_kept(cache, monkeypatch):
+    """TensorFlow would end the training when it cannot write."""
+    monkeypatch.setattr(compilation_cache, "FREE_BYTES", 1 << 70)
+    with kept_compilations(1):
+        assert folder_for_tensorflow() is None
+
+
+def test_beside_a_gpu_nothing_is_kept(cache, monkeypatch):
+    monkeypatch.setattr(compilation_cache, "GPUS", (os.devnull,))
+    with kept_compilations(1):
+        assert folder_for_tensorflow() is None
+
+
+def test_the_oldest_files_are_removed_above_the_size(cache, monkeypatch):
+    """Whichever number of threads, or version, they are for."""
+    compile_once("oldest", threads=2)
+    os.utime(files(cache)[0], (0, 0))
+    compile_once("middle")
+    os.utime(next(path for path in files(cache) if path.name.startswith("middle")), (1, 1))
+    monkeypatch.setattr(compilation_cache, "MOST_BYTES", 1_300)
+    compile_once("newest")
+
+    assert [path.name.partition(".")[0] for path in files(cache)] == ["middle", "newest"]
+
+
+def test_folders_of_killed_processes_are_removed(cache):
+    """Those of processes that run are not."""
+    compile_once("first")
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for pid in (ended.pid, os.getppid()):
+        (cache / f"{WORKING}{pid}-abc").mkdir()
+    compile_once("second")
+
+    assert [path.name for path in cache.glob(f"{WORKING}*")] == [f"{WORKING}{os.getppid()}-abc"]
