@@ -233,7 +233,7 @@ def predict(
         tempfile.TemporaryFile() as spool,
         standard_input(sys.stdin.buffer) if is_stdin else nullcontext(inputs) as rows,
     ):
-        with waiting("predicting", sys.stderr):
+        with waiting("predicting", sys.stderr) as tell:
             written = use_case.predict(
                 checkpoint,
                 rows,
@@ -244,6 +244,7 @@ def predict(
                 bad_rows=bad_rows,
                 engine=engine.value,
                 allow_code=allow_code,
+                progress=lambda n: tell(f"{n:,} rows"),
             )
         spool.seek(0)
         for note in written.notes:

@@ -23,7 +23,7 @@ from mtrain.run.prediction_table import (
 from mtrain.workflows.model import check_engine, make_model
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from mtrain.data.inputs.piece import Piece
@@ -59,14 +59,15 @@ def predict(
     bad_rows: Path | None = None,
     engine: Engine = "auto",
     allow_code: bool = False,
+    progress: Callable[[int], None] | None = None,
 ) -> Written:
     """Predict the rows at `inputs` with a run's best checkpoint, or the one checkpoint named.
 
     Writes row, predicted class and the probability of every class to `out`, CSV or Parquet by its
     ending, or as CSV to `stream`, some rows at a time; without either returns them as CSV text. Of a
     table the columns to `keep` are written as well, `all`: all of them, and rows with values that cannot
-    be predicted are written to `bad_rows`; None: they are errors. `engine` is as for `load_model`, `threshold` and `allow_code` as for
-    `evaluate`. Raises `MtrainError` for a checkpoint or rows that are damaged or do not fit each
+    be predicted are written to `bad_rows`; None: they are errors. `engine` is as for `load_model`,
+    `threshold` and `allow_code` as for `evaluate`. `progress` is told the rows predicted so far. Raises `MtrainError` for a checkpoint or rows that are damaged or do not fit each
     other, `UsageError` for a run and rows in each other's place, and for an impossible ending or
     threshold.
     """
@@ -101,9 +102,15 @@ def predict(
                 writer = CsvWriter(written, saved.classes)
             aside = held.enter_context(open_bad_rows(bad_rows))
 
+            done = 0
+
             def take(piece: Piece, predictions: Predictions) -> None:
+                nonlocal done
                 writer.write(piece, predictions)
                 aside.write(piece.bad)
+                done += len(piece.split)
+                if progress is not None:
+                    progress(done)
 
             is_set_aside = bad_rows is not None
             notes = model.predict_each(inputs, take, threshold, keep, sets_aside=is_set_aside)

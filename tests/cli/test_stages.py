@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 
+import numpy as np
 import pytest
 from conftest import CONFIGS
 from rich.console import Console
@@ -88,6 +89,33 @@ def test_a_command_announces_on_a_terminal_alone(terminal):
     with waiting("drawing", pipe := io.StringIO()):
         pass
     assert pipe.getvalue() == ""
+
+
+def test_predict_tells_the_rows_done(terminal, monkeypatch, tmp_path):
+    """After each piece; the line is erased, whatever its last length."""
+    rows = np.random.default_rng(0).normal(size=(3000, 40))
+    np.savez(
+        tmp_path / "rows.npz",
+        x_train=rows,
+        y_train=rows[:, 0] > 0,
+        x_test=rows,
+        y_test=rows[:, 0] > 0,
+    )
+    config = {
+        "dataset": {"name": "npz", "path": str(tmp_path / "rows.npz")},
+        "training": {"epochs": 1, "compile": "graph"},
+    }
+    mtrain.fit(config, out=tmp_path / "run")
+    monkeypatch.setattr("mtrain.data.inputs.arrays.rows_of_a_piece", lambda _: 1000)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    out = tmp_path / "predictions.csv"
+    assert (
+        run(["predict", str(tmp_path / "run"), str(tmp_path / "rows.npz"), "--out", str(out)]) == 0
+    )
+
+    told = [f"predicting, {n:,} rows ..." for n in (1000, 2000, 3000)]
+    erased = " " * len(told[-1])
+    assert terminal.getvalue() == "\r".join(["predicting ...", *told, erased, ""])
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 class Unbroken:
@@ -43,16 +43,25 @@ def draws(stream: TextIO) -> bool:
 
 
 @contextmanager
-def waiting(task: str, stream: TextIO) -> Iterator[None]:
-    """Show the current task on a terminal, in a line that disappears; elsewhere show nothing."""
-    if not draws(stream):
-        yield
-        return
+def waiting(task: str, stream: TextIO) -> Iterator[Callable[[str], None]]:
+    """Show the current task on a terminal, in a line that disappears; elsewhere show nothing.
+
+    Yields a function that tells how far the task is, as text that does not get shorter.
+    """
     lasting, line = Unbroken(stream), f"{task} ..."
-    lasting.write(f"{line}\r")
-    lasting.flush()
+
+    def show(text: str) -> None:
+        if draws(stream):
+            lasting.write(f"{text}\r")
+            lasting.flush()
+
+    def tell(progress: str) -> None:
+        nonlocal line
+        line = f"{task}, {progress} ..."
+        show(line)
+
+    show(line)
     try:
-        yield
+        yield tell
     finally:
-        lasting.write(f"{' ' * len(line)}\r")
-        lasting.flush()
+        show(" " * len(line))
