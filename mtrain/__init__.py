@@ -227,13 +227,14 @@ def evaluate(
     data: str | PathLike[str] | None = None,
     threshold: float | None = None,
     out: str | PathLike[str] | None = None,
+    fast: bool = False,
     allow_code: bool = False,
 ) -> Report:
     """Evaluate a run or a checkpoint and keep the results, as `mtrain evaluate` does.
 
     `checkpoint` is a `Run`, its directory or that of one checkpoint. If the run cannot be written,
-    nothing is kept unless `out` names a new folder. Raises `mtrain.MtrainError` for everything a
-    user can mend.
+    nothing is kept unless `out` names a new folder. If it is `fast`, NumPy predicts, to 1e-6, and there
+    is no loss. Raises `mtrain.MtrainError` for everything a user can mend.
     """
     from pathlib import Path
 
@@ -247,6 +248,7 @@ def evaluate(
             data=None if data is None else Path(data),
             threshold=threshold,
             out=None if out is None else Path(out),
+            fast=fast,
             allow_code=allow_code,
         )
     return evaluation.report

@@ -51,6 +51,12 @@ def evaluate(
         Path | None,
         typer.Option(metavar="DIR", help="A new folder for the files. [evaluation/ in the run]"),
     ] = None,
+    fast: Annotated[
+        bool,
+        typer.Option(
+            "--fast", help="Predict without TensorFlow, to 1e-6; kept beside the exact evaluation."
+        ),
+    ] = False,
     allow_code: AllowCode = False,
     as_json: Json = False,
 ) -> None:
@@ -66,6 +72,7 @@ def evaluate(
             data=data,
             threshold=threshold,
             out=out,
+            fast=fast,
             allow_code=allow_code,
             draw=draw,
         )

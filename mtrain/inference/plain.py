@@ -6,19 +6,34 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.errors import MtrainError
+from mtrain.errors import MtrainError, UsageError
+from mtrain.keywords import option
 from mtrain.model.plain_network import plain_probabilities
 from mtrain.records.training import Predictions
-from mtrain.run.plain_network import read_plain_network
+from mtrain.run.plain_network import read_plain_network, runs_plainly
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from mtrain.records.dataset import Split
     from mtrain.run.checkpoint import Checkpoint
+    from mtrain.run.find_checkpoint import CheckpointPlace
 
 VALUES_AT_ONCE = 1 << 21
 """Of the widest layer: 8 MB, which a processor keeps near."""
+
+
+def predict_plainly(
+    saved: Checkpoint, rows: Split, place: CheckpointPlace, _code: object = None
+) -> Predictions:
+    """As `predict_split`, of a perceptron without custom code; the loss is NaN.
+
+    Raises `UsageError` for other networks.
+    """
+    if saved.config.custom_code or not runs_plainly(saved):
+        needs = "custom code" if saved.config.custom_code else "this activation"
+        raise UsageError(f"{place.path}: {needs} needs TensorFlow", where=option("fast"))
+    return PlainPredictor(saved, place.path).predict(rows)
 
 
 class PlainPredictor:

@@ -14,6 +14,7 @@ from mtrain.config.experiment.evaluation import DEFAULT_THRESHOLD
 from mtrain.config.loading.load import load_config
 from mtrain.errors import MtrainError, UsageError
 from mtrain.inference.network import predict_split
+from mtrain.inference.plain import predict_plainly
 from mtrain.inference.threshold import check_threshold, check_two_classes, chosen_threshold
 from mtrain.keywords import option
 from mtrain.metrics.epoch import single_figures
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
     PredictSplit = Callable[[Checkpoint, Split, CheckpointPlace, ImportedCode | None], Predictions]
 
 
+FAST = "predicted by NumPy: probabilities are within 1e-6 of those of `mtrain evaluate`"
+
+
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """The result of an evaluation, and the folder of its files."""
@@ -64,6 +68,7 @@ def evaluate(
     dataset: Dataset | None = None,
     code: ImportedCode | None = None,
     allow_code: bool = False,
+    fast: bool = False,
     predict: PredictSplit = predict_split,
     draw: Draw | None = draw_here,
 ) -> Evaluation:
@@ -73,8 +78,8 @@ def evaluate(
     all their rows are the test split. `threshold`, for two classes, is the probability of class 1
     above which it is predicted, in [0, 1]; None: the run's `evaluation.threshold`, or the one
     chosen in the checkpoint's last whole epoch. `dataset` is the run's data set if it is loaded
-    already, and `code` its custom code if it is imported; `allow_code` allows that import.
-    `predict` predicts as `predict_split` does; `draw` draws the charts, None: there are none. Writes
+    already, and `code` its custom code if it is imported; `allow_code` allows that import. If it is
+    `fast`, NumPy predicts, to 1e-6, and there is no loss. `predict` predicts as `predict_split` does; `draw` draws the charts, None: there are none. Writes
     into `out`, a new folder, or else the run's `evaluation/<split>`; with another checkpoint, data
     or threshold than the run's own into a folder whose name says which. Raises `MtrainError` for a checkpoint or
     data that are damaged or do not fit, `UsageError` for an impossible split or threshold.
@@ -91,7 +96,9 @@ def evaluate(
             RunDirectory(out),
             f"and without {option('out')} the run's own evaluation folder is taken",
         )
-    question = _Question(split, data, threshold, allow_code, dataset, code, predict)
+    if fast:
+        predict = predict_plainly
+    question = _Question(split, data, threshold, allow_code, dataset, code, predict, fast)
     answer = with_checkpoint(checkpoint, question.answer)
 
     report, run = answer.report, answer.place.run
@@ -139,6 +146,7 @@ class _Question:
     dataset: Dataset | None
     code: ImportedCode | None
     predict: PredictSplit
+    fast: bool
 
     def answer(self, place: CheckpointPlace, saved: Checkpoint) -> _Answer:
         """The report on the checkpoint, with everything needed to write it."""
@@ -189,6 +197,7 @@ class _Question:
                 as_trained_on=is_training_data or (part is not None and len(dataset.parts) == 1),
                 notes=(
                     *dataset.notes,
+                    *([FAST] if self.fast else ()),
                     *_known_rows(dataset, saved, part),
                     *changed_code(place, saved),
                     # The training itself asks with its code imported, and is not over.
@@ -201,6 +210,8 @@ class _Question:
             name_parts.append(f"{_plain(Path(dataset.source).stem)}-{dataset.sha256[:8]}")
         if not is_default_threshold:
             name_parts.append(f"threshold-{threshold}")
+        if self.fast:
+            name_parts.append("fast")
         keeps_predictions = saved.config.evaluation.predictions
         return _Answer(
             report, predictions, rows, place, "-".join([self.split, *name_parts]), keeps_predictions

@@ -1,0 +1,63 @@
+"""`mtrain evaluate --fast`: NumPy predicts, and the result is kept beside the exact one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import mtrain
+from mtrain.cli.main import run
+
+
+def report_in(folder):
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def test_a_fast_evaluation_has_the_figures_of_the_exact_one(finished_run):
+    """Probabilities to 1e-6, the same classes, counts and verdicts; the loss alone is not computed."""
+    exact = finished_run / "evaluation" / "test"
+    before = {path.name: path.read_bytes() for path in exact.iterdir()}
+    assert run(["evaluate", str(finished_run), "--fast"]) == 0
+
+    fast = finished_run / "evaluation" / "test-fast"
+    assert {path.name: path.read_bytes() for path in exact.iterdir()} == before
+    assert {path.name for path in fast.iterdir()} == set(before)
+    with np.load(exact / "predictions.npz") as one, np.load(fast / "predictions.npz") as other:
+        assert_allclose(other["probabilities"], one["probabilities"], rtol=0, atol=1e-6)
+        assert (other["y_pred"] == one["y_pred"]).all()
+    expected, result = report_in(exact), report_in(fast)
+    for counted in ("accuracy", "averages", "confusion_matrix"):
+        assert result[counted] == expected[counted]
+    assert result["log_loss"] == pytest.approx(expected["log_loss"], abs=1e-6)
+    assert (result["loss"], expected["loss"] > 0) == (None, True)
+    assert "predicted by NumPy" in result["data"]["notes"][-1]
+
+
+def test_it_does_not_load_tensorflow(finished_run):
+    program = (
+        "import sys; from mtrain.cli.main import run; "
+        f"status = run(['evaluate', {str(finished_run)!r}, '--fast', '--out', 'new']); "
+        "assert not {'tensorflow', 'keras'} & set(sys.modules); sys.exit(status)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", program], check=True, cwd=finished_run, stdout=subprocess.DEVNULL
+    )
+
+
+def test_what_numpy_cannot_run_is_refused(tmp_path):
+    """Rather than evaluated by TensorFlow: it would not be fast."""
+    mtrain.fit(
+        {
+            "dataset": {"samples": 100},
+            "model": {"hidden": 8, "activation": "sparsemax"},
+            "training": {"epochs": 1, "compile": "graph"},
+        },
+        out=tmp_path / "run",
+    )
+    with pytest.raises(mtrain.UsageError, match=r"epoch-0001: this activation needs TensorFlow"):
+        mtrain.evaluate(tmp_path / "run", fast=True)
