@@ -7,14 +7,14 @@ import pickle
 import socket
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mtrain.loading import owns_process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from mtrain.metrics.history import History
     from mtrain.records.report import Report
@@ -27,26 +27,34 @@ LARGEST_CONTENT = 50_000_000
 """Bytes of probabilities: to give more to another process takes longer than it saves."""
 
 
+PROCESSES = 2
+"""That draw a set of charts together."""
+
+
 class Draw(Protocol):
-    """Draws `charts` of `content`: `history_charts` or `evaluation_charts`, and their arguments."""
+    """Draws `charts` of `content`: `history_charts` or `evaluation_charts`, and their arguments but `part`."""
 
     def __call__(self, charts: Callable[..., ChartFiles], *content: Any) -> ChartFiles:
         """Each file as it is asked for."""
         ...
 
 
-def history_charts(history: History, file_format: str = "png") -> ChartFiles:
-    """Learning curves, and precision and recall by class."""
+def history_charts(
+    history: History, file_format: str = "png", part: slice = slice(None)
+) -> ChartFiles:
+    """Learning curves, and precision and recall by class; `part` of them."""
     from mtrain.report.charts import history as charts
 
-    return charts.history_charts(history, file_format)
+    return charts.history_charts(history, file_format, part)
 
 
-def evaluation_charts(report: Report, predictions: Predictions) -> ChartFiles:
-    """Precision and recall bars, confusion matrix, ROC and PR curves."""
+def evaluation_charts(
+    report: Report, predictions: Predictions, part: slice = slice(None)
+) -> ChartFiles:
+    """Precision and recall bars, confusion matrix, ROC and PR curves; `part` of them."""
     from mtrain.report.charts import evaluation as charts
 
-    return charts.evaluation_charts(report, predictions)
+    return charts.evaluation_charts(report, predictions, part=part)
 
 
 def draw_here(charts: Callable[..., ChartFiles], *content: Any) -> ChartFiles:
@@ -94,25 +102,34 @@ def _start_server(received: socket.socket) -> subprocess.Popen[bytes]:
 def _draw_beside(
     requests: socket.socket, charts: Callable[..., ChartFiles], *content: Any
 ) -> ChartFiles:
-    """Have the charts drawn; they are awaited when the first is asked for."""
-    asked, answering = socket.socketpair()
-    try:
-        with answering:
-            socket.send_fds(requests, [b"\n"], [answering.fileno()])
-        asked.sendall(pickle.dumps((charts, content)))
-        asked.shutdown(socket.SHUT_WR)
-    except OSError:  # the server was killed
-        asked.close()
-        return charts(*content)
-    return _awaited(asked, charts, content)
+    """Have the charts drawn; they are awaited when they are asked for."""
+    parts = [
+        partial(charts, *content, part=slice(start, None, PROCESSES)) for start in range(PROCESSES)
+    ]
+    return _awaited([_asked(requests, part) for part in parts], parts)
+
+
+def _asked(requests: socket.socket, draw: Callable[[], ChartFiles]) -> socket.socket:
+    """Where the answer comes; of a server that was killed, where it ends at once."""
+    here, there = socket.socketpair()
+    with there, suppress(OSError):
+        socket.send_fds(requests, [b"\n"], [there.fileno()])
+        there.close()
+        here.sendall(pickle.dumps(draw))
+        here.shutdown(socket.SHUT_WR)
+    return here
 
 
 def _awaited(
-    asked: socket.socket, charts: Callable[..., ChartFiles], content: tuple[Any, ...]
+    answers: Sequence[socket.socket], parts: Sequence[Callable[[], ChartFiles]]
 ) -> ChartFiles:
-    with asked, asked.makefile("rb") as answer:
-        try:
-            files = pickle.load(answer)  # noqa: S301 -- by a process started here
-        except (OSError, EOFError, pickle.UnpicklingError):
-            files = charts(*content)  # if it fails here, too, its error is raised
-    yield from files
+    with ExitStack() as held:
+        for answer in answers:
+            held.enter_context(answer)
+        for answer, draw in zip(answers, parts, strict=True):
+            with answer.makefile("rb") as file:
+                try:
+                    files = pickle.load(file)  # noqa: S301 -- by a process started here
+                except (OSError, EOFError, pickle.UnpicklingError):
+                    files = draw()  # if it fails here, too, its error is raised
+            yield from files

@@ -51,7 +51,7 @@ def servers(monkeypatch):
     return started
 
 
-def failing_charts():
+def failing_charts(part):
     raise ValueError("this font is damaged")
 
 

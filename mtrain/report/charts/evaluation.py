@@ -41,9 +41,9 @@ CELLS = 2000
 
 
 def evaluation_charts(
-    report: Report, predictions: Predictions, file_format: str = "png"
+    report: Report, predictions: Predictions, file_format: str = "png", part: slice = slice(None)
 ) -> Iterator[tuple[str, bytes]]:
-    """Precision and recall bars, confusion matrix, ROC and PR curves; name and content.
+    """Precision and recall bars, confusion matrix, ROC and PR curves; name and content of `part`.
 
     Of two classes precision, recall and F1 over the threshold as well.
     """
@@ -56,7 +56,7 @@ def evaluation_charts(
     if len(report.classes) == 2:
         charts["threshold"] = partial(draw_threshold, report, predictions)
     names = (entry.name for entry in report.classes)
-    yield from chart_files(charts, file_format, names)
+    yield from chart_files(charts, file_format, names, part)
 
 
 def draw_precision_recall(report: Report) -> Figure:

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from mtrain.metrics.history import History
 
 
-def history_charts(history: History, file_format: str = "png") -> Iterator[tuple[str, bytes]]:
-    """Learning curves, and precision and recall by class: file name and content of each."""
+def history_charts(
+    history: History, file_format: str = "png", part: slice = slice(None)
+) -> Iterator[tuple[str, bytes]]:
+    """Learning curves, and precision and recall by class: file name and content of `part` of them."""
     yield from chart_files(
         {
             "learning_curves": partial(draw_learning_curves, history),
@@ -31,6 +33,7 @@ def history_charts(history: History, file_format: str = "png") -> Iterator[tuple
         },
         file_format,
         (history.run, *history.classes),
+        part,
     )
 
 

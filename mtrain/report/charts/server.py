@@ -1,7 +1,7 @@
 """A process that draws charts for another one, in children that have matplotlib loaded.
 
 For each request it receives a socket through its standard input, which is a socket, too, and forks a
-child. The child reads a pickled function and its arguments, and writes the pickled files.
+child. The child reads a pickled function, and writes the pickled files that it draws.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def serve() -> None:
 def _answer(channel: socket.socket) -> None:
     try:
         with channel.makefile("rwb") as file:
-            charts, content = pickle.load(file)  # noqa: S301 -- only who started this has the socket
-            pickle.dump(list(charts(*content)), file)
+            draw = pickle.load(file)  # noqa: S301 -- only who started this has the socket
+            pickle.dump(list(draw()), file)
     finally:
         os._exit(0)
 

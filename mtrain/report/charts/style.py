@@ -65,14 +65,17 @@ STYLE: dict[str, Any] = {
 
 
 def chart_files(
-    charts: dict[str, Callable[[], Figure]], file_format: str, names: Iterable[str] = ()
+    charts: dict[str, Callable[[], Figure]],
+    file_format: str,
+    names: Iterable[str] = (),
+    part: slice = slice(None),
 ) -> Iterator[tuple[str, bytes]]:
-    """Draw each chart; yields its file's name and content.
+    """Draw each chart in `part` of them; yields its file's name and content.
 
     `names` are those of data in the charts, whose letters some font must have.
     """
     families = font_families(names)
-    for name, draw in charts.items():
+    for name, draw in list(charts.items())[part]:
         with DRAWING, _style(families):
             content = render(draw(), file_format)
         yield f"{name}.{file_format}", content
