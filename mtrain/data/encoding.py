@@ -14,14 +14,18 @@ from mtrain.records.dataset import Column, Encoding, Split
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from mtrain.data.source import Rows
     from mtrain.data.unlike import Unlike
+    from mtrain.records.arrays import Ints
 
 ROWS_AT_ONCE = 10_000
+
+ROWS_NEAR = 1 << 12
+"""Rows of columns that are encoded at once."""
 
 FILLS: dict[str, Callable[[NDArray[np.float64]], Any]] = {
     "mean": np.mean,
@@ -117,21 +121,23 @@ def _encode_arrays(arrays: NDArray[Any], encoding: Encoding, where: str) -> NDAr
 
 
 def _learn_columns(table: Table, missing: str | None, *, standard: bool) -> Encoding:
-    numbers = [name for name, column in table.columns.items() if column.kind == "number"]
+    described = table.described
+    numbers = [name for name, column in described.items() if column.kind == "number"]
     learned = {
         column.name: (column, mean, deviation)
         for group in some_at_once(numbers, len(table))
         for column, mean, deviation in _learn_numbers(table, group, missing)
     }
     columns, means, deviations = [], [], []
-    for name, column in table.columns.items():
+    for name, column in described.items():
         if name in learned:
             of_numbers, mean, deviation = learned[name]
             columns.append(of_numbers)
             means.append(mean)
             deviations.append(deviation)
         else:
-            seen = np.unique(column.values[column.values >= 0])
+            codes = table.columns[name].values
+            seen = np.unique(codes[codes >= 0])
             categories = categories_of(column.categories[code] for code in seen)
             columns.append(Column(name, column.kind, categories=categories))
             means += [0.0] * len(categories)
@@ -156,7 +162,7 @@ def _learn_numbers(
     for k, name in enumerate(names):
         constant = float(filled[k, 0]) if is_constant[k] else None
         deviation = 1.0 if is_constant[k] else float(deviations[k]) or 1.0
-        column = Column(name, table.columns[name].kind, fills[name], constant=constant)
+        column = Column(name, "number", fills[name], constant=constant)
         yield column, float(means[k]), deviation
 
 
@@ -164,6 +170,29 @@ def _encode_columns(
     table: Table, encoding: Encoding, unknown: dict[str, int]
 ) -> NDArray[np.float32]:
     features = np.zeros((len(table), encoding.n_features), np.float32)
+    known: dict[str, Ints] = {}
+    at = 0
+    for column in encoding.columns:
+        if column.kind != "number":
+            places = category_places(table.described[column.name].categories, column.categories, at)
+            # One place more: of a missing category, whose code is -1.
+            known[column.name] = np.array([*places, -1])
+        at += column.width
+    # Few rows at once, which stay near the processor: in a row's memory columns lie side by side.
+    for start in range(0, len(table), ROWS_NEAR):
+        rows = np.arange(start, min(start + ROWS_NEAR, len(table)))
+        _encode_some(table[rows], encoding, known, features[rows[0] : rows[-1] + 1], unknown)
+    return features
+
+
+def _encode_some(
+    table: Table,
+    encoding: Encoding,
+    known: Mapping[str, Ints],
+    features: NDArray[np.float32],
+    unknown: dict[str, int],
+) -> None:
+    """Write the rows into `features`, which are 0, and count the `unknown` categories."""
     at = 0
     for column in encoding.columns:
         values = table.columns[column.name]
@@ -173,15 +202,12 @@ def _encode_columns(
                 filled = (filled - encoding.mean[at]) / encoding.deviation[at]
             features[:, at] = filled
         else:
-            # One place more: of a missing category, whose code is -1.
-            known = np.array([*category_places(values.categories, column.categories, at), -1])
-            inputs = known[values.values]
+            inputs = known[column.name][values.values]
             rows = np.flatnonzero(inputs >= 0)
             features[rows, inputs[rows]] = 1
             if n := int(np.count_nonzero((inputs < 0) & (values.values >= 0))):
-                unknown[column.name] = n
+                unknown[column.name] = unknown.get(column.name, 0) + n
         at += column.width
-    return features
 
 
 def category_places(

@@ -11,11 +11,12 @@ import numpy as np
 from mtrain.data.columns import complaint, read_column
 from mtrain.data.notation import guess_notation
 from mtrain.data.numbers import read_numbers
+from mtrain.data.side_by_side import side_by_side
 from mtrain.data.table import NUMBER, Table, some_at_once
 from mtrain.errors import MtrainError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -85,8 +86,9 @@ def read_values(
     """
     columns: dict[str, Values] = {}
     wrong: dict[str, NDArray[np.bool_]] = {}
-    for names in some_at_once(list(kinds), len(table)):
-        if (numbers := _numbers(table, {name: kinds[name] for name in names})) is not None:
+    groups = list(some_at_once(list(kinds), len(table)))
+    for names, numbers in zip(groups, _numbers_of(table, kinds, groups), strict=True):
+        if numbers is not None:
             columns |= numbers
             continue
         for name in names:
@@ -111,6 +113,17 @@ def complaints(
     if (more := len(names) - MOST_COLUMNS) > 0:
         lines.append(Problem(f"{more:,} more column{'s' * (more > 1)} as well", table.where))
     return lines
+
+
+def _numbers_of(
+    table: RawTable, kinds: Mapping[str, Kind | None], groups: Sequence[Sequence[str]]
+) -> list[Mapping[str, Values] | None]:
+    """Of each group of names what `_numbers` makes; groups are read side by side."""
+
+    def read(names: Sequence[str]) -> Mapping[str, Values] | None:
+        return _numbers(table, {name: kinds[name] for name in names})
+
+    return side_by_side(read, groups)
 
 
 def _numbers(table: RawTable, kinds: Mapping[str, Kind | None]) -> Mapping[str, Values] | None:

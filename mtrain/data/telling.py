@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtrain.data.ids import why_id
+from mtrain.data.side_by_side import side_by_side
 from mtrain.data.table import some_at_once
 from mtrain.records.dataset import Note
 
@@ -55,10 +56,14 @@ def _telling(
     if len(present) < 2:
         return
     frequent = int(np.bincount(indices).max()) / len(rows)
-    for group in some_at_once(names, len(rows)):
-        values = np.stack([columns[name].values[rows] for name in group]).astype(np.float64)
+
+    def told(group: Sequence[str]) -> tuple[Floats, NDArray[np.bool_]]:
+        values = np.stack([columns[name].values.take(rows) for name in group]).astype(np.float64)
         is_number = np.array([columns[name].kind == "number" for name in group])
-        right, is_renamed = _told(values, indices, is_number)
+        return _told(values, indices, is_number)
+
+    groups = list(some_at_once(names, len(rows)))
+    for group, (right, is_renamed) in zip(groups, side_by_side(told, groups), strict=True):
         is_near = 1 - right <= TELLING * (1 - frequent)
         for k in map(int, np.flatnonzero(is_near | is_renamed)):
             yield group[k], float(right[k]), bool(is_renamed[k])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mtrain.data.unlike import Unlike
     from mtrain.records.dataset import Encoding
 
-PIECE = 1 << 26
+PIECE = 1 << 22
 """Bytes that the inputs of a piece may take; several times as much is in use meanwhile. Pieces of a
 multiple of `ROWS_A_CALL` rows give to the last bit what all rows together give."""
 

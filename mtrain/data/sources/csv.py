@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from bisect import bisect_right
+from contextlib import contextmanager
 from functools import cache, partial
 from itertools import accumulate, islice, pairwise
 from typing import TYPE_CHECKING
@@ -31,6 +32,10 @@ from mtrain.errors import MtrainError, Problem
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
+
+SMALL_BLOCK, COLUMN_BLOCK = 1 << 20, 1 << 14
+"""Bytes that are parsed at once, at least and for each column: they and their values stay near the
+processor, and Arrow has several such blocks in work."""
 
 NOTHING = {"", "?", *USUAL}
 """Values that say nothing about a column."""
@@ -149,46 +154,75 @@ def _batches(
     schema = pa.schema([(name, pa.string()) for name in columns])
     places = [numbers[name] for name in there]
     try:
-        with (
-            open_bytes(file) as content,
-            pyarrow.csv.open_csv(
-                pa.PythonFile(content, mode="r"),
-                # Names are counted: in the file they may be empty, or have space around them.
-                pyarrow.csv.ReadOptions(
-                    block_size=BLOCK,
-                    column_names=list(map(str, range(len(names)))),
-                    skip_rows_after_names=line,
-                ),
-                pyarrow.csv.ParseOptions(
-                    delimiter=form.delimiter,
-                    newlines_in_values=True,
-                    # In a single column they are rows without a value.
-                    ignore_empty_lines=len(names) > 1,
-                ),
-                pyarrow.csv.ConvertOptions(
-                    column_types=dict.fromkeys(places, pa.string()),
-                    include_columns=places,
-                    strings_can_be_null=True,
-                    null_values=[""],
-                ),
-            ) as reader,
-        ):
-            for batch in reader:
-                values = dict(zip(there, _trimmed_columns(batch), strict=True))
-                yield pa.RecordBatch.from_arrays(
-                    [
-                        values[name]
-                        if name in values
-                        else pa.repeat(pa.scalar(partition[name], pa.string()), len(batch))
-                        for name in columns
-                    ],
-                    schema=schema,
-                )
+        for batch in _parsed(file, form.delimiter, line, len(names), places):
+            values = dict(zip(there, _trimmed_columns(batch), strict=True))
+            yield pa.RecordBatch.from_arrays(
+                [
+                    values[name]
+                    if name in values
+                    else pa.repeat(pa.scalar(partition[name], pa.string()), len(batch))
+                    for name in columns
+                ],
+                schema=schema,
+            )
     except pa.ArrowException as error:
         problem = _what_is_wrong(file, notation)
         # A file of names alone, without a line end, has no block, which is not an error.
         if problem or len(list(islice(_records(file), 2))) > 1:
             raise MtrainError(problem or f"{file}: not CSV: {error}") from error
+
+
+def _parsed(
+    file: Path, delimiter: str, skipped: int, n_columns: int, places: list[str]
+) -> Iterator[pa.RecordBatch]:
+    """The columns at these places, as text; so many lines are skipped."""
+    done = 0
+    block = min(max(SMALL_BLOCK, n_columns * COLUMN_BLOCK), BLOCK)
+    while True:
+        try:
+            with _open_parser(file, delimiter, skipped, n_columns, places, block) as reader:
+                row = 0
+                for batch in reader:
+                    if len(rest := batch.slice(max(done - row, 0))):
+                        yield rest
+                    row += len(batch)
+                    done = max(done, row)
+                return
+        except pa.ArrowInvalid as error:
+            if block == BLOCK or "straddling" not in str(error):
+                raise
+            block = BLOCK  # a row is longer than a small block
+
+
+@contextmanager
+def _open_parser(
+    file: Path, delimiter: str, skipped: int, n_columns: int, places: list[str], block: int
+) -> Iterator[pyarrow.csv.CSVStreamingReader]:
+    with (
+        open_bytes(file) as content,
+        pyarrow.csv.open_csv(
+            pa.PythonFile(content, mode="r"),
+            # Names are counted: in the file they may be empty, or have space around them.
+            pyarrow.csv.ReadOptions(
+                block_size=block,
+                column_names=list(map(str, range(n_columns))),
+                skip_rows_after_names=skipped,
+            ),
+            pyarrow.csv.ParseOptions(
+                delimiter=delimiter,
+                newlines_in_values=True,
+                # In a single column they are rows without a value.
+                ignore_empty_lines=n_columns > 1,
+            ),
+            pyarrow.csv.ConvertOptions(
+                column_types=dict.fromkeys(places, pa.string()),
+                include_columns=places,
+                strings_can_be_null=True,
+                null_values=[""],
+            ),
+        ) as reader,
+    ):
+        yield reader
 
 
 def _trimmed_columns(batch: pa.RecordBatch) -> list[pa.Array]:

@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 
 DELIMITERS = ",;\t|"
 
+PIECE = 1 << 20
+"""Bytes looked at together, which stay near the processor."""
+
 BLOCK = 1 << 24
-"""Bytes read at a time; no row is longer."""
+"""Bytes read at most; no row is longer."""
 
 HEAD = 1 << 20
 """Bytes read to detect the delimiter, if they hold more than a line."""
@@ -133,7 +136,7 @@ def check_bytes(file: Path, delimiter: str) -> bool:
     in_order = True
     seen = b"\n"  # and, later, one more byte, whose next one was not there yet
     with open_bytes(file) as content:
-        while block := content.read(BLOCK):
+        while block := content.read(PIECE):
             if not done and block.startswith(ZIP):
                 raise MtrainError(
                     "a zip file, as spreadsheets are; export its table as CSV", where=file
