@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import ROOT
 from benchmarks.markdown import Table
-from benchmarks.processes import run
+from benchmarks.processes import run, without_kept_compilations
 from benchmarks.record import parser_of, record
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ COMMAND = str(Path(sys.executable).with_name("mtrain"))
 CONFIGS = ROOT / "configs"
 IMPORT = "`import keras`"
 MISSPELT = "a misspelt key"
+FIT = "`mtrain fit configs/smoke.yaml`"
+COMPILING = "the first time"
 
 TABLE = Table(
     {
@@ -61,19 +63,30 @@ def measured(rounds: int, data: Path | None) -> Iterator[Row]:
             MISSPELT: [COMMAND, "fit", smoke, "training.epoch=3"],
             "`mtrain plot RUN`": [COMMAND, "plot", f"{folder}/run"],
             "`mtrain predict RUN ten-rows.csv`": [COMMAND, "predict", f"{folder}/table", ten],
-            "`mtrain fit configs/smoke.yaml`": [COMMAND, "fit", smoke],
+            FIT: [COMMAND, "fit", smoke],
+            f"{FIT}, {COMPILING}": [COMMAND, "fit", smoke],
         }
         if data is not None:
             settings = [f"dataset.path={data.resolve()}", "training.epochs=2"]
             config = str(CONFIGS / "fashion_mnist_500x2.yaml")
-            name = "`mtrain fit configs/fashion_mnist_500x2.yaml`, two epochs"
-            commands[name] = [COMMAND, "fit", config, *settings]
+            images = f"{folder}/images"
+            run([COMMAND, "fit", config, *settings, "--out", images])
+            commands |= {
+                "`mtrain fit configs/fashion_mnist_500x2.yaml`, two epochs": [
+                    *(COMMAND, "fit", config),
+                    *settings,
+                ],
+                "`mtrain evaluate RUN` of it": [COMMAND, "evaluate", images],
+                "`mtrain evaluate RUN --fast` of it": [COMMAND, "evaluate", images, "--fast"],
+            }
         seconds: dict[str, list[float]] = {name: [] for name in commands}
         peaks: dict[str, list[float]] = {name: [] for name in commands}
         for number in range(rounds):
             for place, (name, command) in enumerate(commands.items()):
                 out = ["--out", f"{folder}/{place}-{number}"] if "fit" in command else []
-                figures, _ = run([*command, *out], exits=(2,) if name == MISSPELT else (0,))
+                variables = without_kept_compilations() if COMPILING in name else {}
+                exits = (2,) if name == MISSPELT else (0,)
+                figures, _ = run([*command, *out], variables=variables, exits=exits)
                 seconds[name].append(figures["wall"])
                 peaks[name].append(figures["peak_bytes"] / 1e6)
     for name in commands:
