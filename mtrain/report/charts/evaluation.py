@@ -91,7 +91,7 @@ def draw_precision_recall(report: Report) -> Figure:
         for y, value, high in zip(at, values, bounds[:, 1], strict=True):
             text = "undefined" if math.isnan(value) else f"{value:.3f}"
             right = 0.0 if math.isnan(value) else max(value, high)
-            axes.text(right + 0.01, y, text, va="center", fontsize=7.5)
+            axes.text(right + 0.01, y, text, va="center", fontsize=7.5, in_layout=False)
     axes.set_yticks(positions, _names(entries))
     axes.set_ylim(len(entries) - 0.4, -0.6)
     axes.set_xlim(0, 1.09)
@@ -140,7 +140,7 @@ def draw_confusion_matrix(report: Report) -> Figure:
         for (i, j), count in np.ndenumerate(confusion):
             if count:
                 colour = "white" if shares[i, j] > 0.6 else "black"
-                axes.text(j, i, f"{count}", ha="center", va="center", fontsize=7, color=colour)
+                axes.text(j, i, f"{count}", ha="center", va="center", fontsize=7, color=colour, in_layout=False)
     return figure
 
 
