@@ -10,6 +10,7 @@ import os
 import queue
 import signal
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,11 @@ from mtrain.loading import own_process
 from mtrain.observer import Sent, SweepObserver
 from mtrain.training.signals import handled_signals
 from mtrain.workflows.sweep_data import SweepData, member_threads
-from mtrain.workflows.sweep_members import MembersTrainer
+from mtrain.workflows.sweep_members import open_trainer
 from mtrain.workflows.sweep_result import has_trained, read_member
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from multiprocessing.process import BaseProcess
     from multiprocessing.queues import Queue
     from pathlib import Path
@@ -51,7 +52,8 @@ class Group:
     until: int | None
 
 
-def make_train(
+@contextmanager
+def open_train(
     members: Sequence[Member],
     folder: Path,
     data: SweepData,
@@ -59,16 +61,16 @@ def make_train(
     observer: SweepObserver,
     by: str | None,
     received: Received,
-) -> Train:
+) -> Iterator[Train]:
     """A function that trains some of the members to the end of an epoch, None: to their own end.
 
     Where all have the same number of threads, in this process.
     """
     groups = _by_threads(members, data) if options.owns_process else [list(members)]
     if len(groups) == 1:
-        trainer = MembersTrainer(members, folder, data, options, observer)
-        trainer.describe()
-        return lambda chosen, until: trainer.train(chosen, by, received, until)
+        with open_trainer(members, folder, data, options, observer) as trainer:
+            yield lambda chosen, until: trainer.train(chosen, by, received, until)
+        return
 
     data.forget()  # each process reads those of its members
 
@@ -85,7 +87,7 @@ def make_train(
                 results |= _train_apart(of_group, observer, received)
         return [results[member.name] for member in chosen]
 
-    return train
+    yield train
 
 
 def _by_threads(members: Sequence[Member], data: SweepData) -> list[list[Member]]:
@@ -153,9 +155,9 @@ def _train_group(group: Group, events: Queue[tuple[str, tuple[Any, ...]]]) -> No
     with handled_signals() as received:
         try:
             data = SweepData(group.members, group.options, SweepObserver())
-            trainer = MembersTrainer(group.members, group.folder, data, group.options, observer)
-            trainer.describe()
-            trainer.train(group.members, group.by, received, group.until)
+            of_group = (group.members, group.folder, data, group.options, observer)
+            with open_trainer(*of_group) as trainer:
+                trainer.train(group.members, group.by, received, group.until)
         except MtrainError as error:
             events.put((FAILED, (isinstance(error, UsageError), error.problems)))
 
