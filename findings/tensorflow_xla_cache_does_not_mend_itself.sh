@@ -5,9 +5,9 @@
 # Behaviour: with TF_XLA_FLAGS=--tf_xla_persistent_cache_directory=DIR, functions of jit_compile=True are
 #            kept as machine code and loaded by the next process, which computes the same bits. A file
 #            that a killed process or a full disk cut short is no miss, as in ccache or Python's own
-#            caches: the function raises OutOfRangeError, in every process until somebody removes it. Nor
-#            is a folder that cannot be made: FailedPreconditionError. The variable is read while
-#            tensorflow is imported; set after that it has no effect.
+#            caches: the function raises OutOfRangeError, in every process until somebody removes the file. A
+#            folder that cannot be made ends the program, too. The variable is read once, when TensorFlow
+#            first lists devices; set after that it has no effect.
 # Seen:      one file; the same sum twice; OutOfRangeError; FailedPreconditionError; set late: no file.
 # Instead:   give each process a folder of its own with copies whose hashes were compared, and move new
 #            files out of it when it ends.
