@@ -57,8 +57,8 @@ def main(arguments: list[str]) -> None:
     for cell in plan(options.workloads, options.rounds, whole=not options.short):
         if cell in measured:
             continue
-        if len(results["matrix_limit"]) <= cell.round:
-            results["matrix_limit"].append(machine.matrix_limit())
+        if len(results["limits"]) <= cell.round:
+            results["limits"].append(machine.limits())
         figures = cell.measure(folder)
         results["rows"].append({**vars(cell), **figures})
         _write(results, unfinished(options.out))
@@ -91,7 +91,7 @@ def begun(path: Path) -> dict[str, Any]:
         "commit": git_commit(),
         "date": today(),
         "parity": None,
-        "matrix_limit": [],
+        "limits": [],
         "rows": [],
     }
 

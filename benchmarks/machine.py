@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from benchmarks import ROOT
+from benchmarks.workloads import WORKLOADS
 from mtrain.engine.threads import cpu_count
 from mtrain.run.environment import FLAGS, package_version, processor
 
@@ -29,6 +32,9 @@ PACKAGES = (
 )
 
 SIDE = 4096
+
+TRAFFIC = 1 << 30
+"""Bytes that a CPU moves to measure how fast it does."""
 
 SHOWING = ("chart.py", "comparison.py", "comparison_page.py", "markdown.py", "page.py", "record.py")
 """Modules that neither measure nor are measured."""
@@ -48,17 +54,24 @@ def describe() -> dict[str, Any]:
     }
 
 
-def matrix_limit() -> float:
+def limits() -> dict[str, Any]:
     """What `main` prints in a separate process, like everything that is compared with it."""
     command = [sys.executable, "-m", "benchmarks.machine"]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=ROOT)
-    return float(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def main() -> None:
-    """Print the floating-point operations a second in the product of two matrices.
+    """Print `matrix`, floating-point operations a second, and `traffic`, bytes a second by workload."""
+    traffic = {name: traffic_limit(workload.weights) for name, workload in WORKLOADS.items()}
+    print(json.dumps({"matrix": matrix_limit(), "traffic": traffic}))
 
-    They have `SIDE` rows and columns; the best of five.
+
+def matrix_limit() -> float:
+    """Floating-point operations a second in the product of two matrices; the best of five.
+
+    They have `SIDE` rows and columns.
     """
     a = np.random.default_rng(0).random((SIDE, SIDE), np.float32)
     best = np.inf
@@ -66,7 +79,33 @@ def main() -> None:
         began = time.perf_counter()
         a @ a
         best = min(best, time.perf_counter() - began)
-    print(2 * SIDE**3 / best)
+    return 2 * SIDE**3 / float(best)
+
+
+def traffic_limit(weights: int) -> float:
+    """Bytes a second that all CPUs read and write of four arrays with so many numbers; the best of five.
+
+    As many as weights, gradients and two averages are, so that they lie in the same caches.
+    """
+    cpus = cpu_count()
+    n = -(-weights // cpus)
+
+    def move(_: int) -> int:
+        a, b, c, d = np.ones((4, n), np.float32)
+        for _ in range(times):
+            np.add(a, b, out=c)
+            np.add(c, d, out=a)
+            np.subtract(a, d, out=d)
+        return 9 * a.nbytes * times
+
+    times = max(1, TRAFFIC // (9 * 4 * n))
+    best = 0.0
+    with ThreadPoolExecutor(cpus) as pool:
+        for _ in range(5):
+            began = time.perf_counter()
+            moved = sum(pool.map(move, range(cpus)))
+            best = max(best, moved / (time.perf_counter() - began))
+    return best
 
 
 def _code() -> str:

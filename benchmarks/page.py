@@ -29,7 +29,7 @@ from benchmarks import (
 )
 from benchmarks.chart import draw
 from benchmarks.comparison import Comparison
-from benchmarks.comparison_page import TEMPLATES, comparison_text, targets_table
+from benchmarks.comparison_page import TEMPLATES, comparison_text, ratios_table
 from benchmarks.record import RESULTS, read_record
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def main(arguments: list[str]) -> None:
     )
     if compared := read_comparison(options.results):
         draw(compared).savefig(pictures / "benchmarks.png", dpi=120)
-        print(targets_table(compared))
+        print(ratios_table(compared))
     print(f"the whole page: {options.docs / 'benchmarks.md'}")
 
 

@@ -43,8 +43,9 @@ def trained(**settings):
     return hashlib.sha256(b"".join(weights[name].tobytes() for name in sorted(weights))).hexdigest()
 
 done = {}
+done["layers"] = trained(model={"batch_norm": True, "dropout": 0.5, "l2": 0.1})
 for name in every.ACTIVATIONS:
-    done[name] = trained(model={"activation": name, "batch_norm": True, "dropout": 0.5, "l2": 0.1})
+    done[name] = trained(model={"activation": name})
 for name in every.LOSSES:
     done[name] = trained(n_classes=3 if every.takes(name, 3) else 2, loss=name)
 for name in every.OPTIMIZERS:
