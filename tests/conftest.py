@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mtrain.config.experiment.sources import SourceConfig
+
+# TensorFlow's functions are never let go, and would be searched for garbage again and again.
+gc.set_threshold(50_000)
 
 # Its clocks are on the wall, and a busy machine is no fault of what is tested.
 settings.register_profile("mtrain", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -40,7 +40,7 @@ def test_a_sweep_killed_again_and_again_ends_with_the_same_bits(tmp_path, halvin
         *(config, "model.hidden=20,30", "model.dropout=0,0.2", "training.epochs=12"),
         *("checkpoint.every_seconds=0", *halving),
     )
-    for n in (1, 2, 3):
+    for n in (1, 3):
         process = started("sweep", *arguments, "--out", out, "--resume")
         with watched(process):
             wait_until(has_trained(out, n), process)
