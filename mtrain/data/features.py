@@ -86,7 +86,10 @@ def read_values(
     """
     columns: dict[str, Values] = {}
     wrong: dict[str, NDArray[np.bool_]] = {}
-    groups = list(some_at_once(list(kinds), len(table)))
+    # A column of text among others would have all of them read one by one.
+    texts = [name for name, kind in kinds.items() if kind not in {None, "number"}]
+    others = [name for name, kind in kinds.items() if kind in {None, "number"}]
+    groups = [*some_at_once(others, len(table)), *([texts] if texts else [])]
     for names, numbers in zip(groups, _numbers_of(table, kinds, groups), strict=True):
         if numbers is not None:
             columns |= numbers
@@ -97,7 +100,7 @@ def read_values(
             )
             if rows.any():
                 wrong[name] = rows
-    return columns, wrong
+    return {name: columns[name] for name in kinds}, {n: wrong[n] for n in kinds if n in wrong}
 
 
 def complaints(

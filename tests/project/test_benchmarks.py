@@ -119,7 +119,7 @@ def test_what_was_not_measured_is_left_out_of_the_page(tmp_path):
     (results / "reading.json").write_text((RESULTS / "reading.json").read_text())
 
     text = page(results, docs)
-    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == ["Reading a large table"]
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == ["A large table"]
     assert "(../results/reading.json)" in text
 
 
