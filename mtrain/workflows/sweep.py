@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mtrain.config.loading.members import describe_sweep
@@ -32,7 +33,7 @@ from mtrain.training.signals import handled_signals
 from mtrain.workflows.folds import keep_pooled_folds
 from mtrain.workflows.halving import halving_figure, train_by_halving
 from mtrain.workflows.sweep_data import Options, SweepData
-from mtrain.workflows.sweep_groups import open_train
+from mtrain.workflows.sweep_groups import make_train
 from mtrain.workflows.sweep_on_ray import make_train_on
 from mtrain.workflows.sweep_result import make_result, read_member, summarize_settings
 from mtrain.workflows.tracked import read_tracked_sweep
@@ -188,15 +189,7 @@ class _Sweeping:
         results = {result.member: result for result in before}
         members = [member for member in plan.members if results[member.name].state != "finished"]
         if members:
-            results |= self._train(members, before)
-        return [results[member.name] for member in plan.members]
-
-    def _train(
-        self, members: Sequence[Member], before: Sequence[MemberResult]
-    ) -> dict[str, MemberResult]:
-        """The results of `members`, by name."""
-        plan = self.plan
-        with self._open_train(members) as train:
+            train = self._make_train(members)
             if not (self.folder / PLAN).exists():
                 write_plan(describe_sweep(plan), self.folder)
             # First: several members at once would look for it.
@@ -208,17 +201,16 @@ class _Sweeping:
             else:
                 halved = (plan.halving, plan, self.halved_by, self.folder)
                 trained = train_by_halving(*halved, train, self.observer, self.received)
-        return {result.member: result for result in trained}
+            results |= {result.member: result for result in trained}
+        return [results[member.name] for member in plan.members]
 
-    def _open_train(self, members: Sequence[Member]) -> AbstractContextManager[Train]:
+    def _make_train(self, members: Sequence[Member]) -> Train:
         """The function that trains some of `members`, once their data are read and checked."""
         data = SweepData(members, self.options, self.observer)
         _check_same(self.plan.members, self.folder, data)
         needed = (members, self.folder, data, self.options, self.observer)
-        asked = (self.ranking.by, self.received)
-        if self.cluster is None:
-            return open_train(*needed, *asked)
-        return nullcontext(make_train_on(self.cluster, *needed, *asked))
+        make = make_train if self.cluster is None else partial(make_train_on, self.cluster)
+        return make(*needed, self.ranking.by, self.received)
 
 
 def _check_epochs(members: Sequence[Member], results: Sequence[MemberResult], folder: Path) -> None:

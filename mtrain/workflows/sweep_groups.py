@@ -10,7 +10,6 @@ import os
 import queue
 import signal
 import threading
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +18,11 @@ from mtrain.loading import own_process
 from mtrain.observer import Sent, SweepObserver
 from mtrain.training.signals import handled_signals
 from mtrain.workflows.sweep_data import SweepData, member_threads
-from mtrain.workflows.sweep_members import open_trainer
+from mtrain.workflows.sweep_members import MembersTrainer
 from mtrain.workflows.sweep_result import has_trained, read_member
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from multiprocessing.process import BaseProcess
     from multiprocessing.queues import Queue
     from pathlib import Path
@@ -52,8 +51,7 @@ class Group:
     until: int | None
 
 
-@contextmanager
-def open_train(
+def make_train(
     members: Sequence[Member],
     folder: Path,
     data: SweepData,
@@ -61,16 +59,16 @@ def open_train(
     observer: SweepObserver,
     by: str | None,
     received: Received,
-) -> Iterator[Train]:
+) -> Train:
     """A function that trains some of the members to the end of an epoch, None: to their own end.
 
     Where all have the same number of threads, in this process.
     """
     groups = _by_threads(members, data) if options.owns_process else [list(members)]
     if len(groups) == 1:
-        with open_trainer(members, folder, data, options, observer) as trainer:
-            yield lambda chosen, until: trainer.train(chosen, by, received, until)
-        return
+        trainer = MembersTrainer(members, folder, data, options, observer)
+        trainer.describe()
+        return lambda chosen, until: trainer.train(chosen, by, received, until)
 
     data.forget()  # each process reads those of its members
 
@@ -87,7 +85,7 @@ def open_train(
                 results |= _train_apart(of_group, observer, received)
         return [results[member.name] for member in chosen]
 
-    yield train
+    return train
 
 
 def _by_threads(members: Sequence[Member], data: SweepData) -> list[list[Member]]:
@@ -155,9 +153,9 @@ def _train_group(group: Group, events: Queue[tuple[str, tuple[Any, ...]]]) -> No
     with handled_signals() as received:
         try:
             data = SweepData(group.members, group.options, SweepObserver())
-            of_group = (group.members, group.folder, data, group.options, observer)
-            with open_trainer(*of_group) as trainer:
-                trainer.train(group.members, group.by, received, group.until)
+            trainer = MembersTrainer(group.members, group.folder, data, group.options, observer)
+            trainer.describe()
+            trainer.train(group.members, group.by, received, group.until)
         except MtrainError as error:
             events.put((FAILED, (isinstance(error, UsageError), error.problems)))
 

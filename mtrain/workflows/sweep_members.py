@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mtrain.config.experiment.custom_code import CustomModel
-from mtrain.engine.compilation_cache import kept_compilations
 from mtrain.engine.threads import cpu_count
 from mtrain.errors import DivergedError, MtrainError
 from mtrain.escape import bytes_as_text
@@ -27,7 +25,7 @@ from mtrain.workflows.sweep_result import NOT_EVALUATED, has_trained, read_membe
 from mtrain.workflows.train_run import note_lines, train_run
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Hashable, Sequence
     from pathlib import Path
 
     from mtrain.config.loading.members import Member
@@ -42,22 +40,6 @@ BYTES_A_PARAMETER = 36
 last state and in the best."""
 
 
-@contextmanager
-def open_trainer(
-    members: Sequence[Member],
-    folder: Path,
-    data: SweepData,
-    options: Options,
-    observer: SweepObserver,
-) -> Iterator[MembersTrainer]:
-    """The trainer of `members`, which has told what it will do; what is compiled for it is kept."""
-    threads = member_threads(members[0], data) if options.owns_process else None
-    with kept_compilations(threads):
-        trainer = MembersTrainer(members, folder, data, options, observer, threads)
-        trainer.describe()
-        yield trainer
-
-
 class MembersTrainer:
     """Trains members in this process; state that they share is made once."""
 
@@ -68,16 +50,16 @@ class MembersTrainer:
         data: SweepData,
         options: Options,
         observer: SweepObserver,
-        threads: int | None,
     ) -> None:
         """Load TensorFlow and put the data of `members` on the device; they train in `folder`.
 
-        All of them have so many `threads`; None: all CPUs. Raises `MtrainError` for a device that is not
+        All of them have the same number of threads. Raises `MtrainError` for a device that is not
         there, `UsageError` for batches that the compiler would round too much.
         """
         self._members, self._folder, self._data = members, folder, data
         self._options, self._observer = options, observer
         self._environment = describe_environment(0, {}, {})
+        threads = member_threads(members[0], data) if options.owns_process else None
         if options.charts:
             load_matplotlib()  # here, as it changes the folder for a moment, and not in a thread
         observer.stage("loading TensorFlow")

@@ -67,7 +67,7 @@ def make_train_on(
     by: str | None,
     received: Received,
 ) -> Train:
-    """A function that trains some of the members as that of `open_train` does, on `cluster`.
+    """A function that trains some of the members as that of `make_train` does, on `cluster`.
 
     Each process reads the data of its member. Those of this process are let go. Raises `MtrainError`
     if there is no GPU and one is asked for, `UsageError` for batches that the compiler would round
