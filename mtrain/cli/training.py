@@ -111,6 +111,7 @@ def _train(settings: Settings, *, quiet: bool, as_json: bool, **how: Any) -> int
             code_folder=settings.folder,
             observer=None if quiet else watch(sys.stderr),
             owns_process=True,
+            keeps_compiled=True,
             draw=draw,
             **how,
         )

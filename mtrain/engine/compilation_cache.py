@@ -3,7 +3,9 @@
 TensorFlow saves and loads what XLA compiled, and compares the whole program before it takes one; the
 machine code is that of the first compilation, so the bits are the same. It checks neither the file
 nor the processor, and a damaged or unwritable file ends the training. So each process gives it a
-folder of its own, filled with files whose hashes were checked, and keeps new ones when it ends.
+folder of its own, filled with files whose hashes were checked, and keeps new ones when it ends. Two
+threads of a process that compile the same function are no better off than two processes: one reads what
+the other has half written. So only a process that trains once keeps anything.
 """
 
 from __future__ import annotations

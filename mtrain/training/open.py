@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -53,9 +53,9 @@ def data_facts(dataset: Dataset) -> tuple[dict[str, str], dict[str, str]]:
 
 @contextmanager
 def open_device(
-    device: str, threads: int | None, resumption: Resumption | None = None
+    device: str, threads: int | None, resumption: Resumption | None, *, keeps_compiled: bool
 ) -> Iterator[Device]:
-    """The device of `load_device`; what is compiled for it in this context is kept.
+    """The device of `load_device`; what is compiled for it in this context is kept, if it shall be.
 
     A resumed run has the threads that it began with.
     """
@@ -65,7 +65,7 @@ def open_device(
         # A run keeps the threads it began with on any machine.
         if device == "auto" and resumption.checkpoint.device == "cpu":
             device, reason = "cpu", "as before"
-    with kept_compilations(threads):
+    with kept_compilations(threads) if keeps_compiled else nullcontext():
         chosen = load_device(device, threads)
         yield chosen if reason is None else replace(chosen, reason=reason)
 

@@ -46,6 +46,7 @@ def fit(
     threads: int | None = None,
     observer: Observer | None = None,
     owns_process: bool = False,
+    keeps_compiled: bool = False,
 ) -> Run:
     """Train, keep everything in a run directory, and evaluate its best checkpoint on test.
 
@@ -57,7 +58,8 @@ def fit(
     chart is drawn, for runs that are trained further at once. `evaluated`, `draw` and `until` are
     as for `train_run`. `observer` follows the training; None: no observer. If it `owns_process`, in
     which nothing else is computed, a training on the CPU has as few threads as serve it, or so many
-    `threads`; TensorFlow keeps them for the whole process. Raises `MtrainError` for problems of the
+    `threads`; TensorFlow keeps them for the whole process. If it `keeps_compiled`, as a process that
+    trains once may, XLA's loops are kept for later processes. Raises `MtrainError` for problems of the
     data, the device, the disk or custom code, and `DivergedError` if the loss or a weight is no
     longer finite; the state before is saved.
     """
@@ -84,7 +86,9 @@ def fit(
                 threads = choose_run_threads(config, dataset)
             observers.stage("loading TensorFlow")
             with (
-                open_device(device, threads, target.resumption) as computes_on,
+                open_device(
+                    device, threads, target.resumption, keeps_compiled=keeps_compiled
+                ) as computes_on,
                 open_environment(config, environment, computes_on, target.resumption) as known,
             ):
                 data = prepare_data(dataset)

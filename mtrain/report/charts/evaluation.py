@@ -140,7 +140,16 @@ def draw_confusion_matrix(report: Report) -> Figure:
         for (i, j), count in np.ndenumerate(confusion):
             if count:
                 colour = "white" if shares[i, j] > 0.6 else "black"
-                axes.text(j, i, f"{count}", ha="center", va="center", fontsize=7, color=colour, in_layout=False)
+                axes.text(
+                    j,
+                    i,
+                    f"{count}",
+                    ha="center",
+                    va="center",
+                    fontsize=7,
+                    color=colour,
+                    in_layout=False,
+                )
     return figure
 
 
