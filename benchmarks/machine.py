@@ -33,7 +33,7 @@ PACKAGES = (
 
 SIDE = 4096
 
-TRAFFIC = 1 << 30
+TRAFFIC = 1 << 28
 """Bytes that a CPU moves to measure how fast it does."""
 
 SHOWING = ("chart.py", "comparison.py", "comparison_page.py", "markdown.py", "page.py", "record.py")
