@@ -14,14 +14,15 @@ from mtrain.data.numbers import as_numbers, may_be_numbers, wrong_numbers
 from mtrain.data.table import BOOLEANS, Values
 from mtrain.errors import Problem
 
-FIRST_PRINTED, LAST_ASCII = 0x21, 0x7E
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
     from mtrain.records.dataset import Kind
+
+FIRST_PRINTED, LAST_ASCII = 0x21, 0x7E
+"""The first and the last byte of ASCII that shows a sign."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 LARGEST_CONTENT = 50_000_000
 """Bytes of probabilities: to give more to another process takes longer than it saves."""
 
-
 PROCESSES = 2
 """That draw a set of charts together."""
 
@@ -114,7 +113,7 @@ def _asked(requests: socket.socket, draw: Callable[[], ChartFiles]) -> socket.so
     here, there = socket.socketpair()
     with there, suppress(OSError):
         socket.send_fds(requests, [b"\n"], [there.fileno()])
-        there.close()
+        there.close()  # the server has its own, with whose end the answer ends
         here.sendall(pickle.dumps(draw))
         here.shutdown(socket.SHUT_WR)
     return here

@@ -29,7 +29,7 @@ def read(_config: DigitsConfig, _request: Request) -> Source:
         images, labels = rows[:, :-1].reshape(-1, SIDE, SIDE), rows[:, -1].astype(np.int64)
     except (OSError, EOFError, ValueError, IndexError) as error:
         raise MtrainError(f"scikit-learn's digits cannot be read ({error})", where=path) from error
-    train = checked_rows(np.ascontiguousarray(images), labels, "digits", "train")
+    train = checked_rows(images, labels, "digits", "train")
     names = tuple(map(str, range(10)))
     return Source(train, None, None, names, largest=16.0, where="scikit-learn")
 
