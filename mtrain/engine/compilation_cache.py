@@ -69,14 +69,14 @@ def kept_compilations(threads: int | None) -> Iterator[None]:
         if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2") == "2":
             os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
         yield
+        with suppress(OSError):
+            _keep_new(working, kept)  # not after an error: a file may be half written
+            _remove_old(kept.parent)
     finally:
         if before is None:
             os.environ.pop(VARIABLE, None)
         else:
             os.environ[VARIABLE] = before
-        with suppress(OSError):
-            _keep_new(working, kept)
-            _remove_old(kept.parent)
         shutil.rmtree(working, ignore_errors=True)
 
 
@@ -136,7 +136,7 @@ def _keep_new(working: Path, kept: Path) -> None:
 def _remove_old(cache: Path) -> None:
     """Remove files above the size, and what killed processes left behind."""
     for folder in cache.glob(f"{WORKING}*"):
-        with suppress(ProcessLookupError, PermissionError):
+        with suppress(ProcessLookupError, PermissionError, ValueError):
             os.kill(int(folder.name.split("-")[1]), 0)
             continue
         shutil.rmtree(folder, ignore_errors=True)

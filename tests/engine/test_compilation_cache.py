@@ -96,6 +96,21 @@ def test_what_one_process_compiles_the_next_one_finds(cache):
     assert not list(cache.glob(f"{WORKING}*"))
 
 
+def test_after_an_error_nothing_is_kept(cache):
+    """The disk may have been full, and a file half written, whose hash would be that of the half."""
+
+    def fill_the_disk():
+        with kept_compilations(1):
+            (folder_for_tensorflow() / "half").write_bytes(b"half")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        fill_the_disk()
+    assert compile_once() == {}
+    assert VARIABLE not in os.environ
+    assert not list(cache.glob(f"{WORKING}*"))
+
+
 def test_flags_of_the_user_stay_and_have_a_cache_of_their_own(cache, monkeypatch):
     """They decide what XLA makes."""
     compile_once("first")
