@@ -7,7 +7,8 @@ import os
 import sys
 import tempfile
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import import_module
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,6 +57,17 @@ class _Hides(MetaPathFinder):
         """Returns None, so that the next finder is asked; raises `ModuleNotFoundError` for a package."""
         if name in self._packages and threading.get_ident() == self._thread:
             raise ModuleNotFoundError(f"{name} is hidden here", name=name)
+
+
+def load_meanwhile(module: str) -> None:
+    """In a process of mtrain's own: import a module while something else is computed, to have it later."""
+
+    def load() -> None:
+        with suppress(ImportError):  # who needs it will say so
+            import_module(module)
+
+    if owns_process():
+        threading.Thread(target=load, daemon=True).start()
 
 
 def load_matplotlib() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mtrain.engine.build import make_trainer
 from mtrain.errors import DivergedError, MtrainError, SettingError
 from mtrain.inference.network import predict_split
+from mtrain.loading import load_meanwhile
 from mtrain.observer import TrainingFacts
 from mtrain.report.drawing import draw_here, history_charts
 from mtrain.report.text import first_few
@@ -83,6 +84,8 @@ def train_run(
         read = partial(read_tracked, run)
         observers.add(*make_trackers(config, run.path, run.tensorboard, read))
         observers.begin(_facts(data, training))
+        if evaluated:
+            load_meanwhile("scipy.special")  # the report's; the first steps are compiled meanwhile
         stopped_by = _train(training, observers, signals, until)
         report = None
         path, history = training.run.path, training.recorder.history

@@ -155,3 +155,21 @@ def test_packages_are_hidden_from_one_thread_for_a_while(tmp_path, monkeypatch):
             importlib.import_module("hidden_one")
         assert pool.submit(importlib.import_module, "hidden_two").result().__name__ == "hidden_two"
     assert importlib.import_module("hidden_one").__name__ == "hidden_one"
+
+
+@pytest.mark.parametrize(("owned", "loaded"), [("own_process()", True), ("", False)])
+def test_a_module_is_loaded_meanwhile_in_a_process_of_mtrains_own(owned, loaded):
+    """Elsewhere it is left to who needs it; one that is not installed is no matter."""
+    code = f"""
+import sys, threading
+from mtrain.loading import load_meanwhile, own_process
+{owned}
+for module in "no_such_module", "scipy.special":
+    load_meanwhile(module)
+for thread in set(threading.enumerate()) - {{threading.main_thread()}}:
+    thread.join()
+print("scipy.special" in sys.modules)
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANGS, check=True)
+    assert (done.stdout, done.stderr) == (f"{loaded}\n", "")
