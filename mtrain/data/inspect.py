@@ -10,12 +10,15 @@ import numpy as np
 from mtrain.data.column_notes import column_notes
 from mtrain.data.markers import marker_notes
 from mtrain.data.notes import by_class, kind_of
-from mtrain.data.table import Table, comparable, digest
+from mtrain.data.row_hashes import row_hashes, table_hashes
+from mtrain.data.table import Table
 from mtrain.data.telling_splits import telling_split_notes
 from mtrain.records.dataset import Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
 
     from mtrain.data.source import Rows, Source
     from mtrain.records.arrays import Ints
@@ -129,27 +132,28 @@ def _class_warnings(counts: Mapping[str, Ints], classes: tuple[str, ...]) -> Ite
 
 
 def _contradictions(splits: Mapping[str, Rows], classes: tuple[str, ...]) -> Iterator[Note]:
-    keys = {name: _keys(rows) for name, rows in splits.items()}
-    first: dict[bytes, tuple[str, int]] = {}
-    other: dict[bytes, tuple[str, int]] = {}  # the first one of another label
-    for name, rows in splits.items():
-        for i, key in enumerate(keys[name]):
-            split, j = first.setdefault(key, (name, i))
-            if rows.labels[i] != splits[split].labels[j]:
-                other.setdefault(key, (name, i))
-    if not other:
+    """A note if rows are alike, in whichever splits, but for the label."""
+    hashes = np.concatenate([_hashes(rows) for rows in splits.values()])
+    labels = np.concatenate([rows.labels for rows in splits.values()])
+    _, first, group = np.unique(hashes, return_index=True, return_inverse=True)
+    differs = labels != labels[first][group]  # from the first row that is alike
+    if not differs.any():
         return
-    n_rows = sum(key in other for split_keys in keys.values() for key in split_keys)
-    key, there = next(iter(other.items()))
+    n_rows = int(np.isin(group, group[differs]).sum())
+    there = int(differs.argmax())
     (one, its), (two, theirs) = (
-        (_called(splits[split], i, split), classes[splits[split].labels[i]])
-        for split, i in (first[key], there)
+        (_called(splits, row), classes[labels[row]]) for row in (int(first[group[there]]), there)
     )
     text = f"{n_rows:,} rows differ from another one only in the label: {one} is {its!r}, {two} {theirs!r}"
     yield Note("contradiction", text)
 
 
-def _called(rows: Rows, position: int, split: str) -> str:
+def _called(splits: Mapping[str, Rows], row: int) -> str:
+    """What a row is called, counted from 0 through all splits."""
+    sizes = [len(rows) for rows in splits.values()]
+    number = int(np.searchsorted(np.cumsum(sizes), row, side="right"))
+    split, rows = list(splits.items())[number]
+    position = row - sum(sizes[:number])
     if rows.names is not None:
         return str(rows.names[position])
     if rows.place is not None:
@@ -157,11 +161,6 @@ def _called(rows: Rows, position: int, split: str) -> str:
     return f"{split} row {rows.rows[position]:,}"
 
 
-def _keys(rows: Rows) -> list[bytes]:
-    """A key for each row, equal for rows of equal features from any file."""
-    if isinstance(rows.features, Table):
-        columns = rows.features.columns.values()
-        features = np.stack([comparable(column) for column in columns], axis=1)
-    else:
-        features = np.ascontiguousarray(rows.features)
-    return [digest(row) for row in features]
+def _hashes(rows: Rows) -> NDArray[np.uint64]:
+    features = rows.features
+    return table_hashes(features) if isinstance(features, Table) else row_hashes(features)

@@ -10,6 +10,7 @@ import numpy as np
 
 from mtrain.config.experiment.sources import LARGEST_BYTE
 from mtrain.data.look_alikes import look_alikes
+from mtrain.data.row_hashes import row_hashes
 from mtrain.records.dataset import Note
 
 if TYPE_CHECKING:
@@ -59,12 +60,6 @@ KINDS = {
     "reading": "whatever else was noticed while the data were read",
 }
 """The kinds of notes on data, by the name that `mtrain check --allow` takes."""
-
-ROWS_NEAR = 1 << 12
-"""Rows that are hashed at once."""
-
-MULTIPLIER, SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(29)
-"""An odd number near the golden ratio of 2**64, whose products spread, and half of its bits."""
 
 SMALL_BYTE = 64
 """Largest byte below which a note asks: inputs would lie in the lowest quarter."""
@@ -166,32 +161,14 @@ def _absent(counts: Mapping[str, Ints], classes: tuple[str, ...]) -> Iterator[No
 
 
 def _shared(splits: dict[str, Split]) -> Iterator[str]:
-    # Hashes of 64 bits: the rows themselves would be in memory twice.
-    known = _row_hashes(splits["train"].features)
+    known = row_hashes(splits["train"].features)
     for name in ("val", "test"):
         if name not in splits:
             continue
         rows = splits[name].features
-        if n := int(np.count_nonzero(np.isin(_row_hashes(rows), known))):
+        if n := int(np.count_nonzero(np.isin(row_hashes(rows), known))):
             text = f"{n:,} of {len(rows):,} rows of {name} have the same inputs as a training row"
             yield Note("shared-rows", text)
-
-
-def _row_hashes(features: NDArray[Any]) -> NDArray[np.uint64]:
-    """A hash of the bytes of each row, shape (N,)."""
-    rows = np.ascontiguousarray(features).view(np.uint8)
-    width = next(n for n in (8, 4, 2, 1) if rows.shape[1] % n == 0)
-    words = rows.view(f"u{width}")
-    hashes = np.zeros(len(words), np.uint64)
-    for start in range(0, len(words), ROWS_NEAR):
-        part = slice(start, start + ROWS_NEAR)
-        near = hashes[part]
-        for word in words[part].T:
-            # Each step maps different hashes to different ones.
-            near ^= word
-            near *= MULTIPLIER
-            near ^= near >> SHIFT
-    return hashes
 
 
 def _shared_groups(splits: dict[str, Split]) -> Iterator[str]:

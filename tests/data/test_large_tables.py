@@ -11,10 +11,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from written_tables import load
 
-from mtrain.data import encoding, notes
+from mtrain.data import encoding, notes, row_hashes
 from mtrain.data.columns import trimmed
 from mtrain.data.notation import PLAIN
 from mtrain.data.sources import csv
+from mtrain.data.table import Table, Values
 from mtrain.records.dataset import Split
 
 
@@ -78,7 +79,7 @@ def test_a_table_of_many_rows_is_encoded_as_by_scikit_learn(tmp_path, monkeypatc
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 8, 30])
 def test_rows_of_training_are_found_again(width, dtype, monkeypatch):
     """By their bytes alone, to the last bit; compared with Python's own sets."""
-    monkeypatch.setattr(notes, "ROWS_NEAR", 16)
+    monkeypatch.setattr(row_hashes, "ROWS_NEAR", 16)
     generator = np.random.default_rng(width)
     train = generator.integers(0, 4, (50, width)).astype(dtype)
     test = np.concatenate([train[::3], generator.integers(0, 4, (30, width)).astype(dtype)])
@@ -93,11 +94,20 @@ def test_rows_of_training_are_found_again(width, dtype, monkeypatch):
     assert note == f"{n} of {len(test)} rows of test have the same inputs as a training row"
 
 
-def test_no_two_of_many_rows_share_a_hash():
+@pytest.mark.parametrize("kind", ["array", "table"])
+def test_no_two_of_many_rows_share_a_hash(kind):
     """Rows of few different numbers, of which a weaker hash would confuse many."""
     places = np.arange(1 << 16)
     rows = np.stack([(places >> k) & 3 for k in range(0, 16, 2)], axis=1).astype(np.float32)
-    hashes = notes._row_hashes(rows)
 
+    def hashes_of(rows):
+        if kind == "array":
+            return row_hashes.row_hashes(rows)
+        columns = {
+            str(k): Values("number", values) for k, values in enumerate(rows.T.astype(float))
+        }
+        return row_hashes.table_hashes(Table(columns))
+
+    hashes = hashes_of(rows)
     assert len(np.unique(hashes)) == len(rows)
-    assert_array_equal(hashes[:9], notes._row_hashes(rows[:9]))
+    assert_array_equal(hashes[:9], hashes_of(rows[:9]))

@@ -9,6 +9,8 @@ import re
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
@@ -101,7 +103,11 @@ def form_of(file: Path) -> Form:
         head = content.read(HEAD)
         if len(re.findall(LINE_END.encode(), head)) < 2:
             head += content.read(BLOCK)
-        is_whole = not content.read(1)
+        return _form(head, is_whole=not content.read(1))
+
+
+@lru_cache(maxsize=1)  # of one file it is asked again and again
+def _form(head: bytes, *, is_whole: bool) -> Form:
     text = head.decode("utf-8-sig", errors="replace").lstrip("\r\n")
     said = re.match(rf'"?sep=([^\w\s"]|\t)"?(?:{LINE_END}|$)', text, re.IGNORECASE)
     if said:
@@ -169,8 +175,9 @@ def find_quote_problem(
         content = opened.read() if lines is None else opened.read(BLOCK)
     content = content.removeprefix(codecs.BOM_UTF8)
     if lines is not None:
-        line_ends = [end.end() for end in re.finditer(LINE_END.encode(), content)]
-        content = content[: line_ends[lines - 1]] if len(line_ends) >= lines else content
+        line_ends = re.finditer(LINE_END.encode(), content)
+        last = next(islice(line_ends, lines - 1, None), None)
+        content = content if last is None else content[: last.end()]
     sign = re.escape(delimiter.encode())
     value = re.compile(rb'"[^"]*+(?:""[^"]*+)*+(?:"([^' + sign + rb"\r\n]*))?")
     boundaries = b"\r\n" + delimiter.encode()
