@@ -14,6 +14,7 @@ import numpy as np
 
 from mtrain.errors import MtrainError
 from mtrain.records.training import CONFUSION
+from mtrain.run.files import write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,8 +45,11 @@ LARGEST_DIRECTORY = 1_000_000
 """Bytes that list the arrays; 100 layers need a fifth of it."""
 
 
-def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """The arrays as an `.npz`, uncompressed but for the confusion matrix of a training."""
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write the arrays as an `.npz`, uncompressed but for the confusion matrix of a training.
+
+    Raises `MtrainError` if the disk refuses it.
+    """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
         for name, array in arrays.items():
@@ -53,7 +57,7 @@ def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
             member.compress_type = _compression(name)
             with file.open(member, "w", force_zip64=True) as content:
                 np.lib.format.write_array(content, array, allow_pickle=False)
-    return buffer.getvalue()
+    write_bytes(path, buffer.getbuffer())
 
 
 def read_arrays(

@@ -21,7 +21,7 @@ from mtrain.errors import MtrainError, Problem, UsageError
 from mtrain.metrics.history import History
 from mtrain.records.dataset import Encoding
 from mtrain.records.training import MOST_THREADS, Cursor
-from mtrain.run.arrays import npz_bytes, read_arrays, stored_shapes
+from mtrain.run.arrays import read_arrays, stored_shapes, write_arrays
 from mtrain.run.encoding import check_encoding
 from mtrain.run.files import (
     attributing_errors,
@@ -152,7 +152,7 @@ def save_checkpoint(run: RunDirectory, checkpoint: Checkpoint, arrays: Arrays) -
             run.checkpoints.mkdir()
             flush_to_disk(run.path)
     with whole_folder(path) as beside:
-        write_bytes(beside / ARRAYS, npz_bytes(arrays | history_arrays(checkpoint.history)))
+        write_arrays(beside / ARRAYS, arrays | history_arrays(checkpoint.history))
         write_bytes(beside / STATE, _state_bytes(checkpoint))
         write_text(beside / SUMS, _sums(beside))
     return name

@@ -34,7 +34,7 @@ MOST_BRACKETS = 1_000_000
 some ten thousand."""
 
 
-def write_bytes(path: Path, content: bytes, *, flush: bool = True) -> None:
+def write_bytes(path: Path, content: bytes | memoryview, *, flush: bool = True) -> None:
     """Raises `MtrainError` if the disk refuses it; an earlier folder then stays.
 
     Without `flush` a file survives a kill, but not always a loss of power.

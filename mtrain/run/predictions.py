@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from mtrain.errors import MtrainError
 from mtrain.records.training import Predictions
-from mtrain.run.arrays import npz_bytes, read_arrays
-from mtrain.run.files import write_bytes
+from mtrain.run.arrays import read_arrays, write_arrays
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +29,7 @@ def write_predictions(predictions: Predictions, rows: Ints, folder: Path) -> Non
         arrays["weights"] = predictions.weights
     if predictions.groups is not None:
         arrays["groups"] = predictions.groups
-    write_bytes(folder / PREDICTIONS, npz_bytes(arrays))
+    write_arrays(folder / PREDICTIONS, arrays)
 
 
 def read_predictions(report: Report, folder: Path) -> tuple[Predictions, Ints]:

@@ -22,7 +22,7 @@ from mtrain.records.dataset import Note
 from mtrain.records.training import Predictions
 from mtrain.report.charts.evaluation import draw_confusion_matrix, draw_pr, draw_roc
 from mtrain.report.console.inspection import print_inspection
-from mtrain.run.arrays import npz_bytes, read_arrays
+from mtrain.run.arrays import read_arrays, write_arrays
 from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.files import json_text
 from mtrain.run.metrics import report_as_json
@@ -210,7 +210,7 @@ def test_a_matrix_of_few_counts_takes_little_room(tmp_path):
     confusion[np.arange(4000), np.arange(4000) // 2] = 7
     weights = np.ones((600, 600), np.float32)
     path = tmp_path / "arrays.npz"
-    path.write_bytes(npz_bytes({"counts/confusion": confusion, "weights": weights}))
+    write_arrays(path, {"counts/confusion": confusion, "weights": weights})
 
     assert path.stat().st_size < weights.nbytes + 200_000
     shapes = {"counts/confusion": ("<i4", (4000, 4000)), "weights": ("<f4", (600, 600))}

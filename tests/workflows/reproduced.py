@@ -9,7 +9,7 @@ import numpy as np
 from strangers import change_json, sign
 
 from mtrain.cli.main import run as command
-from mtrain.run.arrays import npz_bytes
+from mtrain.run.arrays import write_arrays
 from mtrain.run.json_schemas import file_schemas
 
 SCHEMA = file_schemas()["reproduction.json"]
@@ -52,7 +52,7 @@ def flip_a_weight(run):
         arrays = dict(file)
     bits = arrays["model/output/bias"].view(np.uint32)
     bits[0] ^= 1
-    (checkpoint / "arrays.npz").write_bytes(npz_bytes(arrays))
+    write_arrays(checkpoint / "arrays.npz", arrays)
     sign(checkpoint)
 
 

@@ -16,7 +16,7 @@ from strangers import change_json, content_of, put, sign
 import mtrain
 from mtrain.cli.main import run as command
 from mtrain.errors import MtrainError, UsageError
-from mtrain.run.arrays import npz_bytes, stored_shapes
+from mtrain.run.arrays import stored_shapes, write_arrays
 from mtrain.run.checkpoint import read_training_arrays
 from mtrain.run.lock import locked
 
@@ -254,7 +254,7 @@ def test_arrays_of_a_checkpoint_that_are_no_numbers_are_refused(finished_run, ca
     with np.load(path) as file:
         arrays = dict(file)
     arrays["model/output/bias"] = np.array(["text"] * 10)
-    path.write_bytes(npz_bytes(arrays))
+    write_arrays(path, arrays)
     sign(path.parent)
 
     assert told(capsys, finished_run) == (
