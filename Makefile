@@ -17,6 +17,9 @@ IN_PARALLEL = --numprocesses auto --maxprocesses 4 --dist worksteal
 # The comparison needs the peers; where JAX is installed, TensorFlow imports it in all that is measured.
 COMPARISON = $(BENCH)/bin/python -m benchmarks
 
+# Where it is set, each of the tests' thousands of processes would compile mtrain's modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup trackers demo test quick coverage lint types docs dist real-data crashtest bench bench-quick check clean
 
 help: ## Show the targets.
