@@ -61,9 +61,9 @@ class Comparison:
         return theirs / ours
 
     def fastest(self, workload: str) -> str:
-        """The fastest peer at this workload."""
-        found = {peer: self.median("later", workload, peer) for peer in PEERS if peer != MTRAIN}
-        return min((seconds, peer) for peer, seconds in found.items() if seconds is not None)[1]
+        """The peer with the fastest epoch at this workload."""
+        found = {peer: self.figures("fastest", workload, peer) for peer in PEERS if peer != MTRAIN}
+        return min((min(seconds), peer) for peer, seconds in found.items() if seconds)[1]
 
     def _cells(self, workload: str, peer: str, epochs: int) -> list[dict[str, Any]]:
         wanted = (workload, peer, epochs)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from benchmarks import ROOT
 from benchmarks.workloads import WORKLOADS
 from mtrain.engine.threads import cpu_count
 from mtrain.run.environment import FLAGS, package_version, processor
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 PACKAGES = (
     "mtrain",
@@ -90,20 +93,21 @@ def traffic_limit(weights: int) -> float:
     cpus = cpu_count()
     n = -(-weights // cpus)
 
-    def move(_: int) -> int:
-        a, b, c, d = np.ones((4, n), np.float32)
+    def move(arrays: NDArray[np.float32]) -> int:
+        a, b, c, d = arrays
         for _ in range(times):
             np.add(a, b, out=c)
-            np.add(c, d, out=a)
-            np.subtract(a, d, out=d)
-        return 9 * a.nbytes * times
+            np.subtract(c, b, out=d)
+            np.add(d, b, out=c)
+        return 9 * int(a.nbytes) * times
 
     times = max(1, TRAFFIC // (9 * 4 * n))
     best = 0.0
+    arrays = np.ones((cpus, 4, n), np.float32)
     with ThreadPoolExecutor(cpus) as pool:
         for _ in range(5):
             began = time.perf_counter()
-            moved = sum(pool.map(move, range(cpus)))
+            moved = sum(pool.map(move, arrays))
             best = max(best, moved / (time.perf_counter() - began))
     return best
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -18,7 +19,7 @@ from benchmarks.cell import BEGIN
 from benchmarks.workloads import WORKLOADS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 MTRAIN = "mtrain"
 """The peer that is not a module of `peers`."""
@@ -121,3 +122,38 @@ def run(
         raise SystemExit(f"{' '.join(command)}\n{''.join(lines[-20:])}")
     unit = 1 if sys.platform == "darwin" else 1024
     return {"startup": startup, "wall": wall, "peak_bytes": usage.ru_maxrss * unit}, lines
+
+
+def peak_memory(command: list[str], variables: Mapping[str, str], exits: tuple[int, ...]) -> int:
+    """The most bytes that the process and all that it started have together, looked at every 20 ms.
+
+    Pages that several of them share are counted once. Raises as `run` does.
+    """
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow", **os.environ, **variables}
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=quiet, cwd=ROOT
+    ) as process:
+        peak = 0
+        while process.poll() is None:
+            peak = max(peak, sum(_proportional(pid) for pid in _family(process.pid)))
+            time.sleep(0.02)
+    if process.returncode not in exits:
+        raise SystemExit(" ".join(command))
+    return peak
+
+
+def _family(pid: int) -> Iterator[int]:
+    """The process, and all that it and its own started."""
+    yield pid
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            for child in children.read_text().split():
+                yield from _family(int(child))
+
+
+def _proportional(pid: int) -> int:
+    """Bytes of its memory, those that it shares divided by the processes that do; 0 once it has ended."""
+    with suppress(OSError):
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return 0

@@ -1,7 +1,8 @@
 """Seconds and memory of whole commands, beside those of `import keras`, which every training needs.
 
 Each command is a separate process; the commands take turns. The table has the least and the median
-seconds, and the median of the ratios to the `import keras` of the same turn.
+seconds, and the median of the ratios to the `import keras` of the same turn. Memory is that of one more
+run, with all processes that the command starts.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import ROOT
 from benchmarks.markdown import Table
-from benchmarks.processes import run, without_kept_compilations
+from benchmarks.processes import peak_memory, run, without_kept_compilations
 from benchmarks.record import parser_of, record
 
 if TYPE_CHECKING:
@@ -80,25 +81,26 @@ def measured(rounds: int, data: Path | None) -> Iterator[Row]:
                 "`mtrain evaluate RUN --fast` of it": [COMMAND, "evaluate", images, "--fast"],
             }
         seconds: dict[str, list[float]] = {name: [] for name in commands}
-        peaks: dict[str, list[float]] = {name: [] for name in commands}
-        for number in range(rounds):
+        peaks: dict[str, float] = {}
+        for number in range(rounds + 1):
             for place, (name, command) in enumerate(commands.items()):
                 out = ["--out", f"{folder}/{place}-{number}"] if "fit" in command else []
                 variables = without_kept_compilations() if COMPILING in name else {}
                 exits = (2,) if name == MISSPELT else (0,)
-                figures, _ = run([*command, *out], variables=variables, exits=exits)
-                seconds[name].append(figures["wall"])
-                peaks[name].append(figures["peak_bytes"] / 1e6)
+                if number == rounds:  # to look at its memory takes time
+                    peaks[name] = peak_memory([*command, *out], variables, exits) / 1e6
+                else:
+                    figures, _ = run([*command, *out], variables=variables, exits=exits)
+                    seconds[name].append(figures["wall"])
     for name in commands:
         ratios = (a / b for a, b in zip(seconds[name], seconds[IMPORT], strict=True))
-        peak = statistics.median(peaks[name])
         yield {
             "command": name,
             "least": min(seconds[name]),
             "median": statistics.median(seconds[name]),
             "ratio": statistics.median(ratios),
-            "peak_mb": peak,
-            "beyond_mb": peak - statistics.median(peaks[IMPORT]),
+            "peak_mb": peaks[name],
+            "beyond_mb": peaks[name] - peaks[IMPORT],
         }
 
 

@@ -15,7 +15,7 @@ from benchmarks.comparison import Comparison
 from benchmarks.comparison_page import accuracy_differs, comparison_text
 from benchmarks.markdown import Table
 from benchmarks.page import TABLES, page, read_comparison
-from benchmarks.processes import Cell
+from benchmarks.processes import Cell, peak_memory
 from benchmarks.record import RESULTS, Record, read_record, record
 from benchmarks.workloads import WORKLOADS
 from mtrain.engine import trainer
@@ -68,6 +68,10 @@ def test_a_peer_whose_fastest_epoch_is_faster_is_a_miss():
     text = comparison_text(Comparison(results_of(cells)))
     assert "| W1 | JAX scan | 1.33 (1.33 to 1.33) | 0.95, missed |" in text
 
+    cells += [cell("pytorch.loop", [9, 2.4, 2.4, 2.4])]  # of the lower median
+    text = comparison_text(Comparison(results_of(cells)))
+    assert "| W1 | JAX scan | 1.33 (1.33 to 1.33) | 0.95, missed |" in text
+
 
 def test_the_limit_is_products_or_memory_whichever_takes_longer():
     """12.27e9 operations at 200e9 a second, and 1.91 GB at 10 GB a second, beside an epoch of 1 s."""
@@ -79,6 +83,16 @@ def test_the_limit_is_products_or_memory_whichever_takes_longer():
     results["limits"] = [{"matrix": 2e11, "traffic": {}}]  # as measured before traffic was
     assert "| W1 | 1.000 | 0.061 | 1.9 GB | - | 6% |" in comparison_text(Comparison(results))
     assert round(WORKLOADS["W2b"].bytes_moved / 1e9) == 46
+
+
+def test_memory_is_that_of_all_processes():
+    """Of one that has 60 MB of its own, and starts another like it."""
+    own = "x = b'1' * 60_000_000; import subprocess, sys, time; "
+    child = [sys.executable, "-c", own + "time.sleep(0.3)"]
+    parent = [sys.executable, "-c", f"{own}subprocess.run({child!r})"]
+    alone, together = (peak_memory(command, {}, (0,)) for command in (child, parent))
+    assert 60e6 < alone < 100e6
+    assert together > alone + 60e6
 
 
 def test_limits_are_measured():
