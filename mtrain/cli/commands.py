@@ -10,7 +10,7 @@ import mtrain
 from mtrain.cli.experiments import check, init, schema, summary
 from mtrain.cli.output import open_stdout
 from mtrain.cli.reproducing import reproduce
-from mtrain.cli.results import compare, evaluate, gate, plot, predict, runs
+from mtrain.cli.results import compare, evaluate, gate, plot, predict, report, runs
 from mtrain.cli.shipping import export, log
 from mtrain.cli.sweep import sweep
 from mtrain.cli.training import fit, resume
@@ -25,7 +25,7 @@ app = typer.Typer(
 
 for command in (
     *(init, check, fit, resume, sweep),
-    *(evaluate, compare, gate, predict, plot, runs),
+    *(evaluate, compare, gate, predict, plot, report, runs),
     *(export, log, reproduce),
     *(summary, schema),
 ):

@@ -1,4 +1,4 @@
-"""Commands that use trained models: evaluate, compare, gate, predict, plot, runs."""
+"""Commands that use trained models: evaluate, compare, gate, predict, plot, report, runs."""
 
 from __future__ import annotations
 
@@ -264,6 +264,27 @@ def predict(
             else:
                 print(f"predictions: {out}", file=stdout)
     return MtrainError.exit_status if strict and written.set_aside else 0
+
+
+def report(
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run directory.", show_default=False)
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A page of HTML, or by the ending .md a model card. [report.html in the run]",
+        ),
+    ] = None,
+) -> None:
+    """Show a run as one page: verdicts, confusions, mistakes, curves, settings."""
+    import mtrain.workflows.report as use_case
+
+    with waiting("writing", sys.stderr):
+        page = use_case.report(run, out)
+    with open_stdout() as stdout:
+        print(f"report: {page}", file=stdout)
 
 
 def runs(

@@ -63,6 +63,11 @@ class RunDirectory:
         return self.path / "charts"
 
     @property
+    def page(self) -> Path:
+        """The run as one page of HTML."""
+        return self.path / "report.html"
+
+    @property
     def tensorboard(self) -> Path:
         """TensorBoard's event files, if `tracking.tensorboard` is true."""
         return self.path / "tensorboard"
@@ -104,7 +109,7 @@ class RunDirectory:
     def refuse_links(self) -> None:
         """Raise `MtrainError` for a symbolic link: nothing outside is read or written."""
         tables = ("history.json", "history.csv", "by_class.csv")
-        others = ("config.yaml", "environment.json", "tracking.json", EXPORTED)
+        others = ("config.yaml", "environment.json", "tracking.json", "report.html", EXPORTED)
         locks = (LOCK, WRITER, EVALUATING)
         rooms = ("checkpoints", "charts", "evaluation", "tensorboard", CODE)
         kinds = (".*.tmp", ".*.old", f"{LOGGING}*")

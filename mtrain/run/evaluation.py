@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mtrain.errors import MtrainError
+from mtrain.metrics.mistakes import confident_mistakes
 from mtrain.run.checkpoint import NAME
 from mtrain.run.directory import EVALUATING
 from mtrain.run.files import (
@@ -152,18 +151,18 @@ def _errors(
     predictions: Predictions, names: Sequence[str], split: Split
 ) -> list[tuple[int | str | float, ...]]:
     """The mistakes, the most confident first."""
-    wrong = np.flatnonzero(predictions.labels != predictions.predicted)
+    wrong = confident_mistakes(predictions)
     true, predicted = predictions.labels[wrong], predictions.predicted[wrong]
     p_true = predictions.probabilities[wrong, true]
     p_predicted = predictions.probabilities[wrong, predicted]
     return [
         (
-            int(split.rows[wrong[i]]),
+            int(split.rows[row]),
             names[true[i]],
             names[predicted[i]],
             float(str(p_true[i])),
             float(str(p_predicted[i])),
-            *([] if split.names is None else [str(split.names[wrong[i]])]),
+            *([] if split.names is None else [str(split.names[row])]),
         )
-        for i in np.argsort(-p_predicted, kind="stable")
+        for i, row in enumerate(wrong)
     ]

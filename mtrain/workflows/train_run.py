@@ -24,6 +24,7 @@ from mtrain.training.signals import InterruptedBySignal, handled_signals
 from mtrain.workflows.evaluate import evaluate
 from mtrain.workflows.gate import judge_report
 from mtrain.workflows.plot import write_charts
+from mtrain.workflows.report import report as write_page
 from mtrain.workflows.run import Run
 from mtrain.workflows.tracked import read_tracked
 
@@ -244,6 +245,8 @@ def _report(
                         raise MtrainError(evaluation.problem)
             if of_history:
                 write_charts(of_history, run.charts)
+                state = "finished" if stopped_by is None else f"stopped by {stopped_by.name}"
+                write_page(run.path, rows=data.dataset.splits.get("test"), state=state)
     except InterruptedBySignal as interruption:
         if stopped_by is None:
             observer.note(f"Training {UNREPORTED.format(shlex.quote(str(run.path)))}.")

@@ -1,0 +1,97 @@
+"""What the page of a run is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mtrain.config.experiment.schema import Config
+    from mtrain.metrics.history import History
+    from mtrain.records.arrays import Ints
+    from mtrain.records.report import Report
+    from mtrain.records.run import Environment
+    from mtrain.records.training import Predictions
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A row that was predicted as another class."""
+
+    row: int
+    """Where it stands in the data."""
+
+    file: str | None
+    """Its name, if rows have names."""
+
+    true: str
+    predicted: str
+    p_true: float
+    """The probability of its class, in [0, 1]."""
+
+    p_predicted: float
+
+
+@dataclass(frozen=True, eq=False)
+class Mistakes:
+    """The mistakes of an evaluation, the most confident first."""
+
+    classes: Sequence[str]
+    predictions: Predictions
+    rows: Ints
+    """Where each row stands in the data, shape (N,)."""
+
+    files: NDArray[np.str_] | None
+    """Names of rows, shape (N,); None: they have none, or the data were not read."""
+
+    order: Ints
+    """The positions of the mistakes."""
+
+    def first(self, n: int) -> list[Mistake]:
+        """At most so many."""
+        return [self.at(position) for position in self.order[:n]]
+
+    def at(self, position: int) -> Mistake:
+        """That of the row at this position."""
+        true, predicted = self.predictions.labels[position], self.predictions.predicted[position]
+        probabilities = self.predictions.probabilities[position]
+        return Mistake(
+            int(self.rows[position]),
+            None if self.files is None else str(self.files[position]),
+            self.classes[true],
+            self.classes[predicted],
+            float(probabilities[true]),
+            float(probabilities[predicted]),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class PageContent:
+    """A run, as its files tell it."""
+
+    name: str
+    state: str
+    """As `run_state` names it."""
+
+    config: Config
+    settings: str
+    """The config as YAML."""
+
+    environment: Environment
+    history: History
+    report: Report | None
+    """The evaluation on test; None: there is none."""
+
+    mistakes: Mistakes | None
+    """Of that evaluation; None: its predictions were not kept."""
+
+    pictures: Mapping[int, bytes]
+    """PNG files of rows that are images, by the place of the row in the data."""
+
+    missing: Sequence[str]
+    """What could not be shown, and why."""

@@ -1,0 +1,147 @@
+"""The page of a run as a text: HTML, or Markdown in the form of a model card."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from mtrain.escape import inert
+from mtrain.records.dataset import SPLITS
+from mtrain.report.page.chart import history_charts
+from mtrain.report.page.confusion import confused_pairs, matrix
+from mtrain.report.text import MARKS, figure, first_few, share
+
+if TYPE_CHECKING:
+    from mtrain.records.report import Decision, Report
+    from mtrain.report.page.content import PageContent
+
+MOST_CLASSES = 1000
+"""Classes in tables; of more, those of the lowest F1."""
+
+MOST_MISTAKES = 64
+
+VERDICTS: tuple[Decision, ...] = ("learned", "not learned", "unproven")
+
+
+def html_page(content: PageContent) -> str:
+    """One file of HTML without scripts, which loads nothing from anywhere."""
+    environment = _environment(is_html=True)
+    style = environment.get_template("style.css").render()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return environment.get_template("run.html").render(
+        _values(content),
+        style=Markup(style),  # noqa: S704 -- of this package, nobody's data
+        # Only this style, and pictures within the page.
+        policy=f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'",
+        pictures={row: base64.b64encode(png).decode() for row, png in content.pictures.items()},
+    )
+
+
+def model_card(content: PageContent) -> str:
+    """Markdown in the sections of a model card."""
+    return _environment(is_html=False).get_template("model_card.md").render(_values(content))
+
+
+def _environment(*, is_html: bool) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("mtrain.report.page"),
+        autoescape=is_html,  # noqa: S701 -- Markdown is escaped by `finalize`
+        finalize=_inert if is_html else _inert_markdown,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "share": share,
+        "figure": figure,
+        "indented": _indented,
+        "percent": _percent,
+        "sentence": _sentence,
+    }
+    return environment
+
+
+def _inert(value: Any) -> Any:
+    return inert(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _inert_markdown(value: Any) -> Any:
+    """Text that neither Markdown nor HTML in it takes as its own."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    text = re.sub(r"([\\`*_{}\[\]<>|~&$!])", r"\\\1", inert(value))
+    # What would begin a list or a heading, where a text begins a line or an item.
+    text = re.sub(r"^([-+=#])(?=[\s=#-]|$)", r"\\\1", text)
+    return re.sub(r"^(\d+)([.)])(?=\s)", r"\1\\\2", text)
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f} %"
+
+
+def _indented(text: str) -> Markup:
+    """As a block of code of Markdown, in which nothing but its end means anything."""
+    return Markup("\n".join(f"    {inert(line)}" for line in text.splitlines()))  # noqa: S704
+
+
+def _sentence(text: str) -> str:
+    text = text.rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _values(content: PageContent) -> dict[str, Any]:
+    """All that the templates name."""
+    config, report = content.config, content.report
+    epochs = len(content.history.epoch)
+    values: dict[str, Any] = {
+        "content": content,
+        "config": config,
+        "network": str(config.model),
+        "pictured": bool(content.pictures),
+        "environment": content.environment,
+        "epochs": epochs,
+        "wanted": config.training.epochs,
+        "charts": list(history_charts(content.history)),
+        "report": report,
+        "splits": _rows_by_split(content),
+        "marks": MARKS,
+        "mistakes": [] if content.mistakes is None else content.mistakes.first(MOST_MISTAKES),
+    }
+    if report is not None:
+        pairs = confused_pairs(report, content.mistakes)
+        entries = report.lowest_f1(MOST_CLASSES)
+        values |= {
+            "split": SPLITS[report.split],
+            "entries": entries,
+            "left_out": len(report.classes) - len(entries),
+            "verdicts": _by_verdict(report),
+            "pairs": pairs,
+            "matrix": matrix(report, pairs),
+            "notes": first_few(report.data.notes if report.data is not None else ()),
+        }
+    return values
+
+
+def _by_verdict(report: Report) -> dict[str, int]:
+    """How many classes have each verdict that some have."""
+    counts = Counter(one.verdict for one in report.classes)
+    return {verdict: counts[verdict] for verdict in VERDICTS if counts[verdict]}
+
+
+def _rows_by_split(content: PageContent) -> dict[str, list[int]]:
+    """Rows of each class, by split."""
+    history = content.history
+    splits = {
+        SPLITS[name]: [int(n) for n in history.class_counts(name, -1).support]
+        for name in (history.counts if history.epoch else ())
+    }
+    if content.report is not None:
+        splits[SPLITS[content.report.split]] = [one.support for one in content.report.classes]
+    return splits

@@ -1,0 +1,137 @@
+"""Show a run as one page; needs no TensorFlow, and the data only for images of mistakes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mtrain.config.experiment.sources import LARGEST_BYTE
+from mtrain.config.loading.load import load_config
+from mtrain.errors import MtrainError, UsageError
+from mtrain.keywords import option
+from mtrain.metrics.mistakes import confident_mistakes
+from mtrain.report.page.content import Mistakes, PageContent
+from mtrain.report.page.pictures import is_image, png
+from mtrain.run.checkpoint import read_checkpoint
+from mtrain.run.directory import RunDirectory
+from mtrain.run.environment import read_environment
+from mtrain.run.files import begins, check_replaced, read_bytes, write_bytes
+from mtrain.run.find_checkpoint import find_checkpoint
+from mtrain.run.history import read_history
+from mtrain.run.predictions import read_predictions
+from mtrain.run.saved_evaluation import read_saved_evaluation
+from mtrain.workflows.checkpoint_data import load_checkpoint_data
+from mtrain.workflows.run_state import run_state
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mtrain.records.dataset import Split
+    from mtrain.records.evaluation import SavedEvaluation
+
+HTML = b"<!DOCTYPE html>"
+CARD = b"---\nlibrary_name: keras\ntags:\n- mtrain"
+
+ENDINGS = {".html": HTML, ".md": CARD}
+"""The formats of a page, and how mtrain begins them."""
+
+LARGEST_CONFIG = 1_000_000
+"""Bytes."""
+
+MOST_PICTURES = 64
+
+
+def report(
+    path: Path, out: Path | None = None, *, rows: Split | None = None, state: str | None = None
+) -> Path:
+    """Write the page of a run; returns the file: `out`, or the run's `report.html`.
+
+    It is HTML, or by the ending `.md` Markdown as a model card. `rows` are the test rows if they are
+    read already; else images of mistakes are read from the run's data. `state` is what the page says of
+    a run that is not over yet; None: how far it is. What is missing is named in the page. Raises `MtrainError` if it is not a run, `UsageError` for another ending or a file that is no
+    such page.
+    """
+    file = RunDirectory(path).page if out is None else out
+    beginning = ENDINGS.get(file.suffix.lower())
+    if beginning is None:
+        raise UsageError(
+            f"must end in {' or '.join(ENDINGS)}, got {file.name!r}", where=option("out")
+        )
+    run = RunDirectory(path)
+    run.check_is_run(writable=out is None)
+    run.refuse_links()
+    if out is not None:
+        check_replaced(out, lambda file: begins(file, beginning), "a page of mtrain", option("out"))
+    content = read_page_content(run, rows, state)
+
+    from mtrain.report.page.run_page import html_page, model_card
+
+    text = html_page(content) if beginning == HTML else model_card(content)
+    write_bytes(file, text.encode())
+    return file
+
+
+def read_page_content(
+    run: RunDirectory, rows: Split | None = None, state: str | None = None
+) -> PageContent:
+    """All that a page shows; `rows` and `state` are as for `report`. Raises `MtrainError` for damaged files."""
+    config = load_config(run.config, {})
+    history = read_history(run.path)
+    missing: list[str] = []
+    evaluation, mistakes, pictures = None, None, {}
+    try:
+        evaluation = read_saved_evaluation(run.path, "test", needs_predictions=False)
+    except MtrainError as error:
+        missing.append(f"There is no evaluation on test to show ({error})")
+    if evaluation is not None and not len(evaluation.rows):
+        missing.append("The predictions were not kept, so no mistakes are shown")
+    elif evaluation is not None:
+        try:
+            rows = rows or _image_rows(run)
+        except MtrainError as error:
+            missing.append(f"Images of mistakes are not shown ({error})")
+        mistakes = _mistakes(evaluation, rows)
+        if rows is not None:
+            pictures = _pictures(run, rows, mistakes)
+    return PageContent(
+        run.path.absolute().name,
+        state or run_state(run, config, history),
+        config,
+        read_bytes(run.config, LARGEST_CONFIG).decode(),
+        read_environment(run.environment),
+        history,
+        None if evaluation is None else evaluation.report,
+        mistakes,
+        pictures,
+        missing,
+    )
+
+
+def _image_rows(run: RunDirectory) -> Split | None:
+    """The test rows, if they are images of bytes."""
+    place = find_checkpoint(run.path)
+    saved = read_checkpoint(place.path)
+    if not (saved.encoding.is_bytes and is_image(saved.encoding.shape)):
+        return None
+    return load_checkpoint_data(saved, None, place).dataset.splits["test"]
+
+
+def _mistakes(evaluation: SavedEvaluation, rows: Split | None) -> Mistakes:
+    predictions, places = read_predictions(evaluation.report, evaluation.folder)
+    files = None if rows is None or not np.array_equal(rows.rows, places) else rows.names
+    order = confident_mistakes(predictions)
+    return Mistakes(evaluation.classes, predictions, places, files, order)
+
+
+def _pictures(run: RunDirectory, rows: Split, mistakes: Mistakes) -> dict[int, bytes]:
+    """Of the most confident mistakes, where rows are images of bytes."""
+    encoding = read_checkpoint(find_checkpoint(run.path).path).encoding
+    is_same = np.array_equal(rows.rows, mistakes.rows)
+    if rows.features.dtype != np.uint8 or not is_image(encoding.shape) or not is_same:
+        return {}
+    white = encoding.divisor or LARGEST_BYTE
+    return {
+        int(mistakes.rows[k]): png(rows.features[k].reshape(encoding.shape), white)
+        for k in mistakes.order[:MOST_PICTURES]
+    }

@@ -1,0 +1,316 @@
+"""The page of a run: what it shows, that nothing in it runs or is loaded, and how it is read."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from epochs_and_reports import HOSTILE, history_of, names_of, predictions_of, report_of
+from markdown_it import MarkdownIt
+from PIL import Image
+
+from mtrain.config.loading.load import load_config
+from mtrain.escape import inert
+from mtrain.metrics.history import History
+from mtrain.metrics.mistakes import confident_mistakes
+from mtrain.records.run import Environment
+from mtrain.report.page.chart import MOST_EPOCHS, history_charts
+from mtrain.report.page.confusion import SHADES, confused_pairs
+from mtrain.report.page.content import Mistakes, PageContent
+from mtrain.report.page.pictures import png
+from mtrain.report.page.run_page import html_page, model_card
+from mtrain.report.text import share
+
+STYLE = Path(__file__).parents[2] / "mtrain" / "report" / "page" / "templates" / "style.css"
+
+WEB = (
+    "<script>alert(1)</script>",
+    "</title><b>",
+    "' onload='x",
+    "{{ 7 * 7 }}",
+    "| a | b |",
+    "1. x",
+    "# x",
+)
+"""Class names that a page or Markdown might take as its own."""
+
+ENVIRONMENT = Environment(
+    command=("mtrain", "fit", "<i>.yaml"),
+    versions={"mtrain": "0.1.0", "torch": None},
+    platform="Linux",
+    machine="x86_64",
+    processor="a processor",
+    flags={},
+    git_commit=None,
+    seed=7,
+    data={"sha256": "ab" * 32, "source": "rows & more.csv"},
+    splits={"train": "cd" * 32},
+)
+
+
+def content_of(names, **changes):
+    report = report_of(names)
+    predictions = predictions_of(len(names))
+    rows = np.arange(len(predictions.labels)) * 2
+    order = confident_mistakes(predictions)
+    content = PageContent(
+        name="a run",
+        state="finished",
+        config=load_config({}, {}),
+        settings="name: a run\nseed: 7\n",
+        environment=ENVIRONMENT,
+        history=history_of(names),
+        report=report,
+        mistakes=Mistakes(names, predictions, rows, None, order),
+        pictures={},
+        missing=(),
+    )
+    return replace(content, **changes)
+
+
+class Page(HTMLParser):
+    """Elements with their attributes, and the texts of the cells of each table, line by line."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.tables, self.open, self.text = [], [], [], ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):  # noqa: D102
+        self.elements.append((tag, dict(attributes)))
+        if tag not in {"meta", "input", "img", "path", "polyline"}:
+            self.open.append(tag)
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in {"td", "th"}:
+            self.tables[-1][-1].append("")
+
+    def handle_endtag(self, tag):  # noqa: D102
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag, attributes):  # noqa: D102
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_data(self, data):  # noqa: D102
+        self.text += data
+        if {"td", "th"} & set(self.open):
+            self.tables[-1][-1][-1] += data
+
+    def all(self, name):
+        """The values of an attribute."""
+        return [attributes[name] for _, attributes in self.elements if name in attributes]
+
+
+def test_every_number_of_the_tables_is_that_of_the_report():
+    """Classes with their intervals, the confusion matrix, and the rows of each split."""
+    names = names_of(4)
+    content = content_of(names)
+    page = Page(html_page(content))
+    classes, matrix, *_, data = page.tables
+
+    for one, cells in zip(content.report.classes, classes[1:-1], strict=True):
+        for cell, figure, bounds in zip(
+            cells[2:5],
+            (one.precision, one.recall, one.f1),
+            (one.precision_ci, one.recall_ci, one.f1_ci),
+            strict=True,
+        ):
+            low, high = map(share, bounds)
+            assert cell == f"{share(figure)} ({low}\N{EN DASH}{high})"
+        assert cells[0] == one.name
+        assert cells[1] == str(one.support)
+        assert cells[5].endswith(one.verdict)
+    counts = [[int(cell.split()[0]) for cell in cells[1:]] for cells in matrix[1:]]
+    assert counts == content.report.confusion_matrix.tolist()
+    assert [int(row[3]) for row in data[1:-1]] == [one.support for one in content.report.classes]
+
+
+def test_a_cell_leads_to_its_rows_the_most_confident_first():
+    content = content_of(names_of(3))
+    page = Page(html_page(content))
+    ids = page.all("id")
+    assert len(ids) == len(set(ids))
+    assert {href.removeprefix("#") for href in page.all("href")} <= set(ids)
+
+    predictions, mistakes = content.mistakes.predictions, content.mistakes
+    pairs = next(table for table in page.tables if table[0][-1] == "row (probability)")
+    true, predicted, n, _, rows = pairs[1]
+    is_pair = (predictions.labels == int(true[-1])) & (predictions.predicted == int(predicted[-1]))
+    assert int(n) == is_pair.sum()
+    shown = [int(row) for row in re.findall(r"(\d+) \(", rows)]
+    p = predictions.probabilities[is_pair].max(axis=1)
+    assert shown == mistakes.rows[is_pair][np.argsort(-p, kind="stable")][:5].tolist()
+
+
+def test_the_figures_behind_the_curves_are_those_of_the_history():
+    history = history_of(names_of(3), epochs=7)
+    loss, accuracy, precision, recall = history_charts(history)
+
+    assert [float(t) for t in loss.curves[0].texts] == pytest.approx(
+        history.scalars["loss"], rel=1e-3
+    )
+    texts = [float(t) for t in accuracy.curves[1].texts]
+    assert texts == pytest.approx(history.accuracy("val"), rel=1e-3)
+    for chart, metric in ((precision, "precision"), (recall, "recall")):
+        values = history.by_class("val", metric)
+        for k, curve in enumerate(chart.curves):
+            assert [float(t) for t in curve.texts] == pytest.approx(values[:, k], rel=1e-3)
+            (points,) = curve.pieces
+            y = [float(point.split(",")[1]) for point in points.split()]
+            up = (chart.bottom - np.array(y)) / (chart.bottom - chart.y_ticks[-1][0])
+            assert up == pytest.approx(values[:, k], abs=1e-3)
+
+
+def test_an_undefined_figure_parts_a_curve():
+    history = history_of(names_of(3), epochs=5)
+    history.scalars["loss"][2] = np.nan
+    curve = next(history_charts(history)).curves[0]
+
+    assert [len(piece.split()) for piece in curve.pieces] == [2, 2]
+    assert curve.texts[2] == "-"
+
+
+def test_long_histories_and_many_classes_are_thinned_and_say_so():
+    names = names_of(12)
+    loss, _, _, recall = history_charts(history_of(names, epochs=250))
+
+    assert len(loss.epochs) == MOST_EPOCHS
+    assert (loss.epochs[0], loss.epochs[-1]) == (1, 250)
+    assert loss.note == "100 of 250 epochs"
+    assert recall.note == "the 10 classes with the lowest last value of 12; 100 of 250 epochs"
+    assert len(recall.curves) == 10
+
+
+@pytest.mark.parametrize("names", [HOSTILE, WEB])
+def test_names_are_text_and_nothing_runs_or_is_loaded(names):
+    """No element or attribute comes from a name, and the policy allows this style and pictures alone."""
+    text = html_page(
+        content_of(names, name=names[0], missing=names, settings=f"name: {names[0]}\n")
+    )
+    plain = html_page(content_of(names_of(len(names)), missing=names_of(len(names))))
+    page, expected = Page(text), Page(plain)
+
+    assert [tag for tag, _ in page.elements] == [tag for tag, _ in expected.elements]
+    assert {name for _, one in page.elements for name in one} == {
+        name for _, one in expected.elements for name in one
+    }
+    assert not {"script", "link", "iframe", "object", "form"} & {tag for tag, _ in page.elements}
+    assert not [name for _, one in page.elements for name in one if name.startswith("on")]
+    assert all(source.startswith("data:image/png") for source in page.all("src"))
+    assert all(href.startswith("#") for href in page.all("href"))
+    assert "style" not in {
+        name for _, one in page.elements for name in one
+    }  # the policy forbids it
+    policy = page.all("content")[0]
+    assert re.fullmatch(
+        r"default-src 'none'; img-src data:; style-src 'sha256-[\w+/]{43}='", policy
+    )
+    for name in names:
+        assert inert(name) in page.text
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\u202e]", text)
+
+
+def test_a_page_is_the_same_each_time_and_small():
+    """300 kB at ten classes without images, 1 MB at 1,000."""
+    for n, most in ((10, 300_000), (1000, 1_000_000)):
+        names = names_of(n)
+        text = html_page(content_of(names, history=history_of(names, 40)))
+        assert text == html_page(content_of(names, history=history_of(names, 40)))
+        assert len(text.encode()) <= most
+
+
+def test_text_on_every_shade_can_be_read():
+    """A contrast of 4.5 at least, as WCAG 2.2 (1.4.3) computes it."""
+    style = STYLE.read_text()
+
+    def luminance(colour):
+        parts = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) / 255
+        linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+        return linear @ [0.2126, 0.7152, 0.0722]
+
+    backs = dict(re.findall(r"\.(s\d) \{ background: (#\w{6})", style))
+    assert len(backs) == SHADES
+    groups = re.findall(r"((?:\.s\d,? ?)+)\{ color: (#\w{3}) ", style)
+    fronts = {one: colour for names, colour in groups for one in re.findall(r"s\d", names)}
+    for shade, back in backs.items():
+        front = fronts[shade] + fronts[shade][1:]
+        low, high = sorted((luminance(back), luminance(front)))
+        assert (high + 0.05) / (low + 0.05) >= 4.5
+
+
+def test_what_is_missing_is_said():
+    """A run without an epoch and without an evaluation."""
+    names = names_of(2)
+    content = content_of(
+        names,
+        state="running",
+        config=load_config({"training": {"epochs": 10}}, {}),
+        history=History("a run", names),
+        report=None,
+        mistakes=None,
+        missing=("There is no evaluation on test to show",),
+    )
+    page = Page(html_page(content))
+
+    assert "0 of 10 epochs; running" in page.text
+    assert "There is no evaluation on test to show." in page.text
+    assert "svg" not in {tag for tag, _ in page.elements}
+    assert "There is no evaluation on test to show." in model_card(content)
+
+
+def test_images_of_mistakes_stand_beside_their_rows():
+    content = content_of(names_of(3))
+    row = content.mistakes.first(1)[0].row
+    picture = png(np.array([[0, 8], [16, 4]], np.uint8), 16)
+    page = Page(html_page(replace(content, pictures={row: picture})))
+
+    ((_, image),) = [one for one in page.elements if one[0] == "img"]
+    assert image["alt"] == f"Row {row}"
+
+
+def test_images_are_as_bright_as_their_data_can_be():
+    """Digits go to 16; a large image becomes 64 pixels wide."""
+    gray = np.array([[0, 8], [16, 4]], np.uint8)
+    assert np.array(Image.open(io.BytesIO(png(gray, 16)))).tolist() == [[0, 127], [255, 63]]
+    colour = np.random.default_rng(0).integers(0, 256, (3, 5, 3), np.uint8)
+    assert np.array_equal(np.array(Image.open(io.BytesIO(png(colour, 255)))), colour)
+    assert Image.open(io.BytesIO(png(np.zeros((200, 100, 1), np.uint8), 255))).size == (32, 64)
+
+
+@pytest.mark.parametrize("names", [HOSTILE, WEB])
+def test_a_model_card_shows_names_as_they_are(names):
+    """Rendered by markdown-it, with its tables and raw HTML allowed."""
+    text = model_card(content_of(names, name=names[0]))
+    _, _, body = text.split("---\n", 2)
+    html = MarkdownIt("commonmark", {"html": True}).enable("table").render(body)
+    page = Page(html)
+
+    allowed = {
+        "h1",
+        "h2",
+        "p",
+        "ul",
+        "li",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "pre",
+        "code",
+    }
+    assert {tag for tag, _ in page.elements} <= allowed
+    (table,) = page.tables
+    assert [row[0] for row in table[1:-1]] == [inert(name).strip() for name in names]
+    content = content_of(names)
+    worst = confused_pairs(content.report, content.mistakes)[0]
+    assert f"{inert(worst.true)} is taken for {inert(worst.predicted)} in " in page.text
