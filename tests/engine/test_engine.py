@@ -67,9 +67,9 @@ def fresh_trainer(jit_compile, weighted):
 
 @cache
 def uninterrupted(jit_compile, weighted):
-    """The records and the last arrays of that trainer, which is never stopped."""
+    """That trainer, which is never stopped, with its records and its last arrays."""
     trainer = fresh_trainer(jit_compile, weighted)
-    return train(trainer), trainer.state().arrays
+    return trainer, train(trainer), trainer.state().arrays
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
@@ -77,15 +77,17 @@ def uninterrupted(jit_compile, weighted):
 @pytest.mark.parametrize("weighted", [False, True])
 def test_a_state_taken_out_and_put_back_goes_on_to_the_bit(jit_compile, stop_after, weighted):
     """Within an epoch and between two, with dropout, batch normalisation, Adam and a schedule."""
-    expected, arrays = uninterrupted(jit_compile, weighted)
-    first = fresh_trainer(jit_compile, weighted)
+    whole, expected, arrays = uninterrupted(jit_compile, weighted)
+    first, second = (fresh_trainer(jit_compile, weighted) for _ in range(2))
+    for trainer in (first, second):
+        trainer.share_functions_of(whole)  # compiled once
+        trainer._chunk = 4
     seen = []
     for number, record in enumerate(first.records(), 1):
         if isinstance(record, EpochRecord):
             seen.append(record)
         if number == stop_after:
             break
-    second = fresh_trainer(jit_compile, weighted)
     second.restore(first.state())
     seen += train(second)
 
@@ -110,6 +112,8 @@ def test_a_state_holds_all_that_an_optimizer_remembers(optimizer, jit_compile):
     first, second = (
         make_trainer(split, settings=settings, jit_compile=jit_compile) for _ in range(2)
     )
+    for trainer in (first, second):
+        trainer.share_functions_of(whole)  # compiled once
     for record in first.records():
         if isinstance(record, EpochRecord):
             break
