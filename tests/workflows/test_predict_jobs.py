@@ -310,9 +310,14 @@ def test_bad_rows_go_nowhere_else(tabular, pictorial, tmp_path, capsys):
     before = rows.read_bytes()
     assert refused(capsys, tabular, rows, "--bad-rows", rows) == (
         2,
-        f"--bad-rows: {rows} exists and does not hold bad rows; name another file",
+        f"--bad-rows: {rows} is what is to be predicted; name another file",
     )
     assert rows.read_bytes() == before
+    (tmp_path / "notes.csv").write_text("mine\n")
+    assert refused(capsys, tabular, rows, "--bad-rows", tmp_path / "notes.csv") == (
+        2,
+        f"--bad-rows: {tmp_path}/notes.csv exists and does not hold bad rows; name another file",
+    )
     out = tmp_path / "a.csv"
     assert refused(capsys, tabular, rows, "--bad-rows", out, "--out", out) == (
         2,
@@ -325,3 +330,42 @@ def test_bad_rows_go_nowhere_else(tabular, pictorial, tmp_path, capsys):
     )
     assert not out.exists()
     assert refused(capsys, tabular, rows, "--strict") == (2, "--strict: needs --bad-rows")
+
+
+def test_mended_bad_rows_are_not_replaced_by_their_own(tabular, tmp_path, capsys):
+    """By whatever name they are read: they begin as bad rows do, and may be the only copy."""
+    folder = tmp_path / "new"
+    folder.mkdir()
+    mended = folder / "bad.csv"
+    mended.write_text("row,problem,length,kind,is wet\n1,was long,1.5,u,true\n")
+    before = mended.read_bytes()
+    (tmp_path / "link.csv").symlink_to(mended)
+    around = tmp_path / "new" / ".." / "new" / "bad.csv"
+    is_read = "{} is what is to be predicted; name another file"
+
+    for read, written in (
+        (mended, mended),
+        (tmp_path / "link.csv", mended),
+        (mended, tmp_path / "link.csv"),
+        (mended, around),
+        (folder / "b*.csv", mended),
+    ):
+        message = f"--bad-rows: {is_read.format(written)}"
+        assert refused(capsys, tabular, read, "--bad-rows", written) == (2, message)
+        assert mended.read_bytes() == before
+    assert refused(capsys, tabular, folder, "--bad-rows", mended) == (
+        2,
+        f"--bad-rows: {mended} would be among the rows to be predicted; name another folder",
+    )
+    assert refused(capsys, tabular, tmp_path / "link.csv", "--out", mended) == (
+        2,
+        f"--out: {is_read.format(mended)}",
+    )
+    aside = tmp_path / "aside.csv"
+    assert refused(
+        capsys, tabular, mended, "--bad-rows", aside, "--out", folder / "../aside.csv"
+    ) == (
+        2,
+        "--bad-rows: is the file of the predictions",
+    )
+    assert run(["predict", str(tabular), str(mended), "--bad-rows", str(aside)]) == 0
