@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
 import sys
 from datetime import date
+from pathlib import Path
 from types import SimpleNamespace
 
 import pyarrow as pa
@@ -17,6 +19,9 @@ from predicted_runs import columns, refused, table
 
 from mtrain.cli.main import run
 from mtrain.data.inputs import piece
+from mtrain.errors import MtrainError
+from mtrain.run.bad_rows import BadRows
+from mtrain.workflows.predict import predict
 
 
 def rows_of(run_path):
@@ -369,3 +374,25 @@ def test_mended_bad_rows_are_not_replaced_by_their_own(tabular, tmp_path, capsys
         "--bad-rows: is the file of the predictions",
     )
     assert run(["predict", str(tabular), str(mended), "--bad-rows", str(aside)]) == 0
+
+
+def test_a_full_disk_elsewhere_is_not_that_of_the_bad_rows(tabular, tmp_path):
+    """Such as where the predictions are kept until all rows are predicted."""
+
+    class Full(io.BytesIO):
+        def write(self, _):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    rows, aside = tabular.parent / "test.csv", tmp_path / "bad.csv"
+    with pytest.raises(OSError, match="No space left on device"):
+        predict(tabular, rows, stream=Full(), bad_rows=aside)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_of_the_bad_rows_is_named(tmp_path):
+    with (
+        Path("/dev/full").open("wb", buffering=0) as file,
+        pytest.raises(MtrainError, match=r"bad.csv: cannot be written: No space left"),
+    ):
+        BadRows(file, tmp_path / "bad.csv").close()
