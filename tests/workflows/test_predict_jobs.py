@@ -90,6 +90,94 @@ def test_dates_and_lists_are_kept(tabular, tmp_path, capsys):
     assert written["tags"].to_pylist() == tags.to_pylist()
 
 
+def kept(model, rows, name, folder):
+    """A kept column, as its text in a CSV and as a column of Parquet."""
+    arguments = ["predict", str(model), str(rows), "--keep", name, "--out"]
+    assert run([*arguments, str(folder / "out.csv")]) == 0
+    assert run([*arguments, str(folder / "out.parquet")]) == 0
+    return columns((folder / "out.csv").read_text())[name], pq.read_table(folder / "out.parquet")[
+        name
+    ]
+
+
+@pytest.mark.parametrize("rows_at_once", [30, 1000])
+@pytest.mark.parametrize(
+    ("first", "second", "kind", "expected"),
+    [
+        (None, "b", "string", [None, "b"]),
+        (1, None, "int64", [1, None]),
+        (1, 2.5, "double", [1.0, 2.5]),
+        (1, "b", "large_string", ["1", "b"]),
+        (True, "b", "large_string", ["True", "b"]),
+        ([1], "b", "large_string", ["[1]", "b"]),
+        (date(2026, 1, 2), 7, "large_string", ["2026-01-02", "7"]),
+    ],
+)
+def test_files_may_have_other_types_of_a_kept_column(
+    tabular, tmp_path, monkeypatch, rows_at_once, first, second, kind, expected
+):
+    """It has the type that holds both, or else their text; in pieces and in one."""
+    monkeypatch.setattr(piece, "ROWS_A_CALL", rows_at_once)
+    monkeypatch.setattr(piece, "PIECE", 1)
+    folder = tmp_path / "rows"
+    folder.mkdir()
+    for number, value in enumerate((first, second)):
+        rows = rows_of(tabular).append_column("id", pa.array([value] * 30))
+        pq.write_table(rows, folder / f"{number}.parquet")
+
+    text, column = kept(tabular, folder, "id", tmp_path)
+
+    assert str(column.type) == kind
+    assert column.to_pylist()[29:31] == expected
+    assert text[29:31] == [
+        "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+        for value in expected
+    ]
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_whole_numbers_too_long_for_fractions_are_refused(tabular, tmp_path, capsys):
+    """As a float64, they would be other numbers."""
+    for number, value in enumerate((2**60 + 1, 0.5)):
+        rows = rows_of(tabular).append_column("id", pa.array([value] * 30))
+        pq.write_table(rows, tmp_path / f"{number}.parquet")
+
+    status, message = refused(capsys, tabular, tmp_path, "--keep", "id")
+
+    assert status == 1
+    assert message.startswith("column 'id' is int64 in some rows and double in others: ")
+
+
+def test_a_folder_without_a_value_may_be_kept(tabular, tmp_path):
+    """Its name says that the value is missing."""
+    rows = tmp_path / "rows"
+    for name in ("region=__HIVE_DEFAULT_PARTITION__", "region=a"):
+        (rows / name).mkdir(parents=True)
+        pq.write_table(rows_of(tabular), rows / name / "0.parquet")
+
+    text, column = kept(tabular, rows, "region", tmp_path)
+
+    assert text == [""] * 30 + ["a"] * 30
+    assert column.to_pylist() == [None] * 30 + ["a"] * 30
+
+
+@pytest.mark.parametrize("rows_at_once", [5, 1000])
+def test_json_lines_may_lack_a_kept_value_for_long(tabular, tmp_path, monkeypatch, rows_at_once):
+    """Its type is known when it comes."""
+    monkeypatch.setattr("mtrain.data.sources.json_lines.ROWS_AT_ONCE", 5)
+    monkeypatch.setattr(piece, "ROWS_A_CALL", rows_at_once)
+    monkeypatch.setattr(piece, "PIECE", 1)
+    rows = rows_of(tabular).to_pylist()
+    notes = [None] * 14 + ["late"] * 16
+    lines = (json.dumps({**row, "note": note}) for row, note in zip(rows, notes, strict=True))
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+
+    text, column = kept(tabular, tmp_path / "a.jsonl", "note", tmp_path)
+
+    assert text == [""] * 14 + ["late"] * 16
+    assert column.to_pylist() == notes
+
+
 def test_rows_that_are_left_out_have_no_kept_values(tmp_path, capsys):
     """As training leaves rows out that have a missing value."""
     pc.write_csv(table(120, 0), tmp_path / "train.csv")
