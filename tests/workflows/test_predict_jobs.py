@@ -19,8 +19,11 @@ from predicted_runs import columns, refused, table
 
 from mtrain.cli.main import run
 from mtrain.data.inputs import piece
+from mtrain.data.inputs.read import read_pieces
 from mtrain.errors import MtrainError
 from mtrain.run.bad_rows import BadRows
+from mtrain.run.checkpoint import read_checkpoint
+from mtrain.run.find_checkpoint import find_checkpoint
 from mtrain.workflows.predict import predict
 
 
@@ -385,6 +388,30 @@ def test_bad_rows_keep_their_numbers_over_pieces(
 
     assert found["row"] == ["0", "2", "4"]
     assert [line.split(",")[0] for line in aside.read_text().splitlines()] == ["row", "1", "3"]
+
+
+def test_bad_rows_are_written_as_they_come(tabular, tmp_path, capsys, monkeypatch):
+    """However many stand before the first that can be predicted, by either engine."""
+    monkeypatch.setattr(piece, "ROWS_A_CALL", 2)
+    monkeypatch.setattr(piece, "PIECE", 1)
+    lines = ["length,kind,is wet", *["long,u,true"] * 25, "1,u,true", "2,v,true", "3,w,true"]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    (tmp_path / "good.csv").write_text("\n".join([lines[0], *lines[-3:]]))
+    saved = read_checkpoint(find_checkpoint(tabular).path)
+    arguments = (tmp_path / "a.csv", saved.config.dataset, saved.encoding, 10**9)
+
+    pieces = list(read_pieces(*arguments, sets_aside=True))
+
+    assert max(len(one.bad) for one in pieces) <= 4
+    assert [len(one.split) for one in pieces if one.split] == [2, 1]
+    assert [one.row for whole in pieces for one in whole.bad] == list(range(25))
+    for engine in ("auto", "tensorflow"):
+        aside = ("--bad-rows", tmp_path / "bad.csv", "--engine", engine)
+        found = predicted(capsys, tabular, tmp_path / "a.csv", *aside)
+        expected = predicted(capsys, tabular, tmp_path / "good.csv", "--engine", engine)
+        assert found.pop("row") == ["25", "26", "27"]
+        assert expected.pop("row") == ["0", "1", "2"]
+        assert found == expected
 
 
 def test_without_bad_rows_their_file_has_no_row(tabular, tmp_path, capsys):

@@ -96,16 +96,29 @@ def rows_of_a_piece(encoding: Encoding) -> int:
 
 
 def joined(pieces: Iterable[Piece], rows: int) -> Iterator[Piece]:
-    """The same rows, with equally many in each piece but the last; at least one piece."""
+    """The same rows, with equally many in each piece but the last; at least one piece.
+
+    Where more rows than these were set aside meanwhile, a piece without rows has them.
+    """
     kept: list[Piece] = []
     for piece in pieces:
         kept.append(piece)
         while sum(len(one.split) for one in kept) > rows:
             whole = _whole(kept)
             yield _part(whole, 0, rows)
-            rest = _part(whole, rows, None)
-            kept = [replace(rest, unlike={}, left_out=0, done=(), bad=())]
+            kept = [_rest(whole, rows)]
+        if (
+            sum(len(one.bad) for one in kept) > rows
+        ):  # or a file of bad ones would be held as a whole
+            whole = _whole(kept)
+            yield _part(whole, 0, 0)
+            kept = [_rest(whole, 0)]
     yield _whole(kept)
+
+
+def _rest(piece: Piece, start: int) -> Piece:
+    """Its rows from `start`; all else went with those before."""
+    return replace(_part(piece, start, None), unlike={}, left_out=0, done=(), bad=())
 
 
 def _whole(pieces: list[Piece]) -> Piece:
