@@ -281,7 +281,7 @@ def given(monkeypatch, content):
 
 
 def test_standard_input_is_what_its_beginning_says(tabular, numeric, tmp_path, capsys, monkeypatch):
-    """CSV, also gzipped, JSON Lines, Parquet, or an .npz of arrays."""
+    """CSV or JSON Lines, also gzipped, Parquet, or an .npz of arrays."""
     rows = rows_of(tabular).select(["length", "kind", "is wet"])
     path = tabular.parent / "test.csv"
     pq.write_table(rows, tmp_path / "a.parquet")
@@ -292,6 +292,7 @@ def test_standard_input_is_what_its_beginning_says(tabular, numeric, tmp_path, c
         path.read_bytes(),
         gzip.compress(path.read_bytes()),
         lines.encode(),
+        gzip.compress(lines.encode()),
         (tmp_path / "a.parquet").read_bytes(),
     ):
         given(monkeypatch, content)
@@ -299,6 +300,25 @@ def test_standard_input_is_what_its_beginning_says(tabular, numeric, tmp_path, c
 
     given(monkeypatch, (numeric.parent / "a.npz").read_bytes())
     assert len(predicted(capsys, numeric, "-")["row"]) == 20
+
+
+@pytest.mark.parametrize("name", ["PK", "PKID", "PAR1", "PK,id"])
+def test_a_csv_on_standard_input_may_begin_as_other_files_do(tabular, capsys, monkeypatch, name):
+    """With the name of a primary key; zip files have the same letters, and then no text."""
+    rest = ",0" * name.count(",")
+    text = f"{name},length,kind,is wet\n7{rest},1,u,true\n"
+
+    for content in (text.encode(), gzip.compress(text.encode())):
+        given(monkeypatch, content)
+        assert predicted(capsys, tabular, "-", "--keep", name.split(",")[0])["row"] == ["0"]
+
+
+def test_a_broken_gzip_on_standard_input_is_refused(tabular, capsys, monkeypatch):
+    given(monkeypatch, b"\x1f\x8b and no more")
+
+    status, message = refused(capsys, tabular, "-")
+
+    assert (status, message.partition(":")[0]) == (1, "stdin")
 
 
 def test_errors_and_notes_name_standard_input(tabular, capsys, monkeypatch):
