@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.errors import MtrainError, UsageError
+from mtrain.config.experiment.custom_code import CustomModel
+from mtrain.errors import MtrainError, UsageError, dotted
 from mtrain.keywords import option
 from mtrain.model.plain_network import plain_probabilities
 from mtrain.records.training import Predictions
@@ -26,14 +27,22 @@ VALUES_AT_ONCE = 1 << 21
 def predict_plainly(
     saved: Checkpoint, rows: Split, place: CheckpointPlace, _code: object = None
 ) -> Predictions:
-    """As `predict_split`, of a perceptron without custom code; the loss is NaN.
-
-    Raises `UsageError` for other networks.
-    """
-    if saved.config.custom_code or not runs_plainly(saved):
-        needs = "custom code" if saved.config.custom_code else "this activation"
-        raise UsageError(f"{place.path}: {needs} needs TensorFlow", where=option("fast"))
+    """As `predict_split`, of a network that `check_fast` takes; the loss is NaN."""
     return PlainPredictor(saved, place.path).predict(rows)
+
+
+def check_fast(saved: Checkpoint) -> None:
+    """Raise `UsageError` for all but a perceptron that NumPy can run, without custom code."""
+    config = saved.config
+    needing = [f"{dotted(key)} {code.name!r}" for key, code in config.custom_code.items()]
+    if not (runs_plainly(saved) or isinstance(config.model, CustomModel)):
+        needing.append(f"model.activation {config.model.activation!r}")
+    if needing:
+        raise UsageError(
+            f"{needing[0]} needs TensorFlow",
+            where=option("fast"),
+            remedy=f"leave out {option('fast')}",
+        )
 
 
 class PlainPredictor:

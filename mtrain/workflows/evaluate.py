@@ -14,7 +14,7 @@ from mtrain.config.experiment.evaluation import DEFAULT_THRESHOLD
 from mtrain.config.loading.load import load_config
 from mtrain.errors import MtrainError, UsageError
 from mtrain.inference.network import predict_split
-from mtrain.inference.plain import predict_plainly
+from mtrain.inference.plain import check_fast, predict_plainly
 from mtrain.inference.threshold import check_threshold, check_two_classes, chosen_threshold
 from mtrain.keywords import option
 from mtrain.metrics.epoch import single_figures
@@ -155,6 +155,8 @@ class _Question:
                 f"is missing, and {saved.best} is the best; name one",
                 where=place.run.checkpoints / "best",
             )
+        if self.fast:
+            check_fast(saved)
         check_two_classes(self.threshold, saved)
         codes = saved.config.custom_code.values()
         code = self.code

@@ -49,15 +49,18 @@ def test_it_does_not_load_tensorflow(finished_run):
     )
 
 
-def test_what_numpy_cannot_run_is_refused(tmp_path):
-    """Rather than evaluated by TensorFlow: it would not be fast."""
-    mtrain.fit(
-        {
-            "dataset": {"samples": 100},
-            "model": {"hidden": 8, "activation": "sparsemax"},
-            "training": {"epochs": 1, "compile": "graph"},
-        },
-        out=tmp_path / "run",
-    )
-    with pytest.raises(mtrain.UsageError, match=r"epoch-0001: this activation needs TensorFlow"):
+def test_what_numpy_cannot_run_is_refused(tmp_path, capsys):
+    """Rather than evaluated by TensorFlow, which would not be fast; and before the data are read."""
+    config = {
+        "dataset": {"samples": 100},
+        "model": {"hidden": 8, "activation": "sparsemax"},
+        "training": {"epochs": 1, "compile": "graph"},
+    }
+    mtrain.fit(config, out=tmp_path / "run")
+    capsys.readouterr()
+
+    assert run(["evaluate", str(tmp_path / "run"), "--fast", "--data", str(tmp_path)]) == 2
+    said = "model.activation 'sparsemax' needs TensorFlow; leave out"
+    assert capsys.readouterr().err == f"mtrain: --fast: {said} --fast\n"
+    with pytest.raises(mtrain.UsageError, match=f"^fast=True: {said} fast=True$"):
         mtrain.evaluate(tmp_path / "run", fast=True)
