@@ -80,7 +80,8 @@ class PlainPredictor:
         )
 
     def _probabilities(self, features: np.ndarray) -> np.ndarray:
-        inputs = features.astype(np.float32)  # a copy: activations may write into it
+        # Copied where it is divided: the rows are the caller's, and nothing else writes into them.
+        inputs = features.astype(np.float32, copy=self._divisor is not None)
         if self._divisor is not None:
             inputs /= np.float32(self._divisor)
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
