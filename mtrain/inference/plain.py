@@ -48,7 +48,8 @@ def check_fast(saved: Checkpoint) -> None:
 class PlainPredictor:
     """Predicts by the arrays of a checkpoint.
 
-    Probabilities are within 1e-6 of those of TensorFlow, which sums in another order.
+    TensorFlow sums in another order: probabilities differ by about 1e-6, and by more where outputs
+    before the softmax are large, whose last digits are worth more.
     """
 
     def __init__(self, saved: Checkpoint, path: Path) -> None:

@@ -45,7 +45,10 @@ if TYPE_CHECKING:
     PredictSplit = Callable[[Checkpoint, Split, CheckpointPlace, ImportedCode | None], Predictions]
 
 
-FAST = "predicted by NumPy: probabilities are within 1e-6 of those of `mtrain evaluate`"
+FAST = (
+    "predicted by NumPy, which rounds otherwise: probabilities differ from those of `mtrain evaluate` by "
+    "about 1e-6, and by more where outputs before the softmax are large"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,10 +82,12 @@ def evaluate(
     above which it is predicted, in [0, 1]; None: the run's `evaluation.threshold`, or the one
     chosen in the checkpoint's last whole epoch. `dataset` is the run's data set if it is loaded
     already, and `code` its custom code if it is imported; `allow_code` allows that import. If it is
-    `fast`, NumPy predicts, to 1e-6, and there is no loss. `predict` predicts as `predict_split` does; `draw` draws the charts, None: there are none. Writes
-    into `out`, a new folder, or else the run's `evaluation/<split>`; with another checkpoint, data
-    or threshold than the run's own into a folder whose name says which. Raises `MtrainError` for a checkpoint or
-    data that are damaged or do not fit, `UsageError` for an impossible split or threshold.
+    `fast`, NumPy predicts, as `FAST` says, and there is no loss. `predict` predicts as
+    `predict_split` does; `draw` draws the charts, None: there are none. Writes into `out`, a new
+    folder, or else the run's `evaluation/<split>`; with another checkpoint, data or threshold than
+    the run's own into a folder whose name says which. Raises `MtrainError` for a checkpoint or data
+    that are damaged or do not fit, `UsageError` for an impossible split or threshold, and for a
+    network that NumPy cannot run.
     """
     if split not in SPLITS:
         raise UsageError(f"must be test, val or train, got {split!r}", where=option("split"))

@@ -45,8 +45,9 @@ def load_model(checkpoint: Path, *, engine: Engine = "auto", allow_code: bool = 
     """The model of a run's best checkpoint, or of the one checkpoint named.
 
     The `engine` `tensorflow` gives the bits of `evaluate`; `auto` needs TensorFlow only for what NumPy
-    cannot run, and its probabilities are within 1e-6 of those. Raises `MtrainError` for a checkpoint
-    that is damaged, `UsageError` for an unknown engine and for custom code unless `allow_code`.
+    cannot run, and its probabilities differ from those by about 1e-6. Raises `MtrainError` for a
+    checkpoint that is damaged, `UsageError` for an unknown engine and for custom code unless
+    `allow_code`.
     """
     check_engine(engine)
 
