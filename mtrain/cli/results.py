@@ -215,7 +215,8 @@ def predict(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="A CSV for rows of a table with values that cannot be predicted. [an error]",
+            help="A CSV for rows of a table with values that cannot be predicted, not for lines that are "
+            "no rows. [an error]",
         ),
     ] = None,
     strict: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import gzip
 import io
@@ -20,6 +21,8 @@ from predicted_runs import columns, refused, table
 from mtrain.cli.main import run
 from mtrain.data.inputs import piece
 from mtrain.data.inputs.read import read_pieces
+from mtrain.data.notation import Notation
+from mtrain.data.sources.json_lines import json_pieces
 from mtrain.errors import MtrainError
 from mtrain.run.bad_rows import BadRows
 from mtrain.run.checkpoint import read_checkpoint
@@ -253,7 +256,8 @@ def test_json_lines_are_predicted_as_the_same_csv(tabular, tmp_path, capsys, nam
         ("[1, 2]", 'a.jsonl:2: must be an object, as {"width": 1.5}'),
         (
             '{"length": "x", "kind": "u", "is wet": true}',
-            "a.jsonl: column 'length': must be all numbers or all text, got float and str",
+            "a.jsonl:2: column 'length': 'x' is not a finite number, but the rest of the column is numeric\n"
+            "mtrain: the model's config says that numbers are written as in 1234.5 or 1e-3",
         ),
     ],
 )
@@ -393,6 +397,55 @@ def test_a_value_too_far_from_training_is_set_aside(tmp_path, capsys):
     assert found["row"] == ["0"]
     lines = (tmp_path / "bad.csv").read_text().splitlines()
     assert lines == ["row,problem,x", "1,a value is too far from those of the training,3e38"]
+
+
+def test_values_of_other_types_in_json_lines_are_set_aside(tabular, tmp_path, capsys):
+    """Each by itself; without it the others are what they were, to the last digit."""
+    lengths = ["1.5", '"long"', "0.1", "true", "[1]", "3", '"2.5"']
+    row = '{{"length": {}, "kind": "u", "is wet": true, "id": {}}}'
+    ids = ["1", '"b"', "null", "true", "2.5", "{}", "[1]"]
+    lines = [row.format(length, one) for length, one in zip(lengths, ids, strict=True)]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    good = "length,kind,is wet\n1.5,u,true\n0.1,u,true\n3,u,true\n2.5,u,true\n"
+    (tmp_path / "good.csv").write_text(good)
+    aside = tmp_path / "bad.csv"
+
+    found = predicted(capsys, tabular, tmp_path / "a.jsonl", "--bad-rows", aside, "--keep", "id")
+
+    assert found.pop("row") == ["0", "2", "5", "6"]
+    assert found.pop("id") == ["1", "", "{}", "[1]"]
+    expected = predicted(capsys, tabular, tmp_path / "good.csv")
+    del expected["row"]
+    assert found == expected
+    problem = "column 'length': {!r} is not a finite number, as float32"
+    lines = list(csv.DictReader(aside.read_text().splitlines()))
+    assert [(line["row"], line["problem"], line["length"]) for line in lines] == [
+        ("1", problem.format("long"), "long"),
+        ("3", problem.format("true"), "true"),
+        ("4", problem.format("[1]"), "[1]"),
+    ]
+
+
+def test_numbers_of_json_are_not_read_as_those_of_another_notation(tmp_path):
+    """As text, 1.5 would be 15 where a point stands between thousands."""
+    (tmp_path / "a.jsonl").write_text('{"x": 1.5}\n{"x": "1,5"}\n')
+    notation = Notation(decimal=",", thousands=".")
+
+    with pytest.raises(MtrainError, match="must be all numbers or all text"):
+        list(json_pieces(str(tmp_path / "a.jsonl"), ["x"], 10, notation))
+
+
+def test_lines_that_are_no_rows_are_never_set_aside(tabular, tmp_path, capsys):
+    """They have no values by column."""
+    (tmp_path / "a.jsonl").write_text('{"length": 1, "kind": "u", "is wet": true}\n{"length"\n')
+    (tmp_path / "a.csv").write_text("length,kind,is wet\n1,u,true\n1,u\n")
+
+    for name, says in (("a.jsonl", "not JSON: "), ("a.csv", "2 values; the first line names 3")):
+        arguments = (tabular, tmp_path / name, "--bad-rows", tmp_path / "bad.csv")
+        status, message = refused(capsys, *arguments)
+        assert status == 1
+        assert message.startswith(f"{tmp_path / name}:")
+        assert says in message
 
 
 @pytest.mark.parametrize("rows_at_once", [1, 1000])
