@@ -54,6 +54,9 @@ def _has_text(kind: pa.DataType) -> bool:
     """Whether Arrow's text of such values is that of a CSV of predictions: `1`, and not `true`."""
     import pyarrow as pa
 
-    is_text = pa.types.is_string(kind) or pa.types.is_string_view(kind)
+    is_text = any(
+        is_it(kind)
+        for is_it in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    )
     is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
     return bool(is_text or is_number or pa.types.is_null(kind))

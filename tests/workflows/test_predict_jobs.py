@@ -401,12 +401,12 @@ def test_a_value_too_far_from_training_is_set_aside(tmp_path, capsys):
 
 def test_values_of_other_types_in_json_lines_are_set_aside(tabular, tmp_path, capsys):
     """Each by itself; without it the others are what they were, to the last digit."""
-    lengths = ["1.5", '"long"', "0.1", "true", "[1]", "3", '"2.5"']
+    lengths = ["1.5", '"long"', "0.1", "true", "[1]", "3", str(2**63)]
     row = '{{"length": {}, "kind": "u", "is wet": true, "id": {}}}'
     ids = ["1", '"b"', "null", "true", "2.5", "{}", "[1]"]
     lines = [row.format(length, one) for length, one in zip(lengths, ids, strict=True)]
     (tmp_path / "a.jsonl").write_text("\n".join(lines))
-    good = "length,kind,is wet\n1.5,u,true\n0.1,u,true\n3,u,true\n2.5,u,true\n"
+    good = "length,kind,is wet\n1.5,u,true\n0.1,u,true\n3,u,true\n9223372036854775808,u,true\n"
     (tmp_path / "good.csv").write_text(good)
     aside = tmp_path / "bad.csv"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 from itertools import chain, islice
-from types import NoneType
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import orjson
@@ -45,9 +44,15 @@ def json_pieces(
         for piece in _pieces(file, min(rows, ROWS_AT_ONCE)):
             lines = [f"{file}:{line}" for line, _ in piece]
             values = {name: [row.get(name) for _, row in piece] for name in columns}
-            if notation.is_plain:  # or a number as JSON writes it would be read as another
-                values = {name: _of_one_type(column) for name, column in values.items()}
-            yield from_rows(values, columns, notation, path, lines.__getitem__)
+            yield from_rows(
+                values,
+                columns,
+                notation,
+                path,
+                lines.__getitem__,
+                # Or a number as JSON writes it would be read as another.
+                as_text=_as_text if notation.is_plain else None,
+            )
 
 
 def _pieces(file: Path, rows: int) -> Iterator[list[tuple[int, dict[str, Any]]]]:
@@ -65,15 +70,8 @@ def _pieces(file: Path, rows: int) -> Iterator[list[tuple[int, dict[str, Any]]]]
             raise MtrainError(f"cannot be read: {error}", where=file) from error
 
 
-def _of_one_type(values: list[Any]) -> list[Any]:
-    """As text if they are of several types: text among numbers is wrong by itself, with its line."""
-    types = set(map(type, values)) - {NoneType}
-    if len(types) < 2 or types == {int, float}:
-        return values
-    return [
-        value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
-        for value in values
-    ]
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def _opened(file: Path) -> BinaryIO:
