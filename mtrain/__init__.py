@@ -233,8 +233,9 @@ def evaluate(
     """Evaluate a run or a checkpoint and keep the results, as `mtrain evaluate` does.
 
     `checkpoint` is a `Run`, its directory or that of one checkpoint. If the run cannot be written,
-    nothing is kept unless `out` names a new folder. If it is `fast`, NumPy predicts, to 1e-6, and there
-    is no loss. Raises `mtrain.MtrainError` for everything a user can mend.
+    nothing is kept unless `out` names a new folder. If it is `fast`, NumPy predicts: probabilities
+    differ by about 1e-6, and there is no loss. Raises `mtrain.MtrainError` for everything a user can
+    mend.
     """
     from pathlib import Path
 
@@ -348,8 +349,8 @@ def predict(
 
     `inputs` are a path, or an array of shape (N, ...). For a model of a table they are columns (a
     dict or a data frame), rows (a list of dicts) or one row (a dict of single values). The `engine`
-    `tensorflow` gives the bits of `evaluate`, of which those of `auto` are within 1e-6. Raises
-    `mtrain.MtrainError` for everything a user can mend.
+    `tensorflow` gives the bits of `evaluate`, from which the probabilities of `auto` differ by about
+    1e-6. Raises `mtrain.MtrainError` for everything a user can mend.
     """
     from pathlib import Path
 

@@ -54,7 +54,8 @@ def evaluate(
     fast: Annotated[
         bool,
         typer.Option(
-            "--fast", help="Predict without TensorFlow, to 1e-6; kept beside the exact evaluation."
+            "--fast",
+            help="Predict by NumPy: probabilities differ by about 1e-6; kept beside the exact evaluation.",
         ),
     ] = False,
     allow_code: AllowCode = False,
@@ -214,7 +215,8 @@ def predict(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="A CSV for rows of a table with values that cannot be predicted. [an error]",
+            help="A CSV for rows of a table with values that cannot be predicted, not for lines that are "
+            "no rows. [an error]",
         ),
     ] = None,
     strict: Annotated[
@@ -223,7 +225,7 @@ def predict(
     engine: Annotated[
         EngineChoice,
         typer.Option(
-            help="tensorflow: the bits of evaluate, of which auto's probabilities are within 1e-6."
+            help="tensorflow: the bits of evaluate, from which auto's probabilities differ by about 1e-6."
         ),
     ] = EngineChoice.auto,
     allow_code: AllowCode = False,

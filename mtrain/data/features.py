@@ -80,26 +80,27 @@ def read_features(
 def read_values(
     table: RawTable, kinds: Mapping[str, Kind | None]
 ) -> tuple[dict[str, Values], dict[str, NDArray[np.bool_]]]:
-    """The columns of these names and kinds, and of those with wrong values which they are, (N,).
+    """The columns of these names and kinds, and which values of a column are wrong, (N,), where some are.
 
     A wrong value is no number, or one beyond float32, in a column of numbers.
     """
     columns: dict[str, Values] = {}
     wrong: dict[str, NDArray[np.bool_]] = {}
-    # A column of text among others would have all of them read one by one.
-    texts = [name for name, kind in kinds.items() if kind not in {None, "number"}]
-    others = [name for name, kind in kinds.items() if kind in {None, "number"}]
-    groups = [*some_at_once(others, len(table)), *([texts] if texts else [])]
-    for names, numbers in zip(groups, _numbers_of(table, kinds, groups), strict=True):
-        if numbers is not None:
+    # A column of text among numbers would have all of them read one by one.
+    singly = [name for name, kind in kinds.items() if kind not in {None, "number"}]
+    numeric = [name for name, kind in kinds.items() if kind in {None, "number"}]
+    groups = list(some_at_once(numeric, len(table)))
+    for names, numbers in zip(groups, _numbers_of(table, groups), strict=True):
+        if numbers is None:
+            singly += names
+        else:
             columns |= numbers
-            continue
-        for name in names:
-            columns[name], rows = read_column(
-                table.columns[name], kinds[name], typed=table.typed, notation=table.notation
-            )
-            if rows.any():
-                wrong[name] = rows
+    for name in singly:
+        columns[name], rows = read_column(
+            table.columns[name], kinds[name], typed=table.typed, notation=table.notation
+        )
+        if rows.any():
+            wrong[name] = rows
     return {name: columns[name] for name in kinds}, {n: wrong[n] for n in kinds if n in wrong}
 
 
@@ -119,23 +120,20 @@ def complaints(
 
 
 def _numbers_of(
-    table: RawTable, kinds: Mapping[str, Kind | None], groups: Sequence[Sequence[str]]
+    table: RawTable, groups: Sequence[Sequence[str]]
 ) -> list[Mapping[str, Values] | None]:
-    """Of each group of names what `_numbers` makes; groups are read side by side."""
+    """Of each group of names its columns, where all are of numbers as programs write them; else None.
+
+    Groups are read side by side.
+    """
+    if not table.notation.is_plain or table.notation.missing:
+        return [None] * len(groups)
 
     def read(names: Sequence[str]) -> Mapping[str, Values] | None:
-        return _numbers(table, {name: kinds[name] for name in names})
+        numbers = read_numbers([table.columns[name] for name in names], typed=table.typed)
+        return None if numbers is None else dict(zip(names, numbers, strict=True))
 
     return side_by_side(read, groups)
-
-
-def _numbers(table: RawTable, kinds: Mapping[str, Kind | None]) -> Mapping[str, Values] | None:
-    """These columns, read at once where all are of numbers written as programs do; else None."""
-    notation = table.notation
-    if not notation.is_plain or notation.missing or set(kinds.values()) - {None, "number"}:
-        return None
-    numbers = read_numbers([table.columns[name] for name in kinds], typed=table.typed)
-    return None if numbers is None else dict(zip(kinds, numbers, strict=True))
 
 
 def is_written_as_number(table: RawTable, name: str, rows: NDArray[np.bool_]) -> bool:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.errors import MtrainError, UsageError
+from mtrain.config.experiment.custom_code import CustomModel
+from mtrain.errors import MtrainError, UsageError, dotted
 from mtrain.keywords import option
 from mtrain.model.plain_network import plain_probabilities
 from mtrain.records.training import Predictions
@@ -26,20 +27,29 @@ VALUES_AT_ONCE = 1 << 21
 def predict_plainly(
     saved: Checkpoint, rows: Split, place: CheckpointPlace, _code: object = None
 ) -> Predictions:
-    """As `predict_split`, of a perceptron without custom code; the loss is NaN.
-
-    Raises `UsageError` for other networks.
-    """
-    if saved.config.custom_code or not runs_plainly(saved):
-        needs = "custom code" if saved.config.custom_code else "this activation"
-        raise UsageError(f"{place.path}: {needs} needs TensorFlow", where=option("fast"))
+    """As `predict_split`, of a network that `check_fast` takes; the loss is NaN."""
     return PlainPredictor(saved, place.path).predict(rows)
+
+
+def check_fast(saved: Checkpoint) -> None:
+    """Raise `UsageError` for all but a perceptron that NumPy can run, without custom code."""
+    config = saved.config
+    needing = [f"{dotted(key)} {code.name!r}" for key, code in config.custom_code.items()]
+    if not (runs_plainly(saved) or isinstance(config.model, CustomModel)):
+        needing.append(f"model.activation {config.model.activation!r}")
+    if needing:
+        raise UsageError(
+            f"{needing[0]} needs TensorFlow",
+            where=option("fast"),
+            remedy=f"leave out {option('fast')}",
+        )
 
 
 class PlainPredictor:
     """Predicts by the arrays of a checkpoint.
 
-    Probabilities are within 1e-6 of those of TensorFlow, which sums in another order.
+    TensorFlow sums in another order: probabilities differ by about 1e-6, and by more where outputs
+    before the softmax are large, whose last digits are worth more.
     """
 
     def __init__(self, saved: Checkpoint, path: Path) -> None:
@@ -71,7 +81,8 @@ class PlainPredictor:
         )
 
     def _probabilities(self, features: np.ndarray) -> np.ndarray:
-        inputs = features.astype(np.float32)  # a copy: activations may write into it
+        # Copied where it is divided: the rows are the caller's, and nothing else writes into them.
+        inputs = features.astype(np.float32, copy=self._divisor is not None)
         if self._divisor is not None:
             inputs /= np.float32(self._divisor)
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused

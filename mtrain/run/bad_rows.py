@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mtrain.keywords import option
 from mtrain.run.files import attributing_errors, begins, check_replaced, csv_text, open_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from mtrain.data.inputs.piece import BadRow
@@ -20,19 +20,30 @@ FIRST_COLUMNS = ["row", "problem"]
 class BadRows:
     """Counts rows, and writes their position, their first problem and their values."""
 
-    def __init__(self, file: BinaryIO | None) -> None:
-        """None: there are none to write."""
+    def __init__(self, file: BinaryIO | None, path: Path | None) -> None:
+        """The file at `path`; None: there are none to write."""
         self.rows = 0
         self._file = file
+        self._path = path
 
     def write(self, rows: Sequence[BadRow]) -> None:
         """Add these rows; before the first ones, the names of the columns."""
-        if self._file is None or not rows:
+        if not rows:
             return
         header = [] if self.rows else [*FIRST_COLUMNS, *rows[0].values]
-        lines = ([one.row, one.problem, *one.values.values()] for one in rows)
-        self._file.write(csv_text(header, lines).encode())
+        self._write(header, ([one.row, one.problem, *one.values.values()] for one in rows))
         self.rows += len(rows)
+
+    def close(self) -> None:
+        """Without a bad row, write the names of the first columns alone."""
+        if not self.rows:
+            self._write(FIRST_COLUMNS, [])
+
+    def _write(self, header: Sequence[str], lines: Iterable[Sequence[Any]]) -> None:
+        if self._file is None or self._path is None:
+            return
+        with attributing_errors(self._path):
+            self._file.write(csv_text(header, lines).encode())
 
 
 def check_bad_rows(path: Path) -> None:
@@ -43,15 +54,8 @@ def check_bad_rows(path: Path) -> None:
 
 @contextmanager
 def open_bad_rows(path: Path | None) -> Iterator[BadRows]:
-    """A CSV, which appears when it is complete, or not at all; None: nothing is written.
-
-    Without a bad row it has the names of its first columns alone.
-    """
-    if path is None:
-        yield BadRows(None)
-        return
-    with open_whole(path) as file, attributing_errors(path):
-        bad = BadRows(file)
-        yield bad
-        if not bad.rows:
-            file.write(csv_text(FIRST_COLUMNS, []).encode())
+    """A CSV, which appears when it is complete, or not at all; None: nothing is written."""
+    with nullcontext() if path is None else open_whole(path) as file:
+        bad = BadRows(file, path)
+        yield bad  # what fails meanwhile is seldom of this file
+        bad.close()

@@ -47,14 +47,15 @@ def write_bytes(path: Path, content: bytes | memoryview, *, flush: bool = True) 
 def open_whole(path: Path, *, flush: bool = True) -> Iterator[BinaryIO]:
     """A file to write piece by piece, which appears at `path` when it is complete, or not at all.
 
-    Otherwise it is as for `write_bytes`; errors of writing a piece are the caller's.
+    It may be read meanwhile. Otherwise it is as for `write_bytes`; errors of writing a piece are the
+    caller's.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     flush = flush and path.parent != _FILLED.get()
     try:
         with attributing_errors(path):
             beside.unlink(missing_ok=True)
-            file = beside.open("xb")  # never through a planted link
+            file = beside.open("x+b")  # never through a planted link
         try:
             yield file
             with attributing_errors(path):

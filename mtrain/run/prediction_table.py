@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import numpy as np
 
 from mtrain.errors import UsageError
 from mtrain.keywords import option
+from mtrain.records.column_types import as_type, common_type
 from mtrain.run.files import attributing_errors, check_replaced, csv_text, open_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     import pyarrow as pa
 
@@ -68,10 +71,13 @@ class CsvWriter:
 
 
 class ParquetWriter:
-    """The same columns, numbers as they are; a row group for each call."""
+    """The same columns, numbers as they are; a row group for each call.
+
+    Where a later row has a type that an earlier one had not, all are written again, in their common type.
+    """
 
     def __init__(self, file: BinaryIO, classes: tuple[str, ...]) -> None:
-        """`file` stays open."""
+        """`file` stays open; it is read as well."""
         self._file = file
         self._classes = classes
         self._writer: Any = None
@@ -84,12 +90,29 @@ class ParquetWriter:
         table = pa.table(_columns(piece, predictions, self._classes))
         if self._writer is None:
             self._writer = pq.ParquetWriter(self._file, table.schema)
-        self._writer.write_table(table)
+        schema = _common_schema(self._writer.schema, table.schema)
+        if not schema.equals(self._writer.schema):
+            self._write_again(schema)
+        self._writer.write_table(_as_schema(table, schema))
 
     def close(self) -> None:
         """Write where in the file everything stands."""
         if self._writer is not None:
             self._writer.close()
+
+    def _write_again(self, schema: pa.Schema) -> None:
+        import pyarrow.parquet as pq
+
+        self._writer.close()
+        with TemporaryFile(dir=Path(self._file.name).parent) as before:
+            self._file.seek(0)
+            shutil.copyfileobj(self._file, before)
+            self._file.seek(0)
+            self._file.truncate()
+            self._writer = pq.ParquetWriter(self._file, schema)
+            read = pq.ParquetFile(before)
+            for group in range(read.num_row_groups):
+                self._writer.write_table(_as_schema(read.read_row_group(group), schema))
 
 
 def check_ending(path: Path) -> None:
@@ -169,6 +192,20 @@ def _columns(
         problem = f"{min(taken)!r} is a column of the predictions"
         raise UsageError(problem, where=option("keep"), remedy="rename it")
     return {**columns, **piece.kept}
+
+
+def _common_schema(one: pa.Schema, other: pa.Schema) -> pa.Schema:
+    import pyarrow as pa
+
+    kinds = map(common_type, one.types, other.types)
+    return pa.schema(zip(one.names, kinds, strict=True))
+
+
+def _as_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    import pyarrow as pa
+
+    columns = map(as_type, schema.names, table.columns, schema.types)
+    return pa.table(list(columns), schema=schema)
 
 
 def _cells(column: pa.Array | pa.ChunkedArray) -> pa.Array:

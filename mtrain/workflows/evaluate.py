@@ -14,7 +14,7 @@ from mtrain.config.experiment.evaluation import DEFAULT_THRESHOLD
 from mtrain.config.loading.load import load_config
 from mtrain.errors import MtrainError, UsageError
 from mtrain.inference.network import predict_split
-from mtrain.inference.plain import predict_plainly
+from mtrain.inference.plain import check_fast, predict_plainly
 from mtrain.inference.threshold import check_threshold, check_two_classes, chosen_threshold
 from mtrain.keywords import option
 from mtrain.metrics.epoch import single_figures
@@ -45,7 +45,10 @@ if TYPE_CHECKING:
     PredictSplit = Callable[[Checkpoint, Split, CheckpointPlace, ImportedCode | None], Predictions]
 
 
-FAST = "predicted by NumPy: probabilities are within 1e-6 of those of `mtrain evaluate`"
+FAST = (
+    "predicted by NumPy, which rounds otherwise: probabilities differ from those of `mtrain evaluate` by "
+    "about 1e-6, and by more where outputs before the softmax are large"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,10 +82,12 @@ def evaluate(
     above which it is predicted, in [0, 1]; None: the run's `evaluation.threshold`, or the one
     chosen in the checkpoint's last whole epoch. `dataset` is the run's data set if it is loaded
     already, and `code` its custom code if it is imported; `allow_code` allows that import. If it is
-    `fast`, NumPy predicts, to 1e-6, and there is no loss. `predict` predicts as `predict_split` does; `draw` draws the charts, None: there are none. Writes
-    into `out`, a new folder, or else the run's `evaluation/<split>`; with another checkpoint, data
-    or threshold than the run's own into a folder whose name says which. Raises `MtrainError` for a checkpoint or
-    data that are damaged or do not fit, `UsageError` for an impossible split or threshold.
+    `fast`, NumPy predicts, as `FAST` says, and there is no loss. `predict` predicts as
+    `predict_split` does; `draw` draws the charts, None: there are none. Writes into `out`, a new
+    folder, or else the run's `evaluation/<split>`; with another checkpoint, data or threshold than
+    the run's own into a folder whose name says which. Raises `MtrainError` for a checkpoint or data
+    that are damaged or do not fit, `UsageError` for an impossible split or threshold, and for a
+    network that NumPy cannot run.
     """
     if split not in SPLITS:
         raise UsageError(f"must be test, val or train, got {split!r}", where=option("split"))
@@ -155,6 +160,8 @@ class _Question:
                 f"is missing, and {saved.best} is the best; name one",
                 where=place.run.checkpoints / "best",
             )
+        if self.fast:
+            check_fast(saved)
         check_two_classes(self.threshold, saved)
         codes = saved.config.custom_code.values()
         code = self.code

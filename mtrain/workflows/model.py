@@ -45,8 +45,9 @@ def load_model(checkpoint: Path, *, engine: Engine = "auto", allow_code: bool = 
     """The model of a run's best checkpoint, or of the one checkpoint named.
 
     The `engine` `tensorflow` gives the bits of `evaluate`; `auto` needs TensorFlow only for what NumPy
-    cannot run, and its probabilities are within 1e-6 of those. Raises `MtrainError` for a checkpoint
-    that is damaged, `UsageError` for an unknown engine and for custom code unless `allow_code`.
+    cannot run, and its probabilities differ from those by about 1e-6. Raises `MtrainError` for a
+    checkpoint that is damaged, `UsageError` for an unknown engine and for custom code unless
+    `allow_code`.
     """
     check_engine(engine)
 
@@ -133,7 +134,8 @@ class Model:
     ) -> tuple[str, ...]:
         """Read and predict some rows at a time, and give each piece to `take`.
 
-        `keep` and `sets_aside` are for a file of a table, as for `table_pieces`. Returns notes on the rows. Raises `UsageError` for a threshold if there are not two classes.
+        `keep` and `sets_aside` are for a file of a table, as for `table_pieces`. Returns notes on the
+        rows. Raises `UsageError` for a threshold if there are not two classes.
         """
         saved = self._saved
         check_two_classes(threshold, saved)
@@ -146,18 +148,19 @@ class Model:
                     why = f"because no other could be chosen: {choice.failed}"
                 notes = (f"{saved.classes[1]!r} is predicted above {threshold:g}, {why}",)
         seen, pieces = Seen(), self._pieces(rows, keep, sets_aside=sets_aside)
-        first = next(
-            pieces
-        )  # before TensorFlow is loaded: an error in the rows is reported at once
+        # Before TensorFlow is loaded: an error in the rows is reported at once.
+        first = next(pieces)
         code = changed_code(self._place, saved)
         with ExitStack() as held:
             predictor: PlainPredictor | LoadedPredictor | None = self._plain
-            if predictor is None and first.split:  # without rows TensorFlow need not be loaded
-                predictor = held.enter_context(open_predictor(saved, first.split, self._place))
             for piece in chain([first], pieces):
-                if predictor is None or not piece.split:
+                if not piece.split:  # without rows TensorFlow need not be loaded
                     predictions = _no_predictions(len(saved.classes))
                 else:
+                    if predictor is None:
+                        predictor = held.enter_context(
+                            open_predictor(saved, piece.split, self._place)
+                        )
                     predictions = predictor.predict(piece.split)
                 if threshold is not None:
                     predictions = predict_above(predictions, threshold)

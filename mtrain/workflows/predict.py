@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import io
+import os
 import shlex
 from contextlib import ExitStack
 from dataclasses import dataclass
+from glob import glob
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from mtrain.config.catalog.endings import ENDINGS
 from mtrain.config.experiment.custom_code import refuse_code
+from mtrain.data.files import has_ending
 from mtrain.errors import UsageError
 from mtrain.inference.threshold import check_threshold, check_two_classes
 from mtrain.keywords import option
@@ -24,7 +29,6 @@ from mtrain.workflows.model import check_engine, make_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from mtrain.data.inputs.piece import Piece
     from mtrain.records.training import Predictions
@@ -67,22 +71,19 @@ def predict(
     ending, or as CSV to `stream`, some rows at a time; without either returns them as CSV text. Of a
     table the columns to `keep` are written as well, `all`: all of them, and rows with values that cannot
     be predicted are written to `bad_rows`; None: they are errors. `engine` is as for `load_model`,
-    `threshold` and `allow_code` as for `evaluate`. `progress` is told the rows predicted so far. Raises `MtrainError` for a checkpoint or rows that are damaged or do not fit each
-    other, `UsageError` for a run and rows in each other's place, and for an impossible ending or
-    threshold.
+    `threshold` and `allow_code` as for `evaluate`. `progress` is told the rows predicted so far.
+    Raises `MtrainError` for a checkpoint or rows that are damaged or do not fit each other,
+    `UsageError` for a run and rows in each other's place, for a file to be written that is to be
+    read, and for an impossible ending or threshold.
     """
     check_engine(engine)
     if out is not None:
         check_ending(out)
-        if out.exists() and inputs.exists() and out.samefile(inputs):
-            raise UsageError(
-                f"{out} is what is to be predicted", where=option("out"), remedy="name another file"
-            )
+    _check_places(inputs, out, bad_rows)
+    if out is not None:
         check_replaceable(out)
     if bad_rows is not None:
         check_bad_rows(bad_rows)
-        if out is not None and bad_rows.absolute() == out.absolute():
-            raise UsageError("is the file of the predictions", where=option("bad-rows"))
     _check_order(checkpoint, inputs)
     check_threshold(threshold)
     text = io.BytesIO()
@@ -119,6 +120,36 @@ def predict(
     notes, set_aside = with_checkpoint(checkpoint, use)
     is_text = out is None and stream is None
     return Written(text.getvalue().decode() if is_text else None, notes, set_aside)
+
+
+def _check_places(inputs: Path, out: Path | None, bad_rows: Path | None) -> None:
+    """Raise `UsageError` if a file to be written is one to be read, or both to be written are one."""
+    pattern = str(inputs)
+    read = [inputs] if inputs.exists() else [Path(name) for name in glob(pattern)]  # noqa: PTH207
+    for path, name in ((out, "out"), (bad_rows, "bad-rows")):
+        if path is not None and any(_are_same(path, file) for file in read):
+            problem = f"{path} is what is to be predicted"
+            raise UsageError(problem, where=option(name), remedy="name another file")
+    if bad_rows is None:
+        return
+    if (
+        inputs.is_dir()
+        and has_ending(bad_rows, ENDINGS["csv"])
+        and _are_same(bad_rows.parent, inputs)
+    ):
+        problem = f"{bad_rows} would be among the rows to be predicted"
+        raise UsageError(problem, where=option("bad-rows"), remedy="name another folder")
+    if out is not None and _are_same(bad_rows, out):
+        raise UsageError("is the file of the predictions", where=option("bad-rows"))
+
+
+def _are_same(one: Path, other: Path) -> bool:
+    """Whether both are one file, through links and other ways of naming it."""
+    if one.exists() and other.exists():
+        return one.samefile(other)
+    return os.path.realpath(one) == os.path.realpath(
+        other
+    )  # Path.resolve fails of a link to itself
 
 
 def _check_order(checkpoint: Path, inputs: Path) -> None:

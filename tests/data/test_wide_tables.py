@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import dataset_config
 
+from mtrain.data.columns import RawTable
+from mtrain.data.features import read_values
 from mtrain.data.inputs.read import read_pieces
 from mtrain.data.load import load_dataset
 from mtrain.errors import MtrainError
@@ -122,3 +124,24 @@ def test_a_column_that_is_there_twice_among_many_is_found(tmp_path):
     path.write_text(",".join([*names, "c17", "y"]) + "\n")
     with pytest.raises(MtrainError, match="there are two columns 'c17'"):
         load_dataset(dataset_config(name="csv", path=str(path), target="y"))
+
+
+def test_a_column_of_text_starts_no_threads(monkeypatch):
+    """They are for groups of numbers side by side, and a small piece has one."""
+
+    def refuse(*_):
+        raise AssertionError
+
+    monkeypatch.setattr("mtrain.data.side_by_side.ThreadPoolExecutor", refuse)
+    texts = {"x": ["1", "2"], "word": ["u", "v"], "y": ["3", "4"]}
+    columns = {name: pa.chunked_array([values]) for name, values in texts.items()}
+    table = RawTable(columns, typed=False, where="a.csv", place=str)
+
+    read, wrong = read_values(table, {"x": "number", "word": "text", "y": "number"})
+
+    assert [(name, values.kind) for name, values in read.items()] == [
+        ("x", "number"),
+        ("word", "text"),
+        ("y", "number"),
+    ]
+    assert wrong == {}

@@ -12,6 +12,10 @@ from numpy.testing import assert_allclose
 
 import mtrain
 from mtrain.cli.main import run
+from mtrain.inference.plain import PlainPredictor
+from mtrain.records.dataset import Split
+from mtrain.run.checkpoint import read_checkpoint
+from mtrain.run.find_checkpoint import find_checkpoint
 
 
 def report_in(folder):
@@ -49,15 +53,39 @@ def test_it_does_not_load_tensorflow(finished_run):
     )
 
 
-def test_what_numpy_cannot_run_is_refused(tmp_path):
-    """Rather than evaluated by TensorFlow: it would not be fast."""
-    mtrain.fit(
-        {
-            "dataset": {"samples": 100},
-            "model": {"hidden": 8, "activation": "sparsemax"},
-            "training": {"epochs": 1, "compile": "graph"},
-        },
-        out=tmp_path / "run",
-    )
-    with pytest.raises(mtrain.UsageError, match=r"epoch-0001: this activation needs TensorFlow"):
+def test_what_numpy_cannot_run_is_refused(tmp_path, capsys):
+    """Rather than evaluated by TensorFlow, which would not be fast; and before the data are read."""
+    config = {
+        "dataset": {"samples": 100},
+        "model": {"hidden": 8, "activation": "sparsemax"},
+        "training": {"epochs": 1, "compile": "graph"},
+    }
+    mtrain.fit(config, out=tmp_path / "run")
+    capsys.readouterr()
+
+    assert run(["evaluate", str(tmp_path / "run"), "--fast", "--data", str(tmp_path)]) == 2
+    said = "model.activation 'sparsemax' needs TensorFlow; leave out"
+    assert capsys.readouterr().err == f"mtrain: --fast: {said} --fast\n"
+    with pytest.raises(mtrain.UsageError, match=f"^fast=True: {said} fast=True$"):
         mtrain.evaluate(tmp_path / "run", fast=True)
+
+
+def test_rows_are_copied_only_where_they_are_divided(finished_run, monkeypatch):
+    """They are the caller's, and stay what they are."""
+    path = find_checkpoint(finished_run).path
+    predictor = PlainPredictor(read_checkpoint(path), path)
+    given = []
+
+    def outputs(_, inputs):
+        given.append(inputs)
+        return np.zeros((len(inputs), 2), np.float32)
+
+    monkeypatch.setattr("mtrain.inference.plain.plain_probabilities", outputs)
+    rows = Split(np.ones((3, 4), np.float32), np.zeros(3, np.int32), np.arange(3))
+
+    for divisor in (None, 2):
+        monkeypatch.setattr(predictor, "_divisor", divisor)
+        predictor.predict(rows)
+        assert np.shares_memory(given[-1], rows.features) == (divisor is None)
+        assert (given[-1] == 1 / (divisor or 1)).all()
+        assert (rows.features == 1).all()

@@ -188,6 +188,8 @@ def test_a_run_keeps_its_code_and_is_only_read_with_leave(folder, capsys):
     assert not list(out.rglob("__pycache__"))
     (folder / "own.py").write_text("raise RuntimeError\n")
 
+    status, message = said(capsys, "evaluate", out, "--fast")
+    assert (status, message) == (2, "--fast: model 'own:build' needs TensorFlow; leave out --fast")
     for command in (
         ["evaluate", out],
         ["predict", out, folder / "rows.npz"],

@@ -8,7 +8,7 @@ import pytest
 from mtrain.config.catalog import names
 from mtrain.config.experiment.model import ModelConfig
 from mtrain.model.plain_activations import ACTIVATIONS
-from mtrain.model.plain_network import plain_network, plain_probabilities, plain_shapes
+from mtrain.model.plain_network import PlainLayer, plain_network, plain_probabilities, plain_shapes
 
 
 def test_only_sparsemax_is_left_to_keras():
@@ -63,3 +63,23 @@ def test_a_network_is_keras(name, n_classes, batch_norm):
     is_clear = first - second > tolerance
     assert is_clear.any()
     assert (ours.argmax(axis=1) == of_keras.argmax(axis=1))[is_clear].all()
+
+
+@pytest.mark.parametrize("size", [1, 30, 1000])
+def test_the_difference_grows_with_the_outputs(size):
+    """Before the softmax, float32 has fewer digits of large ones: 1e-6 holds for those up to ten."""
+    import keras
+
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(500, 200)).astype(np.float32)
+    kernel = generator.normal(0, 0.07 * size, (200, 5)).astype(np.float32)
+    bias = np.zeros(5, np.float32)
+    inputs = keras.Input((200,))
+    model = keras.Model(inputs, keras.layers.Dense(5, "softmax")(inputs))
+    model.set_weights([kernel, bias])
+
+    ours = plain_probabilities([PlainLayer(kernel, bias, "softmax")], x)
+
+    largest = np.abs(x @ kernel).max()
+    difference = np.abs(ours - np.asarray(model(x))).max()
+    assert difference <= 1e-6 * max(1, largest / 10)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import errno
 import gzip
 import io
 import json
 import sys
 from datetime import date
+from pathlib import Path
 from types import SimpleNamespace
 
 import pyarrow as pa
@@ -17,6 +20,14 @@ from predicted_runs import columns, refused, table
 
 from mtrain.cli.main import run
 from mtrain.data.inputs import piece
+from mtrain.data.inputs.read import read_pieces
+from mtrain.data.notation import Notation
+from mtrain.data.sources.json_lines import json_pieces
+from mtrain.errors import MtrainError
+from mtrain.run.bad_rows import BadRows
+from mtrain.run.checkpoint import read_checkpoint
+from mtrain.run.find_checkpoint import find_checkpoint
+from mtrain.workflows.predict import predict
 
 
 def rows_of(run_path):
@@ -83,6 +94,94 @@ def test_dates_and_lists_are_kept(tabular, tmp_path, capsys):
     written = pq.read_table(tmp_path / "out.parquet")
     assert written["when"].to_pylist() == when.to_pylist()
     assert written["tags"].to_pylist() == tags.to_pylist()
+
+
+def kept(model, rows, name, folder):
+    """A kept column, as its text in a CSV and as a column of Parquet."""
+    arguments = ["predict", str(model), str(rows), "--keep", name, "--out"]
+    assert run([*arguments, str(folder / "out.csv")]) == 0
+    assert run([*arguments, str(folder / "out.parquet")]) == 0
+    return columns((folder / "out.csv").read_text())[name], pq.read_table(folder / "out.parquet")[
+        name
+    ]
+
+
+@pytest.mark.parametrize("rows_at_once", [30, 1000])
+@pytest.mark.parametrize(
+    ("first", "second", "kind", "expected"),
+    [
+        (None, "b", "string", [None, "b"]),
+        (1, None, "int64", [1, None]),
+        (1, 2.5, "double", [1.0, 2.5]),
+        (1, "b", "large_string", ["1", "b"]),
+        (True, "b", "large_string", ["True", "b"]),
+        ([1], "b", "large_string", ["[1]", "b"]),
+        (date(2026, 1, 2), 7, "large_string", ["2026-01-02", "7"]),
+    ],
+)
+def test_files_may_have_other_types_of_a_kept_column(
+    tabular, tmp_path, monkeypatch, rows_at_once, first, second, kind, expected
+):
+    """It has the type that holds both, or else their text; in pieces and in one."""
+    monkeypatch.setattr(piece, "ROWS_A_CALL", rows_at_once)
+    monkeypatch.setattr(piece, "PIECE", 1)
+    folder = tmp_path / "rows"
+    folder.mkdir()
+    for number, value in enumerate((first, second)):
+        rows = rows_of(tabular).append_column("id", pa.array([value] * 30))
+        pq.write_table(rows, folder / f"{number}.parquet")
+
+    text, column = kept(tabular, folder, "id", tmp_path)
+
+    assert str(column.type) == kind
+    assert column.to_pylist()[29:31] == expected
+    assert text[29:31] == [
+        "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+        for value in expected
+    ]
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_whole_numbers_too_long_for_fractions_are_refused(tabular, tmp_path, capsys):
+    """As a float64, they would be other numbers."""
+    for number, value in enumerate((2**60 + 1, 0.5)):
+        rows = rows_of(tabular).append_column("id", pa.array([value] * 30))
+        pq.write_table(rows, tmp_path / f"{number}.parquet")
+
+    status, message = refused(capsys, tabular, tmp_path, "--keep", "id")
+
+    assert status == 1
+    assert message.startswith("column 'id' is int64 in some rows and double in others: ")
+
+
+def test_a_folder_without_a_value_may_be_kept(tabular, tmp_path):
+    """Its name says that the value is missing."""
+    rows = tmp_path / "rows"
+    for name in ("region=__HIVE_DEFAULT_PARTITION__", "region=a"):
+        (rows / name).mkdir(parents=True)
+        pq.write_table(rows_of(tabular), rows / name / "0.parquet")
+
+    text, column = kept(tabular, rows, "region", tmp_path)
+
+    assert text == [""] * 30 + ["a"] * 30
+    assert column.to_pylist() == [None] * 30 + ["a"] * 30
+
+
+@pytest.mark.parametrize("rows_at_once", [5, 1000])
+def test_json_lines_may_lack_a_kept_value_for_long(tabular, tmp_path, monkeypatch, rows_at_once):
+    """Its type is known when it comes."""
+    monkeypatch.setattr("mtrain.data.sources.json_lines.ROWS_AT_ONCE", 5)
+    monkeypatch.setattr(piece, "ROWS_A_CALL", rows_at_once)
+    monkeypatch.setattr(piece, "PIECE", 1)
+    rows = rows_of(tabular).to_pylist()
+    notes = [None] * 14 + ["late"] * 16
+    lines = (json.dumps({**row, "note": note}) for row, note in zip(rows, notes, strict=True))
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+
+    text, column = kept(tabular, tmp_path / "a.jsonl", "note", tmp_path)
+
+    assert text == [""] * 14 + ["late"] * 16
+    assert column.to_pylist() == notes
 
 
 def test_rows_that_are_left_out_have_no_kept_values(tmp_path, capsys):
@@ -157,7 +256,8 @@ def test_json_lines_are_predicted_as_the_same_csv(tabular, tmp_path, capsys, nam
         ("[1, 2]", 'a.jsonl:2: must be an object, as {"width": 1.5}'),
         (
             '{"length": "x", "kind": "u", "is wet": true}',
-            "a.jsonl: column 'length': must be all numbers or all text, got float and str",
+            "a.jsonl:2: column 'length': 'x' is not a finite number, but the rest of the column is numeric\n"
+            "mtrain: the model's config says that numbers are written as in 1234.5 or 1e-3",
         ),
     ],
 )
@@ -185,7 +285,7 @@ def given(monkeypatch, content):
 
 
 def test_standard_input_is_what_its_beginning_says(tabular, numeric, tmp_path, capsys, monkeypatch):
-    """CSV, also gzipped, JSON Lines, Parquet, or an .npz of arrays."""
+    """CSV or JSON Lines, also gzipped, Parquet, or an .npz of arrays."""
     rows = rows_of(tabular).select(["length", "kind", "is wet"])
     path = tabular.parent / "test.csv"
     pq.write_table(rows, tmp_path / "a.parquet")
@@ -196,6 +296,7 @@ def test_standard_input_is_what_its_beginning_says(tabular, numeric, tmp_path, c
         path.read_bytes(),
         gzip.compress(path.read_bytes()),
         lines.encode(),
+        gzip.compress(lines.encode()),
         (tmp_path / "a.parquet").read_bytes(),
     ):
         given(monkeypatch, content)
@@ -203,6 +304,25 @@ def test_standard_input_is_what_its_beginning_says(tabular, numeric, tmp_path, c
 
     given(monkeypatch, (numeric.parent / "a.npz").read_bytes())
     assert len(predicted(capsys, numeric, "-")["row"]) == 20
+
+
+@pytest.mark.parametrize("name", ["PK", "PKID", "PAR1", "PK,id"])
+def test_a_csv_on_standard_input_may_begin_as_other_files_do(tabular, capsys, monkeypatch, name):
+    """With the name of a primary key; zip files have the same letters, and then no text."""
+    rest = ",0" * name.count(",")
+    text = f"{name},length,kind,is wet\n7{rest},1,u,true\n"
+
+    for content in (text.encode(), gzip.compress(text.encode())):
+        given(monkeypatch, content)
+        assert predicted(capsys, tabular, "-", "--keep", name.split(",")[0])["row"] == ["0"]
+
+
+def test_a_broken_gzip_on_standard_input_is_refused(tabular, capsys, monkeypatch):
+    given(monkeypatch, b"\x1f\x8b and no more")
+
+    status, message = refused(capsys, tabular, "-")
+
+    assert (status, message.partition(":")[0]) == (1, "stdin")
 
 
 def test_errors_and_notes_name_standard_input(tabular, capsys, monkeypatch):
@@ -279,6 +399,55 @@ def test_a_value_too_far_from_training_is_set_aside(tmp_path, capsys):
     assert lines == ["row,problem,x", "1,a value is too far from those of the training,3e38"]
 
 
+def test_values_of_other_types_in_json_lines_are_set_aside(tabular, tmp_path, capsys):
+    """Each by itself; without it the others are what they were, to the last digit."""
+    lengths = ["1.5", '"long"', "0.1", "true", "[1]", "3", str(2**63)]
+    row = '{{"length": {}, "kind": "u", "is wet": true, "id": {}}}'
+    ids = ["1", '"b"', "null", "true", "2.5", "{}", "[1]"]
+    lines = [row.format(length, one) for length, one in zip(lengths, ids, strict=True)]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    good = "length,kind,is wet\n1.5,u,true\n0.1,u,true\n3,u,true\n9223372036854775808,u,true\n"
+    (tmp_path / "good.csv").write_text(good)
+    aside = tmp_path / "bad.csv"
+
+    found = predicted(capsys, tabular, tmp_path / "a.jsonl", "--bad-rows", aside, "--keep", "id")
+
+    assert found.pop("row") == ["0", "2", "5", "6"]
+    assert found.pop("id") == ["1", "", "{}", "[1]"]
+    expected = predicted(capsys, tabular, tmp_path / "good.csv")
+    del expected["row"]
+    assert found == expected
+    problem = "column 'length': {!r} is not a finite number, as float32"
+    lines = list(csv.DictReader(aside.read_text().splitlines()))
+    assert [(line["row"], line["problem"], line["length"]) for line in lines] == [
+        ("1", problem.format("long"), "long"),
+        ("3", problem.format("true"), "true"),
+        ("4", problem.format("[1]"), "[1]"),
+    ]
+
+
+def test_numbers_of_json_are_not_read_as_those_of_another_notation(tmp_path):
+    """As text, 1.5 would be 15 where a point stands between thousands."""
+    (tmp_path / "a.jsonl").write_text('{"x": 1.5}\n{"x": "1,5"}\n')
+    notation = Notation(decimal=",", thousands=".")
+
+    with pytest.raises(MtrainError, match="must be all numbers or all text"):
+        list(json_pieces(str(tmp_path / "a.jsonl"), ["x"], 10, notation))
+
+
+def test_lines_that_are_no_rows_are_never_set_aside(tabular, tmp_path, capsys):
+    """They have no values by column."""
+    (tmp_path / "a.jsonl").write_text('{"length": 1, "kind": "u", "is wet": true}\n{"length"\n')
+    (tmp_path / "a.csv").write_text("length,kind,is wet\n1,u,true\n1,u\n")
+
+    for name, says in (("a.jsonl", "not JSON: "), ("a.csv", "2 values; the first line names 3")):
+        arguments = (tabular, tmp_path / name, "--bad-rows", tmp_path / "bad.csv")
+        status, message = refused(capsys, *arguments)
+        assert status == 1
+        assert message.startswith(f"{tmp_path / name}:")
+        assert says in message
+
+
 @pytest.mark.parametrize("rows_at_once", [1, 1000])
 def test_bad_rows_keep_their_numbers_over_pieces(
     tabular, tmp_path, capsys, monkeypatch, rows_at_once
@@ -292,6 +461,30 @@ def test_bad_rows_keep_their_numbers_over_pieces(
 
     assert found["row"] == ["0", "2", "4"]
     assert [line.split(",")[0] for line in aside.read_text().splitlines()] == ["row", "1", "3"]
+
+
+def test_bad_rows_are_written_as_they_come(tabular, tmp_path, capsys, monkeypatch):
+    """However many stand before the first that can be predicted, by either engine."""
+    monkeypatch.setattr(piece, "ROWS_A_CALL", 2)
+    monkeypatch.setattr(piece, "PIECE", 1)
+    lines = ["length,kind,is wet", *["long,u,true"] * 25, "1,u,true", "2,v,true", "3,w,true"]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    (tmp_path / "good.csv").write_text("\n".join([lines[0], *lines[-3:]]))
+    saved = read_checkpoint(find_checkpoint(tabular).path)
+    arguments = (tmp_path / "a.csv", saved.config.dataset, saved.encoding, 10**9)
+
+    pieces = list(read_pieces(*arguments, sets_aside=True))
+
+    assert max(len(one.bad) for one in pieces) <= 4
+    assert [len(one.split) for one in pieces if one.split] == [2, 1]
+    assert [one.row for whole in pieces for one in whole.bad] == list(range(25))
+    for engine in ("auto", "tensorflow"):
+        aside = ("--bad-rows", tmp_path / "bad.csv", "--engine", engine)
+        found = predicted(capsys, tabular, tmp_path / "a.csv", *aside)
+        expected = predicted(capsys, tabular, tmp_path / "good.csv", "--engine", engine)
+        assert found.pop("row") == ["25", "26", "27"]
+        assert expected.pop("row") == ["0", "1", "2"]
+        assert found == expected
 
 
 def test_without_bad_rows_their_file_has_no_row(tabular, tmp_path, capsys):
@@ -310,9 +503,14 @@ def test_bad_rows_go_nowhere_else(tabular, pictorial, tmp_path, capsys):
     before = rows.read_bytes()
     assert refused(capsys, tabular, rows, "--bad-rows", rows) == (
         2,
-        f"--bad-rows: {rows} exists and does not hold bad rows; name another file",
+        f"--bad-rows: {rows} is what is to be predicted; name another file",
     )
     assert rows.read_bytes() == before
+    (tmp_path / "notes.csv").write_text("mine\n")
+    assert refused(capsys, tabular, rows, "--bad-rows", tmp_path / "notes.csv") == (
+        2,
+        f"--bad-rows: {tmp_path}/notes.csv exists and does not hold bad rows; name another file",
+    )
     out = tmp_path / "a.csv"
     assert refused(capsys, tabular, rows, "--bad-rows", out, "--out", out) == (
         2,
@@ -325,3 +523,64 @@ def test_bad_rows_go_nowhere_else(tabular, pictorial, tmp_path, capsys):
     )
     assert not out.exists()
     assert refused(capsys, tabular, rows, "--strict") == (2, "--strict: needs --bad-rows")
+
+
+def test_mended_bad_rows_are_not_replaced_by_their_own(tabular, tmp_path, capsys):
+    """By whatever name they are read: they begin as bad rows do, and may be the only copy."""
+    folder = tmp_path / "new"
+    folder.mkdir()
+    mended = folder / "bad.csv"
+    mended.write_text("row,problem,length,kind,is wet\n1,was long,1.5,u,true\n")
+    before = mended.read_bytes()
+    (tmp_path / "link.csv").symlink_to(mended)
+    around = tmp_path / "new" / ".." / "new" / "bad.csv"
+    is_read = "{} is what is to be predicted; name another file"
+
+    for read, written in (
+        (mended, mended),
+        (tmp_path / "link.csv", mended),
+        (mended, tmp_path / "link.csv"),
+        (mended, around),
+        (folder / "b*.csv", mended),
+    ):
+        message = f"--bad-rows: {is_read.format(written)}"
+        assert refused(capsys, tabular, read, "--bad-rows", written) == (2, message)
+        assert mended.read_bytes() == before
+    assert refused(capsys, tabular, folder, "--bad-rows", mended) == (
+        2,
+        f"--bad-rows: {mended} would be among the rows to be predicted; name another folder",
+    )
+    assert refused(capsys, tabular, tmp_path / "link.csv", "--out", mended) == (
+        2,
+        f"--out: {is_read.format(mended)}",
+    )
+    aside = tmp_path / "aside.csv"
+    assert refused(
+        capsys, tabular, mended, "--bad-rows", aside, "--out", folder / "../aside.csv"
+    ) == (
+        2,
+        "--bad-rows: is the file of the predictions",
+    )
+    assert run(["predict", str(tabular), str(mended), "--bad-rows", str(aside)]) == 0
+
+
+def test_a_full_disk_elsewhere_is_not_that_of_the_bad_rows(tabular, tmp_path):
+    """Such as where the predictions are kept until all rows are predicted."""
+
+    class Full(io.BytesIO):
+        def write(self, _):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    rows, aside = tabular.parent / "test.csv", tmp_path / "bad.csv"
+    with pytest.raises(OSError, match="No space left on device"):
+        predict(tabular, rows, stream=Full(), bad_rows=aside)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_of_the_bad_rows_is_named(tmp_path):
+    with (
+        Path("/dev/full").open("wb", buffering=0) as file,
+        pytest.raises(MtrainError, match=r"bad.csv: cannot be written: No space left"),
+    ):
+        BadRows(file, tmp_path / "bad.csv").close()

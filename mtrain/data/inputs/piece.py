@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 
 from mtrain.data.source import Rows
 from mtrain.data.unlike import unlike_notes
+from mtrain.records.column_types import as_type, common_type
 from mtrain.records.dataset import Split
 from mtrain.records.training import ROWS_A_CALL
 
@@ -94,16 +96,29 @@ def rows_of_a_piece(encoding: Encoding) -> int:
 
 
 def joined(pieces: Iterable[Piece], rows: int) -> Iterator[Piece]:
-    """The same rows, with equally many in each piece but the last; at least one piece."""
+    """The same rows, with equally many in each piece but the last; at least one piece.
+
+    Where more rows than these were set aside meanwhile, a piece without rows has them.
+    """
     kept: list[Piece] = []
     for piece in pieces:
         kept.append(piece)
         while sum(len(one.split) for one in kept) > rows:
             whole = _whole(kept)
             yield _part(whole, 0, rows)
-            rest = _part(whole, rows, None)
-            kept = [replace(rest, unlike={}, left_out=0, done=(), bad=())]
+            kept = [_rest(whole, rows)]
+        if (
+            sum(len(one.bad) for one in kept) > rows
+        ):  # or a file of bad ones would be held as a whole
+            whole = _whole(kept)
+            yield _part(whole, 0, 0)
+            kept = [_rest(whole, 0)]
     yield _whole(kept)
+
+
+def _rest(piece: Piece, start: int) -> Piece:
+    """Its rows from `start`; all else went with those before."""
+    return replace(_part(piece, start, None), unlike={}, left_out=0, done=(), bad=())
 
 
 def _whole(pieces: list[Piece]) -> Piece:
@@ -122,14 +137,16 @@ def _whole(pieces: list[Piece]) -> Piece:
         seen.unlike,
         seen.left_out,
         seen.done,
-        {
-            name: pa.chunked_array(
-                [chunk for piece in pieces for chunk in piece.kept[name].chunks], column.type
-            )
-            for name, column in pieces[0].kept.items()
-        },
+        {name: _joined(name, [piece.kept[name] for piece in pieces]) for name in pieces[0].kept},
         tuple(chain.from_iterable(piece.bad for piece in pieces)),
     )
+
+
+def _joined(name: str, columns: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
+    """One column; blocks of JSON Lines and files of Parquet may be of several types."""
+    kind = reduce(common_type, [column.type for column in columns])
+    chunks = [chunk for column in columns for chunk in as_type(name, column, kind).chunks]
+    return pa.chunked_array(chunks, kind)
 
 
 def _part(piece: Piece, start: int, stop: int | None) -> Piece:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import zlib
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +18,13 @@ if TYPE_CHECKING:
 NAME = "stdin"
 """What errors and notes call it."""
 
-BEGINNINGS = {b"PAR1": ".parquet", b"PK": ".npz", b"\x1f\x8b": ".csv.gz", b"{": ".jsonl"}
-"""The ending of a file that begins so; any other is CSV."""
+BINARY = {b"PAR1\x15": ".parquet", b"PK\x03\x04": ".npz"}
+"""The ending of a file that begins so. With what follows the letters: a column may be called `PK`."""
+
+GZIP = b"\x1f\x8b"
+
+GZIP_FORMAT = zlib.MAX_WBITS | 16
+"""As zlib calls it."""
 
 PEEKED = 1 << 16
 
@@ -31,11 +37,7 @@ def standard_input(stream: BinaryIO) -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory() as folder:
         first = stream.read(PEEKED)
-        begins = first.lstrip()
-        endings = (
-            ending for beginning, ending in BEGINNINGS.items() if begins.startswith(beginning)
-        )
-        path = Path(folder, f"{NAME}{next(endings, '.csv')}")
+        path = Path(folder, f"{NAME}{_ending(first)}")
         with path.open("wb") as file:
             file.write(first)
             shutil.copyfileobj(stream, file)
@@ -47,6 +49,23 @@ def standard_input(stream: BinaryIO) -> Iterator[Path]:
                 for one in error.problems
             )
             raise
+
+
+def _ending(first: bytes) -> str:
+    """That of a file which begins so: JSON Lines begin with a brace, and what is nothing else is CSV."""
+    for beginning, ending in BINARY.items():
+        if first.startswith(beginning):
+            return ending
+    if not first.startswith(GZIP):
+        return _ending_of_text(first)
+    try:
+        return f"{_ending_of_text(zlib.decompressobj(GZIP_FORMAT).decompress(first, PEEKED))}.gz"
+    except zlib.error:  # which is told where it is read as a whole
+        return ".csv.gz"
+
+
+def _ending_of_text(first: bytes) -> str:
+    return ".jsonl" if first.lstrip().startswith(b"{") else ".csv"
 
 
 def as_stdin(text: str, path: Path) -> str:

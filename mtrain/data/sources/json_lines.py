@@ -44,7 +44,15 @@ def json_pieces(
         for piece in _pieces(file, min(rows, ROWS_AT_ONCE)):
             lines = [f"{file}:{line}" for line, _ in piece]
             values = {name: [row.get(name) for _, row in piece] for name in columns}
-            yield from_rows(values, columns, notation, path, lines.__getitem__)
+            yield from_rows(
+                values,
+                columns,
+                notation,
+                path,
+                lines.__getitem__,
+                # Or a number as JSON writes it would be read as another.
+                as_text=_as_text if notation.is_plain else None,
+            )
 
 
 def _pieces(file: Path, rows: int) -> Iterator[list[tuple[int, dict[str, Any]]]]:
@@ -60,6 +68,10 @@ def _pieces(file: Path, rows: int) -> Iterator[list[tuple[int, dict[str, Any]]]]
                 yield piece
         except (OSError, EOFError) as error:
             raise MtrainError(f"cannot be read: {error}", where=file) from error
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def _opened(file: Path) -> BinaryIO:

@@ -25,13 +25,16 @@ def from_rows(
     notation: Notation,
     where: str,
     place: Callable[[int], str],
+    *,
+    as_text: Callable[[Any], str] | None = None,
 ) -> RawTable:
     """The named `columns` of these `values`, by name, each a list or an array of N values.
 
-    `where` is what they are called, and `place` gives the place of each row. Raises `MtrainError` for a
-    column that is not there, and for values that are not columns of one length and type.
+    `where` is what they are called, and `place` gives the place of each row. A column of several types
+    is text, so that text among numbers is wrong by itself; without `as_text` it is an error. Raises
+    `MtrainError` for a column that is not there, and for values that are not columns of one length.
     """
-    arrays = {name: _as_arrow(name, one, where) for name, one in values.items()}
+    arrays = {name: _as_arrow(name, one, where, as_text) for name, one in values.items()}
     for name, array in arrays.items():
         first = next(iter(arrays))
         if len(array) != (n := len(arrays[first])):
@@ -49,7 +52,7 @@ def from_rows(
     )
 
 
-def _as_arrow(name: str, values: Any, where: str) -> pa.Array:
+def _as_arrow(name: str, values: Any, where: str, as_text: Callable[[Any], str] | None) -> pa.Array:
     """The values of a column; raises `MtrainError` for a value that is no list, or mixed types."""
     if isinstance(values, Mapping | set | frozenset):  # Arrow would take the keys
         kind = type(values).__name__
@@ -59,6 +62,8 @@ def _as_arrow(name: str, values: Any, where: str) -> pa.Array:
         # As in pandas: NaN is a missing value, among text as well.
         return pa.array(values, from_pandas=True)
     except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
+        if as_text is not None:
+            return pa.array([None if value is None else as_text(value) for value in values])
         problem, types = str(error), {type(value).__name__ for value in values}
         if "str" in types and len(types - {"NoneType"}) > 1:
             problem = f"must be all numbers or all text, got {' and '.join(sorted(types))}"
