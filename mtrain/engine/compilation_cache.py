@@ -14,7 +14,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,60 +47,89 @@ def kept_compilations(threads: int | None) -> Iterator[None]:
     """In this context TensorFlow, not imported before, loads and keeps what XLA compiles.
 
     `threads` are those of an operation; None: all CPUs. There is an effect only in a process of
-    mtrain's own, on Linux without a GPU. The cache is `mtrain/xla` in `$XDG_CACHE_HOME`, or else in
-    `~/.cache`; a folder that others may write to is not trusted. It can be removed at any time.
+    mtrain's own, on Linux without a GPU, whose flags of XLA are in no file. The cache is
+    `mtrain/xla` in `$XDG_CACHE_HOME`, or else in `~/.cache`; a folder that others may write to is
+    not trusted. It can be removed at any time.
     """
-    key = _key(threads)
-    if not owns_process() or key is None or any(map(os.path.exists, GPUS)):
-        yield
-        return
-    try:
-        kept = _own_folder(key)
-        working = Path(tempfile.mkdtemp(prefix=f"{WORKING}{os.getpid()}-", dir=kept.parent))
-    except (OSError, RuntimeError):  # the latter without a home
-        yield
-        return
-    before = os.environ.get(VARIABLE)
-    flag = f"--tf_xla_persistent_cache_directory={working}"
-    try:
+    with ExitStack() as held:
+        try:
+            kept = _own_folder(threads) if _may_keep() else None
+            working = None if kept is None else held.enter_context(_working_folder(kept.parent))
+        except (OSError, RuntimeError, PackageNotFoundError):  # RuntimeError: there is no home
+            kept = working = None
+        if kept is None or working is None:
+            yield
+            return
         _link_whole(kept, working)
-        os.environ[VARIABLE] = flag if before is None else f"{before} {flag}"
-        # TensorFlow reports each file that it loads as an error; who asked for warnings sees it.
-        if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2") == "2":
-            os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+        held.enter_context(_told_tensorflow(working))
         yield
         with suppress(OSError):
             _keep_new(working, kept)  # not after an error: a file may be half written
             _remove_old(kept.parent)
+
+
+def _may_keep() -> bool:
+    """Whether this is a process of mtrain's own without a GPU, whose flags of XLA are all known."""
+    # In place of flags the variables may name a file of flags, to which none can be added.
+    flags = [os.environ.get(name, "").strip() for name in (VARIABLE, "XLA_FLAGS")]
+    in_files = any(value and not value.startswith("-") for value in flags)
+    return owns_process() and not in_files and not any(map(os.path.exists, GPUS))
+
+
+@contextmanager
+def _told_tensorflow(working: Path) -> Iterator[None]:
+    before = os.environ.get(VARIABLE)
+    escaped = str(working).replace("\\", "\\\\").replace('"', '\\"')
+    flag = f'--tf_xla_persistent_cache_directory="{escaped}"'
+    os.environ[VARIABLE] = flag if before is None else f"{before} {flag}"
+    # TensorFlow reports each file that it loads as an error; who asked for warnings sees it.
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2") == "2":
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    try:
+        yield
     finally:
         if before is None:
             os.environ.pop(VARIABLE, None)
         else:
             os.environ[VARIABLE] = before
-        shutil.rmtree(working, ignore_errors=True)
 
 
-def _key(threads: int | None) -> str | None:
-    """A hash of all that decides the machine code besides the program; None where it is not known."""
+@contextmanager
+def _working_folder(cache: Path) -> Iterator[Path]:
+    """A new folder for this process."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{WORKING}{os.getpid()}-", dir=cache))
     try:
-        facts = Path("/proc/cpuinfo").read_text().partition("\n\n")[0].splitlines()
-        names = ("vendor_id", "cpu family", "model", "stepping", "flags", "CPU", "Features")
-        processor = [line for line in facts if line.startswith(names)]
-        installed = distribution("tensorflow").read_text("RECORD")  # the hashes of its files
-    except (OSError, PackageNotFoundError):
-        return None
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _key(threads: int | None) -> str:
+    """A hash of all that decides the machine code besides the program.
+
+    Raises `OSError` or `PackageNotFoundError` where it is not known.
+    """
+    facts = Path("/proc/cpuinfo").read_text().partition("\n\n")[0].splitlines()
+    names = ("vendor_id", "cpu family", "model", "stepping", "flags", "CPU", "Features")
+    processor = [line for line in facts if line.startswith(names)]
+    installed = distribution("tensorflow").read_text("RECORD")  # the hashes of its files
+    if installed is None:
+        raise FileNotFoundError("RECORD")
     flags = [os.environ.get(name) for name in FLAGS]
     n = threads_asked() or threads or cpu_count()
     return hashlib.sha256(repr((processor, installed, flags, n)).encode()).hexdigest()[:32]
 
 
-def _own_folder(key: str) -> Path:
-    """The folder of this key; raises `OSError` if others may write to it, or the disk is nearly full."""
+def _own_folder(threads: int | None) -> Path:
+    """The folder of what this process may load.
+
+    Raises `OSError` if others may write to it, or the disk is nearly full, and as `_key`.
+    """
     folder = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if not folder.is_absolute():  # the standard says to ignore it
         folder = Path("~/.cache").expanduser()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for name in ("mtrain", "xla", key):
+    for name in ("mtrain", "xla", _key(threads)):
         folder /= name
         folder.mkdir(exist_ok=True, mode=0o700)
         status = folder.lstat()

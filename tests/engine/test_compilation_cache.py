@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -37,8 +38,9 @@ def cache(tmp_path, monkeypatch):
 
 def folder_for_tensorflow():
     """The folder that TensorFlow is told; None: there is none."""
-    flags = os.environ.get(VARIABLE, "")
-    return Path(flags.partition("directory=")[2]) if "directory=" in flags else None
+    flags = shlex.split(os.environ.get(VARIABLE, ""))  # which reads quotes as TensorFlow does
+    folders = [flag.partition("directory=")[2] for flag in flags if "directory=" in flag]
+    return Path(folders[0]) if folders else None
 
 
 def compile_once(*names, threads=1):
@@ -56,7 +58,10 @@ def files(cache):
 
 
 def test_a_kept_loop_trains_the_same_bits(tmp_path):
-    """Without a cache, with an empty one, with what that run kept, and with a damaged file."""
+    """Without a cache, with an empty one, with what that run kept, and with a damaged file.
+
+    The folder's name has what ends a flag of TensorFlow's, unless it is quoted.
+    """
     (tmp_path / "config.yaml").write_text(CONFIG)
 
     def train(out, home):
@@ -70,18 +75,19 @@ def test_a_kept_loop_trains_the_same_bits(tmp_path):
         (checkpoint,) = {c.resolve() for c in list_checkpoints(RunDirectory(tmp_path / out))}
         return (checkpoint / "arrays.npz").read_bytes()
 
-    cache = tmp_path / "mtrain/xla"
+    home = tmp_path / "the \"cache\" of \\ a 'user'"
+    cache = home / "mtrain/xla"
     expected = train("without", os.devnull)
-    assert train("empty", tmp_path) == expected
+    assert train("empty", home) == expected
     kept = {path: path.stat().st_mtime_ns for path in files(cache)}
     assert len(kept) >= 2
 
-    assert train("kept", tmp_path) == expected
+    assert train("kept", home) == expected
     assert {path: path.stat().st_mtime_ns for path in files(cache)} == kept
 
     damaged = max(kept, key=lambda path: path.stat().st_size)
     damaged.write_bytes(damaged.read_bytes()[:-1000])
-    assert train("damaged", tmp_path) == expected
+    assert train("damaged", home) == expected
     names = [path.name.rpartition(".")[0] for path in files(cache)]
     assert names == [path.name.rpartition(".")[0] for path in sorted(kept)]
 
@@ -119,6 +125,16 @@ def test_flags_of_the_user_stay_and_have_a_cache_of_their_own(cache, monkeypatch
         assert os.environ[VARIABLE].startswith("--tf_xla_clustering_debug --tf_xla_persistent")
         assert not list(folder_for_tensorflow().iterdir())
     assert os.environ[VARIABLE] == "--tf_xla_clustering_debug"
+
+
+@pytest.mark.parametrize("variable", [VARIABLE, "XLA_FLAGS"])
+def test_flags_in_a_file_are_left_as_they_are(cache, tmp_path, monkeypatch, variable):
+    """TensorFlow would read no file any more if a flag stood beside its name."""
+    monkeypatch.setenv(variable, f" {tmp_path / 'flags'}")
+    with kept_compilations(1):
+        assert os.environ[variable] == f" {tmp_path / 'flags'}"
+        assert folder_for_tensorflow() is None
+    assert not files(cache)
 
 
 @pytest.mark.parametrize("content", [b"", b"another program"])
