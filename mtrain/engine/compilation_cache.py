@@ -10,6 +10,7 @@ the other has half written. So only a process that trains once keeps anything.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 VARIABLE = "TF_XLA_FLAGS"
 
 MOST_BYTES = 32_000_000
-"""Of all files; those that were kept first are removed first. A loop takes 0.3 MB."""
+"""Of all files that are kept; those that were kept first are removed first. A loop takes 0.3 MB."""
 
 FREE_BYTES = 1_000_000_000
 """On the disk, without which nothing is kept: a full one would end the training."""
@@ -40,6 +41,9 @@ FLAGS = ("XLA_FLAGS", VARIABLE, "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA")
 
 WORKING = ".working-"
 """How the names of folders of processes begin."""
+
+LOCK = ".lock"
+"""A file in such a folder, which its process holds locked."""
 
 
 @contextmanager
@@ -96,12 +100,26 @@ def _told_tensorflow(working: Path) -> Iterator[None]:
 
 @contextmanager
 def _working_folder(cache: Path) -> Iterator[Path]:
-    """A new folder for this process."""
-    folder = Path(tempfile.mkdtemp(prefix=f"{WORKING}{os.getpid()}-", dir=cache))
+    """A new folder for this process, locked: the system gives the lock back even if it is killed.
+
+    Raises `OSError` where there are no locks.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=WORKING, dir=cache))
     try:
-        yield folder
+        with _locked(folder):
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder; raises `OSError` if another process does, or has removed it."""
+    with (folder / LOCK).open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(file.fileno()).st_nlink == 0:  # removed after it was opened
+            raise FileNotFoundError(folder)
+        yield
 
 
 def _key(threads: int | None) -> str:
@@ -158,17 +176,16 @@ def _link_whole(kept: Path, working: Path) -> None:
 def _keep_new(working: Path, kept: Path) -> None:
     """Move the files that TensorFlow wrote; their names end with their hashes."""
     for path in working.iterdir():
-        if path.stat().st_nlink == 1:
+        if path.name != LOCK and path.stat().st_nlink == 1:
             path.replace(kept / f"{path.name}.{_hash(path)}")
 
 
 def _remove_old(cache: Path) -> None:
     """Remove files above the size, and what killed processes left behind."""
     for folder in cache.glob(f"{WORKING}*"):
-        with suppress(ProcessLookupError, PermissionError, ValueError):
-            os.kill(int(folder.name.split("-")[1]), 0)
-            continue
-        shutil.rmtree(folder, ignore_errors=True)
+        # Not by a number of the process: it may run on another machine, or in a container.
+        with suppress(OSError), _locked(folder):
+            shutil.rmtree(folder, ignore_errors=True)
     files = sorted(cache.glob("[!.]*/*"), key=lambda path: path.lstat().st_mtime, reverse=True)
     total = 0
     for path in files:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import shlex
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from mtrain.engine import compilation_cache
-from mtrain.engine.compilation_cache import VARIABLE, WORKING, kept_compilations
+from mtrain.engine.compilation_cache import (
+    LOCK,
+    VARIABLE,
+    WORKING,
+    _remove_old,
+    kept_compilations,
+)
 from mtrain.run.directory import RunDirectory
 from mtrain.run.find_checkpoint import list_checkpoints
 
@@ -47,7 +56,7 @@ def compile_once(*names, threads=1):
     """Stands for a process in which TensorFlow compiles loops; returns what it found before."""
     with kept_compilations(threads):
         folder = folder_for_tensorflow()
-        found = {path.name: path.read_bytes() for path in folder.iterdir()}
+        found = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != LOCK}
         for name in names:
             (folder / name).write_bytes(name.encode() * 100)
     return found
@@ -55,6 +64,26 @@ def compile_once(*names, threads=1):
 
 def files(cache):
     return sorted(path for path in cache.rglob("*") if path.is_file())
+
+
+def ended_process():
+    """A number that no process has any more."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    return ended.pid
+
+
+@contextmanager
+def holding(folder):
+    """A process that holds the lock of a folder."""
+    script = "import sys; from pathlib import Path; from mtrain.engine import compilation_cache\n"
+    script += (
+        "with compilation_cache._locked(Path(sys.argv[1])): print(flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", script, folder]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        yield process
 
 
 def test_a_kept_loop_trains_the_same_bits(tmp_path):
@@ -72,8 +101,8 @@ def test_a_kept_loop_trains_the_same_bits(tmp_path):
             check=True,
             stdout=subprocess.DEVNULL,
         )
-        (checkpoint,) = {c.resolve() for c in list_checkpoints(RunDirectory(tmp_path / out))}
-        return (checkpoint / "arrays.npz").read_bytes()
+        newest = list_checkpoints(RunDirectory(tmp_path / out))[0]
+        return (newest / "arrays.npz").read_bytes()
 
     home = tmp_path / "the \"cache\" of \\ a 'user'"
     cache = home / "mtrain/xla"
@@ -123,7 +152,7 @@ def test_flags_of_the_user_stay_and_have_a_cache_of_their_own(cache, monkeypatch
     monkeypatch.setenv(VARIABLE, "--tf_xla_clustering_debug")
     with kept_compilations(1):
         assert os.environ[VARIABLE].startswith("--tf_xla_clustering_debug --tf_xla_persistent")
-        assert not list(folder_for_tensorflow().iterdir())
+        assert [path.name for path in folder_for_tensorflow().iterdir()] == [LOCK]
     assert os.environ[VARIABLE] == "--tf_xla_clustering_debug"
 
 
@@ -188,12 +217,31 @@ def test_the_oldest_files_are_removed_above_the_size(cache, monkeypatch):
 
 
 def test_folders_of_killed_processes_are_removed(cache):
-    """Those of processes that run are not."""
+    """Those of processes that run are not, whichever machine or container they run in."""
     compile_once("first")
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    for pid in (ended.pid, os.getppid()):
-        (cache / f"{WORKING}{pid}-abc").mkdir()
-    compile_once("second")
+    folder = cache / f"{WORKING}{ended_process()}-abc"  # the number says nothing
+    folder.mkdir()
+    with holding(folder) as holder:
+        compile_once("second")
+        assert folder.is_dir()
+        holder.kill()
+    compile_once("third")
 
-    assert [path.name for path in cache.glob(f"{WORKING}*")] == [f"{WORKING}{os.getppid()}-abc"]
+    assert not list(cache.glob(f"{WORKING}*"))
+
+
+def test_where_there_are_no_locks_nothing_is_kept_or_removed(cache, monkeypatch):
+    """As on some network file systems: no process could tell which folders are abandoned."""
+
+    def fail(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    compile_once("first")
+    abandoned = cache / f"{WORKING}abc"
+    abandoned.mkdir()
+    monkeypatch.setattr(fcntl, "flock", fail)
+    with kept_compilations(1):
+        assert folder_for_tensorflow() is None
+    _remove_old(cache)
+
+    assert list(cache.glob(f"{WORKING}*")) == [abandoned]
