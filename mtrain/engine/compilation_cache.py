@@ -3,9 +3,10 @@
 TensorFlow saves and loads what XLA compiled, and compares the whole program before it takes one; the
 machine code is that of the first compilation, so the bits are the same. It checks neither the file
 nor the processor, and a damaged or unwritable file ends the training. So each process gives it a
-folder of its own, filled with files whose hashes were checked, and keeps new ones when it ends. Two
-threads of a process that compile the same function are no better off than two processes: one reads what
-the other has half written. So only a process that trains once keeps anything.
+folder of its own, filled with files whose hashes were checked, and keeps new ones when it ends.
+Only a process that trains once keeps anything: sweeps of two threads had members that failed with it.
+The reason is not known, and it could not be repeated: TensorFlow 2.21 renames a file when it is whole, and
+132 functions that two threads compiled at once, and three sweeps of two threads, did not fail.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 VARIABLE = "TF_XLA_FLAGS"
+
+LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+"""Of TensorFlow's messages that are printed: 2 is errors, 3 is what ends the process."""
 
 MOST_BYTES = 32_000_000
 """Of all files that are kept; those that were kept first are removed first. A loop takes 0.3 MB."""
@@ -53,7 +57,8 @@ def kept_compilations(threads: int | None) -> Iterator[None]:
     `threads` are those of an operation; None: all CPUs. There is an effect only in a process of
     mtrain's own, on Linux without a GPU, whose flags of XLA are in no file. The cache is
     `mtrain/xla` in `$XDG_CACHE_HOME`, or else in `~/.cache`; a folder that others may write to is
-    not trusted. It can be removed at any time.
+    not trusted. It can be removed at any time. Unless the user has set `LEVEL`, TensorFlow then
+    prints no errors, only raises them.
     """
     with ExitStack() as held:
         try:
@@ -82,20 +87,26 @@ def _may_keep() -> bool:
 
 @contextmanager
 def _told_tensorflow(working: Path) -> Iterator[None]:
-    before = os.environ.get(VARIABLE)
+    """In this context the environment names the folder, and lets no error of TensorFlow's be printed.
+
+    Without the latter, TensorFlow 2.21 prints several for each file that it loads, though it loads it: it
+    reads the file as text before it reads it as binary, and takes LLVM's preferences, as
+    `prefer-no-gather`, for features that this processor lacks. It reads the level once, when it
+    first computes, so its other errors are not printed either in this process; what makes a
+    training fail is raised. A level that the user has set stays, and these are printed.
+    """
+    names = (VARIABLE, LEVEL)
+    before = {name: os.environ[name] for name in names if name in os.environ}
     escaped = str(working).replace("\\", "\\\\").replace('"', '\\"')
     flag = f'--tf_xla_persistent_cache_directory="{escaped}"'
-    os.environ[VARIABLE] = flag if before is None else f"{before} {flag}"
-    # TensorFlow reports each file that it loads as an error; who asked for warnings sees it.
-    if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2") == "2":
-        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    os.environ[VARIABLE] = f"{before[VARIABLE]} {flag}" if VARIABLE in before else flag
+    os.environ.setdefault(LEVEL, "3")
     try:
         yield
     finally:
-        if before is None:
-            os.environ.pop(VARIABLE, None)
-        else:
-            os.environ[VARIABLE] = before
+        for name in names:
+            os.environ.pop(name, None)
+        os.environ.update(before)
 
 
 @contextmanager

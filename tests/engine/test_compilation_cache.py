@@ -15,6 +15,7 @@ import pytest
 
 from mtrain.engine import compilation_cache
 from mtrain.engine.compilation_cache import (
+    LEVEL,
     LOCK,
     VARIABLE,
     WORKING,
@@ -39,7 +40,7 @@ def cache(tmp_path, monkeypatch):
     """The folder of the cache, as a process of mtrain's own uses it."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv(VARIABLE, raising=False)
-    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")  # and set back afterwards
+    monkeypatch.delenv(LEVEL, raising=False)
     monkeypatch.setattr(compilation_cache, "owns_process", lambda: True)
     monkeypatch.setattr(compilation_cache, "GPUS", ())
     return tmp_path / "mtrain" / "xla"
@@ -129,6 +130,19 @@ def test_what_one_process_compiles_the_next_one_finds(cache):
     assert compile_once(threads=2) == {}
     assert VARIABLE not in os.environ
     assert not list(cache.glob(f"{WORKING}*"))
+
+
+def test_errors_that_tensorflow_prints_of_each_file_are_held_back(cache, monkeypatch):
+    """For who has asked for no level of messages; what this process starts afterwards has its own."""
+    with kept_compilations(1):
+        assert os.environ[LEVEL] == "3"
+    assert LEVEL not in os.environ
+
+    monkeypatch.setenv(LEVEL, "2")
+    with kept_compilations(1):
+        assert folder_for_tensorflow() is not None
+        assert os.environ[LEVEL] == "2"
+    assert os.environ[LEVEL] == "2"
 
 
 def test_after_an_error_nothing_is_kept(cache):
