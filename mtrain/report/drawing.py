@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import socket
 import subprocess
 import sys
@@ -80,9 +81,12 @@ def drawing_beside() -> Iterator[Draw]:
             return
         received.close()  # so that the server's end is noticed
         try:
-            yield partial(_draw_beside, requests)
+            with ExitStack() as answers:
+                yield partial(_draw_beside, requests, answers)
         finally:
-            server.kill()
+            # The group: its children would draw on. On macOS there is no permission for one that has ended.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(server.pid, signal.SIGKILL)
             server.wait()
 
 
@@ -99,18 +103,21 @@ def _start_server(received: socket.socket) -> subprocess.Popen[bytes]:
 
 
 def _draw_beside(
-    requests: socket.socket, charts: Callable[..., ChartFiles], *content: Any
+    requests: socket.socket, answers: ExitStack, charts: Callable[..., ChartFiles], *content: Any
 ) -> ChartFiles:
-    """Have the charts drawn; they are awaited when they are asked for."""
+    """Have the charts drawn; they are awaited when they are asked for, while `answers` is open."""
     parts = [
         partial(charts, *content, part=slice(start, None, PROCESSES)) for start in range(PROCESSES)
     ]
-    return _awaited([_asked(requests, part) for part in parts], parts)
+    return _awaited([_asked(requests, answers, part) for part in parts], parts)
 
 
-def _asked(requests: socket.socket, draw: Callable[[], ChartFiles]) -> socket.socket:
+def _asked(
+    requests: socket.socket, answers: ExitStack, draw: Callable[[], ChartFiles]
+) -> socket.socket:
     """Where the answer comes; of a server that was killed, where it ends at once."""
     here, there = socket.socketpair()
+    answers.enter_context(here)
     with there, suppress(OSError):
         socket.send_fds(requests, [b"\n"], [there.fileno()])
         there.close()  # the server has its own, with whose end the answer ends
@@ -122,13 +129,10 @@ def _asked(requests: socket.socket, draw: Callable[[], ChartFiles]) -> socket.so
 def _awaited(
     answers: Sequence[socket.socket], parts: Sequence[Callable[[], ChartFiles]]
 ) -> ChartFiles:
-    with ExitStack() as held:
-        for answer in answers:
-            held.enter_context(answer)
-        for answer, draw in zip(answers, parts, strict=True):
+    for answer, draw in zip(answers, parts, strict=True):
+        try:
             with answer.makefile("rb") as file:
-                try:
-                    files = pickle.load(file)  # noqa: S301 -- by a process started here
-                except (OSError, EOFError, pickle.UnpicklingError):
-                    files = draw()  # if it fails here, too, its error is raised
-            yield from files
+                files = pickle.load(file)  # noqa: S301 -- by a process started here
+        except (OSError, EOFError, pickle.UnpicklingError):
+            files = draw()  # if it fails here, too, its error is raised
+        yield from files

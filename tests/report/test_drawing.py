@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import select
 import signal
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from epochs_and_reports import history_of, names_of, report_of
@@ -51,6 +53,22 @@ def servers(monkeypatch):
     return started
 
 
+SLOW_CHARTS = """
+import time
+
+def slow_charts(fifo, part):
+    with open(fifo, "w") as file:
+        print("begun", file=file, flush=True)
+        time.sleep(10)
+        print("done", file=file)
+    yield from ()
+"""
+
+
+def open_files():
+    return {path.name for path in Path("/dev/fd").iterdir()}
+
+
 def failing_charts(part):
     raise ValueError("this font is damaged")
 
@@ -66,6 +84,33 @@ def test_charts_drawn_beside_are_those_drawn_here(servers):
         assert dict(of_history) == dict(history_charts(history))
     (server,) = servers
     assert server.returncode == -signal.SIGKILL
+
+
+def test_no_process_draws_on_after_the_context(servers, tmp_path, monkeypatch):
+    """As after Ctrl-C: what the server had begun ends with it."""
+    (tmp_path / "slow.py").write_text(SLOW_CHARTS)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    slow_charts = importlib.import_module("slow").slow_charts
+    os.mkfifo(tmp_path / "fifo")
+    fifo = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(fifo) as file:
+        with drawing_beside() as draw:
+            draw(slow_charts, str(tmp_path / "fifo"))
+            begun, _, _ = select.select([fifo], [], [], HANGS)
+            assert begun
+        os.set_blocking(fifo, True)
+
+        assert set(file) == {"begun\n"}  # it ends when no process can write any more
+
+
+def test_charts_that_nobody_asks_for_leave_nothing_open(servers):
+    """The evaluation may fail after they were begun."""
+    before = open_files()
+    with drawing_beside() as draw:
+        charts = draw(history_charts, history_of(NAMES))
+    assert open_files() == before
+    assert len(dict(charts)) == len(dict(history_charts(history_of(NAMES))))
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
