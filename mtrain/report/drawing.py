@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mtrain.loading import owns_process
 
+from mtrain.records.training import Predictions
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from mtrain.metrics.history import History
     from mtrain.records.report import Report
-    from mtrain.records.training import Predictions
 
     ChartFiles = Iterator[tuple[str, bytes]]
     """Name and content of each."""
@@ -105,7 +105,13 @@ def _start_server(received: socket.socket) -> subprocess.Popen[bytes]:
 def _draw_beside(
     requests: socket.socket, answers: ExitStack, charts: Callable[..., ChartFiles], *content: Any
 ) -> ChartFiles:
-    """Have the charts drawn; they are awaited when they are asked for, while `answers` is open."""
+    """Have the charts drawn; they are awaited when they are asked for, while `answers` is open.
+
+    Those of much content are drawn in this process.
+    """
+    predictions = (one for one in content if isinstance(one, Predictions))
+    if sum(one.probabilities.nbytes for one in predictions) > LARGEST_CONTENT:
+        return draw_here(charts, *content)
     parts = [
         partial(charts, *content, part=slice(start, None, PROCESSES)) for start in range(PROCESSES)
     ]
