@@ -10,11 +10,12 @@ import subprocess
 import sys
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mtrain.loading import owns_process
-
 from mtrain.records.training import Predictions
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -29,6 +30,18 @@ LARGEST_CONTENT = 50_000_000
 
 PROCESSES = 2
 """That draw a set of charts together."""
+
+
+SERVE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import mtrain
+del sys.path[0]
+from mtrain.report.charts.server import serve
+serve()
+"""
+"""What the server runs. Only mtrain itself is taken from the folder that this one is in, which may be the
+current folder, and have anything in it."""
 
 
 class Draw(Protocol):
@@ -91,9 +104,9 @@ def drawing_beside() -> Iterator[Draw]:
 
 
 def _start_server(received: socket.socket) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
+    return subprocess.Popen(  # noqa: S603 -- Python and this package
         # -P: no module of the current folder is taken for one of theirs.
-        [sys.executable, "-P", "-m", "mtrain.report.charts.server"],
+        [sys.executable, "-P", "-c", SERVE, str(Path(__file__).parents[2])],
         stdin=received.fileno(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
