@@ -15,10 +15,12 @@ import pytest
 
 from mtrain.engine import compilation_cache
 from mtrain.engine.compilation_cache import (
+    GPUS,
     LEVEL,
     LOCK,
     VARIABLE,
     WORKING,
+    _hash,
     _remove_old,
     kept_compilations,
 )
@@ -35,9 +37,14 @@ diagnostics: [gradients]
 """
 
 
+PROCESSOR_IS_KNOWN = Path("/proc/cpuinfo").exists()
+
+
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     """The folder of the cache, as a process of mtrain's own uses it."""
+    if not PROCESSOR_IS_KNOWN:
+        pytest.skip("nothing is kept for a processor that is not known")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.delenv(LEVEL, raising=False)
@@ -87,21 +94,28 @@ def holding(folder):
         yield process
 
 
+@pytest.mark.skipif(
+    not PROCESSOR_IS_KNOWN or any(map(os.path.exists, GPUS)),
+    reason="nothing is kept beside a GPU, or for a processor that is not known",
+)
 def test_a_kept_loop_trains_the_same_bits(tmp_path):
     """Without a cache, with an empty one, with what that run kept, and with a damaged file.
 
-    The folder's name has what ends a flag of TensorFlow's, unless it is quoted.
+    The folder's name has what ends a flag of TensorFlow's, unless it is quoted. Nothing is printed.
     """
     (tmp_path / "config.yaml").write_text(CONFIG)
+    environment = {name: os.environ[name] for name in os.environ.keys() - {VARIABLE, LEVEL}}
 
     def train(out, home):
-        subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-m", "mtrain", "fit", "config.yaml", "--quiet", "--out", out],
             cwd=tmp_path,
-            env={**os.environ, "XDG_CACHE_HOME": str(home)},
-            check=True,
-            stdout=subprocess.DEVNULL,
+            env=environment | {"XDG_CACHE_HOME": str(home)},
+            check=False,
+            capture_output=True,
+            text=True,
         )
+        assert (done.returncode, done.stderr) == (0, "")
         newest = list_checkpoints(RunDirectory(tmp_path / out))[0]
         return (newest / "arrays.npz").read_bytes()
 
@@ -113,13 +127,16 @@ def test_a_kept_loop_trains_the_same_bits(tmp_path):
     assert len(kept) >= 2
 
     assert train("kept", home) == expected
-    assert {path: path.stat().st_mtime_ns for path in files(cache)} == kept
+    found = {path: path.stat().st_mtime_ns for path in files(cache)}
+    assert kept.items() <= found.items()
+    # The name of the last batch's loop has a number, that of all tensors before it. How many there are
+    # depends on how fast the machine is, so this loop may have been compiled again.
+    assert len(found) <= len(kept) + 1
 
     damaged = max(kept, key=lambda path: path.stat().st_size)
     damaged.write_bytes(damaged.read_bytes()[:-1000])
     assert train("damaged", home) == expected
-    names = [path.name.rpartition(".")[0] for path in files(cache)]
-    assert names == [path.name.rpartition(".")[0] for path in sorted(kept)]
+    assert all(path.name.endswith(_hash(path)) for path in files(cache))
 
 
 def test_what_one_process_compiles_the_next_one_finds(cache):
