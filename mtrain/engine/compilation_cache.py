@@ -3,18 +3,20 @@
 TensorFlow saves and loads what XLA compiled, and compares the whole program before it takes one; the
 machine code is that of the first compilation, so the bits are the same. It checks neither the file
 nor the processor, and a damaged or unwritable file ends the training. So each process gives it a
-folder of its own, filled with files whose hashes were checked, and keeps new ones when it ends. Two
-threads of a process that compile the same function are no better off than two processes: one reads what
-the other has half written. So only a process that trains once keeps anything.
+folder of its own, filled with files whose hashes were checked, and keeps new ones when it ends.
+Only a process that trains once keeps anything: sweeps of two threads had members that failed with it.
+The reason is not known, and it could not be repeated: TensorFlow 2.21 renames a file when it is whole, and
+132 functions that two threads compiled at once, and three sweeps of two threads, did not fail.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,8 +29,11 @@ if TYPE_CHECKING:
 
 VARIABLE = "TF_XLA_FLAGS"
 
+LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+"""Of TensorFlow's messages that are printed: 2 is errors, 3 is what ends the process."""
+
 MOST_BYTES = 32_000_000
-"""Of all files; those that were kept first are removed first. A loop takes 0.3 MB."""
+"""Of all files that are kept; those that were kept first are removed first. A loop takes 0.3 MB."""
 
 FREE_BYTES = 1_000_000_000
 """On the disk, without which nothing is kept: a full one would end the training."""
@@ -41,66 +46,119 @@ FLAGS = ("XLA_FLAGS", VARIABLE, "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA")
 WORKING = ".working-"
 """How the names of folders of processes begin."""
 
+LOCK = ".lock"
+"""A file in such a folder, which its process holds locked."""
+
 
 @contextmanager
 def kept_compilations(threads: int | None) -> Iterator[None]:
     """In this context TensorFlow, not imported before, loads and keeps what XLA compiles.
 
     `threads` are those of an operation; None: all CPUs. There is an effect only in a process of
-    mtrain's own, on Linux without a GPU. The cache is `mtrain/xla` in `$XDG_CACHE_HOME`, or else in
-    `~/.cache`; a folder that others may write to is not trusted. It can be removed at any time.
+    mtrain's own, on Linux without a GPU, whose flags of XLA are in no file. The cache is
+    `mtrain/xla` in `$XDG_CACHE_HOME`, or else in `~/.cache`; a folder that others may write to is
+    not trusted. It can be removed at any time. Unless the user has set `LEVEL`, TensorFlow then
+    prints no errors, only raises them.
     """
-    key = _key(threads)
-    if not owns_process() or key is None or any(map(os.path.exists, GPUS)):
-        yield
-        return
-    try:
-        kept = _own_folder(key)
-        working = Path(tempfile.mkdtemp(prefix=f"{WORKING}{os.getpid()}-", dir=kept.parent))
-    except (OSError, RuntimeError):  # the latter without a home
-        yield
-        return
-    before = os.environ.get(VARIABLE)
-    flag = f"--tf_xla_persistent_cache_directory={working}"
-    try:
+    with ExitStack() as held:
+        try:
+            kept = _own_folder(threads) if _may_keep() else None
+            working = None if kept is None else held.enter_context(_working_folder(kept.parent))
+        except (OSError, RuntimeError, PackageNotFoundError):  # RuntimeError: there is no home
+            kept = working = None
+        if kept is None or working is None:
+            yield
+            return
         _link_whole(kept, working)
-        os.environ[VARIABLE] = flag if before is None else f"{before} {flag}"
-        # TensorFlow reports each file that it loads as an error; who asked for warnings sees it.
-        if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2") == "2":
-            os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+        held.enter_context(_told_tensorflow(working))
         yield
         with suppress(OSError):
             _keep_new(working, kept)  # not after an error: a file may be half written
             _remove_old(kept.parent)
-    finally:
-        if before is None:
-            os.environ.pop(VARIABLE, None)
-        else:
-            os.environ[VARIABLE] = before
-        shutil.rmtree(working, ignore_errors=True)
 
 
-def _key(threads: int | None) -> str | None:
-    """A hash of all that decides the machine code besides the program; None where it is not known."""
+def _may_keep() -> bool:
+    """Whether this is a process of mtrain's own without a GPU, whose flags of XLA are all known."""
+    # In place of flags the variables may name a file of flags, to which none can be added.
+    flags = [os.environ.get(name, "").strip() for name in (VARIABLE, "XLA_FLAGS")]
+    in_files = any(value and not value.startswith("-") for value in flags)
+    return owns_process() and not in_files and not any(map(os.path.exists, GPUS))
+
+
+@contextmanager
+def _told_tensorflow(working: Path) -> Iterator[None]:
+    """In this context the environment names the folder, and lets no error of TensorFlow's be printed.
+
+    Without the latter, TensorFlow 2.21 prints several for each file that it loads, though it loads it: it
+    reads the file as text before it reads it as binary, and takes LLVM's preferences, as
+    `prefer-no-gather`, for features that this processor lacks. It reads the level once, when it
+    first computes, so its other errors are not printed either in this process; what makes a
+    training fail is raised. A level that the user has set stays, and these are printed.
+    """
+    names = (VARIABLE, LEVEL)
+    before = {name: os.environ[name] for name in names if name in os.environ}
+    escaped = str(working).replace("\\", "\\\\").replace('"', '\\"')
+    flag = f'--tf_xla_persistent_cache_directory="{escaped}"'
+    os.environ[VARIABLE] = f"{before[VARIABLE]} {flag}" if VARIABLE in before else flag
+    os.environ.setdefault(LEVEL, "3")
     try:
-        facts = Path("/proc/cpuinfo").read_text().partition("\n\n")[0].splitlines()
-        names = ("vendor_id", "cpu family", "model", "stepping", "flags", "CPU", "Features")
-        processor = [line for line in facts if line.startswith(names)]
-        installed = distribution("tensorflow").read_text("RECORD")  # the hashes of its files
-    except (OSError, PackageNotFoundError):
-        return None
+        yield
+    finally:
+        for name in names:
+            os.environ.pop(name, None)
+        os.environ.update(before)
+
+
+@contextmanager
+def _working_folder(cache: Path) -> Iterator[Path]:
+    """A new folder for this process, locked: the system gives the lock back even if it is killed.
+
+    Raises `OSError` where there are no locks.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=WORKING, dir=cache))
+    try:
+        with _locked(folder):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder; raises `OSError` if another process does, or has removed it."""
+    with (folder / LOCK).open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(file.fileno()).st_nlink == 0:  # removed after it was opened
+            raise FileNotFoundError(folder)
+        yield
+
+
+def _key(threads: int | None) -> str:
+    """A hash of all that decides the machine code besides the program.
+
+    Raises `OSError` or `PackageNotFoundError` where it is not known.
+    """
+    facts = Path("/proc/cpuinfo").read_text().partition("\n\n")[0].splitlines()
+    names = ("vendor_id", "cpu family", "model", "stepping", "flags", "CPU", "Features")
+    processor = [line for line in facts if line.startswith(names)]
+    installed = distribution("tensorflow").read_text("RECORD")  # the hashes of its files
+    if installed is None:
+        raise FileNotFoundError("RECORD")
     flags = [os.environ.get(name) for name in FLAGS]
     n = threads_asked() or threads or cpu_count()
     return hashlib.sha256(repr((processor, installed, flags, n)).encode()).hexdigest()[:32]
 
 
-def _own_folder(key: str) -> Path:
-    """The folder of this key; raises `OSError` if others may write to it, or the disk is nearly full."""
+def _own_folder(threads: int | None) -> Path:
+    """The folder of what this process may load.
+
+    Raises `OSError` if others may write to it, or the disk is nearly full, and as `_key`.
+    """
     folder = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if not folder.is_absolute():  # the standard says to ignore it
         folder = Path("~/.cache").expanduser()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for name in ("mtrain", "xla", key):
+    for name in ("mtrain", "xla", _key(threads)):
         folder /= name
         folder.mkdir(exist_ok=True, mode=0o700)
         status = folder.lstat()
@@ -129,17 +187,16 @@ def _link_whole(kept: Path, working: Path) -> None:
 def _keep_new(working: Path, kept: Path) -> None:
     """Move the files that TensorFlow wrote; their names end with their hashes."""
     for path in working.iterdir():
-        if path.stat().st_nlink == 1:
+        if path.name != LOCK and path.stat().st_nlink == 1:
             path.replace(kept / f"{path.name}.{_hash(path)}")
 
 
 def _remove_old(cache: Path) -> None:
     """Remove files above the size, and what killed processes left behind."""
     for folder in cache.glob(f"{WORKING}*"):
-        with suppress(ProcessLookupError, PermissionError, ValueError):
-            os.kill(int(folder.name.split("-")[1]), 0)
-            continue
-        shutil.rmtree(folder, ignore_errors=True)
+        # Not by a number of the process: it may run on another machine, or in a container.
+        with suppress(OSError), _locked(folder):
+            shutil.rmtree(folder, ignore_errors=True)
     files = sorted(cache.glob("[!.]*/*"), key=lambda path: path.lstat().st_mtime, reverse=True)
     total = 0
     for path in files:

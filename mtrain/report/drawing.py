@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import socket
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mtrain.loading import owns_process
+from mtrain.records.training import Predictions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from mtrain.metrics.history import History
     from mtrain.records.report import Report
-    from mtrain.records.training import Predictions
 
     ChartFiles = Iterator[tuple[str, bytes]]
     """Name and content of each."""
@@ -28,6 +30,18 @@ LARGEST_CONTENT = 50_000_000
 
 PROCESSES = 2
 """That draw a set of charts together."""
+
+
+SERVE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import mtrain
+del sys.path[0]
+from mtrain.report.charts.server import serve
+serve()
+"""
+"""What the server runs. Only mtrain itself is taken from the folder that this one is in, which may be the
+current folder, and have anything in it."""
 
 
 class Draw(Protocol):
@@ -80,16 +94,19 @@ def drawing_beside() -> Iterator[Draw]:
             return
         received.close()  # so that the server's end is noticed
         try:
-            yield partial(_draw_beside, requests)
+            with ExitStack() as answers:
+                yield partial(_draw_beside, requests, answers)
         finally:
-            server.kill()
+            # The group: its children would draw on. On macOS there is no permission for one that has ended.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(server.pid, signal.SIGKILL)
             server.wait()
 
 
 def _start_server(received: socket.socket) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
+    return subprocess.Popen(  # noqa: S603 -- Python and this package
         # -P: no module of the current folder is taken for one of theirs.
-        [sys.executable, "-P", "-m", "mtrain.report.charts.server"],
+        [sys.executable, "-P", "-c", SERVE, str(Path(__file__).parents[2])],
         stdin=received.fileno(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -99,18 +116,27 @@ def _start_server(received: socket.socket) -> subprocess.Popen[bytes]:
 
 
 def _draw_beside(
-    requests: socket.socket, charts: Callable[..., ChartFiles], *content: Any
+    requests: socket.socket, answers: ExitStack, charts: Callable[..., ChartFiles], *content: Any
 ) -> ChartFiles:
-    """Have the charts drawn; they are awaited when they are asked for."""
+    """Have the charts drawn; they are awaited when they are asked for, while `answers` is open.
+
+    Those of much content are drawn in this process.
+    """
+    predictions = (one for one in content if isinstance(one, Predictions))
+    if sum(one.probabilities.nbytes for one in predictions) > LARGEST_CONTENT:
+        return draw_here(charts, *content)
     parts = [
         partial(charts, *content, part=slice(start, None, PROCESSES)) for start in range(PROCESSES)
     ]
-    return _awaited([_asked(requests, part) for part in parts], parts)
+    return _awaited([_asked(requests, answers, part) for part in parts], parts)
 
 
-def _asked(requests: socket.socket, draw: Callable[[], ChartFiles]) -> socket.socket:
+def _asked(
+    requests: socket.socket, answers: ExitStack, draw: Callable[[], ChartFiles]
+) -> socket.socket:
     """Where the answer comes; of a server that was killed, where it ends at once."""
     here, there = socket.socketpair()
+    answers.enter_context(here)
     with there, suppress(OSError):
         socket.send_fds(requests, [b"\n"], [there.fileno()])
         there.close()  # the server has its own, with whose end the answer ends
@@ -122,13 +148,10 @@ def _asked(requests: socket.socket, draw: Callable[[], ChartFiles]) -> socket.so
 def _awaited(
     answers: Sequence[socket.socket], parts: Sequence[Callable[[], ChartFiles]]
 ) -> ChartFiles:
-    with ExitStack() as held:
-        for answer in answers:
-            held.enter_context(answer)
-        for answer, draw in zip(answers, parts, strict=True):
+    for answer, draw in zip(answers, parts, strict=True):
+        try:
             with answer.makefile("rb") as file:
-                try:
-                    files = pickle.load(file)  # noqa: S301 -- by a process started here
-                except (OSError, EOFError, pickle.UnpicklingError):
-                    files = draw()  # if it fails here, too, its error is raised
-            yield from files
+                files = pickle.load(file)  # noqa: S301 -- by a process started here
+        except (OSError, EOFError, pickle.UnpicklingError):
+            files = draw()  # if it fails here, too, its error is raised
+        yield from files

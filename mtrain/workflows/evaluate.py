@@ -22,7 +22,7 @@ from mtrain.metrics.report import make_report
 from mtrain.metrics.thresholds import predict_above
 from mtrain.records.dataset import SPLITS
 from mtrain.records.report import EvaluatedData
-from mtrain.report.drawing import LARGEST_CONTENT, draw_here, evaluation_charts
+from mtrain.report.drawing import draw_here, evaluation_charts
 from mtrain.run.directory import RunDirectory, check_creatable, check_empty
 from mtrain.run.evaluation import keep_evaluation, write_evaluation
 from mtrain.run.files import is_denied
@@ -108,8 +108,6 @@ def evaluate(
 
     report, run = answer.report, answer.place.run
     keeps = answer.keeps_predictions
-    if answer.predictions.probabilities.nbytes > LARGEST_CONTENT and draw is not None:
-        draw = draw_here
     drawn = () if draw is None else draw(evaluation_charts, report, answer.predictions)
     content = report, answer.predictions, answer.rows, drawn
     if out is not None:

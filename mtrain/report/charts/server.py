@@ -34,7 +34,3 @@ def _answer(channel: socket.socket) -> None:
             pickle.dump(list(draw()), file)
     finally:
         os._exit(0)
-
-
-if __name__ == "__main__":
-    serve()
