@@ -69,7 +69,8 @@ def kept_compilations(threads: int | None) -> Iterator[None]:
         if kept is None or working is None:
             yield
             return
-        _link_whole(kept, working)
+        with suppress(OSError):  # without them all is compiled
+            _link_whole(kept, working)
         held.enter_context(_told_tensorflow(working))
         yield
         with suppress(OSError):

@@ -51,10 +51,13 @@ class Loop:
         """
         size = self._ragged if start == self.full else self._batch_size
         arguments = rows, order, tf.constant(start), tf.constant(stop), carried
-        if size not in self._on_variables:
-            self._on_variables[size] = self._functions[size].with_variables(
-                self._variables, *arguments
-            )
+        if not self._on_variables:
+            # All at once: their names, by which kept compilations are found, count the tensors made
+            # before, and how many chunks come before the last step depends on time.
+            self._on_variables = {
+                size: function.with_variables(self._variables, *arguments)
+                for size, function in self._functions.items()
+            }
         carried = self._on_variables[size](*arguments)
         carried[0].numpy()  # waits until the steps are done
         return carried
