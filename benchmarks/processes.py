@@ -143,12 +143,15 @@ def peak_memory(command: list[str], variables: Mapping[str, str], exits: tuple[i
 
 
 def _family(pid: int) -> Iterator[int]:
-    """The process, and all that it and its own started."""
+    """The process, and all that it and its own started, but for those that still have its memory."""
     yield pid
-    for children in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):
-            for child in children.read_text().split():
-                yield from _family(int(child))
+    with suppress(OSError):
+        own = Path(f"/proc/{pid}/statm").read_text()
+        for children in Path(f"/proc/{pid}/task").glob("*/children"):
+            for child in map(int, children.read_text().split()):
+                # Until it runs its own program, a child may be the parent's memory by another name.
+                if Path(f"/proc/{child}/statm").read_text() != own:
+                    yield from _family(child)
 
 
 def _proportional(pid: int) -> int:
