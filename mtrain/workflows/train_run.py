@@ -85,8 +85,10 @@ def train_run(
         read = partial(read_tracked, run)
         observers.add(*make_trackers(config, run.path, run.tensorboard, read))
         observers.begin(_facts(data, training))
-        if evaluated:
-            load_meanwhile("scipy.special")  # the report's; the first steps are compiled meanwhile
+        if evaluated:  # what comes afterwards is loaded while the first steps are compiled
+            load_meanwhile("scipy.special")
+        if draw is not None:
+            load_meanwhile("mtrain.report.page.run_page")
         stopped_by = _train(training, observers, signals, until)
         report = None
         path, history = training.run.path, training.recorder.history
@@ -218,7 +220,7 @@ def _report(
     evaluated: Sequence[str],
     draw: Draw | None,
 ) -> tuple[Report | None, signal.Signals | None]:
-    """Evaluate the run, and draw charts unless `draw` is None; a signal skips the rest.
+    """Evaluate the run, and unless `draw` is None draw charts and write the page; a signal skips the rest.
 
     Returns the evaluation, and the signal that stopped the training or its report.
     """
