@@ -266,6 +266,16 @@ def test_what_is_missing_is_said():
     assert "There is no evaluation on test to show." in model_card(content)
 
 
+def test_what_the_console_says_of_figures_stands_there():
+    """The threshold, other metrics, findings: each with a full stop, and as it is."""
+    names = ("no", "yes")
+    report = report_of(names, threshold=0.7, figures={"auc": 0.25})
+    content = content_of(names, report=report)
+    lines = ["'yes' predicted above 0.7", "auc 0.25", *(one.text for one in report.findings)]
+    for text in (Page(html_page(content)).text, model_card(content)):
+        assert all(f"{line}." in text for line in lines)
+
+
 def test_images_of_mistakes_stand_beside_their_rows():
     content = content_of(names_of(3))
     row = content.mistakes.first(1)[0].row

@@ -12,6 +12,7 @@ from mtrain.records.dataset import SPLITS
 from mtrain.report.class_names import NARROWEST, class_labels, leave_room, left_out, room_beside
 from mtrain.report.console.output import inert_text, make_console
 from mtrain.report.fonts import missing_letters
+from mtrain.report.remarks import figure_lines, threshold_lines, weighted_lines
 from mtrain.report.text import first_few, marks, share
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ def print_report(report: Report, stream: TextIO) -> None:
     console.print(table)
     for line in left_out(headings, columns):
         console.print(Text(line, style="dim"))
-    for name, value in (report.figures or {}).items():
-        console.print(Text(f"{name} {'undefined' if value is None else f'{value:zg}'}"))
+    for line in figure_lines(report):
+        console.print(Text(line))
     for line in _conclusions(report, mark):
         console.print(inert_text(line))
 
@@ -109,19 +110,13 @@ def _left_out(entries: Sequence[ClassReport], n: int) -> str:
 
 
 def _conclusions(report: Report, mark: Mapping[str, str]) -> Iterator[str]:
-    if report.threshold is not None:
-        yield _threshold(report, report.threshold)
+    yield from threshold_lines(report)
     baseline = report.baseline
     yield (
         f"accuracy {share(report.accuracy)} ({report.checkpoint}); "
         f"always '{baseline.class_name}': accuracy {share(baseline.accuracy)}"
     )
-    if (weighted := report.sample_weighted) is not None:
-        macro = weighted.averages.macro
-        yield (
-            f"By sample weight: accuracy {share(weighted.accuracy)}; on average precision "
-            f"{share(macro.precision)}, recall {share(macro.recall)}, F1 {share(macro.f1)}"
-        )
+    yield from weighted_lines(report)
     if report.data is not None:
         yield from first_few(report.data.notes)
     for finding in report.findings:
@@ -130,26 +125,6 @@ def _conclusions(report: Report, mark: Mapping[str, str]) -> Iterator[str]:
     # Last: the names that charts cannot show are about the pictures, not the figures.
     if (missing := missing_letters(entry.name for entry in report.classes)) is not None:
         yield missing
-
-
-def _threshold(report: Report, threshold: float) -> str:
-    """The threshold of the second class, and how it was chosen."""
-    line = f"'{report.classes[1].name}' predicted above {threshold:g}"
-    if (choice := report.threshold_chosen) is None:
-        return line
-    reaches, sure = "reaches", ""
-    if choice.confidence is not None:
-        reaches, sure = "promises", f" with confidence {choice.confidence}"
-    how = {
-        "f1": "the threshold of the best F1",
-        "recall": f"the highest threshold that {reaches} recall {choice.at_least}{sure}",
-        "precision": f"the lowest threshold that {reaches} precision {choice.at_least}{sure}",
-    }[choice.by]
-    epoch = "" if choice.epoch is None else f" after epoch {choice.epoch}"
-    where = f"on the validation split{epoch}"
-    if choice.failed is not None:
-        return f"{line}, not at {how} {where}: {choice.failed}"
-    return f"{line}, {how} {where}"
 
 
 def _columns(

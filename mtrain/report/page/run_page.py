@@ -15,6 +15,7 @@ from mtrain.escape import inert
 from mtrain.records.dataset import SPLITS
 from mtrain.report.page.chart import history_charts
 from mtrain.report.page.confusion import confused_pairs, matrix
+from mtrain.report.remarks import figure_lines, threshold_lines, weighted_lines
 from mtrain.report.text import MARKS, figure, first_few, share
 
 if TYPE_CHECKING:
@@ -92,8 +93,7 @@ def _indented(text: str) -> Markup:
 
 
 def _sentence(text: str) -> str:
-    text = text.rstrip(".")
-    return f"{text[:1].upper()}{text[1:]}."
+    return f"{text.rstrip('.')}."  # not with a capital: it may begin with the name of a class
 
 
 def _values(content: PageContent) -> dict[str, Any]:
@@ -124,6 +124,12 @@ def _values(content: PageContent) -> dict[str, Any]:
             "verdicts": _by_verdict(report),
             "pairs": pairs,
             "matrix": matrix(report, pairs),
+            "remarks": [
+                *threshold_lines(report),
+                *weighted_lines(report),
+                *figure_lines(report),
+                *(finding.text for finding in report.findings),
+            ],
             "notes": first_few(report.data.notes if report.data is not None else ()),
         }
     return values
