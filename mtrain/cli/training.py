@@ -125,10 +125,9 @@ def _train(settings: Settings, *, quiet: bool, as_json: bool, **how: Any) -> int
             if run.report is not None:
                 folder = RunDirectory(run.path).evaluations / run.report.split
                 print_evaluation(run.report, folder, stdout)
+                print(f"report: {RunDirectory(run.path).page}", file=stdout)
             if run.gate is not None:
                 print_gate(run.gate, stdout)
-            if (page := RunDirectory(run.path).page).exists():
-                print(f"report: {page}", file=stdout)
             print(f"run: {run.path}", file=stdout)
     if run.stopped_by is not None:
         return 128 + run.stopped_by

@@ -57,8 +57,8 @@ def kept_compilations(threads: int | None) -> Iterator[None]:
     `threads` are those of an operation; None: all CPUs. There is an effect only in a process of
     mtrain's own, on Linux without a GPU, whose flags of XLA are in no file. The cache is
     `mtrain/xla` in `$XDG_CACHE_HOME`, or else in `~/.cache`; a folder that others may write to is
-    not trusted. It can be removed at any time. Unless the user has set `LEVEL`, TensorFlow then
-    prints no errors, only raises them.
+    not trusted. It can be removed at any time. Unless the user has set `LEVEL` to 0 or 1, TensorFlow
+    then prints no errors, only raises them.
     """
     with ExitStack() as held:
         try:
@@ -94,14 +94,16 @@ def _told_tensorflow(working: Path) -> Iterator[None]:
     reads the file as text before it reads it as binary, and takes LLVM's preferences, as
     `prefer-no-gather`, for features that this processor lacks. It reads the level once, when it
     first computes, so its other errors are not printed either in this process; what makes a
-    training fail is raised. A level that the user has set stays, and these are printed.
+    training fail is raised. A user who asks for messages, by level 0 or 1, sees these, too; 2 is
+    what a program that loaded TensorFlow by mtrain leaves to those that it starts.
     """
     names = (VARIABLE, LEVEL)
     before = {name: os.environ[name] for name in names if name in os.environ}
     escaped = str(working).replace("\\", "\\\\").replace('"', '\\"')
     flag = f'--tf_xla_persistent_cache_directory="{escaped}"'
     os.environ[VARIABLE] = f"{before[VARIABLE]} {flag}" if VARIABLE in before else flag
-    os.environ.setdefault(LEVEL, "3")
+    if before.get(LEVEL) not in {"0", "1"}:
+        os.environ[LEVEL] = "3"
     try:
         yield
     finally:

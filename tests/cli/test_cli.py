@@ -244,7 +244,7 @@ def test_weights_of_rows_are_in_every_loss_and_in_the_report(tmp_path, monkeypat
     """A validation and its evaluation agree to the last bit; predictions.npz has the weights."""
 
     def with_weights(split):
-        return replace(split, weights=(split.rows % 3).astype(np.float32))
+        return replace(split, weights=(split.rows % 3).astype(np.float64))
 
     def weighted(made):
         def make(*arguments, **options):

@@ -151,11 +151,11 @@ def test_errors_that_tensorflow_prints_of_each_file_are_held_back(cache, monkeyp
         assert os.environ[LEVEL] == "3"
     assert LEVEL not in os.environ
 
-    monkeypatch.setenv(LEVEL, "2")
+    monkeypatch.setenv(LEVEL, "1")
     with kept_compilations(1):
         assert folder_for_tensorflow() is not None
-        assert os.environ[LEVEL] == "2"
-    assert os.environ[LEVEL] == "2"
+        assert os.environ[LEVEL] == "1"
+    assert os.environ[LEVEL] == "1"
 
 
 def test_after_an_error_nothing_is_kept(cache):
