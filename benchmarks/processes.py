@@ -97,15 +97,13 @@ def run(
 
     Raises `SystemExit` where the process's status is not among `exits`.
     """
-    usual = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
-    environment = {**os.environ, **usual, **variables}
     began = time.perf_counter()
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=environment,
+        env=_environment(variables),
         cwd=ROOT,
     )
     lines, startup = [], None
@@ -129,9 +127,12 @@ def peak_memory(command: list[str], variables: Mapping[str, str], exits: tuple[i
 
     Pages that several of them share are counted once. Raises as `run` does.
     """
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow", **os.environ, **variables}
     with subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=quiet, cwd=ROOT
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=_environment(variables),
+        cwd=ROOT,
     ) as process:
         peak = 0
         while process.poll() is None:
@@ -140,6 +141,11 @@ def peak_memory(command: list[str], variables: Mapping[str, str], exits: tuple[i
     if process.returncode not in exits:
         raise SystemExit(" ".join(command))
     return peak
+
+
+def _environment(variables: Mapping[str, str]) -> dict[str, str]:
+    usual = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
+    return {**os.environ, **usual, **variables}
 
 
 def _family(pid: int) -> Iterator[int]:

@@ -147,9 +147,8 @@ def _are_same(one: Path, other: Path) -> bool:
     """Whether both are one file, through links and other ways of naming it."""
     if one.exists() and other.exists():
         return one.samefile(other)
-    return os.path.realpath(one) == os.path.realpath(
-        other
-    )  # Path.resolve fails of a link to itself
+    # Path.resolve fails of a link to itself.
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _check_order(checkpoint: Path, inputs: Path) -> None:

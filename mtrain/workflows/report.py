@@ -11,7 +11,7 @@ from mtrain.config.loading.load import load_config
 from mtrain.errors import MtrainError, UsageError
 from mtrain.keywords import option
 from mtrain.metrics.mistakes import confident_mistakes
-from mtrain.report.page.content import Mistakes, PageContent
+from mtrain.report.page.content import MOST_MISTAKES, Mistakes, PageContent
 from mtrain.report.page.pictures import is_image, png
 from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.directory import RunDirectory
@@ -39,8 +39,6 @@ ENDINGS = {".html": HTML, ".md": CARD}
 LARGEST_CONFIG = 1_000_000
 """Bytes."""
 
-MOST_PICTURES = 64
-
 
 def report(
     path: Path, out: Path | None = None, *, rows: Split | None = None, state: str | None = None
@@ -49,8 +47,8 @@ def report(
 
     It is HTML, or by the ending `.md` Markdown as a model card. `rows` are the test rows if they are
     read already; else images of mistakes are read from the run's data. `state` is what the page says of
-    a run that is not over yet; None: how far it is. What is missing is named in the page. Raises `MtrainError` if it is not a run, `UsageError` for another ending or a file that is no
-    such page.
+    a run that is not over yet; None: how far it is. What is missing is named in the page. Raises
+    `MtrainError` if it is not a run, `UsageError` for another ending or a file that is no such page.
     """
     file = RunDirectory(path).page if out is None else out
     beginning = ENDINGS.get(file.suffix.lower())
@@ -75,7 +73,10 @@ def report(
 def read_page_content(
     run: RunDirectory, rows: Split | None = None, state: str | None = None
 ) -> PageContent:
-    """All that a page shows; `rows` and `state` are as for `report`. Raises `MtrainError` for damaged files."""
+    """All that a page shows; `rows` and `state` are as for `report`.
+
+    Raises `MtrainError` for damaged files.
+    """
     config = load_config(run.config, {})
     history = read_history(run.path)
     missing: list[str] = []
@@ -133,5 +134,5 @@ def _pictures(run: RunDirectory, rows: Split, mistakes: Mistakes) -> dict[int, b
     white = encoding.divisor or LARGEST_BYTE
     return {
         int(mistakes.rows[k]): png(rows.features[k].reshape(encoding.shape), white)
-        for k in mistakes.order[:MOST_PICTURES]
+        for k in mistakes.order[:MOST_MISTAKES]
     }

@@ -220,9 +220,9 @@ def _report(
     evaluated: Sequence[str],
     draw: Draw | None,
 ) -> tuple[Report | None, signal.Signals | None]:
-    """Evaluate the run, and unless `draw` is None draw charts and write the page; a signal skips the rest.
+    """Evaluate the run, and unless `draw` is None draw charts and write the page.
 
-    Returns the evaluation, and the signal that stopped the training or its report.
+    A signal skips the rest. Returns the evaluation, and the signal that stopped the training or its report.
     """
     observer.stage("evaluating" if draw is None else "evaluating, and drawing charts")
     run, history, report = training.run, training.recorder.history, None

@@ -107,9 +107,8 @@ def joined(pieces: Iterable[Piece], rows: int) -> Iterator[Piece]:
             whole = _whole(kept)
             yield _part(whole, 0, rows)
             kept = [_rest(whole, rows)]
-        if (
-            sum(len(one.bad) for one in kept) > rows
-        ):  # or a file of bad ones would be held as a whole
+        # Or a file of bad ones would be held as a whole.
+        if sum(len(one.bad) for one in kept) > rows:
             whole = _whole(kept)
             yield _part(whole, 0, 0)
             kept = [_rest(whole, 0)]

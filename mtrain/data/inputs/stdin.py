@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from mtrain.data.sources.csv_text import GZIP
 from mtrain.errors import MtrainError
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ NAME = "stdin"
 
 BINARY = {b"PAR1\x15": ".parquet", b"PK\x03\x04": ".npz"}
 """The ending of a file that begins so. With what follows the letters: a column may be called `PK`."""
-
-GZIP = b"\x1f\x8b"
 
 GZIP_FORMAT = zlib.MAX_WBITS | 16
 """As zlib calls it."""

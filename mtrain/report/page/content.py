@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from mtrain.records.training import Predictions
 
 
+MOST_MISTAKES = 64
+"""Shown one by one, with their images."""
+
+
 @dataclass(frozen=True)
 class Mistake:
     """A row that was predicted as another class."""
@@ -85,7 +89,7 @@ class PageContent:
     environment: Environment
     history: History
     report: Report | None
-    """The evaluation on test; None: there is none."""
+    """The evaluation on test; None if the run has no such evaluation."""
 
     mistakes: Mistakes | None
     """Of that evaluation; None: its predictions were not kept."""

@@ -15,6 +15,7 @@ from mtrain.escape import inert
 from mtrain.records.dataset import SPLITS
 from mtrain.report.page.chart import history_charts
 from mtrain.report.page.confusion import confused_pairs, matrix
+from mtrain.report.page.content import MOST_MISTAKES
 from mtrain.report.remarks import figure_lines, threshold_lines, weighted_lines
 from mtrain.report.text import MARKS, figure, first_few, share
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 MOST_CLASSES = 1000
 """Classes in tables; of more, those of the lowest F1."""
-
-MOST_MISTAKES = 64
 
 VERDICTS: tuple[Decision, ...] = ("learned", "not learned", "unproven")
 
