@@ -185,7 +185,7 @@ def ask(small_run, shapes, tmp_path_factory):
             before[name] = content_of(run.parent)
             jobs.append(job_of(case, run, shapes))
         done = subprocess.run(
-            [sys.executable, str(ROOT / "tests" / "sandbox.py")],
+            [sys.executable, "-B", str(ROOT / "tests" / "sandbox.py")],
             input=json.dumps(jobs),
             capture_output=True,
             text=True,
