@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from benchmarks.markdown import Row
 
 COSTS: dict[str, dict[str, Any]] = {
+    "diagnostics: [rows]": {"diagnostics": ("rows",)},
     "diagnostics: [activations]": {"diagnostics": ("activations",)},
     "diagnostics: [gradients]": {"diagnostics": ("gradients",)},
     "diagnostics: [weights]": {"diagnostics": ("weights",)},
@@ -28,7 +29,12 @@ COSTS: dict[str, dict[str, Any]] = {
 }
 """Arguments of `epoch_seconds`, by how they are written in a config."""
 
-MEASURED = [(name, what) for name in ("W1", "W2b") for what in COSTS]
+ROWS, *OTHERS = COSTS
+
+MEASURED = [
+    *((name, ROWS) for name in ("W1", "W2a", "W2b", "W2b-1200")),
+    *((name, what) for name in ("W1", "W2b") for what in OTHERS),
+]
 
 TABLE = Table(
     {

@@ -35,7 +35,7 @@ class Rows(NamedTuple):
             unpacked = tf.bitcast(features, tf.uint8)
             features = tf.reshape(unpacked, [positions.shape[0], 4 * features.shape[1]])
         weights = None if self.weights is None else tf.gather(self.weights, positions)
-        return Batch(features, tf.gather(self.labels, positions), weights)
+        return Batch(positions, features, tf.gather(self.labels, positions), weights)
 
 
 class Feed:
@@ -45,6 +45,12 @@ class Feed:
         features: NDArray[Any] = split.features
         self.dtype = features.dtype
         """Of the features of a batch, uint8 or float32."""
+
+        self.places = split.rows
+        """Where each row stands in its source, shape (N,)."""
+
+        self.names = split.names
+        """Of each row, shape (N,); None: they have none."""
 
         if self.dtype == np.uint8 and features.shape[1] % 4 == 0:
             features = np.ascontiguousarray(features).view(np.uint32)

@@ -59,7 +59,7 @@ class Loop:
                 for size, function in self._functions.items()
             }
         carried = self._on_variables[size](*arguments)
-        carried[0].numpy()  # waits until the steps are done
+        carried.loss.numpy()  # waits until the steps are done
         return carried
 
     def _compiled(

@@ -13,16 +13,33 @@ if TYPE_CHECKING:
 
     from mtrain.engine.diagnostics import Diagnostics
     from mtrain.engine.network import Network
+    from mtrain.engine.row_learning import RowLearning
 
-Carried = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
-"""Sum of the weighted losses (float64), confusion matrix (K, K) and top-k hits (int32) so far.
 
-Passed into each step and back out, so that the sums do not depend on how steps are grouped.
-"""
+class Carried(NamedTuple):
+    """What is counted so far; passed into each step and back out.
+
+    So it does not depend on how steps are grouped.
+    """
+
+    loss: tf.Tensor
+    """Sum of the weighted losses of an epoch's rows, float64."""
+
+    confusion: tf.Tensor
+    """The epoch's confusion matrix, shape (K, K), int32."""
+
+    top_k_hits: tf.Tensor
+    """The epoch's rows whose class was among the k most probable, int32."""
+
+    rows: RowLearning | tuple[()] = ()
+    """What is known of each row, from the first epoch on; (): it is not asked for."""
 
 
 class Batch(NamedTuple):
     """B rows to learn from, on the device."""
+
+    positions: tf.Tensor
+    """Where they stand among the training rows, shape (B,), int32."""
 
     features: tf.Tensor
     """Shape (B, D), as read: uint8 or float32."""
@@ -53,10 +70,11 @@ class Step:
         self._counters = counters
         self._diagnostics = diagnostics
 
-    def initial_sums(self) -> Carried:
-        """The sums before the first step of an epoch."""
+    def initial_sums(self, rows: RowLearning | tuple[()] = ()) -> Carried:
+        """Before the first step of an epoch, with what is known of each row by then."""
         k = self._network.n_classes
-        return tf.zeros((), tf.float64), tf.zeros((k, k), tf.int32), tf.zeros((), tf.int32)
+        counts = tf.zeros((k, k), tf.int32)
+        return Carried(tf.zeros((), tf.float64), counts, tf.zeros((), tf.int32), rows)
 
     def __call__(self, batch: Batch, carried: Carried) -> Carried:
         """Update the network by a batch; returns the sums with the batch added."""
@@ -75,17 +93,22 @@ class Step:
             self._diagnostics.count(activations, gradients)
         for counter in self._counters:
             counter.update_state(network.targets(labels), outputs)
-        loss_sum, confusion, hits = carried
-        return (
+        loss_sum, confusion, hits, rows = carried
+        predicted = network.predicted(outputs)
+        if rows:
+            scores = network.probabilities(outputs)
+            rows = rows.counted(batch.positions, labels, predicted, scores)
+        return Carried(
             loss_sum + tf.cast(loss, tf.float64) * labels.shape[0],
-            self._counted(confusion, labels, outputs),
+            self._counted(confusion, labels, predicted),
             hits if self._top_k is None else hits + self._top_k_hits(labels, outputs),
+            rows,
         )
 
-    def _counted(self, confusion: tf.Tensor, labels: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+    def _counted(self, confusion: tf.Tensor, labels: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
         """The confusion matrix (K, K) with a batch added, as `metrics.counts` has it."""
         # Only what a batch changes: a whole matrix a step would be a million sums for 1,000 classes.
-        places = tf.stack([labels, self._network.predicted(outputs)], axis=1)
+        places = tf.stack([labels, predicted], axis=1)
         return tf.tensor_scatter_nd_add(confusion, places, tf.ones_like(labels))
 
     def _top_k_hits(self, labels: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:

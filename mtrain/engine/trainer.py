@@ -24,10 +24,16 @@ from mtrain.engine.network import (
     variable_shapes,
 )
 from mtrain.engine.predictor import Predictor
-from mtrain.engine.step import Step
+from mtrain.engine.row_learning import (
+    nothing_learned,
+    row_learning_of,
+    row_learning_shapes,
+)
+from mtrain.engine.step import Carried, Step
 from mtrain.errors import DivergedError, MtrainError
 from mtrain.records.training import (
     CONFUSION,
+    ROWS,
     Cursor,
     EpochRecord,
     Predictions,
@@ -42,8 +48,9 @@ if TYPE_CHECKING:
     import keras
 
     from mtrain.engine.network import Network, Variables
-    from mtrain.records.arrays import Arrays, Ints, Shapes
+    from mtrain.records.arrays import Arrays, Floats, Ints, Shapes
     from mtrain.records.dataset import Split
+    from mtrain.records.training import LearnedRows
 
 # A chunk is as many steps as take about this long: short enough for a live table and Ctrl-C,
 # long enough that the cost of a call is negligible.
@@ -102,7 +109,8 @@ class Trainer:
         self._counters = counters
         self._of_split = of_split
         self._weights = model_variables(network.model) | optimizer_variables(optimizer)
-        self._diagnostics = Diagnostics(network.model, diagnostics) if diagnostics else None
+        of_network = [name for name in diagnostics if name != ROWS]
+        self._diagnostics = Diagnostics(network.model, of_network) if of_network else None
         self._variables = self._weights | network.loss_state
         for name, counter in self._counters.items():
             self._variables |= metric_variables(name, counter)
@@ -124,7 +132,9 @@ class Trainer:
         self._chunk = 1
         self._epoch = 0
         self._step = 0
-        self._carried = self._one_step.initial_sums()
+        self._carried = self._one_step.initial_sums(
+            nothing_learned(rows) if ROWS in diagnostics else ()
+        )
 
     @property
     def finished(self) -> bool:
@@ -139,6 +149,8 @@ class Trainer:
         while not self.finished:
             epoch = self._epoch + 1
             order = self._order(epoch)
+            if rows := self._carried.rows:
+                self._carried = self._carried._replace(rows=rows.in_epoch(epoch))
             while self._step < self.steps:
                 self._run_chunk(order)
                 tally = self._tally()
@@ -147,7 +159,8 @@ class Trainer:
                     raise self._diverged(f"epoch {epoch}, step {self._step}", problem)
                 yield Progress(epoch, self._step, self.steps, self._rows(self._step), tally)
             self._check_weights(epoch)
-            tally = replace(self._tally(), scalars=self._scalars())
+            scalars, per_class = self._other_figures()
+            tally = replace(self._tally(), scalars=scalars, per_class=per_class)
             val = None if self._val is None else self._predictor.predict(self._val)
             if val is not None and not math.isfinite(val.loss):
                 raise self._diverged(f"epoch {epoch}", f"the validation loss is {val.loss}")
@@ -159,7 +172,8 @@ class Trainer:
                 counter.reset_state()
             if self._diagnostics is not None:
                 self._diagnostics.reset()
-            self._epoch, self._step, self._carried = epoch, 0, self._one_step.initial_sums()
+            self._epoch, self._step = epoch, 0
+            self._carried = self._one_step.initial_sums(self._carried.rows)
             yield record
 
     @property
@@ -197,11 +211,14 @@ class Trainer:
         """The serialised GraphDef of the network that predicts."""
         return self._predictor.graph()
 
-    def shapes_at(self, step: int) -> Shapes:
-        """Types and shapes of a state's arrays after so many steps of an epoch."""
+    def shapes_at(self, cursor: Cursor) -> Shapes:
+        """Types and shapes of a state's arrays at a position."""
         k = self._network.n_classes
-        counted = (k, k) if step else (0,)
-        return variable_shapes(self._variables) | {CONFUSION: ("int32", counted)}
+        shapes = variable_shapes(self._variables)
+        shapes[CONFUSION] = ("int32", (k, k) if cursor.step else (0,))
+        if self._carried.rows:
+            shapes |= row_learning_shapes(len(self._feed), cursor.epoch + 1)
+        return shapes
 
     def state(self) -> TrainingState:
         """Copies of every variable, and the position in the epoch.
@@ -210,19 +227,18 @@ class Trainer:
         """
         if self._step:
             self._check_weights(self._epoch + 1)
-        loss, confusion, hits = (value.numpy() for value in self._carried)
-        if not self._step:
-            # Between two epochs all counts are 0: with 4,000 classes, 64 MB of zeros.
-            confusion = np.zeros(0, np.int32)
-        return TrainingState(
-            take_arrays(self._variables) | {CONFUSION: confusion},
-            Cursor(self._epoch, self._step, float(loss), int(hits)),
-        )
+        loss, confusion, hits, rows = self._carried
+        arrays = take_arrays(self._variables)
+        # Between two epochs all counts are 0: with 4,000 classes, 64 MB of zeros.
+        arrays[CONFUSION] = confusion.numpy() if self._step else np.zeros(0, np.int32)
+        if rows:
+            arrays |= rows.state(self._epoch + 1)
+        return TrainingState(arrays, Cursor(self._epoch, self._step, float(loss), int(hits)))
 
     def restore(self, state: TrainingState) -> None:
         """Continue from another trainer's state.
 
-        The arrays must be of `shapes_at` its step. Raises `MtrainError` for values that no training has.
+        The arrays must be of `shapes_at` its position. Raises `MtrainError` for values that no training has.
         """
         arrays, cursor = dict(state.arrays), state.cursor
         confusion = arrays.pop(CONFUSION)
@@ -235,13 +251,28 @@ class Trainer:
             raise MtrainError(f"{CONFUSION} does not count the rows of {step:,} steps")
         if not step:
             confusion = np.zeros((self._network.n_classes,) * 2, np.int32)
+        rows = row_learning_of(arrays, epoch + 1) if self._carried.rows else ()
         put_arrays(self._variables, arrays)
         self._epoch, self._step = epoch, step
-        self._carried = (
+        self._carried = Carried(
             tf.constant(cursor.loss_sum, tf.float64),
             tf.constant(confusion),
             tf.constant(cursor.top_k_hits),
+            rows,
         )
+
+    def learned_rows(self) -> LearnedRows | None:
+        """What is known of each training row; None: it was not asked for."""
+        if not (rows := self._carried.rows):
+            return None
+        whole = self._rows(self.steps)
+        if whole == len(self._feed):
+            seen = np.full(whole, self._epoch)
+        else:
+            orders = [self._order(epoch)[:whole] for epoch in range(1, self._epoch + 1)]
+            seen = np.bincount(np.concatenate([*orders, []]).astype(int), minlength=len(self._feed))
+        seen[self._order(self._epoch + 1)[: self._rows(self._step)]] += 1
+        return rows.by_row(self._feed, seen)
 
     def share_functions_of(self, other: Trainer) -> None:
         """Run what was compiled for `other`, which is of the same shape, as `shared.py` has it."""
@@ -283,17 +314,20 @@ class Trainer:
             self._chunk = max(1, self._chunk // 2)
 
     def _tally(self) -> Tally:
-        loss_sum, confusion, hits = (value.numpy() for value in self._carried)
-        counts: Ints = confusion.astype(np.int64)
+        loss_sum, confusion, hits, _ = self._carried
+        counts: Ints = confusion.numpy().astype(np.int64)
         loss = float(loss_sum) / self._rows(self._step)
         return Tally(loss, counts, None if self._top_k is None else int(hits))
 
-    def _scalars(self) -> dict[str, float]:
-        """The other figures of the finished epoch."""
+    def _other_figures(self) -> tuple[dict[str, float], dict[str, Floats]]:
+        """The other figures of the finished epoch, and those of every class."""
         scalars = {name: float(counter.result()) for name, counter in self._counters.items()}
         if self._diagnostics is not None:
             scalars |= self._diagnostics.figures(self._rows(self._step), self._step)
-        return scalars
+        if not (rows := self._carried.rows):
+            return scalars, {}
+        of_all, by_class = rows.figures(self._feed.rows.labels.numpy(), self._network.n_classes)
+        return scalars | of_all, by_class
 
     def _rows(self, steps: int) -> int:
         """The number of rows in so many steps."""

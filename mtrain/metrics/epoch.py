@@ -156,7 +156,7 @@ def _split_figures(
         elif predictions is not None:  # the training counts those of batches itself
             figure = getattr(probabilities, name)
             scalars[name] = figure(predictions.labels, predictions.probabilities)
-    return {**scalars, **counted.scalars}, counts, per_class
+    return {**scalars, **counted.scalars}, counts, {**per_class, **counted.per_class}
 
 
 def _averages(

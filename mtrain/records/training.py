@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 CONFUSION = "counts/confusion"
 """The array of a training with the confusion matrix of an unfinished epoch."""
 
+ROWS = "rows"
+"""The diagnostic of when each training row was learned and forgotten."""
+
 ROWS_A_CALL = 2048
 """Rows predicted by one call, of any split and for any batch size of training: an evaluation repeats
 a validation's figures to the last bit because both predict the same pieces. Larger pieces gain
@@ -43,6 +46,37 @@ class Tally:
     scalars: Mapping[str, float] = field(default_factory=dict)
     """Other figures of an epoch, by their names in the history: of Keras' metrics, custom ones, and
     diagnostics; empty during an epoch."""
+
+    per_class: Mapping[str, Floats] = field(default_factory=dict)
+    """Other figures of an epoch and every class, each of shape (K,), by their names in the history;
+    empty during an epoch."""
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedRows:
+    """What is known of each of N training rows; all of shape (N,)."""
+
+    rows: Ints
+    """Where it stands in the data."""
+
+    names: NDArray[np.str_] | None
+    """Its name, an image's file; None: rows have no names."""
+
+    labels: NDArray[np.int32]
+    """Its class."""
+
+    learned_in: Ints
+    """The epoch in which it was right first; 0: never."""
+
+    forgotten: Ints
+    """How often it was wrong after it had been right the time before."""
+
+    is_right: NDArray[np.bool_]
+    """Whether it was right the last time."""
+
+    margins: NDArray[np.float32]
+    """Its mean margin: the logarithm of the probability of its class over that of the most probable
+    other one, each when it was learned from. NaN for a row that no epoch has had."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,6 +19,9 @@ from mtrain.records.training import Predictions
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from mtrain.metrics.history import History
     from mtrain.records.report import Report
 
@@ -55,19 +58,22 @@ class Draw(Protocol):
 def history_charts(
     history: History, file_format: str = "png", part: slice = slice(None)
 ) -> ChartFiles:
-    """Learning curves, and precision and recall by class; `part` of them."""
+    """Learning curves, and precision, recall and learning by class; `part` of them."""
     from mtrain.report.charts import history as charts
 
     return charts.history_charts(history, file_format, part)
 
 
 def evaluation_charts(
-    report: Report, predictions: Predictions, part: slice = slice(None)
+    report: Report,
+    predictions: Predictions,
+    images: Sequence[NDArray[np.uint8]] = (),
+    part: slice = slice(None),
 ) -> ChartFiles:
-    """Precision and recall bars, confusion matrix, ROC and PR curves; `part` of them."""
+    """Precision and recall bars, confusion matrix, ROC and PR curves, `images`; `part` of them."""
     from mtrain.report.charts import evaluation as charts
 
-    return charts.evaluation_charts(report, predictions, part=part)
+    return charts.evaluation_charts(report, predictions, images, part=part)
 
 
 def draw_here(charts: Callable[..., ChartFiles], *content: Any) -> ChartFiles:

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+from mtrain.metrics.learning import FORGOTTEN, LEARNED, class_learning
 from mtrain.report.text import share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mtrain.metrics.history import History
     from mtrain.records.report import Report
+
+
+def learning_lines(history: History) -> Iterator[str]:
+    """How much of the training rows was learned and forgotten, and of which class most was not."""
+    if not (learning := class_learning(history)):
+        return
+    learned, forgotten = (share(history.scalars[name][-1]) for name in (LEARNED, FORGOTTEN))
+    yield (
+        f"Of the training rows {learned} were right at least once, {forgotten} were wrong again after "
+        "they had been right"
+    )
+    known = [one for one in learning if not math.isnan(one.kept)]
+    if len(known) > 1:
+        worst = min(known, key=lambda one: one.kept)
+        yield (
+            f"Of '{worst.name}', which was kept least, {share(worst.learned)} were right at least once, "
+            f"{share(worst.forgotten)} wrong again"
+        )
 
 
 def figure_lines(report: Report) -> Iterator[str]:

@@ -20,7 +20,7 @@ from mtrain.config.loading.load import load_config
 from mtrain.errors import MtrainError, Problem, UsageError
 from mtrain.metrics.history import History
 from mtrain.records.dataset import Encoding
-from mtrain.records.training import MOST_THREADS, Cursor
+from mtrain.records.training import MOST_THREADS, ROWS, Cursor
 from mtrain.run.arrays import read_arrays, stored_shapes, write_arrays
 from mtrain.run.encoding import check_encoding
 from mtrain.run.files import (
@@ -255,8 +255,8 @@ def _check_size(path: Path, checkpoint: Checkpoint, of_history: Shapes) -> None:
     beyond = 4 * n_classes**2 + 1_000_000 + columns
     least = 4 * parameters
     most: float = MOST_PER_PARAMETER * parameters + beyond
-    if checkpoint.config.custom_code:
-        most = math.inf  # only it knows the size of its state
+    if checkpoint.config.custom_code or ROWS in checkpoint.config.diagnostics:
+        most = math.inf  # only the code or the data know the size of their state
     try:
         size = path.stat().st_size
     except OSError as error:

@@ -53,6 +53,11 @@ class RunDirectory:
         return self.path / "history.json"
 
     @property
+    def learning(self) -> Path:
+        """When each training row was learned and forgotten, if `diagnostics` has `rows`."""
+        return self.path / "learning.parquet"
+
+    @property
     def checkpoints(self) -> Path:
         """A directory for each checkpoint, and the small files `best` and `last`, which name one."""
         return self.path / "checkpoints"
@@ -108,7 +113,7 @@ class RunDirectory:
 
     def refuse_links(self) -> None:
         """Raise `MtrainError` for a symbolic link: nothing outside is read or written."""
-        tables = ("history.json", "history.csv", "by_class.csv")
+        tables = ("history.json", "history.csv", "by_class.csv", "learning.parquet")
         others = ("config.yaml", "environment.json", "tracking.json", "report.html", EXPORTED)
         locks = (LOCK, WRITER, EVALUATING)
         rooms = ("checkpoints", "charts", "evaluation", "tensorboard", CODE)

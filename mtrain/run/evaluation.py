@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtrain.errors import MtrainError
 from mtrain.metrics.mistakes import confident_mistakes
+from mtrain.metrics.suspects import suspects
 from mtrain.run.checkpoint import NAME
 from mtrain.run.directory import EVALUATING
 from mtrain.run.files import (
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mtrain.records.arrays import Ints
     from mtrain.records.dataset import Split
     from mtrain.records.report import Report, Scores
     from mtrain.records.training import Predictions
@@ -137,32 +142,41 @@ def _write_numbers(
     write_text(folder / "classification_report.json", json_text(classification_report(report)))
     if keeps_predictions:
         write_predictions(predictions, split.rows, folder)
-    write_csv(
-        folder / "errors.csv",
-        [
-            *("row", "true", "predicted", "probability_true", "probability_predicted"),
-            *([] if split.names is None else ["file"]),
-        ],
-        _errors(predictions, [one.name for one in report.classes], split),
-    )
-
-
-def _errors(
-    predictions: Predictions, names: Sequence[str], split: Split
-) -> list[tuple[int | str | float, ...]]:
-    """The mistakes, the most confident first."""
+    names = [one.name for one in report.classes]
     wrong = confident_mistakes(predictions)
-    true, predicted = predictions.labels[wrong], predictions.predicted[wrong]
-    p_true = predictions.probabilities[wrong, true]
-    p_predicted = predictions.probabilities[wrong, predicted]
-    return [
-        (
-            int(split.rows[row]),
-            names[true[i]],
-            names[predicted[i]],
-            float(str(p_true[i])),
-            float(str(p_predicted[i])),
-            *([] if split.names is None else [str(split.names[row])]),
-        )
-        for i, row in enumerate(wrong)
-    ]
+    _write_rows(folder / "errors.csv", "predicted", predictions, split, names, wrong)
+    if report.split != "train":  # whose labels the network has learned, right or wrong
+        doubtful, like = suspects(predictions)
+        _write_rows(folder / "suspects.csv", "like", predictions, split, names, doubtful, like)
+
+
+def _write_rows(
+    path: Path,
+    word: str,
+    predictions: Predictions,
+    split: Split,
+    names: Sequence[str],
+    rows: Ints,
+    others: Ints | None = None,
+) -> None:
+    """The rows at these positions, each with its class and another one, which `word` is for.
+
+    `others` are the other ones, as many as `rows`; None: the predicted ones.
+    """
+    true = predictions.labels[rows]
+    others = predictions.predicted[rows] if others is None else others
+    columns: dict[str, Iterable[Any]] = {
+        "row": split.rows[rows].tolist(),
+        "true": [names[k] for k in true],
+        word: [names[k] for k in others],
+        "probability_true": _short(predictions.probabilities[rows, true]),
+        f"probability_{word}": _short(predictions.probabilities[rows, others]),
+    }
+    if split.names is not None:
+        columns["file"] = split.names[rows].tolist()
+    write_csv(path, list(columns), zip(*columns.values(), strict=True))
+
+
+def _short(probabilities: NDArray[np.float32]) -> list[float]:
+    """In the fewest digits that tell them apart."""
+    return [float(str(one)) for one in probabilities]

@@ -18,11 +18,13 @@ from mtrain.inference.plain import check_fast, predict_plainly
 from mtrain.inference.threshold import check_threshold, check_two_classes, chosen_threshold
 from mtrain.keywords import option
 from mtrain.metrics.epoch import single_figures
+from mtrain.metrics.mistakes import confident_mistakes
 from mtrain.metrics.report import make_report
 from mtrain.metrics.thresholds import predict_above
 from mtrain.records.dataset import SPLITS
 from mtrain.records.report import EvaluatedData
 from mtrain.report.drawing import draw_here, evaluation_charts
+from mtrain.report.pictures import pictures
 from mtrain.run.directory import RunDirectory, check_creatable, check_empty
 from mtrain.run.evaluation import keep_evaluation, write_evaluation
 from mtrain.run.files import is_denied
@@ -34,8 +36,11 @@ from mtrain.workflows.run_state import run_state
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from mtrain.model.custom.code import ImportedCode
-    from mtrain.records.dataset import Dataset, Split
+    from mtrain.records.dataset import Dataset, Encoding, Split
     from mtrain.records.report import Report
     from mtrain.records.training import Predictions
     from mtrain.report.drawing import Draw
@@ -108,7 +113,7 @@ def evaluate(
 
     report, run = answer.report, answer.place.run
     keeps = answer.keeps_predictions
-    drawn = () if draw is None else draw(evaluation_charts, report, answer.predictions)
+    drawn = () if draw is None else draw(evaluation_charts, *answer.drawn)
     content = report, answer.predictions, answer.rows, drawn
     if out is not None:
         write_evaluation(out, *content, keeps_predictions=keeps)
@@ -136,6 +141,13 @@ class _Answer:
     """The evaluation's name in its run."""
 
     keeps_predictions: bool
+    encoding: Encoding
+
+    @property
+    def drawn(self) -> tuple[Report, Predictions, list[NDArray[np.uint8]]]:
+        """What charts are drawn of."""
+        mistakes = confident_mistakes(self.predictions)
+        return self.report, self.predictions, pictures(self.rows, self.encoding, mistakes)
 
 
 @dataclass(eq=False)
@@ -217,9 +229,14 @@ class _Question:
             name_parts.append(f"threshold-{threshold}")
         if self.fast:
             name_parts.append("fast")
-        keeps_predictions = saved.config.evaluation.predictions
         return _Answer(
-            report, predictions, rows, place, "-".join([self.split, *name_parts]), keeps_predictions
+            report,
+            predictions,
+            rows,
+            place,
+            "-".join([self.split, *name_parts]),
+            saved.config.evaluation.predictions,
+            saved.encoding,
         )
 
 

@@ -22,7 +22,7 @@ FORMATS = ("png", "svg", "pdf")
 LARGEST_CHART = 100_000_000
 """Bytes."""
 
-CHARTS = ("learning_curves", "precision_by_class", "recall_by_class")
+CHARTS = ("learning_curves", "precision_by_class", "recall_by_class", "learning_by_class")
 
 
 def plot(

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.config.experiment.sources import LARGEST_BYTE
 from mtrain.config.loading.load import load_config
 from mtrain.errors import MtrainError, UsageError
 from mtrain.keywords import option
 from mtrain.metrics.mistakes import confident_mistakes
-from mtrain.report.page.content import MOST_MISTAKES, Mistakes, PageContent
-from mtrain.report.page.pictures import is_image, png
+from mtrain.report.page.content import Mistakes, PageContent
+from mtrain.report.pictures import is_image, pictures, png
 from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.directory import RunDirectory
 from mtrain.run.environment import read_environment
@@ -80,7 +79,7 @@ def read_page_content(
     config = load_config(run.config, {})
     history = read_history(run.path)
     missing: list[str] = []
-    evaluation, mistakes, pictures = None, None, {}
+    evaluation, mistakes, images = None, None, {}
     try:
         evaluation = read_saved_evaluation(run.path, "test", needs_predictions=False)
     except MtrainError as error:
@@ -94,7 +93,7 @@ def read_page_content(
             missing.append(f"Images of mistakes are not shown ({error})")
         mistakes = _mistakes(evaluation, rows)
         if rows is not None:
-            pictures = _pictures(run, rows, mistakes)
+            images = _images(run, rows, mistakes)
     return PageContent(
         run.path.absolute().name,
         state or run_state(run, config, history),
@@ -104,7 +103,7 @@ def read_page_content(
         history,
         None if evaluation is None else evaluation.report,
         mistakes,
-        pictures,
+        images,
         missing,
     )
 
@@ -125,14 +124,11 @@ def _mistakes(evaluation: SavedEvaluation, rows: Split | None) -> Mistakes:
     return Mistakes(evaluation.classes, predictions, places, files, order)
 
 
-def _pictures(run: RunDirectory, rows: Split, mistakes: Mistakes) -> dict[int, bytes]:
+def _images(run: RunDirectory, rows: Split, mistakes: Mistakes) -> dict[int, bytes]:
     """Of the most confident mistakes, where rows are images of bytes."""
-    encoding = read_checkpoint(find_checkpoint(run.path).path).encoding
-    is_same = np.array_equal(rows.rows, mistakes.rows)
-    if rows.features.dtype != np.uint8 or not is_image(encoding.shape) or not is_same:
+    if not np.array_equal(rows.rows, mistakes.rows):
         return {}
-    white = encoding.divisor or LARGEST_BYTE
-    return {
-        int(mistakes.rows[k]): png(rows.features[k].reshape(encoding.shape), white)
-        for k in mistakes.order[:MOST_MISTAKES]
-    }
+    encoding = read_checkpoint(find_checkpoint(run.path).path).encoding
+    images = pictures(rows, encoding, mistakes.order)
+    places = mistakes.rows[mistakes.order].tolist()
+    return {place: png(image) for place, image in zip(places, images, strict=False)}

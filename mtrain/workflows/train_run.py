@@ -12,11 +12,13 @@ from mtrain.errors import DivergedError, MtrainError, SettingError
 from mtrain.inference.network import predict_split
 from mtrain.loading import load_meanwhile
 from mtrain.observer import TrainingFacts
+from mtrain.records.training import ROWS
 from mtrain.report.drawing import draw_here, history_charts
 from mtrain.report.text import first_few
 from mtrain.run.checkpoint import read_checkpoint_arrays
 from mtrain.run.directory import OUTPUTS
 from mtrain.run.evaluation import read_evaluation
+from mtrain.run.learning import write_learning
 from mtrain.trackers.of_config import make_trackers
 from mtrain.training.loop import UNREPORTED, failing, train
 from mtrain.training.open import open_training
@@ -89,7 +91,11 @@ def train_run(
             load_meanwhile("scipy.special")
         if draw is not None:
             load_meanwhile("mtrain.report.page.run_page")
+        if ROWS in config.diagnostics:
+            load_meanwhile("pyarrow.parquet")
         stopped_by = _train(training, observers, signals, until)
+        if (learned := training.trainer.learned_rows()) is not None:
+            write_learning(training.run.learning, learned, data.dataset.classes)
         report = None
         path, history = training.run.path, training.recorder.history
         if stopped_by is None and training.has_more:

@@ -60,7 +60,8 @@ def fresh_trainer(jit_compile, weighted):
         "model": {"hidden": 20, "dropout": 0.2, "batch_norm": True},
         "optimizer": {"learning_rate": SCHEDULES[1]},
     }
-    trainer = make_trainer(split, settings=settings, val=val, epochs=3, jit_compile=jit_compile)
+    options = {"epochs": 3, "jit_compile": jit_compile, "diagnostics": ["rows"]}
+    trainer = make_trainer(split, settings=settings, val=val, **options)
     trainer._chunk = 4
     return trainer
 
@@ -262,7 +263,8 @@ def test_a_state_says_what_its_arrays_are():
     for step, counted in ((0, (0,)), (1, (10, 10))):
         if step:
             next(trainer.records())
-        arrays, shapes = trainer.state().arrays, trainer.shapes_at(step)
+        state = trainer.state()
+        arrays, shapes = state.arrays, trainer.shapes_at(state.cursor)
         assert shapes == {name: (a.dtype.name, a.shape) for name, a in arrays.items()}
         assert shapes["model/hidden_1/kernel"] == ("float32", (5, 3))
         assert shapes["counts/confusion"] == ("int32", counted)

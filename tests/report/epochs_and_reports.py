@@ -24,18 +24,27 @@ def predictions_of(classes, rows=400, seed=0):
     return Predictions(labels, probabilities.argmax(axis=1), probabilities, 1.25)
 
 
-def history_of(classes, epochs=3):
-    """A history of random predictions, better in no way from epoch to epoch."""
+def history_of(classes, epochs=3, *, learns=False):
+    """A history of random predictions, better in no way from epoch to epoch.
+
+    If it `learns`, ever more of each class was right at least once, of the first none.
+    """
     history = History("a run", classes, segments=[Segment((1, 0))])
     for epoch in range(1, epochs + 1):
-        history.append(figures_of(len(classes), epoch), seconds=1.0)
+        history.append(figures_of(len(classes), epoch, learns=learns), seconds=1.0)
     return history
 
 
-def figures_of(classes, epoch=1, *, validated=True):
+def figures_of(classes, epoch=1, *, validated=True, learns=False):
     predictions = predictions_of(classes, seed=epoch)
     confusion = confusion_matrix(predictions.labels, predictions.predicted, classes)
-    record = EpochRecord(epoch, 0.01, Tally(1.5, confusion), predictions if validated else None)
+    scalars, per_class = {}, {}
+    if learns:
+        learned = np.arange(classes) / classes * (1 - 2.0**-epoch)
+        per_class = {"learned": learned, "forgotten": learned / 4}
+        scalars = {name: values.mean() for name, values in per_class.items()}
+    tally = Tally(1.5, confusion, scalars=scalars, per_class=per_class)
+    record = EpochRecord(epoch, 0.01, tally, predictions if validated else None)
     return epoch_figures(record, load_config({}, {}).metrics)
 
 

@@ -42,17 +42,19 @@ def test_every_chart_is_drawn(names, kind):
     """Of two classes, of a hundred, of names that mean something to matplotlib."""
     starts = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
     report = report_of(names)
+    images = [np.zeros((4, 3), np.uint8), *[np.ones((5, 5, 3), np.uint8)] * 9]
     charts = [
-        *history_charts.history_charts(history_of(names), kind),
-        *evaluation_charts.evaluation_charts(report, report.predictions, kind),
+        *history_charts.history_charts(history_of(names, learns=True), kind),
+        *evaluation_charts.evaluation_charts(report, report.predictions, images, kind),
     ]
 
     assert [name for name, _ in charts] == [
         f"{name}.{kind}"
         for name in (
-            *("learning_curves", "precision_by_class", "recall_by_class"),
+            *("learning_curves", "precision_by_class", "recall_by_class", "learning_by_class"),
             *("precision_recall", "confusion_matrix", "roc", "pr"),
             *(("threshold",) if len(names) == 2 else ()),
+            "errors",
         )
     ]
     for _, content in charts:

@@ -18,12 +18,13 @@ from mtrain.config.loading.load import load_config
 from mtrain.escape import inert
 from mtrain.metrics.history import History
 from mtrain.metrics.mistakes import confident_mistakes
+from mtrain.records.dataset import Encoding, Split
 from mtrain.records.run import Environment
 from mtrain.report.page.chart import MOST_EPOCHS, history_charts
 from mtrain.report.page.confusion import SHADES, confused_pairs
 from mtrain.report.page.content import Mistakes, PageContent
-from mtrain.report.page.pictures import png
 from mtrain.report.page.run_page import html_page, model_card
+from mtrain.report.pictures import pictures, png
 from mtrain.report.text import share
 
 STYLE = Path(__file__).parents[2] / "mtrain" / "report" / "page" / "templates" / "style.css"
@@ -276,10 +277,30 @@ def test_what_the_console_says_of_figures_stands_there():
         assert all(f"{line}." in text for line in lines)
 
 
+def test_when_classes_were_learned():
+    """A line a class, a chart of them, and what the console says."""
+    names = names_of(4)
+    content = content_of(names, history=history_of(names, epochs=3, learns=True))
+    page = Page(html_page(content))
+    (table,) = [t for t in page.tables if "half learned in epoch" in t[0]]
+
+    assert table[1:] == [
+        ["class 0", "-", "0.000", "1.000"],
+        ["class 1", "-", "0.055", "0.781"],
+        ["class 2", "-", "0.109", "0.562"],
+        ["class 3", "2", "0.164", "0.344"],
+    ]
+    assert "Training rows that were right at least once" in page.text
+    for text in (page.text, model_card(content)):
+        assert "Of the training rows 0.328 were right at least once, 0.082 were wrong again" in text
+        assert "Of 'class 0', which was kept least, 0.000 were right at least once" in text
+    assert "learned in epoch" not in Page(html_page(content_of(names))).text
+
+
 def test_images_of_mistakes_stand_beside_their_rows():
     content = content_of(names_of(3))
     row = content.mistakes.first(1)[0].row
-    picture = png(np.array([[0, 8], [16, 4]], np.uint8), 16)
+    picture = png(np.array([[0, 8], [16, 4]], np.uint8))
     page = Page(html_page(replace(content, pictures={row: picture})))
 
     ((_, image),) = [one for one in page.elements if one[0] == "img"]
@@ -289,10 +310,19 @@ def test_images_of_mistakes_stand_beside_their_rows():
 def test_images_are_as_bright_as_their_data_can_be():
     """Digits go to 16; a large image becomes 64 pixels wide."""
     gray = np.array([[0, 8], [16, 4]], np.uint8)
-    assert np.array(Image.open(io.BytesIO(png(gray, 16)))).tolist() == [[0, 127], [255, 63]]
+    assert shown(gray, 16).tolist() == [[0, 127], [255, 63]]
     colour = np.random.default_rng(0).integers(0, 256, (3, 5, 3), np.uint8)
-    assert np.array_equal(np.array(Image.open(io.BytesIO(png(colour, 255)))), colour)
-    assert Image.open(io.BytesIO(png(np.zeros((200, 100, 1), np.uint8), 255))).size == (32, 64)
+    assert np.array_equal(shown(colour, None), colour)
+    assert shown(np.zeros((200, 100, 1), np.uint8), None).shape == (64, 32)
+
+
+def shown(image, divisor):
+    """An image as its file has it, of the second of three rows."""
+    features = np.zeros((3, image.size), np.uint8)
+    features[1] = image.ravel()
+    rows = Split(features, np.zeros(3, np.int32), np.arange(3))
+    (picture,) = pictures(rows, Encoding(shape=image.shape, divisor=divisor), np.array([1]))
+    return np.array(Image.open(io.BytesIO(png(picture))))
 
 
 @pytest.mark.parametrize("names", [HOSTILE, WEB])

@@ -39,13 +39,14 @@ def test_a_run_leaves_every_file_of_the_contract(finished_run):
     checkpoint = f"checkpoints/{(finished_run / 'checkpoints' / 'best').read_text().strip()}"
 
     assert files >= {
-        *("config.yaml", "environment.json", "history.json", "history.csv"),
+        *("config.yaml", "environment.json", "history.json", "history.csv", "learning.parquet"),
         *(f"{checkpoint}/{name}" for name in ("arrays.npz", "state.json", "SHA256SUMS")),
         *("checkpoints/best", "checkpoints/last"),
         *(f"charts/{name}.png" for name in ("learning_curves", "precision_by_class")),
-        "charts/recall_by_class.png",
+        *(f"charts/{name}.png" for name in ("recall_by_class", "learning_by_class")),
         *(f"evaluation/test/{name}" for name in ("metrics.json", "classification_report.json")),
         *(f"evaluation/test/{name}" for name in ("predictions.npz", "errors.csv")),
+        *(f"evaluation/test/{name}" for name in ("suspects.csv", "errors.png")),
         *(f"evaluation/test/{name}.png" for name in ("precision_recall", "confusion_matrix")),
         *(f"evaluation/test/{name}.png" for name in ("roc", "pr")),
     }

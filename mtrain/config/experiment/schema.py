@@ -99,10 +99,10 @@ class Config(Section):
     )
     """Figures of each epoch in the history."""
 
-    diagnostics: Diagnostics = ()
-    """What the history records of the network's internals in each epoch: `activations` (mean,
-    standard deviation and share of dead units of each layer), `gradients` and `weights` (their
-    norms)."""
+    diagnostics: Diagnostics = ("rows",)
+    """What the history records of each epoch besides: `rows` (when each training row was learned and
+    forgotten), `activations` (mean, standard deviation and share of dead units of each layer),
+    `gradients` and `weights` (their norms)."""
 
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()

@@ -242,8 +242,8 @@ class TrainingConfig(Section):
         return tuple(self.class_weight) if isinstance(self.class_weight, dict) else ()
 
 
-DIAGNOSTICS = ("activations", "gradients", "weights")
-"""The diagnostics of a network."""
+DIAGNOSTICS = ("rows", "activations", "gradients", "weights")
+"""The diagnostics of a training."""
 
 _Diagnostic = Annotated[str, known_spelling(DIAGNOSTICS)]
 _ListOfDiagnostics = Annotated[tuple[_Diagnostic, ...], ListOf, AfterValidator(_none_twice)]

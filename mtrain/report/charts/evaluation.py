@@ -13,6 +13,7 @@ from mtrain.metrics.counts import ratio
 from mtrain.metrics.scores import threshold_counts
 from mtrain.records.dataset import SPLITS
 from mtrain.records.report import MOST_CLASSES
+from mtrain.report.charts.mistakes import draw_mistakes
 from mtrain.report.charts.safe_matplotlib import Figure
 from mtrain.report.charts.style import (
     COLOURS,
@@ -41,11 +42,16 @@ CELLS = 2000
 
 
 def evaluation_charts(
-    report: Report, predictions: Predictions, file_format: str = "png", part: slice = slice(None)
+    report: Report,
+    predictions: Predictions,
+    images: Sequence[NDArray[np.uint8]] = (),
+    file_format: str = "png",
+    part: slice = slice(None),
 ) -> Iterator[tuple[str, bytes]]:
     """Precision and recall bars, confusion matrix, ROC and PR curves; name and content of `part`.
 
-    Of two classes precision, recall and F1 over the threshold as well.
+    Of two classes precision, recall and F1 over the threshold as well; `images` are those of the most
+    confident mistakes.
     """
     charts: dict[str, Callable[[], Figure]] = {
         "precision_recall": partial(draw_precision_recall, report),
@@ -55,6 +61,8 @@ def evaluation_charts(
     }
     if len(report.classes) == 2:
         charts["threshold"] = partial(draw_threshold, report, predictions)
+    if len(images):
+        charts["errors"] = partial(draw_mistakes, report, predictions, images)
     names = (entry.name for entry in report.classes)
     yield from chart_files(charts, file_format, names, part)
 

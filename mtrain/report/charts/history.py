@@ -8,33 +8,42 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mtrain.metrics.learning import class_learning
+from mtrain.metrics.lowest import lowest
 from mtrain.records.dataset import SPLITS
+from mtrain.records.report import MOST_CLASSES
 from mtrain.report.charts.safe_matplotlib import Figure, MaxNLocator
-from mtrain.report.charts.style import COLOURS, add_legend, chart_files, draw_class_lines
+from mtrain.report.charts.style import (
+    COLOURS,
+    LABEL_WIDTH,
+    add_legend,
+    chart_files,
+    draw_class_lines,
+)
+from mtrain.report.class_names import class_labels
 from mtrain.report.text import shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from matplotlib.axes import Axes
 
     from mtrain.metrics.history import History
+    from mtrain.metrics.learning import ClassLearning
 
 
 def history_charts(
     history: History, file_format: str = "png", part: slice = slice(None)
 ) -> Iterator[tuple[str, bytes]]:
-    """Learning curves, and precision and recall by class: file name and content of `part` of them."""
-    yield from chart_files(
-        {
-            "learning_curves": partial(draw_learning_curves, history),
-            "precision_by_class": partial(draw_by_class, history, "precision"),
-            "recall_by_class": partial(draw_by_class, history, "recall"),
-        },
-        file_format,
-        (history.run, *history.classes),
-        part,
-    )
+    """Learning curves, and precision, recall and learning by class: file name and content of `part`."""
+    charts: dict[str, Callable[[], Figure]] = {
+        "learning_curves": partial(draw_learning_curves, history),
+        "precision_by_class": partial(draw_by_class, history, "precision"),
+        "recall_by_class": partial(draw_by_class, history, "recall"),
+    }
+    if learning := class_learning(history):
+        charts["learning_by_class"] = partial(draw_learning, history.run, learning)
+    yield from chart_files(charts, file_format, (history.run, *history.classes), part)
 
 
 def draw_learning_curves(history: History) -> Figure:
@@ -97,6 +106,35 @@ def draw_by_class(history: History, metric: str) -> Figure:
     # A little below: a line along the axis could not be seen.
     axes.set_ylim(math.floor(lowest * 10) / 10 - 0.01 if lowest < 1 else 0.9, 1.005)
     add_legend(figure, axes, f"last {metric}")
+    return figure
+
+
+def draw_learning(run: str, learning: Sequence[ClassLearning]) -> Figure:
+    """Which part of each class was learned for good, forgotten, never learned; of many, the worst."""
+    kept = np.array([one.kept for one in learning])
+    shown = lowest(kept, MOST_CLASSES)
+    figure = Figure(figsize=(8, max(3.0, 1.6 + 0.3 * len(shown))))
+    axes = figure.subplots()
+    left = np.zeros(len(shown))
+    for label, colour, part in (
+        ("learned, never forgotten", COLOURS[0], kept[shown]),
+        ("forgotten at least once", COLOURS[1], np.array([learning[k].forgotten for k in shown])),
+        ("never learned", COLOURS[5], np.array([1 - learning[k].learned for k in shown])),
+    ):
+        widths = np.nan_to_num(part)
+        axes.barh(range(len(shown)), widths, 0.7, left, color=colour, label=label)
+        left = left + widths
+    labels = class_labels([learning[k].name for k in shown], LABEL_WIDTH, shown)
+    axes.set_yticks(range(len(shown)), labels)
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    axes.set_xlim(0, 1)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel("share of the training rows of the class")
+    title = f"{shortened(run)}: training rows learned and forgotten, by class"
+    if len(shown) < len(learning):
+        title += f",\n{len(shown)} of {len(learning):,}, those forgotten or never learned most"
+    axes.set_title(title)
+    figure.legend(loc="outside lower center", ncols=3)
     return figure
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mtrain.metrics.learning import LEARNED, class_learning
 from mtrain.metrics.lowest import lowest
 from mtrain.report.text import figure
 
@@ -69,7 +70,7 @@ class Chart:
 
 
 def history_charts(history: History) -> Iterator[Chart]:
-    """The loss, the accuracy, and precision and recall of every class, if there is an epoch."""
+    """The loss, the accuracy, and precision, recall and learning of every class, if there is an epoch."""
     if not history.epoch:
         return
     losses = {
@@ -83,17 +84,22 @@ def history_charts(history: History) -> Iterator[Chart]:
     yield from _chart("Accuracy", history.epoch, accuracies, is_share=True)
     split = "val" if "val" in history.counts else "train"
     for metric in ("precision", "recall"):
-        values = history.by_class(split, metric)
-        shown = list(range(len(history.classes)))
-        note = ""
-        if len(shown) > MOST_CLASSES:
-            shown = lowest(values[-1], MOST_CLASSES)
-            note = (
-                f"the {len(shown)} classes with the lowest last value of {len(history.classes):,}"
-            )
-        by_class = {history.classes[k]: values[:, k] for k in shown}
         title = f"{metric.capitalize()} by class, {splits[split]}"
-        yield from _chart(title, history.epoch, by_class, note, is_share=True)
+        yield from _by_class(title, history, history.by_class(split, metric))
+    if class_learning(history):
+        learned = np.array(history.per_class["train"][LEARNED])
+        yield from _by_class("Training rows that were right at least once", history, learned)
+
+
+def _by_class(title: str, history: History, values: Floats) -> Iterator[Chart]:
+    """Of shares, shape (E, K)."""
+    shown = list(range(len(history.classes)))
+    note = ""
+    if len(shown) > MOST_CLASSES:
+        shown = lowest(values[-1], MOST_CLASSES)
+        note = f"the {len(shown)} classes with the lowest last value of {len(history.classes):,}"
+    by_class = {history.classes[k]: values[:, k] for k in shown}
+    yield from _chart(title, history.epoch, by_class, note, is_share=True)
 
 
 def _chart(

@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from mtrain.records.training import Predictions
 
 
-MOST_MISTAKES = 64
-"""Shown one by one, with their images."""
-
-
 @dataclass(frozen=True)
 class Mistake:
     """A row that was predicted as another class."""

@@ -8,18 +8,23 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mtrain.escape import inert
+from mtrain.metrics.learning import class_learning
+from mtrain.metrics.lowest import lowest
 from mtrain.records.dataset import SPLITS
 from mtrain.report.page.chart import history_charts
 from mtrain.report.page.confusion import confused_pairs, matrix
-from mtrain.report.page.content import MOST_MISTAKES
-from mtrain.report.remarks import figure_lines, threshold_lines, weighted_lines
+from mtrain.report.pictures import MOST_PICTURES
+from mtrain.report.remarks import figure_lines, learning_lines, threshold_lines, weighted_lines
 from mtrain.report.text import MARKS, figure, first_few, share
 
 if TYPE_CHECKING:
+    from mtrain.metrics.history import History
+    from mtrain.metrics.learning import ClassLearning
     from mtrain.records.report import Decision, Report
     from mtrain.report.page.content import PageContent
 
@@ -108,10 +113,12 @@ def _values(content: PageContent) -> dict[str, Any]:
         "epochs": epochs,
         "wanted": config.training.epochs,
         "charts": list(history_charts(content.history)),
+        "learning": _learning(content.history),
+        "learning_lines": list(learning_lines(content.history)),
         "report": report,
         "splits": _rows_by_split(content),
         "marks": MARKS,
-        "mistakes": [] if content.mistakes is None else content.mistakes.first(MOST_MISTAKES),
+        "mistakes": [] if content.mistakes is None else content.mistakes.first(MOST_PICTURES),
     }
     if report is not None:
         pairs = confused_pairs(report, content.mistakes)
@@ -132,6 +139,12 @@ def _values(content: PageContent) -> dict[str, Any]:
             "notes": first_few(report.data.notes if report.data is not None else ()),
         }
     return values
+
+
+def _learning(history: History) -> list[ClassLearning]:
+    """Of each class, or of those that were kept least."""
+    learning = class_learning(history)
+    return [learning[k] for k in lowest(np.array([one.kept for one in learning]), MOST_CLASSES)]
 
 
 def _by_verdict(report: Report) -> dict[str, int]:
