@@ -79,8 +79,8 @@ def uncounted(name: str, count: int, classes: int) -> Iterator[float]:
     from mtrain.engine.step import Carried, Step
 
     class Uncounted(Step):
-        def initial_sums(self, rows: Any = ()) -> Carried:
-            return super().initial_sums(rows)._replace(confusion=tf.zeros((1, 1), tf.int32))
+        def initial_sums(self) -> Carried:
+            return super().initial_sums()._replace(confusion=tf.zeros((1, 1), tf.int32))
 
         def _counted(self, confusion: Any, labels: Any, _predicted: Any) -> Any:
             return confusion + labels.shape[0]

@@ -28,14 +28,14 @@ class Rows(NamedTuple):
     weights: tf.Tensor | None
     """The weight of each row in the loss, shape (N,), float32; None: 1."""
 
-    def at(self, positions: tf.Tensor) -> Batch:
-        """The rows at these positions, (B,)."""
+    def at(self, positions: tf.Tensor, step: tf.Tensor) -> Batch:
+        """The rows at these positions, (B,), for this step."""
         features = tf.gather(self.features, positions)
         if features.dtype == tf.uint32:
             unpacked = tf.bitcast(features, tf.uint8)
             features = tf.reshape(unpacked, [positions.shape[0], 4 * features.shape[1]])
         weights = None if self.weights is None else tf.gather(self.weights, positions)
-        return Batch(positions, features, tf.gather(self.labels, positions), weights)
+        return Batch(step, features, tf.gather(self.labels, positions), weights)
 
 
 class Feed:

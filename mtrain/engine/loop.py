@@ -72,7 +72,7 @@ class Loop:
         ) -> Carried:
             def body(step: tf.Tensor, carried: Carried) -> tuple[tf.Tensor, Carried]:
                 positions = tf.slice(order, [step * self._batch_size], [batch_size])
-                return step + 1, self._step(rows.at(positions), carried)
+                return step + 1, self._step(rows.at(positions, step), carried)
 
             _, carried = tf.while_loop(
                 lambda step, _: step < stop, body, (start, carried), parallel_iterations=1

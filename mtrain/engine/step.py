@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import tensorflow as tf
 
+from mtrain.engine.row_learning import odds_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
 
     from mtrain.engine.diagnostics import Diagnostics
     from mtrain.engine.network import Network
-    from mtrain.engine.row_learning import RowLearning
 
 
 class Carried(NamedTuple):
@@ -31,15 +32,16 @@ class Carried(NamedTuple):
     top_k_hits: tf.Tensor
     """The epoch's rows whose class was among the k most probable, int32."""
 
-    rows: RowLearning | tuple[()] = ()
-    """What is known of each row, from the first epoch on; (): it is not asked for."""
+    odds: tf.Tensor
+    """The `odds_of` the rows of each of the epoch's S steps, shape (S, B), float32; (0, 0) where nobody
+    asks. By step: one place after the other would take XLA longer."""
 
 
 class Batch(NamedTuple):
     """B rows to learn from, on the device."""
 
-    positions: tf.Tensor
-    """Where they stand among the training rows, shape (B,), int32."""
+    step: tf.Tensor
+    """Of the epoch, from 0."""
 
     features: tf.Tensor
     """Shape (B, D), as read: uint8 or float32."""
@@ -62,19 +64,31 @@ class Step:
         top_k: int | None,
         counters: Sequence[keras.metrics.Metric] = (),
         diagnostics: Diagnostics | None = None,
+        odds: tuple[int, int] = (0, 0),
+        jit_compile: bool = False,
     ) -> None:
-        """`counters` and `diagnostics` see every batch."""
+        """`counters` and `diagnostics` see every batch.
+
+        `odds` are the steps of an epoch whose odds are kept, and the rows of each; `jit_compile`
+        says whether XLA compiles the step.
+        """
         self._network = network
         self._optimizer = optimizer
         self._top_k = top_k
         self._counters = counters
         self._diagnostics = diagnostics
+        self._odds = odds
+        self._jit_compile = jit_compile
 
-    def initial_sums(self, rows: RowLearning | tuple[()] = ()) -> Carried:
-        """Before the first step of an epoch, with what is known of each row by then."""
+    def initial_sums(self) -> Carried:
+        """Before the first step of an epoch."""
         k = self._network.n_classes
-        counts = tf.zeros((k, k), tf.int32)
-        return Carried(tf.zeros((), tf.float64), counts, tf.zeros((), tf.int32), rows)
+        return Carried(
+            tf.zeros((), tf.float64),
+            tf.zeros((k, k), tf.int32),
+            tf.zeros((), tf.int32),
+            tf.zeros(self._odds),
+        )
 
     def __call__(self, batch: Batch, carried: Carried) -> Carried:
         """Update the network by a batch; returns the sums with the batch added."""
@@ -93,16 +107,27 @@ class Step:
             self._diagnostics.count(activations, gradients)
         for counter in self._counters:
             counter.update_state(network.targets(labels), outputs)
-        loss_sum, confusion, hits, rows = carried
+        loss_sum, confusion, hits, odds = carried
         predicted = network.predicted(outputs)
-        if rows:
-            scores = network.probabilities(outputs)
-            rows = rows.counted(batch.positions, labels, predicted, scores)
+        if odds.shape[0]:
+            of_batch = odds_of(labels, predicted, network.probabilities(outputs))
+            odds = self._written(odds, batch.step, of_batch)
         return Carried(
             loss_sum + tf.cast(loss, tf.float64) * labels.shape[0],
             self._counted(confusion, labels, predicted),
             hits if self._top_k is None else hits + self._top_k_hits(labels, outputs),
-            rows,
+            odds,
+        )
+
+    def _written(self, odds: tf.Tensor, step: tf.Tensor, of_batch: tf.Tensor) -> tf.Tensor:
+        """The odds (S, B) with those of a step, of which a ragged one has fewer."""
+        line = tf.pad(of_batch, [[0, odds.shape[1] - of_batch.shape[0]]])
+        if self._jit_compile:
+            return tf.tensor_scatter_nd_update(odds, [[step]], [line])
+        # As of TensorFlow 2.21 the other would copy all odds in each step of a graph's loop, and
+        # XLA does not know this one.
+        return tf.raw_ops.TensorStridedSliceUpdate(
+            input=odds, begin=[step], end=[step + 1], strides=[1], value=[line]
         )
 
     def _counted(self, confusion: tf.Tensor, labels: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:

@@ -24,11 +24,7 @@ from mtrain.engine.network import (
     variable_shapes,
 )
 from mtrain.engine.predictor import Predictor
-from mtrain.engine.row_learning import (
-    nothing_learned,
-    row_learning_of,
-    row_learning_shapes,
-)
+from mtrain.engine.row_learning import RowLearning, row_learning_shapes
 from mtrain.engine.step import Carried, Step
 from mtrain.errors import DivergedError, MtrainError
 from mtrain.records.training import (
@@ -117,12 +113,17 @@ class Trainer:
         if self._diagnostics is not None:
             self._variables |= self._diagnostics.variables
         self._predictor = Predictor(network, feed.dtype, cpus)
+        self._learning = None
+        if ROWS in diagnostics:
+            self._learning = RowLearning(feed.rows.labels.numpy(), network.n_classes)
         self._one_step = Step(
             network,
             optimizer,
             top_k=top_k,
             counters=tuple(self._counters.values()),
             diagnostics=self._diagnostics,
+            odds=(0, 0) if self._learning is None else (self.steps, self.batch_size),
+            jit_compile=jit_compile,
         )
         loop_variables = self._variables | network.numbers
         rows = len(feed)
@@ -132,9 +133,7 @@ class Trainer:
         self._chunk = 1
         self._epoch = 0
         self._step = 0
-        self._carried = self._one_step.initial_sums(
-            nothing_learned(rows) if ROWS in diagnostics else ()
-        )
+        self._carried = self._one_step.initial_sums()
 
     @property
     def finished(self) -> bool:
@@ -149,8 +148,6 @@ class Trainer:
         while not self.finished:
             epoch = self._epoch + 1
             order = self._order(epoch)
-            if rows := self._carried.rows:
-                self._carried = self._carried._replace(rows=rows.in_epoch(epoch))
             while self._step < self.steps:
                 self._run_chunk(order)
                 tally = self._tally()
@@ -173,7 +170,7 @@ class Trainer:
             if self._diagnostics is not None:
                 self._diagnostics.reset()
             self._epoch, self._step = epoch, 0
-            self._carried = self._one_step.initial_sums(self._carried.rows)
+            self._carried = self._one_step.initial_sums()
             yield record
 
     @property
@@ -216,7 +213,7 @@ class Trainer:
         k = self._network.n_classes
         shapes = variable_shapes(self._variables)
         shapes[CONFUSION] = ("int32", (k, k) if cursor.step else (0,))
-        if self._carried.rows:
+        if self._learning is not None:
             shapes |= row_learning_shapes(len(self._feed), cursor.epoch + 1)
         return shapes
 
@@ -227,12 +224,12 @@ class Trainer:
         """
         if self._step:
             self._check_weights(self._epoch + 1)
-        loss, confusion, hits, rows = self._carried
+        loss, confusion, hits, _ = self._carried
         arrays = take_arrays(self._variables)
         # Between two epochs all counts are 0: with 4,000 classes, 64 MB of zeros.
         arrays[CONFUSION] = confusion.numpy() if self._step else np.zeros(0, np.int32)
-        if rows:
-            arrays |= rows.state(self._epoch + 1)
+        if self._learning is not None:
+            arrays |= self._learning.state(self._epoch + 1)
         return TrainingState(arrays, Cursor(self._epoch, self._step, float(loss), int(hits)))
 
     def restore(self, state: TrainingState) -> None:
@@ -251,19 +248,20 @@ class Trainer:
             raise MtrainError(f"{CONFUSION} does not count the rows of {step:,} steps")
         if not step:
             confusion = np.zeros((self._network.n_classes,) * 2, np.int32)
-        rows = row_learning_of(arrays, epoch + 1) if self._carried.rows else ()
+        if self._learning is not None:
+            self._learning.restore(arrays, epoch + 1)
         put_arrays(self._variables, arrays)
         self._epoch, self._step = epoch, step
         self._carried = Carried(
             tf.constant(cursor.loss_sum, tf.float64),
             tf.constant(confusion),
             tf.constant(cursor.top_k_hits),
-            rows,
+            self._carried.odds,
         )
 
     def learned_rows(self) -> LearnedRows | None:
         """What is known of each training row; None: it was not asked for."""
-        if not (rows := self._carried.rows):
+        if self._learning is None:
             return None
         whole = self._rows(self.steps)
         if whole == len(self._feed):
@@ -272,7 +270,7 @@ class Trainer:
             orders = [self._order(epoch)[:whole] for epoch in range(1, self._epoch + 1)]
             seen = np.bincount(np.concatenate([*orders, []]).astype(int), minlength=len(self._feed))
         seen[self._order(self._epoch + 1)[: self._rows(self._step)]] += 1
-        return rows.by_row(self._feed, seen)
+        return self._learning.by_row(self._feed, seen)
 
     def share_functions_of(self, other: Trainer) -> None:
         """Run what was compiled for `other`, which is of the same shape, as `shared.py` has it."""
@@ -306,12 +304,20 @@ class Trainer:
         self._carried = self._loop.run(self._feed.rows, order, start, stop, self._carried)
         seconds = time.perf_counter() - began
         self._step = stop
+        if self._learning is not None:
+            self._count_rows(self._learning, order, start)
         if stop - start < self._chunk:
             return  # the end of an epoch does not show the time of a whole chunk
         if seconds < CHUNK_SECONDS[0]:
             self._chunk *= 2
         elif seconds > CHUNK_SECONDS[1]:
             self._chunk = max(1, self._chunk // 2)
+
+    def _count_rows(self, learning: RowLearning, order: tf.Tensor, start: int) -> None:
+        """Take the odds of the steps since `start`."""
+        positions = order.numpy()[self._rows(start) : self._rows(self._step)]
+        odds = self._carried.odds.numpy()[start : self._step].ravel()
+        learning.count(self._epoch + 1, positions, odds[: len(positions)])
 
     def _tally(self) -> Tally:
         loss_sum, confusion, hits, _ = self._carried
@@ -324,9 +330,9 @@ class Trainer:
         scalars = {name: float(counter.result()) for name, counter in self._counters.items()}
         if self._diagnostics is not None:
             scalars |= self._diagnostics.figures(self._rows(self._step), self._step)
-        if not (rows := self._carried.rows):
+        if self._learning is None:
             return scalars, {}
-        of_all, by_class = rows.figures(self._feed.rows.labels.numpy(), self._network.n_classes)
+        of_all, by_class = self._learning.figures()
         return scalars | of_all, by_class
 
     def _rows(self, steps: int) -> int:

@@ -15,8 +15,8 @@ from mtrain.engine.row_learning import (
     LEARNED_IN,
     MARGINS,
     STANDING,
-    nothing_learned,
-    row_learning_of,
+    RowLearning,
+    odds_of,
     row_learning_shapes,
 )
 from mtrain.errors import MtrainError
@@ -34,19 +34,18 @@ RIGHT_IN_EPOCH = {
 
 def test_events_worked_by_hand():
     """A row is forgotten where it is wrong after it was right the time before."""
-    rows = nothing_learned(len(RIGHT_IN_EPOCH))
-    labels = tf.zeros(len(RIGHT_IN_EPOCH), tf.int32)
-    order = tf.constant([4, 1, 0, 5, 2, 3])
-    for epoch, is_right in enumerate(np.transpose(list(RIGHT_IN_EPOCH.values())), 1):
-        predicted = tf.gather(tf.constant(1 - is_right, tf.int32), order)
-        scores = tf.one_hot(predicted, 3)
-        rows = rows.in_epoch(epoch).counted(order, labels, predicted, scores)
+    rows = RowLearning(np.array([0, 0, 0, 1, 1, 1]), 3)
+    order = np.array([4, 1, 0, 5, 2, 3])
+    for epoch, is_right in enumerate(np.transpose(list(RIGHT_IN_EPOCH.values())) == 1, 1):
+        for part in (order[:4], order[4:]):
+            odds = np.float32(2.0) ** part
+            rows.count(epoch, part, np.where(is_right[part], odds, -1 / odds))
 
-    learned_in, forgotten, right = rows.events.numpy().T
-    assert learned_in.tolist() == [1, 0, 3, 1, 1, 5]
-    assert forgotten.tolist() == [0, 0, 0, 1, 2, 0]
-    assert right.tolist() == [1, 0, 1, 1, 0, 1]
-    of_all, figures = rows.figures(np.array([0, 0, 0, 1, 1, 1]), 3)
+    assert rows.learned_in.tolist() == [1, 0, 3, 1, 1, 5]
+    assert rows.forgotten.tolist() == [0, 0, 0, 1, 2, 0]
+    assert rows.is_right.tolist() == [1, 0, 1, 1, 0, 1]
+    assert_allclose(rows.margins, np.log(2) * np.array([0, -5, 2, 3, -4, -15]), rtol=1e-6)
+    of_all, figures = rows.figures()
     assert of_all == {"learned": 5 / 6, "forgotten": 2 / 6}
     assert figures["learned"].tolist()[:2] == [2 / 3, 1.0]
     assert figures["forgotten"].tolist()[:2] == [0.0, 2 / 3]
@@ -58,12 +57,19 @@ def test_margins_are_differences_of_logits():
     logits = np.array([[2.0, -1.0, 0.5], [-3.0, 1.0, 0.0], [0.0, 200.0, 0.0]], np.float32)
     labels = np.array([0, 0, 1], np.int32)
     scores = tf.nn.softmax(logits)
-    rows = nothing_learned(3)
-    for _ in range(2):
-        rows = rows.counted(
-            tf.range(3), tf.constant(labels), tf.argmax(scores, 1, tf.int32), scores
-        )
-    assert_allclose(rows.margins, [3.0, -8.0, 2 * np.log(1e7)], rtol=1e-5)
+    odds = odds_of(tf.constant(labels), tf.argmax(scores, 1, tf.int32), scores).numpy()
+    rows = RowLearning(labels, 3)
+    rows.count(1, np.arange(3), odds)
+    assert_allclose(rows.margins, [1.5, -4.0, np.log(1e7)], rtol=1e-5)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_of_equal_probabilities_the_lower_class_is_right(jit_compile):
+    """As the confusion matrix counts."""
+    labels, predicted = tf.constant([0, 1]), tf.constant([0, 0])
+    scores = tf.constant([[0.5, 0.5, 0.0]] * 2)
+    compiled = tf.function(odds_of, jit_compile=jit_compile)
+    assert compiled(labels, predicted, scores).numpy().tolist() == [1, -1]
 
 
 @pytest.mark.parametrize("classes", [2, 10])
@@ -102,8 +108,9 @@ def test_a_training_counts_what_its_predictions_say(jit_compile, classes):
         per_class.append(next(records).train.per_class)
 
     assert len(done) == trainer.all_steps
-    assert_array_equal(trainer._carried.rows.events, events)
-    assert_allclose(trainer._carried.rows.margins, margins, rtol=1e-4, atol=1e-4)
+    learned = trainer.learned_rows()
+    assert_array_equal([learned.learned_in, learned.forgotten, learned.is_right], events.T)
+    assert_allclose(learned.margins, margins / 4, rtol=1e-4, atol=1e-4)
     assert events[:, 1].any()
     for label in range(classes):
         learned = (events[split.labels == label, 0] > 0).mean()
@@ -131,7 +138,7 @@ def test_nothing_else_changes(jit_compile):
 def test_more_epochs_than_two_bytes_count():
     """The arrays of a state are as narrow as they can be."""
     for epoch, dtype in ((65_535, "uint16"), (65_536, "uint32")):
-        arrays = nothing_learned(4).state(epoch)
+        arrays = RowLearning(np.zeros(4, int), 2).state(epoch)
         assert {name: (a.dtype.name, a.shape) for name, a in arrays.items()} == {
             MARGINS: ("float32", (4,)),
             LEARNED_IN: (dtype, (4,)),
@@ -159,10 +166,13 @@ def test_events_that_no_training_has_are_refused(learned_in, standing, is_possib
     arrays = {MARGINS: np.zeros(1, np.float32)}
     arrays |= {LEARNED_IN: np.array([learned_in]), STANDING: np.array([standing])}
     if is_possible:
-        assert row_learning_of(arrays, 3).state(3)[STANDING].tolist() == [standing]
+        rows = RowLearning(np.zeros(1, int), 2)
+        rows.restore(arrays, 3)
+        assert rows.state(3)[STANDING].tolist() == [standing]
+        assert rows.figures()[0] == {"learned": learned_in > 0, "forgotten": standing > 1}
         return
     with pytest.raises(MtrainError, match="counts/rows/standing cannot be of rows in epoch 3"):
-        row_learning_of(arrays, 3)
+        RowLearning(np.zeros(1, int), 2).restore(arrays, 3)
 
 
 def test_a_state_with_rows_says_what_its_arrays_are():

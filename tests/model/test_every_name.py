@@ -114,7 +114,10 @@ def test_every_name_is_compiled_by_xla():
 
     @tf.function(jit_compile=True, autograph=False)
     def step(positions):
-        both = [(trainer._one_step, trainer._feed.rows.at(positions)) for trainer in trainers]
+        both = [
+            (trainer._one_step, trainer._feed.rows.at(positions, tf.constant(0)))
+            for trainer in trainers
+        ]
         return [one_step(batch, one_step.initial_sums())[0] for one_step, batch in both]
 
     before = [trainer.weights() for trainer in trainers]
