@@ -39,7 +39,7 @@ $(VENV)/trackers/.made: tests/trackers/requirements.txt $(VENV)/.made
 	$(VENV)/trackers/bin/python -m pip install --disable-pip-version-check --requirement $<
 	touch $@
 
-trackers: $(VENV)/trackers/.made ## Make an environment with a server of MLflow, for tests that need one.
+trackers: $(VENV)/trackers/.made ## Make an environment of what tests run apart from mtrain, as MLflow's server.
 
 demo: setup ## Train on scikit-learn's digits and leave a whole run directory in outputs/.
 	$(BIN)/mtrain fit configs/digits.yaml

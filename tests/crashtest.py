@@ -126,8 +126,11 @@ def digest(run: Path) -> str:
         name = (run / "checkpoints" / pointer).read_text().strip()
         found.update(f"{pointer} {name}".encode())
         found.update((run / "checkpoints" / name / "arrays.npz").read_bytes())
-    for name in ("metrics.json", "classification_report.json", "predictions.npz", "errors.csv"):
+    tables = ("metrics.json", "classification_report.json", "predictions.npz")
+    for name in (*tables, "errors.csv", "suspects.csv"):
         found.update((run / "evaluation" / "test" / name).read_bytes())
+    for name in ("learning.parquet", "suspects.csv"):
+        found.update((run / name).read_bytes())
     return found.hexdigest()
 
 

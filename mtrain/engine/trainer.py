@@ -27,6 +27,7 @@ from mtrain.engine.predictor import Predictor
 from mtrain.engine.row_learning import RowLearning, row_learning_shapes
 from mtrain.engine.step import Carried, Step
 from mtrain.errors import DivergedError, MtrainError
+from mtrain.records.dataset import Split
 from mtrain.records.training import (
     CONFUSION,
     ROWS,
@@ -42,10 +43,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
     import keras
+    from numpy.typing import NDArray
 
     from mtrain.engine.network import Network, Variables
     from mtrain.records.arrays import Arrays, Floats, Ints, Shapes
-    from mtrain.records.dataset import Split
     from mtrain.records.training import LearnedRows
 
 # A chunk is as many steps as take about this long: short enough for a live table and Ctrl-C,
@@ -271,6 +272,14 @@ class Trainer:
             seen = np.bincount(np.concatenate([*orders, []]).astype(int), minlength=len(self._feed))
         seen[self._order(self._epoch + 1)[: self._rows(self._step)]] += 1
         return self._learning.by_row(self._feed, seen)
+
+    def predict_training(self, positions: Ints) -> NDArray[np.float32]:
+        """Probabilities (M, K) of the training rows at these positions, by the current weights."""
+        if not len(positions):
+            return np.zeros((0, self._network.n_classes), np.float32)
+        batch = self._feed.rows.at(tf.constant(positions), tf.constant(0))
+        rows = Split(batch.features.numpy(), batch.labels.numpy(), positions)
+        return self._predictor.predict(rows).probabilities
 
     def share_functions_of(self, other: Trainer) -> None:
         """Run what was compiled for `other`, which is of the same shape, as `shared.py` has it."""

@@ -7,8 +7,29 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from mtrain.records.arrays import Ints
+    from numpy.typing import NDArray
+
+    from mtrain.records.arrays import Floats, Ints
     from mtrain.records.training import Predictions
+
+
+def lowest_margins(margins: NDArray[np.float32]) -> Ints:
+    """Positions of the training rows whose mean margin (N,) is negative, the lowest first.
+
+    On average over the training another class was more probable than their label: what is never learned,
+    or late, has often a wrong one (Pleiss et al. 2020). NaN is not negative.
+    """
+    rows = np.flatnonzero(margins < 0)
+    order: Ints = rows[np.argsort(margins[rows], kind="stable")]
+    return order
+
+
+def looks_like(labels: NDArray[np.int32], scores: Floats | NDArray[np.float32]) -> Ints:
+    """The most probable class (M,) other than the label (M,), by probabilities (M, K)."""
+    others = scores.copy()
+    others[np.arange(len(labels)), labels] = -1
+    like: Ints = others.argmax(axis=1)
+    return like
 
 
 def suspects(predictions: Predictions) -> tuple[Ints, Ints]:

@@ -58,6 +58,11 @@ class RunDirectory:
         return self.path / "learning.parquet"
 
     @property
+    def suspects(self) -> Path:
+        """The training rows whose label is likely wrong, if `diagnostics` has `rows`."""
+        return self.path / "suspects.csv"
+
+    @property
     def checkpoints(self) -> Path:
         """A directory for each checkpoint, and the small files `best` and `last`, which name one."""
         return self.path / "checkpoints"
@@ -113,13 +118,14 @@ class RunDirectory:
 
     def refuse_links(self) -> None:
         """Raise `MtrainError` for a symbolic link: nothing outside is read or written."""
-        tables = ("history.json", "history.csv", "by_class.csv", "learning.parquet")
+        tables = ("history.json", "history.csv", "by_class.csv")
+        of_rows = ("learning.parquet", "suspects.csv")
         others = ("config.yaml", "environment.json", "tracking.json", "report.html", EXPORTED)
         locks = (LOCK, WRITER, EVALUATING)
         rooms = ("checkpoints", "charts", "evaluation", "tensorboard", CODE)
         kinds = (".*.tmp", ".*.old", f"{LOGGING}*")
         found = [path.name for kind in kinds for path in self.path.glob(kind)]
-        for name in (*tables, *others, *locks, *rooms, *found):
+        for name in (*tables, *of_rows, *others, *locks, *rooms, *found):
             refuse_link(self.path / name)
             for folder, folders, files in os.walk(self.path / name):
                 for entry in (*folders, *files):

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.run.files import attributing_errors, open_whole
+from mtrain.run.files import attributing_errors, open_whole, write_csv
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from mtrain.records.arrays import Ints
     from mtrain.records.training import LearnedRows
 
 
@@ -36,3 +37,18 @@ def write_learning(path: Path, learned: LearnedRows, classes: Sequence[str]) -> 
     }
     with open_whole(path) as file, attributing_errors(path):
         pq.write_table(pa.table(columns), file)
+
+
+def write_suspects(
+    path: Path, learned: LearnedRows, classes: Sequence[str], rows: Ints, like: Ints
+) -> None:
+    """Write the training rows at the positions `rows`, and the class that each looks like, as CSV at `path`."""
+    columns = {
+        "row": learned.rows[rows].tolist(),
+        "true": [classes[k] for k in learned.labels[rows]],
+        "like": [classes[k] for k in like],
+        "margin": [float(str(margin)) for margin in learned.margins[rows]],
+    }
+    if learned.names is not None:
+        columns["file"] = learned.names[rows].tolist()
+    write_csv(path, list(columns), zip(*columns.values(), strict=True))

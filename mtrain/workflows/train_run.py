@@ -18,8 +18,8 @@ from mtrain.report.text import first_few
 from mtrain.run.checkpoint import read_checkpoint_arrays
 from mtrain.run.directory import OUTPUTS
 from mtrain.run.evaluation import read_evaluation
-from mtrain.run.learning import write_learning
 from mtrain.trackers.of_config import make_trackers
+from mtrain.training.learned import keep_learned_rows
 from mtrain.training.loop import UNREPORTED, failing, train
 from mtrain.training.open import open_training
 from mtrain.training.signals import InterruptedBySignal, handled_signals
@@ -94,8 +94,7 @@ def train_run(
         if ROWS in config.diagnostics:
             load_meanwhile("pyarrow.parquet")
         stopped_by = _train(training, observers, signals, until)
-        if (learned := training.trainer.learned_rows()) is not None:
-            write_learning(training.run.learning, learned, data.dataset.classes)
+        keep_learned_rows(training, data.dataset.classes)
         report = None
         path, history = training.run.path, training.recorder.history
         if stopped_by is None and training.has_more:

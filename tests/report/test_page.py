@@ -18,6 +18,7 @@ from mtrain.config.loading.load import load_config
 from mtrain.escape import inert
 from mtrain.metrics.history import History
 from mtrain.metrics.mistakes import confident_mistakes
+from mtrain.metrics.suspects import suspects
 from mtrain.records.dataset import Encoding, Split
 from mtrain.records.run import Environment
 from mtrain.report.page.chart import MOST_EPOCHS, history_charts
@@ -295,6 +296,17 @@ def test_when_classes_were_learned():
         assert "Of the training rows 0.328 were right at least once, 0.082 were wrong again" in text
         assert "Of 'class 0', which was kept least, 0.000 were right at least once" in text
     assert "learned in epoch" not in Page(html_page(content_of(names))).text
+
+
+def test_labels_that_are_likely_wrong():
+    """In the order of confident learning."""
+    content = content_of(names_of(3))
+    rows, like = suspects(content.mistakes.predictions)
+    (table,) = [t for t in Page(html_page(content)).tables if "looks like" in t[0]]
+
+    assert len(rows) > 1
+    assert [line[0] for line in table[1:]] == [str(r) for r in content.mistakes.rows[rows[:30]]]
+    assert [line[2] for line in table[1:]] == [f"class {k}" for k in like[:30]]
 
 
 def test_images_of_mistakes_stand_beside_their_rows():

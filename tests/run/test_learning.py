@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import replace
 
@@ -68,3 +69,17 @@ def test_a_run_says_the_same_by_row_and_by_class(finished_run):
     right = np.array(table["right"].to_pylist())
     counts = json.loads((finished_run / "history.json").read_text())["counts"]["train"]["tp"][-1]
     assert [right[names == name].sum() for name in history.classes] == counts
+
+
+def test_training_rows_that_are_likely_wrong(finished_run):
+    """Those of negative margins, the lowest first; none looks like its label."""
+    table = pq.read_table(finished_run / "learning.parquet").sort_by("margin")
+    margins = dict(zip(table["row"].to_pylist(), table["margin"].to_pylist(), strict=True))
+    with (finished_run / "suspects.csv").open(newline="") as file:
+        suspects = list(csv.DictReader(file))
+
+    assert [int(one["row"]) for one in suspects] == [row for row in margins if margins[row] < 0]
+    assert [np.float32(one["margin"]) for one in suspects] == sorted(
+        margin for margin in margins.values() if margin < 0
+    )
+    assert [one for one in suspects if one["like"] == one["true"]] == []

@@ -113,7 +113,7 @@ def draw_learning(run: str, learning: Sequence[ClassLearning]) -> Figure:
     """Which part of each class was learned for good, forgotten, never learned; of many, the worst."""
     kept = np.array([one.kept for one in learning])
     shown = lowest(kept, MOST_CLASSES)
-    figure = Figure(figsize=(8, max(3.0, 1.6 + 0.3 * len(shown))))
+    figure = Figure(figsize=(8, max(3.5, 1.6 + 0.3 * len(shown))))
     axes = figure.subplots()
     left = np.zeros(len(shown))
     for label, colour, part in (

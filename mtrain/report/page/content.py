@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mtrain.metrics.suspects import suspects
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -56,9 +58,15 @@ class Mistakes:
         """At most so many."""
         return [self.at(position) for position in self.order[:n]]
 
-    def at(self, position: int) -> Mistake:
-        """That of the row at this position."""
-        true, predicted = self.predictions.labels[position], self.predictions.predicted[position]
+    def suspects(self, n: int) -> list[Mistake]:
+        """At most so many rows whose label is likely wrong, each taken for what it looks like."""
+        rows, like = suspects(self.predictions)
+        return [self.at(*one) for one in zip(rows[:n].tolist(), like[:n].tolist(), strict=True)]
+
+    def at(self, position: int, other: int | None = None) -> Mistake:
+        """That of the row at this position, taken for the class `other`; None: the predicted one."""
+        true = self.predictions.labels[position]
+        predicted = self.predictions.predicted[position] if other is None else other
         probabilities = self.predictions.probabilities[position]
         return Mistake(
             int(self.rows[position]),

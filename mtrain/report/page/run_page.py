@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 MOST_CLASSES = 1000
 """Classes in tables; of more, those of the lowest F1."""
 
+MOST_SUSPECTS = 30
+
 VERDICTS: tuple[Decision, ...] = ("learned", "not learned", "unproven")
 
 
@@ -119,6 +121,7 @@ def _values(content: PageContent) -> dict[str, Any]:
         "splits": _rows_by_split(content),
         "marks": MARKS,
         "mistakes": [] if content.mistakes is None else content.mistakes.first(MOST_PICTURES),
+        "suspects": [] if content.mistakes is None else content.mistakes.suspects(MOST_SUSPECTS),
     }
     if report is not None:
         pairs = confused_pairs(report, content.mistakes)
