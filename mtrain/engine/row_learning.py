@@ -10,7 +10,7 @@ import tensorflow as tf
 from mtrain.errors import MtrainError
 from mtrain.metrics.counts import ratio
 from mtrain.metrics.learning import FORGOTTEN, LEARNED
-from mtrain.records.training import LearnedRows
+from mtrain.records.training import OF_ROWS, SEEN, LearnedRows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 SMALLEST = 1e-7
 """The least probability in a margin, as in Keras' losses: none is infinite."""
 
-MARGINS, LEARNED_IN, STANDING = (
-    f"counts/rows/{name}" for name in ("margins", "learned_in", "standing")
-)
-"""The arrays of a training's state: eight bytes a row, up to `MOST_EPOCHS`."""
+LARGEST_MARGIN = 17.0
+"""A little beyond the logarithm of 1 / `SMALLEST`."""
+
+MARGINS, LEARNED_IN, STANDING = (OF_ROWS + name for name in ("margins", "learned_in", "standing"))
+"""The arrays of a training's state, besides `SEEN`: eight bytes a row, up to `MOST_EPOCHS`."""
 
 MOST_EPOCHS = np.iinfo(np.uint16).max
 """Epochs that two bytes count."""
@@ -34,11 +35,9 @@ class RowLearning:
     """What is known of N training rows so far."""
 
     def __init__(self, labels: NDArray[np.int32], n_classes: int) -> None:
-        rows = len(labels)
         self._labels = labels
-        self._rows = np.bincount(labels, minlength=n_classes)
-        self._counts = {name: np.zeros_like(self._rows) for name in (LEARNED, FORGOTTEN)}
-        self.margins = np.zeros(rows, np.float32)
+        self._n_classes = n_classes
+        self.margin_sums = np.zeros(len(labels), np.float32)
         """The sum of each row's margins.
 
         A margin is the logarithm of its label's probability over that of the most probable other class:
@@ -46,88 +45,102 @@ class RowLearning:
         using the Area Under the Margin Ranking).
         """
 
-        self.learned_in: Ints = np.zeros(rows, np.int64)
+        self.learned_in = np.zeros(len(labels), np.int32)
         """The epoch in which it was right first; 0: never."""
 
-        self.forgotten: Ints = np.zeros(rows, np.int64)
+        self.times_forgotten = np.zeros(len(labels), np.int32)
         """How often it was wrong after it had been right the time before (Toneva et al. 2019, An
         Empirical Study of Example Forgetting during Deep Neural Network Learning)."""
 
-        self.is_right = np.zeros(rows, np.bool_)
+        self.is_right = np.zeros(len(labels), np.bool_)
         """Whether it was right the last time."""
 
-    def count(self, epoch: int, positions: NDArray[np.int32], odds: NDArray[np.float32]) -> None:
-        """Add the `odds_of` the rows at `positions`, none of them twice, in an epoch from 1."""
+        self.seen = np.zeros(len(labels), np.int32)
+        """How often it was learned from."""
+
+    def count(
+        self, epoch: int, positions: NDArray[np.int32], signed_odds: NDArray[np.float32]
+    ) -> None:
+        """Add the `signed_odds_of` rows at `positions`, none of them twice, in an epoch from 1."""
         at = positions.astype(np.int64)  # by which NumPy finds elements twice as fast
-        self.margins[at] += np.log(np.abs(odds))
-        is_right = odds > 0
+        self.margin_sums[at] += np.log(np.abs(signed_odds))
+        is_right = signed_odds > 0
         changed = at[self.is_right[at] != is_right]
         self.is_right[at] = is_right
-        lost, won = changed[~self.is_right[changed]], changed[self.is_right[changed]]
-        self._add(FORGOTTEN, lost[self.forgotten[lost] == 0])
-        self.forgotten[lost] += 1
-        first = won[self.learned_in[won] == 0]
-        self._add(LEARNED, first)
-        self.learned_in[first] = epoch
-
-    def _add(self, name: str, positions: Ints) -> None:
-        self._counts[name] += np.bincount(self._labels[positions], minlength=len(self._rows))
+        self.seen[at] += 1
+        self.times_forgotten[changed[~self.is_right[changed]]] += 1
+        won = changed[self.is_right[changed]]
+        self.learned_in[won[self.learned_in[won] == 0]] = epoch
 
     def figures(self) -> tuple[dict[str, float], dict[str, Floats]]:
-        """What the history has of all rows, and of every class, each of shape (K,)."""
-        counts = self._counts.items()
+        """What the history has of all rows that were seen, and of those of every class, shape (K,)."""
+        rows = self._by_class(self.seen)
+        counts = {
+            LEARNED: self._by_class(self.learned_in),
+            FORGOTTEN: self._by_class(self.times_forgotten),
+        }
         return (
-            {name: float(count.sum() / len(self._labels)) for name, count in counts},
-            {name: ratio(count, self._rows) for name, count in counts},
+            {name: float(ratio(count.sum(), rows.sum())) for name, count in counts.items()},
+            {name: ratio(count, rows) for name, count in counts.items()},
         )
 
-    def by_row(self, feed: Feed, seen: Ints) -> LearnedRows:
-        """Of the rows of `feed`, each of which was `seen` so many times, shape (N,)."""
+    def _by_class(self, numbers: NDArray[np.int32]) -> Ints:
+        """Rows of each class whose number is not 0, shape (K,)."""
+        return np.bincount(self._labels[numbers > 0], minlength=self._n_classes)
+
+    def by_row(self, feed: Feed) -> LearnedRows:
+        """Of the rows of `feed`."""
         return LearnedRows(
             feed.places,
             feed.names,
             self._labels,
             self.learned_in,
-            self.forgotten,
+            self.times_forgotten,
             self.is_right,
-            ratio(self.margins.astype(np.float64), seen).astype(np.float32),
+            ratio(self.margin_sums.astype(np.float64), self.seen.astype(np.int64)).astype(
+                np.float32
+            ),
         )
 
     def state(self, epoch: int) -> Arrays:
-        """The arrays of `row_learning_shapes` in this epoch."""
+        """The arrays of `shapes` in this epoch, the last one with a step."""
         count = _count(epoch)
         return {
-            MARGINS: self.margins.copy(),
+            MARGINS: self.margin_sums.copy(),
             LEARNED_IN: self.learned_in.astype(count),
-            STANDING: (2 * self.forgotten + self.is_right).astype(count),
+            STANDING: (2 * self.times_forgotten + self.is_right).astype(count),
+            SEEN: self.seen.astype(count),
         }
+
+    def shapes(self, epoch: int) -> Shapes:
+        """Types and shapes of the arrays of a state in this epoch."""
+        count, shape = np.dtype(_count(epoch)).name, self._labels.shape
+        counts = dict.fromkeys((LEARNED_IN, STANDING, SEEN), (count, shape))
+        return {MARGINS: ("float32", shape), **counts}
 
     def restore(self, arrays: Arrays, epoch: int) -> None:
         """Go on from a state in this epoch; raises `MtrainError` for values that no training has."""
-        learned_in, standing = (arrays[name].astype(np.int64) for name in (LEARNED_IN, STANDING))
+        learned_in, standing, seen = (
+            arrays[name].astype(np.int32) for name in (LEARNED_IN, STANDING, SEEN)
+        )
         forgotten, is_right = standing // 2, standing % 2
         # It is right once between two times that it is forgotten, and wrong only if it is forgotten.
-        too_often = (learned_in + 2 * forgotten - 1 + is_right > epoch) | (standing == 0)
-        if np.where(learned_in == 0, standing > 0, too_often).any():
+        times = 2 * forgotten + is_right
+        too_often = (learned_in + times - 1 > epoch) | (times > seen) | (standing == 0)
+        if np.where(learned_in == 0, standing > 0, too_often).any() or (seen > epoch).any():
             raise MtrainError(f"{STANDING} cannot be of rows in epoch {epoch:,}")
-        self.margins = arrays[MARGINS].copy()
-        self.learned_in, self.forgotten, self.is_right = learned_in, forgotten, is_right == 1
-        for name, events in ((LEARNED, learned_in), (FORGOTTEN, forgotten)):
-            self._counts[name][:] = 0
-            self._add(name, np.flatnonzero(events))
+        if (np.abs(arrays[MARGINS]) > LARGEST_MARGIN * seen).any():
+            raise MtrainError(f"{MARGINS} are larger than margins can be")
+        self.margin_sums = arrays[MARGINS].copy()
+        self.learned_in, self.times_forgotten, self.is_right = learned_in, forgotten, is_right == 1
+        self.seen = seen
 
 
-def row_learning_shapes(rows: int, epoch: int) -> Shapes:
-    """Types and shapes of the arrays of a state in this epoch, counted from 1."""
-    count = np.dtype(_count(epoch)).name
-    return {MARGINS: ("float32", (rows,)), LEARNED_IN: (count, (rows,)), STANDING: (count, (rows,))}
-
-
-def odds_of(labels: tf.Tensor, predicted: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
+def signed_odds_of(labels: tf.Tensor, predicted: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
     """The odds (B,) of rows with classes `labels` and `predicted` (B,) and probabilities (B, K).
 
-    The label's probability over that of the most probable other class; with a minus where the row is
-    wrong, which of two equal ones nothing else tells.
+    The label's probability over that of the most probable other class. Negative where the row is wrong:
+    at a tie they are 1 either way.
     """
     is_label = tf.one_hot(labels, scores.shape[1], on_value=True, off_value=False)
     of_label = tf.reduce_max(tf.where(is_label, scores, 0.0), axis=1)

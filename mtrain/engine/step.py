@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import tensorflow as tf
 
-from mtrain.engine.row_learning import odds_of
+from mtrain.engine.row_learning import signed_odds_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,8 +33,8 @@ class Carried(NamedTuple):
     """The epoch's rows whose class was among the k most probable, int32."""
 
     odds: tf.Tensor
-    """The `odds_of` the rows of each of the epoch's S steps, shape (S, B), float32; (0, 0) where nobody
-    asks. By step: one place after the other would take XLA longer."""
+    """The `signed_odds_of` the rows of each of the epoch's S steps, shape (S, B), float32; (0, 0) where
+    they are not kept. In the order of the steps: XLA writes rows of another order one by one."""
 
 
 class Batch(NamedTuple):
@@ -64,20 +64,20 @@ class Step:
         top_k: int | None,
         counters: Sequence[keras.metrics.Metric] = (),
         diagnostics: Diagnostics | None = None,
-        odds: tuple[int, int] = (0, 0),
+        odds_shape: tuple[int, int] = (0, 0),
         jit_compile: bool = False,
     ) -> None:
         """`counters` and `diagnostics` see every batch.
 
-        `odds` are the steps of an epoch whose odds are kept, and the rows of each; `jit_compile`
-        says whether XLA compiles the step.
+        `odds_shape` is (steps of an epoch, batch size); (0, 0) keeps none. `jit_compile` says whether
+        XLA compiles the step.
         """
         self._network = network
         self._optimizer = optimizer
         self._top_k = top_k
         self._counters = counters
         self._diagnostics = diagnostics
-        self._odds = odds
+        self._odds_shape = odds_shape
         self._jit_compile = jit_compile
 
     def initial_sums(self) -> Carried:
@@ -87,7 +87,7 @@ class Step:
             tf.zeros((), tf.float64),
             tf.zeros((k, k), tf.int32),
             tf.zeros((), tf.int32),
-            tf.zeros(self._odds),
+            tf.zeros(self._odds_shape),
         )
 
     def __call__(self, batch: Batch, carried: Carried) -> Carried:
@@ -110,7 +110,7 @@ class Step:
         loss_sum, confusion, hits, odds = carried
         predicted = network.predicted(outputs)
         if odds.shape[0]:
-            of_batch = odds_of(labels, predicted, network.probabilities(outputs))
+            of_batch = signed_odds_of(labels, predicted, network.probabilities(outputs))
             odds = self._written(odds, batch.step, of_batch)
         return Carried(
             loss_sum + tf.cast(loss, tf.float64) * labels.shape[0],
@@ -124,8 +124,8 @@ class Step:
         line = tf.pad(of_batch, [[0, odds.shape[1] - of_batch.shape[0]]])
         if self._jit_compile:
             return tf.tensor_scatter_nd_update(odds, [[step]], [line])
-        # As of TensorFlow 2.21 the other would copy all odds in each step of a graph's loop, and
-        # XLA does not know this one.
+        # As of TensorFlow 2.21 a graph's loop would copy all odds for the other in each step, and XLA
+        # needs a constant place for this one.
         return tf.raw_ops.TensorStridedSliceUpdate(
             input=odds, begin=[step], end=[step + 1], strides=[1], value=[line]
         )

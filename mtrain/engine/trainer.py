@@ -24,12 +24,13 @@ from mtrain.engine.network import (
     variable_shapes,
 )
 from mtrain.engine.predictor import Predictor
-from mtrain.engine.row_learning import RowLearning, row_learning_shapes
+from mtrain.engine.row_learning import RowLearning
 from mtrain.engine.step import Carried, Step
 from mtrain.errors import DivergedError, MtrainError
 from mtrain.records.dataset import Split
 from mtrain.records.training import (
     CONFUSION,
+    OF_ROWS,
     ROWS,
     Cursor,
     EpochRecord,
@@ -123,7 +124,7 @@ class Trainer:
             top_k=top_k,
             counters=tuple(self._counters.values()),
             diagnostics=self._diagnostics,
-            odds=(0, 0) if self._learning is None else (self.steps, self.batch_size),
+            odds_shape=(0, 0) if self._learning is None else (self.steps, self.batch_size),
             jit_compile=jit_compile,
         )
         loop_variables = self._variables | network.numbers
@@ -215,7 +216,7 @@ class Trainer:
         shapes = variable_shapes(self._variables)
         shapes[CONFUSION] = ("int32", (k, k) if cursor.step else (0,))
         if self._learning is not None:
-            shapes |= row_learning_shapes(len(self._feed), cursor.epoch + 1)
+            shapes |= self._learning.shapes(cursor.epoch + bool(cursor.step))
         return shapes
 
     def state(self) -> TrainingState:
@@ -230,13 +231,13 @@ class Trainer:
         # Between two epochs all counts are 0: with 4,000 classes, 64 MB of zeros.
         arrays[CONFUSION] = confusion.numpy() if self._step else np.zeros(0, np.int32)
         if self._learning is not None:
-            arrays |= self._learning.state(self._epoch + 1)
+            arrays |= self._learning.state(self._epoch + bool(self._step))
         return TrainingState(arrays, Cursor(self._epoch, self._step, float(loss), int(hits)))
 
     def restore(self, state: TrainingState) -> None:
         """Continue from another trainer's state.
 
-        The arrays must be of `shapes_at` its position. Raises `MtrainError` for values that no training has.
+        The arrays must be of `shapes_at` its position; without those `OF_ROWS`, nothing is known of rows. Raises `MtrainError` for values that no training has.
         """
         arrays, cursor = dict(state.arrays), state.cursor
         confusion = arrays.pop(CONFUSION)
@@ -249,8 +250,8 @@ class Trainer:
             raise MtrainError(f"{CONFUSION} does not count the rows of {step:,} steps")
         if not step:
             confusion = np.zeros((self._network.n_classes,) * 2, np.int32)
-        if self._learning is not None:
-            self._learning.restore(arrays, epoch + 1)
+        if self._learning is not None and any(name.startswith(OF_ROWS) for name in arrays):
+            self._learning.restore(arrays, epoch + bool(step))
         put_arrays(self._variables, arrays)
         self._epoch, self._step = epoch, step
         self._carried = Carried(
@@ -262,16 +263,7 @@ class Trainer:
 
     def learned_rows(self) -> LearnedRows | None:
         """What is known of each training row; None: it was not asked for."""
-        if self._learning is None:
-            return None
-        whole = self._rows(self.steps)
-        if whole == len(self._feed):
-            seen = np.full(whole, self._epoch)
-        else:
-            orders = [self._order(epoch)[:whole] for epoch in range(1, self._epoch + 1)]
-            seen = np.bincount(np.concatenate([*orders, []]).astype(int), minlength=len(self._feed))
-        seen[self._order(self._epoch + 1)[: self._rows(self._step)]] += 1
-        return self._learning.by_row(self._feed, seen)
+        return None if self._learning is None else self._learning.by_row(self._feed)
 
     def predict_training(self, positions: Ints) -> NDArray[np.float32]:
         """Probabilities (M, K) of the training rows at these positions, by the current weights."""

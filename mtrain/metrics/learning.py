@@ -21,7 +21,7 @@ class ClassLearning:
     """The training rows of a class at the end of a history."""
 
     name: str
-    learned_in: int | None
+    half_learned_in: int | None
     """The first epoch by whose end half of them had been right at least once; None: there is none."""
 
     learned: float
@@ -32,7 +32,7 @@ class ClassLearning:
 
     @property
     def kept(self) -> float:
-        """The share that was never wrong again once it had been right."""
+        """The share that was right at least once, and never wrong again after that."""
         return self.learned - self.forgotten
 
 

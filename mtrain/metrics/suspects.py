@@ -6,22 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mtrain.metrics.counts import ratio
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtrain.records.arrays import Floats, Ints
     from mtrain.records.training import Predictions
-
-
-def lowest_margins(margins: NDArray[np.float32]) -> Ints:
-    """Positions of the training rows whose mean margin (N,) is negative, the lowest first.
-
-    On average over the training another class was more probable than their label: what is never learned,
-    or late, has often a wrong one (Pleiss et al. 2020). NaN is not negative.
-    """
-    rows = np.flatnonzero(margins < 0)
-    order: Ints = rows[np.argsort(margins[rows], kind="stable")]
-    return order
 
 
 def looks_like(labels: NDArray[np.int32], scores: Floats | NDArray[np.float32]) -> Ints:
@@ -36,17 +27,23 @@ def suspects(predictions: Predictions) -> tuple[Ints, Ints]:
     """Positions of the suspects, most suspicious first, and the class that each looks like.
 
     By confident learning (Northcutt, Jiang and Chuang 2021), of rows that the network has not learned
-    from: a row looks like the most probable of the classes whose probability is at least the mean one
-    that rows of this label have for it. It is a suspect if that is another class than its label, which
-    is not predicted either. First come those whose label is least probable; of equal ones the first row.
+    from: a row looks like the most probable of the classes whose probability reaches the mean one that
+    rows with this class as their label have for it. It is a suspect if that class is more probable than
+    its label, and its label is not the most probable class, whatever threshold predicts. First come
+    those whose label is least probable; of equal ones the first row.
     """
     labels, scores = predictions.labels, predictions.probabilities
-    thresholds = np.full(scores.shape[1], np.inf)
-    for k in np.unique(labels):
-        thresholds[k] = scores[labels == k, k].mean(dtype=np.float64)
-    reached = np.where(scores >= thresholds, scores, -1)
+    of_label = scores[np.arange(len(labels)), labels]
+    thresholds = ratio(
+        np.bincount(labels, of_label, scores.shape[1]),
+        np.bincount(labels, minlength=scores.shape[1]),
+    )
+    wrong = np.flatnonzero(scores.argmax(axis=1) != labels)
+    reached = np.where(
+        scores[wrong] >= thresholds, scores[wrong], -1
+    )  # NaN of a class without rows
     like = reached.argmax(axis=1)
-    is_suspect = (reached.max(axis=1) >= 0) & (like != labels) & (predictions.predicted != labels)
-    rows = np.flatnonzero(is_suspect)
-    order: Ints = rows[np.argsort(scores[rows, labels[rows]], kind="stable")]
-    return order, like[order]
+    is_suspect = reached.max(axis=1, initial=-1) > of_label[wrong]
+    rows, like = wrong[is_suspect], like[is_suspect]
+    order = np.argsort(of_label[rows], kind="stable")
+    return rows[order], like[order]

@@ -5,18 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
+import numpy as np
 from annotated_types import Ge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from mtrain.records.arrays import Arrays, Floats, Ints
 
 CONFUSION = "counts/confusion"
 """The array of a training with the confusion matrix of an unfinished epoch."""
+
+OF_ROWS = "counts/rows/"
+"""The prefix of the arrays of a training with what is known of each row."""
+
+SEEN = f"{OF_ROWS}seen"
+"""The one with how often each row was learned from; most often so often as every other."""
 
 ROWS = "rows"
 """The diagnostic of when each training row was learned and forgotten."""
@@ -65,10 +71,10 @@ class LearnedRows:
     labels: NDArray[np.int32]
     """Its class."""
 
-    learned_in: Ints
+    learned_in: NDArray[np.int32]
     """The epoch in which it was right first; 0: never."""
 
-    forgotten: Ints
+    times_forgotten: NDArray[np.int32]
     """How often it was wrong after it had been right the time before."""
 
     is_right: NDArray[np.bool_]
@@ -76,7 +82,14 @@ class LearnedRows:
 
     margins: NDArray[np.float32]
     """Its mean margin: the logarithm of the probability of its class over that of the most probable
-    other one, each when it was learned from. NaN for a row that no epoch has had."""
+    other one, each time it was learned from. NaN for a row that never was."""
+
+    @property
+    def never_learned(self) -> Ints:
+        """Positions of the rows that were seen and never right, the lowest mean margin first."""
+        rows = np.flatnonzero((self.learned_in == 0) & ~np.isnan(self.margins))
+        order: Ints = rows[np.argsort(self.margins[rows], kind="stable")]
+        return order
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,21 +16,26 @@ if TYPE_CHECKING:
 
 
 def learning_lines(history: History) -> Iterator[str]:
-    """How much of the training rows was learned and forgotten, and of which class most was not."""
+    """The shares of the training rows that were never learned, and forgotten, and of the worst class."""
     if not (learning := class_learning(history)):
         return
-    learned, forgotten = (share(history.scalars[name][-1]) for name in (LEARNED, FORGOTTEN))
+    never, forgotten = 1 - history.scalars[LEARNED][-1], history.scalars[FORGOTTEN][-1]
     yield (
-        f"Of the training rows {learned} were right at least once, {forgotten} were wrong again after "
-        "they had been right"
+        f"{_percent(never)} of the training rows were never learned, {_percent(forgotten)} were forgotten "
+        "at least once"
     )
     known = [one for one in learning if not math.isnan(one.kept)]
     if len(known) > 1:
         worst = min(known, key=lambda one: one.kept)
         yield (
-            f"Of '{worst.name}', which was kept least, {share(worst.learned)} were right at least once, "
-            f"{share(worst.forgotten)} wrong again"
+            f"Least of all classes '{worst.name}' was learned for good: {_percent(1 - worst.learned)} never, "
+            f"{_percent(worst.forgotten)} were forgotten"
         )
+
+
+def _percent(value: float) -> str:
+    """With three digits: of many rows a few are a small share."""
+    return f"{100 * value:.3g} %"
 
 
 def figure_lines(report: Report) -> Iterator[str]:

@@ -8,12 +8,13 @@ import os
 import re
 import struct
 import zipfile
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from mtrain.errors import MtrainError
-from mtrain.records.training import CONFUSION
+from mtrain.records.training import CONFUSION, SEEN
 from mtrain.run.files import write_bytes
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ LARGEST_DIRECTORY = 1_000_000
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write the arrays as an `.npz`, uncompressed but for the confusion matrix of a training.
+    """Write the arrays as an `.npz`, uncompressed but for counts of a training that are mostly alike.
 
     Raises `MtrainError` if the disk refuses it.
     """
@@ -69,31 +70,23 @@ def read_arrays(
     compared before any value is read, and no pickle is ever loaded. Every value must be finite,
     unless not `is_finite`. Raises `MtrainError` for any deviation.
     """
-    if not path.is_file():
-        raise MtrainError("not a file", where=path)
-    try:
-        _check_directory(path)
-        with zipfile.ZipFile(path) as file:
-            listed = [m for m in file.infolist() if not m.filename.startswith(ignored)]
-            members = {member.filename.removesuffix(".npy"): member for member in listed}
-            if len(members) < len(listed):
-                raise ValueError("a name stands twice")
-            problems = [f"{name} is missing" for name in shapes if name not in members]
-            problems += [f"{name!r:.60} is not of it" for name in members if name not in shapes]
-            problems += _mismatches(file, members, shapes)
-            if not problems:
-                arrays = {name: _read(file, members[name], *shapes[name]) for name in shapes}
-                problems = [
-                    f"{name} holds a value that is not finite"
-                    for name, array in arrays.items()
-                    if is_finite and not np.isfinite(array).all()
-                ]
-            if not problems:
-                return arrays
-    except OSError as error:
-        raise MtrainError(f"cannot be read: {error.strerror}", where=path) from error
-    except _DAMAGE as error:
-        raise MtrainError(f"not arrays as mtrain writes them: {error}", where=path) from error
+    with _opened(path) as file:
+        listed = [m for m in file.infolist() if not m.filename.startswith(ignored)]
+        members = {member.filename.removesuffix(".npy"): member for member in listed}
+        if len(members) < len(listed):
+            raise ValueError("a name stands twice")
+        problems = [f"{name} is missing" for name in shapes if name not in members]
+        problems += [f"{name!r:.60} is not of it" for name in members if name not in shapes]
+        problems += _mismatches(file, members, shapes)
+        if not problems:
+            arrays = {name: _read(file, members[name], *shapes[name]) for name in shapes}
+            problems = [
+                f"{name} holds a value that is not finite"
+                for name, array in arrays.items()
+                if is_finite and not np.isfinite(array).all()
+            ]
+        if not problems:
+            return arrays
     raise MtrainError(f"arrays do not fit the config: {'; '.join(problems[:5])}", where=path)
 
 
@@ -103,33 +96,48 @@ def stored_shapes(path: Path, ignored: tuple[str, ...] = ()) -> Shapes:
     For files of which nothing else tells them. Names that begin with one of `ignored` are left out.
     Raises `MtrainError` for a file that is not an `.npz`, and for an array that is not of numbers.
     """
+    shapes: Shapes = {}
+    with _opened(path) as file:
+        for member in file.infolist():
+            if member.filename.startswith(ignored):
+                continue
+            with file.open(member) as content:
+                (kind, shape), _ = _header(content)
+            if (dtype := np.dtype(kind)).kind not in NUMBERS:
+                raise ValueError(f"{member.filename!r:.60} is not of numbers")
+            shapes[member.filename.removesuffix(".npy")] = dtype.name, shape
+    return shapes
+
+
+def stored_bytes(path: Path, ignored: tuple[str, ...]) -> int:
+    """The bytes of the arrays of the `.npz` at `path`; arguments and errors are as for `stored_shapes`."""
+    with _opened(path) as file:
+        members = [member for member in file.infolist() if not member.filename.startswith(ignored)]
+        return sum(member.file_size for member in members)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The file, whose list of arrays is short; raises `MtrainError` for what is wrong in it."""
     if not path.is_file():
         raise MtrainError("not a file", where=path)
-    shapes: Shapes = {}
     try:
         _check_directory(path)
         with zipfile.ZipFile(path) as file:
-            for member in file.infolist():
-                if member.filename.startswith(ignored):
-                    continue
-                with file.open(member) as content:
-                    (kind, shape), _ = _header(content)
-                if (dtype := np.dtype(kind)).kind not in NUMBERS:
-                    raise ValueError(f"{member.filename!r:.60} is not of numbers")
-                shapes[member.filename.removesuffix(".npy")] = dtype.name, shape
+            yield file
     except OSError as error:
         raise MtrainError(f"cannot be read: {error.strerror}", where=path) from error
     except (*_DAMAGE, TypeError) as error:
         raise MtrainError(f"not arrays as mtrain writes them: {error}", where=path) from error
-    return shapes
 
 
 def _compression(name: str) -> int:
     """How an array is stored: uncompressed, so that a file holds no more than its size.
 
-    But a confusion matrix of thousands of classes has a few counts among millions of zeros.
+    But a confusion matrix of thousands of classes has a few counts among millions of zeros, and every
+    row was seen as often as the others.
     """
-    return zipfile.ZIP_DEFLATED if name == CONFUSION else zipfile.ZIP_STORED
+    return zipfile.ZIP_DEFLATED if name in {CONFUSION, SEEN} else zipfile.ZIP_STORED
 
 
 def _check_directory(path: Path) -> None:

@@ -20,8 +20,8 @@ from mtrain.config.loading.load import load_config
 from mtrain.errors import MtrainError, Problem, UsageError
 from mtrain.metrics.history import History
 from mtrain.records.dataset import Encoding
-from mtrain.records.training import MOST_THREADS, ROWS, Cursor
-from mtrain.run.arrays import read_arrays, stored_shapes, write_arrays
+from mtrain.records.training import MOST_THREADS, OF_ROWS, Cursor
+from mtrain.run.arrays import read_arrays, stored_bytes, stored_shapes, write_arrays
 from mtrain.run.encoding import check_encoding
 from mtrain.run.files import (
     attributing_errors,
@@ -255,13 +255,10 @@ def _check_size(path: Path, checkpoint: Checkpoint, of_history: Shapes) -> None:
     beyond = 4 * n_classes**2 + 1_000_000 + columns
     least = 4 * parameters
     most: float = MOST_PER_PARAMETER * parameters + beyond
-    if checkpoint.config.custom_code or ROWS in checkpoint.config.diagnostics:
-        most = math.inf  # only the code or the data know the size of their state
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise MtrainError(f"cannot be read: {error.strerror}", where=path) from error
-    if not path.is_file() or not least <= size <= most:
+    if checkpoint.config.custom_code:
+        most = math.inf  # only it knows the size of its state
+    size = stored_bytes(path, (OF_ROWS,))  # only the data know how many rows there are
+    if not least <= size <= most:
         raise MtrainError(
             f"{size:,} bytes cannot be the arrays of its config's {parameters:,} parameters",
             where=path,

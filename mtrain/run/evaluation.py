@@ -46,6 +46,7 @@ def keep_evaluation(
     charts: Iterable[tuple[str, bytes]],
     *,
     keeps_predictions: bool = True,
+    learned_from: bool = False,
 ) -> None:
     """Write an evaluation into the run, in place of any of this name.
 
@@ -57,7 +58,13 @@ def keep_evaluation(
             _name_earlier(run.evaluations, report.checkpoint)
         folder = run.evaluations / name
         write_evaluation(
-            folder, report, predictions, split, charts, keeps_predictions=keeps_predictions
+            folder,
+            report,
+            predictions,
+            split,
+            charts,
+            keeps_predictions=keeps_predictions,
+            learned_from=learned_from,
         )
 
 
@@ -90,15 +97,24 @@ def write_evaluation(
     charts: Iterable[tuple[str, bytes]],
     *,
     keeps_predictions: bool = True,
+    learned_from: bool = False,
 ) -> None:
     """Write the report, predictions and mistakes on the rows of `split`, and charts by file name.
 
-    The folder takes the place of any of its name. Raises `MtrainError` if it cannot be written.
+    Rows that the network has `learned_from` have no suspects. The folder takes the place of any of its
+    name. Raises `MtrainError` if it cannot be written.
     """
     with attributing_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
     with whole_folder(folder) as beside:
-        _write_numbers(beside, report, predictions, split, keeps_predictions=keeps_predictions)
+        _write_numbers(
+            beside,
+            report,
+            predictions,
+            split,
+            keeps_predictions=keeps_predictions,
+            learned_from=learned_from,
+        )
         for name, content in charts:
             write_bytes(beside / name, content)
 
@@ -137,6 +153,7 @@ def _write_numbers(
     split: Split,
     *,
     keeps_predictions: bool,
+    learned_from: bool,
 ) -> None:
     write_report(report, folder)
     write_text(folder / "classification_report.json", json_text(classification_report(report)))
@@ -144,33 +161,30 @@ def _write_numbers(
         write_predictions(predictions, split.rows, folder)
     names = [one.name for one in report.classes]
     wrong = confident_mistakes(predictions)
-    _write_rows(folder / "errors.csv", "predicted", predictions, split, names, wrong)
-    if report.split != "train":  # whose labels the network has learned, right or wrong
+    predicted = predictions.predicted[wrong]
+    _write_rows(folder / "errors.csv", "predicted", predictions, split, names, wrong, predicted)
+    if not learned_from:  # what the network has learned, right or wrong, it finds likely
         doubtful, like = suspects(predictions)
         _write_rows(folder / "suspects.csv", "like", predictions, split, names, doubtful, like)
 
 
 def _write_rows(
     path: Path,
-    word: str,
+    column: str,
     predictions: Predictions,
     split: Split,
     names: Sequence[str],
     rows: Ints,
-    others: Ints | None = None,
+    others: Ints,
 ) -> None:
-    """The rows at these positions, each with its class and another one, which `word` is for.
-
-    `others` are the other ones, as many as `rows`; None: the predicted ones.
-    """
+    """Write the rows at these positions, each with its class, and in `column` one of the `others`."""
     true = predictions.labels[rows]
-    others = predictions.predicted[rows] if others is None else others
     columns: dict[str, Iterable[Any]] = {
         "row": split.rows[rows].tolist(),
         "true": [names[k] for k in true],
-        word: [names[k] for k in others],
+        column: [names[k] for k in others],
         "probability_true": _short(predictions.probabilities[rows, true]),
-        f"probability_{word}": _short(predictions.probabilities[rows, others]),
+        f"probability_{column}": _short(predictions.probabilities[rows, others]),
     }
     if split.names is not None:
         columns["file"] = split.names[rows].tolist()

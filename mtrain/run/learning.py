@@ -31,7 +31,7 @@ def write_learning(path: Path, learned: LearnedRows, classes: Sequence[str]) -> 
     columns |= {
         "class": pa.DictionaryArray.from_arrays(pa.array(learned.labels), list(classes)),
         "learned_in": pa.array(learned.learned_in, mask=learned.learned_in == 0),
-        "forgotten": pa.array(learned.forgotten),
+        "times_forgotten": pa.array(learned.times_forgotten),
         "right": pa.array(learned.is_right),
         "margin": pa.array(learned.margins, mask=np.isnan(learned.margins)),
     }

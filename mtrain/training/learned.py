@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mtrain.metrics.suspects import looks_like, lowest_margins
+from mtrain.metrics.suspects import looks_like
 from mtrain.run.learning import write_learning, write_suspects
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ def keep_learned_rows(training: Training, classes: tuple[str, ...]) -> None:
     if (learned := training.trainer.learned_rows()) is None:
         return
     write_learning(training.run.learning, learned, classes)
-    rows = lowest_margins(learned.margins)
+    rows = learned.never_learned
     scores = training.trainer.predict_training(rows)
     like = looks_like(learned.labels[rows], scores)
     write_suspects(training.run.suspects, learned, classes, rows, like)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from mtrain.errors import DivergedError, MtrainError
 from mtrain.metrics.monitor import always_undefined, first_is_best
-from mtrain.report.remarks import learning_lines
 
 if TYPE_CHECKING:
     import signal
@@ -77,9 +76,7 @@ def failing(recorder: Recorder) -> Iterator[None]:
 
 
 def _advice(config: Config, history: History) -> Iterator[str]:
-    """Notes after training: of its rows, and by the scalar that chooses the best epoch."""
-    for line in learning_lines(history):
-        yield f"{line}."
+    """Notes after training, by the scalar that chooses the best epoch."""
     if (monitor := config.save_best) is None:
         return
     if (why := always_undefined(history, monitor)) is not None:

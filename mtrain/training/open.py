@@ -203,7 +203,8 @@ def _restore(
     changed = ", ".join(differences)
     why = f"; not every setting can differ in a resumed run: {changed}" if changed else ""
     try:
-        state = resumption.state(trainer.shapes_at(resumption.checkpoint.cursor))
+        shapes = trainer.shapes_at(resumption.checkpoint.cursor)
+        state = resumption.state(shapes, differences)
     except MtrainError as error:
         raise MtrainError(f"{error}{why}") from error
     try:

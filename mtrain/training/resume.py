@@ -13,7 +13,7 @@ from mtrain.config.loading.load import flat_settings, read_settings
 from mtrain.errors import MtrainError, Problem, SettingError, UsageError
 from mtrain.keywords import option
 from mtrain.records.dataset import SPLITS
-from mtrain.records.training import TrainingState
+from mtrain.records.training import OF_ROWS, ROWS, TrainingState
 from mtrain.run.checkpoint import GROUPS, Checkpoint, read_checkpoint_arrays
 from mtrain.run.directory import RunDirectory
 from mtrain.run.environment import identity
@@ -41,6 +41,12 @@ are the same, wherever they are."""
 
 BEST = "best checkpoint"
 EPOCHS = "training.epochs"
+OTHER_ROWS = (
+    *("data.", "splits.train", "seed", "dataset."),
+    *("training.batch_size", "training.shuffle", "training.steps_per_epoch"),
+)
+"""Beginnings of the keys of differences with which what is known of each training row does not hold."""
+
 DATA = "data.sha256"
 
 Differences = dict[str, tuple[Any, Any]]
@@ -176,11 +182,18 @@ class Resumption:
             yield f"{problem}; an older checkpoint is used."
         for name, was, now in self._told(changes, environment):
             yield f"{name} was {was}, is {now}."
+        if _are_other_rows(changes) and ROWS in self.checkpoint.config.diagnostics:
+            yield "When rows are learned is counted anew: they are others, or in another order."
         yield f"Resuming from {self.path}."
 
-    def state(self, shapes: Shapes) -> TrainingState:
-        """The state to restore; raises `MtrainError` for arrays that are not of `shapes`."""
-        arrays = read_checkpoint_arrays(self.path, shapes, *GROUPS)
+    def state(self, shapes: Shapes, changes: Differences) -> TrainingState:
+        """The state to restore; raises `MtrainError` for arrays that are not of `shapes`.
+
+        With differences for which rows are others, without what is known of each row.
+        """
+        without = (OF_ROWS,) if _are_other_rows(changes) else ()
+        kept = {name: shape for name, shape in shapes.items() if not name.startswith(without)}
+        arrays = read_checkpoint_arrays(self.path, kept, *GROUPS, without=without)
         return TrainingState(arrays, self.checkpoint.cursor)
 
     def _told(
@@ -278,6 +291,11 @@ def _check_epochs(checkpoint: Checkpoint, config: Config) -> None:
             f"must be at least {begun} (epoch {begun} has begun), got {config.training.epochs}"
         )
         raise SettingError((("training", "epochs"), problem))
+
+
+def _are_other_rows(changes: Differences) -> bool:
+    """Whether training rows are others, or may come more or less often."""
+    return any(key.startswith(OTHER_ROWS) for key in changes)
 
 
 def _figures(config: Config) -> tuple[Any, ...]:

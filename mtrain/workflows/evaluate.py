@@ -112,15 +112,15 @@ def evaluate(
     answer = with_checkpoint(checkpoint, question.answer)
 
     report, run = answer.report, answer.place.run
-    keeps = answer.keeps_predictions
+    keeps, learned = answer.keeps_predictions, answer.learned_from
     drawn = () if draw is None else draw(evaluation_charts, *answer.drawn)
     content = report, answer.predictions, answer.rows, drawn
     if out is not None:
-        write_evaluation(out, *content, keeps_predictions=keeps)
+        write_evaluation(out, *content, keeps_predictions=keeps, learned_from=learned)
         return Evaluation(report, out)
     folder = run.evaluations / answer.name
     try:
-        keep_evaluation(run, answer.name, *content, keeps_predictions=keeps)
+        keep_evaluation(run, answer.name, *content, keeps_predictions=keeps, learned_from=learned)
     except MtrainError as error:
         if not is_denied(error):
             raise
@@ -141,6 +141,9 @@ class _Answer:
     """The evaluation's name in its run."""
 
     keeps_predictions: bool
+    learned_from: bool
+    """Whether the network has learned from these rows."""
+
     encoding: Encoding
 
     @property
@@ -236,6 +239,7 @@ class _Question:
             place,
             "-".join([self.split, *name_parts]),
             saved.config.evaluation.predictions,
+            part == "train" or (is_training_data and self.split == "train"),
             saved.encoding,
         )
 

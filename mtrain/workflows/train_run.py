@@ -14,6 +14,7 @@ from mtrain.loading import load_meanwhile
 from mtrain.observer import TrainingFacts
 from mtrain.records.training import ROWS
 from mtrain.report.drawing import draw_here, history_charts
+from mtrain.report.remarks import learning_lines
 from mtrain.report.text import first_few
 from mtrain.run.checkpoint import read_checkpoint_arrays
 from mtrain.run.directory import OUTPUTS
@@ -94,7 +95,6 @@ def train_run(
         if ROWS in config.diagnostics:
             load_meanwhile("pyarrow.parquet")
         stopped_by = _train(training, observers, signals, until)
-        keep_learned_rows(training, data.dataset.classes)
         report = None
         path, history = training.run.path, training.recorder.history
         if stopped_by is None and training.has_more:
@@ -103,6 +103,7 @@ def train_run(
             report, stopped_by = _report(
                 training, data, observers, signals, stopped_by, evaluated, draw
             )
+        keep_learned_rows(training, data.dataset.classes)
         if stopped_by is None:
             training.recorder.end("finished")
         return Run(path, history, report, stopped_by, _judged(config, path, report))
@@ -251,6 +252,8 @@ def _report(
                     if evaluation.problem is not None:
                         raise MtrainError(evaluation.problem)
             if of_history:
+                for line in learning_lines(history):
+                    observer.note(f"{line}.")
                 write_charts(of_history, run.charts)
                 state = "finished" if stopped_by is None else f"stopped by {stopped_by.name}"
                 write_page(run.path, rows=data.dataset.splits.get("test"), state=state)

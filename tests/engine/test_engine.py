@@ -93,8 +93,14 @@ def test_a_state_taken_out_and_put_back_goes_on_to_the_bit(jit_compile, stop_aft
     seen += train(second)
 
     assert [r.epoch for r in seen] == [1, 2, 3]
+    for name in ("learned_in", "times_forgotten", "margins"):
+        assert_array_equal(
+            getattr(second.learned_rows(), name), getattr(whole.learned_rows(), name)
+        )
     for ours, theirs in zip(seen, expected, strict=True):
         assert ours.train.loss == theirs.train.loss
+        assert ours.train.scalars == theirs.train.scalars
+        assert_array_equal(ours.train.per_class["learned"], theirs.train.per_class["learned"])
         assert_array_equal(ours.train.confusion, theirs.train.confusion)
         assert_array_equal(ours.val.probabilities, theirs.val.probabilities)
     for name, array in arrays.items():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -16,11 +14,10 @@ from mtrain.engine.row_learning import (
     MARGINS,
     STANDING,
     RowLearning,
-    odds_of,
-    row_learning_shapes,
+    signed_odds_of,
 )
 from mtrain.errors import MtrainError
-from mtrain.records.training import Cursor, Progress, TrainingState
+from mtrain.records.training import OF_ROWS, SEEN, Cursor, EpochRecord, Progress, TrainingState
 
 RIGHT_IN_EPOCH = {
     "always": [1, 1, 1, 1, 1],
@@ -42,9 +39,9 @@ def test_events_worked_by_hand():
             rows.count(epoch, part, np.where(is_right[part], odds, -1 / odds))
 
     assert rows.learned_in.tolist() == [1, 0, 3, 1, 1, 5]
-    assert rows.forgotten.tolist() == [0, 0, 0, 1, 2, 0]
+    assert rows.times_forgotten.tolist() == [0, 0, 0, 1, 2, 0]
     assert rows.is_right.tolist() == [1, 0, 1, 1, 0, 1]
-    assert_allclose(rows.margins, np.log(2) * np.array([0, -5, 2, 3, -4, -15]), rtol=1e-6)
+    assert_allclose(rows.margin_sums, np.log(2) * np.array([0, -5, 2, 3, -4, -15]), rtol=1e-6)
     of_all, figures = rows.figures()
     assert of_all == {"learned": 5 / 6, "forgotten": 2 / 6}
     assert figures["learned"].tolist()[:2] == [2 / 3, 1.0]
@@ -57,10 +54,10 @@ def test_margins_are_differences_of_logits():
     logits = np.array([[2.0, -1.0, 0.5], [-3.0, 1.0, 0.0], [0.0, 200.0, 0.0]], np.float32)
     labels = np.array([0, 0, 1], np.int32)
     scores = tf.nn.softmax(logits)
-    odds = odds_of(tf.constant(labels), tf.argmax(scores, 1, tf.int32), scores).numpy()
+    odds = signed_odds_of(tf.constant(labels), tf.argmax(scores, 1, tf.int32), scores).numpy()
     rows = RowLearning(labels, 3)
     rows.count(1, np.arange(3), odds)
-    assert_allclose(rows.margins, [1.5, -4.0, np.log(1e7)], rtol=1e-5)
+    assert_allclose(rows.margin_sums, [1.5, -4.0, np.log(1e7)], rtol=1e-5)
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
@@ -68,7 +65,7 @@ def test_of_equal_probabilities_the_lower_class_is_right(jit_compile):
     """As the confusion matrix counts."""
     labels, predicted = tf.constant([0, 1]), tf.constant([0, 0])
     scores = tf.constant([[0.5, 0.5, 0.0]] * 2)
-    compiled = tf.function(odds_of, jit_compile=jit_compile)
+    compiled = tf.function(signed_odds_of, jit_compile=jit_compile)
     assert compiled(labels, predicted, scores).numpy().tolist() == [1, -1]
 
 
@@ -87,7 +84,7 @@ def test_a_training_counts_what_its_predictions_say(jit_compile, classes):
         diagnostics=["rows"],
     )
     events, margins = np.zeros((105, 3), int), np.zeros(105)
-    records, done, per_class = trainer.records(), set(), []
+    records, per_class = trainer.records(), []
     for epoch in range(1, 5):
         order = epoch_order(105, 1, epoch).numpy()
         for step in range(4):
@@ -104,17 +101,51 @@ def test_a_training_counts_what_its_predictions_say(jit_compile, classes):
                 events[row, 2] = is_right
                 margins[row] += np.log(score[label] / np.delete(score, label).max())
             assert isinstance(next(records), Progress)
-            done.add((epoch, step))
         per_class.append(next(records).train.per_class)
 
-    assert len(done) == trainer.all_steps
     learned = trainer.learned_rows()
-    assert_array_equal([learned.learned_in, learned.forgotten, learned.is_right], events.T)
+    assert_array_equal([learned.learned_in, learned.times_forgotten, learned.is_right], events.T)
     assert_allclose(learned.margins, margins / 4, rtol=1e-4, atol=1e-4)
     assert events[:, 1].any()
     for label in range(classes):
-        learned = (events[split.labels == label, 0] > 0).mean()
-        assert per_class[-1]["learned"][label] == learned
+        share = (events[split.labels == label, 0] > 0).mean()
+        assert per_class[-1]["learned"][label] == share
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("steps_per_epoch", [None, 2])
+def test_chunks_of_many_steps_count_as_single_ones(jit_compile, steps_per_epoch):
+    """Within an epoch, too; rows that an epoch leaves out are not counted, and none has a margin."""
+    split = random_split(rows=105, features=20)
+    options = {"epochs": 3, "jit_compile": jit_compile, "diagnostics": ["rows"]}
+    single, whole = (
+        make_trainer(split, steps_per_epoch=steps_per_epoch, **options) for _ in range(2)
+    )
+    for _ in whole.records():
+        whole._chunk = 100
+    for _ in single.records():
+        single._chunk = 1
+        if steps_per_epoch is None and single.is_within_epoch and single._epoch == 1:
+            first = epoch_order(105, 1, 2).numpy()[: 32 * single._step]
+            seen = np.ones(105)
+            seen[first] = 2
+            assert_array_equal(single._learning.seen, seen)
+
+    for name in ("learned_in", "times_forgotten", "is_right", "margins"):
+        assert_array_equal(
+            getattr(single.learned_rows(), name), getattr(whole.learned_rows(), name)
+        )
+    last = [
+        epoch_order(105, 1, epoch).numpy()[: 32 * (steps_per_epoch or 4)] for epoch in (1, 2, 3)
+    ]
+    seen = np.bincount(np.concatenate(last), minlength=105)
+    learned = whole.learned_rows()
+    assert_array_equal(whole._learning.seen, seen)
+    assert_array_equal(np.isnan(learned.margins), seen == 0)
+    assert set(learned.never_learned) == set(np.flatnonzero((learned.learned_in == 0) & (seen > 0)))
+    assert (np.diff(learned.margins[learned.never_learned]) >= 0).all()
+    share = (learned.learned_in > 0).sum() / (seen > 0).sum()
+    assert whole._learning.figures()[0]["learned"] == share
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
@@ -131,6 +162,7 @@ def test_nothing_else_changes(jit_compile):
     arrays = looked_at.state().arrays
     for name, array in plain.state().arrays.items():
         assert_array_equal(arrays.pop(name), array)
+    assert arrays.pop(SEEN).tolist() == [2] * 300  # and so a few bytes of a checkpoint
     assert sorted(arrays) == [LEARNED_IN, MARGINS, STANDING]
     assert sum(array.nbytes for array in arrays.values()) == 8 * 300
 
@@ -138,13 +170,15 @@ def test_nothing_else_changes(jit_compile):
 def test_more_epochs_than_two_bytes_count():
     """The arrays of a state are as narrow as they can be."""
     for epoch, dtype in ((65_535, "uint16"), (65_536, "uint32")):
-        arrays = RowLearning(np.zeros(4, int), 2).state(epoch)
+        rows = RowLearning(np.zeros(4, int), 2)
+        arrays = rows.state(epoch)
         assert {name: (a.dtype.name, a.shape) for name, a in arrays.items()} == {
             MARGINS: ("float32", (4,)),
             LEARNED_IN: (dtype, (4,)),
             STANDING: (dtype, (4,)),
+            SEEN: (dtype, (4,)),
         }
-        assert row_learning_shapes(4, epoch)[STANDING] == (dtype, (4,))
+        assert rows.shapes(epoch)[STANDING] == (dtype, (4,))
 
 
 @pytest.mark.parametrize(
@@ -163,7 +197,7 @@ def test_more_epochs_than_two_bytes_count():
 )
 def test_events_that_no_training_has_are_refused(learned_in, standing, is_possible):
     """In the third epoch."""
-    arrays = {MARGINS: np.zeros(1, np.float32)}
+    arrays = {MARGINS: np.zeros(1, np.float32), SEEN: np.array([3])}
     arrays |= {LEARNED_IN: np.array([learned_in]), STANDING: np.array([standing])}
     if is_possible:
         rows = RowLearning(np.zeros(1, int), 2)
@@ -181,6 +215,24 @@ def test_a_state_with_rows_says_what_its_arrays_are():
     state = trainer.state()
     shapes = trainer.shapes_at(Cursor(0, 0, 0.0, 0))
     assert shapes == {name: (a.dtype.name, a.shape) for name, a in state.arrays.items()}
-    arrays = state.arrays | {LEARNED_IN: np.full(64, 2, np.uint16)}
-    with pytest.raises(MtrainError, match="cannot be of rows in epoch 1"):
-        trainer.restore(TrainingState(arrays, replace(state.cursor)))
+    for name, values, message in (
+        (LEARNED_IN, np.full(64, 1, np.uint16), "standing cannot be of rows in epoch 0"),
+        (SEEN, np.full(64, 1, np.uint16), "standing cannot be of rows in epoch 0"),
+        (MARGINS, np.full(64, 0.1, np.float32), "margins are larger than margins can be"),
+    ):
+        with pytest.raises(MtrainError, match=message):
+            trainer.restore(TrainingState(state.arrays | {name: values}, state.cursor))
+
+
+def test_a_state_without_rows_begins_to_count_them():
+    """As of a run that goes on with other rows."""
+    split = random_split(rows=64, features=5)
+    first, second = (make_trainer(split, epochs=2, diagnostics=["rows"]) for _ in range(2))
+    for record in first.records():
+        if isinstance(record, EpochRecord):
+            break
+    arrays = {name: a for name, a in first.state().arrays.items() if not name.startswith(OF_ROWS)}
+    second.restore(TrainingState(arrays, first.state().cursor))
+    train(second)
+    assert second._learning.seen.tolist() == [1] * 64
+    assert set(second.learned_rows().learned_in) <= {0, 2}

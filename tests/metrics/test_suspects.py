@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 
-from mtrain.metrics.suspects import looks_like, lowest_margins, suspects
+from mtrain.metrics.suspects import looks_like, suspects
 from mtrain.records.training import Predictions
 
 CLEANLAB = """
@@ -38,23 +39,45 @@ def predictions_of(labels, scores):
 
 
 def test_a_case_worked_by_hand():
-    """Mean probabilities of a label are 0.65, 0.6 and 0.4: what reaches them is what a row looks like."""
+    """Mean probabilities of a label are 0.6, 0.6 and 0.4: what reaches them is what a row looks like."""
     predictions = predictions_of(
-        [0, 0, 0, 1, 1, 2, 2],
+        [0, 0, 0, 1, 1, 2, 2, 2],
         [
             [0.9, 0.1, 0.0],
-            [0.9, 0.0, 0.1],
-            [0.15, 0.65, 0.2],
-            [0.2, 0.7, 0.1],
-            [0.45, 0.5, 0.05],
+            [0.75, 0.05, 0.2],
+            [0.15, 0.65, 0.2],  # a suspect, like 1
+            [0.2, 0.75, 0.05],
+            [0.5, 0.45, 0.05],  # a mistake, but no class reaches its mean
             [0.1, 0.1, 0.8],
-            [0.7, 0.3, 0.0],
+            [0.6, 0.4, 0.0],  # a suspect, like 0
+            [0.3, 0.3, 0.4],  # reaches its own mean
         ],
     )
-    rows, like = suspects(predictions)
+    for threshold in (None, 0.9):  # whatever is predicted
+        if threshold is not None:
+            predictions = replace(predictions, predicted=np.zeros(8, int))
+        rows, like = suspects(predictions)
+        assert rows.tolist() == [6, 2]
+        assert like.tolist() == [0, 1]
 
-    assert rows.tolist() == [6, 2]
-    assert like.tolist() == [0, 1]
+
+def test_of_two_classes_that_are_reached_the_more_probable_one_is_meant():
+    """Of equal ones the lower; one that is less probable than the label is none."""
+    rows, like = suspects(
+        predictions_of(
+            [0, 1, 2, 2, 3, 3],
+            [
+                [0.3, 0.3, 0.4, 0.0],
+                [0.3, 0.3, 0.4, 0.0],
+                [0.35, 0.55, 0.1, 0.0],  # reaches 0 and 1
+                [0.4, 0.4, 0.2, 0.0],
+                [0.05, 0.05, 0.6, 0.3],  # reaches 2
+                [0.0, 0.6, 0.1, 0.3],
+            ],
+        )
+    )
+    assert dict(zip(rows.tolist(), like.tolist(), strict=True))[2] == 1
+    assert dict(zip(rows.tolist(), like.tolist(), strict=True))[3] == 0
 
 
 def test_nothing_is_suspect_where_nothing_is_predicted_wrong():
@@ -103,12 +126,6 @@ def test_the_suspects_are_those_of_cleanlab(noisy, tmp_path):
     )
 
     assert suspects(predictions)[0].tolist() == json.loads(done.stdout)
-
-
-def test_training_rows_by_their_margins():
-    """Only negative ones, the lowest first; of equal ones the first row."""
-    margins = np.array([0.5, -1, np.nan, -2, 0, -1], np.float32)
-    assert lowest_margins(margins).tolist() == [3, 1, 5]
 
 
 def test_a_row_looks_like_its_most_probable_other_class():

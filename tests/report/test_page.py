@@ -286,15 +286,15 @@ def test_when_classes_were_learned():
     (table,) = [t for t in page.tables if "half learned in epoch" in t[0]]
 
     assert table[1:] == [
-        ["class 0", "-", "0.000", "1.000"],
-        ["class 1", "-", "0.055", "0.781"],
-        ["class 2", "-", "0.109", "0.562"],
-        ["class 3", "2", "0.164", "0.344"],
+        ["class 0", "-", "0.0 %", "100.0 %"],
+        ["class 1", "-", "5.5 %", "78.1 %"],
+        ["class 2", "-", "10.9 %", "56.2 %"],
+        ["class 3", "2", "16.4 %", "34.4 %"],
     ]
     assert "Training rows that were right at least once" in page.text
     for text in (page.text, model_card(content)):
-        assert "Of the training rows 0.328 were right at least once, 0.082 were wrong again" in text
-        assert "Of 'class 0', which was kept least, 0.000 were right at least once" in text
+        assert "67.2 % of the training rows were never learned, 8.2 % were forgotten" in text
+        assert "Least of all classes 'class 0' was learned for good: 100 % never, 0 % were" in text
     assert "learned in epoch" not in Page(html_page(content_of(names))).text
 
 

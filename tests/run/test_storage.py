@@ -308,5 +308,5 @@ def test_a_checkpoint_that_cannot_be_read_is_passed_over(old_run, monkeypatch):
 
     assert newest.path.name == "epoch-0002"
     assert newest.damaged == (
-        f"{old_run.checkpoints / 'epoch-0003'}: cannot be read: Input/output error",
+        f"{old_run.checkpoints / 'epoch-0003' / 'arrays.npz'}: cannot be read: Input/output error",
     )

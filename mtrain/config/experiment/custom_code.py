@@ -35,9 +35,9 @@ _PATTERN = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
 
 _FIGURES = (
     rf"({'|'.join(METRICS)})(_{'|_'.join(AVERAGES)})?|loss|learning_rate|val_.*|threshold|epoch|seconds|"
-    r"(hidden|activation)_\d+_(mean|std|dead)|(gradient|weight)_norm"
+    r"(hidden|activation)_\d+_(mean|std|dead)|(gradient|weight)_norm|learned|forgotten|rows"
 )
-"""Names that columns of the history have without custom code."""
+"""Names that columns of the history, or arrays of a checkpoint, have without custom code."""
 
 _PlaceSchema = WithJsonSchema({"type": "string", "pattern": _PATTERN})
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mtrain.records.training import Predictions
 
 COLUMNS = 8
-LABEL_WIDTH = 14
+NAME_WIDTH = 14
 """Characters of a class's name below a picture."""
 
 CELL = 1.25
@@ -35,7 +35,7 @@ def draw_mistakes(
     lines = -(-len(images) // COLUMNS)
     figure = Figure(figsize=(max(CELL * columns, 5), 1.3 * CELL * lines + 0.6))
     axes = figure.subplots()
-    names = class_labels([one.name for one in report.classes], LABEL_WIDTH)
+    names = class_labels([one.name for one in report.classes], NAME_WIDTH)
     shown = confident_mistakes(predictions)[: len(images)]
     for number, (image, row) in enumerate(zip(images, shown, strict=True)):
         line, column = divmod(number, COLUMNS)
