@@ -23,6 +23,8 @@ from mtrain.workflows.list_runs import list_runs
         ("loss", "own:branching", "OperatorNotAllowedInGraphError: Using a symbolic `tf.Tensor` as a Python `bool` is not allowed"),
         ("metrics", "own:InPython", "keep its state in variables made by `self.add_weight`"),
         ("metrics", "own:loss", "metrics[0]: 'loss' is a figure of mtrain's; give the object another name"),
+        ("metrics", "own:learned", "metrics[0]: 'learned' is a figure of mtrain's; give the object another name"),
+        ("metrics", "own:rows", "metrics[0]: 'rows' is a figure of mtrain's; give the object another name"),
         ("metrics", "own:epoch", "metrics[0]: 'epoch' is a figure of mtrain's; give the object another name"),
         ("metrics", "own:phi, other:phi", "metrics: own:phi and other:phi would both be phi"),
         ("model", "own:shared", "own:shared: has a variable of its own"),

@@ -14,15 +14,61 @@ from mtrain.config.loading.load import load_config
 from mtrain.metrics.counts import class_counts, confusion_matrix
 from mtrain.metrics.epoch import epoch_figures
 from mtrain.metrics.history import History
+from mtrain.metrics.learning import class_learning
+from mtrain.metrics.mistakes import confident_mistakes
 from mtrain.metrics.report import make_report
 from mtrain.records.run import Segment
 from mtrain.records.training import EpochRecord, Predictions, Tally
 from mtrain.report.charts import evaluation as evaluation_charts
 from mtrain.report.charts import history as history_charts
+from mtrain.report.charts.mistakes import draw_mistakes
 from mtrain.report.charts.network import draw_network
 from mtrain.report.console.results import print_report
 
 pytestmark = pytest.mark.renders
+
+
+def test_the_bars_of_learning_are_the_shares_of_the_history():
+    """What was learned for good, forgotten and never learned make up each class; of many the worst."""
+    history = history_of(names_of(4), learns=True)
+    (axes,) = history_charts.draw_learning("a run", class_learning(history)).axes
+    for bars, shares in zip(
+        axes.containers,
+        ([0, 0.1640625, 0.328125, 0.4921875], [0, 0.0546875, 0.109375, 0.1640625], None),
+        strict=True,
+    ):
+        if shares is None:
+            ends = [bar.get_x() + bar.get_width() for bar in bars]
+            assert ends == pytest.approx([1] * 4)
+        else:
+            assert [bar.get_width() for bar in bars] == pytest.approx(shares)
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(names_of(4))
+
+    many = class_learning(history_of(names_of(150), learns=True))
+    (axes,) = history_charts.draw_learning("a run", many).axes
+    assert [len(bars) for bars in axes.containers] == [100] * 3
+    assert axes.get_yticklabels()[0].get_text() == "class 0"
+    assert "100 of 150" in axes.get_title()
+
+
+def test_each_mistake_has_its_picture_and_its_words():
+    """In their order: the class, and what it was taken for with which probability."""
+    report = report_of(names_of(3))
+    predictions = report.predictions
+    order = confident_mistakes(predictions)[:9]
+    images = [np.full((2, 4), k, np.uint8) for k in range(9)]
+    (axes,) = draw_mistakes(report, predictions, images).axes
+
+    assert [image.get_array().max() for image in axes.images] == list(range(9))
+    for text, row in zip(axes.texts, order, strict=True):
+        predicted = predictions.predicted[row]
+        share = predictions.probabilities[row, predicted]
+        assert (
+            text.get_text() == f"class {predictions.labels[row]}\nas class {predicted} {share:.3f}"
+        )
+    (left, right, low, high) = axes.images[8].get_extent()
+    assert (left, high) == (0, 1.3)
+    assert (right - left) == pytest.approx(2 * (low - high))
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def content_of(names, **changes):
         config=load_config({}, {}),
         settings="name: a run\nseed: 7\n",
         environment=ENVIRONMENT,
-        history=history_of(names),
+        history=history_of(names, learns=True),
         report=report,
         mistakes=Mistakes(names, predictions, rows, None, order),
         pictures={},
@@ -281,7 +281,7 @@ def test_what_the_console_says_of_figures_stands_there():
 def test_when_classes_were_learned():
     """A line a class, a chart of them, and what the console says."""
     names = names_of(4)
-    content = content_of(names, history=history_of(names, epochs=3, learns=True))
+    content = content_of(names)
     page = Page(html_page(content))
     (table,) = [t for t in page.tables if "half learned in epoch" in t[0]]
 
@@ -295,7 +295,8 @@ def test_when_classes_were_learned():
     for text in (page.text, model_card(content)):
         assert "67.2 % of the training rows were never learned, 8.2 % were forgotten" in text
         assert "Least of all classes 'class 0' was learned for good: 100 % never, 0 % were" in text
-    assert "learned in epoch" not in Page(html_page(content_of(names))).text
+    plain = Page(html_page(content_of(names, history=history_of(names))))
+    assert "learned in epoch" not in plain.text
 
 
 def test_labels_that_are_likely_wrong():

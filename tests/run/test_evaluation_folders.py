@@ -145,6 +145,8 @@ def test_a_split_of_the_training_is_known_by_its_rows(tmp_path, part, says, is_o
     report = mtrain.evaluate(run, data=moved)
     assert f"{moved}: these rows are the run's {says} data" in report.data.notes
     assert (report.selected, report.data.as_trained_on) == (is_optimistic, True)
+    suspects = list((tmp_path / "run" / "evaluation").glob("test-moved*/suspects.csv"))
+    assert bool(suspects) == (part != "train")  # whose labels the network has learned
     (tmp_path / "other.csv").write_text("word,a,b,label\nw0,1,2,yes\nw1,-1,-2,no\n")
     others = mtrain.evaluate(run, data=tmp_path / "other.csv")
     assert not others.data.as_trained_on

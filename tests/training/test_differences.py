@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import pyarrow.parquet as pq
 import pytest
 from conftest import CONFIGS
 from crashtest import digest
@@ -222,3 +223,32 @@ def test_renamed_classes_are_refused_whatever_is_allowed(tmp_path, capsys):
         1,
         f"mtrain: {path}:2: column 'y': 'c' is not one of the 2 classes; likewise in 29 more rows\n",
     )
+
+
+def test_rows_that_are_others_are_counted_anew(tmp_path, monkeypatch, capsys):
+    """A run that goes on with more data, if that is allowed: its weights go on."""
+    data, out = tmp_path / "rows.csv", tmp_path / "run"
+    lines = [f"{k % 7},{k % 2},{'yes' if k % 7 > 3 else 'no'}" for k in range(300)]
+    data.write_text("\n".join(["a,b,answer", *lines[:200]]))
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "dataset: {name: csv, path: rows.csv, target: answer, test: 0.2}\n"
+        "model: {hidden: 4}\ntraining: {epochs: 4}\n"
+    )
+    with monkeypatch.context() as patch:
+        stop_at(patch, 2, signal.SIGTERM)
+        assert said(capsys, "fit", config, "--out", out, "--quiet")[0] == 143
+    before = pq.read_table(out / "learning.parquet")
+    data.write_text("\n".join(["a,b,answer", *lines]))
+    status, text = said(capsys, "resume", out, "--allow-differences")
+    learned = pq.read_table(out / "learning.parquet")
+
+    assert status == 0
+    assert "When rows are learned is counted anew" in text
+    assert len(learned) > len(before)
+    assert 1 in before["learned_in"].to_pylist()
+    assert set(learned["learned_in"].to_pylist()) <= {None, 2, 3, 4}
+    assert said(capsys, "resume", out, "training.epochs=5")[0] == 0
+    again = pq.read_table(out / "learning.parquet").sort_by("row")
+    for one, later in zip(learned.sort_by("row").to_pylist(), again.to_pylist(), strict=True):
+        assert one["learned_in"] in {None, later["learned_in"]}

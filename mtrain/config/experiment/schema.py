@@ -100,9 +100,9 @@ class Config(Section):
     """Figures of each epoch in the history."""
 
     diagnostics: Diagnostics = ("rows",)
-    """What the history records of each epoch besides: `rows` (when each training row was learned and
-    forgotten), `activations` (mean, standard deviation and share of dead units of each layer),
-    `gradients` and `weights` (their norms)."""
+    """Further figures of each epoch: `rows` (when each training row was learned and forgotten; a list
+    without it turns that off), `activations` (mean, standard deviation and share of dead units of each
+    layer), `gradients` and `weights` (their norms)."""
 
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
