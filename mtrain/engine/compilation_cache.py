@@ -15,6 +15,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, distribution
@@ -181,6 +182,8 @@ def _link_whole(kept: Path, working: Path) -> None:
     for path in kept.iterdir():
         name, _, sha256 = path.name.rpartition(".")
         with suppress(OSError):  # another process removes it
+            if not stat.S_ISREG(path.lstat().st_mode):
+                continue  # nothing that mtrain keeps; a pipe would be waited for
             if _hash(path) == sha256:
                 (working / name).hardlink_to(path)
             else:

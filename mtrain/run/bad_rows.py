@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from mtrain.errors import UsageError
 from mtrain.keywords import option
 from mtrain.run.files import attributing_errors, begins, check_replaced, csv_text, open_whole
 
@@ -47,7 +48,9 @@ class BadRows:
 
 
 def check_bad_rows(path: Path) -> None:
-    """Raise `UsageError` for a file that holds something else, such as the data."""
+    """Raise `UsageError` for another ending than .csv, and a file that holds something else, such as the data."""
+    if path.suffix.lower() != ".csv":
+        raise UsageError(f"must end in .csv, got {path.name!r}", where=option("bad-rows"))
     beginning = csv_text(FIRST_COLUMNS, []).rstrip().encode()
     check_replaced(path, lambda file: begins(file, beginning), "bad rows", option("bad-rows"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import shlex
 import subprocess
@@ -200,6 +201,17 @@ def test_a_changed_file_is_removed(cache, content):
 
     assert compile_once() == {"second": b"second" * 100}
     assert len(files(cache)) == 1
+
+
+def test_what_is_no_file_is_left_alone(cache, tmp_path):
+    """A link, a folder, and a pipe, which would be waited for."""
+    compile_once("first")
+    kept = files(cache)[0].parent
+    (tmp_path / "elsewhere").write_bytes(b"second")
+    os.mkfifo(kept / f"pipe.{'0' * 64}")
+    (kept / f"folder.{'0' * 64}").mkdir()
+    (kept / f"second.{hashlib.sha256(b'second').hexdigest()}").symlink_to(tmp_path / "elsewhere")
+    assert compile_once() == {"first": b"first" * 100}
 
 
 def test_a_folder_that_others_may_write_to_is_not_trusted(cache):

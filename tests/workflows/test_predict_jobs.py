@@ -507,6 +507,11 @@ def test_bad_rows_go_nowhere_else(tabular, pictorial, tmp_path, capsys):
     )
     assert rows.read_bytes() == before
     (tmp_path / "notes.csv").write_text("mine\n")
+    for name in ("-", "bad.parquet"):
+        assert refused(capsys, tabular, rows, "--bad-rows", name) == (
+            2,
+            f"--bad-rows: must end in .csv, got '{name}'",
+        )
     assert refused(capsys, tabular, rows, "--bad-rows", tmp_path / "notes.csv") == (
         2,
         f"--bad-rows: {tmp_path}/notes.csv exists and does not hold bad rows; name another file",

@@ -247,7 +247,8 @@ def check_columns(path: str, there: list[str], wanted: Iterable[str]) -> None:
     for name in needed:
         if name not in known:
             near = nearest(name, (other for other in there if other not in needed))
-            hint = choose(there or ["none"]) if near is None else f"did you mean {near!r}?"
+            hint = "it has none" if not there else choose(there)
+            hint = hint if near is None else f"did you mean {near!r}?"
             raise MtrainError(f"no column {name!r}; {hint}", where=path)
 
 

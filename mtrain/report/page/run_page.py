@@ -33,6 +33,9 @@ MOST_CLASSES = 1000
 
 MOST_SUSPECTS = 30
 
+OF_IMAGES = {"digits", "mnist", "fashion_mnist", "images"}
+"""Data sets that are known to be images before any is shown."""
+
 VERDICTS: tuple[Decision, ...] = ("learned", "not learned", "unproven")
 
 
@@ -110,7 +113,7 @@ def _values(content: PageContent) -> dict[str, Any]:
         "content": content,
         "config": config,
         "network": str(config.model),
-        "pictured": bool(content.pictures),
+        "is_of_images": bool(content.pictures) or config.dataset.name in OF_IMAGES,
         "environment": content.environment,
         "epochs": epochs,
         "wanted": config.training.epochs,
