@@ -57,12 +57,13 @@ def evaluation_charts(
         "precision_recall": partial(draw_precision_recall, report),
         "confusion_matrix": partial(draw_confusion_matrix, report),
         "roc": partial(draw_roc, report, predictions),
-        "pr": partial(draw_pr, report, predictions),
     }
-    if len(report.classes) == 2:
-        charts["threshold"] = partial(draw_threshold, report, predictions)
+    # In this order two processes that draw every other one take as long as each other.
     if len(images):
         charts["errors"] = partial(draw_mistakes, report, predictions, images)
+    charts["pr"] = partial(draw_pr, report, predictions)
+    if len(report.classes) == 2:
+        charts["threshold"] = partial(draw_threshold, report, predictions)
     names = (entry.name for entry in report.classes)
     yield from chart_files(charts, file_format, names, part)
 
