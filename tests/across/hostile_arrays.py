@@ -206,7 +206,7 @@ ARRAYS = {
         "is not stored as mtrain stores it",
     ),
     "two_gigabytes_of_zeros": Archive(
-        lambda members, name, _: bomb(name), "history/scalars/loss is missing", hidden=1000
+        lambda members, name, _: bomb(name), "bytes cannot be the arrays of its", hidden=1000
     ),
     "100000_members": Archive(
         lambda members, _, __: zipped(*((f"x{number}", b"") for number in range(100_000))),
@@ -231,7 +231,7 @@ ARRAYS = {
         lambda members, name, _: placed(zipped(*members.items(), ("x", b"")), name, 0),
         "'x' is not of it",
     ),
-    "nothing": Archive(lambda *_: b"", "0 bytes cannot be the arrays of its config's"),
+    "nothing": Archive(lambda *_: b"", "not arrays as mtrain writes them"),
 }
 
 

@@ -73,7 +73,7 @@ IN_CHECKPOINT = "checkpoints/epoch-0004"
 
 FIFOS = {
     "evaluate-state.json": Case(waits(f"{IN_CHECKPOINT}/state.json"), "state.json: not a file"),
-    "evaluate-arrays.npz": Case(waits(f"{IN_CHECKPOINT}/arrays.npz"), "cannot be the arrays"),
+    "evaluate-arrays.npz": Case(waits(f"{IN_CHECKPOINT}/arrays.npz"), "arrays.npz: not a file"),
     "evaluate-SHA256SUMS": Case(waits(f"{IN_CHECKPOINT}/SHA256SUMS"), "SHA256SUMS: not a file"),
     "evaluate-best": Case(waits("checkpoints/best"), "best: not a file"),
     "evaluate-itself": Case(
@@ -88,7 +88,7 @@ FIFOS = {
         waits(f"{IN_CHECKPOINT}/state.json"), "state.json: not a file", ("resume", "RUN")
     ),
     "resume-arrays.npz": Case(
-        waits(f"{IN_CHECKPOINT}/arrays.npz"), "cannot be the arrays", ("resume", "RUN")
+        waits(f"{IN_CHECKPOINT}/arrays.npz"), "arrays.npz: not a file", ("resume", "RUN")
     ),
 }
 

@@ -198,7 +198,7 @@ def test_a_checkpoint_between_epochs_has_no_matrix_of_zeros(wide_table, tmp_path
     checkpoint = out / "checkpoints" / "epoch-0002"
     with np.load(checkpoint / "arrays.npz") as file:
         assert file["counts/confusion"].size == 0
-    assert (checkpoint / "arrays.npz").stat().st_size < 100_000
+    assert (checkpoint / "arrays.npz").stat().st_size < 120_000
 
     assert run(["resume", str(out), "training.epochs=3", "--quiet"]) == 0
     assert read_checkpoint(out / "checkpoints" / "epoch-0003").history.epoch == [1, 2, 3]

@@ -141,7 +141,7 @@ def test_an_epoch_that_a_kill_left_incomplete_is_completed(server, copied, monke
     """Of two requests MLflow has taken one."""
     import mlflow
 
-    monkeypatch.setattr("mtrain.trackers.mlflow.MOST_METRICS", 100)
+    monkeypatch.setattr("mtrain.trackers.mlflow.MOST_METRICS", 130)
     log_batch, batches = mlflow.MlflowClient.log_batch, []
 
     def killing(self, run_id, metrics=(), **others):

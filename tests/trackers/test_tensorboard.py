@@ -104,7 +104,8 @@ def test_each_class_is_a_line_in_the_chart_of_a_metric(board_run):
     }
     assert lines["validation: recall by class"] == {f"val_recall/{k}" for k in range(10)}
     assert lines["training: precision by class"] == {f"precision/{k}" for k in range(10)}
-    assert len(lines) == 4
+    assert lines["training: forgotten by class"] == {f"forgotten/{k}" for k in range(10)}
+    assert len(lines) == 6
 
 
 def test_what_a_resumed_run_writes_takes_the_place_of_what_was_lost(tmp_path):

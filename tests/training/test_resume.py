@@ -207,7 +207,7 @@ def test_after_the_last_epoch_only_the_report_is_made(whole, tmp_path, capsys):
     assert status == 0
     assert "epoch 6/6" not in text
     assert digest(out) == digest(whole)
-    assert len(list((out / "charts").iterdir())) == 3
+    assert len(list((out / "charts").iterdir())) == 4
     assert {path: path.stat().st_mtime_ns for path in out.glob("checkpoints/*/*")} == checkpoints
 
 

@@ -73,7 +73,7 @@ def assert_resume_makes_the_report(capsys, out, whole):
     """The same as that of a run that was never stopped; then the run is finished."""
     assert said(capsys, "resume", out, "--quiet") == (0, "")
     assert digest(out) == whole
-    assert len(list((out / "charts").glob("*.png"))) == 3
+    assert len(list((out / "charts").glob("*.png"))) == 4
     assert state_of(capsys, out) == "finished"
 
 
