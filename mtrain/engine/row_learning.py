@@ -36,7 +36,7 @@ class RowLearning:
 
     def __init__(self, labels: NDArray[np.int32], n_classes: int) -> None:
         self._labels = labels
-        self._n_classes = n_classes
+        self._rows = np.bincount(labels, minlength=n_classes)
         self.margin_sums = np.zeros(len(labels), np.float32)
         """The sum of each row's margins.
 
@@ -67,26 +67,30 @@ class RowLearning:
         is_right = signed_odds > 0
         changed = at[self.is_right[at] != is_right]
         self.is_right[at] = is_right
-        self.seen[at] += 1
+        if len(at) == len(self.seen):
+            self.seen += 1
+        else:
+            self.seen[at] += 1
         self.times_forgotten[changed[~self.is_right[changed]]] += 1
         won = changed[self.is_right[changed]]
         self.learned_in[won[self.learned_in[won] == 0]] = epoch
 
     def figures(self) -> tuple[dict[str, float], dict[str, Floats]]:
         """What the history has of all rows that were seen, and of those of every class, shape (K,)."""
-        rows = self._by_class(self.seen)
+        # By those that are few: not learned, forgotten, never seen.
+        rows = self._rows - self._by_class(self.seen == 0)
         counts = {
-            LEARNED: self._by_class(self.learned_in),
-            FORGOTTEN: self._by_class(self.times_forgotten),
+            LEARNED: self._rows - self._by_class(self.learned_in == 0),
+            FORGOTTEN: self._by_class(self.times_forgotten > 0),
         }
         return (
             {name: float(ratio(count.sum(), rows.sum())) for name, count in counts.items()},
             {name: ratio(count, rows) for name, count in counts.items()},
         )
 
-    def _by_class(self, numbers: NDArray[np.int32]) -> Ints:
-        """Rows of each class whose number is not 0, shape (K,)."""
-        return np.bincount(self._labels[numbers > 0], minlength=self._n_classes)
+    def _by_class(self, rows: NDArray[np.bool_]) -> Ints:
+        """Of these rows, those of each class, shape (K,)."""
+        return np.bincount(self._labels[rows], minlength=len(self._rows))
 
     def by_row(self, feed: Feed) -> LearnedRows:
         """Of the rows of `feed`."""
