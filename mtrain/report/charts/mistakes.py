@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mtrain.records.report import Report
     from mtrain.records.training import Predictions
 
-MOST = 24
+MOST = 16
 """Pictures: more take longer to draw than any other chart."""
 
 COLUMNS = 8
