@@ -8,7 +8,7 @@
 #            writes into the same memory and takes the same time for any size. XLA is the other way round: the
 #            first is written in place, the second needs a place that is constant when it is compiled, and
 #            raises InvalidArgumentError in a loop.
-# Seen:      1,000 steps, lines of 8 numbers, 4 MB against 4 kB: 40 and more times as long with the first, less
+# Seen:      1,000 steps, lines of 8 numbers, 4 MB against 4 kB: 30 and more times as long with the first, less
 #            than 4 times with the second; by XLA less than 4 times with the first, an error with the second.
 # Instead:   choose by how the loop is compiled.
 set -eu
