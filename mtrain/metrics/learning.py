@@ -22,7 +22,7 @@ class ClassLearning:
 
     name: str
     half_learned_in: int | None
-    """The first epoch by whose end half of them had been right at least once; None: there is none."""
+    """The first epoch after which half of them had been right at least once; None: after no epoch."""
 
     learned: float
     """The share that was right at least once; NaN for a class without rows."""

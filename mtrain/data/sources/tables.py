@@ -247,8 +247,10 @@ def check_columns(path: str, there: list[str], wanted: Iterable[str]) -> None:
     for name in needed:
         if name not in known:
             near = nearest(name, (other for other in there if other not in needed))
-            hint = "it has none" if not there else choose(there)
-            hint = hint if near is None else f"did you mean {near!r}?"
+            if near is not None:
+                hint = f"did you mean {near!r}?"
+            else:
+                hint = choose(there) if there else "it has none"
             raise MtrainError(f"no column {name!r}; {hint}", where=path)
 
 
