@@ -66,6 +66,24 @@ def handled_signals() -> Iterator[Received]:
 
 
 @contextmanager
+def raising_at_once() -> Iterator[None]:
+    """Leave the context at any signal, as at Ctrl-C, so that it can clean up; then it is raised again."""
+    came: list[int] = []
+
+    def receive(number: int, _frame: object) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    try:
+        with _handled(receive):
+            yield
+    except KeyboardInterrupt:
+        for number in came[:1]:
+            signal.raise_signal(number)
+        raise
+
+
+@contextmanager
 def _handled(handler: Callable[[int, object], None]) -> Iterator[dict[signal.Signals, Any]]:
     """Handle the signals that are not ignored; yields their earlier handlers."""
     before: dict[signal.Signals, Any] = {}

@@ -22,11 +22,12 @@ from mtrain.training.target import run_target
 from mtrain.workflows.train_run import finished_run, train_run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from mtrain.config.experiment.schema import Config
     from mtrain.records.dataset import Dataset
     from mtrain.report.drawing import Draw
+    from mtrain.training.signals import Received
     from mtrain.workflows.run import Run
 
 
@@ -47,6 +48,8 @@ def fit(
     observer: Observer | None = None,
     owns_process: bool = False,
     keeps_compiled: bool = False,
+    alter: Callable[[Dataset], Dataset] | None = None,
+    received: Received | None = None,
 ) -> Run:
     """Train, keep everything in a run directory, and evaluate its best checkpoint on test.
 
@@ -59,9 +62,10 @@ def fit(
     as for `train_run`. `observer` follows the training; None: no observer. If it `owns_process`, in
     which nothing else is computed, a training on the CPU has as few threads as serve it, or so many
     `threads`; TensorFlow keeps them for the whole process. If it `keeps_compiled`, as a process that
-    trains once may, XLA's loops are kept for later processes. Raises `MtrainError` for problems of the
-    data, the device, the disk or custom code, and `DivergedError` if the loss or a weight is no
-    longer finite; the state before is saved.
+    trains once may, XLA's loops are kept for later processes. `alter` changes the data as they are read.
+    `received` is as for `train_run`. Raises `MtrainError` for problems of the data, the device, the disk
+    or custom code, and `DivergedError` if the loss or a weight is no longer finite; the state before is
+    saved.
     """
     watched = observer is not None
     observers = Observers(*(() if observer is None else (observer,)))
@@ -73,7 +77,7 @@ def fit(
         outcome = "failed"
         try:
             try:
-                dataset = _read(config, observers, progress=watched, download=download)
+                dataset = _read(config, observers, progress=watched, download=download, alter=alter)
             except MissingPathError as error:
                 if target.resumption is None:
                     raise
@@ -100,6 +104,7 @@ def fit(
                     target,
                     folder,
                     observers,
+                    received,
                     evaluated=evaluated if report else (),
                     draw=draw,
                     until=until,
@@ -121,7 +126,14 @@ def fit(
             observers.end(outcome)
 
 
-def _read(config: Config, observer: Observer, *, progress: bool, download: bool) -> Dataset:
+def _read(
+    config: Config,
+    observer: Observer,
+    *,
+    progress: bool,
+    download: bool,
+    alter: Callable[[Dataset], Dataset] | None,
+) -> Dataset:
     """The data, with the weights of classes; slow work is announced."""
     paths = (getattr(config.dataset, key, None) for key in PATHS)
     if (large := large_files(paths)) is not None:
@@ -135,6 +147,8 @@ def _read(config: Config, observer: Observer, *, progress: bool, download: bool)
     )
     if conflicts := list(config.class_conflicts(dataset.classes)):
         raise SettingError(*conflicts)
+    if alter is not None:
+        dataset = alter(dataset)
     return weight_training(dataset, config.training.class_weight)
 
 
