@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_FLAGS = ("allow-code", "allow-differences", "fast", "resume", "yes")
+_FLAGS = ("allow-code", "allow-differences", "fast", "resume", "suspects", "yes")
 
 _calls_python: ContextVar[bool] = ContextVar("calls_python", default=False)
 
