@@ -1,4 +1,4 @@
-"""Rows whose label is likely wrong."""
+"""Rows whose label is likely wrong, and how many of flipped labels are among them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtrain.metrics.counts import ratio
+from mtrain.records.suspects import FoundFlips
+from mtrain.statistics.binomial import wilson
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtrain.records.arrays import Floats, Ints
+    from mtrain.records.suspects import Listed
     from mtrain.records.training import Predictions
 
 
@@ -47,3 +50,35 @@ def suspects(predictions: Predictions) -> tuple[Ints, Ints]:
     rows, like = wrong[is_suspect], like[is_suspect]
     order = np.argsort(of_label[rows], kind="stable")
     return rows[order], like[order]
+
+
+def found_flips(
+    split: Listed,
+    is_flipped: NDArray[np.bool_],
+    *,
+    rows: int,
+    flipped: int,
+    unseen: int,
+) -> FoundFlips:
+    """Precision and recall of a list of M suspects, the most suspicious first.
+
+    `is_flipped`, of shape (M,), says which of them were flipped. The split has so many `rows`; of these
+    at least one is `flipped`, and so many flipped ones are `unseen`. The ratios are those of Manning,
+    Raghavan and Schütze, "Introduction to Information Retrieval" (2008), 8.3.
+    """
+    named, found = len(is_flipped), int(is_flipped.sum())
+    enough = 2 * np.cumsum(is_flipped) >= np.arange(1, named + 1)
+    of_named, of_flipped = wilson(found, named).tolist(), wilson(found, flipped).tolist()
+    return FoundFlips(
+        split=split,
+        rows=rows,
+        flipped=flipped,
+        unseen=unseen,
+        named=named,
+        found=found,
+        precision=found / named if named else None,
+        precision_ci=tuple(of_named) if named else None,
+        recall=found / flipped,
+        recall_ci=tuple(of_flipped),
+        half_right=int(np.flatnonzero(enough).max(initial=-1)) + 1,
+    )

@@ -1,4 +1,4 @@
-"""Rows whose label is likely wrong."""
+"""Rows whose label is likely wrong, and how many of flipped labels are among them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from mlflow_server import TRACKERS, needs_trackers
+from scipy.stats import binomtest
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 
-from mtrain.metrics.suspects import looks_like, suspects
+from mtrain.metrics.suspects import found_flips, looks_like, suspects
 from mtrain.records.training import Predictions
 
 CLEANLAB = """
@@ -134,3 +135,42 @@ def test_a_row_looks_like_its_most_probable_other_class():
     before = scores.copy()
     assert looks_like(np.array([0, 1, 2]), scores).tolist() == [1, 0, 0]
     assert np.array_equal(scores, before)
+
+
+def test_flips_found_worked_by_hand():
+    """Of 8 flipped among 40 rows, 3 of the 5 named; after 2, 4 and 5 of them at least half are right."""
+    one = found_flips(
+        "train", np.array([False, True, False, True, True]), rows=40, flipped=8, unseen=1
+    )
+
+    assert (one.rows, one.flipped, one.unseen, one.named, one.found) == (40, 8, 1, 5, 3)
+    assert one.precision == 3 / 5
+    assert one.recall == 3 / 8
+    assert one.half_right == 5
+    for interval, trials in ((one.precision_ci, 5), (one.recall_ci, 8)):
+        theirs = binomtest(3, trials).proportion_ci(method="wilson")
+        assert interval == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("is_flipped", "half_right"),
+    [
+        ([True, False, False, False], 2),
+        ([True, False, False, True, False], 4),
+        ([False, False, True], 0),
+        ([False, True], 2),
+        ([True], 1),
+        ([], 0),
+    ],
+)
+def test_the_longest_beginning_of_a_list_that_is_half_right(is_flipped, half_right):
+    """Whatever comes in between."""
+    one = found_flips("test", np.array(is_flipped, bool), rows=9, flipped=3, unseen=0)
+    assert one.half_right == half_right
+
+
+def test_a_list_that_names_nothing_has_no_precision():
+    """Its recall is 0."""
+    one = found_flips("test", np.zeros(0, bool), rows=9, flipped=3, unseen=0)
+    assert (one.named, one.precision, one.precision_ci, one.recall) == (0, None, None, 0)
+    assert one.recall_ci[0] == 0
