@@ -458,24 +458,49 @@ def reproduce(
     return done.reproduction
 
 
-def check(config: str | PathLike[str] | Mapping[str, Any], **overrides: Any) -> Inspection:
+def check(
+    config: str | PathLike[str] | Mapping[str, Any],
+    *,
+    suspects: bool = False,
+    flip: float | None = None,
+    progress: bool | None = None,
+    **overrides: Any,
+) -> Inspection:
     """Check an experiment's settings and summarise its data, as `mtrain check` does.
 
-    `config` and `overrides` are as for `fit`. Raises `mtrain.MtrainError` for everything a user can
-    mend.
+    With `suspects` it also trains with some labels flipped, and the result's `suspects` have how many of
+    these the lists of suspects name; `flip` is the share of labels, in (0, 0.5), by default 0.05.
+    `config`, `progress` and `overrides` are as for `fit`. Raises `mtrain.MtrainError` for everything a
+    user can mend.
     """
+    from dataclasses import replace
     from pathlib import Path
 
     from mtrain.config.loading.load import read_settings
+    from mtrain.data.flips import share_to_flip
     from mtrain.keywords import naming_keywords
     from mtrain.workflows.check import check as use_case
 
     source = Path(config) if isinstance(config, str) or hasattr(config, "__fspath__") else config
     with naming_keywords():
+        share = share_to_flip(flip, suspects=suspects)
         settings = read_settings(source, overrides, function="mtrain.check")
         checked = settings.validate()
         with settings.located():
-            return use_case(checked)
+            inspection = use_case(checked)
+            if share is None:
+                return inspection
+
+            from mtrain.report.console.watch import watch_from_python
+            from mtrain.workflows.try_suspects import try_suspects
+
+            trial = try_suspects(
+                checked,
+                share,
+                code_folder=settings.folder,
+                observer=watch_from_python(progress),
+            )
+        return replace(inspection, suspects=trial)
 
 
 def plot(

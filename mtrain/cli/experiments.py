@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mtrain.cli.options import AllowCode, ConfigFile, Overrides
+from mtrain.cli.options import AllowCode, ConfigFile, Json, Overrides
 from mtrain.cli.output import open_stdout, print_json, say
 from mtrain.errors import MtrainError, UsageError
 from mtrain.escape import inert
@@ -17,6 +17,10 @@ from mtrain.report.console.terminal import waiting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from mtrain.config.experiment.schema import Config
+    from mtrain.config.loading.load import Settings
+    from mtrain.records.suspects import SuspectTrial
 
 
 def init(
@@ -61,13 +65,32 @@ def check(
             "not errors. Can be repeated.",
         ),
     ] = None,
+    suspects: Annotated[
+        bool,
+        typer.Option(
+            "--suspects",
+            help="Also train with some labels flipped, and report how many of these the lists of "
+            "suspects find.",
+        ),
+    ] = False,
+    flip: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="With --suspects: the share of labels to flip, above 0 and below 0.5. [0.05]",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
 ) -> None:
     """Check settings, summarise data and flag likely problems."""
     from mtrain.config.experiment.sources import PATHS
     from mtrain.config.loading.load import parse_overrides, read_settings
     from mtrain.data.files import large_files
+    from mtrain.data.flips import share_to_flip
     from mtrain.workflows.check import check as use_case
 
+    flipped = share_to_flip(flip, suspects=suspects)
     allowed = _allowed(allow or [], strict=strict)
     settings = read_settings(config_file, parse_overrides(overrides or []))
     config = settings.validate()
@@ -77,16 +100,42 @@ def check(
     with settings.located(), waiting("reading the data", sys.stderr):
         inspection = use_case(config)
     errors = [note for note in inspection.warnings if strict and note.kind not in allowed]
-    warnings = tuple(note for note in inspection.warnings if note not in errors)
-    inspection = replace(inspection, warnings=warnings)
 
     from mtrain.report.console.inspection import print_inspection
     from mtrain.report.text import first_few
 
+    if not as_json:
+        warnings = tuple(note for note in inspection.warnings if note not in errors)
+        with open_stdout() as stdout:
+            print_inspection(replace(inspection, warnings=warnings), config, stdout)
+    if flipped is not None and not errors:
+        inspection = replace(inspection, suspects=_try_suspects(settings, config, flipped))
     with open_stdout() as stdout:
-        print_inspection(inspection, config, stdout)
+        if as_json:
+            from mtrain.run.check import inspection_as_json
+
+            print_json(inspection_as_json(inspection), stdout)
+        elif inspection.suspects is not None:
+            from mtrain.report.console.suspects import print_suspects
+
+            print_suspects(inspection.suspects, stdout)
     if errors:
         raise MtrainError(*first_few([f"{note} [{note.kind}]" for note in errors]))
+
+
+def _try_suspects(settings: Settings, config: Config, share: float) -> SuspectTrial:
+    """Train with this share of the labels flipped, shown on stderr."""
+    from mtrain.report.console.watch import watch
+    from mtrain.workflows.try_suspects import try_suspects
+
+    with settings.located():
+        return try_suspects(
+            config,
+            share,
+            code_folder=settings.folder,
+            observer=watch(sys.stderr),
+            owns_process=True,
+        )
 
 
 def _allowed(names: Sequence[str], *, strict: bool) -> set[str]:

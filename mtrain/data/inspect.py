@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mtrain.data.source import Rows, Source
     from mtrain.records.arrays import Ints
     from mtrain.records.dataset import Dataset, Encoding
+    from mtrain.records.suspects import SuspectTrial
 
 FEW_ROWS = 10
 """Training rows of a class: fewer are hardly learned, and their learning cannot be measured."""
@@ -51,6 +52,9 @@ class Inspection:
 
     facts: tuple[str, ...] = ()
     """How it was read, where nothing is wrong."""
+
+    suspects: SuspectTrial | None = None
+    """How far lists of suspects can be trusted on it; None: this was not tried."""
 
     def __repr__(self) -> str:
         rows = sum(int(counts.sum()) for counts in self.counts.values())

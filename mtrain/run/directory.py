@@ -19,6 +19,9 @@ OUTPUTS = Path("outputs")
 EXPORTED = "model.onnx"
 """In a run, where `mtrain export` puts its own checkpoint as ONNX."""
 
+SUSPECTS = "suspects.csv"
+"""In a run, and in an evaluation: rows whose label is likely wrong."""
+
 LOCK = ".lock"
 WRITER = ".writer"
 SWEEP = "sweep.yaml"
@@ -60,7 +63,7 @@ class RunDirectory:
     @property
     def suspects(self) -> Path:
         """The training rows whose label is likely wrong, if `diagnostics` has `rows`."""
-        return self.path / "suspects.csv"
+        return self.path / SUSPECTS
 
     @property
     def checkpoints(self) -> Path:
@@ -119,7 +122,7 @@ class RunDirectory:
     def refuse_links(self) -> None:
         """Raise `MtrainError` for a symbolic link: nothing outside is read or written."""
         tables = ("history.json", "history.csv", "by_class.csv")
-        of_rows = ("learning.parquet", "suspects.csv")
+        of_rows = ("learning.parquet", SUSPECTS)
         others = ("config.yaml", "environment.json", "tracking.json", "report.html", EXPORTED)
         locks = (LOCK, WRITER, EVALUATING)
         rooms = ("checkpoints", "charts", "evaluation", "tensorboard", CODE)

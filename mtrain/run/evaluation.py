@@ -9,7 +9,7 @@ from mtrain.errors import MtrainError
 from mtrain.metrics.mistakes import confident_mistakes
 from mtrain.metrics.suspects import suspects
 from mtrain.run.checkpoint import NAME
-from mtrain.run.directory import EVALUATING
+from mtrain.run.directory import EVALUATING, SUSPECTS
 from mtrain.run.files import (
     attributing_errors,
     json_text,
@@ -165,7 +165,7 @@ def _write_numbers(
     _write_rows(folder / "errors.csv", "predicted", predictions, split, names, wrong, predicted)
     if not learned_from:  # what the network has learned, right or wrong, it finds likely
         doubtful, like = suspects(predictions)
-        _write_rows(folder / "suspects.csv", "like", predictions, split, names, doubtful, like)
+        _write_rows(folder / SUSPECTS, "like", predictions, split, names, doubtful, like)
 
 
 def _write_rows(

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from mtrain.records.check import Checked
 from mtrain.records.comparison import Comparison
 from mtrain.records.export import Export
 from mtrain.records.gate import Gate
@@ -13,6 +14,7 @@ from mtrain.records.reproduction import Reproduction
 from mtrain.records.run import Environment
 from mtrain.records.sweep import SweepResult
 from mtrain.run import (
+    check,
     comparison,
     environment,
     export,
@@ -30,6 +32,9 @@ NUMBERS: dict[str, Any] = {"items": {"type": "number"}, "type": "array"}
 def file_schemas() -> dict[str, dict[str, Any]]:
     """By a file's name, the schema of draft 2020-12 that describes its content."""
     return {
+        "check.json": _schema(
+            "Settings and data that were checked", check.SCHEMA, TypeAdapter(Checked).json_schema()
+        ),
         "comparison.json": _comparison(),
         "gate.json": _schema("The result of gates", gate.SCHEMA, _gate()),
         "environment.json": _schema(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,3 +53,19 @@ def write_suspects(
     if learned.names is not None:
         columns["file"] = learned.names[rows].tolist()
     write_csv(path, list(columns), zip(*columns.values(), strict=True))
+
+
+def read_suspects(path: Path) -> Ints:
+    """The rows of a list of suspects, of training or of an evaluation, in its order."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return np.array([int(line["row"]) for line in csv.DictReader(file)], np.int64)
+
+
+def read_unseen(path: Path) -> Ints:
+    """The rows of a file of `write_learning` that the training never learned from."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path, columns=["row", "margin"])
+    rows: Ints = table.filter(pc.is_null(table["margin"]))["row"].to_numpy()
+    return rows
