@@ -35,13 +35,22 @@ class Verdict:
 
     verdict: Decision
     p: float | None
-    """Adjusted for all classes and looks: of the decision, or, unproven, of the one that the shares
-    seen point to. None without rows."""
+    """Adjusted for the whole family and looks: of the decision, or, unproven, of the one that the
+    shares seen point to. None without rows."""
 
     reason: str
     rows_needed: int | None
     """Rows of the class after which, at the shares seen, 80 % of evaluations would decide; None:
     it is decided, or no number of rows would do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Rows whose classes are judged: a whole split, or a slice of it."""
+
+    counts: ClassCounts
+    clusters: Clusters | None = None
+    """The rows by group; None: they have no groups."""
 
 
 def verdicts(
@@ -61,25 +70,48 @@ def verdicts(
     which the checkpoint was the best on these rows. Of rows in `clusters`, the effective numbers are
     tested.
     """
-    tests = _Tests(counts, required, looks, clusters)
-    return [tests.verdict(k, name) for k, name in enumerate(names)]
+    return verdicts_together([Judged(counts, clusters)], names, required, looks)[0]
+
+
+def verdicts_together(
+    family: Sequence[Judged],
+    names: Sequence[str],
+    required: Sequence[Requirement],
+    looks: int = 1,
+    *,
+    of: str = "split",
+) -> list[list[Verdict]]:
+    """The verdict on each class of each part of a `family`, adjusted for all classes of all parts.
+
+    Everything else is as for `verdicts`; `of` is what reasons call a part.
+    """
+    parts = [_Tests(one, required) for one in family]
+    present = np.stack([part.present for part in parts])
+    learned, not_learned = (
+        np.minimum(holm(np.where(present, np.minimum(p, 1), np.nan).ravel()) * looks, 1)
+        for p in (
+            np.stack([part.p_learned for part in parts]),
+            np.stack([part.p_not_learned for part in parts]),
+        )
+    )
+    # Rows are planned for the first step of Holm, the hardest.
+    level = LEVEL / max(int(np.count_nonzero(present)), 1) / looks
+    each = zip(
+        parts, learned.reshape(present.shape), not_learned.reshape(present.shape), strict=True
+    )
+    return [part.verdicts(names, p, other, level, of) for part, p, other in each]
 
 
 class _Tests:
-    """All tests of all classes at once; arrays of shape (K,), or (2, K) of recall and precision."""
+    """All tests of all classes of one part; arrays of shape (K,), or (2, K) of recall and precision."""
 
-    def __init__(
-        self,
-        counts: ClassCounts,
-        required: Sequence[Requirement],
-        looks: int,
-        clusters: Clusters | None,
-    ) -> None:
+    def __init__(self, of: Judged, required: Sequence[Requirement]) -> None:
+        counts, clusters = of.counts, of.clusters
         self.counts = counts
         self.required = np.array([[one.recall, one.precision] for one in required]).T
         self.trials: Counts = np.array([counts.support, counts.predicted])
         self.shares = np.stack([counts.recall, counts.precision])
-        present = counts.support > 0
+        self.present: Truths = counts.support > 0
         effective = None if clusters is None else np.stack([clusters.recall, clusters.precision])
         hits, trials = as_effective(counts.tp, self.trials, effective)
         reached = p_at_least(hits, trials, self.required)
@@ -88,22 +120,32 @@ class _Tests:
         by_chance = _by_chance(counts, clusters)
         self.rows_each = ratio(self.trials, np.where(trials > 0, trials, 1.0))
         """Rows for one effective row."""
-        self.learned = _adjusted(np.maximum(reached, by_chance), present, looks)
-        self.not_learned = _adjusted(2 * missed, present, looks)
-        self.is_by_chance = (by_chance > reached) & (self.learned > LEVEL)
+        self.p_learned: Floats = np.maximum(reached, by_chance)
+        self.p_not_learned: Floats = 2 * missed
+        self.is_least_by_chance = by_chance > reached
         self.below = self.shares < self.required
-        self.rows_needed = self._rows_needed(LEVEL / max(int(present.sum()), 1) / looks)
 
-    def verdict(self, k: int, name: str) -> Verdict:
-        if not self.counts.support[k]:
-            return Verdict("unproven", None, "no row of this class in the split", None)
-        learned, not_learned = float(self.learned[k]), float(self.not_learned[k])
-        reason = self._reason(k, name)
+    def verdicts(
+        self, names: Sequence[str], learned: Floats, not_learned: Floats, level: float, of: str
+    ) -> list[Verdict]:
+        """From adjusted p-values, (K,); rows are planned for a test at `level`."""
+        rows_needed = self._rows_needed(level)
+        return [
+            self._verdict(k, name, float(learned[k]), float(not_learned[k]), rows_needed[k])
+            if self.present[k]
+            else Verdict("unproven", None, f"no row of this class in the {of}", None)
+            for k, name in enumerate(names)
+        ]
+
+    def _verdict(
+        self, k: int, name: str, learned: float, not_learned: float, needed: float
+    ) -> Verdict:
+        is_by_chance = bool(self.is_least_by_chance[k]) and learned > LEVEL
+        reason = self._reason(k, name, is_by_chance=is_by_chance)
         if not_learned <= LEVEL:
             return Verdict("not learned", not_learned, reason, None)
         if learned <= LEVEL:
             return Verdict("learned", learned, reason, None)
-        needed = self.rows_needed[k]
         return Verdict(
             "unproven",
             not_learned if self.below[:, k].any() else learned,
@@ -111,7 +153,7 @@ class _Tests:
             None if np.isnan(needed) else max(int(needed), int(self.counts.support[k]) + 1),
         )
 
-    def _reason(self, k: int, name: str) -> str:
+    def _reason(self, k: int, name: str, *, is_by_chance: bool) -> str:
         """What was counted, and which requirement the counts do not meet."""
         support, predicted = (int(n) for n in self.trials[:, k])
         recall, precision = (
@@ -128,7 +170,7 @@ class _Tests:
         link = "but" if precision and not recall else "and"
         are = "is" if hits == "1" else "are"
         reason = f"{found}, {link} of {predicted:,} called {name}, {only}{hits} {are}{precision}"
-        return f"{reason}; not shown to be better than chance" if self.is_by_chance[k] else reason
+        return f"{reason}; not shown to be better than chance" if is_by_chance else reason
 
     def _rows_needed(self, level: float) -> Floats:
         """Rows of each class until it is decided, with the shares seen; NaN: never."""
@@ -164,7 +206,3 @@ def _by_chance(counts: ClassCounts, clusters: Clusters | None) -> Floats:
     hits = np.floor(share * counts.tp + 1e-9).astype(np.int64)
     hits = np.clip(hits, support + predicted - all_rows, np.minimum(support, predicted))
     return p_by_chance(hits, support, predicted, all_rows)
-
-
-def _adjusted(p: Floats, present: Truths, looks: int) -> Floats:
-    return np.minimum(holm(np.where(present, np.minimum(p, 1), np.nan)) * looks, 1)
