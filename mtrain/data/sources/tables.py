@@ -24,7 +24,8 @@ from mtrain.data.source import Rows, Source, refuse_second_split
 from mtrain.data.sources import csv, parquet
 from mtrain.data.table_notes import header_notes, reading_notes
 from mtrain.data.times import read_times
-from mtrain.errors import MtrainError, SettingError
+from mtrain.errors import MtrainError, SettingError, UsageError
+from mtrain.keywords import option
 from mtrain.records.dataset import SPLITS, Note
 
 if TYPE_CHECKING:
@@ -136,6 +137,24 @@ def _read_columns(
         table = read(path, columns, memory, notation, split=split)
         raw[split] = table.without_missing(dict.fromkeys([*names, *needed, *timed]))
     return raw
+
+
+def read_by(config: TableConfig, column: str, split: str, memory: int) -> RawTable:
+    """A column of the split called `split` in the data, whatever it is used for; it may be of times.
+
+    `Rows.rows` counts its rows. Raises `UsageError` if it is not there, and `MtrainError` as `read`.
+    """
+    read, notation = READERS[config.name], notation_of(config)
+    path = _places(config, [])[split]
+    there = COLUMNS[config.name](path, notation, split=split)
+    if column not in there:
+        problem = f"{path} has no column {column!r}; {suggestion(column, there)}"
+        raise UsageError(problem, where=option("by"))
+    if config.name == "parquet":
+        read = partial(parquet.read_parquet, time=column)
+    # A column that is in the names of folders alone has no rows of its own.
+    table = read(path, [column, config.target], memory, notation, split=split)
+    return table.without_missing([column])
 
 
 def _places(config: TableConfig, columns: list[str]) -> dict[str, str]:
