@@ -226,6 +226,7 @@ def evaluate(
     split: str = "test",
     data: str | PathLike[str] | None = None,
     threshold: float | None = None,
+    by: str | None = None,
     out: str | PathLike[str] | None = None,
     fast: bool = False,
     allow_code: bool = False,
@@ -234,8 +235,8 @@ def evaluate(
 
     `checkpoint` is a `Run`, its directory or that of one checkpoint. If the run cannot be written,
     nothing is kept unless `out` names a new folder. If it is `fast`, NumPy predicts: probabilities
-    differ by about 1e-6, and there is no loss. Raises `mtrain.MtrainError` for everything a user can
-    mend.
+    differ by about 1e-6, and there is no loss. `by` is a column of a table, for each value of which
+    `report.slices` has the same figures. Raises `mtrain.MtrainError` for everything a user can mend.
     """
     from pathlib import Path
 
@@ -248,6 +249,7 @@ def evaluate(
             split=split,
             data=None if data is None else Path(data),
             threshold=threshold,
+            by=by,
             out=None if out is None else Path(out),
             fast=fast,
             allow_code=allow_code,

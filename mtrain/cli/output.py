@@ -45,6 +45,10 @@ def print_evaluation(report: Report, folder: Path | None, stdout: TextIO) -> Non
     from mtrain.report.console.results import print_files, print_report
 
     print_report(report, stdout)
+    if report.by is not None:
+        from mtrain.report.console.slices import print_slices
+
+        print_slices(report.by, stdout)
     if folder is not None:
         print_files(report, folder, stdout)
 

@@ -47,6 +47,13 @@ def evaluate(
         ),
     ] = None,
     threshold: Threshold = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="A column of the table: every figure for each of its values as well.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="A new folder for the files. [evaluation/ in the run]"),
@@ -72,6 +79,7 @@ def evaluate(
             split=split.value,
             data=data,
             threshold=threshold,
+            by=by,
             out=out,
             fast=fast,
             allow_code=allow_code,

@@ -71,10 +71,12 @@ def make_report(
     figures: Mapping[str, float] | None = None,
     required: Sequence[Requirement] | None = None,
     looks: int = 1,
+    decided: Sequence[Verdict] | None = None,
 ) -> Report:
     """Compute every figure of `predictions` on the split called `split`.
 
-    `required` is what each class must reach; None: the default for all. Everything else is as in the
+    `required` is what each class must reach; None: the default for all. `decided` has the verdict of
+    each class, if it was made together with those of other rows. Everything else is as in the
     `Report`; a figure that is NaN is None there.
     """
     confusion = confusion_matrix(predictions.labels, predictions.predicted, len(classes))
@@ -84,6 +86,8 @@ def make_report(
     most_frequent = int(counts.support.argmax())
     if required is None:
         required = [Requirement()] * len(classes)
+    if decided is None:
+        decided = verdicts(counts, classes, required, looks, clusters)
     report = Report(
         split=split,
         checkpoint=checkpoint,
@@ -102,7 +106,7 @@ def make_report(
             counts,
             scores,
             confusion,
-            verdicts(counts, classes, required, looks, clusters),
+            decided,
             clusters,
         ),
         averages=_with_intervals(_averages(scores, micro, counts), confusion, clusters),

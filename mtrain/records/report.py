@@ -204,6 +204,53 @@ class Finding:
     """The classes that it is about."""
 
 
+@dataclass(frozen=True)
+class Slice:
+    """The figures of the rows with one value of a column."""
+
+    value: str
+    """The value; of many numbers a range, `18 to 31`; `missing` for rows that have none."""
+
+    is_missing: bool
+    """Whether its rows have no value."""
+
+    n: int
+    """Rows."""
+
+    accuracy: float
+    accuracy_ci: Interval
+    """95 % Wilson interval."""
+
+    log_loss: float | None
+    baseline: Baseline
+
+    classes: tuple[ClassReport, ...]
+    """Verdicts are adjusted for all classes of all slices."""
+
+    averages: Averages
+    p_lower: float | None
+    """The p-value of its accuracy being lower than that of all other rows, adjusted for all slices
+    and looks. None: it is not tested."""
+
+    bounds: tuple[float, float] | None = None
+    """The smallest and the largest number of a range; None: it is one value."""
+
+    groups: Annotated[int, Ge(1)] | None = None
+    """Groups of its rows, which intervals and verdicts count; None: rows have none."""
+
+
+@dataclass(frozen=True)
+class Slices:
+    """An evaluation by the values of a column."""
+
+    column: str
+    slices: tuple[Slice, ...]
+    """In the order of the values, missing ones last."""
+
+    findings: tuple[Finding, ...]
+    """Slices that are shown to be worse than all other rows, and what was not tested."""
+
+
 @dataclass(frozen=True, eq=False)
 class Report:
     """An evaluation: predictions, and every figure of them."""
@@ -256,6 +303,9 @@ class Report:
     predictions: Predictions | None = None
     """The predictions of every row; None if they were not kept."""
 
+    by: Slices | None = None
+    """The same figures for each value of a column, if they were asked for."""
+
     def __repr__(self) -> str:
         shares = [
             f"{name} {'undefined' if value is None else f'{value:z.3f}'}"
@@ -272,6 +322,11 @@ class Report:
         if self.groups is None:
             return f"{self.n:,} rows"
         return f"{self.n:,} rows of {self.groups:,} group{'s' * (self.groups > 1)}"
+
+    @property
+    def slices(self) -> tuple[Slice, ...]:
+        """The figures of each value of the column, if the evaluation is by one."""
+        return () if self.by is None else self.by.slices
 
     def _repr_html_(self) -> str:
         return report_as_html(self)

@@ -10,6 +10,7 @@ from mtrain.records.check import Checked
 from mtrain.records.comparison import Comparison
 from mtrain.records.export import Export
 from mtrain.records.gate import Gate
+from mtrain.records.report import Slices
 from mtrain.records.reproduction import Reproduction
 from mtrain.records.run import Environment
 from mtrain.records.sweep import SweepResult
@@ -55,6 +56,9 @@ def file_schemas() -> dict[str, dict[str, Any]]:
         ),
         "metrics.json": _schema("An evaluation", metrics.SCHEMA, _metrics()),
         "reproduction.json": _schema("A run trained again", reproduction.SCHEMA, _reproduction()),
+        "slices.json": _schema(
+            "An evaluation by the values of a column", metrics.SCHEMA, _slices()
+        ),
         "sweep.json": _schema(
             "The results of a sweep", sweep.SCHEMA, TypeAdapter(SweepResult).json_schema()
         ),
@@ -129,6 +133,11 @@ def _metrics() -> dict[str, Any]:
     for holder in (schema, schema["$defs"]["SampleWeighted"]):
         holder["properties"][metrics.MATRIX] = {"items": NUMBERS, "type": "array"}
         holder["required"] = [*holder["required"], metrics.MATRIX]
+    return schema
+
+
+def _slices() -> dict[str, Any]:
+    schema: dict[str, Any] = _renamed(TypeAdapter(Slices).json_schema())
     return schema
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 
 METRICS = "metrics.json"
+SLICES = "slices.json"
 
 MATRIX = "confusion_matrix"
 WEIGHTED = "sample_weighted"
@@ -63,8 +64,11 @@ def report_as_json(report: Report) -> dict[str, Any]:
 
 
 def write_report(report: Report, folder: Path) -> None:
-    """Write the `metrics.json` of an evaluation's folder."""
-    write_text(folder / METRICS, json_text(report_as_json(report)))
+    """Write the `metrics.json` of an evaluation's folder, and the `slices.json` of one by a column."""
+    data = report_as_json(report)
+    if (by := data.pop("by", None)) is not None:
+        write_text(folder / SLICES, json_text({"schema": SCHEMA, **by}))
+    write_text(folder / METRICS, json_text(data))
 
 
 def read_report(folder: Path) -> Report:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from mtrain.config.experiment.sources import SourceConfig
     from mtrain.data.load import Drawn
     from mtrain.data.source import Source
     from mtrain.records.dataset import Dataset
@@ -33,6 +34,8 @@ class CheckpointData:
     """As the training encoded its own."""
 
     source: Source
+    config: SourceConfig
+    """The section by which they were read."""
 
     draw: Callable[[], Drawn]
     """Draws the same splits of rows as they were read."""
@@ -102,7 +105,7 @@ def load_checkpoint_data(
             where=dataset.source,
         )
     draw = partial(draw_splits, source, config, drawn_from, takes_others=takes_others)
-    return CheckpointData(dataset, source, draw)
+    return CheckpointData(dataset, source, config, draw)
 
 
 def _named(classes: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
 from contextlib import suppress
@@ -20,6 +21,7 @@ from mtrain.keywords import option
 from mtrain.metrics.epoch import single_figures
 from mtrain.metrics.mistakes import confident_mistakes
 from mtrain.metrics.report import make_report
+from mtrain.metrics.slices import make_slices
 from mtrain.metrics.thresholds import predict_above
 from mtrain.records.dataset import SPLITS
 from mtrain.records.report import EvaluatedData
@@ -39,9 +41,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from mtrain.config.experiment.sources import SourceConfig
     from mtrain.model.custom.code import ImportedCode
     from mtrain.records.dataset import Dataset, Encoding, Split
     from mtrain.records.report import Report
+    from mtrain.records.slice_rows import SliceRows
     from mtrain.records.training import Predictions
     from mtrain.report.drawing import Draw
     from mtrain.run.checkpoint import Checkpoint
@@ -72,6 +76,7 @@ def evaluate(
     split: str = "test",
     data: Path | None = None,
     threshold: float | None = None,
+    by: str | None = None,
     out: Path | None = None,
     dataset: Dataset | None = None,
     code: ImportedCode | None = None,
@@ -85,14 +90,15 @@ def evaluate(
     `data` is another `dataset.path`; if these data are not the training's and have no test split,
     all their rows are the test split. `threshold`, for two classes, is the probability of class 1
     above which it is predicted, in [0, 1]; None: the run's `evaluation.threshold`, or the one
-    chosen in the checkpoint's last whole epoch. `dataset` is the run's data set if it is loaded
+    chosen in the checkpoint's last whole epoch. `by` is a column of a table, for each value of which
+    the report has the same figures, in `Report.by`. `dataset` is the run's data set if it is loaded
     already, and `code` its custom code if it is imported; `allow_code` allows that import. If it is
     `fast`, NumPy predicts, as `FAST` says, and there is no loss. `predict` predicts as
     `predict_split` does; `draw` draws the charts, None: there are none. Writes into `out`, a new
     folder, or else the run's `evaluation/<split>`; with another checkpoint, data or threshold than
-    the run's own into a folder whose name says which. Raises `MtrainError` for a checkpoint or data
-    that are damaged or do not fit, `UsageError` for an impossible split or threshold, and for a
-    network that NumPy cannot run.
+    the run's own, or by a column, into a folder whose name says which. Raises `MtrainError` for a
+    checkpoint or data that are damaged or do not fit, `UsageError` for an impossible split, threshold
+    or column, and for a network that NumPy cannot run.
     """
     if split not in SPLITS:
         raise UsageError(f"must be test, val or train, got {split!r}", where=option("split"))
@@ -108,7 +114,7 @@ def evaluate(
         )
     if fast:
         predict = predict_plainly
-    question = _Question(split, data, threshold, allow_code, dataset, code, predict, fast)
+    question = _Question(split, data, threshold, by, allow_code, dataset, code, predict, fast)
     answer = with_checkpoint(checkpoint, question.answer)
 
     report, run = answer.report, answer.place.run
@@ -160,31 +166,29 @@ class _Question:
     split: str
     data: Path | None
     threshold: float | None
+    by: str | None
     allow_code: bool
     dataset: Dataset | None
     code: ImportedCode | None
     predict: PredictSplit
     fast: bool
+    section: SourceConfig | None = None
+    """The section by which the data were read; None: the checkpoint's."""
 
     def answer(self, place: CheckpointPlace, saved: Checkpoint) -> _Answer:
         """The report on the checkpoint, with everything needed to write it."""
-        if place.is_default and not place.is_best and saved.best not in {None, saved.name}:
-            raise MtrainError(
-                f"is missing, and {saved.best} is the best; name one",
-                where=place.run.checkpoints / "best",
-            )
-        if self.fast:
-            check_fast(saved)
-        check_two_classes(self.threshold, saved)
+        self._check(place, saved)
         codes = saved.config.custom_code.values()
         code = self.code
         if code is None or any(one.name not in code.objects for one in codes):
             code = None  # this checkpoint's config names other code
             refuse_code(codes, place.path, allowed=self.allow_code)
         if self.dataset is None:
-            self.dataset = load_checkpoint_data(saved, self.data, place).dataset
+            read = load_checkpoint_data(saved, self.data, place)
+            self.dataset, self.section = read.dataset, read.config
         dataset = self.dataset
         rows = _rows(dataset, self.split)
+        parts = None if self.by is None else self._slice(self.by, rows, saved)
         predictions = replace(self.predict(saved, rows, place, code), groups=rows.groups)
         threshold, choice = chosen_threshold(saved, place.path)
         is_default_threshold = self.threshold in {
@@ -200,6 +204,7 @@ class _Question:
         is_validation = part == "val" or (is_training_data and self.split == "val")
         best_by_validation = place.is_best and (saved.config.save_best or "").startswith("val_")
         chosen_by_validation = best_by_validation or (choice is not None and choice.failed is None)
+        required = [saved.config.evaluation.require.of(name) for name in saved.classes]
         report = make_report(
             predictions,
             saved.classes,
@@ -209,7 +214,7 @@ class _Question:
             threshold=threshold,
             threshold_chosen=choice,
             figures=single_figures(predictions, saved.config.metrics),
-            required=[saved.config.evaluation.require.of(name) for name in saved.classes],
+            required=required,
             looks=_looks(place, saved) if is_validation and best_by_validation else 1,
             data=EvaluatedData(
                 source=dataset.source,
@@ -225,22 +230,77 @@ class _Question:
                 ),
             ),
         )
-        name_parts = [] if place.is_default else [place.path.name]
-        if not is_training_data:
-            name_parts.append(f"{_plain(Path(dataset.source).stem)}-{dataset.sha256[:8]}")
-        if not is_default_threshold:
-            name_parts.append(f"threshold-{threshold}")
-        if self.fast:
-            name_parts.append("fast")
+        if self.by is not None and parts is not None:
+            slices = make_slices(
+                self.by, parts, predictions, saved.classes, required=required, of=report
+            )
+            report = replace(report, by=slices)
         return _Answer(
             report,
             predictions,
             rows,
             place,
-            "-".join([self.split, *name_parts]),
+            self._name(
+                place,
+                dataset,
+                is_training_data=is_training_data,
+                is_default_threshold=is_default_threshold,
+            ),
             saved.config.evaluation.predictions,
             part == "train" or (is_training_data and self.split == "train"),
             saved.encoding,
+        )
+
+    def _check(self, place: CheckpointPlace, saved: Checkpoint) -> None:
+        """Raise `MtrainError` or `UsageError` for what does not fit the checkpoint, or is not there."""
+        if place.is_default and not place.is_best and saved.best not in {None, saved.name}:
+            raise MtrainError(
+                f"is missing, and {saved.best} is the best; name one",
+                where=place.run.checkpoints / "best",
+            )
+        if self.fast:
+            check_fast(saved)
+        check_two_classes(self.threshold, saved)
+        if self.by is not None:
+            from mtrain.data.slicing import check_by
+
+            check_by(saved.config.dataset, self.by)
+
+    def _name(
+        self,
+        place: CheckpointPlace,
+        dataset: Dataset,
+        *,
+        is_training_data: bool,
+        is_default_threshold: bool,
+    ) -> str:
+        """The evaluation's name in its run: the split, and in what it is not the run's own."""
+        parts = [self.split]
+        if not place.is_default:
+            parts.append(place.path.name)
+        if not is_training_data:
+            parts.append(f"{_plain(Path(dataset.source).stem)}-{dataset.sha256[:8]}")
+        if not is_default_threshold:
+            parts.append(f"threshold-{self.threshold}")
+        if self.fast:
+            parts.append("fast")
+        if self.by is not None:
+            parts.append(f"by-{_distinct(self.by)}")
+        return "-".join(parts)
+
+    def _slice(self, by: str, rows: Split, saved: Checkpoint) -> list[SliceRows]:
+        """The rows of the split by the values of a column."""
+        from mtrain.data.slicing import slice_rows  # pyarrow, which images and digits do not need
+
+        parts = {} if self.dataset is None else self.dataset.parts
+        return slice_rows(
+            self.section or saved.config.dataset,
+            by,
+            rows.rows,
+            # A split that is not in the data was drawn from their training split.
+            split=self.split if self.split in parts else "train",
+            encoding=saved.encoding,
+            memory=saved.config.training.memory_bytes,
         )
 
 
@@ -291,6 +351,14 @@ def _unfinished(place: CheckpointPlace, saved: Checkpoint) -> Iterator[str]:
 def _plain(name: str) -> str:
     """A name as a part of a folder's name."""
     return re.sub(r"[^\w.]+", "_", name, flags=re.ASCII)[:40]
+
+
+def _distinct(name: str) -> str:
+    """A name as a part of a folder's name, in which no two names are alike."""
+    plain = _plain(name)
+    if plain == name:
+        return name
+    return f"{plain}-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 def _rows(dataset: Dataset, split: str) -> Split:

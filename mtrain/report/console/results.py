@@ -73,6 +73,8 @@ def print_files(report: Report, folder: Path, stream: TextIO) -> None:
     }
     if report.accuracy == 1:
         del files["errors.csv"]
+    if report.by is not None:
+        files["slices.json"] = "every figure of each slice"
     console = make_console(stream)
     console.print("Open first:")
     for name, content in files.items():
