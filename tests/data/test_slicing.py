@@ -175,6 +175,8 @@ def test_each_group_is_a_slice(table):
     path = table(csv_of([k // 2 for k in range(60)]))
 
     assert len(slices(path, "z", range(60), groups="z")) == 30
+    learned = Encoding(columns=(Column("z", "number"),))
+    assert len(slices(path, "z", range(60), learned, groups="z", features=["z"])) == 30
 
 
 def test_columns_of_parquet(table):
