@@ -12,6 +12,7 @@ from mtrain.config.experiment.custom_code import CustomMetric
 from mtrain.engine.build import build_network
 from mtrain.errors import MtrainError
 from mtrain.model.custom.code import imported
+from mtrain.model.plain_network import at_temperature
 from mtrain.run.checkpoint import read_checkpoint_arrays
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ def predict_split(
             if isinstance(metric, CustomMetric)
         }
     return replace(predictions, custom=custom)
+
+
+OUTPUT_PENALTY = "adjustable/output/"
+"""The beginning of the names of factors of penalties on the output layer's weights."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,5 +104,9 @@ def loaded_network(
         network = build_network(saved.config, saved.encoding, len(saved.classes), loaded_code)
         variables = model_variables(network.model) | network.loss_state
         shapes = variable_shapes(variables)
-        put_arrays(variables, read_checkpoint_arrays(place.path, shapes, "model/", "loss/"))
+        arrays = read_checkpoint_arrays(place.path, shapes, "model/", "loss/")
+        put_arrays(variables, at_temperature(arrays, saved.temperature))
+        for name, factor in network.numbers.items():
+            if name.startswith(OUTPUT_PENALTY):  # that of the weights as they were trained
+                factor.assign(factor * saved.temperature**2)
         yield network, loaded_code

@@ -19,6 +19,7 @@ from mtrain.metrics.counts import (
     confusion_matrix,
 )
 from mtrain.metrics.scores import one_against_rest, pooled, top_k_hits
+from mtrain.metrics.temperature import choose_temperature, threshold_at
 from mtrain.metrics.thresholds import choose_threshold, predict_above
 from mtrain.records.training import EpochRecord, Predictions, Tally
 
@@ -36,6 +37,9 @@ RANKING = averaged(Source.SCORES)
 THRESHOLD = "val_threshold"
 """The scalar with the threshold chosen on an epoch's validation; NaN if none could be chosen."""
 
+TEMPERATURE = "val_temperature"
+"""The one with the temperature chosen there; 1 if none lowers the log loss."""
+
 
 @dataclass(frozen=True, eq=False)
 class EpochFigures:
@@ -44,7 +48,7 @@ class EpochFigures:
     epoch: int
     scalars: dict[str, float]
     """`loss`, `recall_macro`, ..., `val_loss`, ...: those of `Config.monitors`, and
-    `learning_rate`, `val_threshold` and diagnostics, which cannot rank epochs."""
+    `learning_rate`, `val_threshold`, `val_temperature` and diagnostics, which cannot rank epochs."""
 
     counts: dict[str, ClassCounts]
     """By split, `train` and `val`."""
@@ -61,14 +65,19 @@ def epoch_figures(
     """All figures of the configured metrics, `loss` first.
 
     Those of the validation are at the threshold that `evaluation` gives for two classes, None: at
-    0.5, as those of the training always are; `val_threshold` is there where it was chosen.
+    0.5, as those of the training always are; `val_threshold` is there where it was chosen, and so is
+    `val_temperature`. Figures are of the network's own probabilities, as loss and monitors are: a
+    threshold for those that a temperature makes is turned into one for these.
     """
     scalars, counts, per_class = _split_figures(record.train, None, metrics)
     scalars["learning_rate"] = record.learning_rate
     figures = EpochFigures(record.epoch, scalars, {"train": counts}, {"train": per_class})
     if (val := record.val) is not None:
+        temperature = 1.0
+        if evaluation is not None and evaluation.calibrate is not None:
+            temperature = figures.scalars[TEMPERATURE] = choose_temperature(val)
         if evaluation is not None and val.probabilities.shape[1] == 2:
-            threshold = _threshold(val, evaluation, record.epoch)
+            threshold = _threshold(val, evaluation, record.epoch, temperature)
             if evaluation.rule is not None:
                 figures.scalars[THRESHOLD] = threshold
             if not math.isnan(threshold):
@@ -80,10 +89,12 @@ def epoch_figures(
     return figures
 
 
-def _threshold(val: Predictions, evaluation: EvaluationConfig, epoch: int) -> float:
+def _threshold(
+    val: Predictions, evaluation: EvaluationConfig, epoch: int, temperature: float
+) -> float:
     """The config's threshold; NaN if it is to be chosen and none can be."""
     if (rule := evaluation.rule) is None:
-        return evaluation.number
+        return threshold_at(evaluation.number, 1 / temperature)
     truths, scores = val.labels == 1, val.probabilities[:, 1]
     return choose_threshold(truths, scores, rule.by, rule.at_least, rule.level(epoch))
 

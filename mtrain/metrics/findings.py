@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 MOST_NAMED = 8
 """The most classes that one sentence names."""
 
+NOTABLE_ERROR = 0.02
+"""A calibration error that is worth a line if it is shown to be larger."""
+
 MOST_EXPLAINED = 5
 """The most classes of a verdict with a line each."""
 
@@ -44,6 +47,7 @@ def find(report: Report) -> Iterator[Finding]:
             "selected",
             f"The {chosen} was chosen on this split: its figures are optimistic{allowed}",
         )
+    yield from _calibration(report)
     yield from _least_learned(report.classes, report.confusion_matrix)
 
 
@@ -101,6 +105,31 @@ def _undefined(report: Report) -> Iterator[Finding]:
     for (metric, reason), names in by_reason.items():
         text = f"Undefined: {metric} of {_listed(names)}, {reason}; not in the macro average"
         yield Finding("undefined", text, tuple(names))
+
+
+def _calibration(report: Report) -> Iterator[Finding]:
+    """Probabilities that are shown to be wrong by more than `NOTABLE_ERROR`, and a temperature that harms."""
+    if (found := report.calibration) is None:
+        return
+    if found.error_ci[0] > NOTABLE_ERROR and report.accuracy is not None:
+        difference = found.probability - report.accuracy
+        how = "high" if difference > 0 else "low"
+        text = (
+            f"Probabilities are too {how}: {found.probability:.3f} on average where {report.accuracy:.3f} "
+            "are right"
+        )
+        if abs(difference) < found.error_ci[0] / 2:
+            text = "Probabilities are too high for some rows and too low for others"
+        low, high = found.error_ci
+        error = f"calibration error {found.error:.3f}, 95 % interval {low:.3f} to {high:.3f}"
+        yield Finding("miscalibrated", f"{text} ({error})")
+    without, log_loss = found.log_loss_without, report.log_loss
+    if without is not None and log_loss is not None and without < log_loss:
+        yield Finding(
+            "temperature-harms",
+            f"The temperature {found.temperature:.3g} raises the log loss here: {log_loss:.4f}, without it "
+            f"{without:.4f}",
+        )
 
 
 def _least_learned(classes: Sequence[ClassReport], confusion: Ints) -> Iterator[Finding]:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtrain.config.experiment.gates import BY_CLASS
+from mtrain.metrics.calibration import reliability
 from mtrain.metrics.counts import averages, class_counts, clusters_of
 from mtrain.metrics.undefined import number
 from mtrain.records.gate import RuleResult
 from mtrain.statistics.averages import f1_of_share, macro_share, share_of_f1
 from mtrain.statistics.binomial import POWER, p_at_least, p_at_most, trials_to_show
-from mtrain.statistics.calibration import calibration
 from mtrain.statistics.multiple import LEVEL, holm
 from mtrain.statistics.paired import accuracy_difference, class_differences, macro_difference
 from mtrain.statistics.pairs import Pairs
@@ -237,9 +237,8 @@ def _of_calibration(report: Report, rule: Rule) -> _Evidence:
 
     if (predictions := report.predictions) is None:
         return _Evidence(1.0, 1.0, np.nan, rule.limit, NOT_KEPT)
-    predicted = predictions.predicted
-    confidence = predictions.probabilities[np.arange(len(predicted)), predicted]
-    bins = calibration(confidence, predicted == predictions.labels, predictions.groups)
+    if (bins := reliability(predictions)) is None:
+        return _Evidence(1.0, 1.0, np.nan, rule.limit, "no rows")
     smaller, larger = bins.p_values(rule.limit)
     p_pass, p_fail = (larger, smaller) if rule.at_least else (smaller, larger)
     n_bins = len(bins.rows)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtrain.config.catalog.metrics import Source, averaged
+from mtrain.metrics.calibration import calibration_errors, calibration_report
 from mtrain.metrics.counts import (
     ClassCounts,
     averages,
@@ -72,12 +73,13 @@ def make_report(
     required: Sequence[Requirement] | None = None,
     looks: int = 1,
     decided: Sequence[Verdict] | None = None,
+    temperature: float | None = None,
 ) -> Report:
     """Compute every figure of `predictions` on the split called `split`.
 
     `required` is what each class must reach; None: the default for all. `decided` has the verdict of
-    each class, if it was made together with those of other rows. Everything else is as in the
-    `Report`; a figure that is NaN is None there.
+    each class, if it was made together with those of other rows. The outputs of the network are divided
+    by `temperature` already. Everything else is as in the `Report`; a figure that is NaN is None there.
     """
     confusion = confusion_matrix(predictions.labels, predictions.predicted, len(classes))
     counts = class_counts(confusion)
@@ -107,6 +109,7 @@ def make_report(
             scores,
             confusion,
             decided,
+            calibration_errors(predictions, len(classes)),
             clusters,
         ),
         averages=_with_intervals(_averages(scores, micro, counts), confusion, clusters),
@@ -121,6 +124,7 @@ def make_report(
         threshold=threshold,
         threshold_chosen=threshold_chosen,
         data=data,
+        calibration=calibration_report(predictions, temperature),
         figures={key: number(value) for key, value in figures.items()} if figures else None,
         predictions=predictions,
     )
@@ -200,6 +204,7 @@ def _class_reports(
     scores: dict[str, Floats],
     confusion: Ints,
     decided: Sequence[Verdict],
+    calibration: Floats,
     clusters: Clusters | None,
 ) -> tuple[ClassReport, ...]:
     precision, recall, f1 = (
@@ -234,6 +239,7 @@ def _class_reports(
                 Confusion(int(j), classes[j], int(confusion[k, j]))
                 for j in _confused_with(confusion[k], k)
             ),
+            calibration_error=number(calibration[k]),
         )
         for k, name in enumerate(classes)
     )

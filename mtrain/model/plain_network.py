@@ -71,6 +71,14 @@ def plain_network(config: ModelConfig, n_classes: int, arrays: Arrays) -> list[P
     ]
 
 
+def at_temperature(arrays: Arrays, temperature: float) -> Arrays:
+    """The arrays of a network whose outputs are divided by this before the last activation."""
+    if temperature == 1:
+        return arrays
+    of_output = ("model/output/kernel", "model/output/bias")
+    return arrays | {name: arrays[name] / np.float32(temperature) for name in of_output}
+
+
 def plain_probabilities(
     layers: Sequence[PlainLayer], inputs: NDArray[np.float32]
 ) -> NDArray[np.float32]:

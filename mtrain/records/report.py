@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from annotated_types import Ge
@@ -90,6 +90,11 @@ class ClassReport(Scores, Named):
     confused_with: tuple[Confusion, ...]
     """Up to three other classes that are predicted for its rows, most frequent first."""
 
+    # Written where it is undefined, and absent from files of earlier versions.
+    calibration_error: float | None = field(default_factory=lambda: None)
+    """How far probabilities are from the share that is right, of the rows predicted as it; in [0, 1].
+    None without such rows."""
+
 
 @dataclass(frozen=True)
 class WeightedClass(Scores, Named):
@@ -167,6 +172,45 @@ class ThresholdChoice:
 
     confidence: float | None = None
     """With which `at_least` is promised of new rows; None: it is not."""
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Rows predicted with about the same probability."""
+
+    rows: int
+    probability: float
+    """The mean one of their predicted classes."""
+
+    right: float
+    """The share that is rightly predicted."""
+
+    right_ci: Interval
+    """Its exact 95 % interval."""
+
+
+@dataclass(frozen=True)
+class CalibrationReport:
+    """How far the probabilities of the predicted classes are from how often they are right."""
+
+    error: float
+    """Root mean square of the differences, without what chance adds to it; in [0, 1]."""
+
+    error_ci: Interval
+    """95 % interval."""
+
+    probability: float
+    """The mean one, which would be the accuracy if it were as certain as it is right."""
+
+    bins: tuple[ReliabilityBin, ...]
+    """Of equally many rows, the least certain first."""
+
+    temperature: float | None = None
+    """By which outputs were divided, chosen on validation; 1: none lowers the log loss. None: none was
+    asked for."""
+
+    log_loss_without: float | None = None
+    """The log loss that the rows would have without it."""
 
 
 @dataclass(frozen=True)
@@ -291,6 +335,7 @@ class Report:
 
     threshold_chosen: ThresholdChoice | None = None
     data: EvaluatedData | None = None
+    calibration: CalibrationReport | None = None
     figures: Mapping[str, float | None] | None = None
     """The run's other metrics that are one number."""
 

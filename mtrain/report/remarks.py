@@ -54,6 +54,20 @@ def weighted_lines(report: Report) -> Iterator[str]:
         )
 
 
+def temperature_lines(report: Report) -> Iterator[str]:
+    """The temperature, if one was asked for, and what it does to the log loss."""
+    found = report.calibration
+    if found is None or found.temperature is None:
+        return
+    if found.temperature == 1:
+        yield "Not calibrated: no temperature is shown to lower the log loss on the validation split"
+    elif found.log_loss_without is not None and report.log_loss is not None:
+        yield (
+            f"Calibrated by a temperature of {found.temperature:.3g}, chosen on the validation split: log "
+            f"loss {report.log_loss:.4f}, without it {found.log_loss_without:.4f}"
+        )
+
+
 def threshold_lines(report: Report) -> Iterator[str]:
     """The threshold of the second class, if it is another than 0.5, and how it was chosen."""
     if report.threshold is None:

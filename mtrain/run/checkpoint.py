@@ -18,7 +18,9 @@ from mtrain.config.experiment.dataset import class_names
 from mtrain.config.experiment.table import TableConfig
 from mtrain.config.loading.load import load_config
 from mtrain.errors import MtrainError, Problem, UsageError
+from mtrain.metrics.epoch import TEMPERATURE
 from mtrain.metrics.history import History
+from mtrain.metrics.temperature import LARGEST
 from mtrain.records.dataset import Encoding
 from mtrain.records.training import MOST_THREADS, OF_ROWS, Cursor
 from mtrain.run.arrays import read_arrays, stored_bytes, stored_shapes, write_arrays
@@ -108,6 +110,12 @@ class Checkpoint:
         """Threads that one operation had on the CPU; None if the file has no valid number."""
         threads = self.identity.get("threads")
         return threads if type(threads) is int and 0 < threads <= MOST_THREADS else None
+
+    @property
+    def temperature(self) -> float:
+        """By which outputs are divided before the last activation; 1 without one."""
+        chosen = self.history.scalars.get(TEMPERATURE)
+        return chosen[-1] if chosen and self.config.evaluation.calibrate is not None else 1.0
 
     @property
     def name(self) -> str:
@@ -301,3 +309,8 @@ def _check(checkpoint: Checkpoint) -> None:
     has_validation = checkpoint.config.dataset.validation is not None
     if checkpoint.history.epoch and ("val" in checkpoint.history.counts) != has_validation:
         raise ValueError("its history is of another config")
+    chosen = checkpoint.config.evaluation.calibrate is not None
+    if chosen and checkpoint.history.epoch and TEMPERATURE not in checkpoint.history.scalars:
+        raise ValueError(f"its history lacks {TEMPERATURE}, which its config asks for")
+    if not 1 / LARGEST <= checkpoint.temperature <= LARGEST:
+        raise ValueError(f"{TEMPERATURE} must be between {1 / LARGEST} and {LARGEST}")

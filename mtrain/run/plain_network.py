@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mtrain.config.experiment.custom_code import CustomModel
 from mtrain.model.plain_activations import ACTIVATIONS
-from mtrain.model.plain_network import TRAINING_ONLY, plain_network, plain_shapes
+from mtrain.model.plain_network import TRAINING_ONLY, at_temperature, plain_network, plain_shapes
 from mtrain.run.checkpoint import read_checkpoint_arrays
 
 if TYPE_CHECKING:
@@ -32,4 +32,4 @@ def read_plain_network(saved: Checkpoint, path: Path) -> list[PlainLayer]:
         raise TypeError("a custom model is not plain")
     shapes = plain_shapes(config, saved.encoding.n_features, n_classes)
     arrays = read_checkpoint_arrays(path, shapes, "model/", without=TRAINING_ONLY)
-    return plain_network(config, n_classes, arrays)
+    return plain_network(config, n_classes, at_temperature(arrays, saved.temperature))

@@ -36,6 +36,21 @@ def wilson(hits: ArrayLike, trials: ArrayLike, z: float | Floats = Z_95) -> Floa
     return np.stack([low, high], axis=-1)
 
 
+def clopper_pearson(hits: ArrayLike, trials: ArrayLike) -> Floats:
+    """Exact 95 % intervals of shares, shape (..., 2): [0, 1] without trials.
+
+    Clopper and Pearson, "The use of confidence or fiducial limits illustrated in the case of the
+    binomial", Biometrika 26 (1934). Numbers need not be whole.
+    """
+    from scipy.special import betaincinv
+
+    k, n = _floats(hits), _floats(trials)
+    with np.errstate(invalid="ignore"):
+        low = np.where(k > 0, betaincinv(k, n - k + 1, 0.025), 0.0)
+        high = np.where(k < n, betaincinv(k + 1, n - k, 0.975), 1.0)
+    return np.stack([low, high], axis=-1)
+
+
 def p_at_least(hits: ArrayLike, trials: ArrayLike, share: ArrayLike) -> Floats:
     """The p-value of `hits` or more if the true share is `share`: small if it is larger.
 

@@ -10,6 +10,8 @@ import numpy as np
 from mtrain.statistics.clusters import effective_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from mtrain.records.arrays import Counts, Floats, Ints
@@ -20,6 +22,15 @@ ROWS_OF_BIN = 20
 """The fewest rows of a bin."""
 
 DRAWS = 20_000
+
+INTERVAL_DRAWS = 1000
+"""For each of the some twenty errors that are tried as an end of the interval."""
+
+TAIL = 0.025
+"""What is refused on either side of a 95 % interval."""
+
+STEPS = 12
+"""Halvings of where an end may lie."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,21 +65,39 @@ class Calibration:
         parametric bootstrap, the same in each call. A small error must be unlikely as well if all
         probabilities are too high by `limit`.
         """
+        smaller, larger = self._tails(self._scaled(limit), DRAWS)
+        return max(smaller, self._tails(self._too_high(limit), DRAWS)[0]), larger
+
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the error: what `p_values` refuses neither as too small nor as too large."""
+
+        def is_above(limit: float) -> bool:
+            return self._tails(self._scaled(limit), INTERVAL_DRAWS)[1] <= TAIL
+
+        def is_below(limit: float) -> bool:
+            both = self._scaled(limit), self._too_high(limit)
+            return all(self._tails(gaps, INTERVAL_DRAWS)[0] <= TAIL for gaps in both)
+
+        low = _edge(0.0, self.error, is_above) if is_above(0.0) else 0.0
+        return low, _edge(1.0, self.error, is_below)
+
+    def _scaled(self, limit: float) -> Floats:
+        """The gaps seen, scaled to this error."""
         gaps = self.confidence - self.right / self.rows
         scale = float(np.sqrt(gaps**2 @ self.weights))
-        too_high = np.full_like(gaps, limit)
-        scaled = gaps * (limit / scale) if scale else too_high
-        smaller, larger = self._tails(scaled)
-        return max(smaller, self._tails(too_high)[0]), larger
+        return gaps * (limit / scale) if scale else self._too_high(limit)
 
-    def _tails(self, gaps: Floats) -> tuple[float, float]:
+    def _too_high(self, limit: float) -> Floats:
+        return np.full_like(self.confidence, limit)
+
+    def _tails(self, gaps: Floats, draws: int) -> tuple[float, float]:
         shares = np.clip(self.confidence - gaps, 0, 1)
         generator = np.random.default_rng(0)
-        drawn = self._square(generator.binomial(self.rows, shares, (DRAWS, len(shares))))
+        drawn = self._square(generator.binomial(self.rows, shares, (draws, len(shares))))
         seen = self._square(self.right)
         smaller = np.count_nonzero(drawn <= seen + 1e-12)
         larger = np.count_nonzero(drawn >= seen - 1e-12)
-        return (smaller + 1) / (DRAWS + 1), (larger + 1) / (DRAWS + 1)
+        return (smaller + 1) / (draws + 1), (larger + 1) / (draws + 1)
 
     def _square(self, right: Counts) -> Floats:
         """The mean square of the gaps, less their variance; of shape (B,) or (draws, B)."""
@@ -76,6 +105,14 @@ class Calibration:
         variance = share * (1 - share) / np.maximum(self.rows - 1, 1)
         square: Floats = ((self.confidence - share) ** 2 - variance) @ self.weights
         return square
+
+
+def _edge(refused: float, kept: float, is_refused: Callable[[float], bool]) -> float:
+    """The end of an interval between an error that is refused and one that is not, on the safe side."""
+    for _ in range(STEPS):
+        middle = (refused + kept) / 2
+        refused, kept = (middle, kept) if is_refused(middle) else (refused, middle)
+    return refused
 
 
 def calibration(

@@ -259,8 +259,8 @@ def find_resumption(
     resumption.check(config)
     if checkpoint.history.epoch and _figures(checkpoint.config) != _figures(config):
         raise UsageError(
-            "metrics, diagnostics, dataset.validation or evaluation.threshold differ so that the "
-            "history would have other columns",
+            "metrics, diagnostics, dataset.validation, evaluation.threshold or evaluation.calibrate differ "
+            "so that the history would have other columns",
             where=run.path,
         )
     return resumption
@@ -301,7 +301,9 @@ def _are_other_rows(changes: Differences) -> bool:
 def _figures(config: Config) -> tuple[Any, ...]:
     """The settings that decide the columns of a history."""
     validated = config.dataset.validation is not None
-    return config.metrics, config.diagnostics, validated, config.evaluation.rule is None
+    evaluation = config.evaluation
+    rules = evaluation.rule is None, evaluation.calibrate
+    return config.metrics, config.diagnostics, validated, *rules
 
 
 def _settings(config: Config) -> dict[str, Any]:

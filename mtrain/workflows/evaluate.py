@@ -215,6 +215,7 @@ class _Question:
             threshold_chosen=choice,
             figures=single_figures(predictions, saved.config.metrics),
             required=required,
+            temperature=None if saved.config.evaluation.calibrate is None else saved.temperature,
             looks=_looks(place, saved) if is_validation and best_by_validation else 1,
             data=EvaluatedData(
                 source=dataset.source,

@@ -163,6 +163,11 @@ class EvaluationConfig(Section):
     """What a class must be shown to reach, beyond chance, to be called learned: see
     [verdicts.md](verdicts.md)."""
 
+    calibrate: Literal["temperature"] | None = None
+    """`temperature`: outputs are divided by a number before the softmax or sigmoid, so that probabilities
+    say how often they are right; in evaluations, `predict` and exports. It is chosen on validation after
+    each epoch, where it lowers the log loss of rows that did not choose it."""
+
     predictions: bool = True
     """Keep the class and the probabilities of every row in `predictions.npz`; with many rows and
     classes, this file is most of a run's size."""

@@ -156,9 +156,7 @@ class Config(Section):
                 if monitor.startswith("val_") and self.dataset.validation is None:
                     why = f"dataset.validation is null; {why}"
                 yield keys, f"{monitor!r} is not a figure of this run; {why}"
-        if self.evaluation.rule is not None and self.dataset.validation is None:
-            problem = "is chosen on validation, but dataset.validation is null; a number needs none"
-            yield ("evaluation", "threshold"), problem
+        yield from self._impossible_choices()
         if (plateau := self.training.reduce_on_plateau) is None:
             return
         rate = self.optimizer.learning_rate
@@ -168,6 +166,21 @@ class Config(Section):
         elif plateau.min_learning_rate >= rate:
             problem = f"must be below optimizer.learning_rate, {rate:g}, or nothing is reduced"
             yield ("training", "reduce_on_plateau", "min_learning_rate"), problem
+
+    def _impossible_choices(self) -> Iterator[tuple[Keys, str]]:
+        """What validation is to choose and cannot."""
+        evaluation, validated = self.evaluation, self.dataset.validation is not None
+        if evaluation.rule is not None and not validated:
+            problem = "is chosen on validation, but dataset.validation is null; a number needs none"
+            yield ("evaluation", "threshold"), problem
+        if evaluation.calibrate is not None and not validated:
+            problem = "is chosen on validation, but dataset.validation is null"
+            yield ("evaluation", "calibrate"), problem
+        if evaluation.calibrate is not None and ("model",) in self.custom_code:
+            problem = (
+                "divides outputs before the last activation, which a custom model may not have"
+            )
+            yield ("evaluation", "calibrate"), problem
 
     def _impossible_gates(self) -> Iterator[tuple[Keys, str]]:
         """Rules that contradict others, or that `fit` cannot judge."""

@@ -13,6 +13,7 @@ from mtrain.metrics.counts import ratio
 from mtrain.metrics.scores import threshold_counts
 from mtrain.records.dataset import SPLITS
 from mtrain.records.report import MOST_CLASSES
+from mtrain.report.charts.calibration import draw_calibration
 from mtrain.report.charts.mistakes import draw_mistakes
 from mtrain.report.charts.safe_matplotlib import Figure
 from mtrain.report.charts.style import (
@@ -61,6 +62,7 @@ def evaluation_charts(
     # In this order two processes that draw every other one take as long as each other.
     if len(images):
         charts["errors"] = partial(draw_mistakes, report, predictions, images)
+    charts["calibration"] = partial(draw_calibration, report, predictions)
     charts["pr"] = partial(draw_pr, report, predictions)
     if len(report.classes) == 2:
         charts["threshold"] = partial(draw_threshold, report, predictions)

@@ -12,7 +12,7 @@ from mtrain.records.dataset import SPLITS
 from mtrain.report.class_names import NARROWEST, class_labels, leave_room, left_out, room_beside
 from mtrain.report.console.output import inert_text, make_console
 from mtrain.report.fonts import missing_letters
-from mtrain.report.remarks import figure_lines, threshold_lines, weighted_lines
+from mtrain.report.remarks import figure_lines, temperature_lines, threshold_lines, weighted_lines
 from mtrain.report.text import first_few, marks, share
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _left_out(entries: Sequence[ClassReport], n: int) -> str:
 
 
 def _conclusions(report: Report, mark: Mapping[str, str]) -> Iterator[str]:
-    yield from threshold_lines(report)
+    yield from (*threshold_lines(report), *temperature_lines(report))
     baseline = report.baseline
     yield (
         f"accuracy {share(report.accuracy)} ({report.checkpoint}); "

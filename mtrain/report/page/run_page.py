@@ -19,7 +19,13 @@ from mtrain.records.dataset import SPLITS
 from mtrain.report.page.chart import history_charts
 from mtrain.report.page.confusion import confused_pairs, matrix
 from mtrain.report.pictures import MOST_PICTURES
-from mtrain.report.remarks import figure_lines, learning_lines, threshold_lines, weighted_lines
+from mtrain.report.remarks import (
+    figure_lines,
+    learning_lines,
+    temperature_lines,
+    threshold_lines,
+    weighted_lines,
+)
 from mtrain.report.text import MARKS, figure, first_few, share
 
 if TYPE_CHECKING:
@@ -138,6 +144,7 @@ def _values(content: PageContent) -> dict[str, Any]:
             "matrix": matrix(report, pairs),
             "remarks": [
                 *threshold_lines(report),
+                *temperature_lines(report),
                 *weighted_lines(report),
                 *figure_lines(report),
                 *(finding.text for finding in report.findings),

@@ -1,0 +1,99 @@
+"""A temperature: the number by which a network's outputs are divided before the softmax or sigmoid.
+
+Above 1 it makes all probabilities less certain, below 1 more, and changes no predicted class. Guo, Pleiss,
+Sun and Weinberger, "On calibration of modern neural networks", ICML 2017.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mtrain.records.arrays import Floats, Ints
+    from mtrain.records.training import Predictions
+
+LARGEST = 100.0
+"""A temperature is at most this, and at least its inverse."""
+
+LEAST = (2.0**-25, float(np.finfo(np.float32).tiny))
+"""What stands for a probability of 0, first of two classes and second: the first's is 1 - p of the
+second's, and the float32 p ends at 1 - 2**-24."""
+
+
+def choose_temperature(predictions: Predictions) -> float:
+    """The temperature of the lowest log loss, if one also lowers it on rows that did not choose it; else 1.
+
+    For the second, each half of the rows is judged at the temperature of the other. Weights of rows are
+    ignored.
+    """
+    labels, logits = predictions.labels, _logits(predictions.probabilities)
+    temperature = _best(labels, logits)
+    if temperature == 1:
+        return 1.0
+    generator = np.random.default_rng(0)
+    if (groups := predictions.groups) is None:
+        is_first = generator.permutation(len(labels)) % 2 == 0
+    else:  # rows of a group stay together
+        number = np.unique(groups, return_inverse=True)[1]
+        is_first = (generator.permutation(number.max() + 1) % 2 == 0)[number]
+    fallen = 0.0
+    for judged in (is_first, ~is_first):
+        if judged.all() or not judged.any():
+            return 1.0
+        of_others = _best(labels[~judged], logits[~judged])
+        rows = labels[judged], logits[judged]
+        fallen += _loss(*rows, 1.0) - _loss(*rows, 1 / of_others)
+    return temperature if fallen > 0 else 1.0
+
+
+def probabilities_at(temperature: float, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The probabilities (N, K) that come of dividing the outputs behind these by a temperature."""
+    from scipy.special import softmax
+
+    divided: Floats = softmax(_logits(probabilities) / temperature, axis=1)
+    return divided.astype(np.float32)
+
+
+def threshold_at(threshold: float, temperature: float) -> float:
+    """What becomes of a probability of the second of two classes as the outputs are divided by this."""
+    if temperature == 1 or threshold in {0.0, 1.0}:
+        return threshold
+    odds = np.log(threshold / (1 - threshold)) / temperature
+    return float(np.float32(1 / (1 + np.exp(-odds))))
+
+
+def _logits(probabilities: NDArray[np.float32]) -> Floats:
+    """Outputs before the softmax, up to a number the same for all classes of a row; of shape (N, K)."""
+    least = LEAST if probabilities.shape[1] == 2 else LEAST[1]
+    logits: Floats = np.log(np.maximum(probabilities.astype(np.float64), least))
+    return logits
+
+
+def _best(labels: Ints, logits: Floats) -> float:
+    """The temperature of the lowest log loss; 1 if the loss falls to the end of those allowed."""
+    from scipy.optimize import brentq
+
+    def slope(log_inverse: float) -> float:
+        """Of the log loss, over the inverse temperature, in which it is convex."""
+        scaled = np.exp(log_inverse) * logits
+        weights = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+        mean = (weights * logits).sum(axis=1) / weights.sum(axis=1)
+        return float((mean - logits[np.arange(len(labels)), labels]).mean())
+
+    end = np.log(LARGEST)
+    if slope(-end) >= 0 or slope(end) <= 0:
+        return 1.0
+    return float(np.exp(-brentq(slope, -end, end, xtol=1e-10)))
+
+
+def _loss(labels: Ints, logits: Floats, inverse: float) -> float:
+    """The sum of the log losses of the rows."""
+    from scipy.special import logsumexp
+
+    scaled = inverse * logits
+    true = scaled[np.arange(len(labels)), labels]
+    return float((logsumexp(scaled, axis=1) - true).sum())
