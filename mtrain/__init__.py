@@ -345,6 +345,8 @@ def predict(
     *,
     threshold: float | None = None,
     engine: Engine = "auto",
+    set_level: float | None = None,
+    data: str | PathLike[str] | None = None,
     allow_code: bool = False,
 ) -> Predicted:
     """Predict rows without labels with a run or a checkpoint, as `mtrain predict` does.
@@ -352,7 +354,9 @@ def predict(
     `inputs` are a path, or an array of shape (N, ...). For a model of a table they are columns (a
     dict or a data frame), rows (a list of dicts) or one row (a dict of single values). The `engine`
     `tensorflow` gives the bits of `evaluate`, from which the probabilities of `auto` differ by about
-    1e-6. Raises `mtrain.MtrainError` for everything a user can mend.
+    1e-6. With a `set_level` in (0, 1), such as 0.95, `sets` says which classes each row may have, so that of
+    every class this share has its own in it: by the run's validation rows, whose data are read where they
+    were, or at `data`. Raises `mtrain.MtrainError` for everything a user can mend.
     """
     from pathlib import Path
 
@@ -361,7 +365,7 @@ def predict(
 
     with naming_keywords():
         model = load_model(Path(checkpoint), engine=engine, allow_code=allow_code)
-        return model.predict(inputs, threshold=threshold)
+        return model.predict(inputs, threshold=threshold, set_level=set_level, data=data)
 
 
 def load(

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 _FLAGS = ("allow-code", "allow-differences", "fast", "resume", "suspects", "yes")
 
+_KEYWORDS = {"format": "file_format", "set": "set_level"}
+
 _calls_python: ContextVar[bool] = ContextVar("calls_python", default=False)
 
 
@@ -30,5 +32,5 @@ def option(name: str, value: str | None = None) -> str:
         return f"--{name}" if value is None else f"--{name} {value}"
     if name in _FLAGS:
         return f"{name.replace('-', '_')}=True"
-    keyword = "file_format" if name == "format" else name
+    keyword = _KEYWORDS.get(name, name)
     return keyword if value is None else f"{keyword}={value!r}"

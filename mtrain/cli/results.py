@@ -236,6 +236,19 @@ def predict(
             help="tensorflow: the bits of evaluate, from which auto's probabilities differ by about 1e-6."
         ),
     ] = EngineChoice.auto,
+    set_level: Annotated[
+        float | None,
+        typer.Option(
+            "--set",
+            metavar="LEVEL",
+            help="Also the classes that a row may have: of every class this share has its own among them, "
+            "by the run's validation.",
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Where the run's data are now, for --set.", exists=True),
+    ] = None,
     allow_code: AllowCode = False,
 ) -> int:
     """Predict rows: their class, and the probability of every class."""
@@ -260,6 +273,8 @@ def predict(
                 keep=[name.strip() for name in keep.split(",")] if keep else (),
                 bad_rows=bad_rows,
                 engine=engine.value,
+                set_level=set_level,
+                data=data,
                 allow_code=allow_code,
                 progress=lambda n: tell(f"{n:,} rows"),
             )

@@ -27,23 +27,16 @@ second's, and the float32 p ends at 1 - 2**-24."""
 def choose_temperature(predictions: Predictions) -> float:
     """The temperature of the lowest log loss, if one also lowers it on rows that did not choose it; else 1.
 
-    For the second, each half of the rows is judged at the temperature of the other. Weights of rows are
-    ignored.
+    For the second, each half of the rows is judged at the temperature of the other. Weights and groups of
+    rows are ignored: one number is chosen of all.
     """
     labels, logits = predictions.labels, _logits(predictions.probabilities)
     temperature = _best(labels, logits)
     if temperature == 1:
         return 1.0
-    generator = np.random.default_rng(0)
-    if (groups := predictions.groups) is None:
-        is_first = generator.permutation(len(labels)) % 2 == 0
-    else:  # rows of a group stay together
-        number = np.unique(groups, return_inverse=True)[1]
-        is_first = (generator.permutation(number.max() + 1) % 2 == 0)[number]
+    is_first = np.random.default_rng(0).permutation(len(labels)) % 2 == 0
     fallen = 0.0
     for judged in (is_first, ~is_first):
-        if judged.all() or not judged.any():
-            return 1.0
         of_others = _best(labels[~judged], logits[~judged])
         rows = labels[judged], logits[judged]
         fallen += _loss(*rows, 1.0) - _loss(*rows, 1 / of_others)

@@ -24,6 +24,9 @@ class Predicted:
     probabilities: NDArray[np.float32]
     """Shape (N, K), the classes in the order of `classes`."""
 
+    sets: NDArray[np.bool_] | None
+    """Which classes are in the prediction set of each row, shape (N, K); None: none were asked for."""
+
     files: NDArray[np.str_] | None
     """The file of each row, for images; shape (N,)."""
 

@@ -117,6 +117,9 @@ class Predictions:
     groups: Ints | None = None
     """The number of each row's group, shape (N,); None: rows have no groups."""
 
+    sets: NDArray[np.bool_] | None = None
+    """Which classes are in the prediction set of each row, shape (N, K); None: there are no sets."""
+
 
 @dataclass(frozen=True, eq=False)
 class Progress:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from mtrain.data.inputs.piece import Piece
     from mtrain.records.training import Predictions
@@ -27,6 +28,12 @@ ENDINGS = (".csv", ".parquet")
 
 FIRST_COLUMNS = ["row", "predicted"]
 """Columns of every table of predictions; `file` may stand between them."""
+
+SET = "set"
+"""The column of prediction sets."""
+
+BETWEEN = "|"
+"""Stands between the names of classes in a set, as in `pandas.Series.str.get_dummies`."""
 
 LONGEST_LINE = 10_000
 """Most bytes read of a file's first line."""
@@ -43,7 +50,10 @@ class Writer(Protocol):
 
 
 class CsvWriter:
-    """Row, file where it has one, predicted class, the probability of every class, columns that are kept."""
+    """Row, file, predicted class, set, the probability of every class, columns that are kept.
+
+    The file of rows that have one, and the set where there are sets.
+    """
 
     def __init__(self, file: BinaryIO, classes: tuple[str, ...]) -> None:
         """`file` stays open."""
@@ -186,12 +196,32 @@ def _columns(
     if split.names is not None:
         columns["file"] = pa.array(split.names)
     columns["predicted"] = pa.array(classes, pa.string()).take(pa.array(predictions.predicted))
+    if predictions.sets is not None:
+        columns[SET] = _names_of_sets(predictions.sets, classes)
     for k, name in enumerate(classes):
         columns[f"probability_{name}"] = pa.array(np.ascontiguousarray(probabilities[:, k]))
     if taken := columns.keys() & piece.kept.keys():
         problem = f"{min(taken)!r} is a column of the predictions"
         raise UsageError(problem, where=option("keep"), remedy="rename it")
     return {**columns, **piece.kept}
+
+
+def check_names_in_sets(classes: tuple[str, ...]) -> None:
+    """Raise `UsageError` for names that cannot be told apart in the column of sets."""
+    if named := [name for name in classes if BETWEEN in name]:
+        problem = (
+            f"the class {named[0]!r} has {BETWEEN!r} in its name, which stands between classes"
+        )
+        raise UsageError(problem, where=option("set"))
+
+
+def _names_of_sets(sets: NDArray[np.bool_], classes: tuple[str, ...]) -> pa.Array:
+    """Sets (N, K) as names; each different set is made a text once."""
+    import pyarrow as pa
+
+    different, which = np.unique(sets, axis=0, return_inverse=True)
+    texts = [BETWEEN.join(classes[k] for k in np.flatnonzero(each)) for each in different]
+    return pa.array(texts, pa.string()).take(pa.array(which.ravel()))
 
 
 def _common_schema(one: pa.Schema, other: pa.Schema) -> pa.Schema:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from os import PathLike
 from pathlib import Path
@@ -15,16 +15,19 @@ from mtrain.config.experiment.custom_code import refuse_code
 from mtrain.data.inputs.in_memory import WHERE, pieces_in_memory
 from mtrain.data.inputs.piece import Seen
 from mtrain.data.inputs.read import read_pieces
-from mtrain.errors import UsageError
+from mtrain.errors import MtrainError, UsageError
 from mtrain.inference.network import loaded_network, open_predictor
 from mtrain.inference.plain import PlainPredictor
 from mtrain.inference.threshold import check_threshold, check_two_classes, chosen_threshold
 from mtrain.keywords import naming_keywords, option
+from mtrain.metrics.prediction_sets import choose_sets, fewest_rows
 from mtrain.metrics.thresholds import predict_above
 from mtrain.records.predicted import Predicted
 from mtrain.records.training import Predictions
 from mtrain.run.find_checkpoint import changed_code, with_checkpoint
 from mtrain.run.plain_network import runs_plainly
+from mtrain.run.prediction_table import check_names_in_sets
+from mtrain.workflows.checkpoint_data import load_checkpoint_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 
     from mtrain.data.inputs.piece import Piece
     from mtrain.inference.network import LoadedPredictor
+    from mtrain.metrics.prediction_sets import SetRule
     from mtrain.run.checkpoint import Checkpoint
     from mtrain.run.find_checkpoint import CheckpointPlace
 
@@ -103,15 +107,28 @@ class Model:
     def __repr__(self) -> str:
         return f"<mtrain.Model {str(self._place.path)!r}: {len(self.classes):,} classes>"
 
-    def predict(self, rows: Any, *, threshold: float | None = None) -> Predicted:
+    def predict(
+        self,
+        rows: Any,
+        *,
+        threshold: float | None = None,
+        set_level: float | None = None,
+        data: str | PathLike[str] | None = None,
+    ) -> Predicted:
         """The class and the probabilities of every row.
 
-        `rows` and `threshold` are as for `mtrain.predict`. Raises `mtrain.MtrainError` as it does.
+        The arguments are as for `mtrain.predict`. Raises `mtrain.MtrainError` as it does.
         """
         pieces: list[tuple[Piece, Predictions]] = []
         with naming_keywords():
             check_threshold(threshold)
-            notes = self.predict_each(rows, lambda *piece: pieces.append(piece), threshold)
+            check_set_level(set_level)
+            where = None if data is None else Path(data)
+            rule = None if set_level is None else self.choose_sets(set_level, where)
+            notes = self.predict_each(
+                rows, lambda *piece: pieces.append(piece), threshold, rule=rule
+            )
+        sets = [predictions.sets for _, predictions in pieces if predictions.sets is not None]
         names = [piece.split.names for piece, _ in pieces if piece.split.names is not None]
         places = np.concatenate([predictions.predicted for _, predictions in pieces])
         return Predicted(
@@ -119,6 +136,7 @@ class Model:
             rows=np.concatenate([piece.split.rows for piece, _ in pieces]),
             predicted=np.array(self.classes)[places],
             probabilities=np.concatenate([predictions.probabilities for _, predictions in pieces]),
+            sets=np.concatenate(sets) if sets else None,
             files=np.concatenate(names) if names else None,
             notes=notes,
         )
@@ -131,11 +149,12 @@ class Model:
         keep: Sequence[str] = (),
         *,
         sets_aside: bool = False,
+        rule: SetRule | None = None,
     ) -> tuple[str, ...]:
         """Read and predict some rows at a time, and give each piece to `take`.
 
-        `keep` and `sets_aside` are for a file of a table, as for `table_pieces`. Returns notes on the
-        rows. Raises `UsageError` for a threshold if there are not two classes.
+        `keep` and `sets_aside` are for a file of a table, as for `table_pieces`; `rule` makes prediction
+        sets, of which the notes say what they promise. Returns notes on the rows. Raises `UsageError` for a threshold if there are not two classes.
         """
         saved = self._saved
         check_two_classes(threshold, saved)
@@ -164,13 +183,44 @@ class Model:
                     predictions = predictor.predict(piece.split)
                 if threshold is not None:
                     predictions = predict_above(predictions, threshold)
+                if rule is not None:
+                    predictions = replace(predictions, sets=rule.sets(predictions.probabilities))
                 take(piece, predictions)
                 seen.add(piece)
         if saved.cursor.step:
             within = f"saved within epoch {saved.cursor.epoch + 1}, not at its end"
             notes = (*notes, f"{self._place.path}: {within}")
         where = str(rows) if _is_path(rows) else WHERE
-        return *notes, *seen.notes(where, saved.encoding), *code
+        promise = () if rule is None else (_promise(rule, saved.classes),)
+        return *notes, *promise, *seen.notes(where, saved.encoding), *code
+
+    def choose_sets(self, level: float, data: Path | None) -> SetRule:
+        """The rule of prediction sets, by the validation rows of the training, of which the data are read.
+
+        `data` is where they are now; None: where they were. Raises `UsageError` for a run without
+        validation or with too few rows of a class in it, `MtrainError` for other data.
+        """
+        saved = self._saved
+        check_names_in_sets(saved.classes)
+        dataset = load_checkpoint_data(saved, data, self._place).dataset
+        if dataset.sha256 != saved.identity.get("data.sha256"):
+            problem = "not the data of the training, whose validation rows choose the sets"
+            raise MtrainError(problem, where=dataset.source)
+        if (rows := dataset.val) is None:
+            problem = "is chosen on validation, and this run has none: dataset.validation is null"
+            raise UsageError(problem, where=option("set"))
+        fewest, labels = fewest_rows(level), rows.labels
+        n = np.bincount(labels, minlength=len(saved.classes))
+        if n.min() < fewest:
+            raise UsageError(
+                f"{level:g} needs {fewest:,} validation rows of each class, there are "
+                f"{n.min():,} of {saved.classes[int(n.argmin())]!r}",
+                where=option("set"),
+            )
+        if self._plain is not None:
+            return choose_sets(self._plain.predict(rows), level)
+        with open_predictor(saved, rows, self._place) as predictor:
+            return choose_sets(predictor.predict(rows), level)
 
     def _pieces(self, rows: Any, keep: Sequence[str], *, sets_aside: bool) -> Iterator[Piece]:
         config, encoding = self._saved.config, self._saved.encoding
@@ -180,6 +230,23 @@ class Model:
                 Path(rows), config.dataset, encoding, memory, keep, sets_aside=sets_aside
             )
         return pieces_in_memory(rows, config.dataset, encoding)
+
+
+def check_set_level(level: float | None) -> None:
+    """Raise `UsageError` for a level that no prediction sets can have."""
+    if level is not None and not 0 < level < 1:
+        raise UsageError(f"must be above 0 and below 1, got {level:g}", where=option("set"))
+
+
+def _promise(rule: SetRule, classes: tuple[str, ...]) -> str:
+    """What prediction sets promise, in the words of the notes."""
+    surely = rule.surely()
+    k = int(surely.argmin())
+    return (
+        f"sets by {rule.rows.sum():,} validation rows: of every class at least {rule.level:g} of new rows like "
+        f"those have it in their set, on average over such validations; in 95 of 100 of them at least "
+        f"{surely[k]:.3f} of {classes[k]!r}, which has the fewest"
+    )
 
 
 def _is_path(rows: Any) -> bool:

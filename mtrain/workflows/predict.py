@@ -25,7 +25,7 @@ from mtrain.run.prediction_table import (
     check_replaceable,
     open_predictions,
 )
-from mtrain.workflows.model import check_engine, make_model
+from mtrain.workflows.model import check_engine, check_set_level, make_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,6 +62,8 @@ def predict(
     keep: Sequence[str] = (),
     bad_rows: Path | None = None,
     engine: Engine = "auto",
+    set_level: float | None = None,
+    data: Path | None = None,
     allow_code: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Written:
@@ -71,7 +73,9 @@ def predict(
     ending, or as CSV to `stream`, some rows at a time; without either returns them as CSV text. Of a
     table the columns to `keep` are written as well, `all`: all of them, and rows with values that cannot
     be predicted are written to `bad_rows`; None: they are errors. `engine` is as for `load_model`,
-    `threshold` and `allow_code` as for `evaluate`. `progress` is told the rows predicted so far.
+    `threshold` and `allow_code` as for `evaluate`. With a `set_level` in (0, 1) every row has the set of
+    classes that it may have, by the run's validation rows, whose data are read where they were, or at
+    `data`. `progress` is told the rows predicted so far.
     Raises `MtrainError` for a checkpoint or rows that are damaged or do not fit each other,
     `UsageError` for a run and rows in each other's place, for a file to be written that is to be
     read, and for an impossible ending or threshold.
@@ -86,12 +90,16 @@ def predict(
         check_bad_rows(bad_rows)
     _check_order(checkpoint, inputs)
     check_threshold(threshold)
+    check_set_level(set_level)
+    if data is not None and set_level is None:
+        raise UsageError(f"is for {option('set')}", where=option("data"))
     text = io.BytesIO()
 
     def use(place: CheckpointPlace, saved: Checkpoint) -> tuple[tuple[str, ...], int]:
         check_two_classes(threshold, saved)
         refuse_code(saved.config.custom_code.values(), place.path, allowed=allow_code)
         model = make_model(place, saved, engine)
+        rule = None if set_level is None else model.choose_sets(set_level, data)
         with ExitStack() as held:
             writer: Writer
             if out is not None:
@@ -114,7 +122,9 @@ def predict(
                     progress(done)
 
             is_set_aside = bad_rows is not None
-            notes = model.predict_each(inputs, take, threshold, keep, sets_aside=is_set_aside)
+            notes = model.predict_each(
+                inputs, take, threshold, keep, sets_aside=is_set_aside, rule=rule
+            )
             return notes, aside.rows
 
     notes, set_aside = with_checkpoint(checkpoint, use)

@@ -64,7 +64,12 @@ class Run:
             return keras_model(self.path, allow_code=allow_code)
 
     def predict(
-        self, rows: Any, *, threshold: float | None = None, allow_code: bool = False
+        self,
+        rows: Any,
+        *,
+        threshold: float | None = None,
+        set_level: float | None = None,
+        allow_code: bool = False,
     ) -> Predicted:
         """The class and the probabilities of every row, by the checkpoint that `model` takes.
 
@@ -76,4 +81,4 @@ class Run:
 
         with naming_keywords():
             model = load_model(self.path, allow_code=allow_code)
-            return model.predict(rows, threshold=threshold)
+            return model.predict(rows, threshold=threshold, set_level=set_level)

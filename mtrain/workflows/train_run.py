@@ -271,7 +271,8 @@ def _predict_with(training: Training) -> PredictSplit:
         saved: Checkpoint, rows: Split, place: CheckpointPlace, code: ImportedCode | None
     ) -> Predictions:
         trainer = training.trainer
-        if saved.config.custom_code:  # its network may predict otherwise once it is trained
+        # A network of custom code may predict otherwise once it is trained.
+        if saved.config.custom_code or saved.temperature != 1:
             return predict_split(saved, rows, place, code)
         shapes = trainer.prediction_shapes
         return trainer.predict(read_checkpoint_arrays(place.path, shapes, "model/", "loss/"), rows)
