@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtrain.metrics.probabilities import log_loss
+from mtrain.metrics.selective import certainty
 from mtrain.metrics.temperature import probabilities_at
 from mtrain.records.report import CalibrationReport, ReliabilityBin
 from mtrain.statistics.binomial import clopper_pearson
@@ -23,18 +24,11 @@ def reliability(predictions: Predictions, of_class: int | None = None) -> Calibr
 
     None without rows.
     """
-    predicted, labels, groups = predictions.predicted, predictions.labels, predictions.groups
-    rows = np.arange(len(labels))
-    if of_class is not None:
-        rows = np.flatnonzero(predicted == of_class)
+    rows, confidence, is_right = certainty(predictions, of_class)
     if not len(rows):
         return None
-    predicted = predicted[rows]
-    return calibration(
-        predictions.probabilities[rows, predicted],
-        predicted == labels[rows],
-        None if groups is None else groups[rows],
-    )
+    groups = predictions.groups
+    return calibration(confidence, is_right, None if groups is None else groups[rows])
 
 
 def calibration_errors(predictions: Predictions, n_classes: int) -> Floats:

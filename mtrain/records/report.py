@@ -214,6 +214,32 @@ class CalibrationReport:
 
 
 @dataclass(frozen=True)
+class Answered:
+    """Predictions above a probability, as if the others were not given."""
+
+    above: float
+    rows: int
+    """How many there are."""
+
+    of: int
+    """How many there are without the limit."""
+
+    right: int
+    right_ci: Interval | None
+    """95 % Wilson interval of the share that is right; None without rows."""
+
+    @property
+    def coverage(self) -> float | None:
+        """The share that is above it; None if there is none to be."""
+        return self.rows / self.of if self.of else None
+
+    @property
+    def precision(self) -> float | None:
+        """The share of them that is right; None without any."""
+        return self.right / self.rows if self.rows else None
+
+
+@dataclass(frozen=True)
 class EvaluatedData:
     """The data of an evaluation."""
 

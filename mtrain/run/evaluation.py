@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtrain.errors import MtrainError
 from mtrain.metrics.mistakes import confident_mistakes
+from mtrain.metrics.selective import answered
 from mtrain.metrics.suspects import suspects
 from mtrain.run.checkpoint import NAME
 from mtrain.run.directory import EVALUATING, SUSPECTS
@@ -160,12 +161,46 @@ def _write_numbers(
     if keeps_predictions:
         write_predictions(predictions, split.rows, folder)
     names = [one.name for one in report.classes]
+    _write_coverage(folder / "coverage.csv", predictions, names)
     wrong = confident_mistakes(predictions)
     predicted = predictions.predicted[wrong]
     _write_rows(folder / "errors.csv", "predicted", predictions, split, names, wrong, predicted)
     if not learned_from:  # what the network has learned, right or wrong, it finds likely
         doubtful, like = suspects(predictions)
         _write_rows(folder / SUSPECTS, "like", predictions, split, names, doubtful, like)
+
+
+def _write_coverage(path: Path, predictions: Predictions, names: Sequence[str]) -> None:
+    """Write what is answered above some probabilities: of all rows, then of those predicted as each class."""
+    header = [
+        "class",
+        "above",
+        "answered",
+        "coverage",
+        "precision",
+        "precision_low",
+        "precision_high",
+    ]
+    entries = (
+        (name, one)
+        for k, name in ((None, None), *enumerate(names))
+        for one in answered(predictions, k)
+    )
+    write_csv(
+        path,
+        header,
+        (
+            [
+                name,
+                one.above,
+                one.rows,
+                one.coverage,
+                one.precision,
+                *(one.right_ci or (None, None)),
+            ]
+            for name, one in entries
+        ),
+    )
 
 
 def _write_rows(

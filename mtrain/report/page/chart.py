@@ -1,4 +1,4 @@
-"""Curves over the epochs as SVG, with the table of their figures."""
+"""Curves as SVG, with the table of their figures."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from mtrain.metrics.learning import LEARNED, class_learning
 from mtrain.metrics.lowest import lowest
+from mtrain.metrics.selective import COVERAGES, precision_by_coverage
 from mtrain.report.text import figure
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from mtrain.metrics.history import History
     from mtrain.records.arrays import Floats, Ints
+    from mtrain.records.training import Predictions
 
 WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 56, 8, 10, 34
@@ -35,11 +37,11 @@ DASHES = ("", "7 3", "2 3")
 
 @dataclass(frozen=True)
 class Curve:
-    """A figure over the epochs."""
+    """A figure over what the axis counts."""
 
     name: str
     texts: tuple[str, ...]
-    """Its value at each epoch shown."""
+    """Its value at each place shown."""
 
     pieces: tuple[str, ...]
     """Points `x,y x,y ...` of each piece without an undefined value."""
@@ -56,7 +58,12 @@ class Chart:
     note: str
     """What is left out; may be empty."""
 
-    epochs: tuple[int, ...]
+    along: str
+    """What the axis counts."""
+
+    places: tuple[str, ...]
+    """Its values."""
+
     curves: tuple[Curve, ...]
     x_ticks: tuple[tuple[float, str], ...]
     """Place and text."""
@@ -91,47 +98,63 @@ def history_charts(history: History) -> Iterator[Chart]:
         yield from _by_class("Training rows that were right at least once", history, learned)
 
 
+def coverage_charts(predictions: Predictions, classes: Sequence[str]) -> Iterator[Chart]:
+    """The precision of every class over the share of its predictions that is given, the surest first."""
+    values = precision_by_coverage(predictions, len(classes))
+    shown, note = _shown(values)
+    by_class = {classes[k]: values[:, k] for k in shown}
+    title = "Precision by class, if only the surest predictions count"
+    along = "share of its predictions"
+    yield from _chart(title, COVERAGES, by_class, note, along=along, is_share=True)
+
+
 def _by_class(title: str, history: History, values: Floats) -> Iterator[Chart]:
     """Of shares, shape (E, K)."""
-    shown = list(range(len(history.classes)))
-    note = ""
-    if len(shown) > MOST_CLASSES:
-        shown = lowest(values[-1], MOST_CLASSES)
-        note = f"the {len(shown)} classes with the lowest last value of {len(history.classes):,}"
+    shown, note = _shown(values)
     by_class = {history.classes[k]: values[:, k] for k in shown}
     yield from _chart(title, history.epoch, by_class, note, is_share=True)
 
 
+def _shown(values: Floats) -> tuple[list[int], str]:
+    """The classes that have a curve, of values (E, K), and which are left out."""
+    n_classes = values.shape[1]
+    if n_classes <= MOST_CLASSES:
+        return list(range(n_classes)), ""
+    shown = lowest(values[-1], MOST_CLASSES)
+    return shown, f"the {len(shown)} classes with the lowest last value of {n_classes:,}"
+
+
 def _chart(
     title: str,
-    epochs: Sequence[int],
+    places: Sequence[float] | Floats,
     figures: Mapping[str, Floats],
     note: str = "",
     *,
+    along: str = "epoch",
     is_share: bool = False,
 ) -> Iterator[Chart]:
     """A chart of the figures, each of shape (E,), unless none is defined."""
-    kept = _evenly(len(epochs), MOST_EPOCHS)
+    kept = _evenly(len(places), MOST_EPOCHS)
     values = {name: column[kept] for name, column in figures.items()}
     finite = np.concatenate([*values.values(), np.zeros(0)])
     finite = finite[np.isfinite(finite)]
     if not len(finite):
         return
-    if len(kept) < len(epochs):
-        notes = [note, f"{len(kept)} of {len(epochs):,} epochs"]
+    if len(kept) < len(places):
+        notes = [note, f"{len(kept)} of {len(places):,} epochs"]
         note = "; ".join(filter(None, notes))
     ticks = (
         np.linspace(0, 1, 6) if is_share else _round_ticks(float(finite.min()), float(finite.max()))
     )
-    shown = np.asarray(epochs)[kept]
+    shown = np.asarray(places, np.float64)[kept]
     across = _scale(float(shown[0]), float(shown[-1]), LEFT, WIDTH - RIGHT)
     up = _scale(float(ticks[0]), float(ticks[-1]), HEIGHT - BOTTOM, TOP)
-    places = across(shown.astype(np.float64))
+    x = across(shown)
     curves = (
         Curve(
             name,
             tuple(figure(float(value)) for value in column),
-            tuple(_pieces(places, up(column))),
+            tuple(_pieces(x, up(column))),
             COLOURS[number % len(COLOURS)],
             DASHES[number // len(COLOURS) % len(DASHES)],
         )
@@ -141,9 +164,10 @@ def _chart(
     yield Chart(
         title,
         note,
-        tuple(map(int, shown)),
+        along,
+        tuple(f"{place:,.10g}" for place in shown),
         tuple(curves),
-        tuple((float(x), f"{int(epoch):,}") for x, epoch in zip(across(named), named, strict=True)),
+        tuple((float(x), f"{place:,.10g}") for x, place in zip(across(named), named, strict=True)),
         tuple((float(y), f"{value:g}") for y, value in zip(up(ticks), ticks, strict=True)),
     )
 

@@ -15,8 +15,9 @@ from markupsafe import Markup
 from mtrain.escape import inert
 from mtrain.metrics.learning import class_learning
 from mtrain.metrics.lowest import lowest
+from mtrain.metrics.selective import answered
 from mtrain.records.dataset import SPLITS
-from mtrain.report.page.chart import history_charts
+from mtrain.report.page.chart import coverage_charts, history_charts
 from mtrain.report.page.confusion import confused_pairs, matrix
 from mtrain.report.pictures import MOST_PICTURES
 from mtrain.report.remarks import (
@@ -124,6 +125,8 @@ def _values(content: PageContent) -> dict[str, Any]:
         "epochs": epochs,
         "wanted": config.training.epochs,
         "charts": list(history_charts(content.history)),
+        "answered": [],
+        "of_coverage": [],
         "learning": _learning(content.history),
         "learning_lines": list(learning_lines(content.history)),
         "report": report,
@@ -132,6 +135,11 @@ def _values(content: PageContent) -> dict[str, Any]:
         "mistakes": [] if content.mistakes is None else content.mistakes.first(MOST_PICTURES),
         "suspects": [] if content.mistakes is None else content.mistakes.suspects(MOST_SUSPECTS),
     }
+    if report is not None and content.mistakes is not None:
+        predictions = content.mistakes.predictions
+        values["answered"] = list(answered(predictions))
+        names = [one.name for one in report.classes]
+        values["of_coverage"] = list(coverage_charts(predictions, names))
     if report is not None:
         pairs = confused_pairs(report, content.mistakes)
         entries = report.lowest_f1(MOST_CLASSES)
