@@ -120,11 +120,14 @@ def calibration(
 ) -> Calibration:
     """Bins of equally many rows, from the probability of each predicted class; all of shape (N,).
 
-    At least one row. `groups` are the numbers of the groups to which rows belong; None: to none.
+    Rows of equal probability are in one bin, however many: their order says nothing. At least one row. `groups` are the numbers of the groups to which rows belong; None: to none.
     """
-    n_bins = max(1, min(MOST_BINS, len(right) // ROWS_OF_BIN))
+    most = max(1, min(MOST_BINS, len(right) // ROWS_OF_BIN))
     order = np.argsort(probabilities, kind="stable")
-    bins = np.array_split(order, n_bins)
+    ordered = probabilities[order]
+    ends = np.cumsum([len(each) for each in np.array_split(order, most)])
+    ends = np.unique(np.searchsorted(ordered, ordered[ends - 1], side="right"))
+    bins, n_bins = np.split(order, ends[:-1]), len(ends)
     rows = np.array([len(each) for each in bins])
     hits: Counts = np.array([np.count_nonzero(right[each]) for each in bins])
     effective = rows

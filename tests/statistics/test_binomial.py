@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose
 from scipy.stats import binomtest, fisher_exact
 
 from mtrain.statistics.binomial import (
+    clopper_pearson,
     p_at_least,
     p_at_most,
     p_by_chance,
@@ -96,3 +97,14 @@ def test_four_fifths_of_repetitions_tell_two_shares_apart_with_the_rows_needed()
     p = p_by_chance(tp, np.full(4000, n), tp + fp, 4 * n)
 
     assert np.mean(p <= 0.05) == pytest.approx(0.8, abs=0.07)
+
+
+@pytest.mark.parametrize(("hits", "trials"), CASES)
+def test_exact_intervals_are_those_of_scipy(hits, trials):
+    exact = binomtest(hits, trials).proportion_ci(method="exact")
+
+    assert_allclose(clopper_pearson(hits, trials), (exact.low, exact.high), rtol=1e-9)
+
+
+def test_without_trials_a_share_may_be_any():
+    assert_allclose(clopper_pearson([0, 3], [0, 10])[0], [0, 1])

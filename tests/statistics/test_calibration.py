@@ -63,3 +63,53 @@ def test_few_rows_are_one_bin():
 
     assert (len(bins.rows), bins.right[0]) == (1, 1)
     assert bins.confidence[0] == pytest.approx(0.85)
+
+
+def test_chance_adds_a_fifth_to_the_error_of_what_it_adds_without_correction():
+    """Of the mean square, at most; its truth is known, as probabilities are uniform and the gap one."""
+    generator, gap = np.random.default_rng(0), 0.03
+    corrected, plain = [], []
+    for _ in range(400):
+        bins = calibration(*drawn(1000, gap, generator))
+        corrected.append(float(bins._square(bins.right)))
+        plain.append(float((bins.confidence - bins.right / bins.rows) ** 2 @ bins.weights))
+
+    assert abs(np.mean(corrected) - gap**2) < abs(np.mean(plain) - gap**2) / 5
+
+
+@pytest.mark.parametrize(("gap", "n"), [(0.0, 200), (0.04, 1000), (0.15, 300)])
+def test_the_interval_holds_the_error_in_nineteen_cases_of_twenty(gap, n):
+    """Three standard errors aside."""
+    generator, repetitions = np.random.default_rng(0), 60
+    held = 0
+    for _ in range(repetitions):
+        low, high = calibration(*drawn(n, gap, generator)).interval()
+        held += low <= gap <= high
+
+    assert held / repetitions >= 0.95 - 3 * np.sqrt(0.05 * 0.95 / repetitions)
+
+
+def test_the_interval_holds_the_estimate_and_has_the_ends_that_p_values_refuse():
+    bins = calibration(*drawn(3000, 0.1, np.random.default_rng(0)))
+    low, high = bins.interval()
+
+    assert 0 < low < bins.error < high < 0.2
+    assert bins.p_values(low)[1] < 0.035
+    assert bins.p_values(high)[0] < 0.035
+
+
+def test_rows_that_are_all_right_and_sure_have_an_interval_from_0():
+    low, high = calibration(np.ones(12, np.float32), np.ones(12, bool)).interval()
+
+    assert low == 0
+    assert 0.2 < high < 0.4
+
+
+def test_rows_of_equal_probability_are_one_bin_in_whatever_order():
+    """Else the first of them, all right, and the last, all wrong, would look like two errors."""
+    right = np.repeat([True, False], [180, 20])
+    bins = calibration(np.full(200, 0.9, np.float32), right)
+    with_others = calibration(np.repeat(np.float32([0.9, 0.6]), [180, 20]), right)
+
+    assert bins.error == 0
+    assert (bins.rows.tolist(), with_others.rows.tolist()) == ([200], [20, 180])
