@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtrain.config.catalog.metrics import Source, averaged
-from mtrain.metrics.calibration import calibration_errors, calibration_report
+from mtrain.metrics.calibration import calibration_errors
 from mtrain.metrics.counts import (
     ClassCounts,
     averages,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from mtrain.metrics.verdict import Verdict
     from mtrain.records.arrays import Counts, Floats, Ints
-    from mtrain.records.report import EvaluatedData, ThresholdChoice
+    from mtrain.records.report import CalibrationReport, EvaluatedData, ThresholdChoice
     from mtrain.records.training import Predictions
     from mtrain.statistics.clusters import Clusters
 
@@ -73,13 +73,13 @@ def make_report(
     required: Sequence[Requirement] | None = None,
     looks: int = 1,
     decided: Sequence[Verdict] | None = None,
-    temperature: float | None = None,
+    calibration: CalibrationReport | None = None,
 ) -> Report:
     """Compute every figure of `predictions` on the split called `split`.
 
     `required` is what each class must reach; None: the default for all. `decided` has the verdict of
-    each class, if it was made together with those of other rows. The outputs of the network are divided
-    by `temperature` already. Everything else is as in the `Report`; a figure that is NaN is None there.
+    each class, if it was made together with those of other rows. Everything else is as in the `Report`; a
+    figure that is NaN is None there.
     """
     confusion = confusion_matrix(predictions.labels, predictions.predicted, len(classes))
     counts = class_counts(confusion)
@@ -124,7 +124,7 @@ def make_report(
         threshold=threshold,
         threshold_chosen=threshold_chosen,
         data=data,
-        calibration=calibration_report(predictions, temperature),
+        calibration=calibration,
         figures={key: number(value) for key, value in figures.items()} if figures else None,
         predictions=predictions,
     )

@@ -18,6 +18,7 @@ from mtrain.inference.network import predict_split
 from mtrain.inference.plain import check_fast, predict_plainly
 from mtrain.inference.threshold import check_threshold, check_two_classes, chosen_threshold
 from mtrain.keywords import option
+from mtrain.metrics.calibration import calibration_report
 from mtrain.metrics.epoch import single_figures
 from mtrain.metrics.mistakes import confident_mistakes
 from mtrain.metrics.report import make_report
@@ -205,6 +206,7 @@ class _Question:
         best_by_validation = place.is_best and (saved.config.save_best or "").startswith("val_")
         chosen_by_validation = best_by_validation or (choice is not None and choice.failed is None)
         required = [saved.config.evaluation.require.of(name) for name in saved.classes]
+        temperature = None if saved.config.evaluation.calibrate is None else saved.temperature
         report = make_report(
             predictions,
             saved.classes,
@@ -215,7 +217,7 @@ class _Question:
             threshold_chosen=choice,
             figures=single_figures(predictions, saved.config.metrics),
             required=required,
-            temperature=None if saved.config.evaluation.calibrate is None else saved.temperature,
+            calibration=calibration_report(predictions, temperature),
             looks=_looks(place, saved) if is_validation and best_by_validation else 1,
             data=EvaluatedData(
                 source=dataset.source,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mtrain.metrics.calibration import calibration_report
 from mtrain.metrics.report import make_report
 from mtrain.records.dataset import Split
 from mtrain.records.training import Predictions
@@ -74,6 +75,7 @@ def _pool(member: Member, places: Sequence[Path], folds: int, folder: Path) -> R
         required=[member.config.evaluation.require.of(name) for name in classes],
         threshold=reports[0].threshold,
         data=reports[0].data,
+        calibration=calibration_report(pooled, None),
     )
     if len({one.threshold for one in reports}) > 1 and report.data is not None:
         note = "each fold was predicted at its own threshold"

@@ -148,4 +148,7 @@ def test_a_run_does_not_go_on_with_a_history_of_other_figures(thresholded_run, c
         capsys, *arguments, "--allow-differences", "evaluation.threshold=0.3", "training.epochs=4"
     )
     assert status == 2
-    assert "metrics, diagnostics, dataset.validation or evaluation.threshold differ so that" in text
+    assert (
+        "metrics, diagnostics, dataset.validation, evaluation.threshold or evaluation.calibrate differ so that"
+        in text
+    )

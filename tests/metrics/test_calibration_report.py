@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.calibration import calibration_curve
 
+from mtrain.metrics.calibration import calibration_report
 from mtrain.metrics.report import make_report
 from mtrain.records.training import Predictions
 
@@ -18,8 +19,14 @@ def predictions_of(second, labels):
     return Predictions(np.asarray(labels), (second > 0.5).astype(int), probabilities, 0.0)
 
 
-def report_of(predictions, **options):
-    return make_report(predictions, ("no", "yes"), split="test", checkpoint="epoch-0001", **options)
+def report_of(predictions, temperature=None):
+    return make_report(
+        predictions,
+        ("no", "yes"),
+        split="test",
+        checkpoint="epoch-0001",
+        calibration=calibration_report(predictions, temperature),
+    )
 
 
 def test_bins_are_those_of_scikit_learn():

@@ -99,7 +99,7 @@ def test_every_chart_is_drawn(names, kind):
         f"{name}.{kind}"
         for name in (
             *("learning_curves", "precision_by_class", "recall_by_class", "learning_by_class"),
-            *("precision_recall", "confusion_matrix", "roc", "errors", "pr"),
+            *("precision_recall", "confusion_matrix", "roc", "errors", "calibration", "pr"),
             *(("threshold",) if len(names) == 2 else ()),
         )
     ]

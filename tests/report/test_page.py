@@ -184,8 +184,8 @@ def test_long_histories_and_many_classes_are_thinned_and_say_so():
     names = names_of(12)
     loss, _, _, recall = history_charts(history_of(names, epochs=250))
 
-    assert len(loss.epochs) == MOST_EPOCHS
-    assert (loss.epochs[0], loss.epochs[-1]) == (1, 250)
+    assert len(loss.places) == MOST_EPOCHS
+    assert (loss.places[0], loss.places[-1]) == ("1", "250")
     assert loss.note == "100 of 250 epochs"
     assert recall.note == "the 10 classes with the lowest last value of 12; 100 of 250 epochs"
     assert len(recall.curves) == 10
@@ -367,3 +367,28 @@ def test_a_model_card_shows_names_as_they_are(names):
     content = content_of(names)
     worst = confused_pairs(content.report, content.mistakes)[0]
     assert f"{inert(worst.true)} is taken for {inert(worst.predicted)} in " in page.text
+
+
+def test_a_class_has_the_precision_of_its_surest_predictions():
+    """Of very many classes those of the lowest precision; the last point is that of all predictions."""
+    report = report_of(names_of(12))
+    (chart,) = coverage_charts(report.predictions, names_of(12))
+
+    assert (chart.places[0], chart.places[-1]) == ("0.05", "1")
+    assert chart.along == "share of its predictions"
+    assert chart.note == "the 10 classes with the lowest last value of 12"
+    by_name = {one.name: one.precision for one in report.classes}
+    for curve in chart.curves:
+        assert float(curve.texts[-1]) == pytest.approx(by_name[curve.name], abs=1e-3)
+
+
+def test_the_page_shows_calibration_and_what_sure_predictions_are_worth(page_of):
+    """Bins with their exact intervals, the error of every class, and a line for each probability."""
+    report = report_of(names_of(3))
+    page = page_of(replace(report, calibration=calibration_report(report.predictions, None)))
+
+    section = page.text[page.text.index("Are the probabilities right?") :]
+    found = report.classes[0].calibration_error
+    assert f"{found:.3f}" in section
+    assert "If only sure predictions count" in section
+    assert "0.999" in section
