@@ -16,12 +16,14 @@ from PIL import Image
 
 from mtrain.config.loading.load import load_config
 from mtrain.escape import inert
+from mtrain.metrics.calibration import calibration_report
 from mtrain.metrics.history import History
 from mtrain.metrics.mistakes import confident_mistakes
+from mtrain.metrics.selective import answered
 from mtrain.metrics.suspects import suspects
 from mtrain.records.dataset import Encoding, Split
 from mtrain.records.run import Environment
-from mtrain.report.page.chart import MOST_EPOCHS, history_charts
+from mtrain.report.page.chart import MOST_EPOCHS, coverage_charts, history_charts
 from mtrain.report.page.confusion import SHADES, confused_pairs
 from mtrain.report.page.content import Mistakes, PageContent
 from mtrain.report.page.run_page import html_page, model_card
@@ -382,13 +384,25 @@ def test_a_class_has_the_precision_of_its_surest_predictions():
         assert float(curve.texts[-1]) == pytest.approx(by_name[curve.name], abs=1e-3)
 
 
-def test_the_page_shows_calibration_and_what_sure_predictions_are_worth(page_of):
-    """Bins with their exact intervals, the error of every class, and a line for each probability."""
-    report = report_of(names_of(3))
-    page = page_of(replace(report, calibration=calibration_report(report.predictions, None)))
+def test_the_page_shows_how_right_probabilities_are():
+    """The bins with their exact intervals, the error of every class, and what sure predictions are worth."""
+    names = names_of(3)
+    report = report_of(names)
+    found = calibration_report(report.predictions, None)
+    page = Page(html_page(content_of(names, report=replace(report, calibration=found))))
+    of_bins, of_classes, of_levels = (
+        next(table for table in page.tables if table[0][0] == heading)
+        for heading in ("mean probability", "predicted class", "above")
+    )
 
-    section = page.text[page.text.index("Are the probabilities right?") :]
-    found = report.classes[0].calibration_error
-    assert f"{found:.3f}" in section
-    assert "If only sure predictions count" in section
-    assert "0.999" in section
+    for one, (probability, right, rows) in zip(found.bins, of_bins[1:], strict=True):
+        low, high = map(share, one.right_ci)
+        assert (probability, rows) == (share(one.probability), str(one.rows))
+        assert right == f"{share(one.right)} ({low}\N{EN DASH}{high})"
+    for one, cells in zip(report.classes, of_classes[1:], strict=True):
+        assert cells == [one.name, str(one.predicted), share(one.calibration_error)]
+    for one, cells in zip(answered(report.predictions), of_levels[1:], strict=True):
+        assert (float(cells[0]), int(cells[1])) == (one.above, one.rows)
+    assert len([tag for tag, _ in page.elements if tag == "circle"]) == len(found.bins)
+    card = model_card(content_of(names, report=replace(report, calibration=found)))
+    assert f"Calibration error: {share(found.error)} (" in card

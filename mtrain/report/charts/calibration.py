@@ -32,6 +32,9 @@ MOST_CLASSES = 11
 NAME_WIDTH = 18
 """Characters of a class's name above its part."""
 
+INCHES = 7.0
+"""The width of all parts of a line."""
+
 WIDTH, HEIGHT = 1.15, 1.3
 """From one part to the next, whose sides are 1."""
 
@@ -51,7 +54,8 @@ def draw_calibration(report: Report, predictions: Predictions) -> Figure:
     # All in one system of axes: twelve of them take matplotlib three times as long as another chart.
     columns = min(COLUMNS, len(parts))
     lines = -(-len(parts) // columns)
-    figure = Figure(figsize=(0.6 + 1.75 * columns, 0.9 + 2.0 * lines))
+    side = INCHES / columns
+    figure = Figure(figsize=(0.6 + side * columns, 0.9 + HEIGHT / WIDTH * side * lines))
     axes = figure.subplots()
     for number, (name, bins) in enumerate(parts):
         line, column = divmod(number, columns)
