@@ -58,6 +58,26 @@ class Tally:
     empty during an epoch."""
 
 
+@dataclass(frozen=True)
+class NeverLearned:
+    """A training row that was never right."""
+
+    row: int
+    """Where it stands in the data."""
+
+    file: str | None
+    """Its name, an image's file; None: rows have no names."""
+
+    true: str
+    """Its class."""
+
+    like: str
+    """The most probable other class."""
+
+    margin: float
+    """Its mean margin, below 0."""
+
+
 @dataclass(frozen=True, eq=False)
 class LearnedRows:
     """What is known of each of N training rows; all of shape (N,)."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mtrain.records.training import NeverLearned
 from mtrain.run.files import attributing_errors, open_whole, write_csv
+from mtrain.run.reading import reading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +19,10 @@ if TYPE_CHECKING:
 
     from mtrain.records.arrays import Ints
     from mtrain.records.training import LearnedRows
+
+
+LONGEST = 2000
+"""Most characters of a line of suspects that is read for a page."""
 
 
 def write_learning(path: Path, learned: LearnedRows, classes: Sequence[str]) -> None:
@@ -59,6 +67,26 @@ def read_suspects(path: Path) -> Ints:
     """The rows of a list of suspects, of training or of an evaluation, in its order."""
     with path.open(newline="", encoding="utf-8") as file:
         return np.array([int(line["row"]) for line in csv.DictReader(file)], np.int64)
+
+
+def read_first_suspects(path: Path, n: int) -> list[NeverLearned]:
+    """The first rows of a list of training, at most so many; raises `MtrainError` for another file."""
+    with (
+        attributing_errors(path),
+        path.open(newline="", encoding="utf-8", errors="replace") as file,
+    ):
+        beginning = file.read(LONGEST * n)
+    with reading(path, "a list of suspects"):
+        return [
+            NeverLearned(
+                int(line["row"]),
+                line.get("file"),
+                line["true"],
+                line["like"],
+                float(line["margin"]),
+            )
+            for line in islice(csv.DictReader(io.StringIO(beginning)), n)
+        ]
 
 
 def read_unseen(path: Path) -> Ints:

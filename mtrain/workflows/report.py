@@ -10,7 +10,7 @@ from mtrain.config.loading.load import load_config
 from mtrain.errors import MtrainError, UsageError
 from mtrain.keywords import option
 from mtrain.metrics.mistakes import confident_mistakes
-from mtrain.report.page.content import Mistakes, PageContent
+from mtrain.report.page.content import MOST_SUSPECTS, Mistakes, PageContent
 from mtrain.report.pictures import is_image, pictures, png
 from mtrain.run.checkpoint import read_checkpoint
 from mtrain.run.directory import RunDirectory
@@ -18,16 +18,19 @@ from mtrain.run.environment import read_environment
 from mtrain.run.files import begins, check_replaced, read_bytes, write_bytes
 from mtrain.run.find_checkpoint import find_checkpoint
 from mtrain.run.history import read_history
+from mtrain.run.learning import read_first_suspects
 from mtrain.run.predictions import read_predictions
 from mtrain.run.saved_evaluation import read_saved_evaluation
 from mtrain.workflows.checkpoint_data import load_checkpoint_data
 from mtrain.workflows.run_state import run_state
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from mtrain.records.dataset import Split
     from mtrain.records.evaluation import SavedEvaluation
+    from mtrain.records.training import NeverLearned
 
 HTML = b"<!DOCTYPE html>"
 CARD = b"---\nlibrary_name: keras\ntags:\n- mtrain"
@@ -94,6 +97,12 @@ def read_page_content(
         mistakes = _mistakes(evaluation, rows)
         if rows is not None:
             images = _images(run, rows, mistakes)
+    doubtful: Sequence[NeverLearned] = ()
+    if run.suspects.exists():
+        try:
+            doubtful = read_first_suspects(run.suspects, MOST_SUSPECTS)
+        except MtrainError as error:
+            missing.append(f"Training rows that were never right are not shown ({error})")
     return PageContent(
         run.path.absolute().name,
         state or run_state(run, config, history),
@@ -103,6 +112,7 @@ def read_page_content(
         history,
         None if evaluation is None else evaluation.report,
         mistakes,
+        doubtful,
         images,
         missing,
     )

@@ -95,15 +95,19 @@ def train_run(
         if ROWS in config.diagnostics:
             load_meanwhile("pyarrow.parquet")
         stopped_by = _train(training, observers, signals, until)
-        report = None
+        report, interrupted_by = None, stopped_by
         path, history = training.run.path, training.recorder.history
         if stopped_by is None and training.has_more:
             return Run(path, history, report, stopped_by)
         if evaluated:
-            report, stopped_by = _report(
+            report, interrupted_by = _report(
                 training, data, observers, signals, stopped_by, evaluated, draw
             )
         keep_learned_rows(training, data.dataset.classes)
+        if evaluated and draw is not None and history.epoch and interrupted_by is stopped_by:
+            state = "finished" if stopped_by is None else f"stopped by {stopped_by.name}"
+            write_page(path, rows=data.dataset.splits.get("test"), state=state)
+        stopped_by = interrupted_by
         if stopped_by is None:
             training.recorder.end("finished")
         return Run(path, history, report, stopped_by, _judged(config, path, report))
@@ -226,7 +230,7 @@ def _report(
     evaluated: Sequence[str],
     draw: Draw | None,
 ) -> tuple[Report | None, signal.Signals | None]:
-    """Evaluate the run, and unless `draw` is None draw charts and write the page.
+    """Evaluate the run, and unless `draw` is None draw charts.
 
     A signal skips the rest. Returns the evaluation, and the signal that stopped the training or its report.
     """
@@ -255,8 +259,6 @@ def _report(
                 for line in learning_lines(history):
                     observer.note(f"{line}.")
                 write_charts(of_history, run.charts)
-                state = "finished" if stopped_by is None else f"stopped by {stopped_by.name}"
-                write_page(run.path, rows=data.dataset.splits.get("test"), state=state)
     except InterruptedBySignal as interruption:
         if stopped_by is None:
             observer.note(f"Training {UNREPORTED.format(shlex.quote(str(run.path)))}.")

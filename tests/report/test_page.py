@@ -15,6 +15,7 @@ from markdown_it import MarkdownIt
 from PIL import Image
 
 from mtrain.config.loading.load import load_config
+from mtrain.errors import MtrainError
 from mtrain.escape import inert
 from mtrain.metrics.calibration import calibration_report
 from mtrain.metrics.history import History
@@ -23,12 +24,14 @@ from mtrain.metrics.selective import answered
 from mtrain.metrics.suspects import suspects
 from mtrain.records.dataset import Encoding, Split
 from mtrain.records.run import Environment
+from mtrain.records.training import NeverLearned
 from mtrain.report.page.chart import MOST_EPOCHS, coverage_charts, history_charts
 from mtrain.report.page.confusion import SHADES, confused_pairs
 from mtrain.report.page.content import Mistakes, PageContent
 from mtrain.report.page.run_page import html_page, model_card
 from mtrain.report.pictures import pictures, png
 from mtrain.report.text import share
+from mtrain.run.learning import read_first_suspects
 
 STYLE = Path(__file__).parents[2] / "mtrain" / "report" / "page" / "templates" / "style.css"
 
@@ -71,6 +74,7 @@ def content_of(names, **changes):
         history=history_of(names, learns=True),
         report=report,
         mistakes=Mistakes(names, predictions, rows, None, order),
+        never_learned=(),
         pictures={},
         missing=(),
     )
@@ -406,3 +410,30 @@ def test_the_page_shows_how_right_probabilities_are():
     assert len([tag for tag, _ in page.elements if tag == "circle"]) == len(found.bins)
     card = model_card(content_of(names, report=replace(report, calibration=found)))
     assert f"Calibration error: {share(found.error)} (" in card
+
+
+def test_training_rows_that_were_never_right_stand_before_those_of_the_test():
+    names = names_of(3)
+    doubtful = [
+        NeverLearned(7, None, names[1], names[0], -0.9876),
+        NeverLearned(9, "a<b>.png", names[2], names[1], -0.5),
+    ]
+    page = Page(html_page(content_of(names, never_learned=doubtful)))
+    table = next(table for table in page.tables if table[0][-1] == "mean margin")
+
+    assert table[1] == ["7", names[1], names[0], "-0.9876"]
+    assert table[2][0] == "a<b>.png"
+
+
+def test_only_the_beginning_of_a_list_of_suspects_is_read(tmp_path):
+    """Of a file of training; another one is refused."""
+    path = tmp_path / "suspects.csv"
+    lines = [f"{row},a,b,-0.{row + 1}" for row in range(50)]
+    path.write_text("\n".join(["row,true,like,margin", *lines]))
+
+    found = read_first_suspects(path, 30)
+    assert [one.row for one in found] == list(range(30))
+    assert found[0] == NeverLearned(0, None, "a", "b", -0.1)
+    path.write_text("row,true\n1,a\n")
+    with pytest.raises(MtrainError, match="not a list of suspects as mtrain writes it: no 'like'"):
+        read_first_suspects(path, 30)

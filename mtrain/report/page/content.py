@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from mtrain.records.arrays import Ints
     from mtrain.records.report import Report
     from mtrain.records.run import Environment
-    from mtrain.records.training import Predictions
+    from mtrain.records.training import NeverLearned, Predictions
+
+
+MOST_SUSPECTS = 30
+"""Rows of each list of suspects."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,9 @@ class PageContent:
 
     mistakes: Mistakes | None
     """Of that evaluation; None: its predictions were not kept."""
+
+    never_learned: Sequence[NeverLearned]
+    """The first training rows that were never right; none if their learning was not counted."""
 
     pictures: Mapping[int, bytes]
     """PNG files of rows that are images, by the place of the row in the data."""

@@ -19,6 +19,7 @@ from mtrain.metrics.selective import answered
 from mtrain.records.dataset import SPLITS
 from mtrain.report.page.chart import coverage_charts, history_charts
 from mtrain.report.page.confusion import confused_pairs, matrix
+from mtrain.report.page.content import MOST_SUSPECTS
 from mtrain.report.pictures import MOST_PICTURES
 from mtrain.report.remarks import (
     figure_lines,
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 
 MOST_CLASSES = 1000
 """Classes in tables; of more, those of the lowest F1."""
-
-MOST_SUSPECTS = 30
 
 OF_IMAGES = {"digits", "mnist", "fashion_mnist", "images"}
 """Data sets that are known to be images before any is shown."""
