@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import softmax
 from scipy.stats import binom, binomtest, norm
 
 from mtrain.config.experiment.gates import parse_rule
 from mtrain.metrics.counts import ClassCounts, class_counts
 from mtrain.metrics.gates import judge, majority_pairs
+from mtrain.metrics.prediction_sets import choose_sets
 from mtrain.metrics.report import make_report
 from mtrain.metrics.thresholds import choose_threshold
 from mtrain.metrics.verdict import verdicts
@@ -29,6 +31,7 @@ from mtrain.records.training import Predictions
 from mtrain.statistics.averages import f1_interval, macro_share
 from mtrain.statistics.best import pairs_with_best
 from mtrain.statistics.binomial import wilson
+from mtrain.statistics.calibration import calibration
 from mtrain.statistics.crossed import crossed_mean
 from mtrain.statistics.influence import FIGURES, influence
 from mtrain.statistics.paired import accuracy_difference, class_differences, macro_difference
@@ -345,6 +348,52 @@ def _promise(by: str, n: int, prevalence: float) -> tuple[object, ...]:
     return f"{by} 0.9", n, str(prevalence), broken / repetitions, none / repetitions
 
 
+# Probabilities
+
+CALIBRATIONS = list(product((0.0, 0.05, 0.15), (200, 1000, 5000)))
+
+
+def _calibration(gap: float, n: int) -> tuple[object, ...]:
+    """Probabilities from 0.6 to 1 of predictions that are right less often by the gap."""
+    repetitions, generator = 1000, np.random.default_rng(0)
+    plain, ours, covered = [], [], 0
+    for _ in range(repetitions):
+        probabilities = generator.uniform(0.6, 1, n).astype(np.float32)
+        bins = calibration(probabilities, generator.random(n) < probabilities - gap)
+        plain.append(math.sqrt((bins.confidence - bins.right / bins.rows) ** 2 @ bins.weights))
+        ours.append(bins.error)
+        low, high = bins.interval()
+        covered += low <= gap <= high
+    return str(gap), n, np.mean(plain), np.mean(ours), covered / repetitions
+
+
+SETS = list(product((0.8, 0.9, 0.95), (200, 1000, 5000)))
+RARE = 0.2
+
+
+def _sets(level: float, n: int) -> tuple[object, ...]:
+    """Of three classes, one of them a fifth of the rows and hard to tell from the others."""
+    repetitions, generator = 2000, np.random.default_rng(0)
+
+    def drawn(rows: int) -> Predictions:
+        labels = generator.choice(3, rows, p=[0.5, 0.3, RARE])
+        outputs = generator.normal(size=(rows, 3))
+        outputs[np.arange(rows), labels] += np.array([2.0, 1.5, 0.5])[labels]
+        probabilities = softmax(outputs, axis=1).astype(np.float32)
+        return Predictions(labels, probabilities.argmax(axis=1), probabilities, 0.0)
+
+    new = drawn(100_000)
+    own = np.sort(new.probabilities[new.labels == 2, 2])
+    shares, surely, sizes = [], [], []
+    for _ in range(repetitions):
+        rule = choose_sets(drawn(n), level)
+        shares.append(1 - np.searchsorted(own, rule.thresholds[2]) / len(own))
+        surely.append(rule.surely()[2])
+        sizes.append(rule.sets(new.probabilities[:2000]).sum(axis=1).mean())
+    missed = np.mean(np.array(shares) < surely)
+    return str(level), n, np.mean(shares), np.mean(surely), missed, np.mean(sizes)
+
+
 # Seeds and rows
 
 CROSSED = [(3, 500), (3, 5000), (10, 500), (10, 5000)]
@@ -473,6 +522,14 @@ TABLES: dict[str, Callable[[Executor], str]] = {
     "promises": lambda pool: _table(
         ("promised", "rows", "share of the class", "broken", "none could be made"),
         pool.map(_promise, *zip(*PROMISES, strict=True)),
+    ),
+    "calibration": lambda pool: _table(
+        ("true error", "rows", "mean uncorrected", "mean error", "the interval holds"),
+        pool.map(_calibration, *zip(*CALIBRATIONS, strict=True)),
+    ),
+    "sets": lambda pool: _table(
+        ("level", "validation rows", "in the set", "said to be reached", "not reached", "classes"),
+        pool.map(_sets, *zip(*SETS, strict=True)),
     ),
     "crossed": lambda pool: _table(
         ("seeds", "rows", "mtrain", "over seeds alone", "over rows of one seed"),
