@@ -122,8 +122,8 @@ class Model:
         pieces: list[tuple[Piece, Predictions]] = []
         with naming_keywords():
             check_threshold(threshold)
-            check_set_level(set_level)
             where = None if data is None else Path(data)
+            check_set_level(set_level, where)
             rule = None if set_level is None else self.choose_sets(set_level, where)
             notes = self.predict_each(
                 rows, lambda *piece: pieces.append(piece), threshold, rule=rule
@@ -232,8 +232,10 @@ class Model:
         return pieces_in_memory(rows, config.dataset, encoding)
 
 
-def check_set_level(level: float | None) -> None:
-    """Raise `UsageError` for a level that no prediction sets can have."""
+def check_set_level(level: float | None, data: Path | None) -> None:
+    """Raise `UsageError` for a level that no prediction sets can have, and for `data` without a level."""
+    if data is not None and level is None:
+        raise UsageError(f"is for {option('set')}", where=option("data"))
     if level is not None and not 0 < level < 1:
         raise UsageError(f"must be above 0 and below 1, got {level:g}", where=option("set"))
 

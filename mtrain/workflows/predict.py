@@ -90,9 +90,7 @@ def predict(
         check_bad_rows(bad_rows)
     _check_order(checkpoint, inputs)
     check_threshold(threshold)
-    check_set_level(set_level)
-    if data is not None and set_level is None:
-        raise UsageError(f"is for {option('set')}", where=option("data"))
+    check_set_level(set_level, data)
     text = io.BytesIO()
 
     def use(place: CheckpointPlace, saved: Checkpoint) -> tuple[tuple[str, ...], int]:
