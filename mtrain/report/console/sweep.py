@@ -12,18 +12,18 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from mtrain.config.loading.axes import axis_labels, value_text
 from mtrain.escape import inert
 from mtrain.observer import SweepObserver
 from mtrain.report.class_names import leave_room, left_out
 from mtrain.report.console.output import inert_text, make_console
 from mtrain.report.console.terminal import Unbroken, draws
+from mtrain.report.sweep_remarks import findings, setting_columns, setting_text
 from mtrain.report.text import duration, figure, share
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping
 
-    from mtrain.records.sweep import MemberResult, SettingResult, SweepResult, SweptFigure
+    from mtrain.records.sweep import MemberResult, SweepResult
 
 REFRESH_SECONDS = 0.2
 
@@ -223,119 +223,18 @@ def print_sweep(sweep: SweepResult, stream: TextIO) -> None:
     """Every setting, the best first, and what is shown of them."""
     console = make_console(stream)
     ranking = sweep.ranking[:MOST_SETTINGS]
-    settings = [sweep.settings[place] for place in ranking]
-    numbers = {
-        **(
-            {} if sweep.by is None else {sweep.by: [_number(one.value, figure) for one in settings]}
-        ),
-        "test accuracy": [_mean(one.accuracy) for one in settings],
-        "macro F1": [_mean(one.f1_macro) for one in settings],
-        "beside the best": [_comparison(place, sweep) for place in ranking],
-        "95 % interval": [_interval(one.accuracy) for one in settings],
-        **_deviations(settings),
-        **_members(settings),
-    }
-    columns, room = leave_room(numbers, console.width - ROOM_FOR_SETTING)
+    columns = setting_columns(sweep, ranking)
+    numbers = {heading: [Text(cell) for cell in cells] for heading, cells in columns.items()}
+    shown, room = leave_room(numbers, console.width - ROOM_FOR_SETTING)
     table = Table(box=None, pad_edge=False)
     table.add_column("setting", max_width=room + ROOM_FOR_SETTING, overflow="fold")
-    for heading in columns:
+    for heading in shown:
         table.add_column(heading, justify="right", no_wrap=True)
-    names = [inert_text(setting_text(setting, sweep)) for setting in settings]
-    for name, *cells in zip(names, *columns.values(), strict=True):
+    names = [inert_text(setting_text(sweep.settings[place], sweep)) for place in ranking]
+    for name, *cells in zip(names, *shown.values(), strict=True):
         table.add_row(name, *cells)
     console.print(table)
-    more = len(sweep.settings) - len(settings)
+    more = len(sweep.settings) - len(ranking)
     rest = [f"and {more:,} more settings, all of them in sweep.csv"] if more else []
-    for line in (*rest, *left_out(numbers, columns), *findings(sweep)):
+    for line in (*rest, *left_out(numbers, shown), *findings(sweep)):
         console.print(inert_text(line))
-
-
-def _deviations(settings: Sequence[SettingResult]) -> dict[str, list[Text]]:
-    """Of the accuracy, where there are several seeds."""
-    accuracies = [setting.accuracy for setting in settings]
-    return {
-        heading: [_number(None if one is None else getattr(one, name), share) for one in accuracies]
-        for name, heading in (("training", "from training"), ("rows", "from rows"))
-        if any(one is not None and getattr(one, name) is not None for one in accuracies)
-    }
-
-
-def _members(settings: Sequence[SettingResult]) -> dict[str, list[Text]]:
-    """How many are finished, where some are not."""
-    if all(setting.finished == len(setting.members) for setting in settings):
-        return {}
-    return {"finished": [Text(f"{one.finished}/{len(one.members)}") for one in settings]}
-
-
-def _number(value: float | None, form: Callable[[float], str]) -> Text:
-    return Text("-" if value is None else form(value))
-
-
-def _mean(swept: SweptFigure | None) -> Text:
-    return _number(None if swept is None else swept.mean, share)
-
-
-def _interval(swept: SweptFigure | None) -> Text:
-    if swept is None or swept.low is None or swept.high is None:
-        return Text("-")
-    return Text(f"{share(swept.low)} to {share(swept.high)}")
-
-
-def _comparison(place: int, sweep: SweepResult) -> Text:
-    """With the best; of a setting that is not finished, how far it is."""
-    setting = sweep.settings[place]
-    if setting.finished < len(setting.members):
-        states = {m.state for m in sweep.members if m.member in setting.members} - {"finished"}
-        epochs = sweep.epochs(place)
-        return Text(f"{', '.join(sorted(states))} after epoch {epochs}")
-    return Text("-" if setting.comparison == "not compared" else setting.comparison)
-
-
-def findings(sweep: SweepResult) -> Iterator[str]:
-    """What is shown, in words."""
-    states = [member.state for member in sweep.members]
-    for state in ("diverged", "failed", "stopped", "waiting"):
-        if n := states.count(state):
-            yield f"{n:,} of {len(states):,} members {'are ' if state == 'waiting' else ''}{state}"
-    yield from sweep.notes
-    if sweep.best is None:
-        return
-    best = sweep.settings[sweep.best]
-    name = setting_text(best, sweep)
-    yield f"best by {sweep.by}: {name}; on test: accuracy {_in_words(best.accuracy)}"
-    compared = [s for s in sweep.settings if s.comparison in {"worse", "not shown worse"}]
-    if not compared or sweep.compared_by is None:
-        if len(sweep.settings) > 1:
-            yield "no other setting could be compared with it"
-        return
-    alike = sum(setting.comparison == "not shown worse" for setting in compared)
-    n = len(compared)
-    if n == 1:
-        found = f"the other setting is {'not ' if alike else ''}shown to be worse"
-    elif alike in {0, n}:
-        found = f"{'none' if alike else 'each'} of the other {n:,} settings is shown to be worse"
-    else:
-        are = "is" if alike == 1 else "are"
-        found = f"{alike:,} of the other {n:,} settings {are} not shown to be worse"
-    yield f"{found}: {sweep.compared_by}, at 5 % for all pairs together"
-    if sweep.seeds is None:
-        yield "this compares the trained networks: other seeds may rank otherwise, which --seeds shows"
-
-
-def setting_text(setting: SettingResult, sweep: SweepResult) -> str:
-    """`learning_rate 0.01, hidden 64`."""
-    labels = axis_labels(sweep.axes)
-    parts = [f"{labels[key]} {value_text(value)}" for key, value in setting.values.items()]
-    return ", ".join(parts) or "the only setting"
-
-
-def _in_words(swept: SweptFigure | None) -> str:
-    """The mean, its interval, and its deviations."""
-    if swept is None:
-        return "undefined"
-    text = share(swept.mean)
-    if swept.low is not None and swept.high is not None:
-        text += f" (95 % interval {share(swept.low)} to {share(swept.high)})"
-    if swept.training is not None and swept.rows is not None:
-        text += f", deviation {share(swept.training)} from training, {share(swept.rows)} from rows"
-    return text

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
-from mtrain.escape import inert
 from mtrain.metrics.learning import class_learning
 from mtrain.metrics.lowest import lowest
 from mtrain.metrics.selective import answered
@@ -20,6 +15,7 @@ from mtrain.records.dataset import SPLITS
 from mtrain.report.page.chart import coverage_charts, history_charts
 from mtrain.report.page.confusion import confused_pairs, matrix
 from mtrain.report.page.content import MOST_SUSPECTS
+from mtrain.report.page.rendering import render_html, render_markdown
 from mtrain.report.pictures import MOST_PICTURES
 from mtrain.report.remarks import (
     figure_lines,
@@ -28,7 +24,7 @@ from mtrain.report.remarks import (
     threshold_lines,
     weighted_lines,
 )
-from mtrain.report.text import MARKS, figure, first_few, share
+from mtrain.report.text import MARKS, first_few
 
 if TYPE_CHECKING:
     from mtrain.metrics.history import History
@@ -47,68 +43,13 @@ VERDICTS: tuple[Decision, ...] = ("learned", "not learned", "unproven")
 
 def html_page(content: PageContent) -> str:
     """One file of HTML without scripts, which loads nothing from anywhere."""
-    environment = _environment(is_html=True)
-    style = environment.get_template("style.css").render()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return environment.get_template("run.html").render(
-        _values(content),
-        style=Markup(style),  # noqa: S704 -- of this package, nobody's data
-        # Only this style, and pictures within the page.
-        policy=f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'",
-        pictures={row: base64.b64encode(png).decode() for row, png in content.pictures.items()},
-    )
+    pictures = {row: base64.b64encode(png).decode() for row, png in content.pictures.items()}
+    return render_html("run.html", {**_values(content), "pictures": pictures})
 
 
 def model_card(content: PageContent) -> str:
     """Markdown in the sections of a model card."""
-    return _environment(is_html=False).get_template("model_card.md").render(_values(content))
-
-
-def _environment(*, is_html: bool) -> Environment:
-    environment = Environment(
-        loader=PackageLoader("mtrain.report.page"),
-        autoescape=is_html,  # noqa: S701 -- Markdown is escaped by `finalize`
-        finalize=_inert if is_html else _inert_markdown,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {
-        "share": share,
-        "figure": figure,
-        "indented": _indented,
-        "percent": _percent,
-        "sentence": _sentence,
-    }
-    return environment
-
-
-def _inert(value: Any) -> Any:
-    return inert(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _inert_markdown(value: Any) -> Any:
-    """Text that neither Markdown nor HTML in it takes as its own."""
-    if not isinstance(value, str) or isinstance(value, Markup):
-        return value
-    text = re.sub(r"([\\`*_{}\[\]<>|~&$!])", r"\\\1", inert(value))
-    # What would begin a list or a heading, where a text begins a line or an item.
-    text = re.sub(r"^([-+=#])(?=[\s=#-]|$)", r"\\\1", text)
-    return re.sub(r"^(\d+)([.)])(?=\s)", r"\1\\\2", text)
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f} %"
-
-
-def _indented(text: str) -> Markup:
-    """As a block of code of Markdown, in which nothing but its end means anything."""
-    return Markup("\n".join(f"    {inert(line)}" for line in text.splitlines()))  # noqa: S704
-
-
-def _sentence(text: str) -> str:
-    return f"{text.rstrip('.')}."  # not with a capital: it may begin with the name of a class
+    return render_markdown("model_card.md", _values(content))
 
 
 def _values(content: PageContent) -> dict[str, Any]:

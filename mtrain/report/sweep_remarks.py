@@ -1,0 +1,114 @@
+"""What the console and the page of a sweep share: the table of settings, and what is shown, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mtrain.config.loading.axes import axis_labels, value_text
+from mtrain.report.text import figure, share
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mtrain.records.sweep import SettingResult, SweepResult, SweptFigure
+
+
+def setting_columns(sweep: SweepResult, places: Sequence[int]) -> dict[str, list[str]]:
+    """The cells of the settings at these places, by the heading of their column."""
+    settings = [sweep.settings[place] for place in places]
+    return {
+        **({} if sweep.by is None else {sweep.by: [figure(one.value) for one in settings]}),
+        "test accuracy": [_mean(one.accuracy) for one in settings],
+        "macro F1": [_mean(one.f1_macro) for one in settings],
+        "beside the best": [_comparison(place, sweep) for place in places],
+        "95 % interval": [_interval(one.accuracy) for one in settings],
+        **_deviations(settings),
+        **_members(settings),
+    }
+
+
+def _deviations(settings: Sequence[SettingResult]) -> dict[str, list[str]]:
+    """Of the accuracy, where there are several seeds."""
+    accuracies = [setting.accuracy for setting in settings]
+    return {
+        heading: [share(None if one is None else getattr(one, name)) for one in accuracies]
+        for name, heading in (("training", "from training"), ("rows", "from rows"))
+        if any(one is not None and getattr(one, name) is not None for one in accuracies)
+    }
+
+
+def _members(settings: Sequence[SettingResult]) -> dict[str, list[str]]:
+    """How many are finished, where some are not."""
+    if all(setting.finished == len(setting.members) for setting in settings):
+        return {}
+    return {"finished": [f"{one.finished}/{len(one.members)}" for one in settings]}
+
+
+def _mean(swept: SweptFigure | None) -> str:
+    return share(None if swept is None else swept.mean)
+
+
+def _interval(swept: SweptFigure | None) -> str:
+    if swept is None or swept.low is None or swept.high is None:
+        return "-"
+    return f"{share(swept.low)} to {share(swept.high)}"
+
+
+def _comparison(place: int, sweep: SweepResult) -> str:
+    """With the best; of a setting that is not finished, how far it is."""
+    setting = sweep.settings[place]
+    if setting.finished < len(setting.members):
+        states = {m.state for m in sweep.members if m.setting == place} - {"finished"}
+        epochs = sweep.epochs(place)
+        return f"{', '.join(sorted(states))} after epoch {epochs}"
+    return "-" if setting.comparison == "not compared" else setting.comparison
+
+
+def findings(sweep: SweepResult) -> Iterator[str]:
+    """What is shown, in words."""
+    states = [member.state for member in sweep.members]
+    for state in ("diverged", "failed", "stopped", "waiting"):
+        if n := states.count(state):
+            yield f"{n:,} of {len(states):,} members {'are ' if state == 'waiting' else ''}{state}"
+    yield from sweep.notes
+    if sweep.best is None:
+        return
+    best = sweep.settings[sweep.best]
+    name = setting_text(best, sweep)
+    yield f"best by {sweep.by}: {name}; on test: accuracy {_in_words(best.accuracy)}"
+    compared = [s for s in sweep.settings if s.comparison in {"worse", "not shown worse"}]
+    if not compared or sweep.compared_by is None:
+        if len(sweep.settings) > 1:
+            yield "no other setting could be compared with it"
+        return
+    alike = sum(setting.comparison == "not shown worse" for setting in compared)
+    n = len(compared)
+    if n == 1:
+        found = f"the other setting is {'not ' if alike else ''}shown to be worse"
+    elif alike in {0, n}:
+        found = f"{'none' if alike else 'each'} of the other {n:,} settings is shown to be worse"
+    else:
+        are = "is" if alike == 1 else "are"
+        found = f"{alike:,} of the other {n:,} settings {are} not shown to be worse"
+    yield f"{found}: {sweep.compared_by}, at 5 % for all pairs together"
+    if sweep.seeds is None:
+        yield "this compares the trained networks: other seeds may rank otherwise, which --seeds shows"
+
+
+def setting_text(setting: SettingResult, sweep: SweepResult) -> str:
+    """`learning_rate 0.01, hidden 64`."""
+    labels = axis_labels(sweep.axes)
+    parts = [f"{labels[key]} {value_text(value)}" for key, value in setting.values.items()]
+    return ", ".join(parts) or "the only setting"
+
+
+def _in_words(swept: SweptFigure | None) -> str:
+    """The mean, its interval, and its deviations."""
+    if swept is None:
+        return "undefined"
+    text = share(swept.mean)
+    if swept.low is not None and swept.high is not None:
+        text += f" (95 % interval {share(swept.low)} to {share(swept.high)})"
+    if swept.training is not None and swept.rows is not None:
+        text += f", deviation {share(swept.training)} from training, {share(swept.rows)} from rows"
+    return text
