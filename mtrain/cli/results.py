@@ -293,17 +293,17 @@ def predict(
 
 def report(
     run: Annotated[
-        Path, typer.Argument(metavar="RUN", help="A run directory.", show_default=False)
+        Path, typer.Argument(metavar="RUN", help="A run, or a sweep.", show_default=False)
     ],
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="A page of HTML, or by the ending .md a model card. [report.html in the run]",
+            help="A page of HTML; of a run, by the ending .md a model card. [report.html in RUN]",
         ),
     ] = None,
 ) -> None:
-    """Show a run as one page: verdicts, confusions, mistakes, curves, settings."""
+    """Show a run as one page: verdicts, mistakes, curves; or a sweep: settings, members, axes."""
     import mtrain.workflows.report as use_case
 
     with waiting("writing", sys.stderr):

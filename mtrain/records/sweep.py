@@ -12,6 +12,27 @@ Comparison = Literal["best", "not shown worse", "worse", "not compared"]
 
 
 @dataclass(frozen=True)
+class SweepDescription:
+    """What a sweep trains, as its `sweep.yaml` has it."""
+
+    name: str
+    axes: Mapping[str, list[Any] | str]
+    """By dotted key, the values, or a range as `LOW..HIGH`."""
+
+    seeds: int | None
+    folds: int | None
+    sample: int | None
+    """How many settings were drawn; None: there are all combinations."""
+
+    halving: Mapping[str, Any] | None
+    config: Mapping[str, Any]
+    """By dotted key, the settings that all members share."""
+
+    members: Mapping[str, Mapping[str, Any]]
+    """By the name of its folder, what each member has of the axes, its `seed` and its `fold`."""
+
+
+@dataclass(frozen=True)
 class SplitFigures:
     """The figures of one evaluation."""
 

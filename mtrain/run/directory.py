@@ -103,18 +103,22 @@ class RunDirectory:
             for path in self.path.iterdir()
         )
 
-    def check_is_run(self, *, writable: bool = True) -> None:
-        """Raise `MtrainError` if it is not a run, or, if it must be `writable`, is not."""
+    def check_is_run(self, *, writable: bool = True, or_sweep: bool = False) -> None:
+        """Raise `MtrainError` if it is not a run, or, if it must be `writable`, is not.
+
+        `or_sweep`: the command takes a sweep, too, and says so.
+        """
+        remedy = "`mtrain fit` makes one" + (", `mtrain sweep` a sweep" if or_sweep else "")
         if not self.path.exists():
-            raise MtrainError("no such run", where=self.path, remedy="`mtrain fit` makes one")
+            kinds = "run or sweep" if or_sweep else "run"
+            raise MtrainError(f"no such {kinds}", where=self.path, remedy=remedy)
         refuse_sweep(self.path)
         refuse_foreign(self.path)
         if not (self.environment.is_file() or self.checkpoints.is_dir()):
-            raise MtrainError(
-                "not a run directory (no environment.json)",
-                where=self.path,
-                remedy="`mtrain fit` makes one",
-            )
+            problem = "not a run directory (no environment.json)"
+            if or_sweep:
+                problem = "neither a run (no environment.json) nor a sweep (no sweep.yaml)"
+            raise MtrainError(problem, where=self.path, remedy=remedy)
         for folder in (self.path, self.checkpoints) if writable else ():
             if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
                 raise MtrainError("cannot be written: no permission", where=folder)
@@ -141,12 +145,16 @@ class RunDirectory:
             remove_leftovers(folder)
 
 
+def is_sweep(path: Path) -> bool:
+    """Whether it is the folder of a sweep."""
+    with suppress(OSError):  # as of a name that is too long, of which others tell
+        return (path / SWEEP).is_file()
+    return False
+
+
 def refuse_sweep(path: Path) -> None:
     """Raise `MtrainError` for the folder of a sweep."""
-    is_sweep = False
-    with suppress(OSError):  # as of a name that is too long, of which others tell
-        is_sweep = (path / SWEEP).is_file()
-    if is_sweep:
+    if is_sweep(path):
         remedy = "name one of its members; `mtrain sweep` with --resume continues it"
         raise MtrainError("is a sweep, not a run", where=path, remedy=remedy)
 

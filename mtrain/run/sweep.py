@@ -13,13 +13,13 @@ from mtrain.config.loading.axes import value_text
 from mtrain.config.loading.load import flat
 from mtrain.config.loading.reader import parse
 from mtrain.errors import MtrainError, UsageError
-from mtrain.records.sweep import SweepResult
+from mtrain.records.sweep import SweepDescription, SweepResult
 from mtrain.run.directory import SWEEP
 from mtrain.run.files import json_text, read_bytes, read_json, write_csv, write_text
 from mtrain.run.reading import of_schema, reading, validated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from mtrain.records.sweep import MemberResult, SplitFigures
@@ -49,11 +49,9 @@ def check_plan(plan: Mapping[str, Any], folder: Path) -> None:
 
     `MtrainError` if it cannot be read.
     """
-    path = folder / PLAN
-    content = read_bytes(path, LARGEST_PLAN).decode(errors="replace")
-    was = parse(content, str(path)).data
+    was = _plan_data(folder / PLAN)
     if not isinstance(was, dict) or was.pop("schema", None) != SCHEMA:
-        raise MtrainError("not a sweep as mtrain writes it", where=path)
+        raise MtrainError("not a sweep as mtrain writes it", where=folder / PLAN)
     # Read back as it would be, so that 0.10 is 0.1 on both sides.
     before, now = flat(was), flat(parse(dump(dict(plan)), "sweep").data)
     different = [key for key in dict.fromkeys([*now, *before]) if before.get(key) != now.get(key)]
@@ -66,13 +64,35 @@ def check_plan(plan: Mapping[str, Any], folder: Path) -> None:
 
 def is_member(name: str, folder: Path) -> bool:
     """Whether `folder` is a sweep's, and its plan has a member of this name; whatever is wrong with it."""
-    path = folder / PLAN
     try:
-        plan = parse(read_bytes(path, LARGEST_PLAN).decode(errors="replace"), str(path)).data
+        plan = _plan_data(folder / PLAN)
     except MtrainError:
         return False
     members = plan.get("members") if isinstance(plan, dict) else None
     return isinstance(members, dict) and plan.get("schema") == SCHEMA and name in members
+
+
+def read_plan(folder: Path) -> SweepDescription:
+    """What the sweep in `folder` trains; raises `MtrainError` if it is not as mtrain writes it."""
+    path = folder / PLAN
+    data = _plan_data(path)
+    with reading(path, "a sweep"):
+        plan = validated(TypeAdapter(SweepDescription), of_schema(data, SCHEMA))
+    if not plan.members:
+        raise MtrainError("has no member", where=path)
+    _check_folders(plan.members, path)
+    return plan
+
+
+def plan_text(plan: SweepDescription) -> str:
+    """As YAML, without the members."""
+    data = asdict(plan)
+    del data["members"]
+    return dump(data)
+
+
+def _plan_data(path: Path) -> Any:
+    return parse(read_bytes(path, LARGEST_PLAN).decode(errors="replace"), str(path)).data
 
 
 def write_result(result: SweepResult, folder: Path) -> None:
@@ -97,15 +117,24 @@ def read_result(folder: Path) -> SweepResult:
         return validated(TypeAdapter(SweepResult), of_schema(data, SCHEMA))
 
 
+def read_whole_result(folder: Path) -> SweepResult:
+    """`read_result`, of which every name and place leads to something within the sweep.
+
+    Raises `MtrainError`, also for a stranger's file in which one does not.
+    """
+    result = read_result(folder)
+    _check_names(result, folder / RESULT)
+    return result
+
+
 def best_of_sweep(folder: Path) -> Path:
     """The run directory of the best setting, or the folder of the evaluation of all its folds.
 
     Raises `MtrainError` if no setting is the best yet, or if it was trained with several seeds.
     """
-    result = read_result(folder)
+    result = read_whole_result(folder)
     if result.best is None:
         raise MtrainError("has no best setting yet", where=folder, remedy="name one of its members")
-    _check_names(result, folder / RESULT)
     best = result.settings[result.best]
     if result.folds is not None:
         return folder / POOLED / best.name
@@ -121,11 +150,27 @@ def best_of_sweep(folder: Path) -> Path:
 def _check_names(result: SweepResult, path: Path) -> None:
     """Raise `MtrainError` for places and names that no sweep has, as in a stranger's file."""
     settings = result.settings
-    names = [name for setting in settings for name in (setting.name, *setting.members)]
-    is_whole = all(setting.members for setting in settings)
-    if not is_whole or not 0 <= (result.best or 0) < len(settings):
+    places = [*(member.setting for member in result.members), result.best or 0]
+    of_members = {member.member for member in result.members}
+    is_whole = all(
+        setting.members and of_members.issuperset(setting.members) and setting.values.keys() >= axes
+        for axes in [set(result.axes)]
+        for setting in settings
+    )
+    if not is_whole or not all(0 <= place < len(settings) for place in places):
         raise MtrainError("names a setting that is not in it", where=path)
-    if any(name in {"", ".", ".."} or PurePath(name).name != name for name in names):
+    _check_folders([*(setting.name for setting in settings), *of_members], path)
+    with reading(path, "a sweep"):  # a value that is nested too deeply to be shown
+        for setting in settings:
+            for value in setting.values.values():
+                value_text(value)
+
+
+def _check_folders(names: Iterable[str], path: Path) -> None:
+    """Raise `MtrainError` for a name that is not of a folder in that of the sweep."""
+    if any(
+        name in {"", ".", ".."} or "\0" in name or PurePath(name).name != name for name in names
+    ):
         raise MtrainError("names a folder outside the sweep", where=path)
 
 

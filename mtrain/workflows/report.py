@@ -1,4 +1,4 @@
-"""Show a run as one page; needs no TensorFlow, and the data only for images of mistakes."""
+"""Show a run or a sweep as one page; needs no TensorFlow, and the data only for images of mistakes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mtrain.metrics.mistakes import confident_mistakes
 from mtrain.report.page.content import MOST_SUSPECTS, Mistakes, PageContent
 from mtrain.report.pictures import is_image, pictures, png
 from mtrain.run.checkpoint import read_checkpoint
-from mtrain.run.directory import RunDirectory
+from mtrain.run.directory import RunDirectory, is_sweep
 from mtrain.run.environment import read_environment
 from mtrain.run.files import begins, check_replaced, read_bytes, write_bytes
 from mtrain.run.find_checkpoint import find_checkpoint
@@ -22,6 +22,7 @@ from mtrain.run.learning import read_first_suspects
 from mtrain.run.predictions import read_predictions
 from mtrain.run.saved_evaluation import read_saved_evaluation
 from mtrain.workflows.checkpoint_data import load_checkpoint_data
+from mtrain.workflows.report_sweep import report_sweep
 from mtrain.workflows.run_state import run_state
 
 if TYPE_CHECKING:
@@ -45,24 +46,33 @@ LARGEST_CONFIG = 1_000_000
 def report(
     path: Path, out: Path | None = None, *, rows: Split | None = None, state: str | None = None
 ) -> Path:
-    """Write the page of a run; returns the file: `out`, or the run's `report.html`.
+    """Write the page of a run or a sweep; returns the file: `out`, or its own `report.html`.
 
-    It is HTML, or by the ending `.md` Markdown as a model card. `rows` are the test rows if they are
+    It is HTML, or of a run by the ending `.md` Markdown as a model card. `rows` are the test rows if they are
     read already; else images of mistakes are read from the run's data. `state` is what the page says of
     a run that is not over yet; None: how far it is. What is missing is named in the page. Raises
-    `MtrainError` if it is not a run, `UsageError` for another ending or a file that is no such page.
+    `MtrainError` if it is neither, `UsageError` for another ending or a file that is no such page.
     """
-    file = RunDirectory(path).page if out is None else out
+    run = RunDirectory(path)
+    file = run.page if out is None else out
+    of_sweep = is_sweep(path)
     beginning = ENDINGS.get(file.suffix.lower())
     if beginning is None:
         raise UsageError(
             f"must end in {' or '.join(ENDINGS)}, got {file.name!r}", where=option("out")
         )
-    run = RunDirectory(path)
-    run.check_is_run(writable=out is None)
-    run.refuse_links()
+    if of_sweep and beginning != HTML:
+        problem = f"the page of a sweep must end in .html, got {file.name!r}: a model card is of one model"
+        raise UsageError(
+            problem, where=option("out"), remedy="name a member of the sweep for its card"
+        )
+    if not of_sweep:
+        run.check_is_run(writable=out is None, or_sweep=True)
+        run.refuse_links()
     if out is not None:
         check_replaced(out, lambda file: begins(file, beginning), "a page of mtrain", option("out"))
+    if of_sweep:
+        return report_sweep(path, out)
     content = read_page_content(run, rows, state)
 
     from mtrain.report.page.run_page import html_page, model_card

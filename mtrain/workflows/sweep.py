@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -32,6 +33,7 @@ from mtrain.trackers.of_config import check_trackers
 from mtrain.training.signals import handled_signals
 from mtrain.workflows.folds import keep_pooled_folds
 from mtrain.workflows.halving import halving_figure, train_by_halving
+from mtrain.workflows.report_sweep import report_sweep
 from mtrain.workflows.sweep_data import Options, SweepData
 from mtrain.workflows.sweep_groups import make_train
 from mtrain.workflows.sweep_on_ray import make_train_on
@@ -128,6 +130,7 @@ def sweep(
             pooled = keep_pooled_folds(plan, folder, results)
             write_result(result, folder)
             _draw(result, folder)
+            _write_page(folder, told)
             state = "killed" if received.signals else "finished"
             _track(plan.members, folder, state, options.failed_trackers, told)
         finally:
@@ -164,6 +167,15 @@ def _draw(result: SweepResult, folder: Path) -> None:
 
         for name, content in sweep_charts(result):
             write_bytes(folder / name, content)
+
+
+def _write_page(folder: Path, observer: SweepObserver) -> None:
+    """Write the page of the sweep; what was trained stands without it."""
+    try:
+        report_sweep(folder, is_over=True)
+    except MtrainError as error:
+        again = f"`mtrain report {shlex.quote(str(folder))}` writes it"
+        observer.note(f"{error}; the sweep is done without its page: {again}.")
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,7 @@ from mtrain.config.loading.axes import (
     Axis,
     Range,
     Values,
+    axes_from_python,
     axis_labels,
     combinations,
     product_size,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from mtrain.config.experiment.schema import Config
     from mtrain.config.loading.load import Settings
+    from mtrain.records.sweep import SweepDescription
 
 UNASKED = 1000
 """Members that are trained without being asked for twice."""
@@ -275,3 +277,44 @@ def describe_sweep(sweep: SweepPlan) -> dict[str, Any]:
             for member in sweep.members
         },
     }
+
+
+def restore_sweep(described: SweepDescription) -> SweepPlan:
+    """The sweep of which `describe_sweep` made this.
+
+    Raises `MtrainError` for settings that no sweep has.
+    """
+    axes = axes_from_python(described.axes, "axes")
+    keys = [axis.key for axis in axes]
+    places: dict[str, int] = {}
+    values: list[Values] = []
+    members = []
+    settings = read_settings({}, {})
+    for name, own in described.members.items():
+        if missing := [key for key in keys if key not in own]:
+            raise MtrainError(f"{name}: has no {missing[0]}", where="members")
+        chosen = {key: own[key] for key in keys}
+        if (place := places.setdefault(repr(chosen), len(values))) == len(values):
+            values.append(chosen)
+        seed = own.get("seed") if described.seeds else None
+        fold = own.get("fold") if described.folds else None
+        varied = {**described.config, **chosen}
+        varied |= {} if seed is None else {"seed": seed}
+        varied |= {} if fold is None else {"dataset.fold": f"{fold}/{described.folds}"}
+        settings = read_settings({}, varied)
+        end = "".join(
+            [f"_seed-{seed}" if seed is not None else "", f"_fold-{fold}" if fold else ""]
+        )
+        setting_name = f"_{name}".removesuffix(end).removeprefix("_") or "all"
+        members.append(Member(name, place, seed, fold, settings.validate(), setting_name))
+    return SweepPlan(
+        described.name,
+        settings,
+        tuple(axes),
+        tuple(values),
+        tuple(members),
+        described.seeds,
+        described.folds,
+        described.sample,
+        _halving(described.halving),
+    )

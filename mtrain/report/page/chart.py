@@ -144,11 +144,11 @@ def _chart(
         notes = [note, f"{len(kept)} of {len(places):,} epochs"]
         note = "; ".join(filter(None, notes))
     ticks = (
-        np.linspace(0, 1, 6) if is_share else _round_ticks(float(finite.min()), float(finite.max()))
+        np.linspace(0, 1, 6) if is_share else round_ticks(float(finite.min()), float(finite.max()))
     )
     shown = np.asarray(places, np.float64)[kept]
-    across = _scale(float(shown[0]), float(shown[-1]), LEFT, WIDTH - RIGHT)
-    up = _scale(float(ticks[0]), float(ticks[-1]), HEIGHT - BOTTOM, TOP)
+    across = scale(float(shown[0]), float(shown[-1]), LEFT, WIDTH - RIGHT)
+    up = scale(float(ticks[0]), float(ticks[-1]), HEIGHT - BOTTOM, TOP)
     x = across(shown)
     curves = (
         Curve(
@@ -177,7 +177,7 @@ def _evenly(n: int, most: int) -> Ints:
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.int64))
 
 
-def _round_ticks(low: float, high: float) -> Floats:
+def round_ticks(low: float, high: float) -> Floats:
     """About five round numbers that reach from `low`, or below, to `high`, or above."""
     step = 10.0 ** math.floor(math.log10(max(high - low, abs(high) * 1e-6, 1e-12) / 4))
     step = next(step * factor for factor in (1, 2, 5, 10) if (high - low) / (step * factor) <= 6)
@@ -186,7 +186,7 @@ def _round_ticks(low: float, high: float) -> Floats:
     return ticks
 
 
-def _scale(low: float, high: float, start: float, stop: float) -> Callable[[Floats], Floats]:
+def scale(low: float, high: float, start: float, stop: float) -> Callable[[Floats], Floats]:
     """A function from numbers to places: `low` to `start`, `high` to `stop`."""
     per_unit = (stop - start) / ((high - low) or 1.0)
     return lambda values: start + (values - low) * per_unit

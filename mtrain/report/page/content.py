@@ -1,9 +1,9 @@
-"""What the page of a run is made of."""
+"""What the pages of a run and of a sweep are made of."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mtrain.metrics.suspects import suspects
 
@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtrain.config.experiment.schema import Config
+    from mtrain.config.loading.axes import Axis
     from mtrain.metrics.history import History
     from mtrain.records.arrays import Ints
     from mtrain.records.report import Report
     from mtrain.records.run import Environment
+    from mtrain.records.sweep import SweepDescription, SweepResult
     from mtrain.records.training import NeverLearned, Predictions
 
 
@@ -107,6 +109,36 @@ class PageContent:
 
     pictures: Mapping[int, bytes]
     """PNG files of rows that are images, by the place of the row in the data."""
+
+    missing: Sequence[str]
+    """What could not be shown, and why."""
+
+
+@dataclass(frozen=True, eq=False)
+class SweepPageContent:
+    """A sweep, as its files tell it."""
+
+    name: str
+    state: Literal["finished", "running", "interrupted"]
+    plan: SweepDescription
+    axes: Sequence[Axis]
+    settings: str
+    """The plan without its members, as YAML."""
+
+    result: SweepResult
+    """If the sweep is not over, of what is finished so far."""
+
+    in_training: frozenset[str]
+    """Members that train at the moment."""
+
+    with_page: frozenset[str]
+    """Members that have a page of their own."""
+
+    environment: Environment | None
+    """Of a member; None: none can be read."""
+
+    pooled: Report | None
+    """The evaluation of all folds of the best setting; None: it has none."""
 
     missing: Sequence[str]
     """What could not be shown, and why."""
