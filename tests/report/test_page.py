@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 from epochs_and_reports import HOSTILE, history_of, names_of, predictions_of, report_of
 from markdown_it import MarkdownIt
+from pages import ENVIRONMENT, WEB, Page
 from PIL import Image
 
 from mtrain.config.loading.load import load_config
@@ -23,7 +23,6 @@ from mtrain.metrics.mistakes import confident_mistakes
 from mtrain.metrics.selective import answered
 from mtrain.metrics.suspects import suspects
 from mtrain.records.dataset import Encoding, Split
-from mtrain.records.run import Environment
 from mtrain.records.training import NeverLearned
 from mtrain.report.page.chart import MOST_EPOCHS, coverage_charts, history_charts
 from mtrain.report.page.confusion import SHADES, confused_pairs
@@ -34,30 +33,6 @@ from mtrain.report.text import share
 from mtrain.run.learning import read_first_suspects
 
 STYLE = Path(__file__).parents[2] / "mtrain" / "report" / "page" / "templates" / "style.css"
-
-WEB = (
-    "<script>alert(1)</script>",
-    "</title><b>",
-    "' onload='x",
-    "{{ 7 * 7 }}",
-    "| a | b |",
-    "1. x",
-    "# x",
-)
-"""Class names that a page or Markdown might take as its own."""
-
-ENVIRONMENT = Environment(
-    command=("mtrain", "fit", "<i>.yaml"),
-    versions={"mtrain": "0.1.0", "torch": None},
-    platform="Linux",
-    machine="x86_64",
-    processor="a processor",
-    flags={},
-    git_commit=None,
-    seed=7,
-    data={"sha256": "ab" * 32, "source": "rows & more.csv"},
-    splits={"train": "cd" * 32},
-)
 
 
 def content_of(names, **changes):
@@ -79,42 +54,6 @@ def content_of(names, **changes):
         missing=(),
     )
     return replace(content, **changes)
-
-
-class Page(HTMLParser):
-    """Elements with their attributes, and the texts of the cells of each table, line by line."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.elements, self.tables, self.open, self.text = [], [], [], ""
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attributes):  # noqa: D102
-        self.elements.append((tag, dict(attributes)))
-        if tag not in {"meta", "input", "img", "path", "polyline"}:
-            self.open.append(tag)
-        if tag == "table":
-            self.tables.append([])
-        elif tag == "tr":
-            self.tables[-1].append([])
-        elif tag in {"td", "th"}:
-            self.tables[-1][-1].append("")
-
-    def handle_endtag(self, tag):  # noqa: D102
-        assert self.open.pop() == tag
-
-    def handle_startendtag(self, tag, attributes):  # noqa: D102
-        self.elements.append((tag, dict(attributes)))
-
-    def handle_data(self, data):  # noqa: D102
-        self.text += data
-        if {"td", "th"} & set(self.open):
-            self.tables[-1][-1][-1] += data
-
-    def all(self, name):
-        """The values of an attribute."""
-        return [attributes[name] for _, attributes in self.elements if name in attributes]
 
 
 def test_every_number_of_the_tables_is_that_of_the_report():

@@ -99,7 +99,7 @@ class _Places:
 
 def axis_charts(sweep: SweepResult, axes: Sequence[Axis]) -> Iterator[AxisChart]:
     """A chart for each axis, if there is a figure of validation; `axes` say which are ranges."""
-    ranges = {axis.key: axis.values for axis in axes if isinstance(axis.values, Range)}
+    by_key = {axis.key: axis.values for axis in axes}
     labels = axis_labels(sweep.axes)
     for key in sweep.axes if sweep.by is not None else ():
         pairs = [
@@ -110,7 +110,7 @@ def axis_charts(sweep: SweepResult, axes: Sequence[Axis]) -> Iterator[AxisChart]
         figures = [number for _, number in pairs]
         if not pairs or not math.isfinite(max(figures) - min(figures)):
             continue
-        places = _places([value for value, _ in pairs], ranges.get(key))
+        places = _places([value for value, _ in pairs], by_key.get(key, ()))
         ticks = round_ticks(min(figures), max(figures)).tolist()
         up = _along(ticks[0], ticks[-1], HEIGHT - BOTTOM, TOP)
         by_group: dict[int, list[float]] = {}
@@ -145,9 +145,15 @@ def _along(low: float, high: float, start: float, stop: float) -> Callable[[floa
     return lambda value: float(place(np.array(value, np.float64)))
 
 
-def _places(values: Sequence[Any], limits: Range | None) -> _Places:
-    """Numbers stand on a scale, logarithmic from a factor of ten on; all else side by side."""
-    different = list({repr(value): value for value in values}.values())
+def _places(values: Sequence[Any], swept: Sequence[Any] | Range) -> _Places:
+    """Numbers stand on a scale, logarithmic from a factor of ten on; all else side by side.
+
+    `values` are those of members, `swept` is what the axis was to have.
+    """
+    limits = swept if isinstance(swept, Range) else None
+    order = [] if isinstance(swept, Range) else [repr(value) for value in swept]
+    known = {repr(value): value for value in values}
+    different = list({key: known[key] for key in (*order, *known) if key in known}.values())
     if not all(type(value) in {int, float} and math.isfinite(value) for value in different):
         return _side_by_side(different)
     different.sort()

@@ -18,7 +18,7 @@ from mtrain.report.text import MARKS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mtrain.records.sweep import MemberResult, SweepResult
+    from mtrain.records.sweep import MemberResult, SweepResult, SweptFigure
     from mtrain.report.page.content import SweepPageContent
 
 MOST_ROWS = 1000
@@ -117,11 +117,13 @@ def _members(content: SweepPageContent) -> Iterator[MemberRow]:
             )
 
 
-def _of_seeds(result: SweepResult, ranking: tuple[int, ...]) -> list[tuple[str, Any, Any]]:
-    """Each setting with its accuracy and macro F1, where seeds were swept and there are any."""
+def _of_seeds(
+    result: SweepResult, ranking: tuple[int, ...]
+) -> list[tuple[str, SweptFigure, SweptFigure | None]]:
+    """Each setting that has an accuracy, with it and its macro F1, where seeds were swept."""
     settings = [result.settings[place] for place in ranking] if result.seeds else []
     return [
         (setting_text(one, result), one.accuracy, one.f1_macro)
         for one in settings
-        if one.accuracy is not None or one.f1_macro is not None
+        if one.accuracy is not None
     ]
