@@ -8,19 +8,24 @@ from mtrain.config.loading.axes import axis_labels, value_text
 from mtrain.report.text import figure, share
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from mtrain.records.sweep import SettingResult, SweepResult, SweptFigure
 
 
-def setting_columns(sweep: SweepResult, places: Sequence[int]) -> dict[str, list[str]]:
-    """The cells of the settings at these places, by the heading of their column."""
+def setting_columns(
+    sweep: SweepResult, places: Sequence[int], in_training: Collection[str] = ()
+) -> dict[str, list[str]]:
+    """The cells of the settings at these places, by the heading of their column.
+
+    `in_training` are the members that train at the moment.
+    """
     settings = [sweep.settings[place] for place in places]
     return {
         **({} if sweep.by is None else {sweep.by: [figure(one.value) for one in settings]}),
         "test accuracy": [_mean(one.accuracy) for one in settings],
         "macro F1": [_mean(one.f1_macro) for one in settings],
-        "beside the best": [_comparison(place, sweep) for place in places],
+        "beside the best": [_comparison(place, sweep, in_training) for place in places],
         "95 % interval": [_interval(one.accuracy) for one in settings],
         **_deviations(settings),
         **_members(settings),
@@ -54,22 +59,24 @@ def _interval(swept: SweptFigure | None) -> str:
     return f"{share(swept.low)} to {share(swept.high)}"
 
 
-def _comparison(place: int, sweep: SweepResult) -> str:
+def _comparison(place: int, sweep: SweepResult, in_training: Collection[str]) -> str:
     """With the best; of a setting that is not finished, how far it is."""
     setting = sweep.settings[place]
     if setting.finished < len(setting.members):
-        states = {m.state for m in sweep.members if m.setting == place} - {"finished"}
+        own = [m for m in sweep.members if m.setting == place and m.state != "finished"]
+        states = {"in training" if m.member in in_training else m.state for m in own}
         epochs = sweep.epochs(place)
         return f"{', '.join(sorted(states))} after epoch {epochs}"
     return "-" if setting.comparison == "not compared" else setting.comparison
 
 
-def findings(sweep: SweepResult) -> Iterator[str]:
-    """What is shown, in words."""
-    states = [member.state for member in sweep.members]
-    for state in ("diverged", "failed", "stopped", "waiting"):
+def findings(sweep: SweepResult, in_training: Collection[str] = ()) -> Iterator[str]:
+    """What is shown, in words; `in_training` are the members that train at the moment."""
+    states = ["in training" if m.member in in_training else m.state for m in sweep.members]
+    for state in ("diverged", "failed", "stopped", "in training", "waiting"):
         if n := states.count(state):
-            yield f"{n:,} of {len(states):,} members {'are ' if state == 'waiting' else ''}{state}"
+            are = "are " if state in {"in training", "waiting"} else ""
+            yield f"{n:,} of {len(states):,} members {are}{state}"
     yield from sweep.notes
     if sweep.best is None:
         return

@@ -92,7 +92,11 @@ def plan_text(plan: SweepDescription) -> str:
 
 
 def _plan_data(path: Path) -> Any:
-    return parse(read_bytes(path, LARGEST_PLAN).decode(errors="replace"), str(path)).data
+    content = read_bytes(path, LARGEST_PLAN).decode(errors="replace")
+    try:
+        return parse(content, str(path)).data
+    except UsageError as error:
+        raise MtrainError(*error.problems) from error  # nobody's config: it was damaged
 
 
 def write_result(result: SweepResult, folder: Path) -> None:

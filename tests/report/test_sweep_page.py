@@ -255,6 +255,7 @@ def test_of_a_sweep_that_runs_the_page_says_until_where():
 
     assert "The sweep is not over" in page.text
     assert "6: 4 finished, 1 in training, 1 waiting" in page.text
+    assert "1 of 6 members are in training." in page.text
     rows = {row[0]: row for row in table_of(page, "member")[2:]}
     assert rows[waiting[0].member][4:6] == ["in training", "3"]
 

@@ -43,7 +43,7 @@ def html_page(content: SweepPageContent) -> str:
     """One file of HTML without scripts, which loads nothing from anywhere."""
     result, report = content.result, content.pooled
     ranking = result.ranking[:MOST_ROWS]
-    columns = setting_columns(result, ranking)
+    columns = setting_columns(result, ranking, content.in_training)
     members = list(_members(content))
     entries = [] if report is None else report.lowest_f1(MOST_CLASSES)
     values: dict[str, Any] = {
@@ -54,7 +54,7 @@ def html_page(content: SweepPageContent) -> str:
         "axes": {key: _values_text(values) for key, values in content.plan.axes.items()},
         "halving": _halving_text(content),
         "states": ", ".join(f"{n:,} {state}" for state, n in _states(content).items()),
-        "findings": list(findings(result)),
+        "findings": list(findings(result, content.in_training)),
         "columns": list(columns),
         "settings": [
             (setting_text(result.settings[place], result), cells)
