@@ -159,10 +159,14 @@ class SweepResult:
     def ranking(self) -> tuple[int, ...]:
         """The places of the settings, the best first; unfinished ones last, by their epochs."""
         sign = -1 if self.higher_is_better else 1
+        epochs: dict[int, int] = {}
+        for member in self.members:  # once for all settings: there may be thousands of both
+            before = epochs.get(member.setting, member.epochs)
+            epochs[member.setting] = min(before, member.epochs)
 
         def place(k: int) -> tuple[bool, float, int, int]:
             value = self.settings[k].value
-            return value is None, sign * (value or 0.0), -self.epochs(k), k
+            return value is None, sign * (value or 0.0), -epochs.get(k, 0), k
 
         return tuple(sorted(range(len(self.settings)), key=place))
 

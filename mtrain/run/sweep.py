@@ -19,7 +19,7 @@ from mtrain.run.files import json_text, read_bytes, read_json, write_csv, write_
 from mtrain.run.reading import of_schema, reading, validated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from mtrain.records.sweep import MemberResult, SplitFigures
@@ -35,6 +35,9 @@ POOLED = "evaluation"
 
 LARGEST_PLAN = 100_000_000
 """Bytes."""
+
+LONGEST_FOLDER = 255
+"""Bytes of its name."""
 
 SPLIT_COLUMNS = ("loss", "accuracy", "precision_macro", "recall_macro", "f1_macro")
 
@@ -80,7 +83,7 @@ def read_plan(folder: Path) -> SweepDescription:
         plan = validated(TypeAdapter(SweepDescription), of_schema(data, SCHEMA))
     if not plan.members:
         raise MtrainError("has no member", where=path)
-    _check_folders(plan.members, path)
+    _check_folders(list(plan.members), path)
     return plan
 
 
@@ -170,12 +173,14 @@ def _check_names(result: SweepResult, path: Path) -> None:
                 value_text(value)
 
 
-def _check_folders(names: Iterable[str], path: Path) -> None:
+def _check_folders(names: Collection[str], path: Path) -> None:
     """Raise `MtrainError` for a name that is not of a folder in that of the sweep."""
     if any(
         name in {"", ".", ".."} or "\0" in name or PurePath(name).name != name for name in names
     ):
         raise MtrainError("names a folder outside the sweep", where=path)
+    if any(len(name.encode()) > LONGEST_FOLDER for name in names):
+        raise MtrainError("names a folder that no disk can have", where=path)
 
 
 def _header(result: SweepResult) -> list[str]:

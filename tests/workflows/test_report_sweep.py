@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import pytest
@@ -62,9 +63,10 @@ def test_the_page_of_a_sweep_needs_no_tensorflow(swept, tmp_path):
     for name in ("tensorflow", "keras"):
         (tmp_path / "hidden" / name).mkdir(parents=True)
         (tmp_path / "hidden" / name / "__init__.py").write_text("raise ImportError('not here')")
+    path = os.pathsep.join(filter(None, [str(tmp_path / "hidden"), os.environ.get("PYTHONPATH")]))
     for gone in ("report.html", "sweep.json"):
         (swept / gone).unlink()
-        done = mtrain_process("report", swept, PYTHONPATH=str(tmp_path / "hidden"))
+        done = mtrain_process("report", swept, PYTHONPATH=path)
         assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -166,6 +168,8 @@ def test_what_is_damaged_is_named(swept, capsys):
         "a: 1\n",
         plan.replace("folds: 2", "folds: two"),
         plan.replace("digits", "x"),
+        plan.replace("learning_rate-0.01_fold-1", "x" * 300),
+        plan.replace("learning_rate-0.01_fold-1", "../elsewhere"),
     ):
         (swept / "sweep.yaml").write_text(text)
         status, message = said(capsys, "report", swept)
