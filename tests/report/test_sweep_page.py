@@ -127,6 +127,27 @@ def test_the_page_says_what_the_console_says():
     assert all(f"{line}." in text for line in findings(result))
 
 
+def test_what_was_swept_stands_first():
+    """Also how halving chooses, where its figure is that of the ranking."""
+    content = content_of()
+    plan = replace(
+        content.plan,
+        config={"dataset.name": "digits"},
+        halving={"by": None, "keep": 0.5, "every": 5},
+    )
+    page = Page(html_page(replace(content, plan=plan)))
+
+    assert page.tables[0][1:] == [[RATE, "0.1, 0.01, 0.001"], [ACTIVATION, "relu"]]
+    for text in (
+        "digits, data set digits; what all members share",
+        "2 of each setting, from 0 to 1",
+        "by val_loss, keep 0.5, every 5",
+        "6: 6 finished",
+    ):
+        assert text in page.text
+    assert page.text.index("What was swept") < page.text.index("by val_loss: learning_rate 0.001")
+
+
 def test_the_folds_of_the_best_setting_stand_class_by_class():
     report = report_of(names_of(3))
     result = sweep_of(folds=4)

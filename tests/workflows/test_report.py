@@ -87,7 +87,7 @@ def test_what_is_no_page_or_no_run_is_refused(finished_run, tmp_path, capsys):
     status, message = said(capsys, "report", tmp_path)
     assert (status, message.split(";")[0]) == (
         1,
-        f"{tmp_path}: not a run directory (no environment.json)",
+        f"{tmp_path}: neither a run (no environment.json) nor a sweep (no sweep.yaml)",
     )
     (finished_run / "report.html").unlink()
     (finished_run / "report.html").symlink_to("/etc/hostname")

@@ -49,6 +49,7 @@ def html_page(content: SweepPageContent) -> str:
     values: dict[str, Any] = {
         "content": content,
         "plan": content.plan,
+        "config": content.plan.name.removesuffix("-sweep"),
         "result": result,
         "environment": content.environment,
         "axes": {key: _values_text(values) for key, values in content.plan.axes.items()},
@@ -84,7 +85,8 @@ def _halving_text(content: SweepPageContent) -> str | None:
     halving = content.plan.halving
     if halving is None:
         return None
-    known = {key: value for key, value in halving.items() if value is not None}
+    known = {"by": content.result.by or "loss"}
+    known |= {key: value for key, value in halving.items() if value is not None}
     return ", ".join(f"{key} {value_text(value)}" for key, value in known.items())
 
 
