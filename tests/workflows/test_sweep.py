@@ -301,7 +301,7 @@ def test_charts_of_members_side_by_side_are_those_of_one_alone(tmp_path):
     assert sweep(*arguments, "--jobs", 1, "--out", alone) == 0
 
     charts = sorted(path.relative_to(out) for path in out.rglob("*.png"))
-    assert len(charts) == 3 * (4 + 2 * 5) + 1
+    assert len(charts) == 3 * (4 + 2 * 6) + 1
     for chart in charts:
         assert (out / chart).read_bytes() == (alone / chart).read_bytes()
 
