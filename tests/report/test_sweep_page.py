@@ -348,5 +348,11 @@ def test_what_no_scale_holds_stands_side_by_side_in_the_order_of_the_axis(rates)
 
 def test_without_a_figure_of_validation_there_is_no_chart():
     result = sweep_of(by=None, best=None)
+    result = replace(result, members=tuple(replace(one, val=None) for one in result.members))
     assert not list(axis_charts(result, []))
-    assert "over each axis" not in html_page(content_of(result))
+    page = Page(html_page(content_of(result)))
+    assert "over each axis" not in page.text
+    assert "the best first" not in page.text
+    assert "validation" not in table_of(page, "member")[0]
+    own = {member.member: share(member.test.accuracy) for member in result.members}
+    assert {row[0]: row[8] for row in table_of(page, "member")[2:]} == own

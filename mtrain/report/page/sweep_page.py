@@ -63,6 +63,7 @@ def html_page(content: SweepPageContent) -> str:
         ],
         "settings_left_out": len(result.settings) - len(ranking),
         "labels": list(axis_labels(result.axes).values()),
+        "has_validation": any(member.val is not None for member in result.members),
         "members": members[:MOST_ROWS],
         "members_left_out": len(members[MOST_ROWS:]),
         "seeds": _of_seeds(result, ranking),
