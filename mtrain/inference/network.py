@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from mtrain.run.find_checkpoint import CheckpointPlace
 
 
+OUTPUT_PENALTY = "adjustable/output/l2"
+"""The name of the factor of the penalty on the output layer's weights."""
+
+
 def predict_split(
     saved: Checkpoint,
     rows: Split,
@@ -49,10 +53,6 @@ def predict_split(
             if isinstance(metric, CustomMetric)
         }
     return replace(predictions, custom=custom)
-
-
-OUTPUT_PENALTY = "adjustable/output/"
-"""The beginning of the names of factors of penalties on the output layer's weights."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +106,8 @@ def loaded_network(
         shapes = variable_shapes(variables)
         arrays = read_checkpoint_arrays(place.path, shapes, "model/", "loss/")
         put_arrays(variables, at_temperature(arrays, saved.temperature))
-        for name, factor in network.numbers.items():
-            if name.startswith(OUTPUT_PENALTY):  # that of the weights as they were trained
-                factor.assign(factor * saved.temperature**2)
+        if (factor := network.numbers.get(OUTPUT_PENALTY)) is not None:
+            factor.assign(
+                factor * saved.temperature**2
+            )  # the penalty of the weights as they were trained
         yield network, loaded_code

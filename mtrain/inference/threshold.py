@@ -11,7 +11,6 @@ from mtrain.config.experiment.evaluation import DEFAULT_THRESHOLD
 from mtrain.errors import MtrainError, UsageError
 from mtrain.keywords import option
 from mtrain.metrics.epoch import THRESHOLD
-from mtrain.metrics.temperature import threshold_at
 from mtrain.metrics.thresholds import fewest_rows
 from mtrain.records.report import ThresholdChoice
 from mtrain.statistics.binomial import trials_to_show
@@ -38,10 +37,7 @@ def check_two_classes(threshold: float | None, saved: Checkpoint) -> None:
 
 
 def chosen_threshold(saved: Checkpoint, path: Path) -> tuple[float | None, ThresholdChoice | None]:
-    """The run's threshold, None if it is 0.5, and how it was chosen, if it was.
-
-    It is for the probabilities that the run's temperature makes.
-    """
+    """The run's threshold, None if it is 0.5, and how it was chosen, if it was."""
     evaluation, history = saved.config.evaluation, saved.history
     if len(saved.classes) != 2 or evaluation.threshold == DEFAULT_THRESHOLD:
         return None, None
@@ -61,7 +57,7 @@ def chosen_threshold(saved: Checkpoint, path: Path) -> tuple[float | None, Thres
         return DEFAULT_THRESHOLD, replace(choice, failed=_why(rule, len(history.epoch), tp, fp, fn))
     if not 0 <= threshold <= 1:
         raise MtrainError(f"{THRESHOLD} must be between 0 and 1, got {threshold}", where=path)
-    return threshold_at(threshold, saved.temperature), choice
+    return threshold, choice
 
 
 def _why(rule: ThresholdRule, epoch: int, tp: int, fp: int, fn: int) -> str:

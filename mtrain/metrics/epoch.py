@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +19,7 @@ from mtrain.metrics.counts import (
     confusion_matrix,
 )
 from mtrain.metrics.scores import one_against_rest, pooled, top_k_hits
-from mtrain.metrics.temperature import choose_temperature, threshold_at
+from mtrain.metrics.temperature import choose_temperature, probabilities_at
 from mtrain.metrics.thresholds import choose_threshold, predict_above
 from mtrain.records.training import EpochRecord, Predictions, Tally
 
@@ -66,22 +66,25 @@ def epoch_figures(
 
     Those of the validation are at the threshold that `evaluation` gives for two classes, None: at
     0.5, as those of the training always are; `val_threshold` is there where it was chosen, and so is
-    `val_temperature`. Figures are of the network's own probabilities, as loss and monitors are: a
-    threshold for those that a temperature makes is turned into one for these.
+    `val_temperature`. Of two classes the classes are those that the temperature's probabilities give at
+    the threshold; figures of probabilities, and the loss, are those of the network without it.
     """
     scalars, counts, per_class = _split_figures(record.train, None, metrics)
     scalars["learning_rate"] = record.learning_rate
     figures = EpochFigures(record.epoch, scalars, {"train": counts}, {"train": per_class})
     if (val := record.val) is not None:
-        temperature = 1.0
+        calibrated = val
         if evaluation is not None and evaluation.calibrate is not None:
             temperature = figures.scalars[TEMPERATURE] = choose_temperature(val)
+            if temperature != 1:
+                scores = probabilities_at(temperature, val.probabilities)
+                calibrated = replace(val, probabilities=scores)
         if evaluation is not None and val.probabilities.shape[1] == 2:
-            threshold = _threshold(val, evaluation, record.epoch, temperature)
+            threshold = _threshold(calibrated, evaluation, record.epoch)
             if evaluation.rule is not None:
                 figures.scalars[THRESHOLD] = threshold
             if not math.isnan(threshold):
-                val = predict_above(val, threshold)
+                val = replace(val, predicted=predict_above(calibrated, threshold).predicted)
         scalars, counts, per_class = _split_figures(tally(val, metrics), val, metrics)
         figures.scalars.update({f"val_{key}": value for key, value in scalars.items()})
         figures.counts["val"] = counts
@@ -89,12 +92,10 @@ def epoch_figures(
     return figures
 
 
-def _threshold(
-    val: Predictions, evaluation: EvaluationConfig, epoch: int, temperature: float
-) -> float:
+def _threshold(val: Predictions, evaluation: EvaluationConfig, epoch: int) -> float:
     """The config's threshold; NaN if it is to be chosen and none can be."""
     if (rule := evaluation.rule) is None:
-        return threshold_at(evaluation.number, 1 / temperature)
+        return evaluation.number
     truths, scores = val.labels == 1, val.probabilities[:, 1]
     return choose_threshold(truths, scores, rule.by, rule.at_least, rule.level(epoch))
 

@@ -108,7 +108,7 @@ def _undefined(report: Report) -> Iterator[Finding]:
 
 
 def _calibration(report: Report) -> Iterator[Finding]:
-    """Probabilities that are shown to be wrong by more than `NOTABLE_ERROR`, and a temperature that harms."""
+    """Probabilities that are shown to be wrong by more than `NOTABLE_ERROR`."""
     if (found := report.calibration) is None:
         return
     if found.error_ci[0] > NOTABLE_ERROR and report.accuracy is not None:
@@ -123,13 +123,6 @@ def _calibration(report: Report) -> Iterator[Finding]:
         low, high = found.error_ci
         error = f"calibration error {found.error:.3f}, 95 % interval {low:.3f} to {high:.3f}"
         yield Finding("miscalibrated", f"{text} ({error})")
-    without, log_loss = found.log_loss_without, report.log_loss
-    if without is not None and log_loss is not None and without < log_loss:
-        yield Finding(
-            "temperature-harms",
-            f"The temperature {found.temperature:.3g} raises the log loss here: {log_loss:.4f}, without it "
-            f"{without:.4f}",
-        )
 
 
 def _least_learned(classes: Sequence[ClassReport], confusion: Ints) -> Iterator[Finding]:

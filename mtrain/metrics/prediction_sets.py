@@ -34,7 +34,10 @@ class SetRule:
     """Validation rows of each class, that chose its threshold."""
 
     left_out: Ints
-    """How many of them have another set than one with their class."""
+    """The most of them whose set lacks their class; fewer, where probabilities are equal."""
+
+    has_groups: bool
+    """Whether rows come in groups, for which they count as fewer."""
 
     def sets(self, probabilities: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Which classes are in the set of each row, (N, K); there may be none."""
@@ -75,4 +78,4 @@ def choose_sets(predictions: Predictions, level: float) -> SetRule:
             for k in range(n_classes)
         ]
     )
-    return SetRule(level, thresholds, rows, below - 1)
+    return SetRule(level, thresholds, rows, below - 1, predictions.groups is not None)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mtrain.records.arrays import Floats, Ints
     from mtrain.records.training import Predictions
 
-LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999)
+LEVELS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999)
 """Probabilities of the predicted class above which rows are answered."""
 
 COVERAGES = np.linspace(0.05, 1, 20)

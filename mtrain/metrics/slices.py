@@ -156,7 +156,7 @@ def _lower_accuracies(
     for s in _shown(p):
         yield Finding(
             "lower-accuracy",
-            f"{column} {parts[s].value}: {_only_hits(right[s])} of {rows[s]:,} rows are right "
+            f"{_named(column, parts[s])}: {_only_hits(right[s])} of {rows[s]:,} rows are right "
             f"({right[s] / rows[s]:.3f}); of all other rows {_of_others(right, rows, s):.3f} are "
             f"({_p(p[s])})",
         )
@@ -175,11 +175,15 @@ def _lower_recalls(
         s, k = divmod(int(at), len(classes))
         yield Finding(
             "lower-recall",
-            f"{column} {parts[s].value}: {_only_hits(right[s, k])} of {rows[s, k]:,} rows of "
+            f"{_named(column, parts[s])}: {_only_hits(right[s, k])} of {rows[s, k]:,} rows of "
             f"{classes[k]} are found ({right[s, k] / rows[s, k]:.3f}); of its rows elsewhere "
             f"{_of_others(right[:, k], rows[:, k], s):.3f} are ({_p(p[s, k])})",
             (classes[k],),
         )
+
+
+def _named(column: str, part: SliceRows) -> str:
+    return f"without {column}" if part.is_missing else f"{column} {part.value}"
 
 
 def _shown(p: Floats) -> Ints:

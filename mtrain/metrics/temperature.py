@@ -1,7 +1,7 @@
 """A temperature: the number by which a network's outputs are divided before the softmax or sigmoid.
 
-Above 1 it makes all probabilities less certain, below 1 more, and changes no predicted class. Guo, Pleiss,
-Sun and Weinberger, "On calibration of modern neural networks", ICML 2017.
+Above 1 it makes all probabilities less certain, below 1 more; the most probable class stays the same. Guo,
+Pleiss, Sun and Weinberger, "On calibration of modern neural networks", ICML 2017.
 """
 
 from __future__ import annotations
@@ -16,8 +16,14 @@ if TYPE_CHECKING:
     from mtrain.records.arrays import Floats, Ints
     from mtrain.records.training import Predictions
 
+FEWEST_ROWS = 20
+"""With fewer no temperature is chosen: each half of them has to choose one, too."""
+
 LARGEST = 100.0
 """A temperature is at most this, and at least its inverse."""
+
+VALUES_AT_ONCE = 1 << 18
+"""Probabilities of which one piece is made."""
 
 LEAST = (2.0**-25, float(np.finfo(np.float32).tiny))
 """What stands for a probability of 0, first of two classes and second: the first's is 1 - p of the
@@ -31,8 +37,7 @@ def choose_temperature(predictions: Predictions) -> float:
     rows are ignored: one number is chosen of all.
     """
     labels, logits = predictions.labels, _logits(predictions.probabilities)
-    temperature = _best(labels, logits)
-    if temperature == 1:
+    if len(labels) < FEWEST_ROWS or (temperature := _best(labels, logits)) == 1:
         return 1.0
     is_first = np.random.default_rng(0).permutation(len(labels)) % 2 == 0
     fallen = 0.0
@@ -51,14 +56,6 @@ def probabilities_at(temperature: float, probabilities: NDArray[np.float32]) -> 
     return divided.astype(np.float32)
 
 
-def threshold_at(threshold: float, temperature: float) -> float:
-    """What becomes of a probability of the second of two classes as the outputs are divided by this."""
-    if temperature == 1 or threshold in {0.0, 1.0}:
-        return threshold
-    odds = np.log(threshold / (1 - threshold)) / temperature
-    return float(np.float32(1 / (1 + np.exp(-odds))))
-
-
 def _logits(probabilities: NDArray[np.float32]) -> Floats:
     """Outputs before the softmax, up to a number the same for all classes of a row; of shape (N, K)."""
     least = LEAST if probabilities.shape[1] == 2 else LEAST[1]
@@ -69,18 +66,24 @@ def _logits(probabilities: NDArray[np.float32]) -> Floats:
 def _best(labels: Ints, logits: Floats) -> float:
     """The temperature of the lowest log loss; 1 if the loss falls to the end of those allowed."""
     from scipy.optimize import brentq
+    from scipy.special import softmax
+
+    rows = max(1, VALUES_AT_ONCE // logits.shape[1])
 
     def slope(log_inverse: float) -> float:
         """Of the log loss, over the inverse temperature, in which it is convex."""
-        scaled = np.exp(log_inverse) * logits
-        weights = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-        mean = (weights * logits).sum(axis=1) / weights.sum(axis=1)
-        return float((mean - logits[np.arange(len(labels)), labels]).mean())
+        total = 0.0
+        for start in range(0, len(labels), rows):
+            some = logits[start : start + rows]
+            weights = softmax(np.exp(log_inverse) * some, axis=1)
+            true = some[np.arange(len(some)), labels[start : start + rows]]
+            total += float(((weights * some).sum(axis=1) - true).sum())
+        return total / len(labels)
 
     end = np.log(LARGEST)
     if slope(-end) >= 0 or slope(end) <= 0:
         return 1.0
-    return float(np.exp(-brentq(slope, -end, end, xtol=1e-10)))
+    return float(np.exp(-brentq(slope, -end, end, xtol=1e-6)))
 
 
 def _loss(labels: Ints, logits: Floats, inverse: float) -> float:

@@ -200,14 +200,14 @@ class CalibrationReport:
     """95 % interval."""
 
     probability: float
-    """The mean one, which would be the accuracy if it were as certain as it is right."""
+    """The mean one. Of calibrated probabilities it is the accuracy, but for chance."""
 
     bins: tuple[ReliabilityBin, ...]
     """Of equally many rows, the least certain first."""
 
     temperature: float | None = None
     """By which outputs were divided, chosen on validation; 1: none lowers the log loss. None: none was
-    asked for."""
+    looked for, or that of each fold is another."""
 
     log_loss_without: float | None = None
     """The log loss that the rows would have without it."""
@@ -230,7 +230,7 @@ class Answered:
 
     @property
     def coverage(self) -> float | None:
-        """The share that is above it; None if there is none to be."""
+        """The share of the predictions that is above it; None if there are no predictions."""
         return self.rows / self.of if self.of else None
 
     @property

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from mtrain.records.training import LearnedRows
 
 
+SUSPECTS = "a list of suspects"
+"""In errors about such a file."""
+
 LONGEST = 2000
 """Most characters of a line of suspects that is read for a page."""
 
@@ -64,19 +67,31 @@ def write_suspects(
 
 
 def read_suspects(path: Path) -> Ints:
-    """The rows of a list of suspects, of training or of an evaluation, in its order."""
-    with path.open(newline="", encoding="utf-8") as file:
+    """The rows of a list of suspects, of training or of an evaluation, in its order.
+
+    Raises `MtrainError` for another file.
+    """
+    with (
+        attributing_errors(path),
+        path.open(newline="", encoding="utf-8") as file,
+        reading(path, SUSPECTS),
+    ):
         return np.array([int(line["row"]) for line in csv.DictReader(file)], np.int64)
 
 
 def read_first_suspects(path: Path, n: int) -> list[NeverLearned]:
-    """The first rows of a list of training, at most so many; raises `MtrainError` for another file."""
+    """The first rows of a list of training: at most so many, and of so many times `LONGEST` characters.
+
+    Raises `MtrainError` for another file.
+    """
     with (
         attributing_errors(path),
         path.open(newline="", encoding="utf-8", errors="replace") as file,
     ):
         beginning = file.read(LONGEST * n)
-    with reading(path, "a list of suspects"):
+        if file.read(1):  # the last line may be cut off
+            beginning = beginning[: beginning.rfind("\n") + 1]
+    with reading(path, SUSPECTS):
         return [
             NeverLearned(
                 int(line["row"]),

@@ -115,18 +115,28 @@ def _edge(refused: float, kept: float, is_refused: Callable[[float], bool]) -> f
     return refused
 
 
+def _apart(ends: Ints) -> Ints:
+    """The ends of bins, without those that would leave a bin with too few rows; the last one stays."""
+    kept = [0]
+    for end in ends[:-1]:
+        if end - kept[-1] >= ROWS_OF_BIN and ends[-1] - end >= ROWS_OF_BIN:
+            kept.append(end)
+    return np.array([*kept[1:], ends[-1]])
+
+
 def calibration(
     probabilities: NDArray[np.float32], right: NDArray[np.bool_], groups: Ints | None = None
 ) -> Calibration:
     """Bins of equally many rows, from the probability of each predicted class; all of shape (N,).
 
-    Rows of equal probability are in one bin, however many: their order says nothing. At least one row. `groups` are the numbers of the groups to which rows belong; None: to none.
+    Rows of equal probability are in one bin, however many: their order says nothing. No bin has fewer than
+    `ROWS_OF_BIN` if there are as many. At least one row. `groups` are the numbers of the groups to which rows belong; None: to none.
     """
     most = max(1, min(MOST_BINS, len(right) // ROWS_OF_BIN))
     order = np.argsort(probabilities, kind="stable")
     ordered = probabilities[order]
     ends = np.cumsum([len(each) for each in np.array_split(order, most)])
-    ends = np.unique(np.searchsorted(ordered, ordered[ends - 1], side="right"))
+    ends = _apart(np.unique(np.searchsorted(ordered, ordered[ends - 1], side="right")))
     bins, n_bins = np.split(order, ends[:-1]), len(ends)
     rows = np.array([len(each) for each in bins])
     hits: Counts = np.array([np.count_nonzero(right[each]) for each in bins])

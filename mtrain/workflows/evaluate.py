@@ -206,7 +206,8 @@ class _Question:
         best_by_validation = place.is_best and (saved.config.save_best or "").startswith("val_")
         chosen_by_validation = best_by_validation or (choice is not None and choice.failed is None)
         required = [saved.config.evaluation.require.of(name) for name in saved.classes]
-        temperature = None if saved.config.evaluation.calibrate is None else saved.temperature
+        is_calibrated = saved.config.evaluation.calibrate is not None and saved.history.epoch
+        temperature = saved.temperature if is_calibrated else None
         report = make_report(
             predictions,
             saved.classes,

@@ -81,6 +81,10 @@ def _pool(member: Member, places: Sequence[Path], folds: int, folder: Path) -> R
         note = "each fold was predicted at its own threshold"
         data = replace(report.data, notes=(*report.data.notes, note))
         report = replace(report, threshold=None, data=data)
+    temperatures = {one.calibration.temperature for one in reports if one.calibration is not None}
+    if temperatures - {None} and report.data is not None:
+        note = "each fold has its own temperature"
+        report = replace(report, data=replace(report.data, notes=(*report.data.notes, note)))
     no_features = np.zeros((len(rows), 0), np.float32)
     split = Split(no_features, pooled.labels.astype(np.int32), rows, groups=pooled.groups)
     write_evaluation(folder / member.setting_name, report, pooled, split, ())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from os import PathLike
 from pathlib import Path
@@ -26,7 +26,6 @@ from mtrain.records.predicted import Predicted
 from mtrain.records.training import Predictions
 from mtrain.run.find_checkpoint import changed_code, with_checkpoint
 from mtrain.run.plain_network import runs_plainly
-from mtrain.run.prediction_table import check_names_in_sets
 from mtrain.workflows.checkpoint_data import load_checkpoint_data
 
 if TYPE_CHECKING:
@@ -98,6 +97,9 @@ class Model:
     _saved: Checkpoint
     _plain: PlainPredictor | None
     """None: TensorFlow predicts."""
+
+    _rules: dict[tuple[float, Path | None], SetRule] = field(default_factory=dict)
+    """Of prediction sets, by level and place of the data: for each the data were read."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -191,7 +193,7 @@ class Model:
             within = f"saved within epoch {saved.cursor.epoch + 1}, not at its end"
             notes = (*notes, f"{self._place.path}: {within}")
         where = str(rows) if _is_path(rows) else WHERE
-        promise = () if rule is None else (_promise(rule, saved.classes),)
+        promise = () if rule is None else (_promise(rule, saved),)
         return *notes, *promise, *seen.notes(where, saved.encoding), *code
 
     def choose_sets(self, level: float, data: Path | None) -> SetRule:
@@ -200,8 +202,9 @@ class Model:
         `data` is where they are now; None: where they were. Raises `UsageError` for a run without
         validation or with too few rows of a class in it, `MtrainError` for other data.
         """
+        if (level, data) in self._rules:
+            return self._rules[level, data]
         saved = self._saved
-        check_names_in_sets(saved.classes)
         dataset = load_checkpoint_data(saved, data, self._place).dataset
         if dataset.sha256 != saved.identity.get("data.sha256"):
             problem = "not the data of the training, whose validation rows choose the sets"
@@ -218,9 +221,13 @@ class Model:
                 where=option("set"),
             )
         if self._plain is not None:
-            return choose_sets(self._plain.predict(rows), level)
-        with open_predictor(saved, rows, self._place) as predictor:
-            return choose_sets(predictor.predict(rows), level)
+            predictions = self._plain.predict(rows)
+        else:
+            with open_predictor(saved, rows, self._place) as predictor:
+                predictions = predictor.predict(rows)
+        rule = choose_sets(replace(predictions, groups=rows.groups), level)
+        self._rules[level, data] = rule
+        return rule
 
     def _pieces(self, rows: Any, keep: Sequence[str], *, sets_aside: bool) -> Iterator[Piece]:
         config, encoding = self._saved.config, self._saved.encoding
@@ -236,19 +243,29 @@ def check_set_level(level: float | None, data: Path | None) -> None:
     """Raise `UsageError` for a level that no prediction sets can have, and for `data` without a level."""
     if data is not None and level is None:
         raise UsageError(f"is for {option('set')}", where=option("data"))
-    if level is not None and not 0 < level < 1:
-        raise UsageError(f"must be above 0 and below 1, got {level:g}", where=option("set"))
+    if level is not None and not 0.5 <= level < 1:
+        raise UsageError(f"must be from 0.5 to below 1, got {level:g}", where=option("set"))
 
 
-def _promise(rule: SetRule, classes: tuple[str, ...]) -> str:
+def _promise(rule: SetRule, saved: Checkpoint) -> str:
     """What prediction sets promise, in the words of the notes."""
-    surely = rule.surely()
-    k = int(surely.argmin())
-    return (
-        f"sets by {rule.rows.sum():,} validation rows: of every class at least {rule.level:g} of new rows like "
-        f"those have it in their set, on average over such validations; in 95 of 100 of them at least "
-        f"{surely[k]:.3f} of {classes[k]!r}, which has the fewest"
+    text = (
+        f"sets by {rule.rows.sum():,} validation rows: on average over such validations, at least {rule.level:g} "
+        "of new rows of each class have it in their set"
     )
+    if rule.has_groups:
+        text += "; rows come in groups, and it is about rows of the same groups"
+    else:
+        surely = rule.surely()
+        k = int(surely.argmin())
+        text += f"; in 95 of 100 of them at least {surely[k]:.3f} of '{saved.classes[k]}', the lowest of all"
+    chosen = [
+        *(["epoch"] if (saved.config.save_best or "").startswith("val_") else []),
+        *(["temperature"] if saved.temperature != 1 else []),
+    ]
+    if chosen:
+        text += f"; these rows have chosen the {' and the '.join(chosen)} as well, which takes a little of it"
+    return text
 
 
 def _is_path(rows: Any) -> bool:

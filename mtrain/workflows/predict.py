@@ -22,6 +22,7 @@ from mtrain.run.find_checkpoint import holds_checkpoints, with_checkpoint
 from mtrain.run.prediction_table import (
     CsvWriter,
     check_ending,
+    check_names_in_sets,
     check_replaceable,
     open_predictions,
 )
@@ -96,6 +97,8 @@ def predict(
     def use(place: CheckpointPlace, saved: Checkpoint) -> tuple[tuple[str, ...], int]:
         check_two_classes(threshold, saved)
         refuse_code(saved.config.custom_code.values(), place.path, allowed=allow_code)
+        if set_level is not None:
+            check_names_in_sets(saved.classes)
         model = make_model(place, saved, engine)
         rule = None if set_level is None else model.choose_sets(set_level, data)
         with ExitStack() as held:

@@ -286,6 +286,8 @@ def _open_folder(plan: SweepPlan, out: Path | None, *, resume: bool) -> Iterator
             check_empty(RunDirectory(folder), "in which there is no sweep" if resume else None)
         elif resume:
             check_plan(describe_sweep(plan), folder)
+            # It would be taken for the result of this sweep if it is killed.
+            (folder / RESULT).unlink(missing_ok=True)
         else:
             remedy = f"{option('resume')} continues it"
             raise UsageError("holds a sweep", where=folder, remedy=remedy)

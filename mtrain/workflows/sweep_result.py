@@ -181,6 +181,11 @@ def _value(history: History, checkpoint: str, by: str | None, val: Report | None
         return None
     if by == "val_accuracy" and val is not None:
         return val.accuracy  # whether or not accuracy is among the metrics
+    if val is not None and val.calibration is not None and val.calibration.temperature is not None:
+        # The history has those without the temperature, and rows are compared with it.
+        calibrated = {"val_loss": val.loss, "val_log_loss": val.log_loss}
+        if by in calibrated:
+            return calibrated[by]
     epoch = int(checkpoint.removeprefix("epoch-"))
     value = history.monitored(by, epoch - 1)
     return value if math.isfinite(value) else None

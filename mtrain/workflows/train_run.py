@@ -95,19 +95,17 @@ def train_run(
         if ROWS in config.diagnostics:
             load_meanwhile("pyarrow.parquet")
         stopped_by = _train(training, observers, signals, until)
-        report, interrupted_by = None, stopped_by
+        report, is_whole = None, False
         path, history = training.run.path, training.recorder.history
         if stopped_by is None and training.has_more:
             return Run(path, history, report, stopped_by)
         if evaluated:
-            report, interrupted_by = _report(
+            report, stopped_by, is_whole = _report(
                 training, data, observers, signals, stopped_by, evaluated, draw
             )
         keep_learned_rows(training, data.dataset.classes)
-        if evaluated and draw is not None and history.epoch and interrupted_by is stopped_by:
-            state = "finished" if stopped_by is None else f"stopped by {stopped_by.name}"
-            write_page(path, rows=data.dataset.splits.get("test"), state=state)
-        stopped_by = interrupted_by
+        if is_whole and draw is not None and history.epoch:
+            stopped_by = _write_page(path, data, observers, signals, stopped_by)
         if stopped_by is None:
             training.recorder.end("finished")
         return Run(path, history, report, stopped_by, _judged(config, path, report))
@@ -229,10 +227,11 @@ def _report(
     stopped_by: signal.Signals | None,
     evaluated: Sequence[str],
     draw: Draw | None,
-) -> tuple[Report | None, signal.Signals | None]:
+) -> tuple[Report | None, signal.Signals | None, bool]:
     """Evaluate the run, and unless `draw` is None draw charts.
 
-    A signal skips the rest. Returns the evaluation, and the signal that stopped the training or its report.
+    A signal skips the rest. Returns the evaluation, the signal that stopped the training or its report, and
+    whether nothing was skipped.
     """
     observer.stage("evaluating" if draw is None else "evaluating, and drawing charts")
     run, history, report = training.run, training.recorder.history, None
@@ -260,10 +259,39 @@ def _report(
                     observer.note(f"{line}.")
                 write_charts(of_history, run.charts)
     except InterruptedBySignal as interruption:
-        if stopped_by is None:
-            observer.note(f"Training {UNREPORTED.format(shlex.quote(str(run.path)))}.")
-        return report, stopped_by or interruption.signal
-    return report, stopped_by
+        return report, _interrupted(run.path, observer, stopped_by, interruption), False
+    return report, stopped_by, True
+
+
+def _write_page(
+    run: Path,
+    data: PreparedData,
+    observer: Observer,
+    received: Received,
+    stopped_by: signal.Signals | None,
+) -> signal.Signals | None:
+    """Write the page of the run, unless a signal comes; returns the signal that stopped any of it."""
+    state = "finished" if stopped_by is None else f"stopped by {stopped_by.name}"
+    try:
+        with received.interrupting():
+            if stopped_by is None:
+                received.check()
+            write_page(run, rows=data.dataset.splits.get("test"), state=state)
+    except InterruptedBySignal as interruption:
+        return _interrupted(run, observer, stopped_by, interruption)
+    return stopped_by
+
+
+def _interrupted(
+    run: Path,
+    observer: Observer,
+    stopped_by: signal.Signals | None,
+    interruption: InterruptedBySignal,
+) -> signal.Signals:
+    """The signal that came first; one that interrupted the report alone is told."""
+    if stopped_by is None:
+        observer.note(f"Training {UNREPORTED.format(shlex.quote(str(run)))}.")
+    return stopped_by or interruption.signal
 
 
 def _predict_with(training: Training) -> PredictSplit:

@@ -13,7 +13,10 @@ from strangers import change_state, members_of, npy, put, sign, zipped
 
 import mtrain
 from mtrain.cli.main import run
-from mtrain.metrics.temperature import probabilities_at, threshold_at
+from mtrain.config.loading.load import load_config
+from mtrain.metrics.epoch import epoch_figures
+from mtrain.metrics.temperature import probabilities_at
+from mtrain.records.training import EpochRecord, Predictions, Tally
 from mtrain.run.checkpoint import read_checkpoint
 from mtrain.workflows.model import keras_model
 
@@ -96,14 +99,35 @@ def test_the_training_is_the_same_without(runs):
 
 
 def test_the_history_counts_at_the_threshold_of_the_evaluation(runs, capsys):
-    """The history's probabilities are the network's own, and its threshold is that before the temperature."""
+    """Of calibrated probabilities, whatever else the history has."""
     metrics = evaluated(capsys, runs[1], "--split", "val")
     history = json.loads((runs[1] / "history.json").read_text())
 
     assert history["counts"]["val"]["tp"][-1] == [one["tp"] for one in metrics["classes"]]
-    if len(metrics["classes"]) == 2:
-        temperature = history["history"]["val_temperature"][-1]
-        assert threshold_at(threshold_at(0.7, 1 / temperature), temperature) == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 8.0])
+def test_a_threshold_is_chosen_among_calibrated_probabilities(temperature):
+    """Those of rows that can be told apart before can be told apart after; none is above 1."""
+    generator = np.random.default_rng(0)
+    outputs = generator.normal(0, 1.2, 400)
+    labels = (generator.random(400) < 1 / (1 + np.exp(-outputs))).astype(int)
+    second = (1 / (1 + np.exp(-outputs * temperature))).astype(np.float32)
+    probabilities = np.stack([1 - second, second], axis=1)
+    val = Predictions(labels, (second > 0.5).astype(int), probabilities, 0.5)
+    record = EpochRecord(1, 0.1, Tally(0.5, np.eye(2, dtype=np.int64)), val)
+    config = load_config(
+        {"evaluation": {"threshold": {"recall": 0.6}, "calibrate": "temperature"}}, {}
+    )
+
+    figures = epoch_figures(record, config.metrics, config.evaluation)
+    chosen, threshold = figures.scalars["val_temperature"], figures.scalars["val_threshold"]
+
+    assert chosen == pytest.approx(temperature, rel=0.4)
+    scores = probabilities_at(chosen, probabilities)[:, 1]
+    assert threshold < scores.max()
+    assert np.mean(scores[labels == 1] > threshold) == pytest.approx(0.6, abs=0.005)
+    assert figures.counts["val"].tp[1] == np.count_nonzero(scores[labels == 1] > threshold)
 
 
 def test_predict_and_python_take_it_too(runs):
@@ -155,7 +179,7 @@ def test_sets_hold_the_class_as_often_as_asked(runs, tmp_path, capsys):
     predicted = mtrain.predict(runs[1], images, set_level=0.9)
 
     assert lines[0][:3] == ["row", "predicted", "set"]
-    assert "of every class at least 0.9 of new rows like those have it in their set" in note
+    assert "at least 0.9 of new rows of each class have it in their set" in note
     names = np.array(predicted.classes)
     assert sets == [set(names[each].tolist()) for each in predicted.sets]
     labels = np.frombuffer(
@@ -197,7 +221,7 @@ def test_sets_that_cannot_be_chosen_are_refused(runs, tmp_path, capsys):
     def message(*options):
         return said(capsys, "predict", runs[1], rows, *options)[1]
 
-    assert "--set: must be above 0 and below 1, got 1" in message("--set", "1")
+    assert "--set: must be from 0.5 to below 1, got 1" in message("--set", "1")
     assert "--set: 0.999 needs 999 validation rows of each class, there are " in message(
         "--set", "0.999"
     )
@@ -205,7 +229,7 @@ def test_sets_that_cannot_be_chosen_are_refused(runs, tmp_path, capsys):
     assert "whose validation rows choose the sets" in message("--set", "0.9", "--data", other) or (
         "classes" in message("--set", "0.9", "--data", other)
     )
-    with pytest.raises(mtrain.MtrainError, match="set_level: must be above 0"):
+    with pytest.raises(mtrain.MtrainError, match="set_level: must be from"):
         mtrain.predict(runs[1], rows, set_level=-1.0)
 
 

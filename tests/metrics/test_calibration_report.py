@@ -10,6 +10,7 @@ from sklearn.calibration import calibration_curve
 from mtrain.metrics.calibration import calibration_report
 from mtrain.metrics.report import make_report
 from mtrain.records.training import Predictions
+from mtrain.report.remarks import temperature_lines
 
 
 def predictions_of(second, labels):
@@ -102,12 +103,13 @@ def test_rows_in_groups_make_the_interval_wider():
     assert grouped[1] - grouped[0] > alone[1] - alone[0]
 
 
-def test_a_temperature_that_harms_is_named():
+def test_what_a_temperature_does_to_the_log_loss_is_said():
     labels = np.repeat([1, 0], [90, 10])
     harmed = report_of(predictions_of([0.6] * 100, labels), temperature=2.0)
     helped = report_of(predictions_of([0.9] * 100, labels), temperature=2.0)
 
     assert harmed.calibration.log_loss_without < harmed.log_loss
-    assert "temperature-harms" in [one.kind for one in harmed.findings]
     assert helped.calibration.log_loss_without > helped.log_loss
-    assert "temperature-harms" not in [one.kind for one in helped.findings]
+    (line,) = temperature_lines(harmed)
+    without = f"{harmed.calibration.log_loss_without:.4f}"
+    assert line.endswith(f"log loss {harmed.log_loss:.4f}, without it {without}")

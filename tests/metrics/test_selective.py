@@ -32,7 +32,7 @@ def test_above_a_probability_precision_is_that_of_the_rows_above_it(predictions)
             assert one.coverage == one.rows / np.count_nonzero(predictions.predicted == k)
     everything = list(answered(predictions))
     assert [one.above for one in everything] == list(LEVELS)
-    assert everything[0].of == 400
+    assert (everything[0].rows, everything[0].coverage) == (400, 1)
 
 
 def test_a_class_that_is_never_predicted_has_no_coverage(predictions):

@@ -113,3 +113,13 @@ def test_rows_of_equal_probability_are_one_bin_in_whatever_order():
 
     assert bins.error == 0
     assert (bins.rows.tolist(), with_others.rows.tolist()) == ([200], [20, 180])
+
+
+def test_no_bin_is_too_small_whatever_ties():
+    """39 equal rows and then different ones: not a bin of what is left of the first twentieth."""
+    probabilities = np.concatenate([np.full(39, 0.5), np.linspace(0.6, 0.9, 61)]).astype(np.float32)
+    bins = calibration(probabilities, np.ones(100, bool))
+
+    assert min(bins.rows) >= 20
+    assert sum(bins.rows) == 100
+    assert bins.rows[0] == 39
