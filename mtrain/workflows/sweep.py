@@ -204,6 +204,8 @@ class _Sweeping:
             train = self._make_train(members)
             if not (self.folder / PLAN).exists():
                 write_plan(describe_sweep(plan), self.folder)
+            # That of an earlier session would be taken for the result of this one if it is killed.
+            (self.folder / RESULT).unlink(missing_ok=True)
             # First: several members at once would look for it.
             _track(members, self.folder, "running", self.options.failed_trackers, self.observer)
             epochs = {member.name: member.config.training.epochs for member in plan.members}
@@ -286,8 +288,6 @@ def _open_folder(plan: SweepPlan, out: Path | None, *, resume: bool) -> Iterator
             check_empty(RunDirectory(folder), "in which there is no sweep" if resume else None)
         elif resume:
             check_plan(describe_sweep(plan), folder)
-            # It would be taken for the result of this sweep if it is killed.
-            (folder / RESULT).unlink(missing_ok=True)
         else:
             remedy = f"{option('resume')} continues it"
             raise UsageError("holds a sweep", where=folder, remedy=remedy)

@@ -77,6 +77,35 @@ def test_a_resumed_sweep_trains_what_is_missing(swept, tmp_path, capsys):
     assert before == {path: path.stat().st_mtime_ns for each in others for path in each.rglob("*")}
 
 
+def test_a_resumed_sweep_that_is_killed_has_no_result_of_an_earlier_session(
+    swept, tmp_path, monkeypatch
+):
+    """Its page would show that; without it the members' files are read."""
+    out = tmp_path / "sweep"
+    shutil.copytree(swept, out)
+    shutil.rmtree(members(out)[0])
+    arguments = ("optimizer.learning_rate=1e-3,1e-2", "model={hidden: 12, dropout: 0.3},{l2: 0.01}")
+
+    def killed(*_):
+        raise SystemExit(137)
+
+    monkeypatch.setattr("mtrain.workflows.sweep.summarize_settings", killed)
+    assert sweep(written(tmp_path), *arguments, "--seeds", 2, "--out", out, "--resume") == 137
+    assert not (out / "sweep.json").exists()
+    assert run(["report", str(out)]) == 0
+    assert "8: 7 finished, 1 waiting" in (out / "report.html").read_text()
+
+
+def test_members_with_a_temperature_are_ranked_by_their_calibrated_loss(tmp_path):
+    """By which their rows are compared; one without has that of its history."""
+    out = tmp_path / "sweep"
+    assert sweep(written(tmp_path), "evaluation.calibrate=temperature,null", "--out", out) == 0
+
+    for one in result(out)["members"]:
+        val = json.loads((out / one["member"] / "evaluation/val/metrics.json").read_text())
+        assert one["value"] == pytest.approx(val["loss"], rel=1e-6)
+
+
 def test_a_finished_sweep_is_resumed_without_tensorflow(swept, tmp_path):
     """There is nothing to train, and nothing changes."""
     out = tmp_path / "sweep"

@@ -298,7 +298,8 @@ def restore_sweep(described: SweepDescription) -> SweepPlan:
             values.append(chosen)
         seed = own.get("seed") if described.seeds else None
         fold = own.get("fold") if described.folds else None
-        varied = {**described.config, **chosen}
+        # Whole sections first: the others are what all members have within them.
+        varied = {**chosen, **described.config}
         varied |= {} if seed is None else {"seed": seed}
         varied |= {} if fold is None else {"dataset.fold": f"{fold}/{described.folds}"}
         settings = read_settings({}, varied)
