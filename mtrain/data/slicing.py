@@ -38,6 +38,8 @@ CUTS = (0.25, 0.5, 0.75)
 
 def check_by(config: SourceConfig, column: str) -> TableConfig:
     """The section, of a table; raises `UsageError` of other data, and if the column is the target."""
+    if not isinstance(column, str):
+        raise UsageError(f"must be the name of a column, got {column!r:.40}", where=option("by"))
     if not isinstance(config, TableConfig):
         raise UsageError(
             f"{config.name} has no columns; a column of a CSV or Parquet table is needed",

@@ -47,6 +47,10 @@ def find(report: Report) -> Iterator[Finding]:
             "selected",
             f"The {chosen} was chosen on this split: its figures are optimistic{allowed}",
         )
+    found = report.calibration
+    if report.split == "val" and found is not None and found.temperature not in {None, 1.0}:
+        text = "The temperature was chosen on this split: its probabilities look better than on new rows"
+        yield Finding("temperature-selected", text)
     yield from _calibration(report)
     yield from _least_learned(report.classes, report.confusion_matrix)
 

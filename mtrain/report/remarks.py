@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from mtrain.metrics.learning import FORGOTTEN, LEARNED, class_learning
+from mtrain.records.dataset import SPLITS
 from mtrain.report.text import share
 
 if TYPE_CHECKING:
@@ -63,8 +64,9 @@ def temperature_lines(report: Report) -> Iterator[str]:
         yield "Not calibrated: no temperature is shown to lower the log loss on the validation split"
     elif found.log_loss_without is not None and report.log_loss is not None:
         yield (
-            f"Calibrated by a temperature of {found.temperature:.3g}, chosen on the validation split: log "
-            f"loss {report.log_loss:.4f}, without it {found.log_loss_without:.4f}"
+            f"Calibrated by a temperature of {found.temperature:.3g}, which the validation split has chosen: "
+            f"on the {SPLITS[report.split]} split log loss {report.log_loss:.4f}, without it "
+            f"{found.log_loss_without:.4f}"
         )
 
 

@@ -256,13 +256,14 @@ def find_resumption(
         run, newest.path, checkpoint, newest.damaged, newest.best_is_whole, differences_allowed
     )
     _check_epochs(checkpoint, config)
-    resumption.check(config)
-    if checkpoint.history.epoch and _figures(checkpoint.config) != _figures(config):
+    before, now = _figures(checkpoint.config), _figures(config)
+    if differing := [key for key in now if checkpoint.history.epoch and before[key] != now[key]]:
         raise UsageError(
-            "metrics, diagnostics, dataset.validation, evaluation.threshold or evaluation.calibrate differ "
-            "so that the history would have other columns",
+            f"other {' and '.join(differing)} than before: the history would have other columns",
             where=run.path,
+            remedy="train into another folder",
         )
+    resumption.check(config)
     return resumption
 
 
@@ -298,12 +299,15 @@ def _are_other_rows(changes: Differences) -> bool:
     return any(key.startswith(OTHER_ROWS) for key in changes)
 
 
-def _figures(config: Config) -> tuple[Any, ...]:
-    """The settings that decide the columns of a history."""
-    validated = config.dataset.validation is not None
-    evaluation = config.evaluation
-    rules = evaluation.rule is None, evaluation.calibrate
-    return config.metrics, config.diagnostics, validated, *rules
+def _figures(config: Config) -> dict[str, Any]:
+    """What decides the columns of a history, by dotted key."""
+    return {
+        "metrics": config.metrics,
+        "diagnostics": config.diagnostics,
+        "dataset.validation": config.dataset.validation is not None,
+        "evaluation.threshold": config.evaluation.rule is not None,
+        "evaluation.calibrate": config.evaluation.calibrate,
+    }
 
 
 def _settings(config: Config) -> dict[str, Any]:

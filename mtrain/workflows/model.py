@@ -243,8 +243,8 @@ def check_set_level(level: float | None, data: Path | None) -> None:
     """Raise `UsageError` for a level that no prediction sets can have, and for `data` without a level."""
     if data is not None and level is None:
         raise UsageError(f"is for {option('set')}", where=option("data"))
-    if level is not None and not 0.5 <= level < 1:
-        raise UsageError(f"must be from 0.5 to below 1, got {level:g}", where=option("set"))
+    if level is not None and not (isinstance(level, int | float) and 0.5 <= level < 1):
+        raise UsageError(f"must be from 0.5 to below 1, got {level!r:.40}", where=option("set"))
 
 
 def _promise(rule: SetRule, saved: Checkpoint) -> str:

@@ -20,11 +20,11 @@ def predictions_of(second, labels):
     return Predictions(np.asarray(labels), (second > 0.5).astype(int), probabilities, 0.0)
 
 
-def report_of(predictions, temperature=None):
+def report_of(predictions, temperature=None, split="test"):
     return make_report(
         predictions,
         ("no", "yes"),
-        split="test",
+        split=split,
         checkpoint="epoch-0001",
         calibration=calibration_report(predictions, temperature),
     )
@@ -112,4 +112,16 @@ def test_what_a_temperature_does_to_the_log_loss_is_said():
     assert helped.calibration.log_loss_without > helped.log_loss
     (line,) = temperature_lines(harmed)
     without = f"{harmed.calibration.log_loss_without:.4f}"
-    assert line.endswith(f"log loss {harmed.log_loss:.4f}, without it {without}")
+    assert line.endswith(f"on the test split log loss {harmed.log_loss:.4f}, without it {without}")
+
+
+@pytest.mark.parametrize(
+    ("split", "temperature", "is_said"),
+    [("val", 2.0, True), ("val", 1.0, False), ("test", 2.0, False)],
+)
+def test_probabilities_of_the_rows_that_chose_the_temperature_look_better(
+    split, temperature, is_said
+):
+    report = report_of(predictions_of([0.9] * 100, np.repeat([1, 0], [90, 10])), temperature, split)
+
+    assert ("temperature-selected" in [one.kind for one in report.findings]) == is_said

@@ -189,7 +189,7 @@ def test_the_console_has_a_line_for_each_slice_the_worst_first(folder, tmp_path,
         low, high = one["accuracy_ci"]
         lowest = min(one["classes"], key=lambda each: each["recall"])
         assert line.split()[:7] == [
-            one["value"],
+            "(missing)" if one["is_missing"] else one["value"],
             str(one["n"]),
             f"{one['accuracy']:.3f}",
             f"{low:.2f}-{high:.2f}",
@@ -279,7 +279,7 @@ def test_rows_in_groups_are_counted_by_groups(grouped, capsys):
     assert run(["evaluate", str(grouped), "--by", "region", "--fast"]) == 0
     said = capsys.readouterr().out
 
-    assert "region   rows  groups         accuracy  macro F1" in said
+    assert "region     rows  groups         accuracy  macro F1" in said
     assert "Rows come in groups, so whether a slice is worse than the others is not tested" in said
     report = mtrain.evaluate(grouped, by="region", fast=True)
     assert report.groups == 24

@@ -119,6 +119,10 @@ def _figure(parts: re.Match[str], *, at_least: bool) -> tuple[str, str | None]:
     if argument is not None:
         if name.lower() != "worst":
             raise ValueError(f"unknown function {name!r:.40}; the only one is worst, of a figure")
+        if argument in OF_ALL:
+            raise ValueError(
+                f"{argument} is of all classes; of the worst are {', '.join(BY_CLASS)}"
+            )
         if not at_least:
             raise ValueError("the worst class is the lowest: write worst(...) >= LIMIT")
         name = argument

@@ -40,7 +40,8 @@ def print_slices(slices: Slices, stream: TextIO) -> None:
     for heading in columns:
         justify: JustifyMethod = "left" if heading in {"lowest recall", "verdicts"} else "right"
         table.add_column(heading, justify=justify, no_wrap=True)
-    names = class_labels([one.value for one in listed], room)
+    values = [f"({one.value})" if one.is_missing else one.value for one in listed]
+    names = class_labels(values, room)
     for name, *cells in zip(names, *columns.values(), strict=True):
         table.add_row(Text(name), *cells)
     if more := len(slices.slices) - len(listed):
