@@ -27,9 +27,11 @@ class SetRule:
     """The probability from which a class is in the set; of K classes, each of shape (K,)."""
 
     level: float
-    """What was asked for, in (0, 1)."""
+    """What was asked for, in [0.5, 1)."""
 
     thresholds: NDArray[np.float32]
+    """The lowest probability with which the class is in a set."""
+
     rows: Ints
     """Validation rows of each class, that chose its threshold."""
 
@@ -57,7 +59,7 @@ class SetRule:
 
 
 def fewest_rows(level: float) -> int:
-    """The fewest rows of a class with which its sets can have this level, in (0, 1)."""
+    """The fewest rows of a class with which its sets can have this level, in [0.5, 1)."""
     return int(np.ceil(round(1 / (1 - level), 9))) - 1
 
 

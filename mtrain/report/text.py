@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mtrain.escape import inert
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from mtrain.records.gate import RuleResult
 
@@ -63,6 +63,11 @@ def share(value: float | None) -> str:
     """A number in [0, 1] with three decimals; a dash if it is undefined."""
     # The z turns a -0.000 into 0.000.
     return "-" if value is None or math.isnan(value) else f"{value:z.3f}"
+
+
+def axis_start(shares: Iterable[float]) -> float:
+    """Where an axis of shares begins that ends at 1: a tenth below all of them, at most 0.9."""
+    return min(max(math.floor(10 * min(shares, default=0.0)), 0), 9) / 10
 
 
 def change(value: float) -> str:

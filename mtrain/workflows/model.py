@@ -99,7 +99,7 @@ class Model:
     """None: TensorFlow predicts."""
 
     _rules: dict[tuple[float, Path | None], SetRule] = field(default_factory=dict)
-    """Of prediction sets, by level and place of the data: for each the data were read."""
+    """Of prediction sets, by level and place of the data: for each of them the data are read once."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -156,7 +156,8 @@ class Model:
         """Read and predict some rows at a time, and give each piece to `take`.
 
         `keep` and `sets_aside` are for a file of a table, as for `table_pieces`; `rule` makes prediction
-        sets, of which the notes say what they promise. Returns notes on the rows. Raises `UsageError` for a threshold if there are not two classes.
+        sets, of which the notes say what they promise. Returns notes on the rows. Raises `UsageError` for a
+        threshold if there are not two classes.
         """
         saved = self._saved
         check_two_classes(threshold, saved)

@@ -11,11 +11,11 @@ from mtrain.records.dataset import SPLITS
 from mtrain.report.charts.safe_matplotlib import Figure
 from mtrain.report.charts.style import COLOURS, GREY
 from mtrain.report.class_names import class_labels
-from mtrain.report.text import share
+from mtrain.report.text import axis_start, share
 from mtrain.statistics.binomial import clopper_pearson
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from matplotlib.axes import Axes
 
@@ -51,6 +51,7 @@ def draw_calibration(report: Report, predictions: Predictions) -> Figure:
     parts += [
         (name, reliability(predictions, one.id)) for name, one in zip(names, entries, strict=True)
     ]
+    start = axis_start([share for _, bins in parts if bins is not None for share in _shares(bins)])
     # All in one system of axes: twelve of them take matplotlib three times as long as another chart.
     columns = min(COLUMNS, len(parts))
     lines = -(-len(parts) // columns)
@@ -59,14 +60,14 @@ def draw_calibration(report: Report, predictions: Predictions) -> Figure:
     axes = figure.subplots()
     for number, (name, bins) in enumerate(parts):
         line, column = divmod(number, columns)
-        _draw(axes, np.array([column * WIDTH, -line * HEIGHT]), name, bins)
+        _draw(axes, np.array([column * WIDTH, -line * HEIGHT]), name, bins, start)
     axes.set_xlim(-0.15, columns * WIDTH - 0.1)
     axes.set_ylim((1 - lines) * HEIGHT - 0.15, 1.3)
     axes.set_aspect("equal")
     axes.set_xticks([column * WIDTH + x for column in range(columns) for x in (0, 1)])
     axes.set_yticks([y - line * HEIGHT for line in range(lines) for y in (0, 1)])
-    axes.set_xticklabels(["0", "1"] * columns, fontsize=8)
-    axes.set_yticklabels(["0", "1"] * lines, fontsize=8)
+    axes.set_xticklabels([f"{start:g}", "1"] * columns, fontsize=8)
+    axes.set_yticklabels([f"{start:g}", "1"] * lines, fontsize=8)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
@@ -87,8 +88,14 @@ def _shown(entries: Sequence[ClassReport]) -> list[ClassReport]:
     return sorted(worst, key=lambda one: one.id)
 
 
-def _draw(axes: Axes, corner: Floats, name: str, bins: Calibration | None) -> None:
-    """A part of the chart, a square of side 1 from this corner."""
+def _shares(bins: Calibration) -> Iterator[float]:
+    """What is to be seen of the bins: their probabilities, and the shares that are right."""
+    yield from bins.confidence
+    yield from bins.right / bins.rows
+
+
+def _draw(axes: Axes, corner: Floats, name: str, bins: Calibration | None, start: float) -> None:
+    """A part of the chart, a square of side 1 from this corner, whose axes begin at `start`."""
     x, y = corner
     square = np.array([(0, 0), (1, 0), (1, 1), (0, 1), (0, 0), (1, 1)]) + corner
     axes.plot(*square.T, color=GREY, linewidth=0.8, zorder=1)
@@ -96,7 +103,12 @@ def _draw(axes: Axes, corner: Floats, name: str, bins: Calibration | None) -> No
     axes.text(x, y + 1.04, f"{name}  {error}", fontsize=8, in_layout=False)
     if bins is None:
         return
-    low, high = clopper_pearson(bins.right, bins.rows).T + y
-    axes.vlines(bins.confidence + x, low, high, color=COLOURS[0], linewidth=0.9)
-    right = bins.right / bins.rows + y
-    axes.plot(bins.confidence + x, right, "o", color=COLOURS[0], markersize=2.5)
+
+    def place(shares: Floats) -> Floats:
+        return np.maximum((shares - start) / (1 - start), 0)
+
+    low, high = place(clopper_pearson(bins.right, bins.rows).T) + y
+    across = place(bins.confidence) + x
+    axes.vlines(across, low, high, color=COLOURS[0], linewidth=0.9)
+    right = place(bins.right / bins.rows) + y
+    axes.plot(across, right, "o", color=COLOURS[0], markersize=2.5)

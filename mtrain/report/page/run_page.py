@@ -24,7 +24,7 @@ from mtrain.report.remarks import (
     threshold_lines,
     weighted_lines,
 )
-from mtrain.report.text import MARKS, first_few
+from mtrain.report.text import MARKS, axis_start, first_few
 
 if TYPE_CHECKING:
     from mtrain.metrics.history import History
@@ -75,6 +75,10 @@ def _values(content: PageContent) -> dict[str, Any]:
         "mistakes": [] if content.mistakes is None else content.mistakes.first(MOST_PICTURES),
         "suspects": [] if content.mistakes is None else content.mistakes.suspects(MOST_SUSPECTS),
     }
+    if report is not None and report.calibration is not None:
+        bins = report.calibration.bins
+        shares = [share for one in bins for share in (one.probability, one.right)]
+        values["calibration_start"] = axis_start(shares)
     if report is not None and content.mistakes is not None:
         predictions = content.mistakes.predictions
         values["answered"] = list(answered(predictions))
