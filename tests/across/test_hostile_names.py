@@ -85,7 +85,7 @@ def test_names_of_classes_are_inert_wherever_they_are_shown(run_of_hostile_names
     for chart in (tmp_path / "svg").iterdir():
         tags = {element.tag.rpartition("}")[2] for element in ET.parse(chart).iter()}
         assert "script" not in tags
-    assert len(list(run.rglob("*.png"))) == 9
+    assert len(list(run.rglob("*.png"))) == 10
     assert len(list((tmp_path / "svg").iterdir())) == 4
 
 
