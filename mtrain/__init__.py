@@ -354,7 +354,7 @@ def predict(
     `inputs` are a path, or an array of shape (N, ...). For a model of a table they are columns (a
     dict or a data frame), rows (a list of dicts) or one row (a dict of single values). The `engine`
     `tensorflow` gives the bits of `evaluate`, from which the probabilities of `auto` differ by about
-    1e-6. With a `set_level` in (0, 1), such as 0.95, `sets` says which classes each row may have, so that of
+    1e-6. With a `set_level` in [0.5, 1), such as 0.95, `sets` says which classes each row may have, so that of
     every class this share has its own in it: by the run's validation rows, whose data are read where they
     were, or at `data`. Raises `mtrain.MtrainError` for everything a user can mend.
     """

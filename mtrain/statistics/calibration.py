@@ -24,7 +24,7 @@ ROWS_OF_BIN = 20
 DRAWS = 20_000
 
 INTERVAL_DRAWS = 1000
-"""For each of the some twenty errors that are tried as an end of the interval."""
+"""For an interval: the same for each of the some forty errors that are tried as its ends."""
 
 TAIL = 0.025
 """What is refused on either side of a 95 % interval."""

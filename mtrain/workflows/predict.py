@@ -74,7 +74,7 @@ def predict(
     ending, or as CSV to `stream`, some rows at a time; without either returns them as CSV text. Of a
     table the columns to `keep` are written as well, `all`: all of them, and rows with values that cannot
     be predicted are written to `bad_rows`; None: they are errors. `engine` is as for `load_model`,
-    `threshold` and `allow_code` as for `evaluate`. With a `set_level` in (0, 1) every row has the set of
+    `threshold` and `allow_code` as for `evaluate`. With a `set_level` in [0.5, 1) every row has the set of
     classes that it may have, by the run's validation rows, whose data are read where they were, or at
     `data`. `progress` is told the rows predicted so far.
     Raises `MtrainError` for a checkpoint or rows that are damaged or do not fit each other,
