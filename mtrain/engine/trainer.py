@@ -135,6 +135,8 @@ class Trainer:
         self._chunk = 1
         self._epoch = 0
         self._step = 0
+        self._counted = 0
+        self._order = tf.range(0)
         self._carried = self._one_step.initial_sums()
 
     @property
@@ -149,9 +151,9 @@ class Trainer:
         """
         while not self.finished:
             epoch = self._epoch + 1
-            order = self._order(epoch)
+            self._order = self._order_of(epoch)
             while self._step < self.steps:
-                self._run_chunk(order)
+                self._run_chunk()
                 tally = self._tally()
                 if not math.isfinite(tally.loss):
                     problem = f"the loss is {tally.loss}"
@@ -171,7 +173,7 @@ class Trainer:
                 counter.reset_state()
             if self._diagnostics is not None:
                 self._diagnostics.reset()
-            self._epoch, self._step = epoch, 0
+            self._epoch, self._step, self._counted = epoch, 0, 0
             self._carried = self._one_step.initial_sums()
             yield record
 
@@ -231,6 +233,7 @@ class Trainer:
         # Between two epochs all counts are 0: with 4,000 classes, 64 MB of zeros.
         arrays[CONFUSION] = confusion.numpy() if self._step else np.zeros(0, np.int32)
         if self._learning is not None:
+            self._count_rows(self._learning)
             arrays |= self._learning.state(self._epoch + bool(self._step))
         return TrainingState(arrays, Cursor(self._epoch, self._step, float(loss), int(hits)))
 
@@ -253,7 +256,7 @@ class Trainer:
         if self._learning is not None and any(name.startswith(OF_ROWS) for name in arrays):
             self._learning.restore(arrays, epoch + bool(step))
         put_arrays(self._variables, arrays)
-        self._epoch, self._step = epoch, step
+        self._epoch, self._step, self._counted = epoch, step, step
         self._carried = Carried(
             tf.constant(cursor.loss_sum, tf.float64),
             tf.constant(confusion),
@@ -263,7 +266,10 @@ class Trainer:
 
     def learned_rows(self) -> LearnedRows | None:
         """What is known of each training row; None: it was not asked for."""
-        return None if self._learning is None else self._learning.by_row(self._feed)
+        if self._learning is None:
+            return None
+        self._count_rows(self._learning)
+        return self._learning.by_row(self._feed)
 
     def predict_training(self, positions: Ints) -> NDArray[np.float32]:
         """Probabilities (M, K) of the training rows at these positions, by the current weights."""
@@ -293,20 +299,18 @@ class Trainer:
     def _predicting(self) -> Variables:
         return model_variables(self._network.model) | self._network.loss_state
 
-    def _order(self, epoch: int) -> tf.Tensor:
+    def _order_of(self, epoch: int) -> tf.Tensor:
         """Positions of the training rows in the order of an epoch."""
         rows = len(self._feed)
         return epoch_order(rows, self._seed, epoch) if self._shuffle else tf.range(rows)
 
-    def _run_chunk(self, order: tf.Tensor) -> None:
+    def _run_chunk(self) -> None:
         start, full = self._step, min(self._loop.full, self.steps)
         stop = self.steps if start == full else min(start + self._chunk, full)
         began = time.perf_counter()
-        self._carried = self._loop.run(self._feed.rows, order, start, stop, self._carried)
+        self._carried = self._loop.run(self._feed.rows, self._order, start, stop, self._carried)
         seconds = time.perf_counter() - began
         self._step = stop
-        if self._learning is not None:
-            self._count_rows(self._learning, order, start)
         if stop - start < self._chunk:
             return  # the end of an epoch does not show the time of a whole chunk
         if seconds < CHUNK_SECONDS[0]:
@@ -314,9 +318,12 @@ class Trainer:
         elif seconds > CHUNK_SECONDS[1]:
             self._chunk = max(1, self._chunk // 2)
 
-    def _count_rows(self, learning: RowLearning, order: tf.Tensor, start: int) -> None:
-        """Take the odds of the steps since `start`."""
-        positions = order.numpy()[self._rows(start) : self._rows(self._step)]
+    def _count_rows(self, learning: RowLearning) -> None:
+        """Take the odds of the epoch's steps that are not yet counted: of all at once in least time."""
+        start, self._counted = self._counted, self._step
+        if start == self._step:
+            return
+        positions = self._order.numpy()[self._rows(start) : self._rows(self._step)]
         odds = self._carried.odds.numpy()[start : self._step].ravel()
         learning.count(self._epoch + 1, positions, odds[: len(positions)])
 
@@ -333,6 +340,7 @@ class Trainer:
             scalars |= self._diagnostics.figures(self._rows(self._step), self._step)
         if self._learning is None:
             return scalars, {}
+        self._count_rows(self._learning)
         of_all, by_class = self._learning.figures()
         return scalars | of_all, by_class
 

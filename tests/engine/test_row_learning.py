@@ -129,7 +129,7 @@ def test_chunks_of_many_steps_count_as_single_ones(jit_compile, steps_per_epoch)
             first = epoch_order(105, 1, 2).numpy()[: 32 * single._step]
             seen = np.ones(105)
             seen[first] = 2
-            assert_array_equal(single._learning.seen, seen)
+            assert_array_equal(single.state().arrays[SEEN], seen)
 
     for name in ("learned_in", "times_forgotten", "is_right", "margins"):
         assert_array_equal(
