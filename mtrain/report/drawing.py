@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtrain.metrics.history import History
+    from mtrain.metrics.learning import ClassLearning
     from mtrain.records.report import Report
 
     ChartFiles = Iterator[tuple[str, bytes]]
@@ -56,12 +57,15 @@ class Draw(Protocol):
 
 
 def history_charts(
-    history: History, file_format: str = "png", part: slice = slice(None)
+    history: History,
+    learning: Sequence[ClassLearning],
+    file_format: str = "png",
+    part: slice = slice(None),
 ) -> ChartFiles:
     """Learning curves, and precision, recall and learning by class; `part` of them."""
     from mtrain.report.charts import history as charts
 
-    return charts.history_charts(history, file_format, part)
+    return charts.history_charts(history, learning, file_format, part)
 
 
 def evaluation_charts(

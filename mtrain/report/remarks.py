@@ -5,36 +5,52 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from mtrain.metrics.learning import FORGOTTEN, LEARNED, class_learning
+from mtrain.metrics.learning import FORGOTTEN, LEARNED
 from mtrain.records.dataset import SPLITS
 from mtrain.report.text import share
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from mtrain.metrics.history import History
+    from mtrain.metrics.learning import ClassLearning
     from mtrain.records.report import Report
 
 
-def learning_lines(history: History) -> Iterator[str]:
-    """The shares of the training rows that were never learned, and forgotten, and of the worst class."""
-    if not (learning := class_learning(history)):
+def learning_lines(history: History, learning: Sequence[ClassLearning]) -> Iterator[str]:
+    """The training rows that were never learned, and forgotten, and of the worst class.
+
+    `learning` is that of each class of the history, in which they are shares; they are counted where it knows how
+    many rows there are.
+    """
+    if not learning:
         return
     never, forgotten = 1 - history.scalars[LEARNED][-1], history.scalars[FORGOTTEN][-1]
+    counts = [one.never_right for one in learning if one.never_right is not None]
     yield (
-        f"{_percent(never)} of the training rows were never learned, {_percent(forgotten)} were forgotten "
-        "at least once"
+        f"{percent(never)} of the training rows were never learned"
+        f"{f' ({_rows(sum(counts))})' if counts else ''}, {percent(forgotten)} were forgotten at least once"
     )
     known = [one for one in learning if not math.isnan(one.kept)]
     if len(known) > 1:
         worst = min(known, key=lambda one: one.kept)
-        yield (
-            f"Least of all classes '{worst.name}' was learned for good: {_percent(1 - worst.learned)} never, "
-            f"{_percent(worst.forgotten)} were forgotten"
-        )
+        yield f"Least of all classes '{worst.name}' was learned for good: {learning_line(worst)}"
 
 
-def _percent(value: float) -> str:
+def learning_line(one: ClassLearning) -> str:
+    """When a class with rows was learned, and how much of it was forgotten since, and never learned."""
+    when = "half learned in no epoch"
+    if one.half_learned_in is not None:
+        when = f"half learned in epoch {one.half_learned_in:,}"
+    never = percent(1 - one.learned) if one.never_right is None else _rows(one.never_right)
+    return f"{when}; {percent(one.forgotten)} forgotten since; {never} never learned"
+
+
+def _rows(n: int) -> str:
+    return f"{n:,} row{'s' * (n != 1)}"
+
+
+def percent(value: float) -> str:
     """With three digits: of many rows a few are a small share."""
     return f"{100 * value:.3g} %"
 

@@ -1,14 +1,16 @@
-"""The file of when each training row was learned and forgotten."""
+"""The file of when each training row was learned and forgotten, and lists of suspects."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mtrain.metrics.learning import SeenRows
 from mtrain.records.training import NeverLearned
 from mtrain.run.files import attributing_errors, open_whole, write_csv
 from mtrain.run.reading import reading
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
     from mtrain.records.training import LearnedRows
 
 
-SUSPECTS = "a list of suspects"
-"""In errors about such a file."""
+LEARNING, SUSPECTS = "a table of training rows", "a list of suspects"
+"""In errors about such files."""
 
 LONGEST = 2000
 """Most characters of a line of suspects that is read for a page."""
@@ -102,6 +104,34 @@ def read_first_suspects(path: Path, n: int) -> list[NeverLearned]:
             )
             for line in islice(csv.DictReader(io.StringIO(beginning)), n)
         ]
+
+
+def read_seen_rows(path: Path, classes: Sequence[str]) -> SeenRows | None:
+    """How many rows of each class a file of `write_learning` has; None: there is no such file.
+
+    Raises `MtrainError` for another file.
+    """
+    if not path.exists():
+        return None
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    rows: Counter[str] = Counter()
+    never: Counter[str] = Counter()
+    with attributing_errors(path), reading(path, LEARNING):
+        # In pieces: a small file may say that it has any number of rows.
+        with pq.ParquetFile(path) as file:
+            for piece in file.iter_batches(columns=["class", "learned_in", "margin"]):
+                seen = piece.filter(pc.is_valid(piece["margin"]))
+                for counts, some in (
+                    (rows, seen["class"]),
+                    (never, seen["class"].filter(pc.is_null(seen["learned_in"]))),
+                ):
+                    for one in pc.value_counts(some):
+                        counts[one["values"].as_py()] += one["counts"].as_py()
+        if unknown := rows.keys() - set(classes):
+            raise ValueError(f"{min(unknown)!r} is not a class of the run")
+    return SeenRows(*(np.array([count[name] for name in classes]) for count in (rows, never)))
 
 
 def read_unseen(path: Path) -> Ints:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mtrain.metrics.learning import SeenRows, seen_rows
 from mtrain.metrics.suspects import looks_like
 from mtrain.run.learning import write_learning, write_suspects
 
 if TYPE_CHECKING:
     from mtrain.training.training import Training
+
+
+def known_seen_rows(training: Training) -> SeenRows | None:
+    """How many training rows of each class were seen, and never right, if it is known."""
+    learned = training.trainer.learned_rows()
+    return None if learned is None else seen_rows(learned, len(training.recorder.history.classes))
 
 
 def keep_learned_rows(training: Training, classes: tuple[str, ...]) -> None:

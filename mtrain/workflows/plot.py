@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from mtrain.errors import MtrainError, UsageError
 from mtrain.keywords import option
+from mtrain.metrics.learning import class_learning
 from mtrain.report.drawing import history_charts
 from mtrain.run.directory import RunDirectory, refuse_sweep
 from mtrain.run.files import attributing_errors, read_bytes, write_bytes
 from mtrain.run.history import read_history
+from mtrain.run.learning import read_seen_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,12 +50,19 @@ def plot(
         raise MtrainError("holds no epoch yet, there is nothing to draw", where=path)
     if out is not None:
         _check_replaceable(out, file_format)
-    files = write_charts(history_charts(history, file_format), out or run.charts)
+    notes, seen = [], None
+    try:
+        seen = read_seen_rows(run.learning, history.classes)
+    except MtrainError as error:  # the history alone has all else
+        notes.append(f"The rows that were never learned are not counted ({error}).")
+    charts = history_charts(history, class_learning(history, seen), file_format)
+    files = write_charts(charts, out or run.charts)
 
     from mtrain.report.fonts import missing_letters
 
-    missing = missing_letters((history.run, *history.classes))
-    return files, () if missing is None else (missing,)
+    if (missing := missing_letters((history.run, *history.classes))) is not None:
+        notes.append(missing)
+    return files, tuple(notes)
 
 
 def _check_replaceable(folder: Path, file_format: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from mtrain.config.loading.load import load_config
 from mtrain.errors import MtrainError, UsageError
 from mtrain.keywords import option
+from mtrain.metrics.learning import class_learning
 from mtrain.metrics.mistakes import confident_mistakes
 from mtrain.report.page.content import MOST_SUSPECTS, Mistakes, PageContent
 from mtrain.report.pictures import is_image, pictures, png
@@ -18,7 +19,7 @@ from mtrain.run.environment import read_environment
 from mtrain.run.files import begins, check_replaced, read_bytes, write_bytes
 from mtrain.run.find_checkpoint import find_checkpoint
 from mtrain.run.history import read_history
-from mtrain.run.learning import read_first_suspects
+from mtrain.run.learning import read_first_suspects, read_seen_rows
 from mtrain.run.predictions import read_predictions
 from mtrain.run.saved_evaluation import read_saved_evaluation
 from mtrain.workflows.checkpoint_data import load_checkpoint_data
@@ -113,6 +114,11 @@ def read_page_content(
             doubtful = read_first_suspects(run.suspects, MOST_SUSPECTS)
         except MtrainError as error:
             missing.append(f"Training rows that were never right are not shown ({error})")
+    seen = None
+    try:
+        seen = read_seen_rows(run.learning, history.classes)
+    except MtrainError as error:
+        missing.append(f"The training rows that were never right are not counted ({error})")
     return PageContent(
         run.path.absolute().name,
         state or run_state(run, config, history),
@@ -122,6 +128,7 @@ def read_page_content(
         history,
         None if evaluation is None else evaluation.report,
         mistakes,
+        class_learning(history, seen),
         doubtful,
         images,
         missing,

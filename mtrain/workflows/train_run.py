@@ -11,6 +11,7 @@ from mtrain.engine.build import make_trainer
 from mtrain.errors import DivergedError, MtrainError, SettingError
 from mtrain.inference.network import predict_split
 from mtrain.loading import load_meanwhile
+from mtrain.metrics.learning import class_learning
 from mtrain.observer import TrainingFacts
 from mtrain.records.training import ROWS
 from mtrain.report.drawing import draw_here, history_charts
@@ -20,7 +21,7 @@ from mtrain.run.checkpoint import read_checkpoint_arrays
 from mtrain.run.directory import OUTPUTS
 from mtrain.run.evaluation import read_evaluation
 from mtrain.trackers.of_config import make_trackers
-from mtrain.training.learned import keep_learned_rows
+from mtrain.training.learned import keep_learned_rows, known_seen_rows
 from mtrain.training.loop import UNREPORTED, failing, train
 from mtrain.training.open import open_training
 from mtrain.training.signals import InterruptedBySignal, handled_signals
@@ -237,7 +238,8 @@ def _report(
     run, history, report = training.run, training.recorder.history, None
     try:
         with received.interrupting():
-            of_history = draw(history_charts, history) if draw and history.epoch else ()
+            learning = class_learning(history, known_seen_rows(training))
+            of_history = draw(history_charts, history, learning) if draw and history.epoch else ()
             if stopped_by is None:
                 received.check()  # a signal may have come since the end of training
                 for split in evaluated:
@@ -255,7 +257,7 @@ def _report(
                     if evaluation.problem is not None:
                         raise MtrainError(evaluation.problem)
             if of_history:
-                for line in learning_lines(history):
+                for line in learning_lines(history, learning):
                     observer.note(f"{line}.")
                 write_charts(of_history, run.charts)
     except InterruptedBySignal as interruption:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -43,6 +44,19 @@ def test_the_bars_of_learning_are_the_shares_of_the_history():
         else:
             assert [bar.get_width() for bar in bars] == pytest.approx(shares)
     assert [label.get_text() for label in axes.get_yticklabels()] == list(names_of(4))
+
+    assert not axes.texts
+    counted = [
+        replace(one, never_right=n)
+        for n, one in zip((9, 0, 1200, 3), class_learning(history), strict=True)
+    ]
+    (axes,) = history_charts.draw_learning("a run", counted).axes
+    assert [(text.get_position()[1], text.get_text()) for text in axes.texts] == [
+        (0, "9 never"),
+        (1, "0 never"),
+        (2, "1,200 never"),
+        (3, "3 never"),
+    ]
 
     many = class_learning(history_of(names_of(150), learns=True))
     (axes,) = history_charts.draw_learning("a run", many).axes
@@ -91,7 +105,9 @@ def test_every_chart_is_drawn(names, kind):
     report = report_of(names)
     images = [np.zeros((5, 5, 3), np.uint8)] * 9
     charts = [
-        *history_charts.history_charts(history_of(names, learns=True), kind),
+        *history_charts.history_charts(
+            history_of(names, learns=True), class_learning(history_of(names, learns=True)), kind
+        ),
         *evaluation_charts.evaluation_charts(report, report.predictions, images, kind),
     ]
 

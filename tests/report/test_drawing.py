@@ -109,12 +109,12 @@ def failing_charts(part):
 def test_charts_drawn_beside_are_those_drawn_here(servers, monkeypatch):
     """To the last byte, whichever are asked for first; the server ends with the context."""
     history, report = history_of(NAMES), report_of(NAMES)
-    history_here = dict(history_charts(history))
+    history_here = dict(history_charts(history, ()))
     evaluation_here = dict(evaluation_charts(report, report.predictions))
     monkeypatch.setattr(charts_of_history, "history_charts", None)  # this process can draw no more
     monkeypatch.setattr(charts_of_evaluation, "evaluation_charts", None)
     with drawing_beside() as draw:
-        of_history = draw(history_charts, history)
+        of_history = draw(history_charts, history, ())
         of_evaluation = draw(evaluation_charts, report, report.predictions)
 
         assert dict(of_evaluation) == evaluation_here
@@ -190,9 +190,9 @@ def test_charts_that_nobody_asks_for_leave_nothing_open(servers):
     """The evaluation may fail after they were begun."""
     before = open_files()
     with drawing_beside() as draw:
-        charts = draw(history_charts, history_of(NAMES))
+        charts = draw(history_charts, history_of(NAMES), ())
     assert open_files() == before
-    assert len(dict(charts)) == len(dict(history_charts(history_of(NAMES))))
+    assert len(dict(charts)) == len(dict(history_charts(history_of(NAMES), ())))
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -202,13 +202,13 @@ def test_what_a_killed_server_does_not_draw_is_drawn_here(servers, moment):
     with drawing_beside() as draw:
         if moment == "after":
             servers[0].send_signal(signal.SIGSTOP)
-            charts = draw(history_charts, history)
+            charts = draw(history_charts, history, ())
         servers[0].kill()
         servers[0].wait()
         if moment == "before":
-            charts = draw(history_charts, history)
+            charts = draw(history_charts, history, ())
 
-        assert dict(charts) == dict(history_charts(history))
+        assert dict(charts) == dict(history_charts(history, ()))
 
 
 def test_without_memory_for_another_process_charts_are_drawn_here(servers, monkeypatch):

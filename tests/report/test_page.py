@@ -19,6 +19,7 @@ from mtrain.errors import MtrainError
 from mtrain.escape import inert
 from mtrain.metrics.calibration import calibration_report
 from mtrain.metrics.history import History
+from mtrain.metrics.learning import class_learning
 from mtrain.metrics.mistakes import confident_mistakes
 from mtrain.metrics.selective import answered
 from mtrain.metrics.suspects import suspects
@@ -35,20 +36,22 @@ from mtrain.run.learning import read_first_suspects
 STYLE = Path(__file__).parents[2] / "mtrain" / "report" / "page" / "templates" / "style.css"
 
 
-def content_of(names, **changes):
+def content_of(names, history=None, **changes):
     report = report_of(names)
     predictions = predictions_of(len(names))
     rows = np.arange(len(predictions.labels)) * 2
     order = confident_mistakes(predictions)
+    history = history or history_of(names, learns=True)
     content = PageContent(
         name="a run",
         state="finished",
         config=load_config({}, {}),
         settings="name: a run\nseed: 7\n",
         environment=ENVIRONMENT,
-        history=history_of(names, learns=True),
+        history=history,
         report=report,
         mistakes=Mistakes(names, predictions, rows, None, order),
+        learning=class_learning(history),
         never_learned=(),
         pictures={},
         missing=(),
@@ -239,7 +242,25 @@ def test_when_classes_were_learned():
     assert "Training rows that were right at least once" in page.text
     for text in (page.text, model_card(content)):
         assert "67.2 % of the training rows were never learned, 8.2 % were forgotten" in text
-        assert "Least of all classes 'class 0' was learned for good: 100 % never, 0 % were" in text
+        assert (
+            "Least of all classes 'class 0' was learned for good: half learned in no epoch; "
+            in text
+        )
+    counts = [
+        replace(one, never_right=n)
+        for n, one in zip((64, 50, 36, 2200), content.learning, strict=True)
+    ]
+    counted = replace(content, learning=counts)
+    (table,) = [t for t in Page(html_page(counted)).tables if "half learned in epoch" in t[0]]
+    assert [line[-1] for line in table[1:]] == [
+        "64 (100.0 %)",
+        "50 (78.1 %)",
+        "36 (56.2 %)",
+        "2,200 (34.4 %)",
+    ]
+    for text in (Page(html_page(counted)).text, model_card(counted)):
+        assert "67.2 % of the training rows were never learned (2,350 rows), 8.2 % were" in text
+        assert "half learned in no epoch; 0 % forgotten since; 64 rows never learned" in text
     plain = Page(html_page(content_of(names, history=history_of(names))))
     assert "learned in epoch" not in plain.text
 

@@ -11,10 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from mtrain.errors import MtrainError
-from mtrain.metrics.learning import class_learning
+from mtrain.metrics.history import History
+from mtrain.metrics.learning import class_learning, seen_rows
+from mtrain.records.run import Segment
 from mtrain.records.training import LearnedRows
+from mtrain.report.remarks import learning_line, learning_lines
 from mtrain.run.history import read_history
-from mtrain.run.learning import write_learning
+from mtrain.run.learning import read_seen_rows, write_learning
 
 LEARNED = LearnedRows(
     rows=np.array([7, 4, 9]),
@@ -45,6 +48,80 @@ def test_rows_as_a_table(tmp_path):
     assert "file" not in pq.read_schema(path).names
 
 
+def seven_rows():
+    """Of 'no' four were seen, two of them never right; of 'yes' two and none; a row of it was not seen."""
+    return LearnedRows(
+        rows=np.arange(7),
+        names=None,
+        labels=np.array([0, 0, 0, 0, 1, 1, 1], np.int32),
+        learned_in=np.array([1, 3, 0, 0, 3, 3, 0], np.int32),
+        times_forgotten=np.array([1, 0, 0, 0, 0, 0, 0], np.int32),
+        is_right=np.array([False, True, False, False, True, True, False]),
+        margins=np.array([0.5, 1, -1, -0.25, 2, 2, np.nan], np.float32),
+    )
+
+
+def three_epochs():
+    """The history of these rows."""
+    by_class = {
+        "learned": [np.array([0.25, 0]), np.array([0.25, 0]), np.array([0.5, 1])],
+        "forgotten": [np.array([0, 0]), np.array([0.25, 0]), np.array([0.25, 0])],
+    }
+    return History(
+        "a run",
+        ("no", "yes"),
+        epoch=[1, 2, 3],
+        scalars={"learned": [1 / 6, 1 / 6, 4 / 6], "forgotten": [0, 1 / 6, 1 / 6]},
+        per_class={"train": by_class},
+        segments=[Segment((1, 3))],
+    )
+
+
+def test_rows_never_learned_are_counted(tmp_path):
+    """Worked by hand; what the training knows is what its file says, in whatever order the classes are."""
+    path = tmp_path / "learning.parquet"
+    assert read_seen_rows(path, ("no", "yes")) is None
+    write_learning(path, seven_rows(), ("no", "yes"))
+
+    for seen in (seen_rows(seven_rows(), 2), read_seen_rows(path, ("no", "yes"))):
+        assert seen.rows.tolist() == [4, 2]
+        assert seen.never_right.tolist() == [2, 0]
+    assert read_seen_rows(path, ("yes", "more", "no")).never_right.tolist() == [0, 0, 2]
+
+    learning = class_learning(three_epochs(), seen)
+    assert [learning_line(one) for one in learning] == [
+        "half learned in epoch 3; 25 % forgotten since; 2 rows never learned",
+        "half learned in epoch 3; 0 % forgotten since; 0 rows never learned",
+    ]
+    assert list(learning_lines(three_epochs(), learning)) == [
+        "33.3 % of the training rows were never learned (2 rows), 16.7 % were forgotten at least once",
+        f"Least of all classes 'no' was learned for good: {learning_line(learning[0])}",
+    ]
+
+
+def test_without_counts_there_are_shares():
+    """The file may be of an earlier epoch than the history: of a run that was resumed, and killed."""
+    history = three_epochs()
+    before = history.until(2)
+    for learning in (class_learning(before), class_learning(before, seen_rows(seven_rows(), 2))):
+        assert [learning_line(one) for one in learning] == [
+            "half learned in no epoch; 25 % forgotten since; 75 % never learned",
+            "half learned in no epoch; 0 % forgotten since; 100 % never learned",
+        ]
+
+
+def test_another_table_is_no_table_of_training_rows(tmp_path):
+    path = tmp_path / "learning.parquet"
+    write_learning(path, seven_rows(), ("no", "yes"))
+    with pytest.raises(MtrainError, match="as mtrain writes it: 'yes' is not a class of the run"):
+        read_seen_rows(path, ("no", "maybe"))
+    path.write_bytes(b"PAR1 and nothing else")
+    with pytest.raises(
+        MtrainError, match=f"{path}: not a table of training rows as mtrain writes it"
+    ):
+        read_seen_rows(path, ("no", "yes"))
+
+
 def test_a_folder_that_is_missing_is_an_error_of_mtrains(tmp_path):
     with pytest.raises(MtrainError, match="No such file"):
         write_learning(tmp_path / "no" / "learning.parquet", LEARNED, ("no", "yes"))
@@ -60,9 +137,12 @@ def test_a_run_says_the_same_by_row_and_by_class(finished_run):
     assert len(table) == history.class_counts("train", -1).support.sum()
     assert history.scalars["learned"][-1] == (learned_in > 0).mean()
     assert history.scalars["forgotten"][-1] == (forgotten > 0).mean()
-    for one in class_learning(history):
+    for one in class_learning(
+        history, read_seen_rows(finished_run / "learning.parquet", history.classes)
+    ):
         rows = names == one.name
         assert one.learned == (learned_in[rows] > 0).mean()
+        assert one.never_right == (learned_in[rows] == 0).sum()
         assert one.forgotten == (forgotten[rows] > 0).mean()
         first = np.sort(learned_in[rows & (learned_in > 0)])
         assert one.half_learned_in == first[-(-rows.sum() // 2) - 1]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtrain.metrics.learning import class_learning
 from mtrain.metrics.lowest import lowest
 from mtrain.records.dataset import SPLITS
 from mtrain.records.report import MOST_CLASSES
@@ -33,15 +32,21 @@ if TYPE_CHECKING:
 
 
 def history_charts(
-    history: History, file_format: str = "png", part: slice = slice(None)
+    history: History,
+    learning: Sequence[ClassLearning],
+    file_format: str = "png",
+    part: slice = slice(None),
 ) -> Iterator[tuple[str, bytes]]:
-    """Learning curves, and precision, recall and learning by class: file name and content of `part`."""
+    """Learning curves, and precision, recall and learning by class: file name and content of `part`.
+
+    `learning` is that of each class, if it is known.
+    """
     charts: dict[str, Callable[[], Figure]] = {
         "learning_curves": partial(draw_learning_curves, history),
         "precision_by_class": partial(draw_by_class, history, "precision"),
         "recall_by_class": partial(draw_by_class, history, "recall"),
     }
-    if learning := class_learning(history):
+    if learning:
         charts["learning_by_class"] = partial(draw_learning, history.run, learning)
     yield from chart_files(charts, file_format, (history.run, *history.classes), part)
 
@@ -130,6 +135,10 @@ def draw_learning(run: str, learning: Sequence[ClassLearning]) -> Figure:
     axes.set_xlim(0, 1)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("share of the training rows of the class")
+    for place, k in enumerate(shown):
+        if (n := learning[k].never_right) is not None:
+            across = axes.get_yaxis_transform()
+            axes.text(1.01, place, f"{n:,} never", va="center", transform=across)
     title = f"{shortened(run)}: training rows learned and forgotten, by class"
     if len(shown) < len(learning):
         title += f",\n{len(shown)} of {len(learning):,}, those forgotten or never learned most"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mtrain.config.experiment.schema import Config
     from mtrain.config.loading.axes import Axis
     from mtrain.metrics.history import History
+    from mtrain.metrics.learning import ClassLearning
     from mtrain.records.arrays import Ints
     from mtrain.records.report import Report
     from mtrain.records.run import Environment
@@ -103,6 +104,9 @@ class PageContent:
 
     mistakes: Mistakes | None
     """Of that evaluation; None: its predictions were not kept."""
+
+    learning: Sequence[ClassLearning]
+    """When each class was learned; empty if it was not counted."""
 
     never_learned: Sequence[NeverLearned]
     """The first training rows that were never right; none if their learning was not counted."""

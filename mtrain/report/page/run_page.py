@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtrain.metrics.learning import class_learning
 from mtrain.metrics.lowest import lowest
 from mtrain.metrics.selective import answered
 from mtrain.records.dataset import SPLITS
@@ -27,7 +26,8 @@ from mtrain.report.remarks import (
 from mtrain.report.text import MARKS, axis_start, first_few
 
 if TYPE_CHECKING:
-    from mtrain.metrics.history import History
+    from collections.abc import Sequence
+
     from mtrain.metrics.learning import ClassLearning
     from mtrain.records.report import Decision, Report
     from mtrain.report.page.content import PageContent
@@ -67,8 +67,8 @@ def _values(content: PageContent) -> dict[str, Any]:
         "charts": list(history_charts(content.history)),
         "answered": [],
         "of_coverage": [],
-        "learning": _learning(content.history),
-        "learning_lines": list(learning_lines(content.history)),
+        "learning": _least_kept(content.learning),
+        "learning_lines": list(learning_lines(content.history, content.learning)),
         "report": report,
         "splits": _rows_by_split(content),
         "marks": MARKS,
@@ -106,9 +106,8 @@ def _values(content: PageContent) -> dict[str, Any]:
     return values
 
 
-def _learning(history: History) -> list[ClassLearning]:
-    """Of each class, or of those that were kept least."""
-    learning = class_learning(history)
+def _least_kept(learning: Sequence[ClassLearning]) -> list[ClassLearning]:
+    """Each class, or those of which least was learned for good."""
     return [learning[k] for k in lowest(np.array([one.kept for one in learning]), MOST_CLASSES)]
 
 
