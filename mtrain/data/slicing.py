@@ -32,8 +32,14 @@ MOST_SLICES = 100
 MOST_NUMBERS = 20
 """The most different numbers that are a slice each; more are cut into quarters."""
 
+MOST_VERDICTS = 100_000
+"""Slices times classes: as many take half a minute, and a file of 50 MB."""
+
 CUTS = (0.25, 0.5, 0.75)
 """The shares of the rows at which many numbers are cut."""
+
+FEWEST = 10
+"""The fewest rows between two cuts, or half a quarter of fewer than 80 rows."""
 
 
 def check_by(config: SourceConfig, column: str) -> TableConfig:
@@ -60,14 +66,16 @@ def slice_rows(
     *,
     split: str,
     encoding: Encoding,
+    n_classes: int,
     memory: int,
 ) -> list[SliceRows]:
     """The `rows` of a split, shape (N,), by their values in a column that need not be a feature.
 
     `split` is that of the data of which `rows` are the positions. Numbers are sorted as numbers, of
     more than `MOST_NUMBERS` the quarters are slices; rows without a value are the last slice. Raises
-    `UsageError` for a column that is not there, is the target, tells each row apart, or has more than
-    `MOST_SLICES` values, and `MtrainError` for data that cannot be read.
+    `UsageError` for a column that is not there, is the target, tells each row apart, has more than
+    `MOST_SLICES` values, or with these classes more than `MOST_VERDICTS`, and `MtrainError` for data that
+    cannot be read.
     """
     section = check_by(config, column)
     try:
@@ -87,7 +95,14 @@ def slice_rows(
             where=option("by"),
         )
     taken = Values(values.kind, values.values[rows], values.categories)
-    return list(_by_number(taken) if values.kind == "number" else _by_text(taken, column))
+    parts = list(_by_number(taken) if values.kind == "number" else _by_text(taken, column))
+    if (n_verdicts := len(parts) * n_classes) > MOST_VERDICTS:
+        raise UsageError(
+            f"column {column!r} has {len(parts):,} slices, which with {n_classes:,} classes are "
+            f"{n_verdicts:,} verdicts, and there can be {MOST_VERDICTS:,}; group its values in another column",
+            where=option("by"),
+        )
+    return parts
 
 
 def _kind(config: TableConfig, column: str, encoding: Encoding) -> Kind | None:
@@ -150,12 +165,24 @@ def _by_number(column: Values) -> Iterator[SliceRows]:
 
 
 def _quarters(numbers: Floats, different: Floats) -> Iterator[SliceRows]:
-    """Ranges of about a quarter of the rows each; equal numbers stay together, so some may be more."""
-    cuts = np.quantile(numbers[~np.isnan(numbers)], CUTS, method="inverted_cdf")
-    # The last number of all is the end of the last range, if more than a quarter of the rows have it.
-    lasts = np.unique([*np.minimum(cuts, different[-2]), different[-1]])
-    places = np.searchsorted(different, lasts)
-    firsts = different[[0, *(places[:-1] + 1)]]
+    """Ranges of about a quarter of the rows each; equal numbers stay together, so some may be more.
+
+    They are cut after the quartiles, or before one where fewer rows than `FEWEST` would be left on a side, or
+    else not there.
+    """
+    ordered = np.sort(numbers[~np.isnan(numbers)])
+    up_to = np.searchsorted(ordered, different, side="right")
+    n, fewest = len(ordered), min(FEWEST, len(ordered) // 8)
+    quartiles = np.searchsorted(up_to, np.ceil(np.multiply(CUTS, n)))
+    places, begun = [], 0
+    for quartile in quartiles.tolist():
+        for place in (quartile, quartile - 1):
+            if begun + fewest <= up_to[place] <= n - fewest:
+                places.append(place)
+                begun = up_to[place]
+                break
+    lasts = different[[*places, -1]]
+    firsts = different[[0, *(place + 1 for place in places)]]
     texts = _texts(np.concatenate([firsts, lasts]))
     for first, last, low, high in zip(
         firsts.tolist(), lasts.tolist(), texts[: len(lasts)], texts[len(lasts) :], strict=True

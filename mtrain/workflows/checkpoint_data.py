@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtrain.config.experiment.dataset import UserData
 from mtrain.config.experiment.table import TableConfig
+from mtrain.data.file_states import states_of_files
 from mtrain.data.load import draw_splits, load_source, make_dataset
 from mtrain.data.table_kind import table_kind
 from mtrain.errors import MissingPathError, MtrainError, UsageError
@@ -15,7 +16,7 @@ from mtrain.keywords import option
 from mtrain.run.environment import changed_versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from mtrain.config.experiment.sources import SourceConfig
@@ -36,6 +37,9 @@ class CheckpointData:
     source: Source
     config: SourceConfig
     """The section by which they were read."""
+
+    files: Mapping[str, tuple[int, ...]]
+    """The states of a table's files before they were read."""
 
     draw: Callable[[], Drawn]
     """Draws the same splits of rows as they were read."""
@@ -64,6 +68,7 @@ def load_checkpoint_data(
     memory, takes_others = saved.config.training.memory_bytes, data is not None
     drawn_from = saved.identity.get("data.sha256")
     try:
+        files = states_of_files(config)
         source = load_source(
             config,
             memory=memory,
@@ -105,7 +110,7 @@ def load_checkpoint_data(
             where=dataset.source,
         )
     draw = partial(draw_splits, source, config, drawn_from, takes_others=takes_others)
-    return CheckpointData(dataset, source, config, draw)
+    return CheckpointData(dataset, source, config, files, draw)
 
 
 def _named(classes: tuple[str, ...]) -> str:

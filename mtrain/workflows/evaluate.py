@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from mtrain.config.experiment.custom_code import refuse_code
 from mtrain.config.experiment.evaluation import DEFAULT_THRESHOLD
 from mtrain.config.loading.load import load_config
+from mtrain.data.file_states import check_unchanged
 from mtrain.errors import MtrainError, UsageError
 from mtrain.inference.network import predict_split
 from mtrain.inference.plain import check_fast, predict_plainly
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from mtrain.config.experiment.sources import SourceConfig
     from mtrain.model.custom.code import ImportedCode
     from mtrain.records.dataset import Dataset, Encoding, Split
     from mtrain.records.report import Report
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from mtrain.report.drawing import Draw
     from mtrain.run.checkpoint import Checkpoint
     from mtrain.run.find_checkpoint import CheckpointPlace
+    from mtrain.workflows.checkpoint_data import CheckpointData
 
     PredictSplit = Callable[[Checkpoint, Split, CheckpointPlace, ImportedCode | None], Predictions]
 
@@ -173,8 +174,8 @@ class _Question:
     code: ImportedCode | None
     predict: PredictSplit
     fast: bool
-    section: SourceConfig | None = None
-    """The section by which the data were read; None: the checkpoint's."""
+    read: CheckpointData | None = None
+    """The data, if they were read here."""
 
     def answer(self, place: CheckpointPlace, saved: Checkpoint) -> _Answer:
         """The report on the checkpoint, with everything needed to write it."""
@@ -185,8 +186,8 @@ class _Question:
             code = None  # this checkpoint's config names other code
             refuse_code(codes, place.path, allowed=self.allow_code)
         if self.dataset is None:
-            read = load_checkpoint_data(saved, self.data, place)
-            self.dataset, self.section = read.dataset, read.config
+            self.read = load_checkpoint_data(saved, self.data, place)
+            self.dataset = self.read.dataset
         dataset = self.dataset
         rows = _rows(dataset, self.split)
         parts = None if self.by is None else self._slice(self.by, rows, saved)
@@ -296,16 +297,21 @@ class _Question:
         """The rows of the split by the values of a column."""
         from mtrain.data.slicing import slice_rows  # pyarrow, which images and digits do not need
 
+        config = saved.config.dataset if self.read is None else self.read.config
         parts = {} if self.dataset is None else self.dataset.parts
-        return slice_rows(
-            self.section or saved.config.dataset,
+        sliced = slice_rows(
+            config,
             by,
             rows.rows,
             # A split that is not in the data was drawn from their training split.
             split=self.split if self.split in parts else "train",
             encoding=saved.encoding,
+            n_classes=len(saved.classes),
             memory=saved.config.training.memory_bytes,
         )
+        if self.read is not None:
+            check_unchanged(config, self.read.files)
+        return sliced
 
 
 def _looks(place: CheckpointPlace, saved: Checkpoint) -> int:

@@ -16,14 +16,20 @@ from mtrain.records.dataset import Column, Encoding
 FEATURES = Encoding(columns=(Column("x", "number", fill=0.0),))
 
 
-def slices(path, column, rows=None, encoding=FEATURES, **settings):
+def slices(path, column, rows=None, encoding=FEATURES, n_classes=2, **settings):
     """By value the positions of its rows, in order, and whether they have no value."""
     kind = "parquet" if "parquet" in str(path) else "csv"
     config = dataset_config(**{"name": kind, "path": str(path), "target": "y", **settings})
     if rows is None:
         rows = np.arange(24)
     return slice_rows(
-        config, column, np.asarray(rows), split="train", encoding=encoding, memory=10**9
+        config,
+        column,
+        np.asarray(rows),
+        split="train",
+        encoding=encoding,
+        n_classes=n_classes,
+        memory=10**9,
     )
 
 
@@ -118,6 +124,38 @@ def test_equal_numbers_stay_together(table, often, names):
     parts = slices(path, "z", range(559))
     assert [one.value for one in parts] == names
     assert sorted(np.concatenate([one.rows for one in parts])) == list(range(559))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        pytest.param(
+            [0] * 49 + [*range(1, 52)],
+            [("0", 49), ("1 to 26", 26), ("27 to 51", 25)],
+            id="the median is the first number after a frequent one",
+        ),
+        pytest.param(
+            [*range(20)] + [20] * 79 + [21],
+            [("0 to 19", 20), ("20 to 21", 80)],
+            id="one row is beyond the most frequent number",
+        ),
+        pytest.param(
+            [k / 2 for k in range(1, 22)],
+            [("0.5 to 3", 6), ("3.5 to 5.5", 5), ("6 to 8", 5), ("8.5 to 10.5", 5)],
+            id="as few as are cut",
+        ),
+        pytest.param(
+            [*range(9)] + [9] * 80 + [*range(10, 21)],
+            [("0 to 9", 89), ("10 to 20", 11)],
+            id="too few are before the most frequent number",
+        ),
+    ],
+)
+def test_no_range_of_numbers_has_hardly_a_row(table, numbers, expected):
+    """Counted by hand: a range has ten rows, or an eighth of them where they are fewer than 80."""
+    path = table(csv_of([str(number) for number in numbers]))
+
+    assert [(value, len(rows)) for value, rows in found(path, "z", range(len(numbers)))] == expected
 
 
 def test_numbers_have_as_many_digits_as_tell_them_apart(table):
@@ -215,7 +253,7 @@ def test_a_split_in_another_file_has_its_own_rows(table):
     """Positions count the rows of that file."""
     train, test = table(csv_of("ab"), "train.csv"), table(csv_of("cdaa"), "test.csv")
     config = dataset_config(name="csv", path=str(train.parent), target="y")
-    asked = {"split": "test", "encoding": FEATURES, "memory": 10**9}
+    asked = {"split": "test", "encoding": FEATURES, "n_classes": 2, "memory": 10**9}
 
     assert [one.value for one in slice_rows(config, "z", np.array([2, 0, 3]), **asked)] == [
         "a",
@@ -257,7 +295,11 @@ def test_columns_that_are_no_slices_are_refused(table):
         "--by: column 'many' has 101 different values, and there can be 100 slices; group its "
         "values in another column"
     )
-    assert len(slices(path, "many", [*range(100), 101])) == 100
+    assert len(slices(path, "many", [*range(100), 101], n_classes=1000)) == 100
+    assert refusal(path, "many", [*range(100), 101], n_classes=1001) == (
+        "--by: column 'many' has 100 slices, which with 1,001 classes are 100,100 verdicts, and "
+        "there can be 100,000; group its values in another column"
+    )
 
 
 def test_times_that_count_the_rows_are_cut(table):
@@ -287,6 +329,7 @@ def test_data_without_columns_are_refused(name):
             np.arange(2),
             split="train",
             encoding=FEATURES,
+            n_classes=2,
             memory=10**9,
         )
     assert str(error.value) == (

@@ -18,6 +18,7 @@ import mtrain
 from mtrain.cli.main import run
 from mtrain.run.json_schemas import file_schemas
 from mtrain.run.metrics import read_report
+from mtrain.workflows.checkpoint_data import load_checkpoint_data
 
 REGIONS = ["north", "south", "east", ""]
 
@@ -316,6 +317,29 @@ def test_a_column_that_cannot_be_is_refused_in_a_line(folder, tmp_path, column, 
     with pytest.raises(mtrain.UsageError) as error:
         mtrain.evaluate(folder / "csv", by=column, fast=True)
     assert str(error.value).replace(str(folder), "FOLDER") == f"by: {problem}"
+
+
+@pytest.mark.parametrize("changed", ["values", "rows"])
+def test_a_table_that_changes_while_it_is_evaluated_is_an_error(
+    trained, tmp_path, monkeypatch, changed
+):
+    """Between the two readings; the rows of the slices would be other rows than those predicted."""
+    data = write_csv(tmp_path / "more.csv", customers(seed=1))
+    rows = customers(seed=1 if changed == "values" else 2)
+    if changed == "values":
+        rows["region"] = rows["region"][::-1]
+
+    def read_then_change(*args):
+        read = load_checkpoint_data(*args)
+        write_csv(data, rows)
+        return read
+
+    monkeypatch.setattr("mtrain.workflows.evaluate.load_checkpoint_data", read_then_change)
+    with pytest.raises(mtrain.MtrainError) as error:
+        mtrain.evaluate(trained, data=data, by="region", fast=True)
+    assert str(error.value) == (
+        f"{data}: was changed while its rows were read; run the command again"
+    )
 
 
 def test_data_without_columns_are_refused(finished_run, capsys):
