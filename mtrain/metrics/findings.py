@@ -24,6 +24,10 @@ MOST_EXPLAINED = 5
 """The most classes of a verdict with a line each."""
 
 
+UNLEARNED = {"no-better-than-baseline", "worse-than-baseline"}
+"""The kinds of findings by which a network has learned nothing."""
+
+
 def find(report: Report) -> Iterator[Finding]:
     """The findings of a report, in the order in which they are shown."""
     yield from _against_baseline(report)

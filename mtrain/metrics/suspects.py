@@ -73,6 +73,7 @@ def found_flips(
         split=split,
         rows=rows,
         flipped=flipped,
+        share=flipped / rows,
         unseen=unseen,
         named=named,
         found=found,

@@ -18,6 +18,9 @@ class FoundFlips:
     flipped: int
     """Rows whose label was flipped."""
 
+    share: float
+    """`flipped` / `rows`: of few rows another share than was asked for."""
+
     unseen: int
     """Those of them that the training never learned from, so that they cannot be named."""
 
@@ -48,7 +51,11 @@ class SuspectTrial:
     """What the lists of suspects say of data of which a share of the labels was flipped."""
 
     share: float
-    """The share of the labels of every split, in (0, 0.5)."""
+    """The share of the labels of every split that was to be flipped, in (0, 0.5)."""
 
     lists: tuple[FoundFlips, ...]
     """Of training, and of the evaluation on test."""
+
+    problem: str | None
+    """What shows that the network has learned nothing, so that precision and recall mean nothing; None: nothing
+    does."""

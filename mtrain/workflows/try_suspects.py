@@ -10,6 +10,7 @@ import numpy as np
 
 from mtrain.data.flips import flip_labels
 from mtrain.errors import MtrainError
+from mtrain.metrics.findings import UNLEARNED
 from mtrain.metrics.suspects import found_flips
 from mtrain.records.suspects import SuspectTrial
 from mtrain.records.training import ROWS
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from mtrain.observer import Observer
     from mtrain.records.arrays import Ints
     from mtrain.records.dataset import Dataset
+    from mtrain.records.report import Report
     from mtrain.records.suspects import FoundFlips, Listed
 
 
@@ -53,8 +55,10 @@ def try_suspects(
         return changed
 
     if observer is not None:
-        what = f"{100 * share:.3g} % of the labels of each split flipped"
-        observer.note(f"Trying the lists of suspects: a training with {what}, which is not kept.")
+        observer.note(
+            f"Trying the lists of suspects: a training with {100 * share:.3g} % of the labels of each "
+            "split flipped, at least one, which is not kept."
+        )
     with raising_at_once(), TemporaryDirectory(prefix="mtrain-") as folder:
         try:
             run = fit(
@@ -72,7 +76,8 @@ def try_suspects(
             if isinstance(cause, MtrainError) and str(error).startswith(str(cause)):
                 raise cause from None  # the checkpoint that is named after it is removed
             raise
-        return SuspectTrial(share, tuple(_found(RunDirectory(run.path), kept)))
+        lists = tuple(_found(RunDirectory(run.path), kept))
+        return SuspectTrial(share, lists, None if run.report is None else _problem(run.report))
 
 
 def _without_others(config: Config) -> Config:
@@ -82,6 +87,12 @@ def _without_others(config: Config) -> Config:
     return config.model_copy(
         update={"diagnostics": tuple(diagnostics), "tracking": nobody, "gates": ()}
     )
+
+
+def _problem(report: Report) -> str | None:
+    """What shows that the network has learned nothing, which the test split can tell."""
+    found = (one.text for one in report.findings if one.kind in UNLEARNED)
+    return next(found, None)
 
 
 def _found(

@@ -41,9 +41,10 @@ def temporary(tmp_path, monkeypatch):
     assert list(here.iterdir()) == []
 
 
-def write_digits(path, labels=None):
-    """Digits as three splits; `labels` by split take the place of their own."""
-    features, target = load_digits(return_X_y=True)
+def write_digits(path, labels=None, features=None):
+    """Digits as three splits; `labels` by split, and `features`, take the place of their own."""
+    images, target = load_digits(return_X_y=True)
+    features = images if features is None else features
     splits = {"train": slice(900), "val": slice(900, 1200), "test": slice(1200, None)}
     arrays = {f"x_{name}": features[rows].astype(np.float32) for name, rows in splits.items()}
     arrays |= {f"y_{name}": target[rows] for name, rows in splits.items()}
@@ -93,6 +94,7 @@ def test_the_figures_are_those_of_a_fit_on_the_flipped_labels(tmp_path, capsys):
 
     trial = document["suspects"]
     assert trial["share"] == 0.1
+    assert trial["problem"] is None
     lists = {"train": out / "suspects.csv", "test": out / "evaluation" / "test" / "suspects.csv"}
     assert [one["split"] for one in trial["lists"]] == list(lists)
     for one in trial["lists"]:
@@ -100,6 +102,7 @@ def test_the_figures_are_those_of_a_fit_on_the_flipped_labels(tmp_path, capsys):
         hits = (was != now)[listed(lists[one["split"]])]
         assert one["rows"] == len(was)
         assert one["flipped"] == (was != now).sum() == round(0.1 * len(was))
+        assert one["share"] == one["flipped"] / one["rows"]
         assert one["unseen"] == 0
         assert one["named"] == len(hits)
         assert one["found"] == hits.sum()
@@ -123,18 +126,41 @@ def test_what_is_printed(tmp_path, capsys):
     assert alone.err == ""
     assert out.startswith(alone.out)
     lines = out.removeprefix(alone.out).splitlines()
-    assert (
-        lines[0] == "suspects: 5 % of the labels of each split were flipped, with 95 % intervals:"
-    )
-    assert lines[1].startswith("training (suspects.csv): 45 of 900 labels flipped; ")
+    assert lines[0] == "suspects: labels of each split were flipped, with 95 % intervals:"
+    assert lines[1].startswith("training (suspects.csv): 45 of 900 labels (5 %) flipped; ")
     assert "  precision 0." in lines[2]
     assert ", recall 0." in lines[2]
     assert lines[3].startswith("  at least half of the first ")
-    assert lines[4].startswith("test (evaluation/test/suspects.csv): 30 of 597 labels flipped; ")
+    assert lines[4].startswith(
+        "test (evaluation/test/suspects.csv): 30 of 597 labels (5.03 %) flipped; "
+    )
     assert "so precision is a lower bound" in lines[-1]
     assert "so recall is rather an upper bound" in lines[-1]
-    assert "a training with 5 % of the labels of each split flipped, which is not kept" in err
+    assert (
+        "a training with 5 % of the labels of each split flipped, at least one, which is not kept"
+        in err
+    )
     assert "epoch 6/6" in err
+
+
+def test_a_network_that_learned_nothing_is_named(tmp_path, capsys):
+    """All rows are alike, so one class is predicted for all. Of each split at least one label is flipped, which is another share."""
+    write_digits(tmp_path / "clean.npz", features=np.zeros((1797, 64)))
+    config = write_config(tmp_path, tmp_path / "clean.npz", training={"epochs": 1})
+    still = ["--suspects", "--flip", "0.0001"]
+    assert run(["check", str(config), *still]) == 0
+    lines = capsys.readouterr().out.splitlines()
+
+    assert "training (suspects.csv): 1 of 900 labels (0.111 %) flipped; " in "\n".join(lines)
+    assert lines[-2].startswith("Accuracy is ")
+    assert lines[-2].endswith(
+        "' on the test split: the network has learned nothing, so precision and recall mean nothing"
+    )
+    assert run(["check", str(config), *still, "--json"]) == 0
+    trial = json.loads(capsys.readouterr().out)["suspects"]
+    assert trial["share"] == 0.0001
+    assert [one["share"] for one in trial["lists"]] == [1 / 900, 1 / 597]
+    assert lines[-2].startswith(trial["problem"])
 
 
 def test_from_python_it_is_a_part_of_the_inspection(capsys):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from mtrain.records.dataset import SPLITS
 from mtrain.report.console.output import inert_text, make_console
+from mtrain.report.remarks import percent
 from mtrain.report.text import share
 
 if TYPE_CHECKING:
@@ -26,19 +27,24 @@ random ones, so recall is rather an upper bound."""
 def print_suspects(trial: SuspectTrial, stream: TextIO) -> None:
     """Each list with what it named and found, and how to read the figures."""
     console = make_console(stream)
-    console.print(
-        f"suspects: {100 * trial.share:.3g} % of the labels of each split were flipped, with 95 % intervals:"
-    )
+    console.print("suspects: labels of each split were flipped, with 95 % intervals:")
     for one in trial.lists:
         for line in _lines(one):
             console.print(inert_text(line))
+    if trial.problem is not None:
+        console.print(
+            inert_text(
+                f"{trial.problem} on the test split: the network has learned nothing, so precision and recall "
+                "mean nothing"
+            )
+        )
     console.print(LIMITS.replace("\n", " "))
 
 
 def _lines(one: FoundFlips) -> Iterator[str]:
     yield (
-        f"{SPLITS[one.split]} ({FILES[one.split]}): {one.flipped:,} of {one.rows:,} labels flipped; "
-        f"{one.named:,} rows named, {one.found:,} of them flipped"
+        f"{SPLITS[one.split]} ({FILES[one.split]}): {one.flipped:,} of {one.rows:,} labels "
+        f"({percent(one.share)}) flipped; {one.named:,} rows named, {one.found:,} of them flipped"
     )
     yield (
         f"  precision {share(one.precision)}{_interval(one.precision_ci)}, "
