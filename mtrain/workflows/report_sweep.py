@@ -15,12 +15,13 @@ from mtrain.run.directory import RunDirectory, refuse_link
 from mtrain.run.environment import read_environment
 from mtrain.run.files import write_text
 from mtrain.run.lock import is_locked
+from mtrain.run.metrics import read_report
 from mtrain.run.saved_evaluation import read_saved_evaluation
 from mtrain.run.sweep import PLAN, POOLED, RESULT, plan_text, read_plan, read_whole_result
 from mtrain.workflows.sweep_result import BY_HALVING, make_result, read_member
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from mtrain.records.report import Report
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from mtrain.records.sweep import SweepDescription, SweepResult
 
 PAGE = "report.html"
+
+MOST_JUDGED = 10
+"""Members of the best setting whose probabilities are judged: to read the evaluations of hundreds takes seconds."""
 
 
 def report_sweep(folder: Path, out: Path | None = None, *, is_over: bool = False) -> Path:
@@ -73,6 +77,10 @@ def read_sweep_page_content(folder: Path, *, is_running: bool) -> SweepPageConte
         for one in result.members
     )
     missing: list[str] = []
+    pooled = _pooled(result, folder, missing)
+    tested = _tested(result, runs, missing) if result.folds is None else {}
+    if pooled is not None:
+        tested["all folds together"] = pooled
     return SweepPageContent(
         name=folder.absolute().name,
         state="running" if is_running else "finished" if ends else "interrupted",
@@ -83,7 +91,8 @@ def read_sweep_page_content(folder: Path, *, is_running: bool) -> SweepPageConte
         in_training=in_training,
         with_page=frozenset(name for name, run in runs.items() if _has_page(run)),
         environment=_environment(runs.values()),
-        pooled=_pooled(result, folder, missing),
+        pooled=pooled,
+        judged={name: one for name, one in tested.items() if one.calibration is not None},
         missing=missing,
     )
 
@@ -130,3 +139,21 @@ def _pooled(result: SweepResult, folder: Path, missing: list[str]) -> Report | N
     except MtrainError as error:
         missing.append(f"The folds of the best setting together are not shown ({error})")
         return None
+
+
+def _tested(
+    result: SweepResult, runs: Mapping[str, RunDirectory], missing: list[str]
+) -> dict[str, Report]:
+    """The evaluations on test of the best setting's first finished members; `missing` gets what cannot be read."""
+    if result.best is None:
+        return {}
+    tested = {}
+    finished = {one.member for one in result.members if one.state == "finished"}
+    names = [name for name in result.settings[result.best].members if name in finished]
+    for name in names[:MOST_JUDGED]:
+        try:
+            runs[name].refuse_links()
+            tested[name] = read_report(runs[name].evaluations / "test")
+        except MtrainError as error:
+            missing.append(f"How right the probabilities of {name} are is not shown ({error})")
+    return tested

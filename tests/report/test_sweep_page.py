@@ -7,11 +7,12 @@ from dataclasses import replace
 from statistics import median
 
 import pytest
-from epochs_and_reports import HOSTILE, names_of, report_of
+from epochs_and_reports import HOSTILE, names_of, predictions_of, report_of
 from pages import ENVIRONMENT, WEB, Page
 
 from mtrain.config.loading.axes import Axis, Range
 from mtrain.escape import inert
+from mtrain.metrics.calibration import calibration_report
 from mtrain.records.sweep import (
     MemberResult,
     SettingResult,
@@ -79,6 +80,7 @@ def content_of(result=None, **changes):
         with_page=frozenset(),
         environment=ENVIRONMENT,
         pooled=None,
+        judged={},
         missing=(),
     )
     return replace(content, **changes)
@@ -160,6 +162,27 @@ def test_the_folds_of_the_best_setting_stand_class_by_class():
         assert cells[3] == f"{share(one.recall)} ({low}{DASH}{high})"
     missing = Page(html_page(content_of(result))).text
     assert "There is no evaluation of all folds together" in missing
+
+
+def test_how_right_the_probabilities_of_the_best_setting_are():
+    """Of each member, beside its accuracy; of many of the first alone; nothing where they are not judged."""
+    names, result = names_of(3), sweep_of()
+    report = report_of(names, calibration=calibration_report(predictions_of(3), None))
+    found, judged = report.calibration, {"rate-2_seed-1": report}
+    page = Page(html_page(content_of(result, judged=judged)))
+    (table,) = [table for table in page.tables if table[0][-1] == "calibration error"]
+
+    low, high = found.error_ci
+    assert table[1:] == [
+        [
+            *("rate-2_seed-1", share(report.accuracy), share(found.probability)),
+            f"{share(found.error)} ({share(low)}{DASH}{share(high)})",
+        ]
+    ]
+    assert "How right the probabilities of the best setting are, of 1 of its 2 members" in page.text
+    judged["rate-2_seed-0"] = report
+    assert "of its 2" not in Page(html_page(content_of(result, judged=judged))).text
+    assert "How right" not in Page(html_page(content_of(result))).text
 
 
 def test_only_finished_members_with_a_page_of_their_own_are_links():

@@ -56,6 +56,7 @@ def test_a_sweep_leaves_the_page_that_report_writes(trained, capsys):
     for one in together["classes"]:
         assert share(one["recall"]) in left
         assert f"<td>{one['support']}</td>" in left
+    assert share(together["calibration"]["error"]) in left.split("all folds together")[1]
 
 
 def test_the_page_of_a_sweep_needs_no_tensorflow(swept, tmp_path):
@@ -75,6 +76,27 @@ def test_a_member_is_a_link_once_it_has_a_page(swept):
     assert f'href="./{member}/report.html"' not in page_of(swept)
     page_of(swept / member)
     assert f'href="./{member}/report.html"' in page_of(swept)
+
+
+def test_the_probabilities_of_the_best_setting_are_those_of_its_member(tmp_path):
+    """Without folds; and an evaluation that cannot be read is named."""
+    folder = tmp_path / "sweep"
+    assert sweep(written(tmp_path), RATES, "--out", folder) == 0
+    content = result(folder)
+    (best,) = content["settings"][content["best"]]["members"]
+    metrics = folder / best / "evaluation" / "test" / "metrics.json"
+    calibration = json.loads(metrics.read_text())["calibration"]
+
+    left = (folder / "report.html").read_text()
+    row = left.split("How right the probabilities")[1].split("</table>")[0]
+    assert row.count("<tr>") == 2
+    assert best in row
+    assert share(calibration["error"]) in row
+    assert share(calibration["error_ci"][1]) in row
+
+    metrics.write_text("{}")
+    page = page_of(folder)
+    assert f"How right the probabilities of {best} are is not shown (" in page
 
 
 def test_a_resumed_sweep_writes_its_page_again(swept):

@@ -144,5 +144,8 @@ class SweepPageContent:
     pooled: Report | None
     """The evaluation of all folds of the best setting; None: it has none."""
 
+    judged: Mapping[str, Report]
+    """The evaluations on test of the best setting whose probabilities are judged: by member, or of all folds."""
+
     missing: Sequence[str]
     """What could not be shown, and why."""
