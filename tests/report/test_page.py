@@ -276,6 +276,13 @@ def test_labels_that_are_likely_wrong():
     assert [line[2] for line in table[1:]] == [f"class {k}" for k in like[:30]]
 
 
+def test_without_styles_pictures_of_curves_keep_their_size():
+    """Jenkins strips styles: a line of a key would be as wide as the page, and a chart as well."""
+    for picture in re.findall(r"<svg [^>]*>", html_page(content_of(names_of(3)))):
+        width, height = re.search(r'viewBox="0 0 (\d+) (\d+)"', picture).groups()
+        assert f'width="{width}" height="{height}"' in picture
+
+
 def test_images_of_mistakes_stand_beside_their_rows():
     content = content_of(names_of(3))
     row = content.mistakes.first(1)[0].row
