@@ -36,7 +36,7 @@ from mtrain.data.sources.mnist import CLASSES
 from mtrain.engine.threads import cpu_count
 from mtrain.metrics.suspects import found_flips, suspects
 from mtrain.records.training import Predictions
-from mtrain.run.learning import read_suspects
+from mtrain.run.suspects import read_suspect_rows
 from mtrain.workflows.fit import fit
 
 if TYPE_CHECKING:
@@ -188,8 +188,8 @@ class Run:
     def suspects(self) -> dict[str, Array]:
         """The rows of both lists, the most suspicious first."""
         return {
-            "train": read_suspects(self.path / "suspects.csv"),
-            "test": read_suspects(self.path / "evaluation" / "test" / "suspects.csv"),
+            "train": read_suspect_rows(self.path / "suspects.csv"),
+            "test": read_suspect_rows(self.path / "evaluation" / "test" / "suspects.csv"),
         }
 
 

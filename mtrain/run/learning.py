@@ -1,18 +1,14 @@
-"""The file of when each training row was learned and forgotten, and lists of suspects."""
+"""The file of when each training row was learned and forgotten."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mtrain.metrics.learning import SeenRows
-from mtrain.records.training import NeverLearned
-from mtrain.run.files import attributing_errors, open_whole, write_csv
+from mtrain.run.files import attributing_errors, open_whole
 from mtrain.run.reading import reading
 
 if TYPE_CHECKING:
@@ -23,11 +19,8 @@ if TYPE_CHECKING:
     from mtrain.records.training import LearnedRows
 
 
-LEARNING, SUSPECTS = "a table of training rows", "a list of suspects"
-"""In errors about such files."""
-
-LONGEST = 2000
-"""Most characters of a line of suspects that is read for a page."""
+LEARNING = "a table of training rows"
+"""In errors about such a file."""
 
 
 def write_learning(path: Path, learned: LearnedRows, classes: Sequence[str]) -> None:
@@ -51,59 +44,6 @@ def write_learning(path: Path, learned: LearnedRows, classes: Sequence[str]) -> 
     }
     with open_whole(path) as file, attributing_errors(path):
         pq.write_table(pa.table(columns), file)
-
-
-def write_suspects(
-    path: Path, learned: LearnedRows, classes: Sequence[str], rows: Ints, like: Ints
-) -> None:
-    """Write the training rows at the positions `rows`, and the class that each looks like, as CSV at `path`."""
-    columns = {
-        "row": learned.rows[rows].tolist(),
-        "true": [classes[k] for k in learned.labels[rows]],
-        "like": [classes[k] for k in like],
-        "margin": [float(str(margin)) for margin in learned.margins[rows]],
-    }
-    if learned.names is not None:
-        columns["file"] = learned.names[rows].tolist()
-    write_csv(path, list(columns), zip(*columns.values(), strict=True))
-
-
-def read_suspects(path: Path) -> Ints:
-    """The rows of a list of suspects, of training or of an evaluation, in its order.
-
-    Raises `MtrainError` for another file.
-    """
-    with (
-        attributing_errors(path),
-        path.open(newline="", encoding="utf-8") as file,
-        reading(path, SUSPECTS),
-    ):
-        return np.array([int(line["row"]) for line in csv.DictReader(file)], np.int64)
-
-
-def read_first_suspects(path: Path, n: int) -> list[NeverLearned]:
-    """The first rows of a list of training: at most so many, and of so many times `LONGEST` characters.
-
-    Raises `MtrainError` for another file.
-    """
-    with (
-        attributing_errors(path),
-        path.open(newline="", encoding="utf-8", errors="replace") as file,
-    ):
-        beginning = file.read(LONGEST * n)
-        if file.read(1):  # the last line may be cut off
-            beginning = beginning[: beginning.rfind("\n") + 1]
-    with reading(path, SUSPECTS):
-        return [
-            NeverLearned(
-                int(line["row"]),
-                line.get("file"),
-                line["true"],
-                line["like"],
-                float(line["margin"]),
-            )
-            for line in islice(csv.DictReader(io.StringIO(beginning)), n)
-        ]
 
 
 def read_seen_rows(path: Path, classes: Sequence[str]) -> SeenRows | None:

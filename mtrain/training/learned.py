@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from mtrain.metrics.learning import SeenRows, seen_rows
 from mtrain.metrics.suspects import looks_like
-from mtrain.run.learning import write_learning, write_suspects
+from mtrain.run.learning import write_learning
+from mtrain.run.suspects import write_suspects
 
 if TYPE_CHECKING:
     from mtrain.training.training import Training

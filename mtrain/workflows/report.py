@@ -19,9 +19,10 @@ from mtrain.run.environment import read_environment
 from mtrain.run.files import begins, check_replaced, read_bytes, write_bytes
 from mtrain.run.find_checkpoint import find_checkpoint
 from mtrain.run.history import read_history
-from mtrain.run.learning import read_first_suspects, read_seen_rows
+from mtrain.run.learning import read_seen_rows
 from mtrain.run.predictions import read_predictions
 from mtrain.run.saved_evaluation import read_saved_evaluation
+from mtrain.run.suspects import read_first_suspects
 from mtrain.workflows.checkpoint_data import load_checkpoint_data
 from mtrain.workflows.report_sweep import report_sweep
 from mtrain.workflows.run_state import run_state

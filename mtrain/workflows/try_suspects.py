@@ -15,7 +15,8 @@ from mtrain.metrics.suspects import found_flips
 from mtrain.records.suspects import SuspectTrial
 from mtrain.records.training import ROWS
 from mtrain.run.directory import SUSPECTS, RunDirectory
-from mtrain.run.learning import read_suspects, read_unseen
+from mtrain.run.learning import read_unseen
+from mtrain.run.suspects import read_suspect_rows
 from mtrain.training.signals import Received, raising_at_once
 from mtrain.workflows.fit import fit
 
@@ -109,7 +110,7 @@ def _found(
         flipped = rows[is_flipped]
         yield found_flips(
             split,
-            np.isin(read_suspects(path), flipped),
+            np.isin(read_suspect_rows(path), flipped),
             rows=len(rows),
             flipped=len(flipped),
             unseen=int(np.isin(flipped, unseen).sum()) if split == "train" else 0,

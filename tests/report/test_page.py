@@ -31,7 +31,7 @@ from mtrain.report.page.content import Mistakes, PageContent
 from mtrain.report.page.run_page import html_page, model_card
 from mtrain.report.pictures import pictures, png
 from mtrain.report.text import share
-from mtrain.run.learning import read_first_suspects
+from mtrain.run.suspects import read_first_suspects
 
 STYLE = Path(__file__).parents[2] / "mtrain" / "report" / "page" / "templates" / "style.css"
 
