@@ -12,22 +12,10 @@ from mtrain.metrics.counts import ratio
 if TYPE_CHECKING:
     from mtrain.metrics.history import History
     from mtrain.records.arrays import Floats, Ints
-    from mtrain.records.training import LearnedRows
 
 LEARNED, FORGOTTEN = "learned", "forgotten"
 """Figures of the training rows in the history, of all and of every class: shares, in [0, 1], of those that
 were right at least once so far, and that were wrong at least once after they had been right."""
-
-
-@dataclass(frozen=True, eq=False)
-class SeenRows:
-    """Training rows of each class that were learned from at least once; both of shape (K,)."""
-
-    rows: Ints
-    """How many there are."""
-
-    never_right: Ints
-    """How many of them were never right."""
 
 
 @dataclass(frozen=True)
@@ -53,18 +41,11 @@ class ClassLearning:
         return self.learned - self.forgotten
 
 
-def seen_rows(learned: LearnedRows, n_classes: int) -> SeenRows:
-    """Those of `learned`, by class."""
-    seen = learned.labels[~np.isnan(learned.margins)]
-    never = learned.labels[learned.never_learned]
-    return SeenRows(np.bincount(seen, minlength=n_classes), np.bincount(never, minlength=n_classes))
-
-
-def class_learning(history: History, seen: SeenRows | None = None) -> list[ClassLearning]:
+def class_learning(history: History, never: Ints | None = None) -> list[ClassLearning]:
     """Of each class; empty if the run has no diagnostics of rows, or no epoch.
 
-    The history has shares. Counts are those of `seen`, unless it is of another time than the history's end:
-    of a part of an epoch, or of a run before it was resumed.
+    The history has shares. `never` is how many rows of each class (K,) were seen and never right; it is left
+    out if it is of another time than the history's end: of a part of an epoch, or before a run was resumed.
     """
     figures = history.per_class.get("train", {})
     is_complete = {LEARNED, FORGOTTEN} <= figures.keys() & history.scalars.keys()
@@ -72,16 +53,37 @@ def class_learning(history: History, seen: SeenRows | None = None) -> list[Class
         return []
     learned: Floats = np.array(figures[LEARNED])
     half = learned >= 0.5
-    if seen is not None:
-        shares = ratio(seen.rows - seen.never_right, seen.rows)
-        seen = seen if np.array_equal(shares, learned[-1], equal_nan=True) else None
+    if never is not None and not _are_of(never, learned[-1], _support(history)):
+        never = None
     return [
         ClassLearning(
             name,
             int(half[:, k].argmax()) + 1 if half[:, k].any() else None,
             float(learned[-1, k]),
             float(figures[FORGOTTEN][-1][k]),
-            None if seen is None else int(seen.never_right[k]),
+            None if never is None else int(never[k]),
         )
         for k, name in enumerate(history.classes)
     ]
+
+
+def _are_of(never: Ints, learned: Floats, support: Ints) -> bool:
+    """Whether so many rows of each class (K,) can be those that were never right.
+
+    The shares (K,) of the others tell how many were seen: of epochs with all rows, `support` (E, K), these, and
+    else at least as many as an epoch had.
+    """
+    some = never > 0
+    # NaN, of a class without rows, is neither.
+    if (learned[~some] < 1).any() or (learned[some] == 1).any():
+        return False
+    rows = np.rint(ratio(never[some], 1 - learned[some]))
+    if (support == support[0]).all():
+        return np.array_equal(rows, support[0, some])
+    return bool((rows >= support[:, some].max(axis=0)).all())
+
+
+def _support(history: History) -> Ints:
+    """The training rows of each class in each epoch, shape (E, K)."""
+    counts = history.counts["train"]
+    return np.add(counts["tp"], counts["fn"])

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.metrics.learning import SeenRows
 from mtrain.run.files import attributing_errors, open_whole
-from mtrain.run.reading import reading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,10 +14,6 @@ if TYPE_CHECKING:
 
     from mtrain.records.arrays import Ints
     from mtrain.records.training import LearnedRows
-
-
-LEARNING = "a table of training rows"
-"""In errors about such a file."""
 
 
 def write_learning(path: Path, learned: LearnedRows, classes: Sequence[str]) -> None:
@@ -44,34 +37,6 @@ def write_learning(path: Path, learned: LearnedRows, classes: Sequence[str]) -> 
     }
     with open_whole(path) as file, attributing_errors(path):
         pq.write_table(pa.table(columns), file)
-
-
-def read_seen_rows(path: Path, classes: Sequence[str]) -> SeenRows | None:
-    """How many rows of each class a file of `write_learning` has; None: there is no such file.
-
-    Raises `MtrainError` for another file.
-    """
-    if not path.exists():
-        return None
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    rows: Counter[str] = Counter()
-    never: Counter[str] = Counter()
-    with attributing_errors(path), reading(path, LEARNING):
-        # In pieces: a small file may say that it has any number of rows.
-        with pq.ParquetFile(path) as file:
-            for piece in file.iter_batches(columns=["class", "learned_in", "margin"]):
-                seen = piece.filter(pc.is_valid(piece["margin"]))
-                for counts, some in (
-                    (rows, seen["class"]),
-                    (never, seen["class"].filter(pc.is_null(seen["learned_in"]))),
-                ):
-                    for one in pc.value_counts(some):
-                        counts[one["values"].as_py()] += one["counts"].as_py()
-        if unknown := rows.keys() - set(classes):
-            raise ValueError(f"{min(unknown)!r} is not a class of the run")
-    return SeenRows(*(np.array([count[name] for name in classes]) for count in (rows, never)))
 
 
 def read_unseen(path: Path) -> Ints:

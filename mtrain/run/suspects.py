@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,25 @@ def read_suspect_rows(path: Path) -> Ints:
         reading(path, SUSPECTS),
     ):
         return np.array([int(line["row"]) for line in csv.DictReader(file)], np.int64)
+
+
+def count_suspects(path: Path, classes: Sequence[str]) -> Ints | None:
+    """How many training rows of each class, shape (K,), were never right; None: there is no list of them.
+
+    `learning.parquet` has them as well, but to load pyarrow takes longer than to write a page. Raises `MtrainError`
+    for another file.
+    """
+    if not path.exists():
+        return None
+    with (
+        attributing_errors(path),
+        path.open(newline="", encoding="utf-8") as file,
+        reading(path, SUSPECTS),
+    ):
+        counts = Counter(line["true"] for line in csv.DictReader(file))
+        if unknown := counts.keys() - set(classes):
+            raise ValueError(f"{min(unknown)!r} is not a class of the run")
+    return np.array([counts[name] for name in classes])
 
 
 def read_first_suspects(path: Path, n: int) -> list[NeverLearned]:

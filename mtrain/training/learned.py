@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mtrain.metrics.learning import SeenRows, seen_rows
+import numpy as np
+
 from mtrain.metrics.suspects import looks_like
 from mtrain.run.learning import write_learning
 from mtrain.run.suspects import write_suspects
 
 if TYPE_CHECKING:
+    from mtrain.records.arrays import Ints
     from mtrain.training.training import Training
 
 
-def known_seen_rows(training: Training) -> SeenRows | None:
-    """How many training rows of each class were seen, and never right, if it is known."""
-    learned = training.trainer.learned_rows()
-    return None if learned is None else seen_rows(learned, len(training.recorder.history.classes))
+def count_never_learned(training: Training) -> Ints | None:
+    """How many training rows of each class, shape (K,), were seen and never right, if it is known."""
+    if (learned := training.trainer.learned_rows()) is None:
+        return None
+    labels = learned.labels[learned.never_learned]
+    return np.bincount(labels, minlength=len(training.recorder.history.classes))
 
 
 def keep_learned_rows(training: Training, classes: tuple[str, ...]) -> None:

@@ -11,7 +11,7 @@ from mtrain.report.drawing import history_charts
 from mtrain.run.directory import RunDirectory, refuse_sweep
 from mtrain.run.files import attributing_errors, read_bytes, write_bytes
 from mtrain.run.history import read_history
-from mtrain.run.learning import read_seen_rows
+from mtrain.run.suspects import count_suspects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,12 +50,12 @@ def plot(
         raise MtrainError("holds no epoch yet, there is nothing to draw", where=path)
     if out is not None:
         _check_replaceable(out, file_format)
-    notes, seen = [], None
+    notes, never = [], None
     try:
-        seen = read_seen_rows(run.learning, history.classes)
+        never = count_suspects(run.suspects, history.classes)
     except MtrainError as error:  # the history alone has all else
         notes.append(f"The rows that were never learned are not counted ({error}).")
-    charts = history_charts(history, class_learning(history, seen), file_format)
+    charts = history_charts(history, class_learning(history, never), file_format)
     files = write_charts(charts, out or run.charts)
 
     from mtrain.report.fonts import missing_letters

@@ -19,10 +19,9 @@ from mtrain.run.environment import read_environment
 from mtrain.run.files import begins, check_replaced, read_bytes, write_bytes
 from mtrain.run.find_checkpoint import find_checkpoint
 from mtrain.run.history import read_history
-from mtrain.run.learning import read_seen_rows
 from mtrain.run.predictions import read_predictions
 from mtrain.run.saved_evaluation import read_saved_evaluation
-from mtrain.run.suspects import read_first_suspects
+from mtrain.run.suspects import count_suspects, read_first_suspects
 from mtrain.workflows.checkpoint_data import load_checkpoint_data
 from mtrain.workflows.report_sweep import report_sweep
 from mtrain.workflows.run_state import run_state
@@ -115,9 +114,9 @@ def read_page_content(
             doubtful = read_first_suspects(run.suspects, MOST_SUSPECTS)
         except MtrainError as error:
             missing.append(f"Training rows that were never right are not shown ({error})")
-    seen = None
+    never = None
     try:
-        seen = read_seen_rows(run.learning, history.classes)
+        never = count_suspects(run.suspects, history.classes)
     except MtrainError as error:
         missing.append(f"The training rows that were never right are not counted ({error})")
     return PageContent(
@@ -129,7 +128,7 @@ def read_page_content(
         history,
         None if evaluation is None else evaluation.report,
         mistakes,
-        class_learning(history, seen),
+        class_learning(history, never),
         doubtful,
         images,
         missing,

@@ -21,7 +21,7 @@ from mtrain.run.checkpoint import read_checkpoint_arrays
 from mtrain.run.directory import OUTPUTS
 from mtrain.run.evaluation import read_evaluation
 from mtrain.trackers.of_config import make_trackers
-from mtrain.training.learned import keep_learned_rows, known_seen_rows
+from mtrain.training.learned import count_never_learned, keep_learned_rows
 from mtrain.training.loop import UNREPORTED, failing, train
 from mtrain.training.open import open_training
 from mtrain.training.signals import InterruptedBySignal, handled_signals
@@ -238,7 +238,7 @@ def _report(
     run, history, report = training.run, training.recorder.history, None
     try:
         with received.interrupting():
-            learning = class_learning(history, known_seen_rows(training))
+            learning = class_learning(history, count_never_learned(training))
             of_history = draw(history_charts, history, learning) if draw and history.epoch else ()
             if stopped_by is None:
                 received.check()  # a signal may have come since the end of training

@@ -12,12 +12,13 @@ import pytest
 
 from mtrain.errors import MtrainError
 from mtrain.metrics.history import History
-from mtrain.metrics.learning import class_learning, seen_rows
+from mtrain.metrics.learning import class_learning
 from mtrain.records.run import Segment
 from mtrain.records.training import LearnedRows
 from mtrain.report.remarks import learning_line, learning_lines
 from mtrain.run.history import read_history
-from mtrain.run.learning import read_seen_rows, write_learning
+from mtrain.run.learning import write_learning
+from mtrain.run.suspects import count_suspects, write_suspects
 
 LEARNED = LearnedRows(
     rows=np.array([7, 4, 9]),
@@ -72,23 +73,24 @@ def three_epochs():
         ("no", "yes"),
         epoch=[1, 2, 3],
         scalars={"learned": [1 / 6, 1 / 6, 4 / 6], "forgotten": [0, 1 / 6, 1 / 6]},
+        counts={"train": {"tp": [np.array([1, 0])] * 3, "fn": [np.array([3, 2])] * 3}},
         per_class={"train": by_class},
         segments=[Segment((1, 3))],
     )
 
 
 def test_rows_never_learned_are_counted(tmp_path):
-    """Worked by hand; what the training knows is what its file says, in whatever order the classes are."""
-    path = tmp_path / "learning.parquet"
-    assert read_seen_rows(path, ("no", "yes")) is None
-    write_learning(path, seven_rows(), ("no", "yes"))
+    """Worked by hand; the list of suspects has every one of them."""
+    path, learned = tmp_path / "suspects.csv", seven_rows()
+    assert count_suspects(path, ("no", "yes")) is None
+    rows = learned.never_learned
+    assert rows.tolist() == [2, 3]
+    write_suspects(path, learned, ("no", "yes"), rows, np.array([1, 1]))
 
-    for seen in (seen_rows(seven_rows(), 2), read_seen_rows(path, ("no", "yes"))):
-        assert seen.rows.tolist() == [4, 2]
-        assert seen.never_right.tolist() == [2, 0]
-    assert read_seen_rows(path, ("yes", "more", "no")).never_right.tolist() == [0, 0, 2]
-
-    learning = class_learning(three_epochs(), seen)
+    never = count_suspects(path, ("no", "yes"))
+    assert never.tolist() == [2, 0]
+    assert count_suspects(path, ("yes", "more", "no")).tolist() == [0, 0, 2]
+    learning = class_learning(three_epochs(), never)
     assert [learning_line(one) for one in learning] == [
         "half learned in epoch 3; 25 % forgotten since; 2 rows never learned",
         "half learned in epoch 3; 0 % forgotten since; 0 rows never learned",
@@ -103,23 +105,47 @@ def test_without_counts_there_are_shares():
     """The file may be of an earlier epoch than the history: of a run that was resumed, and killed."""
     history = three_epochs()
     before = history.until(2)
-    for learning in (class_learning(before), class_learning(before, seen_rows(seven_rows(), 2))):
+    for learning in (
+        class_learning(before),
+        class_learning(before, np.array([2, 0])),
+        class_learning(before, np.array([0, 2])),
+    ):
         assert [learning_line(one) for one in learning] == [
             "half learned in no epoch; 25 % forgotten since; 75 % never learned",
             "half learned in no epoch; 0 % forgotten since; 100 % never learned",
         ]
 
 
-def test_another_table_is_no_table_of_training_rows(tmp_path):
-    path = tmp_path / "learning.parquet"
-    write_learning(path, seven_rows(), ("no", "yes"))
+@pytest.mark.parametrize("rows", [7, 10**6, 3 * 10**7])
+def test_a_count_of_rows_is_known_by_its_share(rows):
+    """Of any number of rows, of one row, and of a class without rows; a row more or less is another count."""
+    history = three_epochs()
+    history.per_class["train"]["learned"][-1] = np.array([(rows - 1) / rows, np.nan])
+    history.counts["train"] = {"tp": [np.array([0, 0])] * 3, "fn": [np.array([rows, 0])] * 3}
+
+    assert class_learning(history, np.array([1, 0]))[0].never_right == 1
+    for never in ([0, 0], [1, 1], [2, 0]):
+        assert class_learning(history, np.array(never))[0].never_right is None
+    assert class_learning(three_epochs(), np.array([2, 1]))[1].never_right is None
+
+
+def test_rows_that_epochs_leave_out_are_not_counted():
+    """Epochs had two and three of four rows: two never right are half of them, one would be half of two."""
+    history = three_epochs()
+    history.counts["train"]["fn"] = [np.array([1, 1]), np.array([2, 2]), np.array([2, 1])]
+
+    assert class_learning(history, np.array([2, 0]))[0].never_right == 2
+    assert class_learning(history, np.array([1, 0]))[0].never_right is None
+
+
+def test_another_table_is_no_list_of_suspects(tmp_path):
+    path = tmp_path / "suspects.csv"
+    path.write_text("row,true,like,margin\n1,yes,no,-1\n")
     with pytest.raises(MtrainError, match="as mtrain writes it: 'yes' is not a class of the run"):
-        read_seen_rows(path, ("no", "maybe"))
-    path.write_bytes(b"PAR1 and nothing else")
-    with pytest.raises(
-        MtrainError, match=f"{path}: not a table of training rows as mtrain writes it"
-    ):
-        read_seen_rows(path, ("no", "yes"))
+        count_suspects(path, ("no", "maybe"))
+    path.write_text("row,like\n1,yes\n")
+    with pytest.raises(MtrainError, match="not a list of suspects as mtrain writes it: no 'true'"):
+        count_suspects(path, ("no", "yes"))
 
 
 def test_a_folder_that_is_missing_is_an_error_of_mtrains(tmp_path):
@@ -138,7 +164,7 @@ def test_a_run_says_the_same_by_row_and_by_class(finished_run):
     assert history.scalars["learned"][-1] == (learned_in > 0).mean()
     assert history.scalars["forgotten"][-1] == (forgotten > 0).mean()
     for one in class_learning(
-        history, read_seen_rows(finished_run / "learning.parquet", history.classes)
+        history, count_suspects(finished_run / "suspects.csv", history.classes)
     ):
         rows = names == one.name
         assert one.learned == (learned_in[rows] > 0).mean()
