@@ -244,8 +244,8 @@ def test_a_signal_stops_it_at_once(number):
     code = (
         "import os, sys, tempfile; from mtrain.cli.main import main;"
         "from mtrain.engine.trainer import Trainer; chunk = Trainer._run_chunk\n"
-        "def stop(self, order):\n"
-        "    chunk(self, order); assert os.listdir(tempfile.gettempdir());"
+        "def stop(self):\n"
+        "    chunk(self); assert os.listdir(tempfile.gettempdir());"
         f"    os.kill(os.getpid(), {number.value})\n"
         f"Trainer._run_chunk = stop; tempfile.tempdir = {tempfile.gettempdir()!r}\n"
         f"sys.argv[1:] = ['check', {str(CONFIGS / 'smoke.yaml')!r}, '--suspects']; main()"
@@ -261,8 +261,8 @@ def test_ctrl_c_in_a_program_is_one(monkeypatch):
     """It may be caught, and the handler is that of before."""
     chunk = Trainer._run_chunk
 
-    def stop(self, order):
-        chunk(self, order)
+    def stop(self):
+        chunk(self)
         os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(Trainer, "_run_chunk", stop)
