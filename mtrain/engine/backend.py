@@ -7,6 +7,7 @@ import os
 import sys
 from functools import cache
 
+from mtrain.engine.compilation_cache import compiled_anew_if_refused
 from mtrain.errors import MtrainError
 from mtrain.loading import held_back_stderr, hidden_packages, load_matplotlib, owns_process
 
@@ -78,10 +79,13 @@ def start_device(*, jit_compile: bool) -> None:
     """
     import tensorflow as tf
 
-    add = tf.function(lambda x: x + x, jit_compile=jit_compile, autograph=False)
+    def compute() -> None:
+        add = tf.function(lambda x: x + x, jit_compile=jit_compile, autograph=False)
+        add(tf.ones(())).numpy()
+
     with held_back_stderr() as printed:
         try:
-            add(tf.ones(())).numpy()
+            compiled_anew_if_refused(compute)
         except BaseException:
             sys.stderr.write(printed())
             raise

@@ -4,6 +4,7 @@ TensorFlow saves and loads what XLA compiled, and compares the whole program bef
 machine code is that of the first compilation, so the bits are the same. It checks neither the file
 nor the processor, and a damaged or unwritable file ends the training. So each process gives it a
 folder of its own, filled with files whose hashes were checked, and keeps new ones when it ends.
+A file that TensorFlow refuses all the same is thrown away, and its loop compiled anew.
 Only a process that trains once keeps anything: sweeps of two threads had members that failed with it.
 The reason is not known, and it could not be repeated: TensorFlow 2.21 renames a file when it is whole, and
 132 functions that two threads compiled at once, and three sweeps of two threads, did not fail.
@@ -18,15 +19,19 @@ import shutil
 import stat
 import tempfile
 from contextlib import ExitStack, contextmanager, suppress
+from contextvars import ContextVar
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mtrain.engine.threads import cpu_count, threads_asked
+from mtrain.errors import MtrainError
 from mtrain.loading import owns_process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
 
 VARIABLE = "TF_XLA_FLAGS"
 
@@ -50,6 +55,9 @@ WORKING = ".working-"
 LOCK = ".lock"
 """A file in such a folder, which its process holds locked."""
 
+_LOADABLE: ContextVar[list[Path]] = ContextVar("_LOADABLE")
+"""Kept files that TensorFlow may load in this context, each with its link in the process's folder."""
+
 
 @contextmanager
 def kept_compilations(threads: int | None) -> Iterator[None]:
@@ -70,13 +78,40 @@ def kept_compilations(threads: int | None) -> Iterator[None]:
         if kept is None or working is None:
             yield
             return
+        loadable: list[Path] = []
         with suppress(OSError):  # without them all is compiled
-            _link_whole(kept, working)
+            loadable += _link_whole(kept, working)
+        token, found = _LOADABLE.set(loadable), bool(loadable)
+        held.callback(_LOADABLE.reset, token)
         held.enter_context(_told_tensorflow(working))
         yield
         with suppress(OSError):
-            _keep_new(working, kept)  # not after an error: a file may be half written
+            # Not after an error, for a file may be half written. What was compiled after one was refused
+            # has another name than the next process looks for.
+            if bool(loadable) == found:
+                _keep_new(working, kept)
             _remove_old(kept.parent)
+
+
+def compiled_anew_if_refused(call: Callable[[], T], anew: Callable[[], T] | None = None) -> T:
+    """What `call` returns, which compiles by XLA; if it fails with kept files, what `anew` returns without.
+
+    The files are thrown away: which of them TensorFlow refused is not known. `anew`, or `call` again, has to
+    make its functions anew, because TensorFlow remembers by their names which ones failed. Errors are
+    raised where there are no kept files.
+    """
+    import tensorflow as tf
+
+    try:
+        return call()
+    except (tf.errors.OpError, MtrainError):  # the latter of custom code that is tried
+        if not (loadable := _LOADABLE.get([])):
+            raise
+        for path in loadable:
+            with suppress(OSError):
+                path.unlink()
+        loadable.clear()
+    return (anew or call)()
 
 
 def _may_keep() -> bool:
@@ -177,15 +212,19 @@ def _hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _link_whole(kept: Path, working: Path) -> None:
-    """Link each whole file to the name by which TensorFlow looks for it, and remove the others."""
+def _link_whole(kept: Path, working: Path) -> Iterator[Path]:
+    """Link each whole file to the name by which TensorFlow looks for it, and remove the others.
+
+    Yields the files and their links.
+    """
     for path in kept.iterdir():
         name, _, sha256 = path.name.rpartition(".")
         with suppress(OSError):  # another process removes it
             if not stat.S_ISREG(path.lstat().st_mode):
                 continue  # nothing that mtrain keeps; a pipe would be waited for
             if _hash(path) == sha256:
-                (working / name).hardlink_to(path)
+                (link := working / name).hardlink_to(path)
+                yield from (path, link)
             else:
                 path.unlink()
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
+from mtrain.engine.compilation_cache import compiled_anew_if_refused
 from mtrain.engine.shared_function import SharedFunction
 
 if TYPE_CHECKING:
@@ -33,12 +34,10 @@ class Loop:
         self._step = step
         self._variables = variables
         self._batch_size = batch_size
-        self._functions = {
-            size: SharedFunction(self._compiled(size, jit_compile), variables)
-            for size in (batch_size, self._ragged)
-            if size
-        }
+        self._jit_compile = jit_compile
+        self._functions = self._uncompiled()
         self._on_variables: dict[int, Callable[..., Carried]] = {}
+        self._compiled: set[int] = set()
 
     def share_functions_of(self, other: Loop) -> None:
         """Run what was compiled for `other`, whose step is of the same shape."""
@@ -51,20 +50,36 @@ class Loop:
         """
         size = self._ragged if start == self.full else self._batch_size
         arguments = rows, order, tf.constant(start), tf.constant(stop), carried
-        if not self._on_variables:
-            # All at once: their names, by which kept compilations are found, count the tensors made
-            # before, and how many chunks come before the last step depends on time.
-            self._on_variables = {
-                size: function.with_variables(self._variables, *arguments)
-                for size, function in self._functions.items()
-            }
-        carried = self._on_variables[size](*arguments)
-        carried.loss.numpy()  # waits until the steps are done
+
+        def call() -> Carried:
+            if not self._on_variables:
+                # All at once: their names, by which kept compilations are found, count the tensors made
+                # before, and how many chunks come before the last step depends on time.
+                self._on_variables = {
+                    size: function.with_variables(self._variables, *arguments)
+                    for size, function in self._functions.items()
+                }
+            carried = self._on_variables[size](*arguments)
+            carried.loss.numpy()  # waits until the steps are done
+            return carried
+
+        def call_anew() -> Carried:
+            self._functions, self._on_variables = self._uncompiled(), {}
+            return call()
+
+        if size in self._compiled:
+            return call()
+        # Nothing is computed before a function is compiled, or loaded: it can be called again.
+        carried = compiled_anew_if_refused(call, call_anew)
+        self._compiled.add(size)
         return carried
 
-    def _compiled(
-        self, batch_size: int, jit_compile: bool
-    ) -> tf.types.experimental.GenericFunction:
+    def _uncompiled(self) -> dict[int, SharedFunction]:
+        """The functions of this loop, by the rows of a batch."""
+        sizes = filter(None, (self._batch_size, self._ragged))
+        return {size: SharedFunction(self._function(size), self._variables) for size in sizes}
+
+    def _function(self, batch_size: int) -> tf.types.experimental.GenericFunction:
         """A function of the arguments of `run`; its steps have `batch_size` rows."""
 
         def run(
@@ -79,4 +94,4 @@ class Loop:
             )
             return carried
 
-        return tf.function(run, jit_compile=jit_compile, autograph=False)
+        return tf.function(run, jit_compile=self._jit_compile, autograph=False)

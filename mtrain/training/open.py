@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mtrain.config.loading.load import config_to_yaml
 from mtrain.engine.build import make_trainer
-from mtrain.engine.compilation_cache import kept_compilations
+from mtrain.engine.compilation_cache import compiled_anew_if_refused, kept_compilations
 from mtrain.errors import MtrainError
 from mtrain.metrics.history import History
 from mtrain.model.custom.code import imported
@@ -135,7 +135,9 @@ def open_training(
     compilation, kind = environment.compile, environment.device_kind
     check_compilation(config, compilation, kind, data.rows["train"])
     with imported(config.custom_code.values(), code_folder) as code:
-        trainer = make(config, data.dataset, data.feed, code, jit_compile=compilation == "xla")
+        trainer = compiled_anew_if_refused(
+            lambda: make(config, data.dataset, data.feed, code, jit_compile=compilation == "xla")
+        )
         files = code.files()  # now that all of it has run once
         hashes = {path: _sha256(file) for path, file in (files | code.installed()).items()}
         environment = replace(environment, code=hashes)

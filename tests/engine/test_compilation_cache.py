@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 from mtrain.engine import compilation_cache
 from mtrain.engine.compilation_cache import (
@@ -23,8 +24,10 @@ from mtrain.engine.compilation_cache import (
     WORKING,
     _hash,
     _remove_old,
+    compiled_anew_if_refused,
     kept_compilations,
 )
+from mtrain.errors import MtrainError
 from mtrain.run.directory import RunDirectory
 from mtrain.run.find_checkpoint import list_checkpoints
 
@@ -95,15 +98,15 @@ def holding(folder):
         yield process
 
 
-@pytest.mark.skipif(
+needs_a_cache = pytest.mark.skipif(
     not PROCESSOR_IS_KNOWN or any(map(os.path.exists, GPUS)),
     reason="nothing is kept beside a GPU, or for a processor that is not known",
 )
-def test_a_kept_loop_trains_the_same_bits(tmp_path):
-    """Without a cache, with an empty one, with what that run kept, and with a damaged file.
 
-    The folder's name has what ends a flag of TensorFlow's, unless it is quoted. Nothing is printed.
-    """
+
+@pytest.fixture
+def train(tmp_path):
+    """Trains in a process with this home of caches, which says nothing; returns the last weights."""
     (tmp_path / "config.yaml").write_text(CONFIG)
     environment = {name: os.environ[name] for name in os.environ.keys() - {VARIABLE, LEVEL}}
 
@@ -120,6 +123,15 @@ def test_a_kept_loop_trains_the_same_bits(tmp_path):
         newest = list_checkpoints(RunDirectory(tmp_path / out))[0]
         return (newest / "arrays.npz").read_bytes()
 
+    return train
+
+
+@needs_a_cache
+def test_a_kept_loop_trains_the_same_bits(tmp_path, train):
+    """Without a cache, with an empty one, with what that run kept, and with a damaged file.
+
+    The folder's name has what ends a flag of TensorFlow's, unless it is quoted. Nothing is printed.
+    """
     home = tmp_path / "the \"cache\" of \\ a 'user'"
     cache = home / "mtrain/xla"
     expected = train("without", os.devnull)
@@ -134,6 +146,53 @@ def test_a_kept_loop_trains_the_same_bits(tmp_path):
     damaged.write_bytes(damaged.read_bytes()[:-1000])
     assert train("damaged", home) == expected
     assert all(path.name.endswith(_hash(path)) for path in files(cache))
+
+
+@needs_a_cache
+@pytest.mark.slow
+def test_a_file_that_tensorflow_refuses_is_compiled_anew(tmp_path, train):
+    """Its hash is right: the first computation, the loop, and that of the last, ragged batch.
+
+    The run that meets it has the same bits, and keeps nothing; the next one finds no file, and keeps all.
+    """
+    cache = tmp_path / "home" / "mtrain" / "xla"
+    expected = train("first", tmp_path / "home")
+    whole = files(cache)
+    contents = [path.read_bytes() for path in whole]
+    names = [path.name.rpartition(".")[0] for path in whole]
+    assert len(names) == 3
+
+    for refused, name, content in zip(whole, names, contents, strict=True):
+        for path, its in zip(whole, contents, strict=True):
+            path.write_bytes(its)
+        refused.unlink()
+        part = content[:2000]
+        refused.with_name(f"{name}.{hashlib.sha256(part).hexdigest()}").write_bytes(part)
+        assert train(f"refused-{name}", tmp_path / "home") == expected
+        assert files(cache) == []
+    assert train("anew", tmp_path / "home") == expected
+    assert [path.name.rpartition(".")[0] for path in files(cache)] == names
+
+
+@pytest.mark.parametrize(
+    "error", [tf.errors.DataLossError(None, None, "short"), MtrainError("loss.py:3: DataLossError")]
+)
+def test_kept_files_are_thrown_away_once(cache, error):
+    """Also if custom code is tried; an error without them is one of the training."""
+
+    def fail():
+        raise error
+
+    compile_once("first", "second")
+    with kept_compilations(1):
+        assert compiled_anew_if_refused(fail, lambda: "anew") == "anew"
+        assert [path.name for path in folder_for_tensorflow().iterdir()] == [LOCK]
+        (folder_for_tensorflow() / "third").write_bytes(b"named otherwise")
+        with pytest.raises(type(error)):
+            compiled_anew_if_refused(fail, lambda: "anew")
+    assert files(cache) == []
+    with pytest.raises(type(error)):
+        compiled_anew_if_refused(fail, lambda: "anew")
 
 
 def test_what_one_process_compiles_the_next_one_finds(cache):
