@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from mtrain.errors import MtrainError
 
@@ -35,13 +37,24 @@ def as_type(name: str, column: pa.ChunkedArray, kind: pa.DataType) -> pa.Chunked
         return column
     plain = column.cast(_type_of_values(column.type))
     if pa.types.is_large_string(kind) and not _has_text(plain.type):
-        texts = [None if value is None else str(value) for value in plain.to_pylist()]
+        texts = [None if value is None else as_text(value) for value in plain.to_pylist()]
         return pa.chunked_array([texts], kind)
     try:
         return plain.cast(kind)
     except pa.ArrowException as error:
         problem = f"is {column.type} in some rows and {kind} in others: {error}"
         raise MtrainError(f"column {name!r} {problem}", remedy="make it of one type") from error
+
+
+def as_text(value: Any) -> str:
+    """A value that is kept, as text; one that has others in it is JSON."""
+    # Dates and the like are text in JSON; what it lacks, such as decimals, is what Python prints.
+    return json_of(value) if isinstance(value, dict | list) else str(value)
+
+
+def json_of(value: Any) -> str:
+    """A value in JSON; undefined numbers are null."""
+    return orjson.dumps(value, default=str).decode()
 
 
 def _type_of_values(kind: pa.DataType) -> pa.DataType:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mtrain.errors import UsageError
 from mtrain.keywords import option
+from mtrain.records.column_types import as_text
 from mtrain.run.files import attributing_errors, begins, check_replaced, csv_text, open_whole
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ class BadRows:
         if not rows:
             return
         header = [] if self.rows else [*FIRST_COLUMNS, *rows[0].values]
-        self._write(header, ([one.row, one.problem, *one.values.values()] for one in rows))
+        self._write(
+            header, ([one.row, one.problem, *map(_cell, one.values.values())] for one in rows)
+        )
         self.rows += len(rows)
 
     def close(self) -> None:
@@ -45,6 +48,11 @@ class BadRows:
             return
         with attributing_errors(self._path):
             self._file.write(csv_text(header, lines).encode())
+
+
+def _cell(value: Any) -> Any:
+    """A value as in the CSV of predictions."""
+    return as_text(value) if isinstance(value, dict | list) else value
 
 
 def check_bad_rows(path: Path) -> None:

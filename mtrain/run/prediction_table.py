@@ -12,7 +12,7 @@ import numpy as np
 
 from mtrain.errors import UsageError
 from mtrain.keywords import option
-from mtrain.records.column_types import as_type, common_type
+from mtrain.records.column_types import as_text, as_type, common_type
 from mtrain.run.files import attributing_errors, check_replaced, csv_text, open_whole
 
 if TYPE_CHECKING:
@@ -245,7 +245,8 @@ def _cells(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 
     if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         if pa.types.is_nested(column.type):  # of which Arrow has no dictionaries
-            column = pa.array([None if one is None else str(one) for one in column.to_pylist()])
+            values = column.to_pylist()
+            column = pa.array([None if one is None else as_text(one) for one in values])
         encoded = column.dictionary_encode()
         encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
         # Beside another cell: alone, an empty one would be in quotes.

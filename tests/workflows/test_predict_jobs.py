@@ -9,6 +9,7 @@ import io
 import json
 import sys
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -89,7 +90,7 @@ def test_dates_and_lists_are_kept(tabular, tmp_path, capsys):
     predicted_to = run(["predict", *map(str, arguments), "--out", str(tmp_path / "out.parquet")])
 
     assert predicted_to == 0
-    assert (found["when"][1], found["tags"][1]) == ("2026-01-02", "[1, 2]")
+    assert (found["when"][1], found["tags"][1]) == ("2026-01-02", "[1,2]")
     assert found["size"][:2] == ["1.5", ""]
     written = pq.read_table(tmp_path / "out.parquet")
     assert written["when"].to_pylist() == when.to_pylist()
@@ -116,6 +117,7 @@ def kept(model, rows, name, folder):
         (1, "b", "large_string", ["1", "b"]),
         (True, "b", "large_string", ["True", "b"]),
         ([1], "b", "large_string", ["[1]", "b"]),
+        ({"a": "x"}, "b", "large_string", ['{"a":"x"}', "b"]),
         (date(2026, 1, 2), 7, "large_string", ["2026-01-02", "7"]),
     ],
 )
@@ -140,6 +142,55 @@ def test_files_may_have_other_types_of_a_kept_column(
         for value in expected
     ]
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+NESTED = [
+    {"tags": ["a", "b"], "of": {"x": 1, "when": None}, "mixed": [1], "id": 1},
+    {"tags": [], "of": {"y": 2.5}, "mixed": "b", "id": 2},
+    {"tags": None, "of": {}, "mixed": None, "id": 3},
+]
+"""Rows with lists and objects, whose keys differ."""
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 1000])
+def test_objects_and_lists_of_json_lines_are_kept_as_json(
+    tabular, tmp_path, monkeypatch, rows_at_once
+):
+    """As they are written, in CSV and in Parquet: a column has no type that every object fits."""
+    monkeypatch.setattr("mtrain.data.sources.json_lines.ROWS_AT_ONCE", rows_at_once)
+    rows = [
+        {**row, **more} for row, more in zip(rows_of(tabular).to_pylist(), NESTED, strict=False)
+    ]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+
+    for name, expected in (
+        ("tags", ['["a","b"]', "[]", None]),
+        ("of", ['{"x":1,"when":null}', '{"y":2.5}', "{}"]),
+        ("mixed", ["[1]", "b", None]),
+    ):
+        text, column = kept(tabular, tmp_path / "a.jsonl", name, tmp_path)
+        assert column.to_pylist() == expected
+        assert text == ["" if value is None else value for value in expected]
+    assert run(["predict", str(tabular), str(tmp_path / "a.jsonl"), "--keep", "all"]) == 0
+
+
+def test_nested_columns_of_parquet_are_json_in_csv(tabular, tmp_path):
+    """With what JSON has no type for; Parquet keeps them as they are. So do rows that are set aside."""
+    of = [{"when": date(2026, 1, 2), "price": Decimal("1.50"), "x": float("nan")}] * 30
+    rows = rows_of(tabular).append_column("of", pa.array(of))
+    pq.write_table(rows, tmp_path / "a.parquet")
+    expected = '{"when":"2026-01-02","price":"1.50","x":null}'
+
+    text, column = kept(tabular, tmp_path / "a.parquet", "of", tmp_path)
+
+    assert text == [expected] * 30
+    assert str(column.type) == "struct<when: date32[day], price: decimal128(3, 2), x: double>"
+    bad = rows.set_column(0, "length", pa.array([float("inf")] * 30))
+    pq.write_table(bad, tmp_path / "bad.parquet")
+    aside = tmp_path / "bad.csv"
+    arguments = ["--keep", "of", "--bad-rows", str(aside)]
+    assert run(["predict", str(tabular), str(tmp_path / "bad.parquet"), *arguments]) == 0
+    assert columns(aside.read_text())["of"] == [expected] * 30
 
 
 def test_whole_numbers_too_long_for_fractions_are_refused(tabular, tmp_path, capsys):

@@ -74,8 +74,8 @@ def table_pieces(
         raise UsageError(problem, where=option("keep"))
     columns = list(dict.fromkeys([*names, *kept]))
     read = PIECES[kind]
-    if kind == "parquet":  # no other file has types
-        read = partial(parquet_pieces, as_is=set(kept) - set(names))
+    if kind != "csv":  # whose values are all text
+        read = partial(read, as_is=set(kept) - set(names))
     tables = read(str(path), columns, rows_of_a_piece(encoding), notation)
     yield from pieces_of(tables, config, encoding, kept, sets_aside=sets_aside)
 

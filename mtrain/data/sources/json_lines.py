@@ -12,9 +12,10 @@ from mtrain.data.files import find_files
 from mtrain.data.notation import PLAIN, Notation
 from mtrain.data.sources.rows import from_rows
 from mtrain.errors import MtrainError
+from mtrain.records.column_types import json_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from mtrain.data.columns import RawTable
@@ -33,17 +34,26 @@ def json_columns(path: str, _: Notation = PLAIN, *, split: str | None = None) ->
 
 
 def json_pieces(
-    path: str, columns: list[str], rows: int, notation: Notation = PLAIN
+    path: str,
+    columns: list[str],
+    rows: int,
+    notation: Notation = PLAIN,
+    *,
+    as_is: Collection[str] = (),
 ) -> Iterator[RawTable]:
     """The named columns of all files at `path`, at most so many rows at a time.
 
-    A row that lacks a column has a missing value there. Raises `MtrainError` with the line that is no
+    A row that lacks a column has a missing value there. Those that are to be `as_is` may have objects and
+    lists, which are text: of one type they would have keys that only other rows have. Raises `MtrainError` with the line that is no
     object in JSON.
     """
     for file in find_files(path, JSON_LINES, None):
         for piece in _pieces(file, min(rows, ROWS_AT_ONCE)):
             lines = [f"{file}:{line}" for line, _ in piece]
             values = {name: [row.get(name) for _, row in piece] for name in columns}
+            for name in as_is:
+                if any(isinstance(value, dict | list) for value in values[name]):
+                    values[name] = [None if v is None else _as_text(v) for v in values[name]]
             yield from_rows(
                 values,
                 columns,
@@ -71,7 +81,7 @@ def _pieces(file: Path, rows: int) -> Iterator[list[tuple[int, dict[str, Any]]]]
 
 
 def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return value if isinstance(value, str) else json_of(value)
 
 
 def _opened(file: Path) -> BinaryIO:
