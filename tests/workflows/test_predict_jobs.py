@@ -304,7 +304,16 @@ def test_json_lines_are_predicted_as_the_same_csv(tabular, tmp_path, capsys, nam
     ("line", "message"),
     [
         ('{"length": ', "a.jsonl:2: not JSON: unexpected end of data, at character 11"),
+        (
+            '{"length": NaN, "kind": }',
+            "a.jsonl:2: not JSON: unexpected character, expected a JSON value, at character 26",
+        ),
         ("[1, 2]", 'a.jsonl:2: must be an object, as {"width": 1.5}'),
+        (
+            '{"length": -Infinity, "kind": "NaN", "is wet": true}',
+            "a.jsonl:2: column 'length': '-Infinity' is not a finite number, but the rest of the column is numeric\n"
+            "mtrain: the model's config says that numbers are written as in 1234.5 or 1e-3",
+        ),
         (
             '{"length": "x", "kind": "u", "is wet": true}',
             "a.jsonl:2: column 'length': 'x' is not a finite number, but the rest of the column is numeric\n"
@@ -317,6 +326,74 @@ def test_lines_that_are_no_rows_are_named(tabular, tmp_path, capsys, line, messa
     (tmp_path / "a.jsonl").write_text(f"{first}\n{line}\n")
 
     assert refused(capsys, tabular, tmp_path / "a.jsonl") == (1, f"{tmp_path}/{message}")
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "stdin"])
+def test_one_document_of_json_is_not_json_lines(tabular, tmp_path, capsys, monkeypatch, name):
+    """An array of rows, on one line or on several, and an object on several lines."""
+    row = {"length": 1.5, "kind": "u", "is wet": True}
+    says = (
+        ":1: must be JSON Lines, got {}; in JSON Lines each row is an object on a line of its own; `jq -c '.[]'` "
+        "makes them of an array"
+    )
+    for document, what in (
+        (json.dumps([row, row]), "an array"),
+        (json.dumps([row, row], indent=2), "an array"),
+        ("[\n  " + json.dumps(row) + "\n]", "an array"),
+        (json.dumps(row, indent=2), "an object on several lines"),
+    ):
+        content = document.encode()
+        content = gzip.compress(content) if name.endswith(".gz") else content
+        if name == "stdin":
+            given(monkeypatch, content)
+            path, where = "-", "stdin"
+        else:
+            path = where = tmp_path / name
+            path.write_bytes(content)
+        assert refused(capsys, tabular, path) == (1, f"{where}{says.format(what)}")
+    (tmp_path / "a.json").write_text(json.dumps([row]))
+    status, message = refused(capsys, tabular, tmp_path / "a.json")
+    assert (status, message.partition("; ")[2].partition("; ")[2]) == (
+        1,
+        "JSON Lines have an object a line",
+    )
+
+
+def test_undefined_numbers_of_json_are_as_in_csv(tabular, tmp_path, capsys):
+    """NaN, as Python writes it, is missing, and Infinity is no finite number; text may be either word."""
+    rows = [
+        ("NaN", '"u"', "NaN"),
+        ("Infinity", '"u"', '"a"'),
+        ("1.5", '"NaN, \\"Infinity"', '{"x": NaN, "y": -Infinity}'),
+    ]
+    lines = [f'{{"length": {n}, "kind": {kind}, "is wet": true, "id": {i}}}' for n, kind, i in rows]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    text = [
+        "length,kind,is wet,id",
+        "NaN,u,true,",
+        "Infinity,u,true,a",
+        '1.5,"NaN, ""Infinity",true,"{""x"":null,""y"":""-Infinity""}"',
+    ]
+    (tmp_path / "a.csv").write_text("\n".join(text))
+    for name in ("json", "csv"):
+        aside = ("--bad-rows", tmp_path / f"{name}.csv", "--keep", "id")
+        path = tmp_path / ("a.jsonl" if name == "json" else "a.csv")
+        found = predicted(capsys, tabular, path, *aside)
+        assert found["row"] == ["0", "2"]
+        assert found["id"] == ["", '{"x":null,"y":"-Infinity"}']
+        assert columns((tmp_path / f"{name}.csv").read_text())["problem"] == [
+            "column 'length': 'Infinity' is not a finite number, as float32"
+        ]
+
+
+def test_json_lines_may_begin_with_the_mark_of_utf_8(tabular, tmp_path, capsys, monkeypatch):
+    """As programs of Windows write it."""
+    content = b'\xef\xbb\xbf{"length": 1.5, "kind": "u", "is wet": true}\n'
+    (tmp_path / "a.jsonl").write_bytes(content)
+    expected = predicted(capsys, tabular, tmp_path / "a.jsonl")
+    given(monkeypatch, content)
+
+    assert predicted(capsys, tabular, "-") == expected
 
 
 def test_json_lines_without_a_column_are_refused(tabular, tmp_path, capsys):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import zlib
+from codecs import BOM_UTF8
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +23,9 @@ NAME = "stdin"
 
 BINARY = {b"PAR1\x15": ".parquet", b"PK\x03\x04": ".npz"}
 """The ending of a file that begins so. With what follows the letters: a column may be called `PK`."""
+
+ARRAY = re.compile(rb"\[\s*\{")
+"""How an array of objects begins, and hardly a CSV."""
 
 GZIP_FORMAT = zlib.MAX_WBITS | 16
 """As zlib calls it."""
@@ -51,7 +56,10 @@ def standard_input(stream: BinaryIO) -> Iterator[Path]:
 
 
 def _ending(first: bytes) -> str:
-    """That of a file which begins so: JSON Lines begin with a brace, and what is nothing else is CSV."""
+    """That of a file which begins so: JSON Lines begin with a brace, and what is nothing else is CSV.
+
+    An array of JSON is called JSON Lines, whose reader says what it should be.
+    """
     for beginning, ending in BINARY.items():
         if first.startswith(beginning):
             return ending
@@ -64,7 +72,9 @@ def _ending(first: bytes) -> str:
 
 
 def _ending_of_text(first: bytes) -> str:
-    return ".jsonl" if first.lstrip().startswith(b"{") else ".csv"
+    text = first.removeprefix(BOM_UTF8).lstrip()
+    is_json = text.startswith(b"{") or ARRAY.match(text)
+    return ".jsonl" if is_json else ".csv"
 
 
 def as_stdin(text: str, path: Path) -> str:

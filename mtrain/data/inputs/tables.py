@@ -183,4 +183,7 @@ def _kind_of_table(path: Path) -> str:
     raise MtrainError(
         f"the run is of a table; its rows to predict must be in files that end in {known}",
         where=path,
+        remedy="JSON Lines have an object a line"
+        if has_ending(path, (".json", ".json.gz"))
+        else "",
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import re
+from codecs import BOM_UTF8
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -21,6 +23,15 @@ if TYPE_CHECKING:
     from mtrain.data.columns import RawTable
 
 JSON_LINES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
+
+CONSTANT = re.compile(rb'"(?:[^"\\]|\\.)*"|(NaN|-?Infinity)')
+"""Text, or what is not JSON, but Python's `json` and others write for undefined numbers."""
+
+AS_IN_CSV = {b"NaN": b"null", b"Infinity": b'"Infinity"', b"-Infinity": b'"-Infinity"'}
+"""The same in JSON: NaN is a missing value, and the others are not finite numbers."""
+
+BEGUN = re.compile(rb"\s*(\[\s*(\{.*)?|\{)\s*", re.DOTALL)
+"""A line with which an array of objects begins, or an object on several lines."""
 
 ROWS_AT_ONCE = 20_000
 """As Python's objects, they take several times as much as in the file."""
@@ -70,7 +81,7 @@ def _pieces(file: Path, rows: int) -> Iterator[list[tuple[int, dict[str, Any]]]]
     with _opened(file) as stream:
         each = (
             (number, _row(line, f"{file}:{number}"))
-            for number, line in enumerate(stream, 1)
+            for number, line in enumerate(_without_mark(stream), 1)
             if line.strip()
         )
         try:
@@ -78,6 +89,13 @@ def _pieces(file: Path, rows: int) -> Iterator[list[tuple[int, dict[str, Any]]]]
                 yield piece
         except (OSError, EOFError) as error:
             raise MtrainError(f"cannot be read: {error}", where=file) from error
+
+
+def _without_mark(stream: BinaryIO) -> Iterator[bytes]:
+    """The lines, the first without the mark of UTF-8 that programs of Windows write."""
+    for first in islice(stream, 1):
+        yield first.removeprefix(BOM_UTF8)
+    yield from stream
 
 
 def _as_text(value: Any) -> str:
@@ -94,11 +112,24 @@ def _opened(file: Path) -> BinaryIO:
 
 
 def _row(line: bytes, where: str) -> dict[str, Any]:
+    if BEGUN.fullmatch(line):
+        what = "an array" if line.lstrip().startswith(b"[") else "an object on several lines"
+        remedy = "in JSON Lines each row is an object on a line of its own; `jq -c '.[]'` makes them of an array"
+        raise MtrainError(f"must be JSON Lines, got {what}", where=where, remedy=remedy)
     try:
-        row = orjson.loads(line.rstrip())
+        row = _parsed(line.rstrip())
     except orjson.JSONDecodeError as error:
         problem = f"not JSON: {error.msg}, at character {error.pos + 1}"
         raise MtrainError(problem, where=where) from error
     if not isinstance(row, dict):
         raise MtrainError('must be an object, as {"width": 1.5}', where=where)
     return {name.strip(): value for name, value in row.items()}
+
+
+def _parsed(line: bytes) -> Any:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        if b"NaN" not in line and b"Infinity" not in line:
+            raise
+        return orjson.loads(CONSTANT.sub(lambda found: AS_IN_CSV.get(found[0], found[0]), line))
