@@ -90,6 +90,13 @@ class ColumnError(MtrainError):
         super().__init__(f"column {column!r} {problem}", where=where, remedy=remedy)
 
 
+class BadRowsError(MtrainError):
+    """Rows of a table have values that cannot be predicted.
+
+    Callers that can set such rows aside add how.
+    """
+
+
 class BrokenImageError(MtrainError):
     """The image file at `path` cannot be read.
 

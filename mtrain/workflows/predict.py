@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from mtrain.config.catalog.endings import ENDINGS
 from mtrain.config.experiment.custom_code import refuse_code
 from mtrain.data.files import has_ending
-from mtrain.errors import UsageError
+from mtrain.errors import BadRowsError, MtrainError, Problem, UsageError
 from mtrain.inference.threshold import check_threshold, check_two_classes
 from mtrain.keywords import option
 from mtrain.run.bad_rows import check_bad_rows, open_bad_rows
@@ -128,7 +128,11 @@ def predict(
             )
             return notes, aside.rows
 
-    notes, set_aside = with_checkpoint(checkpoint, use)
+    try:
+        notes, set_aside = with_checkpoint(checkpoint, use)
+    except BadRowsError as error:
+        aside = f"{option('bad-rows')} FILE sets such rows aside, and predicts the others"
+        raise MtrainError(*error.problems, Problem(aside)) from error
     is_text = out is None and stream is None
     return Written(text.getvalue().decode() if is_text else None, notes, set_aside)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -70,6 +72,17 @@ def columns(text):
     return dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
 
 
+def predicted_plainly(capsys, *arguments):
+    """The same, by the engine that `predict` chooses."""
+    capsys.readouterr()
+    assert run(["predict", *map(str, arguments)]) == 0
+    return columns(capsys.readouterr().out)
+
+
+ASIDE = "\nmtrain: --bad-rows FILE sets such rows aside, and predicts the others"
+"""The last line of an error about values of a table."""
+
+
 def refused(capsys, *arguments):
     """The status, and what stderr says."""
     capsys.readouterr()
@@ -77,6 +90,16 @@ def refused(capsys, *arguments):
     out = capsys.readouterr()
     assert out.out == ""
     return status, out.err.removeprefix("mtrain: ").removesuffix("\n")
+
+
+def rows_of(run_path):
+    """The table of its test split."""
+    return pc.read_csv(run_path.parent / "test.csv")
+
+
+def given(monkeypatch, content):
+    """Bytes on standard input."""
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(content)))
 
 
 def probabilities(found):

@@ -9,6 +9,7 @@ import pyarrow.csv as pc
 import pyarrow.parquet as pq
 import pytest
 from predicted_runs import (
+    ASIDE,
     CLASSES,
     columns,
     evaluated,
@@ -185,7 +186,7 @@ def test_missing_values_are_refused_where_training_had_none(binary, tmp_path, ca
         1,
         f"{path}:4: column 'length': a value is missing; {SINCE}; likewise in 1 more row\n"
         f"mtrain: {path}:3: column 'kind': a value is missing; {SINCE}\n"
-        f"mtrain: {path}:4: column 'is wet': a value is missing; {SINCE}",
+        f"mtrain: {path}:4: column 'is wet': a value is missing; {SINCE}" + ASIDE,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -23,7 +24,7 @@ from mtrain.data.sources.tables import check_columns
 from mtrain.data.table import Table
 from mtrain.data.table_kind import TABLES, table_kind
 from mtrain.data.table_notes import misread_notes
-from mtrain.errors import MtrainError, UsageError
+from mtrain.errors import BadRowsError, MtrainError, UsageError
 from mtrain.keywords import option
 from mtrain.records.dataset import Split
 
@@ -60,8 +61,8 @@ def table_pieces(
     """At least one; each of rows that stand together, as many as a block of the file has.
 
     `keep` are the names of columns that go with the predictions, or `ALL` of them. If it `sets_aside`,
-    rows with values that cannot be predicted are left out, and among the bad ones of their piece.
-    Raises `UsageError` for a column that is not there.
+    rows with values that cannot be predicted are left out, and among the bad ones of their piece;
+    otherwise the first of them raises `BadRowsError`. Raises `UsageError` for a column that is not there.
     """
     kind = _kind_of_table(path)
     names = [column.name for column in encoding.columns]
@@ -122,7 +123,8 @@ def _table_piece(
         for name, mask in wrong.items():
             _note(problems, raw, name, mask, "is not a finite number, as float32")
     else:
-        table = read_features(raw, kinds)
+        with _naming_bad_rows():
+            table = read_features(raw, kinds)
     missing = {name: column.missing for name, column in table.columns.items()}
     left_out = np.zeros(len(raw), np.bool_)
     if config.missing == "drop":
@@ -133,12 +135,13 @@ def _table_piece(
     elif config.missing is None:
         why = f"is missing; {MISSING_SINCE}"
         if complained := complaints(raw, missing, lambda _: why):
-            raise MtrainError(*complained)
+            raise BadRowsError(*complained)
     left_out[list(problems)] = True
     rows = replace(unlabelled(table), place=raw.place)
     if left_out.any():
         rows = rows.take(np.flatnonzero(~left_out))
-    split, unlike = encode(rows, encoding, raw.where, allow_far=sets_aside)
+    with _naming_bad_rows():
+        split, unlike = encode(rows, encoding, raw.where, allow_far=sets_aside)
     if sets_aside and not (finite := np.isfinite(split.features).all(axis=1)).all():
         problems |= dict.fromkeys(rows.rows[~finite].tolist(), TOO_FAR)
         rows = rows.take(np.flatnonzero(finite))
@@ -151,6 +154,15 @@ def _table_piece(
         {name: _taken(whole.columns[name], rows.rows) for name in kept},
         tuple(_bad_rows(whole, problems, done)),
     )
+
+
+@contextmanager
+def _naming_bad_rows() -> Iterator[None]:
+    """Turn an error of values into a `BadRowsError`."""
+    try:
+        yield
+    except MtrainError as error:
+        raise BadRowsError(*error.problems) from error
 
 
 def _taken(column: pa.ChunkedArray, rows: NDArray[np.int64]) -> pa.ChunkedArray:
