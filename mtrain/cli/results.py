@@ -276,7 +276,8 @@ def predict(
                 set_level=set_level,
                 data=data,
                 allow_code=allow_code,
-                progress=lambda n: tell(f"{n:,} rows"),
+                # A whole per cent that is reached, of what is read: rows are read ahead, and not counted before.
+                progress=lambda n, read: tell(f"{n:,} rows, {int(100 * read)} % read"),
             )
         spool.seek(0)
         for note in written.notes:

@@ -42,6 +42,9 @@ class RawTable:
     notation: Notation = PLAIN
     """How the file writes names and values."""
 
+    read: float = 1
+    """The share of the bytes of all files that is read with these rows."""
+
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import glob
+import gzip
 import os
 import re
-from itertools import takewhile
+from itertools import accumulate, takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import unquote
 
 from mtrain.config.loading.paths import nearest_path
@@ -16,7 +17,7 @@ from mtrain.errors import MissingPathError, MtrainError, Problem
 from mtrain.escape import bytes_as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 LARGE = 50_000_000
 """Size in bytes from which reading takes seconds."""
@@ -52,6 +53,18 @@ def find_files(path: str, endings: tuple[str, ...], split: str | None = "train")
         if not file.is_file():
             raise MtrainError("not a file", where=file)
     return files
+
+
+def shares_read(files: Sequence[Path]) -> Callable[[int, float], float]:
+    """Gives what share of the bytes of all files is read: up to so many bytes of the one with a number."""
+    sizes = [file.stat().st_size for file in files]
+    before = [0, *accumulate(sizes)]
+    return lambda number, done: min((before[number] + done) / max(before[-1], 1), 1)
+
+
+def position(opened: BinaryIO) -> int:
+    """How many bytes of a file are read; of a gzipped one, as it is packed."""
+    return (opened.fileobj if isinstance(opened, gzip.GzipFile) else opened).tell()
 
 
 def check_folder(path: str, expected: str) -> Path:

@@ -66,7 +66,7 @@ def predict(
     set_level: float | None = None,
     data: Path | None = None,
     allow_code: bool = False,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int, float], None] | None = None,
 ) -> Written:
     """Predict the rows at `inputs` with a run's best checkpoint, or the one checkpoint named.
 
@@ -76,7 +76,8 @@ def predict(
     be predicted are written to `bad_rows`; None: they are errors. `engine` is as for `load_model`,
     `threshold` and `allow_code` as for `evaluate`. With a `set_level` in [0.5, 1) every row has the set of
     classes that it may have, by the run's validation rows, whose data are read where they were, or at
-    `data`. `progress` is told the rows predicted so far.
+    `data`. `progress` is told the rows predicted so far, and the share of the
+    input that is read.
     Raises `MtrainError` for a checkpoint or rows that are damaged or do not fit each other,
     `UsageError` for a run and rows in each other's place, for a file to be written that is to be
     read, and for an impossible ending or threshold.
@@ -120,7 +121,7 @@ def predict(
                 aside.write(piece.bad)
                 done += len(piece.split)
                 if progress is not None:
-                    progress(done)
+                    progress(done, piece.read)
 
             is_set_aside = bad_rows is not None
             notes = model.predict_each(

@@ -92,7 +92,7 @@ def test_a_command_announces_on_a_terminal_alone(terminal):
 
 
 def test_predict_tells_the_rows_done(terminal, monkeypatch, tmp_path):
-    """After each piece; the line is erased, whatever its last length."""
+    """After each piece, and how much of the input is read; the line is erased, whatever its last length."""
     rows = np.random.default_rng(0).normal(size=(3000, 40))
     np.savez(
         tmp_path / "rows.npz",
@@ -113,7 +113,8 @@ def test_predict_tells_the_rows_done(terminal, monkeypatch, tmp_path):
         run(["predict", str(tmp_path / "run"), str(tmp_path / "rows.npz"), "--out", str(out)]) == 0
     )
 
-    told = [f"predicting, {n:,} rows ..." for n in (1000, 2000, 3000)]
+    shares = {1000: 33, 2000: 66, 3000: 100}
+    told = [f"predicting, {n:,} rows, {share} % read ..." for n, share in shares.items()]
     erased = " " * len(told[-1])
     assert terminal.getvalue() == "\r".join(["predicting ...", *told, erased, ""])
 

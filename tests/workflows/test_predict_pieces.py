@@ -180,3 +180,33 @@ def test_of_no_rows_there_is_a_header(model, expected, tmp_path, capsys, name, f
     else:
         read = pq.read_table(tmp_path / "p.parquet")
         assert (read.num_rows, read.column_names) == (0, header.split(","))
+
+
+@pytest.mark.parametrize("kind", ["csv", "csv.gz", "parquet", "jsonl", "ndjson.gz"])
+def test_pieces_say_how_much_of_the_files_is_read(model, tmp_path, monkeypatch, kind):
+    """By bytes as they are in the files; at least as much as the rows that are predicted."""
+    monkeypatch.setattr(piece, "PIECE", 1)
+    monkeypatch.setattr("mtrain.data.sources.csv.SMALL_BLOCK", 1 << 12)
+    monkeypatch.setattr("mtrain.data.sources.csv.COLUMN_BLOCK", 1 << 10)
+    monkeypatch.setattr("mtrain.data.sources.json_lines.ROWS_AT_ONCE", 500)
+    is_json = "json" in kind  # of which a path names one file
+    for name, n in (("a", ROWS // 10), ("b", ROWS)):
+        path = tmp_path / "rows" / f"{name}.{kind}"
+        if is_json:
+            path.parent.mkdir(exist_ok=True)
+            content = "\n".join(map(json.dumps, pa.table(rows_of(n)).to_pylist())).encode()
+            path.write_bytes(gzip.compress(content) if kind.endswith("gz") else content)
+        else:
+            write(path, rows_of(n))
+    saved = read_checkpoint(find_checkpoint(model).path)
+    place = path if is_json else path.parent
+
+    pieces = list(read_pieces(place, saved.config.dataset, saved.encoding, 10**9))
+    read = [one.read for one in pieces]
+
+    assert len(read) >= 5
+    assert read == sorted(read)
+    assert read[-1] == 1
+    assert read[0] < 0.6 or kind.endswith("gz")  # whose bytes Python reads many at a time
+    rows = np.cumsum([len(one.split) for one in pieces])
+    assert all(share >= 0.9 * n / rows[-1] for share, n in zip(read, rows, strict=True))

@@ -37,7 +37,7 @@ def array_pieces_of(features: NDArray[Any], encoding: Encoding, where: str) -> I
     for start in range(0, max(len(rows), 1), most):
         part = rows.take(np.arange(start, min(start + most, len(rows))))
         split, unlike = encode(part, encoding, where)
-        yield Piece(split, unlike, 0)
+        yield Piece(split, unlike, 0, read=(start + len(part)) / max(len(rows), 1))
 
 
 def _read_array(path: Path, memory: int) -> NDArray[Any]:

@@ -59,7 +59,8 @@ def _pixel_pieces(
         said: Iterable[str] = ()
         if start + most >= len(files):
             said = sayings(done, str(path), background=background, size=encoding.shape)
-        yield Piece(replace(split, rows=split.rows + start), {}, 0, tuple(said))
+        split = replace(split, rows=split.rows + start)
+        yield Piece(split, {}, 0, tuple(said), read=(start + len(part)) / len(files))
 
 
 def _image_files(path: Path) -> list[Path]:

@@ -63,6 +63,9 @@ class Piece:
     bad: tuple[BadRow, ...] = ()
     """Rows that were set aside, in their order."""
 
+    read: float = 1
+    """The share of the input that is read with these rows."""
+
 
 @dataclass(eq=False)
 class Seen:
@@ -138,6 +141,7 @@ def _whole(pieces: list[Piece]) -> Piece:
         seen.done,
         {name: _joined(name, [piece.kept[name] for piece in pieces]) for name in pieces[0].kept},
         tuple(chain.from_iterable(piece.bad for piece in pieces)),
+        pieces[-1].read,
     )
 
 

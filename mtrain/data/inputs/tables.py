@@ -153,6 +153,7 @@ def _table_piece(
         notes,
         {name: _taken(whole.columns[name], rows.rows) for name in kept},
         tuple(_bad_rows(whole, problems, done)),
+        raw.read,
     )
 
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import csv
 import re
 from bisect import bisect_right
-from contextlib import contextmanager
 from functools import cache, partial
 from itertools import accumulate, islice, pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.csv
 
 from mtrain.config.catalog.endings import ENDINGS
 from mtrain.data.columns import RawTable, trimmed
-from mtrain.data.files import check_memory, find_files, partitions_of
+from mtrain.data.files import check_memory, find_files, partitions_of, position, shares_read
 from mtrain.data.missing_words import USUAL
 from mtrain.data.notation import PLAIN, Notation
 from mtrain.data.sources.csv_text import (
@@ -87,7 +86,7 @@ def read_csv(
     n_bytes = 0
     for file in files:
         batches = []
-        for batch in _batches(file, columns, partitions_of(file, path), path, notation):
+        for batch, _ in _batches(file, columns, partitions_of(file, path), path, notation):
             n_bytes += batch.nbytes
             check_memory(n_bytes, memory, path)
             batches.append(batch)
@@ -110,15 +109,18 @@ def csv_pieces(
 
     Otherwise it is as for `read_csv`.
     """
-    for file in find_files(path, ENDINGS["csv"], None):
+    files = find_files(path, ENDINGS["csv"], None)
+    share = shares_read(files)
+    for number, file in enumerate(files):
         done = 0
-        for batch in _batches(file, columns, partitions_of(file, path), path, notation):
+        for batch, read in _batches(file, columns, partitions_of(file, path), path, notation):
             yield RawTable(
                 _columns_of(pa.Table.from_batches([batch])),
                 typed=False,
                 where=path,
                 place=partial(_place, file, notation, done),
                 notation=notation,
+                read=share(number, read),
             )
             done += len(batch)
 
@@ -137,8 +139,8 @@ def _batches(
     partition: Mapping[str, str | None],
     path: str,
     notation: Notation,
-) -> Iterator[pa.RecordBatch]:
-    """The named columns, trimmed, some rows at a time."""
+) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """The named columns, trimmed, some rows at a time, and the bytes that are read until then."""
     form = form_of(file)
     line, names = _header(file, notation)
     numbers: dict[str, str] = {}
@@ -154,17 +156,15 @@ def _batches(
     schema = pa.schema([(name, pa.string()) for name in columns])
     places = [numbers[name] for name in there]
     try:
-        for batch in _parsed(file, form.delimiter, line, len(names), places):
+        for batch, read in _parsed(file, form.delimiter, line, len(names), places):
             values = dict(zip(there, _trimmed_columns(batch), strict=True))
-            yield pa.RecordBatch.from_arrays(
-                [
-                    values[name]
-                    if name in values
-                    else pa.repeat(pa.scalar(partition[name], pa.string()), len(batch))
-                    for name in columns
-                ],
-                schema=schema,
-            )
+            arrays = [
+                values[name]
+                if name in values
+                else pa.repeat(pa.scalar(partition[name], pa.string()), len(batch))
+                for name in columns
+            ]
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema), read
     except pa.ArrowException as error:
         problem = _what_is_wrong(file, notation)
         # A file of names alone, without a line end, has no block, which is not an error.
@@ -174,17 +174,22 @@ def _batches(
 
 def _parsed(
     file: Path, delimiter: str, skipped: int, n_columns: int, places: list[str]
-) -> Iterator[pa.RecordBatch]:
-    """The columns at these places, as text; so many lines are skipped."""
+) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """The columns at these places, as text, and the bytes read; so many lines are skipped."""
     done = 0
     block = min(max(SMALL_BLOCK, n_columns * COLUMN_BLOCK), BLOCK)
     while True:
         try:
-            with _open_parser(file, delimiter, skipped, n_columns, places, block) as reader:
+            with (
+                open_bytes(file) as content,
+                _open_parser(
+                    blocks := _Blocks(content), delimiter, skipped, n_columns, places, block
+                ) as reader,
+            ):
                 row = 0
-                for batch in reader:
+                for number, batch in enumerate(reader):
                     if len(rest := batch.slice(max(done - row, 0))):
-                        yield rest
+                        yield rest, blocks.ends[min(number, len(blocks.ends) - 1)]
                     row += len(batch)
                     done = max(done, row)
                 return
@@ -194,35 +199,47 @@ def _parsed(
             block = BLOCK  # a row is longer than a small block
 
 
-@contextmanager
+class _Blocks:
+    """A file that remembers where each block ends: pyarrow gives a batch for each, and reads far ahead."""
+
+    def __init__(self, opened: BinaryIO) -> None:
+        self._opened = opened
+        self.ends: list[int] = []
+
+    def read(self, size: int) -> bytes:
+        """As the file's method."""
+        block = self._opened.read(size)
+        self.ends.append(position(self._opened))
+        return block
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._opened, name)
+
+
 def _open_parser(
-    file: Path, delimiter: str, skipped: int, n_columns: int, places: list[str], block: int
-) -> Iterator[pyarrow.csv.CSVStreamingReader]:
-    with (
-        open_bytes(file) as content,
-        pyarrow.csv.open_csv(
-            pa.PythonFile(content, mode="r"),
-            # Names are counted: in the file they may be empty, or have space around them.
-            pyarrow.csv.ReadOptions(
-                block_size=block,
-                column_names=list(map(str, range(n_columns))),
-                skip_rows_after_names=skipped,
-            ),
-            pyarrow.csv.ParseOptions(
-                delimiter=delimiter,
-                newlines_in_values=True,
-                # In a single column they are rows without a value.
-                ignore_empty_lines=n_columns > 1,
-            ),
-            pyarrow.csv.ConvertOptions(
-                column_types=dict.fromkeys(places, pa.string()),
-                include_columns=places,
-                strings_can_be_null=True,
-                null_values=[""],
-            ),
-        ) as reader,
-    ):
-        yield reader
+    content: _Blocks, delimiter: str, skipped: int, n_columns: int, places: list[str], block: int
+) -> pyarrow.csv.CSVStreamingReader:
+    return pyarrow.csv.open_csv(
+        pa.PythonFile(content, mode="r"),
+        # Names are counted: in the file they may be empty, or have space around them.
+        pyarrow.csv.ReadOptions(
+            block_size=block,
+            column_names=list(map(str, range(n_columns))),
+            skip_rows_after_names=skipped,
+        ),
+        pyarrow.csv.ParseOptions(
+            delimiter=delimiter,
+            newlines_in_values=True,
+            # In a single column they are rows without a value.
+            ignore_empty_lines=n_columns > 1,
+        ),
+        pyarrow.csv.ConvertOptions(
+            column_types=dict.fromkeys(places, pa.string()),
+            include_columns=places,
+            strings_can_be_null=True,
+            null_values=[""],
+        ),
+    )
 
 
 def _trimmed_columns(batch: pa.RecordBatch) -> list[pa.Array]:

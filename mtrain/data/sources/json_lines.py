@@ -5,12 +5,13 @@ from __future__ import annotations
 import gzip
 import re
 from codecs import BOM_UTF8
+from dataclasses import replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import orjson
 
-from mtrain.data.files import find_files
+from mtrain.data.files import find_files, position, shares_read
 from mtrain.data.notation import PLAIN, Notation
 from mtrain.data.sources.rows import from_rows
 from mtrain.errors import MtrainError
@@ -40,7 +41,7 @@ ROWS_AT_ONCE = 20_000
 def json_columns(path: str, _: Notation = PLAIN, *, split: str | None = None) -> list[str]:
     """The names of the columns that the first rows have; raises `MtrainError` as `json_pieces`."""
     file = find_files(path, JSON_LINES, split)[0]
-    first = next(_pieces(file, ROWS_AT_ONCE), [])
+    first = next((rows for rows, _ in _pieces(file, ROWS_AT_ONCE)), [])
     return list(dict.fromkeys(chain.from_iterable(row for _, row in first)))
 
 
@@ -58,14 +59,16 @@ def json_pieces(
     lists, which are text: of one type they would have keys that only other rows have. Raises `MtrainError` with the line that is no
     object in JSON.
     """
-    for file in find_files(path, JSON_LINES, None):
-        for piece in _pieces(file, min(rows, ROWS_AT_ONCE)):
+    files = find_files(path, JSON_LINES, None)
+    share = shares_read(files)
+    for place, file in enumerate(files):
+        for piece, read in _pieces(file, min(rows, ROWS_AT_ONCE)):
             lines = [f"{file}:{line}" for line, _ in piece]
             values = {name: [row.get(name) for _, row in piece] for name in columns}
             for name in as_is:
                 if any(isinstance(value, dict | list) for value in values[name]):
                     values[name] = [None if v is None else _as_text(v) for v in values[name]]
-            yield from_rows(
+            table = from_rows(
                 values,
                 columns,
                 notation,
@@ -74,10 +77,11 @@ def json_pieces(
                 # Or a number as JSON writes it would be read as another.
                 as_text=_as_text if notation.is_plain else None,
             )
+            yield replace(table, read=share(place, read))
 
 
-def _pieces(file: Path, rows: int) -> Iterator[list[tuple[int, dict[str, Any]]]]:
-    """The number and the content of each line that has one, so many at a time."""
+def _pieces(file: Path, rows: int) -> Iterator[tuple[list[tuple[int, dict[str, Any]]], int]]:
+    """The number and the content of each line that has one, so many at a time, and the bytes read."""
     with _opened(file) as stream:
         each = (
             (number, _row(line, f"{file}:{number}"))
@@ -86,7 +90,7 @@ def _pieces(file: Path, rows: int) -> Iterator[list[tuple[int, dict[str, Any]]]]
         )
         try:
             while piece := list(islice(each, rows)):
-                yield piece
+                yield piece, position(stream)
         except (OSError, EOFError) as error:
             raise MtrainError(f"cannot be read: {error}", where=file) from error
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from mtrain.config.catalog.endings import ENDINGS
 from mtrain.data.columns import RawTable, trimmed
-from mtrain.data.files import check_memory, find_files, partitions_of
+from mtrain.data.files import check_memory, find_files, partitions_of, shares_read
 from mtrain.data.notation import PLAIN, Notation, is_text
 from mtrain.data.source import is_whole
 from mtrain.errors import ColumnError, MtrainError
@@ -112,10 +112,12 @@ def parquet_pieces(
     """
     files = find_files(path, ENDINGS["parquet"], None)
     partitions = _partitions(files, path)
-    for file in files:
+    share = shares_read(files)
+    for number, file in enumerate(files):
         done = 0
         try:
             opened = pq.ParquetFile(file)
+            n_bytes, n_rows = file.stat().st_size, opened.metadata.num_rows
             there = _there(opened, file, columns, partitions, path)
             for batch in opened.iter_batches(rows, columns=list(there.values())):
                 whole = pa.Table.from_batches([batch])
@@ -129,6 +131,7 @@ def parquet_pieces(
                     where=path,
                     place=partial(_place, file, done),
                     notation=notation,
+                    read=share(number, n_bytes * (done + len(table)) / n_rows),
                 )
                 done += len(table)
         except DAMAGE as error:
