@@ -31,6 +31,7 @@ from mtrain.cli.output import (
     say,
     tell_github,
 )
+from mtrain.cli.stopping import stoppable
 from mtrain.errors import MtrainError, UsageError
 from mtrain.report.console.terminal import waiting
 
@@ -73,7 +74,7 @@ def evaluate(
     from mtrain.report.drawing import drawing_beside
     from mtrain.run.metrics import report_as_json
 
-    with waiting("evaluating", sys.stderr), drawing_beside() as draw:
+    with stoppable(), waiting("evaluating", sys.stderr), drawing_beside() as draw:
         evaluation = use_case.evaluate(
             checkpoint,
             split=split.value,
@@ -259,11 +260,12 @@ def predict(
         raise UsageError("--strict: needs --bad-rows")
     is_stdin = str(inputs) == "-"
     # Not straight to stdout: of rows that are wrong at the end of a file nothing is printed.
-    with (
-        tempfile.TemporaryFile() as spool,
-        standard_input(sys.stdin.buffer) if is_stdin else nullcontext(inputs) as rows,
-    ):
-        with waiting("predicting", sys.stderr) as tell:
+    with tempfile.TemporaryFile() as spool:
+        with (
+            stoppable("nothing was written") as received,
+            standard_input(sys.stdin.buffer) if is_stdin else nullcontext(inputs) as rows,
+            waiting("predicting", sys.stderr) as tell,
+        ):
             written = use_case.predict(
                 checkpoint,
                 rows,
@@ -278,6 +280,7 @@ def predict(
                 allow_code=allow_code,
                 # A whole per cent that is reached, of what is read: rows are read ahead, and not counted before.
                 progress=lambda n, read: tell(f"{n:,} rows, {int(100 * read)} % read"),
+                received=received,
             )
         spool.seek(0)
         for note in written.notes:

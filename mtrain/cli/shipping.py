@@ -11,6 +11,7 @@ import typer
 
 from mtrain.cli.options import AllowCode, CheckpointPath, Json
 from mtrain.cli.output import open_stdout, print_json
+from mtrain.cli.stopping import stoppable
 from mtrain.errors import MtrainError
 from mtrain.report.console.terminal import waiting
 
@@ -49,7 +50,7 @@ def export(
     import mtrain.workflows.export as use_case
     from mtrain.run.export import export_as_json
 
-    with waiting("exporting", sys.stderr):
+    with stoppable(), waiting("exporting", sys.stderr):
         exported = use_case.export(
             checkpoint, file_format=file_format.value, out=out, data=data, allow_code=allow_code
         )

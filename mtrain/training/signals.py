@@ -1,4 +1,4 @@
-"""Signals that ask a training to save and stop, or to leave out its report."""
+"""Signals that ask a training to save and stop, or to leave out its report, and other commands to end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class InterruptedBySignal(BaseException):
-    """A signal asked this process to stop, and everything is saved."""
+    """A signal asked this process to stop, and what is to be saved is saved."""
 
     def __init__(self, signal_: signal.Signals) -> None:
         self.signal = signal_
@@ -40,6 +40,10 @@ class Received:
         finally:
             self.interrupts = False
 
+    def defer(self) -> None:
+        """From here on, let signals wait: what follows is done as a whole."""
+        self.interrupts = False
+
     def check(self) -> None:
         """Raise `InterruptedBySignal` if a signal came already."""
         if self.signals:
@@ -62,6 +66,13 @@ def handled_signals() -> Iterator[Received]:
             raise InterruptedBySignal(received.signals[-1])
 
     with _handled(receive) as before:
+        yield received
+
+
+@contextmanager
+def interrupted_by_signals() -> Iterator[Received]:
+    """Leave the context by `InterruptedBySignal` at any signal, so that nothing half done stays behind."""
+    with handled_signals() as received, received.interrupting():
         yield received
 
 

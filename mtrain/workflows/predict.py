@@ -26,6 +26,7 @@ from mtrain.run.prediction_table import (
     check_replaceable,
     open_predictions,
 )
+from mtrain.training.signals import Received
 from mtrain.workflows.model import check_engine, check_set_level, make_model
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def predict(
     data: Path | None = None,
     allow_code: bool = False,
     progress: Callable[[int, float], None] | None = None,
+    received: Received | None = None,
 ) -> Written:
     """Predict the rows at `inputs` with a run's best checkpoint, or the one checkpoint named.
 
@@ -77,8 +79,8 @@ def predict(
     `threshold` and `allow_code` as for `evaluate`. With a `set_level` in [0.5, 1) every row has the set of
     classes that it may have, by the run's validation rows, whose data are read where they were, or at
     `data`. `progress` is told the rows predicted so far, and the share of the
-    input that is read.
-    Raises `MtrainError` for a checkpoint or rows that are damaged or do not fit each other,
+    input that is read. Signals that interrupt are `received`, until all rows are predicted; then the files
+    are written. Raises `MtrainError` for a checkpoint or rows that are damaged or do not fit each other,
     `UsageError` for a run and rows in each other's place, for a file to be written that is to be
     read, and for an impossible ending or threshold.
     """
@@ -127,6 +129,7 @@ def predict(
             notes = model.predict_each(
                 inputs, take, threshold, keep, sets_aside=is_set_aside, rule=rule
             )
+            (received or Received()).defer()  # or of two files only one might be there
             return notes, aside.rows
 
     try:
