@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from mtrain.records.predicted import Predicted
     from mtrain.records.report import Report
     from mtrain.records.reproduction import Reproduction
-    from mtrain.workflows.model import Engine, Model
+    from mtrain.workflows.loaded_checkpoint import Engine
+    from mtrain.workflows.model import Model
     from mtrain.workflows.reproduce import ReproductionRun
     from mtrain.workflows.run import Run
     from mtrain.workflows.sweep import SweepRun

@@ -27,7 +27,7 @@ from mtrain.run.prediction_table import (
     open_predictions,
 )
 from mtrain.training.signals import Received
-from mtrain.workflows.model import check_engine, check_set_level, make_model
+from mtrain.workflows.loaded_checkpoint import check_engine, check_set_level, make_loaded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from mtrain.run.checkpoint import Checkpoint
     from mtrain.run.find_checkpoint import CheckpointPlace
     from mtrain.run.prediction_table import Writer
-    from mtrain.workflows.model import Engine
+    from mtrain.workflows.loaded_checkpoint import Engine
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def predict(
         refuse_code(saved.config.custom_code.values(), place.path, allowed=allow_code)
         if set_level is not None:
             check_names_in_sets(saved.classes)
-        model = make_model(place, saved, engine)
+        model = make_loaded(place, saved, engine)
         rule = None if set_level is None else model.choose_sets(set_level, data)
         with ExitStack() as held:
             writer: Writer

@@ -14,6 +14,7 @@ from conftest import ROOT
 from sklearn.datasets import load_iris
 from waiting import HANGS
 
+import mtrain
 from mtrain.config.experiment.sources import KnownData
 from mtrain.config.loading.load import load_config
 from mtrain.run.files import write_csv
@@ -53,6 +54,15 @@ def test_every_case_of_what_can_go_wrong_names_tests_that_exist():
         names = re.findall(r"`(test_\w+)`", shown_by)
         assert names or happens.startswith("not yet"), number
         assert [name for name in names if f"def {name}(" not in tests] == [], number
+
+
+def test_all_that_a_loaded_model_has_is_documented():
+    """What else it is made of is for mtrain alone, and may change."""
+    page = (ROOT / "docs" / "python.md").read_text()
+    public = {name for name in dir(mtrain.Model) if not name.startswith("_")}
+
+    assert public == {"classes", "predict"}
+    assert set(re.findall(r"`model\.(\w+)", page)) == public
 
 
 FENCE = r"^```(\w+)\n(.*?)^```"
