@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from mtrain.records.gate import Gate
     from mtrain.records.report import Report
+    from mtrain.run.directory import RunDirectory
 
 
 @contextmanager
@@ -40,8 +41,13 @@ def say(line: str) -> None:
     print(inert(line), file=sys.stderr)
 
 
-def print_evaluation(report: Report, folder: Path | None, stdout: TextIO) -> None:
-    """Print every class with its intervals, the findings, and which files of `folder` to open."""
+def print_evaluation(
+    report: Report, folder: Path | None, stdout: TextIO, run: RunDirectory | None = None
+) -> None:
+    """Print every class with its intervals, the findings, and which files of `folder` to open.
+
+    Of a `run` that was trained, the list of suspects is one of them.
+    """
     from mtrain.report.console.results import print_files, print_report
 
     print_report(report, stdout)
@@ -50,7 +56,20 @@ def print_evaluation(report: Report, folder: Path | None, stdout: TextIO) -> Non
 
         print_slices(report.by, stdout)
     if folder is not None:
-        print_files(report, folder, stdout)
+        print_files(report, folder, stdout, list(_suspects(report, folder, run)))
+
+
+def _suspects(
+    report: Report, folder: Path, run: RunDirectory | None
+) -> Iterator[tuple[Path, str, int]]:
+    """The lists of suspects that have a row, of which split they are, and how many rows they have."""
+    from mtrain.run.directory import SUSPECTS
+    from mtrain.run.learning import read_suspects
+
+    trained = [] if run is None else [(run.suspects, "train")]
+    for path, split in (*trained, (folder / SUSPECTS, report.split)):
+        if path.is_file() and (n := len(read_suspects(path))):
+            yield path, split, n
 
 
 def print_gate(gate: Gate, stdout: TextIO) -> None:

@@ -123,9 +123,10 @@ def _train(settings: Settings, *, quiet: bool, as_json: bool, **how: Any) -> int
             print_json({"run": str(run.path), "evaluation": evaluation, **gated}, stdout)
         else:
             if run.report is not None:
-                folder = RunDirectory(run.path).evaluations / run.report.split
-                print_evaluation(run.report, folder, stdout)
-                print(f"report: {RunDirectory(run.path).page}", file=stdout)
+                directory = RunDirectory(run.path)
+                folder = directory.evaluations / run.report.split
+                print_evaluation(run.report, folder, stdout, directory)
+                print(f"report: {directory.page}", file=stdout)
             if run.gate is not None:
                 print_gate(run.gate, stdout)
             print(f"run: {run.path}", file=stdout)

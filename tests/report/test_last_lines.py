@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from mtrain.cli.main import run
 from mtrain.metrics.report import make_report
 from mtrain.records.training import Predictions
 from mtrain.report.console.results import print_files, print_report
+from mtrain.run.files import write_csv
 
 NAMES = ("Pullover", "Coat", "Shirt")
 
@@ -107,3 +109,30 @@ def test_evaluate_says_which_files_to_open_first(finished_run, capsys):
         assert content
         assert (folder / name).is_file()
     assert lines[-1] == f"evaluation: {folder}"
+
+
+def test_lists_of_suspects_are_named_where_they_have_a_row(tmp_path, capsys):
+    """Labels of training that are flipped, and one of the test; without any, no list is named."""
+    generator = np.random.default_rng(0)
+    rows = [(number, number > 0) for number in generator.normal(size=300).round(3).tolist()]
+    flipped = [(x, is_above != (k % 40 == 7)) for k, (x, is_above) in enumerate(rows)]
+    write_csv(tmp_path / "train.csv", ["x", "label"], [(x, "ab"[label]) for x, label in flipped])
+    write_csv(tmp_path / "test.csv", ["x", "label"], [(3.0, "b"), (2.5, "a"), (-3.0, "a")])
+    dataset = {"name": "csv", "path": "train.csv", "test_path": "test.csv", "target": "label"}
+    training = {"epochs": 10, "compile": "graph"}
+    optimizer = {"learning_rate": 0.05}
+    config = {"dataset": dataset, "training": training, "optimizer": optimizer}
+    (tmp_path / "c.yaml").write_text(json.dumps(config))
+    out = tmp_path / "run"
+
+    assert run(["fit", str(tmp_path / "c.yaml"), "--quiet", "--out", str(out)]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    n = len((out / "suspects.csv").read_text().splitlines()) - 1
+    at_test = out / "evaluation" / "test" / "suspects.csv"
+    assert n > 1
+    assert f"  {out / 'suspects.csv'}  {n} training rows whose label is likely wrong" in lines
+    assert f"  {at_test}  1 test row whose label is likely wrong" in lines
+    write_csv(tmp_path / "test.csv", ["x", "label"], [(3.0, "b"), (-3.0, "a")])
+    assert run(["evaluate", str(out), "--data", str(tmp_path), "--out", str(tmp_path / "new")]) == 0
+    assert "suspects.csv" not in capsys.readouterr().out

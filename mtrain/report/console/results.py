@@ -64,23 +64,31 @@ def print_report(report: Report, stream: TextIO) -> None:
         console.print(inert_text(line))
 
 
-def print_files(report: Report, folder: Path, stream: TextIO) -> None:
-    """Which files of an evaluation to open first: one a line, so that a terminal can open it."""
+def print_files(
+    report: Report, folder: Path, stream: TextIO, suspects: Sequence[tuple[Path, str, int]] = ()
+) -> None:
+    """Which files of an evaluation to open first: one a line, so that a terminal can open it.
+
+    `suspects` are its lists, of which split they are and how many rows they have.
+    """
     files = {
-        "precision_recall.png": "precision and recall of every class",
-        "confusion_matrix.png": "what each class is taken for",
-        "errors.csv": "the mistakes, the most confident first",
+        folder / "precision_recall.png": "precision and recall of every class",
+        folder / "confusion_matrix.png": "what each class is taken for",
+        folder / "errors.csv": "the mistakes, the most confident first",
     }
     if report.accuracy == 1:
-        del files["errors.csv"]
+        del files[folder / "errors.csv"]
     if report.by is not None:
-        files["slices.json"] = "every figure of each slice"
+        files[folder / "slices.json"] = "every figure of each slice"
+    for path, split, n in suspects:
+        rows = f"{n:,} {SPLITS[split]} row{'s' * (n > 1)}"
+        files[path] = f"{rows} whose label is likely wrong"
     console = make_console(stream)
     console.print("Open first:")
-    for name, content in files.items():
-        path = inert_text(f"  {folder / name}")
-        fits = not console.is_terminal or path.cell_len + len(content) + 2 <= console.width
-        console.print(path.append("  " if fits else "\n    ").append(content), soft_wrap=True)
+    for path, content in files.items():
+        line = inert_text(f"  {path}")
+        fits = not console.is_terminal or line.cell_len + len(content) + 2 <= console.width
+        console.print(line.append("  " if fits else "\n    ").append(content), soft_wrap=True)
 
 
 def print_layers(layers: Sequence[Layer], stream: TextIO) -> None:
