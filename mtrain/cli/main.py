@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
 import sys
@@ -35,6 +36,8 @@ def main() -> None:
     status = run(sys.argv[1:])
     with suppress(OSError):  # no reader is left
         sys.stderr.flush()
+    # What libraries have in temporary folders, as matplotlib, W&B and TensorFlow do, is removed here.
+    atexit._run_exitfuncs()  # noqa: SLF001 -- `os._exit` leaves them out
     # Everything is written, and locks are given back: to take TensorFlow's modules apart, as Python
     # would now, takes long and changes nothing.
     os._exit(status)

@@ -131,8 +131,8 @@ def test_lists_of_suspects_are_named_where_they_have_a_row(tmp_path, capsys):
     n = len((out / "suspects.csv").read_text().splitlines()) - 1
     at_test = out / "evaluation" / "test" / "suspects.csv"
     assert n > 1
-    assert f"  {out / 'suspects.csv'}  {n} training rows whose label is likely wrong" in lines
-    assert f"  {at_test}  1 test row whose label is likely wrong" in lines
+    assert f"  {out / 'suspects.csv'}  {n} training rows whose label the network doubts" in lines
+    assert f"  {at_test}  1 test row whose label the network doubts" in lines
     write_csv(tmp_path / "test.csv", ["x", "label"], [(3.0, "b"), (-3.0, "a")])
     assert run(["evaluate", str(out), "--data", str(tmp_path), "--out", str(tmp_path / "new")]) == 0
     assert "suspects.csv" not in capsys.readouterr().out

@@ -82,7 +82,7 @@ def print_files(
         files[folder / "slices.json"] = "every figure of each slice"
     for path, split, n in suspects:
         rows = f"{n:,} {SPLITS[split]} row{'s' * (n > 1)}"
-        files[path] = f"{rows} whose label is likely wrong"
+        files[path] = f"{rows} whose label the network doubts"
     console = make_console(stream)
     console.print("Open first:")
     for path, content in files.items():
