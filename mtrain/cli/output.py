@@ -64,11 +64,11 @@ def _suspects(
 ) -> Iterator[tuple[Path, str, int]]:
     """The lists of suspects that have a row, of which split they are, and how many rows they have."""
     from mtrain.run.directory import SUSPECTS
-    from mtrain.run.learning import read_suspects
+    from mtrain.run.suspects import read_suspect_rows
 
     trained = [] if run is None else [(run.suspects, "train")]
     for path, split in (*trained, (folder / SUSPECTS, report.split)):
-        if path.is_file() and (n := len(read_suspects(path))):
+        if path.is_file() and (n := len(read_suspect_rows(path))):
             yield path, split, n
 
 
