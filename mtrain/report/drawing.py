@@ -6,13 +6,11 @@ import os
 import pickle
 import signal
 import socket
-import subprocess
-import sys
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from mtrain.beside import start_beside
 from mtrain.loading import owns_process
 from mtrain.records.training import Predictions
 
@@ -34,18 +32,6 @@ LARGEST_CONTENT = 50_000_000
 
 PROCESSES = 2
 """That draw a set of charts together."""
-
-
-SERVE = """
-import sys
-sys.path.insert(0, sys.argv[1])
-import mtrain
-del sys.path[0]
-from mtrain.report.charts.server import serve
-serve()
-"""
-"""What the server runs. Only mtrain itself is taken from the folder that this one is in, which may be the
-current folder, and have anything in it."""
 
 
 class Draw(Protocol):
@@ -98,7 +84,7 @@ def drawing_beside() -> Iterator[Draw]:
     requests, received = socket.socketpair()
     with requests, received:
         try:
-            server = _start_server(received)
+            server = start_beside("mtrain.report.charts.server", "serve", stdin=received.fileno())
         except OSError:  # there is no memory for it
             yield draw_here
             return
@@ -111,18 +97,6 @@ def drawing_beside() -> Iterator[Draw]:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(server.pid, signal.SIGKILL)
             server.wait()
-
-
-def _start_server(received: socket.socket) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(  # noqa: S603 -- Python and this package
-        # -P: no module of the current folder is taken for one of theirs.
-        [sys.executable, "-P", "-c", SERVE, str(Path(__file__).parents[2])],
-        stdin=received.fileno(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-        process_group=0,  # Ctrl-C is for this process
-    )
 
 
 def _draw_beside(

@@ -32,13 +32,13 @@ import os, signal
 from mtrain.loading import own_process
 from mtrain.report import drawing
 
-def start(received):
-    server = original(received)
+def start(*called, **options):
+    server = original(*called, **options)
     print(server.pid, flush=True)
     return server
 
 own_process()
-original, drawing._start_server = drawing._start_server, start
+original, drawing.start_beside = drawing.start_beside, start
 with drawing.drawing_beside():
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -75,14 +75,14 @@ main()
 @pytest.fixture
 def servers(monkeypatch):
     """The processes that draw, started as in a process of mtrain's own."""
-    started, original = [], drawing._start_server
+    started, original = [], drawing.start_beside
 
-    def start(received):
-        started.append(original(received))
+    def start(*called, **options):
+        started.append(original(*called, **options))
         return started[-1]
 
     monkeypatch.setattr(drawing, "owns_process", lambda: True)
-    monkeypatch.setattr(drawing, "_start_server", start)
+    monkeypatch.setattr(drawing, "start_beside", start)
     return started
 
 
