@@ -21,7 +21,8 @@ from mtrain.report.charts.style import COLOURS, GREY, chart_files
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mtrain.records.comparison import Comparison, FigureComparison
+    from mtrain.records.comparison import Comparison
+    from mtrain.records.figure_comparison import FigureComparison
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = Path(__file__).with_name("comparison.template.md")

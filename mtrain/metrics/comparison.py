@@ -11,9 +11,9 @@ from mtrain.records.comparison import (
     AverageComparison,
     ClassComparison,
     Comparison,
-    FigureComparison,
     Right,
 )
+from mtrain.records.figure_comparison import FigureComparison
 from mtrain.statistics.binomial import Z_95
 from mtrain.statistics.influence import FIGURES
 from mtrain.statistics.multiple import LEVEL, holm
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mtrain.records.arrays import Floats
-    from mtrain.records.comparison import FigureFinding
     from mtrain.records.evaluation import SavedEvaluation
+    from mtrain.records.figure_comparison import FigureFinding
     from mtrain.statistics.differences import Differences
 
 Z_ONE_SIDED = 1.6448536269514722
@@ -51,14 +51,14 @@ def compare_with_first(
         for one in others
     ]
     by_class = {
-        figure: _figures([class_differences(each, figure) for each in pairs], margin)
+        figure: compare_figures([class_differences(each, figure) for each in pairs], margin)
         for figure in FIGURES
     }
     of_all = {
-        figure: _figures([macro_difference(each, figure) for each in pairs], margin)
+        figure: compare_figures([macro_difference(each, figure) for each in pairs], margin)
         for figure in FIGURES
     }
-    accuracy = _figures([accuracy_difference(each) for each in pairs], margin)
+    accuracy = compare_figures([accuracy_difference(each) for each in pairs], margin)
     return [
         Comparison(
             runs=(first.name, other.name),
@@ -89,10 +89,10 @@ def compare_with_first(
     ]
 
 
-def _figures(
-    differences: Sequence[Differences], margin: float | None
+def compare_figures(
+    differences: Sequence[Differences], margin: float | None = None
 ) -> list[list[FigureComparison]]:
-    """A figure's comparisons, by run and class, from its differences of each run."""
+    """Comparisons by run and class, from the differences of each run; p-values are adjusted together."""
     adjusted = holm(np.concatenate([np.ravel(each.p) for each in differences]))
     return [
         _of_run(each, p_adjusted, margin)

@@ -20,7 +20,7 @@ from mtrain.metrics.counts import (
 )
 from mtrain.metrics.scores import one_against_rest, pooled, top_k_hits
 from mtrain.metrics.temperature import choose_temperature, probabilities_at
-from mtrain.metrics.thresholds import choose_threshold, predict_above
+from mtrain.metrics.thresholds import predict_above, threshold_of
 from mtrain.records.training import EpochRecord, Predictions, Tally
 
 if TYPE_CHECKING:
@@ -80,7 +80,9 @@ def epoch_figures(
                 scores = probabilities_at(temperature, val.probabilities)
                 calibrated = replace(val, probabilities=scores)
         if evaluation is not None and val.probabilities.shape[1] == 2:
-            threshold = _threshold(calibrated, evaluation, record.epoch)
+            threshold = threshold_of(
+                calibrated.labels == 1, calibrated.probabilities[:, 1], evaluation, record.epoch
+            )
             if evaluation.rule is not None:
                 figures.scalars[THRESHOLD] = threshold
             if not math.isnan(threshold):
@@ -90,14 +92,6 @@ def epoch_figures(
         figures.counts["val"] = counts
         figures.per_class["val"] = per_class
     return figures
-
-
-def _threshold(val: Predictions, evaluation: EvaluationConfig, epoch: int) -> float:
-    """The config's threshold; NaN if it is to be chosen and none can be."""
-    if (rule := evaluation.rule) is None:
-        return evaluation.number
-    truths, scores = val.labels == 1, val.probabilities[:, 1]
-    return choose_threshold(truths, scores, rule.by, rule.at_least, rule.level(epoch))
 
 
 def tally(predictions: Predictions, metrics: Iterable[AnyMetric]) -> Tally:

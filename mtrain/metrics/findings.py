@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from mtrain.records.arrays import Ints
     from mtrain.records.report import ClassReport, Report
+    from mtrain.records.rivals import Rival
 
 MOST_NAMED = 8
 """The most classes that one sentence names."""
@@ -31,6 +32,7 @@ UNLEARNED = {"no-better-than-baseline", "worse-than-baseline"}
 def find(report: Report) -> Iterator[Finding]:
     """The findings of a report, in the order in which they are shown."""
     yield from _against_baseline(report)
+    yield from _against_rivals(report.rivals or ())
     yield from _verdicts(report.classes)
     yield from _undefined(report)
     if report.data is not None and not report.data.as_trained_on:
@@ -70,6 +72,36 @@ def _against_baseline(report: Report) -> Iterator[Finding]:
             f"Accuracy is {'no better' if is_equal else 'worse'} than that of always answering "
             f"'{name}'",
         )
+
+
+def _against_rivals(rivals: Sequence[Rival]) -> Iterator[Finding]:
+    """The rivals that are shown to be better, and by which figure; else that none is."""
+    better, accuracies = [], []
+    for one in rivals:
+        if one.problem is not None:
+            text = f"No {one.title} beside the network: {one.problem}"
+            yield Finding("rival-missing", text)
+        figures = {"accuracy": one.accuracy, "balanced accuracy": one.recall_macro}
+        shown = [
+            f"{name} {figure.second:.3f}, {figure.difference:.3f} more ({p_in_words(figure.p_adjusted)})"
+            for name, figure in figures.items()
+            if figure is not None and figure.finding == "better"
+        ]
+        if shown:
+            better.append(f"{one.title}: {'; '.join(shown)}")
+        if one.accuracy is not None:
+            accuracies.append(f"{one.title} {one.accuracy.second:.3f}")
+    if better:
+        better[-1] += ": a network of this kind is not the best tool for these data"
+        yield from (Finding("rival-better", text) for text in better)
+    elif accuracies:
+        text = f"No rival is shown to be better: accuracy of {', of '.join(accuracies)}"
+        yield Finding("no-rival-better", text)
+
+
+def p_in_words(p: float | None) -> str:
+    """A p-value in a sentence."""
+    return "p undefined" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def _verdicts(classes: Sequence[ClassReport]) -> Iterator[Finding]:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from mtrain.metrics.verdict import Verdict
     from mtrain.records.arrays import Counts, Floats, Ints
     from mtrain.records.report import CalibrationReport, EvaluatedData, ThresholdChoice
+    from mtrain.records.rivals import Rival
     from mtrain.records.training import Predictions
     from mtrain.statistics.clusters import Clusters
 
@@ -74,6 +75,7 @@ def make_report(
     looks: int = 1,
     decided: Sequence[Verdict] | None = None,
     calibration: CalibrationReport | None = None,
+    rivals: tuple[Rival, ...] | None = None,
 ) -> Report:
     """Compute every figure of `predictions` on the split called `split`.
 
@@ -125,6 +127,7 @@ def make_report(
         threshold_chosen=threshold_chosen,
         data=data,
         calibration=calibration,
+        rivals=rivals,
         figures={key: number(value) for key, value in figures.items()} if figures else None,
         predictions=predictions,
     )

@@ -14,7 +14,8 @@ from mtrain.statistics.spread import deviation, difference_limit
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mtrain.records.comparison import Comparison, FigureComparison
+    from mtrain.records.comparison import Comparison
+    from mtrain.records.figure_comparison import FigureComparison
     from mtrain.records.report import Report
     from mtrain.records.reproduction import FileComparison, Outcome
 

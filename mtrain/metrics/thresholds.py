@@ -12,6 +12,7 @@ from mtrain.metrics.scores import threshold_counts
 from mtrain.statistics.binomial import p_at_least, trials_to_show
 
 if TYPE_CHECKING:
+    from mtrain.config.experiment.evaluation import EvaluationConfig
     from mtrain.metrics.scores import Scores, Truths
     from mtrain.records.arrays import Counts, Ints
     from mtrain.records.training import Predictions
@@ -48,6 +49,13 @@ def choose_threshold(
     lowest = reached[-1 if by == "precision" else 0]
     below = np.append(counts.scores, np.float32(0))[lowest + 1]
     return between(below, counts.scores[lowest])
+
+
+def threshold_of(truths: Truths, scores: Scores, evaluation: EvaluationConfig, epoch: int) -> float:
+    """The config's threshold after an epoch, as `choose_threshold` has it if it is to be chosen."""
+    if (rule := evaluation.rule) is None:
+        return evaluation.number
+    return choose_threshold(truths, scores, rule.by, rule.at_least, rule.level(epoch))
 
 
 def fewest_rows(by: str, at_least: float, level: float) -> int:

@@ -14,3 +14,4 @@ Counts = Ints | Floats
 Arrays = dict[str, NDArray[Any]]
 Shapes = dict[str, tuple[str, tuple[int, ...]]]
 """Of arrays by name: the name of the type, and the shape."""
+Probabilities = NDArray[np.float32]

@@ -3,34 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
+from mtrain.records.figure_comparison import FigureComparison
 from mtrain.records.report import Named
-
-FigureFinding = Literal["better", "worse", "no worse", "not shown"]
-
-
-@dataclass(frozen=True)
-class FigureComparison:
-    """A figure of two runs."""
-
-    first: float | None
-    second: float | None
-    difference: float | None
-    """Second - first."""
-
-    ci: tuple[float, float] | None
-    """95 % interval of the difference."""
-
-    p: float | None
-    """The two-sided p-value of no difference."""
-
-    p_adjusted: float | None
-    """The same, adjusted by Holm for all classes and all runs compared with the first."""
-
-    finding: FigureFinding
-    """Of the second run: *better* or *worse* at 5 %, adjusted; else *no worse* if it is shown to be
-    less than the margin below; else *not shown*."""
 
 
 @dataclass(frozen=True)

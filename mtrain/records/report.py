@@ -10,6 +10,7 @@ from annotated_types import Ge
 
 from mtrain.escape import inert_html
 from mtrain.records.arrays import Floats, Ints
+from mtrain.records.rivals import Rival
 from mtrain.records.training import Predictions
 
 MOST_CLASSES = 100
@@ -373,6 +374,9 @@ class Report:
 
     predictions: Predictions | None = None
     """The predictions of every row; None if they were not kept."""
+
+    rivals: tuple[Rival, ...] | None = None
+    """Simpler models on the same rows, if they were trained."""
 
     by: Slices | None = None
     """The same figures for each value of a column, if they were asked for."""

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtrain.records.arrays import Arrays
-from mtrain.records.comparison import Comparison, FigureFinding
+from mtrain.records.comparison import Comparison
 from mtrain.records.evaluation import SavedEvaluation
+from mtrain.records.figure_comparison import FigureFinding
 
 Scalar = str | int | float | bool | None
 

@@ -66,6 +66,11 @@ class RunDirectory:
         return self.path / SUSPECTS
 
     @property
+    def rivals(self) -> Path:
+        """What the rivals of the network predict, if it has any."""
+        return self.path / "rivals"
+
+    @property
     def checkpoints(self) -> Path:
         """A directory for each checkpoint, and the small files `best` and `last`, which name one."""
         return self.path / "checkpoints"
@@ -129,7 +134,7 @@ class RunDirectory:
         of_rows = ("learning.parquet", SUSPECTS)
         others = ("config.yaml", "environment.json", "tracking.json", "report.html", EXPORTED)
         locks = (LOCK, WRITER, EVALUATING)
-        rooms = ("checkpoints", "charts", "evaluation", "tensorboard", CODE)
+        rooms = ("checkpoints", "charts", "rivals", "evaluation", "tensorboard", CODE)
         kinds = (".*.tmp", ".*.old", f"{LOGGING}*")
         found = [path.name for kind in kinds for path in self.path.glob(kind)]
         for name in (*tables, *of_rows, *others, *locks, *rooms, *found):

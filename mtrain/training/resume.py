@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 FREE = (
     *("name", "checkpoint.", "dataset.path", "dataset.val_path", "dataset.test_path", "tracking."),
     *("training.epochs", "training.memory", "evaluation.predictions"),
+    "evaluation.rivals",
 )
 """Settings, or sections, that change no figure of an epoch. The hash of the data tells whether they
 are the same, wherever they are."""

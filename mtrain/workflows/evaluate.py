@@ -23,6 +23,7 @@ from mtrain.metrics.calibration import calibration_report
 from mtrain.metrics.epoch import single_figures
 from mtrain.metrics.mistakes import confident_mistakes
 from mtrain.metrics.report import make_report
+from mtrain.metrics.rivals import judge_rivals
 from mtrain.metrics.slices import make_slices
 from mtrain.metrics.thresholds import predict_above
 from mtrain.records.dataset import SPLITS
@@ -34,11 +35,12 @@ from mtrain.run.evaluation import keep_evaluation, write_evaluation
 from mtrain.run.files import is_denied
 from mtrain.run.find_checkpoint import changed_code, with_checkpoint
 from mtrain.run.history import read_history
+from mtrain.run.rivals import read_rivals
 from mtrain.workflows.checkpoint_data import load_checkpoint_data
 from mtrain.workflows.run_state import run_state
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from mtrain.model.custom.code import ImportedCode
     from mtrain.records.dataset import Dataset, Encoding, Split
     from mtrain.records.report import Report
+    from mtrain.records.rivals import Rival
     from mtrain.records.slice_rows import SliceRows
     from mtrain.records.training import Predictions
     from mtrain.report.drawing import Draw
@@ -220,6 +223,9 @@ class _Question:
             figures=single_figures(predictions, saved.config.metrics),
             required=required,
             calibration=calibration_report(predictions, temperature),
+            rivals=self._rivals(place, rows, predictions, saved.classes)
+            if is_training_data
+            else None,
             looks=_looks(place, saved) if is_validation and best_by_validation else 1,
             data=EvaluatedData(
                 source=dataset.source,
@@ -255,6 +261,17 @@ class _Question:
             part == "train" or (is_training_data and self.split == "train"),
             saved.encoding,
         )
+
+    def _rivals(
+        self, place: CheckpointPlace, rows: Split, predictions: Predictions, classes: Sequence[str]
+    ) -> tuple[Rival, ...] | None:
+        """The run's rivals on the same rows; None: they have not predicted them."""
+        rivals = read_rivals(place.run.rivals, self.split, rows.rows, len(classes))
+        if not rivals:
+            return None
+        if self.threshold is not None:
+            rivals = [replace(one, threshold=self.threshold) for one in rivals]
+        return judge_rivals(predictions, rivals, self.split, classes)
 
     def _check(self, place: CheckpointPlace, saved: Checkpoint) -> None:
         """Raise `MtrainError` or `UsageError` for what does not fit the checkpoint, or is not there."""

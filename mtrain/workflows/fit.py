@@ -14,10 +14,13 @@ from mtrain.engine.threads import choose_threads
 from mtrain.errors import DivergedError, MissingPathError, SettingError
 from mtrain.observer import Observer, Observers
 from mtrain.report.drawing import draw_here
+from mtrain.rivals.training import rivals_beside
 from mtrain.run.environment import describe_environment
+from mtrain.run.rivals import are_of
 from mtrain.trackers.of_config import check_trackers
 from mtrain.training.open import data_facts, open_device, open_environment
 from mtrain.training.prepared import prepare_data
+from mtrain.training.rivals import learned_from, rival_task
 from mtrain.training.target import run_target
 from mtrain.workflows.train_run import finished_run, train_run
 
@@ -26,8 +29,11 @@ if TYPE_CHECKING:
 
     from mtrain.config.experiment.schema import Config
     from mtrain.records.dataset import Dataset
+    from mtrain.records.run import Environment
     from mtrain.report.drawing import Draw
+    from mtrain.rivals.task import RivalTask
     from mtrain.training.signals import Received
+    from mtrain.training.target import RunTarget
     from mtrain.workflows.run import Run
 
 
@@ -88,15 +94,20 @@ def fit(
                 target.resumption.check(config, environment)
             if owns_process and threads is None:
                 threads = choose_run_threads(config, dataset)
+            tasks = _rival_tasks(config, dataset, environment, target) if report else []
             observers.stage("loading TensorFlow")
             with (
+                rivals_beside(tasks) as rivals,
                 open_device(
                     device, threads, target.resumption, keeps_compiled=keeps_compiled
                 ) as computes_on,
                 open_environment(config, environment, computes_on, target.resumption) as known,
             ):
                 data = prepare_data(dataset)
-                del dataset  # the device has the training rows; here they would be in memory twice
+                del (
+                    dataset,
+                    tasks,
+                )  # the device has the training rows; here they would be in memory twice
                 run = train_run(
                     config,
                     data,
@@ -108,6 +119,7 @@ def fit(
                     evaluated=evaluated if report else (),
                     draw=draw,
                     until=until,
+                    rivals=None if rivals is None else rivals.results,
                 )
             outcome = "finished" if run.stopped_by is None else f"stopped by {run.stopped_by.name}"
         except DivergedError:
@@ -124,6 +136,19 @@ def fit(
         finally:
             observers.stage("")
             observers.end(outcome)
+
+
+def _rival_tasks(
+    config: Config, dataset: Dataset, environment: Environment, target: RunTarget
+) -> list[RivalTask]:
+    """What rivals are to learn from, unless the run has learned it already."""
+    if (task := rival_task(config, dataset)) is None:
+        return []
+    resumption = target.resumption
+    known = resumption is not None and are_of(
+        resumption.run.rivals, learned_from(config, environment)
+    )
+    return [] if known else [task]
 
 
 def _read(

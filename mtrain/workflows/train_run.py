@@ -24,6 +24,7 @@ from mtrain.trackers.of_config import make_trackers
 from mtrain.training.learned import count_never_learned, keep_learned_rows
 from mtrain.training.loop import UNREPORTED, failing, train
 from mtrain.training.open import open_training
+from mtrain.training.rivals import keep_rivals
 from mtrain.training.signals import InterruptedBySignal, handled_signals
 from mtrain.workflows.evaluate import evaluate
 from mtrain.workflows.gate import judge_report
@@ -34,7 +35,7 @@ from mtrain.workflows.tracked import read_tracked
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from mtrain.config.experiment.schema import Config
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from mtrain.records.dataset import Split
     from mtrain.records.gate import Gate
     from mtrain.records.report import Report
+    from mtrain.records.rivals import TrainedRival
     from mtrain.records.run import Environment
     from mtrain.records.training import Predictions
     from mtrain.report.drawing import Draw
@@ -54,6 +56,8 @@ if TYPE_CHECKING:
     from mtrain.training.target import RunTarget
     from mtrain.training.training import Training
     from mtrain.workflows.evaluate import PredictSplit
+
+    MadeRivals = Callable[[], Sequence[TrainedRival]]
 
 
 def train_run(
@@ -69,6 +73,7 @@ def train_run(
     evaluated: Sequence[str] = ("test",),
     draw: Draw | None = draw_here,
     until: int | None = None,
+    rivals: MadeRivals | None = None,
 ) -> Run:
     """Train in the device's scope, keep everything, and evaluate on the splits `evaluated`.
 
@@ -76,7 +81,8 @@ def train_run(
     epoch `until` training stops, to be resumed.
 
     `received` are the signals that others handle; None: they are handled here. `make` makes the
-    trainer. Raises as `fit` does.
+    trainer. `rivals` waits for the rivals of the network, which the run then has; None: it has none, or has
+    them. Raises as `fit` does.
     """
     with (
         open_training(config, data, environment, target, code_folder, make) as training,
@@ -102,7 +108,7 @@ def train_run(
             return Run(path, history, report, stopped_by)
         if evaluated:
             report, stopped_by, is_whole = _report(
-                training, data, observers, signals, stopped_by, evaluated, draw
+                training, data, observers, signals, stopped_by, evaluated, draw, rivals
             )
         keep_learned_rows(training, data.dataset.classes)
         if is_whole and draw is not None and history.epoch:
@@ -228,6 +234,7 @@ def _report(
     stopped_by: signal.Signals | None,
     evaluated: Sequence[str],
     draw: Draw | None,
+    rivals: MadeRivals | None,
 ) -> tuple[Report | None, signal.Signals | None, bool]:
     """Evaluate the run, and unless `draw` is None draw charts.
 
@@ -242,6 +249,9 @@ def _report(
             of_history = draw(history_charts, history, learning) if draw and history.epoch else ()
             if stopped_by is None:
                 received.check()  # a signal may have come since the end of training
+                if rivals is not None:
+                    of_it = training.config, data.dataset, training.environment
+                    keep_rivals(run, rivals(), *of_it)
                 for split in evaluated:
                     evaluation = evaluate(
                         run.path,

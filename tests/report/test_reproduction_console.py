@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from mtrain.records.comparison import AverageComparison, Comparison, FigureComparison, Right
+from mtrain.records.comparison import AverageComparison, Comparison, Right
+from mtrain.records.figure_comparison import FigureComparison
 from mtrain.records.reproduction import (
     Difference,
     FileComparison,

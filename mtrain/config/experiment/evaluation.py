@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from mtrain.config.experiment.rivals import Rivals  # noqa: TC001 -- pydantic reads it
 from mtrain.config.experiment.section import InvalidSettingError, NumberError, Section
 from mtrain.records.requirement import Requirement
 
@@ -167,6 +168,11 @@ class EvaluationConfig(Section):
     """`temperature`: outputs are divided by a number before the softmax or sigmoid, so that probabilities
     say how often they are right; in evaluations, `predict` and exports. It is chosen on validation after
     each epoch, where it lowers the log loss of rows that did not choose it."""
+
+    rivals: Rivals = "auto"
+    """Simpler models of scikit-learn, trained on the very same rows while the network trains, and
+    evaluated beside it: `[logistic, boosting]`; auto: both for tables of up to 1,000,000 rows and 1,000
+    inputs, none otherwise; null: none. See [rivals.md](rivals.md)."""
 
     predictions: bool = True
     """Keep the class and the probabilities of every row in `predictions.npz`; with many rows and

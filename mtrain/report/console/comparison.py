@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from rich.console import JustifyMethod
 
-    from mtrain.records.comparison import Comparison, FigureComparison
+    from mtrain.records.comparison import Comparison
+    from mtrain.records.figure_comparison import FigureComparison
 
 MOST_CLASSES = 20
 """The most classes that are all listed; of more, those of which a difference is shown."""
