@@ -470,13 +470,15 @@ def check(
     *,
     suspects: bool = False,
     flip: float | None = None,
+    rivals: bool = False,
     progress: bool | None = None,
     **overrides: Any,
 ) -> Inspection:
     """Check an experiment's settings and summarise its data, as `mtrain check` does.
 
     With `suspects` it also trains with some labels flipped, and the result's `suspects` have how many of
-    these the lists of suspects name; `flip` is the share of labels, in (0, 0.5), by default 0.05.
+    these the lists of suspects name; `flip` is the share of labels, in (0, 0.5), by default 0.05. With
+    `rivals` simpler models are trained, and the result's `rivals` have what they reach on the test rows.
     `config`, `progress` and `overrides` are as for `fit`. Raises `mtrain.MtrainError` for everything a
     user can mend.
     """
@@ -495,19 +497,22 @@ def check(
         checked = settings.validate()
         with settings.located():
             inspection = use_case(checked)
-            if share is None:
-                return inspection
+            if share is not None:
+                from mtrain.report.console.watch import watch_from_python
+                from mtrain.workflows.try_suspects import try_suspects
 
-            from mtrain.report.console.watch import watch_from_python
-            from mtrain.workflows.try_suspects import try_suspects
+                trial = try_suspects(
+                    checked,
+                    share,
+                    code_folder=settings.folder,
+                    observer=watch_from_python(progress),
+                )
+                inspection = replace(inspection, suspects=trial)
+            if rivals:
+                from mtrain.workflows.try_rivals import try_rivals
 
-            trial = try_suspects(
-                checked,
-                share,
-                code_folder=settings.folder,
-                observer=watch_from_python(progress),
-            )
-        return replace(inspection, suspects=trial)
+                inspection = replace(inspection, rivals=try_rivals(checked))
+        return inspection
 
 
 def plot(

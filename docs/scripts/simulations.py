@@ -19,7 +19,7 @@ import numpy as np
 from scipy.special import softmax
 from scipy.stats import binom, binomtest, norm
 
-from mtrain.config.experiment.gates import parse_rule
+from mtrain.config.experiment.gates import BASELINE, parse_rule
 from mtrain.metrics.counts import ClassCounts, class_counts
 from mtrain.metrics.gates import judge, majority_pairs
 from mtrain.metrics.prediction_sets import choose_sets
@@ -300,7 +300,7 @@ def _gate(text: str, n: int) -> tuple[object, ...]:
     rule, gate, point = parse_rule(text), 0, 0
     for _ in range(repetitions):
         truth = np.repeat([0, 1], n // 2)
-        share = 0.78 if rule.of_baseline else 0.8
+        share = 0.78 if rule.than is not None else 0.8
         predicted = np.where(generator.random(n) < share, truth, 1 - truth)
         sure = np.full(n, 0.9)
         probabilities = np.where(np.eye(2)[predicted] == 1, sure[:, None], 1 - sure[:, None])
@@ -311,10 +311,10 @@ def _gate(text: str, n: int) -> tuple[object, ...]:
             checkpoint="simulated",
         )
         pairs = majority_pairs(report)
-        if rule.of_baseline:
+        if rule.than is not None:
             other = np.where(generator.random(n) < 0.8, truth, 1 - truth)
             pairs = pair(truth, other, predicted, 2)
-        (result,) = judge(report, [rule], pairs)
+        (result,) = judge(report, [rule], {BASELINE: pairs})
         gate += result.outcome == "failed"
         value = math.nan if result.value is None else result.value
         limit = math.nan if result.limit is None else result.limit

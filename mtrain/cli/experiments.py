@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from mtrain.config.experiment.schema import Config
     from mtrain.config.loading.load import Settings
+    from mtrain.records.rivals import RivalTrial
     from mtrain.records.suspects import SuspectTrial
 
 
@@ -81,6 +82,14 @@ def check(
             show_default=False,
         ),
     ] = None,
+    rivals: Annotated[
+        bool,
+        typer.Option(
+            "--rivals",
+            help="Also train simpler models, those of evaluation.rivals or else logistic regression "
+            "and gradient boosting, and show what they reach on the test rows.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Check settings, summarise data and flag likely problems."""
@@ -110,17 +119,31 @@ def check(
             print_inspection(replace(inspection, warnings=warnings), config, stdout)
     if flipped is not None and not errors:
         inspection = replace(inspection, suspects=_try_suspects(settings, config, flipped))
+    if rivals and not errors:
+        inspection = replace(inspection, rivals=_try_rivals(settings, config))
     with open_stdout() as stdout:
         if as_json:
             from mtrain.run.check import inspection_as_json
 
             print_json(inspection_as_json(inspection), stdout)
-        elif inspection.suspects is not None:
+        if inspection.suspects is not None and not as_json:
             from mtrain.report.console.suspects import print_suspects
 
             print_suspects(inspection.suspects, stdout)
+        if inspection.rivals is not None and not as_json:
+            from mtrain.report.console.rivals import print_rivals
+
+            print_rivals(inspection.rivals, stdout)
     if errors:
         raise MtrainError(*first_few([f"{note} [{note.kind}]" for note in errors]))
+
+
+def _try_rivals(settings: Settings, config: Config) -> RivalTrial:
+    """Train simpler models."""
+    from mtrain.workflows.try_rivals import try_rivals
+
+    with settings.located(), waiting("training the rivals", sys.stderr):
+        return try_rivals(config)
 
 
 def _try_suspects(settings: Settings, config: Config, share: float) -> SuspectTrial:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mtrain.data.source import Rows, Source
     from mtrain.records.arrays import Ints
     from mtrain.records.dataset import Dataset, Encoding
+    from mtrain.records.rivals import RivalTrial
     from mtrain.records.suspects import SuspectTrial
 
 FEW_ROWS = 10
@@ -55,6 +56,9 @@ class Inspection:
 
     suspects: SuspectTrial | None = None
     """How far lists of suspects can be trusted on it; None: this was not tried."""
+
+    rivals: RivalTrial | None = None
+    """What simpler models reach on it; None: this was not tried."""
 
     def __repr__(self) -> str:
         rows = sum(int(counts.sum()) for counts in self.counts.values())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.config.experiment.gates import BY_CLASS
+from mtrain.config.experiment.gates import BASELINE, BY_CLASS
 from mtrain.metrics.calibration import reliability
 from mtrain.metrics.counts import averages, class_counts, clusters_of
 from mtrain.metrics.undefined import number
@@ -19,7 +19,7 @@ from mtrain.statistics.paired import accuracy_difference, class_differences, mac
 from mtrain.statistics.pairs import Pairs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mtrain.config.experiment.gates import Rule
     from mtrain.records.arrays import Floats
@@ -35,19 +35,19 @@ MOST_ROWS = 1e12
 """More rows are not worth naming."""
 
 
-def judge(report: Report, rules: Sequence[Rule], baseline: Pairs) -> list[RuleResult]:
+def judge(report: Report, rules: Sequence[Rule], others: Mapping[str, Pairs]) -> list[RuleResult]:
     """What an evaluation shows of each rule at 5 %, adjusted by Holm for all rules.
 
     By exact binomial tests of shares and F1; of macro averages, by those of their effective number of
-    rows; of a difference from the baseline, by inverting its interval.
+    rows; of a difference from another classifier, by inverting its interval.
 
     A rule about every class holds if it is shown of each, and its contrary if it is shown of one,
-    by Bonferroni over the classes. `baseline` has the rows by true class, the baseline's prediction
-    and the run's. A rule about calibration needs the report's predictions, and so do groups of rows,
+    by Bonferroni over the classes. `others` has the rows by true class, the other's prediction and the run's, for
+    each that rules name and that there is. A rule about calibration needs the report's predictions, and so do groups of rows,
     which are then counted in place of rows.
     """
     clusters = _clusters(report)
-    shown = [_evidence(report, rule, baseline, clusters) for rule in rules]
+    shown = [_evidence(report, rule, others, clusters) for rule in rules]
     passing = holm(np.minimum([one.p_pass * report.looks for one in shown], 1))
     failing = holm(np.minimum([one.p_fail * report.looks for one in shown], 1))
     return [
@@ -114,13 +114,15 @@ class _Evidence:
         return max(int(np.ceil(needed)), rows + 1) if needed < MOST_ROWS else None
 
 
-def _evidence(report: Report, rule: Rule, baseline: Pairs, clusters: Clusters | None) -> _Evidence:
+def _evidence(
+    report: Report, rule: Rule, others: Mapping[str, Pairs], clusters: Clusters | None
+) -> _Evidence:
     if rule.figure == "calibration_error":
         return _of_calibration(report, rule)
     if report.groups is not None and clusters is None:
         return _Evidence(1.0, 1.0, np.nan, rule.limit, NOT_KEPT)
-    if rule.of_baseline:
-        return _of_baseline(report, rule, baseline)
+    if rule.than is not None:
+        return _of_other(report, rule, rule.than, others.get(rule.than))
     if rule.figure == "accuracy":
         right = int(report.confusion_matrix.trace())
         hits, trials = _effective(right, report.n, None if clusters is None else clusters.accuracy)
@@ -186,14 +188,17 @@ def _of_share(
     return _Evidence(p_pass, p_fail, value, rule.limit, reason, k, share, limit, trials)
 
 
-def _of_baseline(report: Report, rule: Rule, baseline: Pairs) -> _Evidence:
+def _of_other(report: Report, rule: Rule, than: str, pairs: Pairs | None) -> _Evidence:
     """By inverting the interval of the difference: the level at which it just excludes the limit."""
+    name = "the baseline" if than == BASELINE else than
+    if pairs is None:
+        return _Evidence(1.0, 1.0, np.nan, np.nan, f"there is no {than} on these rows")
     if rule.figure == "accuracy":
-        differences = accuracy_difference(baseline)
+        differences = accuracy_difference(pairs)
     elif rule.figure.endswith("_macro"):
-        differences = macro_difference(baseline, rule.figure.removesuffix("_macro"))
+        differences = macro_difference(pairs, rule.figure.removesuffix("_macro"))
     else:
-        differences = class_differences(baseline, rule.figure)
+        differences = class_differences(pairs, rule.figure)
     first, second, p = map(np.ravel, (differences.first, differences.second, differences.p))
     p_above, p_below, z = _p_of_limit(differences, rule.limit)
     p_pass, p_fail = (p_above, p_below) if rule.at_least else (p_below, p_above)
@@ -206,7 +211,7 @@ def _of_baseline(report: Report, rule: Rule, baseline: Pairs) -> _Evidence:
                 float(p_fail[k]) if defined else 1.0,
                 float(second[k]),
                 float(first[k]) + rule.limit,
-                f"the baseline's is {first[k]:.3f}"
+                f"{name}'s is {first[k]:.3f}"
                 if defined
                 else "one of the two never predicts a class",
                 k if rule.figure in BY_CLASS else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mtrain.records.rivals import RivalTrial
 from mtrain.records.suspects import SuspectTrial
 
 
@@ -44,3 +45,6 @@ class Checked:
 
     suspects: SuspectTrial | None
     """With `--suspects`, unless a warning is an error."""
+
+    rivals: RivalTrial | None
+    """With `--rivals`, unless a warning is an error."""

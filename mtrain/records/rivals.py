@@ -74,3 +74,16 @@ class Rival:
     def title(self) -> str:
         """What it is, in words."""
         return RIVALS[self.name]
+
+
+@dataclass(frozen=True)
+class RivalTrial:
+    """Rivals before any training: in their comparisons the first is the baseline."""
+
+    rows: int
+    """Of the test."""
+
+    baseline_class: str
+    """The most frequent class of these rows, which the baseline always predicts."""
+
+    rivals: tuple[Rival, ...]

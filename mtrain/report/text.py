@@ -59,6 +59,18 @@ def explained(result: RuleResult) -> str:
     return f"{text}; about {result.rows_needed:,} rows of the split would decide"
 
 
+def signed(value: float | None) -> str:
+    """A difference in three decimals."""
+    return "-" if value is None else f"{value:+z.3f}"
+
+
+def p_value(p: float | None) -> str:
+    """A p-value in a table."""
+    if p is None:
+        return "-"
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def share(value: float | None) -> str:
     """A number in [0, 1] with three decimals; a dash if it is undefined."""
     # The z turns a -0.000 into 0.000.

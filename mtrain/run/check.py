@@ -26,5 +26,6 @@ def inspection_as_json(inspection: Inspection) -> dict[str, Any]:
         facts=tuple(map(inert, inspection.facts)),
         warnings=tuple(Warned(note.kind, str(inert(note))) for note in inspection.warnings),
         suspects=inspection.suspects,
+        rivals=inspection.rivals,
     )
     return {"schema": SCHEMA, **asdict(checked)}

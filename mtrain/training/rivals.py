@@ -70,17 +70,19 @@ def keep_rivals(
 ) -> None:
     """Write what rivals predict, each with its threshold, into the run."""
     rows = {name: rows.rows for name, rows in dataset.splits.items() if name != "train"}
-    thresholds = [_threshold(one, config.evaluation, dataset) for one in rivals]
-    write_rivals(
-        run.rivals,
-        [replace(one, threshold=at) for one, at in zip(rivals, thresholds, strict=True)],
-        rows,
-        learned_from(config, environment),
-    )
+    rivals = with_thresholds(rivals, config.evaluation, dataset)
+    write_rivals(run.rivals, rivals, rows, learned_from(config, environment))
+
+
+def with_thresholds(
+    rivals: Sequence[TrainedRival], config: EvaluationConfig, dataset: Dataset
+) -> list[TrainedRival]:
+    """Each with the threshold that the network would choose by its rule from these predictions."""
+    return [replace(one, threshold=_threshold(one, config, dataset)) for one in rivals]
 
 
 def _threshold(rival: TrainedRival, config: EvaluationConfig, dataset: Dataset) -> float | None:
-    """As the network's: by the same rule, on the rival's own predictions; None: 0.5."""
+    """None: 0.5."""
     if len(dataset.classes) != 2 or rival.problem is not None:
         return None
     if dataset.val is None:  # there is no rule then

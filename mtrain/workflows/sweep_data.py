@@ -125,6 +125,10 @@ class SweepData:
         """Before they are prepared."""
         return self._datasets[_data_key(member.config)]
 
+    def key(self, member: Member) -> str:
+        """Of the member's data: members that have the same share them."""
+        return _data_key(member.config)
+
     def forget(self) -> None:
         """Free the data: others read them."""
         self._datasets.clear()

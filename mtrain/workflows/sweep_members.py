@@ -22,6 +22,7 @@ from mtrain.training.target import run_target
 from mtrain.workflows.evaluate import evaluate
 from mtrain.workflows.sweep_data import member_threads
 from mtrain.workflows.sweep_result import NOT_EVALUATED, has_trained, read_member
+from mtrain.workflows.sweep_rivals import SweepRivals
 from mtrain.workflows.train_run import note_lines, train_run
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from mtrain.records.sweep import MemberResult
     from mtrain.workflows.run import Run
     from mtrain.workflows.sweep_data import Options, SweepData
+    from mtrain.workflows.train_run import MadeRivals
 
 BYTES_A_PARAMETER = 36
 """Of a member in training: weights and two slots of the optimizer, float32, on the device, in the
@@ -69,6 +71,7 @@ class MembersTrainer:
         from mtrain.engine.shared import SharedTrainers
 
         kinds = data.check_compilations(self._device.kind)
+        self._rivals = SweepRivals(members, data)
         with self._device.scope():
             data.prepare()
             for kind in kinds:  # here, as it redirects stderr, and not in a thread
@@ -130,18 +133,16 @@ class MembersTrainer:
                 self._evaluate(member)
                 results[member.name] = read_member(member, self._folder, by)
 
-        def train(member: Member) -> None:
-            result = self._train(member, by, received, until)
-            results[member.name] = result
-            self._observer.ended(result)
+        waiting = [one for one in members if not has_trained(results[one.name], until)]
+        ending = [one for one in waiting if until is None or until >= one.config.training.epochs]
+        with self._rivals.beside(ending) as rivals_of:
 
-        run_side_by_side(
-            [member for member in members if not has_trained(results[member.name], until)],
-            self.jobs,
-            self._shape,
-            train,
-            lambda: bool(received.signals),
-        )
+            def train(member: Member) -> None:
+                result = self._train(member, by, received, until, rivals_of(member))
+                results[member.name] = result
+                self._observer.ended(result)
+
+            run_side_by_side(waiting, self.jobs, self._shape, train, lambda: bool(received.signals))
         return [results[member.name] for member in members]
 
     def _shape(self, member: Member) -> Hashable:
@@ -174,6 +175,7 @@ class MembersTrainer:
         by: str | None,
         received: Received,
         until: int | None,
+        rivals: MadeRivals | None,
     ) -> MemberResult:
         """Train one member; whatever goes wrong with it is its result."""
         self._observer.began(member.name)
@@ -182,7 +184,7 @@ class MembersTrainer:
         )
         outcome = "failed"
         try:
-            run = self._fit(member, observers, received, until)
+            run = self._fit(member, observers, received, until, rivals)
             outcome = "finished" if run.stopped_by is None else f"stopped by {run.stopped_by.name}"
         except DivergedError as error:
             outcome = "diverged"
@@ -199,6 +201,7 @@ class MembersTrainer:
         observers: Observers,
         received: Received,
         until: int | None,
+        rivals: MadeRivals | None,
     ) -> Run:
         config, data = member.config, self._data.of(member)
         of_data, of_splits = self._data.facts_of(member)
@@ -221,6 +224,7 @@ class MembersTrainer:
                     evaluated=("test",) if data.dataset.val is None else ("test", "val"),
                     draw=self._options.draw,
                     until=until,
+                    rivals=rivals,
                 )
 
 

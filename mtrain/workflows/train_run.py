@@ -18,7 +18,7 @@ from mtrain.report.drawing import draw_here, history_charts
 from mtrain.report.remarks import learning_lines
 from mtrain.report.text import first_few
 from mtrain.run.checkpoint import read_checkpoint_arrays
-from mtrain.run.directory import OUTPUTS
+from mtrain.run.directory import OUTPUTS, RunDirectory
 from mtrain.run.evaluation import read_evaluation
 from mtrain.trackers.of_config import make_trackers
 from mtrain.training.learned import count_never_learned, keep_learned_rows
@@ -27,7 +27,7 @@ from mtrain.training.open import open_training
 from mtrain.training.rivals import keep_rivals
 from mtrain.training.signals import InterruptedBySignal, handled_signals
 from mtrain.workflows.evaluate import evaluate
-from mtrain.workflows.gate import judge_report
+from mtrain.workflows.gate import judge_report, rival_pairs
 from mtrain.workflows.plot import write_charts
 from mtrain.workflows.report import report as write_page
 from mtrain.workflows.run import Run
@@ -164,7 +164,9 @@ def _judged(config: Config, run: Path, report: Report | None) -> Gate | None:
     """The result of the config's gates, if there is an evaluation to judge."""
     if report is None or not config.gates:
         return None
-    return judge_report(report, config.rules, str(run))
+    folder = RunDirectory(run).evaluations / report.split
+    rivals = rival_pairs(report, folder, config.rules)
+    return judge_report(report, config.rules, str(run), rivals=rivals)
 
 
 def _train(

@@ -427,7 +427,7 @@ def test_a_model_at_its_limit_fails_in_one_case_of_twenty(rule):
             split="test",
             checkpoint="x",
         )
-        (result,) = judge(report, [parse_rule(rule)], majority_pairs(report))
+        (result,) = judge(report, [parse_rule(rule)], {"baseline": majority_pairs(report)})
         gates.append(result.outcome == "failed")
         points.append(result.value < 0.8)
 

@@ -2,7 +2,7 @@
 
 rule    = figure comparison limit
 figure  = NAME | NAME "[" class "]" | "worst" "(" NAME ")"
-limit   = NUMBER | "baseline" [ ("+" | "-") NUMBER ]
+limit   = NUMBER | ("baseline" | RIVAL) [ ("+" | "-") NUMBER ]
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BeforeValidator
 from mtrain.config.catalog.metrics import METRIC_ALIASES
 from mtrain.config.catalog.names import canonical, suggestion
 from mtrain.config.experiment.section import ListOf
+from mtrain.records.rivals import RIVALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,7 +44,12 @@ _RULE = re.compile(
     (?P<limit>\S.*?)\s*""",
     re.VERBOSE | re.DOTALL,
 )
-_BASELINE = re.compile(r"baseline\s*(?:(?P<sign>[+-])\s*(?P<offset>\S.*))?", re.DOTALL)
+BASELINE = "baseline"
+
+_OTHER = re.compile(
+    rf"(?P<than>{'|'.join((BASELINE, *RIVALS))})\s*(?:(?P<sign>[+-])\s*(?P<offset>\S.*))?",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
@@ -63,9 +69,10 @@ class Rule:
     """Whether the limit is the lowest value, or else the highest."""
 
     limit: float
-    """Or, of a rule about the baseline, what is added to the baseline's value."""
+    """Or, of a rule that compares, what is added to the other's value."""
 
-    of_baseline: bool
+    than: str | None
+    """With which it compares: `BASELINE`, or one of `RIVALS`; None: with a number."""
 
 
 def parse_rule(text: str) -> Rule:
@@ -77,21 +84,21 @@ def parse_rule(text: str) -> Rule:
         raise ValueError(f"unknown comparison {parts['comparison']!r}; choose one of {known}")
     at_least = parts["comparison"][0] == ">"
     figure, class_name = _figure(parts, at_least=at_least)
-    limit, of_baseline = _limit(parts["limit"])
-    if of_baseline and figure == "calibration_error":
-        raise ValueError("calibration_error has no baseline; its limit is a number")
-    return Rule(text.strip(), figure, class_name, at_least, limit, of_baseline)
+    limit, than = _limit(parts["limit"])
+    if than is not None and figure == "calibration_error":
+        raise ValueError(f"calibration_error has no {than}; its limit is a number")
+    return Rule(text.strip(), figure, class_name, at_least, limit, than)
 
 
 def conflicts_of_rules(rules: Sequence[Rule]) -> Iterator[tuple[int, str]]:
     """Rules that repeat an earlier one, or leave no value that keeps both limits, by their place."""
     said: dict[Rule, Rule] = {}
-    alike: dict[tuple[str, bool, bool], list[Rule]] = {}
+    alike: dict[tuple[str, str | None, bool], list[Rule]] = {}
     for place, rule in enumerate(rules):
         if (same := said.setdefault(replace(rule, text=""), rule)) is not rule:
             yield place, f"{rule.text} repeats {same.text}"
-        alike.setdefault((rule.figure, rule.of_baseline, rule.at_least), []).append(rule)
-        for other in alike.get((rule.figure, rule.of_baseline, not rule.at_least), ()):
+        alike.setdefault((rule.figure, rule.than, rule.at_least), []).append(rule)
+        for other in alike.get((rule.figure, rule.than, not rule.at_least), ()):
             low, high = (other, rule) if other.at_least else (rule, other)
             classes = {low.class_name, high.class_name}
             if low.limit > high.limit and (len(classes) == 1 or None in classes):
@@ -101,7 +108,7 @@ def conflicts_of_rules(rules: Sequence[Rule]) -> Iterator[tuple[int, str]]:
 def without_baseline(rules: Sequence[Rule]) -> Iterator[tuple[int, str]]:
     """Rules that need a run as their baseline, by their place in the list."""
     for place, rule in enumerate(rules):
-        if rule.of_baseline and rule.figure.startswith("precision"):
+        if rule.than == BASELINE and rule.figure.startswith("precision"):
             problem = "always predicting one class has no precision of the others"
             yield place, f"{rule.text}: {problem}; the baseline must be a run"
 
@@ -139,18 +146,20 @@ def _figure(parts: re.Match[str], *, at_least: bool) -> tuple[str, str | None]:
     return figure, class_name
 
 
-def _limit(text: str) -> tuple[float, bool]:
-    """The limit, or what is added to the baseline, and whether it is about the baseline."""
-    if (parts := _BASELINE.fullmatch(text)) is None:
-        return _plain_limit(text), False
+def _limit(text: str) -> tuple[float, str | None]:
+    """The limit, or what is added to the value of the other, and which other."""
+    if (parts := _OTHER.fullmatch(text)) is None:
+        return _plain_limit(text), None
+    than = parts["than"]
     if parts["offset"] is None:
-        return 0.0, True
+        return 0.0, than
     offset = _number(parts["offset"])
     if offset is None or not 0 <= offset < 1:
         raise ValueError(
-            f"from the baseline it must be a number from 0 to 1, got {parts['offset']:.40}"
+            f"from {'the ' * (than == BASELINE)}{than} it must be a number from 0 to 1, "
+            f"got {parts['offset']:.40}"
         )
-    return (-offset if parts["sign"] == "-" else offset), True
+    return (-offset if parts["sign"] == "-" else offset), than
 
 
 def _plain_limit(text: str) -> float:
@@ -158,13 +167,13 @@ def _plain_limit(text: str) -> float:
     if number is not None and 0 < number < 1:
         return number
     first_word = text.split(maxsplit=1)[0].lower()
-    if difflib.get_close_matches(first_word, ["baseline"], cutoff=0.7):
-        raise ValueError(f"unknown limit {text!r:.40}; did you mean 'baseline'?")
+    for near in difflib.get_close_matches(first_word, [BASELINE, *RIVALS], cutoff=0.7):
+        raise ValueError(f"unknown limit {text!r:.40}; did you mean {near!r}?")
     meant = ""
     if number is not None and 2 <= number < 100:
         meant = f"; did you mean {number / 100:g}?"
     raise ValueError(
-        f"the limit must be a number above 0 and below 1, or baseline, got {text:.40}{meant}"
+        f"the limit must be a number above 0 and below 1, or {', '.join((BASELINE, *RIVALS))}, got {text:.40}{meant}"
     )
 
 

@@ -35,6 +35,7 @@ from mtrain.config.experiment.model import ModelConfig
 from mtrain.config.experiment.optimizers import OptimizerConfig  # noqa: TC001 -- pydantic reads it
 from mtrain.config.experiment.section import Section, Seed
 from mtrain.config.experiment.sources import DigitsConfig, SourceConfig
+from mtrain.config.experiment.table import TableConfig
 from mtrain.config.experiment.training import (
     BestConfig,
     CheckpointConfig,
@@ -44,6 +45,7 @@ from mtrain.config.experiment.training import (
     with_monitor,
     with_patience,
 )
+from mtrain.records.rivals import RIVALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -189,6 +191,19 @@ class Config(Section):
         for place, rule in enumerate(self.rules):
             if rule.figure == "calibration_error" and not self.evaluation.predictions:
                 yield ("gates", place), f"{rule.text}: needs evaluation.predictions, which is false"
+            if rule.than in RIVALS:
+                for problem in self._missing_for(rule.than):
+                    yield ("gates", place), f"{rule.text}: {problem}"
+
+    def _missing_for(self, rival: str) -> Iterator[str]:
+        """What a rule that names a rival needs and the config does not have."""
+        rivals = self.evaluation.rivals
+        if not self.evaluation.predictions:
+            yield "needs evaluation.predictions, which is false"
+        if rivals == "auto" and not isinstance(self.dataset, TableConfig):
+            yield f"evaluation.rivals is auto, which trains {rival} beside tables alone; list it there"
+        elif rivals != "auto" and rival not in rivals:
+            yield f"{rival} is not in evaluation.rivals"
 
     def _wrong_modes(self) -> Iterator[tuple[Keys, str]]:
         """Custom metrics as monitors without a mode; others with the wrong one."""

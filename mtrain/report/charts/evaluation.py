@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtrain.metrics.scores import ThresholdCounts
-    from mtrain.records.arrays import Floats
+    from mtrain.records.arrays import Floats, Ints
     from mtrain.records.report import ClassReport, Report
     from mtrain.records.training import Predictions
 
@@ -103,6 +103,7 @@ def draw_precision_recall(report: Report) -> Figure:
             text = "undefined" if math.isnan(value) else f"{value:.3f}"
             right = 0.0 if math.isnan(value) else max(value, high)
             axes.text(right + 0.01, y, text, va="center", fontsize=7.5, in_layout=False)
+    _mark_rivals(axes, report, [entry.id for entry in entries], positions, height)
     axes.set_yticks(positions, _names(entries))
     axes.set_ylim(len(entries) - 0.4, -0.6)
     axes.set_xlim(0, 1.09)
@@ -115,6 +116,24 @@ def draw_precision_recall(report: Report) -> Figure:
     axes.set_title(title)
     figure.legend(loc="outside lower center", ncols=2)
     return figure
+
+
+def _mark_rivals(
+    axes: Axes, report: Report, classes: Sequence[int], positions: Ints, height: float
+) -> None:
+    """A mark for the precision and the recall of each rival, on the bars of the network."""
+    judged = [one for one in report.rivals or () if one.problem is None]
+    for marker, rival in zip("Do", judged, strict=False):
+        entries = [rival.classes[k] for k in classes]
+        axes.plot(
+            [_nan(value) for one in entries for value in (one.precision, one.recall)],
+            [at for y in positions for at in (y - height / 2, y + height / 2)],
+            marker,
+            markersize=4.5,
+            markerfacecolor="white",
+            markeredgecolor="#333333",
+            label=rival.title,
+        )
 
 
 def draw_confusion_matrix(report: Report) -> Figure:

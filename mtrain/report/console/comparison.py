@@ -11,7 +11,7 @@ from mtrain.metrics.findings import MOST_NAMED
 from mtrain.records.dataset import SPLITS
 from mtrain.report.class_names import class_labels, leave_room, left_out
 from mtrain.report.console.output import inert_text, make_console
-from mtrain.report.text import share
+from mtrain.report.text import p_value, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -78,17 +78,11 @@ def _columns(figures: Sequence[FigureComparison]) -> dict[str, Sequence[Text]]:
             Text("-" if one.ci is None else f"{one.ci[0]:+z.3f} to {one.ci[1]:+z.3f}")
             for one in figures
         ],
-        "adjusted p": [Text(_p(one.p_adjusted)) for one in figures],
+        "adjusted p": [Text(p_value(one.p_adjusted)) for one in figures],
         "finding": [Text(one.finding) for one in figures],
         "first": [Text(share(one.first)) for one in figures],
         "second": [Text(share(one.second)) for one in figures],
     }
-
-
-def _p(p: float | None) -> str:
-    if p is None:
-        return "-"
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _notes(comparison: Comparison) -> Iterator[str]:

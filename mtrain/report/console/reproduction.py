@@ -11,7 +11,7 @@ from mtrain.keywords import option
 from mtrain.records.dataset import SPLITS
 from mtrain.report.class_names import class_labels, leave_room, left_out
 from mtrain.report.console.output import inert_text, make_console
-from mtrain.report.text import share
+from mtrain.report.text import p_value, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -118,7 +118,7 @@ def _table(
         **({"limit": [Text(share(one.limit)) for one in figures]} if has_spread else {}),
         "finding": [Text(_finding(one)) for one in figures],
         **({"deviation": [Text(share(one.spread)) for one in figures]} if has_spread else {}),
-        "adjusted p": [Text(_p(one.p_adjusted)) for one in figures],
+        "adjusted p": [Text(p_value(one.p_adjusted)) for one in figures],
     }
     columns, room = leave_room(cells_of, width)
     table = Table(box=None, pad_edge=False)
@@ -141,12 +141,6 @@ def _finding(figure: ReproducedFigure) -> str:
     if within is None:
         return figure.paired or "-"
     return "within" if within else "beyond"
-
-
-def _p(p: float | None) -> str:
-    if p is None:
-        return "-"
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _notes(reproduction: Reproduction) -> Iterator[str]:

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mtrain.escape import inert
-from mtrain.report.text import figure, share
+from mtrain.report.text import figure, p_value, share, signed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +50,8 @@ def _environment(*, is_html: bool) -> Environment:
         "indented": _indented,
         "percent": _percent,
         "sentence": _sentence,
+        "signed": signed,
+        "p_value": p_value,
     }
     return environment
 
