@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,9 +34,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtrain.metrics.scores import ThresholdCounts
-    from mtrain.records.arrays import Floats, Ints
+    from mtrain.records.arrays import Floats
     from mtrain.records.report import ClassReport, Report
     from mtrain.records.training import Predictions
+
+MARKERS = "Do"
+"""Of rivals, in their order."""
+
+MARK: dict[str, Any] = {"s": 22, "facecolor": "white", "edgecolor": "#333333", "zorder": 3}
 
 CELLS = 2000
 """More than the pixels of a curve's or a confusion matrix's axes."""
@@ -71,25 +76,32 @@ def evaluation_charts(
 
 
 def draw_precision_recall(report: Report) -> Figure:
-    """Precision and recall of every class side by side, with their 95 % intervals.
+    """Precision and recall of every class side by side, with their 95 % intervals, and those of rivals.
 
     Of very many classes those of the lowest F1.
     """
     entries = report.lowest_f1()
     figure = Figure(figsize=(8, max(3.5, 1.6 + 0.42 * len(entries))))
     axes = figure.subplots()
+    rivals = [one for one in report.rivals or () if one.problem is None]
     positions = np.arange(len(entries))
     height = 0.38
-    for offset, metric, colour in ((-0.5, "precision", COLOURS[0]), (0.5, "recall", COLOURS[1])):
+    bars, marks = [], {}
+    for offset, metric, colour, text_colour in (
+        (-0.5, "precision", COLOURS[0], "white"),
+        (0.5, "recall", COLOURS[1], "black"),
+    ):
         values = np.array([_nan(getattr(entry, metric)) for entry in entries])
         bounds = np.array(
             [getattr(entry, f"{metric}_ci") or (math.nan, math.nan) for entry in entries]
         )
         average = share(getattr(report.averages.macro, metric))
         at = positions + offset * height
-        axes.barh(
-            at, np.nan_to_num(values), height, color=colour, label=f"{metric}, on average {average}"
-        )
+        label = f"{metric}, on average {average}"
+        bars.append(axes.barh(at, np.nan_to_num(values), height, color=colour, label=label))
+        for marker, rival in zip(MARKERS, rivals, strict=False):
+            of_rival = [_nan(getattr(rival.classes[entry.id], metric)) for entry in entries]
+            marks[rival.name] = axes.scatter(of_rival, at, marker=marker, label=rival.title, **MARK)
         axes.errorbar(
             values,
             at,
@@ -102,8 +114,12 @@ def draw_precision_recall(report: Report) -> Figure:
         for y, value, high in zip(at, values, bounds[:, 1], strict=True):
             text = "undefined" if math.isnan(value) else f"{value:.3f}"
             right = 0.0 if math.isnan(value) else max(value, high)
+            if (
+                rivals and value > 0.1
+            ):  # within the bar: beside a mark it would seem to be the mark's
+                axes.text(0.008, y, text, va="center", fontsize=7.5, color=text_colour)
+                continue
             axes.text(right + 0.01, y, text, va="center", fontsize=7.5, in_layout=False)
-    _mark_rivals(axes, report, [entry.id for entry in entries], positions, height)
     axes.set_yticks(positions, _names(entries))
     axes.set_ylim(len(entries) - 0.4, -0.6)
     axes.set_xlim(0, 1.09)
@@ -114,26 +130,8 @@ def draw_precision_recall(report: Report) -> Figure:
     if len(entries) < len(report.classes):
         title += f",\n{len(entries)} of {len(report.classes):,}, those of the lowest F1"
     axes.set_title(title)
-    figure.legend(loc="outside lower center", ncols=2)
+    figure.legend(handles=[*bars, *marks.values()], loc="outside lower center", ncols=2)
     return figure
-
-
-def _mark_rivals(
-    axes: Axes, report: Report, classes: Sequence[int], positions: Ints, height: float
-) -> None:
-    """A mark for the precision and the recall of each rival, on the bars of the network."""
-    judged = [one for one in report.rivals or () if one.problem is None]
-    for marker, rival in zip("Do", judged, strict=False):
-        entries = [rival.classes[k] for k in classes]
-        axes.plot(
-            [_nan(value) for one in entries for value in (one.precision, one.recall)],
-            [at for y in positions for at in (y - height / 2, y + height / 2)],
-            marker,
-            markersize=4.5,
-            markerfacecolor="white",
-            markeredgecolor="#333333",
-            label=rival.title,
-        )
 
 
 def draw_confusion_matrix(report: Report) -> Figure:
