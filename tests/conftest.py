@@ -81,6 +81,13 @@ def unrendered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         )
 
 
+@pytest.fixture(autouse=True)
+def without_rivals(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables have rivals unasked in tests marked `rivals` alone; they are half of a short `fit`."""
+    if request.node.get_closest_marker("rivals") is None:
+        monkeypatch.setattr("mtrain.training.rivals.MOST_ROWS", 0)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests whose fixtures are real data."""
     for item in items:

@@ -82,11 +82,17 @@ def try_suspects(
 
 
 def _without_others(config: Config) -> Config:
-    """The config with the diagnostics of rows, and without trackers and gates."""
+    """The config with the diagnostics of rows, and without rivals, trackers and gates."""
     diagnostics = dict.fromkeys((*config.diagnostics, ROWS))
     nobody = type(config.tracking)()
+    evaluation = config.evaluation.model_copy(update={"rivals": ()})
     return config.model_copy(
-        update={"diagnostics": tuple(diagnostics), "tracking": nobody, "gates": ()}
+        update={
+            "diagnostics": tuple(diagnostics),
+            "evaluation": evaluation,
+            "tracking": nobody,
+            "gates": (),
+        }
     )
 
 

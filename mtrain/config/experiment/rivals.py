@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Tag
 
-from mtrain.config.catalog.names import any_spelling, canonical
-from mtrain.config.experiment.section import ListOf
+from mtrain.config.experiment.section import ListOf, any_spelling_of, known_name, none_twice
 from mtrain.records.rivals import RIVALS, RivalName
 
 ALIASES = {
@@ -16,35 +15,31 @@ ALIASES = {
     "gradient_boosting": "boosting",
     "HistGradientBoostingClassifier": "boosting",
 }
-"""scikit-learn's names, and the usual ones."""
+"""The usual names, and scikit-learn's."""
+
+AUTO = "auto"
 
 
-def _names(value: Any) -> Any:
-    """A list of names; a value of another kind as it came."""
+def _as_list(value: Any) -> Any:
+    """A bare name as a list, none as an empty one; anything else as it came."""
     if value is None:
         return []
-    if isinstance(value, str):
-        name = canonical(value, ["auto", *RIVALS], ALIASES)
-        return name if name == "auto" else [name]
-    if not isinstance(value, list | tuple):
-        return value
-    return [canonical(one, RIVALS, ALIASES) if isinstance(one, str) else one for one in value]
+    return [value] if isinstance(value, str) and value != AUTO else value
 
 
-def _none_twice(names: Any) -> Any:
-    twice = [name for name in names if names.count(name) > 1] if names != "auto" else []
-    if twice:
-        raise ValueError(f"{twice[0]!r} is there twice")
-    return names
-
-
-_Spelling = Annotated[str, WithJsonSchema(any_spelling(RIVALS, ALIASES))]
+_Rival = Annotated[
+    RivalName,
+    BeforeValidator(
+        lambda name: known_name(name, RIVALS, ALIASES),
+        json_schema_input_type=any_spelling_of(RIVALS, ALIASES),
+    ),
+]
+_ListOfRivals = Annotated[tuple[_Rival, ...], ListOf, AfterValidator(none_twice)]
 
 Rivals = Annotated[
-    Literal["auto"] | Annotated[tuple[RivalName, ...], ListOf],
-    AfterValidator(_none_twice),
+    Annotated[Literal["auto"], Tag("auto")] | Annotated[_ListOfRivals, Tag("list")],
+    Discriminator(lambda value: "auto" if value == AUTO else "list"),
     BeforeValidator(
-        _names,
-        json_schema_input_type=Literal["auto"] | _Spelling | list[_Spelling] | None,
+        _as_list, json_schema_input_type=Literal["auto"] | _Rival | _ListOfRivals | None
     ),
 ]

@@ -126,6 +126,14 @@ def known_name(
     return canonical(value, known, aliases) if isinstance(value, str) else value
 
 
+def none_twice(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names; raises `ValueError` for one that is there twice."""
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{name} is listed twice")
+    return names
+
+
 def any_spelling_of(known: Iterable[str], aliases: Iterable[str] = ()) -> Any:
     """The type, for the JSON Schema, of names in any spelling."""
     return Annotated[str, WithJsonSchema(any_spelling(known, aliases))]

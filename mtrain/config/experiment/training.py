@@ -19,6 +19,7 @@ from mtrain.config.experiment.section import (
     Section,
     as_written,
     known_spelling,
+    none_twice,
 )
 
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -172,13 +173,6 @@ ClassWeight = Annotated[
 ]
 
 
-def _none_twice(names: tuple[str, ...]) -> tuple[str, ...]:
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"{name} is listed twice")
-    return names
-
-
 class TrainingConfig(Section):
     """How long and in which steps the model is trained."""
 
@@ -246,7 +240,7 @@ DIAGNOSTICS = ("rows", "activations", "gradients", "weights")
 """The diagnostics of a training."""
 
 _Diagnostic = Annotated[str, known_spelling(DIAGNOSTICS)]
-_ListOfDiagnostics = Annotated[tuple[_Diagnostic, ...], ListOf, AfterValidator(_none_twice)]
+_ListOfDiagnostics = Annotated[tuple[_Diagnostic, ...], ListOf, AfterValidator(none_twice)]
 
 Diagnostics = Annotated[
     _ListOfDiagnostics,
