@@ -25,6 +25,7 @@ MEASUREMENTS = {
     "saving": "what checkpoints and the history cost a training",
     "predicting": "rows a second of mtrain, onnxruntime and Keras",
     "reading": "seconds and memory of reading a large CSV file",
+    "rivals": "trainings of tables with and without their rivals",
     "tables": "accuracy on tables, beside scikit-learn's MLPClassifier",
     "page": "write docs/benchmarks.md from the results files",
 }

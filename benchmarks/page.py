@@ -20,6 +20,7 @@ from benchmarks import (
     metrics_cost,
     predicting,
     reading,
+    rivals,
     saving,
     scoring,
     startup,
@@ -48,6 +49,7 @@ TABLES: dict[str, Table] = {
     "saving": saving.TABLE,
     "predicting": predicting.TABLE,
     "reading": reading.TABLE,
+    "rivals": rivals.TABLE,
     "tables": tables.TABLE,
 }
 """A section each, in this order, from the results file and the template of this name."""
