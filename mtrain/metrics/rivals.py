@@ -40,13 +40,26 @@ def judge_rivals(
 
     By the tests by which runs are compared.
     """
-    of = {one.name: rival_predictions(one, split, network) for one in rivals if one.problem is None}
-    compared = _compared(network, list(of.values()), len(classes))
-    return tuple(
-        Rival(one.name, problem=one.problem)
-        if one.problem is not None
-        else _judged(one, of[one.name], classes, *compared.pop(0))
+    predicted = [
+        None if one.problem is not None else rival_predictions(one, split, network)
         for one in rivals
+    ]
+    return judge_predictions(network, rivals, predicted, classes)
+
+
+def judge_predictions(
+    network: Predictions,
+    rivals: Sequence[TrainedRival],
+    predicted: Sequence[Predictions | None],
+    classes: Sequence[str],
+) -> tuple[Rival, ...]:
+    """The same from what each rival has `predicted` of the network's rows; None: it has a problem."""
+    compared = iter(_compared(network, [one for one in predicted if one is not None], len(classes)))
+    return tuple(
+        Rival(rival.name, problem=rival.problem)
+        if of_it is None
+        else _judged(rival, of_it, classes, *next(compared))
+        for rival, of_it in zip(rivals, predicted, strict=True)
     )
 
 

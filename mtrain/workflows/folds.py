@@ -9,12 +9,14 @@ import numpy as np
 
 from mtrain.metrics.calibration import calibration_report
 from mtrain.metrics.report import make_report
+from mtrain.metrics.rivals import judge_predictions, rival_predictions
 from mtrain.records.dataset import Split
 from mtrain.records.training import Predictions
 from mtrain.run.directory import RunDirectory
 from mtrain.run.evaluation import write_evaluation
 from mtrain.run.metrics import read_report
 from mtrain.run.predictions import PREDICTIONS, read_predictions
+from mtrain.run.rivals import read_rivals
 from mtrain.run.sweep import POOLED
 
 if TYPE_CHECKING:
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mtrain.config.loading.members import Member, SweepPlan
+    from mtrain.records.arrays import Ints
     from mtrain.records.report import Report
+    from mtrain.records.rivals import Rival, TrainedRival
     from mtrain.records.sweep import MemberResult
 
 
@@ -76,6 +80,7 @@ def _pool(member: Member, places: Sequence[Path], folds: int, folder: Path) -> R
         threshold=reports[0].threshold,
         data=reports[0].data,
         calibration=calibration_report(pooled, None),
+        rivals=_pool_rivals(pooled, parts, places, classes),
     )
     if len({one.threshold for one in reports}) > 1 and report.data is not None:
         note = "each fold was predicted at its own threshold"
@@ -89,3 +94,41 @@ def _pool(member: Member, places: Sequence[Path], folds: int, folder: Path) -> R
     split = Split(no_features, pooled.labels.astype(np.int32), rows, groups=pooled.groups)
     write_evaluation(folder / member.setting_name, report, pooled, split, ())
     return report
+
+
+def _pool_rivals(
+    pooled: Predictions,
+    parts: Sequence[tuple[Predictions, Ints]],
+    places: Sequence[Path],
+    classes: Sequence[str],
+) -> tuple[Rival, ...] | None:
+    """The rivals of all folds beside the pooled network; a problem of one fold is that of the rival."""
+    each = [
+        read_rivals(RunDirectory(place.parent.parent).rivals, "test", rows, len(classes))
+        for place, (_, rows) in zip(places, parts, strict=True)
+    ]
+    if len({tuple(one.name for one in rivals) for rivals in each}) != 1 or not each[0]:
+        return None  # they are not those of all folds
+    rivals, predicted = [], []
+    for of_folds in zip(*each, strict=True):
+        problem = next((one.problem for one in of_folds if one.problem is not None), None)
+        rivals.append(replace(of_folds[0], problem=problem, threshold=None))
+        predicted.append(None if problem is not None else _pooled(pooled, of_folds, parts))
+    return judge_predictions(pooled, rivals, predicted, classes)
+
+
+def _pooled(
+    network: Predictions,
+    of_folds: Sequence[TrainedRival],
+    parts: Sequence[tuple[Predictions, Ints]],
+) -> Predictions:
+    """What a rival has predicted of the rows of all folds, in each by its own threshold."""
+    each = [
+        rival_predictions(one, "test", of_fold)
+        for one, (of_fold, _) in zip(of_folds, parts, strict=True)
+    ]
+    return replace(
+        network,
+        predicted=np.concatenate([one.predicted for one in each]),
+        probabilities=np.concatenate([one.probabilities for one in each]),
+    )

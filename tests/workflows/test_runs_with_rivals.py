@@ -141,6 +141,17 @@ def test_members_of_a_sweep_have_the_rivals_of_the_same_run_alone(wine, tmp_path
     assert command(["sweep", str(wine), *arguments, "--quiet"]) == 0
     members = sorted(path.parent for path in folder.glob("*/rivals"))
     assert len(members) == 4
+    for setting in ("0.01", "0.02"):
+        (pooled,) = folder.glob(f"evaluation/*{setting}*")
+        of_folds = [metrics_of(one)["rivals"] for one in members if setting in one.name]
+        all_rows = json.loads((pooled / "metrics.json").read_text())
+        for place, rival in enumerate(all_rows["rivals"]):
+            each = [(rivals[place]["accuracy"]["second"], 89) for rivals in of_folds]
+            assert all_rows["n"] == 178
+            assert rival["accuracy"]["second"] == pytest.approx(
+                sum(accuracy * n for accuracy, n in each) / 178
+            )
+            assert rival["accuracy"]["first"] == all_rows["accuracy"]
     same = [[(m / "rivals/test.npz").read_bytes() for m in members[k::2]] for k in range(2)]
     assert same[0][0] == same[0][1] != same[1][0] == same[1][1]
     alone = mtrain.fit(members[0] / "config.yaml", out=tmp_path / "alone", progress=False)
