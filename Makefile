@@ -96,6 +96,7 @@ bench: setup $(BENCH)/.made ## Measure everything, against all peers, with nothi
 	$(BENCHMARKS) saving $(DATA)
 	$(BENCHMARKS) predicting $(DATA)
 	$(BENCHMARKS) reading
+	$(BENCHMARKS) rivals
 	$(BENCHMARKS) tables
 	$(BENCHMARKS) page
 

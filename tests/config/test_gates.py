@@ -10,20 +10,22 @@ from mtrain.errors import SettingError, UsageError
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("recall >= 0.8", ("recall", None, True, 0.8, False)),
-        ("Recall>=.8", ("recall", None, True, 0.8, False)),
-        ("sensitivity > 8e-1", ("recall", None, True, 0.8, False)),
-        ("recall[Shirt] >= 0.6", ("recall", "Shirt", True, 0.6, False)),
-        ('f1["T-shirt/top"] < 0.6', ("f1", "T-shirt/top", False, 0.6, False)),
-        ("precision[a[1] >= 2] >= 0.6", ("precision", "a[1] >= 2", True, 0.6, False)),
-        ("worst(recall) >= 0.5", ("recall", None, True, 0.5, False)),
-        ("macro_f1 >= 0.85", ("f1_macro", None, True, 0.85, False)),
-        ("balanced_accuracy >= 0.85", ("recall_macro", None, True, 0.85, False)),
-        ("accuracy >= baseline - 0.01", ("accuracy", None, True, -0.01, True)),
-        ("accuracy >= baseline+.05", ("accuracy", None, True, 0.05, True)),
-        ("f1 >= baseline", ("f1", None, True, 0.0, True)),
-        ("f1-score >= 0.5", ("f1", None, True, 0.5, False)),
-        ("calibration_error <= 0.05", ("calibration_error", None, False, 0.05, False)),
+        ("recall >= 0.8", ("recall", None, True, 0.8, None)),
+        ("Recall>=.8", ("recall", None, True, 0.8, None)),
+        ("sensitivity > 8e-1", ("recall", None, True, 0.8, None)),
+        ("recall[Shirt] >= 0.6", ("recall", "Shirt", True, 0.6, None)),
+        ('f1["T-shirt/top"] < 0.6', ("f1", "T-shirt/top", False, 0.6, None)),
+        ("precision[a[1] >= 2] >= 0.6", ("precision", "a[1] >= 2", True, 0.6, None)),
+        ("worst(recall) >= 0.5", ("recall", None, True, 0.5, None)),
+        ("macro_f1 >= 0.85", ("f1_macro", None, True, 0.85, None)),
+        ("balanced_accuracy >= 0.85", ("recall_macro", None, True, 0.85, None)),
+        ("accuracy >= baseline - 0.01", ("accuracy", None, True, -0.01, "baseline")),
+        ("accuracy >= baseline+.05", ("accuracy", None, True, 0.05, "baseline")),
+        ("f1 >= baseline", ("f1", None, True, 0.0, "baseline")),
+        ("accuracy >= boosting - 0.01", ("accuracy", None, True, -0.01, "boosting")),
+        ("f1[cat] >= logistic", ("f1", "cat", True, 0.0, "logistic")),
+        ("f1-score >= 0.5", ("f1", None, True, 0.5, None)),
+        ("calibration_error <= 0.05", ("calibration_error", None, False, 0.05, None)),
     ],
 )
 def test_a_rule_is_a_figure_and_its_limit(text, expected):
@@ -39,14 +41,20 @@ def test_a_rule_is_a_figure_and_its_limit(text, expected):
         ("recall == 0.8", "unknown comparison '=='; choose one of >=, >, <=, <"),
         (
             "recall >= nan",
-            "the limit must be a number above 0 and below 1, or baseline, got nan",
+            "the limit must be a number above 0 and below 1, or baseline, logistic, boosting, got nan",
         ),
         (
             "recall >= 80",
-            "the limit must be a number above 0 and below 1, or baseline, got 80; did you mean 0.8?",
+            "the limit must be a number above 0 and below 1, or baseline, logistic, boosting, got 80; did you mean 0.8?",
         ),
-        ("recall >= 0", "the limit must be a number above 0 and below 1, or baseline, got 0"),
-        ("recall >= 1", "the limit must be a number above 0 and below 1, or baseline, got 1"),
+        (
+            "recall >= 0",
+            "the limit must be a number above 0 and below 1, or baseline, logistic, boosting, got 0",
+        ),
+        (
+            "recall >= 1",
+            "the limit must be a number above 0 and below 1, or baseline, logistic, boosting, got 1",
+        ),
         ("recall >= baseline - x", "from the baseline it must be a number from 0 to 1, got x"),
         ("mean(recall) >= 0.5", "unknown function 'mean'; the only one is worst, of a figure"),
         ("worst(recall) <= 0.5", "the worst class is the lowest: write worst(...) >= LIMIT"),
@@ -83,7 +91,7 @@ def problems(gates):
 def test_all_problems_of_gates_are_said_with_their_places():
     assert problems(["recal >= 0.5", "f1 >= 0.5", "accuracy >= 5"]) == [
         "config: gates[0]: unknown figure 'recal'; did you mean 'recall'?",
-        "config: gates[2]: the limit must be a number above 0 and below 1, or baseline, got 5; did "
+        "config: gates[2]: the limit must be a number above 0 and below 1, or baseline, logistic, boosting, got 5; did "
         "you mean 0.05?",
     ]
 
