@@ -243,7 +243,8 @@ def _report(
     A signal skips the rest. Returns the evaluation, the signal that stopped the training or its report, and
     whether nothing was skipped.
     """
-    observer.stage("evaluating" if draw is None else "evaluating, and drawing charts")
+    stage = "evaluating" if draw is None else "evaluating, and drawing charts"
+    observer.stage(stage)
     run, history, report = training.run, training.recorder.history, None
     try:
         with received.interrupting():
@@ -252,8 +253,10 @@ def _report(
             if stopped_by is None:
                 received.check()  # a signal may have come since the end of training
                 if rivals is not None:
+                    observer.stage("waiting for the rivals")
                     of_it = training.config, data.dataset, training.environment
                     keep_rivals(run, rivals(), *of_it)
+                    observer.stage(stage)
                 for split in evaluated:
                     evaluation = evaluate(
                         run.path,
