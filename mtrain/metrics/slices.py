@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtrain.metrics.counts import class_counts, clusters_of, confusion_matrix
+from mtrain.metrics.findings import p_in_words
 from mtrain.metrics.report import make_report
 from mtrain.metrics.undefined import number
 from mtrain.metrics.verdict import Judged, verdicts_together
@@ -158,7 +159,7 @@ def _lower_accuracies(
             "lower-accuracy",
             f"{_named(column, parts[s])}: {_only_hits(right[s])} of {rows[s]:,} rows are right "
             f"({right[s] / rows[s]:.3f}); of all other rows {_of_others(right, rows, s):.3f} are "
-            f"({_p(p[s])})",
+            f"({p_in_words(p[s])})",
         )
 
 
@@ -177,7 +178,7 @@ def _lower_recalls(
             "lower-recall",
             f"{_named(column, parts[s])}: {_only_hits(right[s, k])} of {rows[s, k]:,} rows of "
             f"{classes[k]} are found ({right[s, k] / rows[s, k]:.3f}); of its rows elsewhere "
-            f"{_of_others(right[:, k], rows[:, k], s):.3f} are ({_p(p[s, k])})",
+            f"{_of_others(right[:, k], rows[:, k], s):.3f} are ({p_in_words(p[s, k])})",
             (classes[k],),
         )
 
@@ -199,7 +200,3 @@ def _only_hits(hits: np.int64) -> str:
 
 def _of_others(hits: Ints, rows: Ints, s: int) -> float:
     return float((hits.sum() - hits[s]) / (rows.sum() - rows[s]))
-
-
-def _p(p: float) -> str:
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
