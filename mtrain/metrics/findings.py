@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mtrain.records.arrays import Ints
+    from mtrain.records.figure_comparison import FigureComparison
     from mtrain.records.report import ClassReport, Report
-    from mtrain.records.rivals import Rival
 
 MOST_NAMED = 8
 """The most classes that one sentence names."""
@@ -32,7 +32,7 @@ UNLEARNED = {"no-better-than-baseline", "worse-than-baseline"}
 def find(report: Report) -> Iterator[Finding]:
     """The findings of a report, in the order in which they are shown."""
     yield from _against_baseline(report)
-    yield from _against_rivals(report.rivals or ())
+    yield from _against_rivals(report)
     yield from _verdicts(report.classes)
     yield from _undefined(report)
     if report.data is not None and not report.data.as_trained_on:
@@ -74,29 +74,39 @@ def _against_baseline(report: Report) -> Iterator[Finding]:
         )
 
 
-def _against_rivals(rivals: Sequence[Rival]) -> Iterator[Finding]:
+def _against_rivals(report: Report) -> Iterator[Finding]:
     """The rivals that are shown to be better, and by which figure; else that none is."""
     better, accuracies = [], []
-    for one in rivals:
-        if one.problem is not None:
-            text = f"No {one.title} beside the network: {one.problem}"
-            yield Finding("rival-missing", text)
+    for one in report.rivals or ():
+        if one.problem is not None or one.accuracy is None or one.recall_macro is None:
+            yield Finding("rival-missing", f"No {one.title} beside the network: {one.problem}")
+            continue
+        for note in one.notes:
+            yield Finding("rival-note", f"{one.title}: {note}")
         figures = {"accuracy": one.accuracy, "balanced accuracy": one.recall_macro}
-        shown = [
-            f"{name} {figure.second:.3f}, {figure.difference:.3f} more ({p_in_words(figure.p_adjusted)})"
-            for name, figure in figures.items()
-            if figure is not None and figure.finding == "better"
-        ]
-        if shown:
-            better.append(f"{one.title}: {'; '.join(shown)}")
-        if one.accuracy is not None:
-            accuracies.append(f"{one.title} {one.accuracy.second:.3f}")
-    if better:
-        better[-1] += ": a network of this kind is not the best tool for these data"
-        yield from (Finding("rival-better", text) for text in better)
-    elif accuracies:
+        findings = {of.finding for of in figures.values()}
+        if "better" in findings:
+            shown = [text for name, of in figures.items() if (text := _difference(name, of))]
+            better.append((f"{one.title}: {'; '.join(shown)}", "worse" not in findings))
+        accuracies.append(f"{one.title} {one.accuracy.second:.3f}")
+    for place, (text, in_all) in enumerate(better, 1):
+        conclusion = ""
+        if place == len(better) and any(is_better for _, is_better in better):
+            conclusion = ": a network of this kind is not the best tool for these data"
+        yield Finding("rival-better" if in_all else "rival-mixed", f"{text}{conclusion}")
+    if accuracies and not better:
+        chosen = "; the network was chosen on these rows, the rivals were not"
         text = f"No rival is shown to be better: accuracy of {', of '.join(accuracies)}"
-        yield Finding("no-rival-better", text)
+        yield Finding("no-rival-better", f"{text}{chosen if report.selected else ''}")
+
+
+def _difference(name: str, of: FigureComparison) -> str:
+    """How much better or worse a rival is shown to be; empty if it is not."""
+    if of.second is None or of.difference is None or of.finding not in {"better", "worse"}:
+        return ""
+    how = "more" if of.finding == "better" else "less"
+    p = p_in_words(of.p_adjusted)
+    return f"{name} {of.second:.3f}, {abs(of.difference):.3f} {how} ({p})"
 
 
 def p_in_words(p: float | None) -> str:

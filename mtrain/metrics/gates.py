@@ -16,7 +16,7 @@ from mtrain.statistics.averages import f1_of_share, macro_share, share_of_f1
 from mtrain.statistics.binomial import POWER, p_at_least, p_at_most, trials_to_show
 from mtrain.statistics.multiple import LEVEL, holm
 from mtrain.statistics.paired import accuracy_difference, class_differences, macro_difference
-from mtrain.statistics.pairs import Pairs
+from mtrain.statistics.pairs import Pairs, pair
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,6 +67,16 @@ def majority_pairs(report: Report) -> Pairs:
     truth, predicted = np.nonzero(confusion)
     always = np.full(len(truth), most_frequent)
     return Pairs(truth, always, predicted, confusion[truth, predicted], len(confusion))
+
+
+def rival_pairs(report: Report) -> dict[str, Pairs]:
+    """The rows with what each rival predicts of them, if that was kept."""
+    if (own := report.predictions) is None:
+        return {}
+    return {
+        name: pair(own.labels, predicted, own.predicted, len(report.classes), own.groups)
+        for name, predicted in own.rivals.items()
+    }
 
 
 def _clusters(report: Report) -> Clusters | None:

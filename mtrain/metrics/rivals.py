@@ -33,27 +33,37 @@ def rival_predictions(rival: TrainedRival, split: str, network: Predictions) -> 
     return predictions if rival.threshold is None else predict_above(predictions, rival.threshold)
 
 
-def judge_rivals(
+def with_rivals(
     network: Predictions, rivals: Sequence[TrainedRival], split: str, classes: Sequence[str]
-) -> tuple[Rival, ...]:
-    """Each rival's figures on the rows of `split`, and how they differ from those of the network.
-
-    By the tests by which runs are compared.
-    """
+) -> tuple[Predictions, tuple[Rival, ...]]:
+    """The network's predictions of the rows of `split` with the rivals', and what these are beside it."""
     predicted = [
         None if one.problem is not None else rival_predictions(one, split, network)
         for one in rivals
     ]
-    return judge_predictions(network, rivals, predicted, classes)
+    return (
+        replace(
+            network,
+            rivals={
+                one.name: of_it.predicted
+                for one, of_it in zip(rivals, predicted, strict=True)
+                if of_it is not None
+            },
+        ),
+        judge_rivals(network, rivals, predicted, classes),
+    )
 
 
-def judge_predictions(
+def judge_rivals(
     network: Predictions,
     rivals: Sequence[TrainedRival],
     predicted: Sequence[Predictions | None],
     classes: Sequence[str],
 ) -> tuple[Rival, ...]:
-    """The same from what each rival has `predicted` of the network's rows; None: it has a problem."""
+    """Each rival's figures, and how they differ from the network's, by the tests by which runs are compared.
+
+    From what each has `predicted` of the network's rows; None: it has a problem.
+    """
     compared = iter(_compared(network, [one for one in predicted if one is not None], len(classes)))
     return tuple(
         Rival(rival.name, problem=rival.problem)

@@ -35,6 +35,9 @@ class TrainedRival:
     problem: str | None = None
     """Why there are no probabilities; None: there are."""
 
+    was_cut: bool = False
+    """Whether it would have probabilities, had its process not ended before."""
+
     threshold: float | None = None
     """With two classes and a threshold other than 0.5: the probability above which it predicts the second."""
 

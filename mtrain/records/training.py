@@ -137,6 +137,9 @@ class Predictions:
     groups: Ints | None = None
     """The number of each row's group, shape (N,); None: rows have no groups."""
 
+    rivals: Mapping[str, Ints] = field(default_factory=dict)
+    """The class that each rival predicts, shape (N,), by its name."""
+
     sets: NDArray[np.bool_] | None = None
     """Which classes are in the prediction set of each row, shape (N, K); None: there are no sets."""
 

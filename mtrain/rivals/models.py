@@ -31,6 +31,8 @@ MOST_CATEGORIES = 255
 def train_rival(name: RivalName, task: RivalTask) -> TrainedRival:
     """Train a rival and predict the other splits; whatever goes wrong is the result's problem."""
     began = time.perf_counter()
+    if len(np.unique(task.labels)) < 2:
+        return TrainedRival(name, 0.0, problem="all training rows are of one class")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -61,7 +63,10 @@ def _boosting(task: RivalTask) -> dict[str, Probabilities]:
         return _with_categories(inputs, columns)
 
     n_inputs = task.inputs.shape[1] - sum(one.stop - one.start for one in columns)
+    # It would part the rows by class, of which one may have a single row.
+    can_stop_early = np.bincount(task.labels)[np.unique(task.labels)].min() > 1
     model = HistGradientBoostingClassifier(
+        early_stopping="auto" if can_stop_early else False,
         categorical_features=list(range(n_inputs, n_inputs + len(columns))) or None,
         random_state=task.seed,
     )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mtrain.records.arrays import Arrays
     from mtrain.records.reproduction import Scalar
 
-NOT_FIGURES = (*ARRAYS, "schema", "data")
+NOT_FIGURES = (*ARRAYS, "schema", "data", "rivals")
 """Keys of `metrics.json` that are no figures, or are compared otherwise."""
 
 

@@ -16,9 +16,12 @@ from mtrain.run.files import json_text, read_json, write_text
 from mtrain.run.reading import of_schema, reading, validated
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from mtrain.records.rivals import Rival
 
 SCHEMA = 1
 
@@ -87,11 +90,25 @@ def read_report(folder: Path) -> Report:
             weighted = _matrix(data[WEIGHTED].pop(MATRIX), n_classes, WEIGHTS)
         figures = data.pop("figures", None)
         read = validated(REPORT, _renamed(data) | ({} if figures is None else {"figures": figures}))
+        _check_rivals(read.rivals or (), [one.name for one in read.classes])
         return Report(
             **{field.name: getattr(read, field.name) for field in _FIELDS},
             confusion_matrix=confusion,
             weighted_confusion_matrix=weighted,
         )
+
+
+def _check_rivals(rivals: Sequence[Rival], classes: Sequence[str]) -> None:
+    """Raise `ValueError` for rivals that no evaluation has."""
+    if len({one.name for one in rivals}) < len(rivals):
+        raise ValueError("a rival is there twice")
+    for one in rivals:
+        if one.problem is None and (
+            one.accuracy is None
+            or one.recall_macro is None
+            or [of.name for of in one.classes] != list(classes)
+        ):
+            raise ValueError(f"{one.name} has neither all figures nor a problem")
 
 
 def _plain(record: Any) -> Any:

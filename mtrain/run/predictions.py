@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 PREDICTIONS = "predictions.npz"
 
+OF_RIVALS = "rivals/"
+"""Before the names of rivals."""
+
 
 def write_predictions(predictions: Predictions, rows: Ints, folder: Path) -> None:
     """Write the `predictions.npz` of an evaluation's folder; `rows` are the places in the data."""
@@ -29,6 +32,7 @@ def write_predictions(predictions: Predictions, rows: Ints, folder: Path) -> Non
         arrays["weights"] = predictions.weights
     if predictions.groups is not None:
         arrays["groups"] = predictions.groups
+    arrays |= {f"{OF_RIVALS}{name}": predicted for name, predicted in predictions.rivals.items()}
     write_arrays(folder / PREDICTIONS, arrays)
 
 
@@ -48,6 +52,8 @@ def read_predictions(report: Report, folder: Path) -> tuple[Predictions, Ints]:
         shapes["weights"] = "float64", (n,)
     if report.groups is not None:
         shapes["groups"] = "int64", (n,)
+    rivals = [one.name for one in report.rivals or () if one.problem is None]
+    shapes |= {f"{OF_RIVALS}{name}": ("int64", (n,)) for name in rivals}
     arrays = read_arrays(folder / PREDICTIONS, shapes)
     _check_classes(arrays, n_classes, folder)
     predictions = Predictions(
@@ -57,6 +63,7 @@ def read_predictions(report: Report, folder: Path) -> tuple[Predictions, Ints]:
         float("nan") if report.loss is None else report.loss,
         arrays.get("weights"),
         groups=arrays.get("groups"),
+        rivals={name: arrays[f"{OF_RIVALS}{name}"] for name in rivals},
     )
     return predictions, arrays["rows"]
 
@@ -68,14 +75,16 @@ def read_labels(report: Report, folder: Path) -> tuple[Ints, Ints, Ints, Ints | 
     """
     names = ["rows", "y_true", "y_pred", *([] if report.groups is None else ["groups"])]
     shapes: Shapes = dict.fromkeys(names, ("int64", (report.n,)))
-    arrays = read_arrays(folder / PREDICTIONS, shapes, ignored=("probabilities.", "weights."))
+    arrays = read_arrays(
+        folder / PREDICTIONS, shapes, ignored=("probabilities.", "weights.", OF_RIVALS)
+    )
     _check_classes(arrays, len(report.classes), folder)
     return arrays["y_true"], arrays["y_pred"], arrays["rows"], arrays.get("groups")
 
 
 def _check_classes(arrays: Arrays, n_classes: int, folder: Path) -> None:
     """Raise `MtrainError` if a label or a prediction is not the index of a class."""
-    for name in ("y_true", "y_pred"):
-        indices = arrays[name]
-        if len(indices) and not 0 <= indices.min() <= indices.max() < n_classes:
+    for name, indices in arrays.items():
+        is_of_classes = name in {"y_true", "y_pred"} or name.startswith(OF_RIVALS)
+        if is_of_classes and len(indices) and not 0 <= indices.min() <= indices.max() < n_classes:
             raise MtrainError(f"{name}: not all of a class", where=folder / PREDICTIONS)

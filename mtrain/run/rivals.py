@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 -- pydantic reads it
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+from annotated_types import Ge, Le
 from pydantic import TypeAdapter
 
 from mtrain.errors import MtrainError
@@ -30,21 +31,24 @@ class _Described:
     """A rival without its predictions."""
 
     name: RivalName
-    seconds: float
+    seconds: Annotated[float, Ge(0)]
     problem: str | None
+    was_cut: bool
     notes: tuple[str, ...]
-    threshold: float | None
+    threshold: Annotated[float, Ge(0), Le(1)] | None
 
 
 @dataclass(frozen=True)
-class _File:
+class _Content:
+    """Of the file."""
+
     learned_from: Mapping[str, str]
     """What decided what they predict, a text each by name."""
 
     rivals: tuple[_Described, ...]
 
 
-_FILE = TypeAdapter(_File)
+_CONTENT = TypeAdapter(_Content)
 
 
 def write_rivals(
@@ -70,9 +74,10 @@ def write_rivals(
 
 
 def are_of(folder: Path, learned_from: Mapping[str, str]) -> bool:
-    """Whether the folder has rivals that learned from the same."""
+    """Whether the folder has rivals that learned from the same, and none that was cut."""
     try:
-        return _read(folder).learned_from == learned_from
+        read = _read(folder)
+        return read.learned_from == learned_from and not any(one.was_cut for one in read.rivals)
     except MtrainError:
         return False  # there are none, or they are damaged: they are made again
 
@@ -92,6 +97,9 @@ def read_rivals(folder: Path, split: str, rows: Ints, n_classes: int) -> list[Tr
     arrays = read_arrays(path, shapes)
     if (arrays["rows"] != rows).any():
         return []
+    for name in names:
+        if not ((arrays[name] >= 0) & (arrays[name] <= 1)).all():
+            raise MtrainError(f"{name}: not all of it is in [0, 1]", where=path)
     return [
         TrainedRival(
             one.name,
@@ -99,14 +107,18 @@ def read_rivals(folder: Path, split: str, rows: Ints, n_classes: int) -> list[Tr
             {split: arrays[one.name]} if one.problem is None else {},
             one.notes,
             one.problem,
+            one.was_cut,
             one.threshold,
         )
         for one in described
     ]
 
 
-def _read(folder: Path) -> _File:
+def _read(folder: Path) -> _Content:
     path = folder / RIVALS_FILE
     data = read_json(path)
     with reading(path, "rivals"):
-        return validated(_FILE, of_schema(data, SCHEMA))
+        read = validated(_CONTENT, of_schema(data, SCHEMA))
+        if len({one.name for one in read.rivals}) < len(read.rivals):
+            raise ValueError("a rival is there twice")
+        return read

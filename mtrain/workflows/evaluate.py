@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mtrain.config.experiment.custom_code import refuse_code
 from mtrain.config.experiment.evaluation import DEFAULT_THRESHOLD
+from mtrain.config.experiment.rivals import AUTO
 from mtrain.config.loading.load import load_config
 from mtrain.data.file_states import check_unchanged
 from mtrain.errors import MtrainError, UsageError
@@ -23,7 +24,7 @@ from mtrain.metrics.calibration import calibration_report
 from mtrain.metrics.epoch import single_figures
 from mtrain.metrics.mistakes import confident_mistakes
 from mtrain.metrics.report import make_report
-from mtrain.metrics.rivals import judge_rivals
+from mtrain.metrics.rivals import with_rivals
 from mtrain.metrics.slices import make_slices
 from mtrain.metrics.thresholds import predict_above
 from mtrain.records.dataset import SPLITS
@@ -40,7 +41,7 @@ from mtrain.workflows.checkpoint_data import load_checkpoint_data
 from mtrain.workflows.run_state import run_state
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from mtrain.model.custom.code import ImportedCode
     from mtrain.records.dataset import Dataset, Encoding, Split
     from mtrain.records.report import Report
-    from mtrain.records.rivals import Rival
+    from mtrain.records.rivals import TrainedRival
     from mtrain.records.slice_rows import SliceRows
     from mtrain.records.training import Predictions
     from mtrain.report.drawing import Draw
@@ -205,6 +206,8 @@ class _Question:
         if threshold is not None:
             predictions = predict_above(predictions, threshold)
         is_training_data = dataset.sha256 == saved.identity.get("data.sha256")
+        trained = self._rivals(place, rows, saved) if is_training_data else []
+        predictions, rivals = with_rivals(predictions, trained, self.split, saved.classes)
         part = None if is_training_data else _part_of_training(dataset, saved)
         is_validation = part == "val" or (is_training_data and self.split == "val")
         best_by_validation = place.is_best and (saved.config.save_best or "").startswith("val_")
@@ -223,9 +226,7 @@ class _Question:
             figures=single_figures(predictions, saved.config.metrics),
             required=required,
             calibration=calibration_report(predictions, temperature),
-            rivals=self._rivals(place, rows, predictions, saved.classes)
-            if is_training_data
-            else None,
+            rivals=rivals or None,
             looks=_looks(place, saved) if is_validation and best_by_validation else 1,
             data=EvaluatedData(
                 source=dataset.source,
@@ -262,16 +263,13 @@ class _Question:
             saved.encoding,
         )
 
-    def _rivals(
-        self, place: CheckpointPlace, rows: Split, predictions: Predictions, classes: Sequence[str]
-    ) -> tuple[Rival, ...] | None:
-        """The run's rivals on the same rows; None: they have not predicted them."""
-        rivals = read_rivals(place.run.rivals, self.split, rows.rows, len(classes))
-        if not rivals:
-            return None
+    def _rivals(self, place: CheckpointPlace, rows: Split, saved: Checkpoint) -> list[TrainedRival]:
+        """The run's rivals that its config has, with what they predict of these rows; none of other rows."""
+        rivals = read_rivals(place.run.rivals, self.split, rows.rows, len(saved.classes))
+        wanted = saved.config.evaluation.rivals
         if self.threshold is not None:
             rivals = [replace(one, threshold=self.threshold) for one in rivals]
-        return judge_rivals(predictions, rivals, self.split, classes)
+        return [one for one in rivals if wanted == AUTO or one.name in wanted]
 
     def _check(self, place: CheckpointPlace, saved: Checkpoint) -> None:
         """Raise `MtrainError` or `UsageError` for what does not fit the checkpoint, or is not there."""

@@ -14,13 +14,13 @@ from mtrain.engine.threads import choose_threads
 from mtrain.errors import DivergedError, MissingPathError, SettingError
 from mtrain.observer import Observer, Observers
 from mtrain.report.drawing import draw_here
-from mtrain.rivals.training import rivals_beside
+from mtrain.rivals.process import rivals_beside
 from mtrain.run.environment import describe_environment
 from mtrain.run.rivals import are_of
 from mtrain.trackers.of_config import check_trackers
 from mtrain.training.open import data_facts, open_device, open_environment
 from mtrain.training.prepared import prepare_data
-from mtrain.training.rivals import learned_from, rival_task
+from mtrain.training.rivals import RunRivals, learned_from, rival_task
 from mtrain.training.target import run_target
 from mtrain.workflows.train_run import finished_run, train_run
 
@@ -97,7 +97,7 @@ def fit(
             tasks = _rival_tasks(config, dataset, environment, target) if report else []
             observers.stage("loading TensorFlow")
             with (
-                rivals_beside(tasks) as rivals,
+                rivals_beside(tasks, at_once=until is None) as rivals,
                 open_device(
                     device, threads, target.resumption, keeps_compiled=keeps_compiled
                 ) as computes_on,
@@ -119,7 +119,7 @@ def fit(
                     evaluated=evaluated if report else (),
                     draw=draw,
                     until=until,
-                    rivals=None if rivals is None else rivals.results,
+                    rivals=None if rivals is None else RunRivals(rivals),
                 )
             outcome = "finished" if run.stopped_by is None else f"stopped by {run.stopped_by.name}"
         except DivergedError:

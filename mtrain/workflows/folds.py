@@ -9,7 +9,7 @@ import numpy as np
 
 from mtrain.metrics.calibration import calibration_report
 from mtrain.metrics.report import make_report
-from mtrain.metrics.rivals import judge_predictions, rival_predictions
+from mtrain.metrics.rivals import judge_rivals, rival_predictions
 from mtrain.records.dataset import Split
 from mtrain.records.training import Predictions
 from mtrain.run.directory import RunDirectory
@@ -71,6 +71,7 @@ def _pool(member: Member, places: Sequence[Path], folds: int, folder: Path) -> R
         groups=np.concatenate(known_groups) if len(known_groups) == len(each) else None,
     )
     classes = tuple(one.name for one in reports[0].classes)
+    pooled, rivals = _with_rivals(pooled, parts, places, classes)
     report = make_report(
         pooled,
         classes,
@@ -80,7 +81,7 @@ def _pool(member: Member, places: Sequence[Path], folds: int, folder: Path) -> R
         threshold=reports[0].threshold,
         data=reports[0].data,
         calibration=calibration_report(pooled, None),
-        rivals=_pool_rivals(pooled, parts, places, classes),
+        rivals=rivals,
     )
     if len({one.threshold for one in reports}) > 1 and report.data is not None:
         note = "each fold was predicted at its own threshold"
@@ -96,36 +97,44 @@ def _pool(member: Member, places: Sequence[Path], folds: int, folder: Path) -> R
     return report
 
 
-def _pool_rivals(
-    pooled: Predictions,
+def _with_rivals(
+    network: Predictions,
     parts: Sequence[tuple[Predictions, Ints]],
     places: Sequence[Path],
     classes: Sequence[str],
-) -> tuple[Rival, ...] | None:
-    """The rivals of all folds beside the pooled network; a problem of one fold is that of the rival."""
+) -> tuple[Predictions, tuple[Rival, ...] | None]:
+    """The pooled predictions with the rivals', and these beside the network; None: not all folds have them.
+
+    A problem in one fold is that of the rival.
+    """
     each = [
         read_rivals(RunDirectory(place.parent.parent).rivals, "test", rows, len(classes))
         for place, (_, rows) in zip(places, parts, strict=True)
     ]
-    if len({tuple(one.name for one in rivals) for rivals in each}) != 1 or not each[0]:
-        return None  # they are not those of all folds
+    if not each[0] or len({tuple(one.name for one in rivals) for rivals in each}) != 1:
+        return network, None
     rivals, predicted = [], []
-    for of_folds in zip(*each, strict=True):
-        problem = next((one.problem for one in of_folds if one.problem is not None), None)
-        rivals.append(replace(of_folds[0], problem=problem, threshold=None))
-        predicted.append(None if problem is not None else _pooled(pooled, of_folds, parts))
-    return judge_predictions(pooled, rivals, predicted, classes)
+    for folds in zip(*each, strict=True):
+        problem = next((one.problem for one in folds if one.problem is not None), None)
+        rivals.append(replace(folds[0], problem=problem, threshold=None))
+        predicted.append(None if problem is not None else _pooled(network, folds, parts))
+    of_rivals = {
+        one.name: pooled.predicted
+        for one, pooled in zip(rivals, predicted, strict=True)
+        if pooled is not None
+    }
+    judged = judge_rivals(network, rivals, predicted, classes)
+    return replace(network, rivals=of_rivals), judged
 
 
 def _pooled(
     network: Predictions,
-    of_folds: Sequence[TrainedRival],
+    folds: Sequence[TrainedRival],
     parts: Sequence[tuple[Predictions, Ints]],
 ) -> Predictions:
     """What a rival has predicted of the rows of all folds, in each by its own threshold."""
     each = [
-        rival_predictions(one, "test", of_fold)
-        for one, (of_fold, _) in zip(of_folds, parts, strict=True)
+        rival_predictions(one, "test", part) for one, (part, _) in zip(folds, parts, strict=True)
     ]
     return replace(
         network,

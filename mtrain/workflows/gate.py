@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from mtrain.config.experiment.gates import (
@@ -16,21 +15,19 @@ from mtrain.config.experiment.gates import (
 from mtrain.config.loading.load import load_config
 from mtrain.errors import MtrainError, Problem, UsageError
 from mtrain.keywords import option
-from mtrain.metrics.gates import judge, majority_pairs
-from mtrain.metrics.rivals import rival_predictions
+from mtrain.metrics.gates import judge, majority_pairs, rival_pairs
 from mtrain.records.gate import Gate
 from mtrain.records.rivals import RIVALS
 from mtrain.report.ci import JUNIT_BEGINS, junit_xml
 from mtrain.run.directory import RunDirectory
 from mtrain.run.files import begins, check_replaced, write_bytes
 from mtrain.run.predictions import read_predictions
-from mtrain.run.rivals import read_rivals
 from mtrain.run.saved_evaluation import align, read_saved_evaluation
 from mtrain.run.sweep import RESULT
 from mtrain.statistics.pairs import pair
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from mtrain.config.experiment.gates import Rule
@@ -78,15 +75,17 @@ def gate(
             where=folder,
             remedy="name its folder in place of the run, if that is what is to be judged",
         )
-    calibrated = any(rule.figure == "calibration_error" for rule in parsed)
-    if calibrated or report.groups is not None:
+    needs = [
+        *("calibration_error needs" for rule in parsed if rule.figure == "calibration_error"),
+        *(f"{rule.than} needs" for rule in parsed if rule.than in RIVALS),
+        *(["its rows have groups, which need"] if report.groups is not None else []),
+    ]
+    if needs:
         if not len(saved.labels):
-            needs = "calibration_error needs" if calibrated else "its rows have groups, which need"
-            raise MtrainError(f"{needs} its predictions, which were not kept", where=folder)
+            raise MtrainError(f"{needs[0]} its predictions, which were not kept", where=folder)
         report = replace(report, predictions=read_predictions(report, folder)[0])
     pairs = None if baseline is None else _pairs(saved, baseline)
-    rivals = rival_pairs(report, folder, parsed)
-    judged = judge_report(report, parsed, str(run), pairs, baseline, inconclusive, rivals)
+    judged = judge_report(report, parsed, str(run), pairs, baseline, inconclusive)
     if junit is not None:
         write_bytes(junit, junit_xml(judged))
     return judged
@@ -99,11 +98,10 @@ def judge_report(
     pairs: Pairs | None = None,
     baseline: Path | None = None,
     inconclusive: Inconclusive | None = None,
-    rivals: Mapping[str, Pairs] = MappingProxyType({}),
 ) -> Gate:
     """All rules of one evaluation; `pairs` are its rows with the predictions of the run `baseline`.
 
-    None: always predicting the most frequent class. `rivals` has those of each rival.
+    None: always predicting the most frequent class.
     """
     if pairs is None:
         pairs = majority_pairs(report)
@@ -116,35 +114,9 @@ def judge_report(
         looks=report.looks,
         baseline=always if baseline is None else str(baseline),
         inconclusive=inconclusive,
-        results=tuple(judge(report, rules, {BASELINE: pairs, **rivals})),
+        results=tuple(judge(report, rules, {BASELINE: pairs, **rival_pairs(report)})),
         groups=report.groups,
     )
-
-
-def rival_pairs(report: Report, folder: Path, rules: Sequence[Rule]) -> dict[str, Pairs]:
-    """The rows of the evaluation in `folder` with the predictions of each rival that rules name.
-
-    Raises `MtrainError` for files that are damaged, or were not kept.
-    """
-    named = {rule.than for rule in rules} & set(RIVALS)
-    if not named:
-        return {}
-    predictions, rows = read_predictions(report, folder)
-    run, n_classes = RunDirectory(folder.absolute().parent.parent), len(report.classes)
-    thresholds = {one.name: one.threshold for one in report.rivals or ()}
-    return {
-        one.name: pair(
-            predictions.labels,
-            rival_predictions(
-                replace(one, threshold=thresholds[one.name]), report.split, predictions
-            ).predicted,
-            predictions.predicted,
-            n_classes,
-            predictions.groups,
-        )
-        for one in read_rivals(run.rivals, report.split, rows, n_classes)
-        if one.name in named & set(thresholds) and one.problem is None
-    }
 
 
 def _holds_gate(path: Path) -> bool:

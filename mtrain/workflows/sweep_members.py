@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from mtrain.metrics.epoch import EpochFigures
     from mtrain.observer import SweepObserver
     from mtrain.records.sweep import MemberResult
+    from mtrain.training.rivals import RunRivals
     from mtrain.workflows.run import Run
     from mtrain.workflows.sweep_data import Options, SweepData
-    from mtrain.workflows.train_run import MadeRivals
 
 BYTES_A_PARAMETER = 36
 """Of a member in training: weights and two slots of the optimizer, float32, on the device, in the
@@ -134,8 +134,8 @@ class MembersTrainer:
                 results[member.name] = read_member(member, self._folder, by)
 
         waiting = [one for one in members if not has_trained(results[one.name], until)]
-        ending = [one for one in waiting if until is None or until >= one.config.training.epochs]
-        with self._rivals.beside(ending) as rivals_of:
+        # Of a rung only members that stop early end, and need them.
+        with self._rivals.beside(waiting, at_once=until is None) as rivals_of:
 
             def train(member: Member) -> None:
                 result = self._train(member, by, received, until, rivals_of(member))
@@ -175,7 +175,7 @@ class MembersTrainer:
         by: str | None,
         received: Received,
         until: int | None,
-        rivals: MadeRivals | None,
+        rivals: RunRivals | None,
     ) -> MemberResult:
         """Train one member; whatever goes wrong with it is its result."""
         self._observer.began(member.name)
@@ -201,7 +201,7 @@ class MembersTrainer:
         observers: Observers,
         received: Received,
         until: int | None,
-        rivals: MadeRivals | None,
+        rivals: RunRivals | None,
     ) -> Run:
         config, data = member.config, self._data.of(member)
         of_data, of_splits = self._data.facts_of(member)

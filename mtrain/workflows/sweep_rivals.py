@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING
 
-from mtrain.rivals.training import rivals_beside
-from mtrain.training.rivals import rival_task
+from mtrain.rivals.process import rivals_beside
+from mtrain.training.rivals import RunRivals, rival_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -15,9 +14,8 @@ if TYPE_CHECKING:
     from mtrain.config.loading.members import Member
     from mtrain.rivals.task import RivalTask
     from mtrain.workflows.sweep_data import SweepData
-    from mtrain.workflows.train_run import MadeRivals
 
-    RivalsOf = Callable[[Member], MadeRivals | None]
+    RivalsOf = Callable[[Member], RunRivals | None]
 
 
 class SweepRivals:
@@ -29,6 +27,7 @@ class SweepRivals:
             member.name: f"{data.key(member)}{member.config.evaluation.rivals}"
             for member in members
         }
+        self._made: dict[str, RunRivals] = {}
         self._tasks: dict[str, RivalTask] = {}
         for member in members:
             if (key := self._keys[member.name]) not in self._tasks:
@@ -37,19 +36,22 @@ class SweepRivals:
                     self._tasks[key] = task
 
     @contextmanager
-    def beside(self, members: Sequence[Member]) -> Iterator[RivalsOf]:
-        """Train the rivals of these members while the context lasts; what waits for those of a member.
+    def beside(self, members: Sequence[Member], *, at_once: bool) -> Iterator[RivalsOf]:
+        """Train the rivals of these members while the context lasts; those of a member, None: it has none.
 
-        None: it has none.
+        If not `at_once`, only once a member has ended that needs them.
         """
         needed = dict.fromkeys(self._keys[member.name] for member in members)
         keys = [key for key in needed if key in self._tasks]
-        with rivals_beside([self._tasks[key] for key in keys]) as training:
-
-            def rivals_of(member: Member) -> MadeRivals | None:
-                key = self._keys[member.name]
-                if training is None or key not in keys:
-                    return None
-                return partial(training.results, keys.index(key))
-
-            yield rivals_of
+        tasks = {key: self._tasks.pop(key) for key in keys}
+        with rivals_beside(list(tasks.values()), at_once=at_once) as training:
+            if at_once:
+                tasks.clear()  # so that arrays need not stay once they are sent
+            if training is not None:
+                self._made |= {key: RunRivals(training, place) for place, key in enumerate(keys)}
+            yield lambda member: self._made.get(self._keys[member.name])
+            # Those that no member asked for may be needed when the members are trained further.
+            for place in training.left() if training is not None else ():
+                if (key := keys[place]) in tasks:
+                    self._tasks[key] = tasks[key]
+                    del self._made[key]

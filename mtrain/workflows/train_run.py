@@ -18,16 +18,15 @@ from mtrain.report.drawing import draw_here, history_charts
 from mtrain.report.remarks import learning_lines
 from mtrain.report.text import first_few
 from mtrain.run.checkpoint import read_checkpoint_arrays
-from mtrain.run.directory import OUTPUTS, RunDirectory
+from mtrain.run.directory import OUTPUTS
 from mtrain.run.evaluation import read_evaluation
 from mtrain.trackers.of_config import make_trackers
 from mtrain.training.learned import count_never_learned, keep_learned_rows
 from mtrain.training.loop import UNREPORTED, failing, train
 from mtrain.training.open import open_training
-from mtrain.training.rivals import keep_rivals
 from mtrain.training.signals import InterruptedBySignal, handled_signals
 from mtrain.workflows.evaluate import evaluate
-from mtrain.workflows.gate import judge_report, rival_pairs
+from mtrain.workflows.gate import judge_report
 from mtrain.workflows.plot import write_charts
 from mtrain.workflows.report import report as write_page
 from mtrain.workflows.run import Run
@@ -35,7 +34,7 @@ from mtrain.workflows.tracked import read_tracked
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from mtrain.config.experiment.schema import Config
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
     from mtrain.records.dataset import Split
     from mtrain.records.gate import Gate
     from mtrain.records.report import Report
-    from mtrain.records.rivals import TrainedRival
     from mtrain.records.run import Environment
     from mtrain.records.training import Predictions
     from mtrain.report.drawing import Draw
@@ -52,12 +50,11 @@ if TYPE_CHECKING:
     from mtrain.run.find_checkpoint import CheckpointPlace
     from mtrain.training.open import MakeTrainer
     from mtrain.training.prepared import PreparedData
+    from mtrain.training.rivals import RunRivals
     from mtrain.training.signals import Received
     from mtrain.training.target import RunTarget
     from mtrain.training.training import Training
     from mtrain.workflows.evaluate import PredictSplit
-
-    MadeRivals = Callable[[], Sequence[TrainedRival]]
 
 
 def train_run(
@@ -73,7 +70,7 @@ def train_run(
     evaluated: Sequence[str] = ("test",),
     draw: Draw | None = draw_here,
     until: int | None = None,
-    rivals: MadeRivals | None = None,
+    rivals: RunRivals | None = None,
 ) -> Run:
     """Train in the device's scope, keep everything, and evaluate on the splits `evaluated`.
 
@@ -81,7 +78,7 @@ def train_run(
     epoch `until` training stops, to be resumed.
 
     `received` are the signals that others handle; None: they are handled here. `make` makes the
-    trainer. `rivals` waits for the rivals of the network, which the run then has; None: it has none, or has
+    trainer. `rivals` are those of the network, in training; None: it has none, or the run has
     them. Raises as `fit` does.
     """
     with (
@@ -94,6 +91,8 @@ def train_run(
         run = training.run
         read = partial(read_tracked, run)
         observers.add(*make_trackers(config, run.path, run.tensorboard, read))
+        if rivals is not None:
+            observers.add(rivals.observer(training, data.dataset))
         observers.begin(_facts(data, training))
         if evaluated:  # what comes afterwards is loaded while the first steps are compiled
             load_meanwhile("scipy.special")
@@ -164,9 +163,7 @@ def _judged(config: Config, run: Path, report: Report | None) -> Gate | None:
     """The result of the config's gates, if there is an evaluation to judge."""
     if report is None or not config.gates:
         return None
-    folder = RunDirectory(run).evaluations / report.split
-    rivals = rival_pairs(report, folder, config.rules)
-    return judge_report(report, config.rules, str(run), rivals=rivals)
+    return judge_report(report, config.rules, str(run))
 
 
 def _train(
@@ -236,7 +233,7 @@ def _report(
     stopped_by: signal.Signals | None,
     evaluated: Sequence[str],
     draw: Draw | None,
-    rivals: MadeRivals | None,
+    rivals: RunRivals | None,
 ) -> tuple[Report | None, signal.Signals | None, bool]:
     """Evaluate the run, and unless `draw` is None draw charts.
 
@@ -254,8 +251,7 @@ def _report(
                 received.check()  # a signal may have come since the end of training
                 if rivals is not None:
                     observer.stage("waiting for the rivals")
-                    of_it = training.config, data.dataset, training.environment
-                    keep_rivals(run, rivals(), *of_it)
+                    rivals.wait(training, data.dataset, received.check)
                     observer.stage(stage)
                 for split in evaluated:
                     evaluation = evaluate(

@@ -9,11 +9,11 @@ import numpy as np
 from mtrain.data.class_weights import weight_training
 from mtrain.data.load import load_dataset
 from mtrain.errors import MtrainError
-from mtrain.metrics.rivals import judge_rivals
+from mtrain.metrics.rivals import with_rivals
 from mtrain.records.rivals import RIVALS, RivalTrial
 from mtrain.records.training import Predictions
+from mtrain.rivals.process import rivals_beside
 from mtrain.rivals.task import make_task
-from mtrain.rivals.training import rivals_beside
 from mtrain.training.rivals import rival_names, with_thresholds
 
 if TYPE_CHECKING:
@@ -46,5 +46,5 @@ def try_rivals(config: Config) -> RivalTrial:
     return RivalTrial(
         rows=len(test),
         baseline_class=dataset.classes[most_frequent],
-        rivals=judge_rivals(always, trained, "test", dataset.classes),
+        rivals=with_rivals(always, trained, "test", dataset.classes)[1],
     )

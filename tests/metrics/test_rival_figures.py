@@ -14,7 +14,7 @@ from sklearn.metrics import (
 )
 
 from mtrain.metrics.report import make_report
-from mtrain.metrics.rivals import judge_rivals
+from mtrain.metrics.rivals import with_rivals
 from mtrain.records.rivals import TrainedRival
 from mtrain.records.training import Predictions
 
@@ -37,6 +37,10 @@ def scores_of(is_right, rng=RNG):
 
 def network_of(scores, groups=None):
     return Predictions(LABELS, scores.argmax(axis=1), scores, 1.0, groups=groups)
+
+
+def judge_rivals(network, rivals, split, classes):
+    return with_rivals(network, rivals, split, classes)[1]
 
 
 def rival_of(name, scores, **others):
@@ -113,6 +117,39 @@ def test_where_none_is_shown_to_be_better_that_is_said():
     accuracy = (LIKE_IT.argmax(axis=1) == LABELS).mean()
     text = f"No rival is shown to be better: accuracy of logistic regression {accuracy:.3f}"
     assert found == {"no-rival-better": text}
+
+
+def test_a_rival_that_is_better_in_one_figure_and_worse_in_the_other_is_no_better_tool():
+    """A network that calls nearly all rows of the rare class common, and a rival that does the reverse."""
+    labels = np.arange(400) >= 360
+    network = Predictions(
+        labels.astype(int), np.zeros(400, int), np.full((400, 2), 0.5, np.float32), 1.0
+    )
+    wrong = np.arange(400) < 120
+    scores = np.where(labels | wrong, 0.9, 0.1).astype(np.float32)
+    judged = judge_rivals(
+        network, [rival_of("boosting", np.column_stack([1 - scores, scores]))], "test", "ab"
+    )
+    report = make_report(network, ("a", "b"), split="test", checkpoint="x", rivals=judged)
+    (text,) = [one.text for one in report.findings if one.kind == "rival-mixed"]
+    assert text == (
+        "gradient boosting: accuracy 0.700, 0.200 less (p < 0.001); "
+        "balanced accuracy 0.833, 0.333 more (p < 0.001)"
+    )
+
+
+def test_warnings_of_scikit_learn_are_said():
+    found = findings_of(rival_of("logistic", LIKE_IT, notes=("did not converge",)))
+    assert found["rival-note"] == "logistic regression: did not converge"
+
+
+def test_on_rows_that_chose_the_network_it_has_an_advantage():
+    judged = judge_rivals(NETWORK, [rival_of("logistic", LIKE_IT)], "test", "abc")
+    report = make_report(
+        NETWORK, tuple("abc"), split="val", checkpoint="x", selected=True, rivals=judged
+    )
+    (text,) = [one.text for one in report.findings if one.kind == "no-rival-better"]
+    assert text.endswith("; the network was chosen on these rows, the rivals were not")
 
 
 def test_a_rival_without_predictions_says_why():

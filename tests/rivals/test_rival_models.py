@@ -120,9 +120,28 @@ def test_a_class_without_training_rows_is_never_probable(name):
 
 def test_what_goes_wrong_in_scikit_learn_is_the_problem_of_the_rival(monkeypatch):
     """In its own words, and so are warnings."""
-    _, task = task_of(INPUTS, np.zeros(len(INPUTS), np.int64))
-    assert "at least 2 classes" in train_rival("logistic", task).problem
+    _, task = task_of(np.where(INPUTS > 2, np.nan, INPUTS), LABELS)
+    problem = train_rival("logistic", task).problem
+    assert problem.startswith("Input X contains NaN")
     monkeypatch.setattr("mtrain.rivals.models.MOST_ITERATIONS", 2)
     _, task = task_of(INPUTS, LABELS)
     (note,) = train_rival("logistic", task).notes
     assert note.startswith("lbfgs failed to converge")
+
+
+@pytest.mark.parametrize("name", RIVALS)
+def test_rows_of_one_class_are_nothing_to_learn_from(name):
+    _, task = task_of(INPUTS, np.zeros(len(INPUTS), np.int64))
+    assert train_rival(name, task).problem == "all training rows are of one class"
+
+
+def test_boosting_learns_from_many_rows_with_a_class_of_one():
+    """Above 10,000 rows scikit-learn would part them by class to stop early, and fail."""
+    generator = np.random.default_rng(0)
+    inputs = generator.normal(size=(24_000, 2)).astype(np.float32)
+    labels = (inputs[:, 0] > 0).astype(np.int64)
+    labels[0] = 2
+    rows, task = task_of(inputs, labels)
+    rival = train_rival("boosting", task)
+    assert rival.problem is None
+    assert (rival.probabilities["test"].argmax(axis=1) == labels[~rows]).mean() > 0.95

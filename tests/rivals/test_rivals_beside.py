@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +18,10 @@ import pytest
 from numpy.testing import assert_array_equal
 from waiting import HANGS
 
-from mtrain.rivals import training
+from mtrain.rivals import process
 from mtrain.rivals.models import train_rival
+from mtrain.rivals.process import rivals_beside
 from mtrain.rivals.task import RivalTask
-from mtrain.rivals.training import rivals_beside
 
 RNG = np.random.default_rng(0)
 TASK = RivalTask(
@@ -58,67 +60,110 @@ def test_tasks_are_done_one_after_the_other_and_asked_for_in_any_order():
     with rivals_beside([TASK, other]) as rivals:
         as_here(rivals.results(1), other)
         as_here(rivals.results(0), TASK)
-        as_here(rivals.results(1), other)
+        assert rivals.is_done(1)
+    as_here(rivals.results(1), other)
 
 
-def test_without_tasks_there_is_no_process(monkeypatch):
-    monkeypatch.setattr(training, "start_beside", None)
+def test_without_tasks_there_are_none():
     with rivals_beside([]) as rivals:
         assert rivals is None
 
 
-def test_without_room_for_a_process_there_are_no_rivals(monkeypatch):
-    def start(*arguments, **options):
-        raise OSError("no memory")
+def test_what_is_not_at_once_begins_when_it_is_asked_for(started):
+    with rivals_beside([TASK, TASK], at_once=False) as rivals:
+        assert rivals.left() == [0, 1]
+        assert started == []
+        as_here(rivals.results(1), TASK)
+    with rivals_beside([TASK], at_once=False) as rivals:
+        assert rivals.left() == [0]
+    assert all(process.poll() is not None for process in started)
 
-    monkeypatch.setattr(training, "start_beside", start)
+
+@pytest.mark.parametrize("problem", ["no memory", None])
+def test_without_a_process_there_are_no_rivals_but_the_reason(problem, monkeypatch):
+    """As in a program that is no Python: to start that again would be another program."""
+    if problem is None:
+        monkeypatch.setattr(sys, "frozen", True, raising=False)
+        problem = "this program has no Python to start"
+    else:
+
+        def start(*arguments, **options):
+            raise OSError(problem)
+
+        monkeypatch.setattr(process, "start_beside", start)
     with rivals_beside([TASK]) as rivals:
-        assert rivals is None
+        assert [one.problem for one in rivals.results()] == [f"OSError: {problem}"] * 2
+        assert all(one.was_cut for one in rivals.results())
 
 
-def test_rivals_that_take_too_long_are_stopped_and_say_so(monkeypatch):
-    """At least one of the two; those of later tasks as well."""
-    monkeypatch.setattr(training, "LEAST_SECONDS", 3.0)
-    monkeypatch.setattr(training, "SHARE", 0.0)
-    with rivals_beside([TASK, ENDLESS, TASK]) as rivals:
-        as_here(rivals.results(0), TASK)
-        began = time.monotonic()
-        stopped = rivals.results(1)
-        assert time.monotonic() - began < HANGS
-        assert [one.name for one in stopped] == ["logistic", "boosting"]
-        assert stopped[1].probabilities == {}
-        assert stopped[1].problem.endswith("s, when its training was stopped")
-        assert [one.problem is None for one in rivals.results(2)] == [False, False]
-
-
-def test_a_process_that_is_killed_leaves_no_rivals(monkeypatch):
-    processes, original = [], training.start_beside
+@pytest.fixture
+def started(monkeypatch):
+    """The processes of the test."""
+    processes, original = [], process.start_beside
 
     def start(*arguments, **options):
         processes.append(original(*arguments, **options))
         return processes[-1]
 
-    monkeypatch.setattr(training, "start_beside", start)
-    with rivals_beside([ENDLESS]) as rivals:
-        processes[0].kill()
-        assert [bool(one.problem) for one in rivals.results()] == [True, True]
+    monkeypatch.setattr(process, "start_beside", start)
+    return processes
+
+
+def test_a_task_that_takes_too_long_is_stopped_alone_and_says_so(monkeypatch):
+    """Tasks after it, and before, are done; a training of many hours would have waited longer."""
+    monkeypatch.setattr(process, "LEAST_SECONDS", 1.0)
+    with rivals_beside([ENDLESS, TASK, ENDLESS]) as rivals:
+        stopped = rivals.results(0)
+        assert [one.name for one in stopped] == ["logistic", "boosting"]
+        assert (stopped[1].probabilities, stopped[1].was_cut) == ({}, True)
+        assert re.fullmatch(r"not done \d+ s after the network was trained", stopped[1].problem)
+        as_here(rivals.results(1, seconds_before=2 * HANGS), TASK)
+        began = time.monotonic()
+        assert rivals.results(2)[1].was_cut
+        assert time.monotonic() - began < HANGS
+
+
+def test_who_waits_can_be_interrupted():
+    def check():
+        raise InterruptedError
+
+    with rivals_beside([ENDLESS]) as rivals, pytest.raises(InterruptedError):
+        rivals.results(check=check, is_limited=False)
+
+
+def test_a_process_that_is_killed_leaves_no_rivals_of_its_task(started):
+    """It says how it ended; small tasks behind it, which fit into a pipe, are done."""
+    with rivals_beside([ENDLESS, TASK, TASK]) as rivals:
+        while not started:
+            time.sleep(0.01)
+        started[0].kill()
+        problem = "its process was ended by SIGKILL, as where memory is short"
+        assert [one.problem for one in rivals.results()] == [problem] * 2
+        as_here(rivals.results(2), TASK)
+        as_here(rivals.results(1), TASK)
+
+
+def test_nothing_is_left_of_rivals_that_nobody_waits_for(started):
+    with rivals_beside([TASK, ENDLESS]):
+        while not started:
+            time.sleep(0.01)
+    assert all(process.poll() is not None for process in started)
 
 
 KILLED = """
-import os, signal
-from mtrain.rivals import training
+import os, signal, time
+from mtrain.rivals import process
 from test_rivals_beside import ENDLESS
 
-original = training.start_beside
+original = process.start_beside
 
 def start(*arguments, **options):
-    process = original(*arguments, **options)
-    print(process.pid, flush=True)
-    return process
-
-training.start_beside = start
-with training.rivals_beside([ENDLESS]):
+    print(original(*arguments, **options).pid, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
+
+process.start_beside = start
+with process.rivals_beside([ENDLESS]):
+    time.sleep(600)
 """
 
 
@@ -132,10 +177,8 @@ def test_the_process_ends_with_a_killed_command():
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])},
     )
     assert killed.returncode == -signal.SIGKILL
-    try:
-        process = os.pidfd_open(int(killed.stdout))
-    except ProcessLookupError:
-        return  # it has ended already
-    ended, _, _ = select.select([process], [], [], HANGS)
-    os.close(process)
-    assert ended
+    with suppress(ProcessLookupError):  # it has ended already
+        left = os.pidfd_open(int(killed.stdout))
+        ended, _, _ = select.select([left], [], [], HANGS)
+        os.close(left)
+        assert ended

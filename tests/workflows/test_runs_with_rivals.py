@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -16,7 +17,9 @@ from sklearn.metrics import accuracy_score
 
 import mtrain
 from mtrain.cli.main import run as command
+from mtrain.config.loading.load import load_config
 from mtrain.run.rivals import read_rivals
+from mtrain.workflows.fit import fit
 
 pytestmark = pytest.mark.rivals
 
@@ -108,7 +111,7 @@ def test_a_resumed_run_keeps_its_rivals_and_trains_them_no_more(
     run = tmp_path / "run"
     shutil.copytree(fitted.path, run)
     before = {path.name: path.read_bytes() for path in (run / "rivals").iterdir()}
-    monkeypatch.setattr("mtrain.rivals.training.start_beside", None)
+    monkeypatch.setattr("mtrain.rivals.process.start_beside", None)
     more = mtrain.resume(run, progress=False, training={"epochs": 3})
     assert {path.name: path.read_bytes() for path in (run / "rivals").iterdir()} == before
     assert [one.accuracy.second for one in more.report.rivals] == [
@@ -152,6 +155,10 @@ def test_members_of_a_sweep_have_the_rivals_of_the_same_run_alone(wine, tmp_path
                 sum(accuracy * n for accuracy, n in each) / 178
             )
             assert rival["accuracy"]["first"] == all_rows["accuracy"]
+        gate = mtrain.gate(pooled, "accuracy >= boosting - 0.9")
+        assert gate.results[0].limit == pytest.approx(
+            all_rows["rivals"][1]["accuracy"]["second"] - 0.9
+        )
     same = [[(m / "rivals/test.npz").read_bytes() for m in members[k::2]] for k in range(2)]
     assert same[0][0] == same[0][1] != same[1][0] == same[1][1]
     alone = mtrain.fit(members[0] / "config.yaml", out=tmp_path / "alone", progress=False)
@@ -226,7 +233,7 @@ def test_a_rival_that_fails_ends_nothing_else(wine, tmp_path, capsys):
     status, _ = said(capsys, "fit", config, "--out", tmp_path / "run", "--quiet")
     assert status == 0
     logistic, boosting = metrics_of(tmp_path / "run")["rivals"]
-    assert "at least 2 classes" in logistic["problem"]
+    assert logistic["problem"] == "all training rows are of one class"
     assert "accuracy" not in logistic
     assert boosting["name"] == "boosting"
 
@@ -289,12 +296,106 @@ def test_settings_that_cannot_work_are_said_before_anything_is_read(settings, pr
     assert problem in str(error.value)
 
 
-def test_a_rule_about_a_rival_that_there_is_not_is_inconclusive(fitted, tmp_path):
+def test_a_rule_about_a_rival_that_there_is_not_is_inconclusive(wine, tmp_path):
+    """As in a run that has fewer; one that kept no predictions says so."""
+    settings = {"rivals": ["logistic"], "predictions": True}
+    mtrain.fit(wine, out=tmp_path / "run", progress=False, evaluation=settings)
+    (result,) = mtrain.gate(tmp_path / "run", "accuracy >= gradient_boosting").results
+    assert (result.outcome, result.reason) == ("inconclusive", "there is no boosting on these rows")
+    mtrain.fit(
+        wine, out=tmp_path / "none", progress=False, evaluation=settings | {"predictions": False}
+    )
+    with pytest.raises(mtrain.MtrainError, match="logistic needs its predictions, which were not"):
+        mtrain.gate(tmp_path / "none", "accuracy >= logistic")
+
+
+def test_a_resumed_run_has_the_rivals_that_its_config_names(fitted, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(fitted.path, run)
-    shutil.rmtree(run / "rivals")
-    (result,) = mtrain.gate(run, "accuracy >= boosting").results
-    assert (result.outcome, result.reason) == ("inconclusive", "there is no boosting on these rows")
+    more = mtrain.resume(run, progress=False, training={"epochs": 3}, evaluation={"rivals": None})
+    assert more.report.rivals is None
+    more = mtrain.resume(
+        run, progress=False, training={"epochs": 4}, evaluation={"rivals": "boosting"}
+    )
+    assert [one.name for one in more.report.rivals] == ["boosting"]
+
+
+def test_rivals_that_were_cut_are_trained_again(wine, tmp_path, monkeypatch):
+    """Not so those that cannot be trained."""
+    monkeypatch.setattr("mtrain.rivals.process.LEAST_SECONDS", 0.0)
+    monkeypatch.setattr("mtrain.rivals.process.SHARE", 0.0)
+    first = mtrain.fit(wine, out=tmp_path / "run", progress=False)
+    assert first.report.rivals[0].problem == "not done 0 s after the network was trained"
+    monkeypatch.undo()
+    again = mtrain.resume(tmp_path / "run", progress=False, training={"epochs": 3})
+    assert [one.problem for one in again.report.rivals] == [None, None]
+
+
+def test_a_run_that_is_stopped_keeps_the_rivals_that_are_done(wine, tmp_path, monkeypatch):
+    class Waits(mtrain.Observer):
+        def epoch(self, figures, seconds):
+            if figures.epoch == 2:  # the observer before has looked whether they are done
+                raise KeyboardInterrupt
+            time.sleep(5)
+
+    monkeypatch.setattr("mtrain.rivals.process.LOOKING_SECONDS", 0.01)
+    with pytest.raises(KeyboardInterrupt):
+        fit(load_config(wine, {}), out=tmp_path / "run", observer=Waits())
+    assert {path.name for path in (tmp_path / "run/rivals").iterdir()} == {
+        *("rivals.json", "test.npz", "val.npz")
+    }
+
+
+def test_members_that_stop_early_within_a_rung_have_rivals(wine, tmp_path):
+    folder = tmp_path / "sweep"
+    arguments = [
+        "optimizer.learning_rate=0.01,0.5",
+        "training.early_stopping={patience: 1}",
+        *("training.epochs=8", "--halving", "{by: val_loss, keep: 0.5, every: 6}"),
+    ]
+    assert command(["sweep", str(wine), *arguments, "--out", str(folder), "--quiet"]) == 0
+    evaluated = list(folder.glob("learning*/evaluation/test"))
+    assert evaluated
+    for evaluation in evaluated:
+        rivals = metrics_of(evaluation.parents[1])["rivals"]
+        assert [one.get("problem") for one in rivals] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda one: one.pop("accuracy"), "logistic has neither all figures nor a problem"),
+        (lambda one: one["classes"].pop(), "logistic has neither all figures nor a problem"),
+        (lambda one: one.update(name="boosting"), "a rival is there twice"),
+        (lambda one: one.update(name="oracle"), "rivals.0.name"),
+    ],
+)
+def test_rivals_changed_by_hand_are_refused(change, problem, fitted, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(fitted.path, run)
+    metrics = metrics_of(run)
+    change(metrics["rivals"][0])
+    (run / "evaluation/test/metrics.json").write_text(json.dumps(metrics))
+    with pytest.raises(mtrain.MtrainError, match=problem):
+        mtrain.gate(run, "accuracy >= 0.5")
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda one: one.update(threshold=-5), "rivals.0.threshold"),
+        (lambda one: one.update(seconds=-1), "rivals.0.seconds"),
+        (lambda one: one.update(name="boosting"), "a rival is there twice"),
+    ],
+)
+def test_the_file_of_rivals_is_checked(change, problem, fitted, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(fitted.path, run)
+    content = json.loads((run / "rivals/rivals.json").read_text())
+    change(content["rivals"][0])
+    (run / "rivals/rivals.json").write_text(json.dumps(content))
+    with pytest.raises(mtrain.MtrainError, match=problem):
+        mtrain.evaluate(run, out=tmp_path / "out")
 
 
 def test_check_trains_them_before_any_training(wine, capsys):

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BeforeValidator
 
 from mtrain.config.catalog.metrics import METRIC_ALIASES
 from mtrain.config.catalog.names import canonical, suggestion
+from mtrain.config.experiment.rivals import ALIASES
 from mtrain.config.experiment.section import ListOf
 from mtrain.records.rivals import RIVALS
 
@@ -47,7 +48,7 @@ _RULE = re.compile(
 BASELINE = "baseline"
 
 _OTHER = re.compile(
-    rf"(?P<than>{'|'.join((BASELINE, *RIVALS))})\s*(?:(?P<sign>[+-])\s*(?P<offset>\S.*))?",
+    rf"(?P<than>{'|'.join((BASELINE, *RIVALS, *ALIASES))})\s*(?:(?P<sign>[+-])\s*(?P<offset>\S.*))?",
     re.DOTALL,
 )
 
@@ -150,7 +151,7 @@ def _limit(text: str) -> tuple[float, str | None]:
     """The limit, or what is added to the value of the other, and which other."""
     if (parts := _OTHER.fullmatch(text)) is None:
         return _plain_limit(text), None
-    than = parts["than"]
+    than = ALIASES.get(parts["than"], parts["than"])
     if parts["offset"] is None:
         return 0.0, than
     offset = _number(parts["offset"])
