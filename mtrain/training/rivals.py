@@ -119,6 +119,7 @@ def _threshold(rival: TrainedRival, config: EvaluationConfig, dataset: Dataset) 
         return None
     if dataset.val is None:  # there is no rule then
         return None if config.number == DEFAULT_THRESHOLD else config.number
+    # A rival is trained once: its rule has one look, as the first epoch of a network.
     of_val = rival.probabilities["val"]
-    threshold = threshold_of(dataset.val.labels == 1, of_val[:, 1], config, epoch=1)  # of one
+    threshold = threshold_of(dataset.val.labels == 1, of_val[:, 1], config, epoch=1)
     return None if np.isnan(threshold) or threshold == DEFAULT_THRESHOLD else threshold

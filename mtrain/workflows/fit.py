@@ -104,10 +104,8 @@ def fit(
                 open_environment(config, environment, computes_on, target.resumption) as known,
             ):
                 data = prepare_data(dataset)
-                del (
-                    dataset,
-                    tasks,
-                )  # the device has the training rows; here they would be in memory twice
+                # The device has the training rows, and the rivals; here they would be in memory twice.
+                del dataset, tasks
                 run = train_run(
                     config,
                     data,

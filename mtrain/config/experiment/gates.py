@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 BY_CLASS = ("recall", "precision", "f1")
 """Figures of each class."""
 
+BASELINE = "baseline"
+"""What a rule compares with that names no rival: another run, or always predicting one class."""
+
 OF_ALL = ("accuracy", "recall_macro", "precision_macro", "f1_macro", "calibration_error")
 """Figures of all rows; lower is better only for the last."""
 
@@ -45,8 +48,6 @@ _RULE = re.compile(
     (?P<limit>\S.*?)\s*""",
     re.VERBOSE | re.DOTALL,
 )
-BASELINE = "baseline"
-
 _OTHER = re.compile(
     rf"(?P<than>{'|'.join((BASELINE, *RIVALS, *ALIASES))})\s*(?:(?P<sign>[+-])\s*(?P<offset>\S.*))?",
     re.DOTALL,
@@ -157,7 +158,7 @@ def _limit(text: str) -> tuple[float, str | None]:
     offset = _number(parts["offset"])
     if offset is None or not 0 <= offset < 1:
         raise ValueError(
-            f"from {'the ' * (than == BASELINE)}{than} it must be a number from 0 to 1, "
+            f"from {'the baseline' if than == BASELINE else than} it must be a number from 0 to 1, "
             f"got {parts['offset']:.40}"
         )
     return (-offset if parts["sign"] == "-" else offset), than

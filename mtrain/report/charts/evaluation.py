@@ -114,9 +114,8 @@ def draw_precision_recall(report: Report) -> Figure:
         for y, value, high in zip(at, values, bounds[:, 1], strict=True):
             text = "undefined" if math.isnan(value) else f"{value:.3f}"
             right = 0.0 if math.isnan(value) else max(value, high)
-            if (
-                rivals and value > 0.1
-            ):  # within the bar: beside a mark it would seem to be the mark's
+            if rivals and value > 0.1:
+                # Within the bar: beside a mark it would seem to be the mark's.
                 axes.text(0.008, y, text, va="center", fontsize=7.5, color=text_colour)
                 continue
             axes.text(right + 0.01, y, text, va="center", fontsize=7.5, in_layout=False)
