@@ -28,6 +28,8 @@ LEAST_SECONDS = 10.0
 
 LOOKING_SECONDS = 0.1
 
+STOPPED = "the training was stopped"
+
 
 class RivalTraining:
     """The rivals of some tasks, one task after the other, each in a process of its own."""
@@ -37,15 +39,18 @@ class RivalTraining:
         self._names = [task.names for task in tasks]
         self._results: list[list[TrainedRival]] = [[] for _ in tasks]
         self._is_done = [threading.Event() for _ in tasks]
-        self._waiting = list(range(len(tasks)))
-        self._process: Popen[bytes] | None = None
-        self._running: int | None = None
-        self._why: str | None = None
-        self._lock = threading.Lock()
         self._began = time.monotonic()
-        self._thread = threading.Thread(target=self._train, daemon=True)
-        if at_once:
-            self._thread.start()
+        self._lock = threading.Lock()  # around all that follows
+        self._waiting: list[int] = []
+        self._running: int | None = None
+        self._process: Popen[bytes] | None = None
+        self._why: str | None = None
+        """Why the running task is ended before it is done."""
+
+        self._is_stopped = False
+        self._thread: threading.Thread | None = None
+        for place in range(len(tasks)) if at_once else ():
+            self._ask(place)
 
     def is_done(self, place: int = 0) -> bool:
         """Whether nobody would have to wait for the results of this task."""
@@ -68,13 +73,7 @@ class RivalTraining:
         asked = time.monotonic()
         so_far = asked - self._began + seconds_before
         limit = max(LEAST_SECONDS, SHARE * so_far) if is_limited else float("inf")
-        with self._lock:
-            if place in self._waiting:  # others can wait
-                self._waiting.remove(place)
-                self._waiting.insert(0, place)
-            if not self._thread.is_alive() and self._waiting and self._why is None:
-                with suppress(RuntimeError):  # another thread has started it
-                    self._thread.start()
+        self._ask(place, is_first=True)
         while not self._is_done[place].wait(LOOKING_SECONDS):
             check()
             if time.monotonic() - asked > limit:
@@ -84,30 +83,43 @@ class RivalTraining:
     def stop(self) -> None:
         """End what is computed, and begin nothing more."""
         with self._lock:
+            self._is_stopped = True
             waiting, self._waiting = self._waiting, []
-            self._why = "the training was stopped"
+            self._why = STOPPED
             self._kill()
         for place in waiting:
-            self._end(place, self._why)
-        if self._thread.is_alive():
-            self._thread.join()
+            self._end(place, STOPPED)
+        if (thread := self._thread) is not None:
+            thread.join()
 
     def left(self) -> list[int]:
-        """The tasks that nobody has asked for and that have not begun."""
+        """The tasks that have not begun."""
         return [place for place, task in enumerate(self._tasks) if task is not None]
+
+    def _ask(self, place: int, *, is_first: bool = False) -> None:
+        """Have a task done, before those that wait if it `is_first`."""
+        with self._lock:
+            if self._is_done[place].is_set() or place == self._running:
+                return
+            if self._is_stopped:
+                self._end(place, STOPPED)
+                return
+            if place in self._waiting:
+                self._waiting.remove(place)
+            self._waiting.insert(0 if is_first else len(self._waiting), place)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._train, daemon=True)
+                self._thread.start()
 
     def _leave(self, place: int, why: str) -> None:
         """Go on without a task: it is not begun, or its process is ended."""
         with self._lock:
-            if place in self._waiting:
-                self._waiting.remove(place)
-            elif place == self._running:
+            if place == self._running:
                 self._why = why
                 self._kill()
-                return
-            else:
-                return
-        self._end(place, why)
+            elif place in self._waiting:
+                self._waiting.remove(place)
+                self._end(place, why)
 
     def _kill(self) -> None:
         process = self._process
@@ -119,14 +131,15 @@ class RivalTraining:
         while True:
             with self._lock:
                 if not self._waiting:
+                    self._running = self._thread = None
                     return
                 place = self._running = self._waiting.pop(0)
                 self._why = None
-            why = "it failed"
+            why = ""
             try:
                 why = self._train_one(place)
             except Exception as error:  # noqa: BLE001 -- nothing that a rival does ends a training
-                why = self._why or f"{type(error).__name__}: {error}"
+                why = f"{type(error).__name__}: {error}"
             finally:
                 self._end(place, why)
 
@@ -137,11 +150,17 @@ class RivalTraining:
                 self._process = process
                 if self._why is not None:  # it was stopped meanwhile
                     self._kill()
-            with suppress(OSError, EOFError, pickle.UnpicklingError):  # the process has ended
+            try:
                 self._exchange(place, process)
-            if process.stdin is not None:
-                with suppress(OSError):  # what a process that has ended did not read
-                    process.stdin.close()
+            except (OSError, EOFError, pickle.UnpicklingError):
+                pass  # it has ended, as its status tells
+            except Exception:
+                self._kill()  # or it would be waited for
+                raise
+            finally:
+                if process.stdin is not None:
+                    with suppress(OSError):  # what a process that has ended did not read
+                        process.stdin.close()
             status = process.wait()
         if self._why is not None:
             return self._why

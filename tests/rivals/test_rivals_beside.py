@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import select
 import signal
@@ -74,8 +75,9 @@ def test_what_is_not_at_once_begins_when_it_is_asked_for(started):
         assert rivals.left() == [0, 1]
         assert started == []
         as_here(rivals.results(1), TASK)
-    with rivals_beside([TASK], at_once=False) as rivals:
-        assert rivals.left() == [0]
+        assert rivals.left() == [0]  # nobody has asked for it
+    assert rivals.results(0)[0].problem == "the training was stopped"
+    assert len(started) == 1
     assert all(process.poll() is not None for process in started)
 
 
@@ -141,6 +143,23 @@ def test_a_process_that_is_killed_leaves_no_rivals_of_its_task(started):
         assert [one.problem for one in rivals.results()] == [problem] * 2
         as_here(rivals.results(2), TASK)
         as_here(rivals.results(1), TASK)
+
+
+def test_what_is_no_result_ends_that_task_alone(started, monkeypatch):
+    """As where something prints into the pipe before the rivals do."""
+    load, loaded = pickle.load, []
+
+    def load_garbage_first(file):
+        if not loaded:
+            loaded.append(file)
+            raise KeyError(0)
+        return load(file)
+
+    monkeypatch.setattr(process.pickle, "load", load_garbage_first)
+    with rivals_beside([ENDLESS, TASK]) as rivals:
+        assert [one.problem for one in rivals.results(0)] == ["KeyError: 0"] * 2
+        as_here(rivals.results(1), TASK)
+    assert started[0].returncode == -signal.SIGKILL
 
 
 def test_nothing_is_left_of_rivals_that_nobody_waits_for(started):
