@@ -31,7 +31,13 @@ def test_what_libraries_remove_at_exit_is_removed(finished_run, tmp_path, argume
     done = subprocess.run(
         [sys.executable, "-m", "mtrain", command, str(finished_run), *options],
         cwd=tmp_path,
-        env={**os.environ, **settings, "TMPDIR": str(temporary)},
+        # Python's own cache of the modules that TensorFlow writes there would stay.
+        env={
+            **os.environ,
+            **settings,
+            "TMPDIR": str(temporary),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
         capture_output=True,
         text=True,
         timeout=HANGS,

@@ -27,7 +27,7 @@ def last_checkpoint(run):
 
 ALLOWED = (
     "`mtrain reproduce` takes name, checkpoint, dataset.path, dataset.val_path, dataset.test_path, "
-    "tracking, training.memory; `mtrain fit` takes all settings"
+    "tracking, training.memory, evaluation.rivals; `mtrain fit` takes all settings"
 )
 
 

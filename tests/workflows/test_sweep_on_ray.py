@@ -42,8 +42,8 @@ checkpoint: {every_seconds: 0.5}
 @pytest.fixture(scope="module")
 def settings():
     """Variables of a Ray that no other on this machine shares: its token, its folder."""
-    # Not below the tests' folder: the path of a socket is at most 107 bytes long.
-    folder = Path(tempfile.mkdtemp(prefix="ray-"))
+    # Neither below the tests' folder nor below that of this process: the path of a socket is at most 107 bytes long.
+    folder = Path(tempfile.mkdtemp(prefix="ray-", dir=os.environ.get("TMPDIR", "/tmp")))
     yield {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
