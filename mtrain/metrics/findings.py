@@ -84,10 +84,10 @@ def _against_rivals(report: Report) -> Iterator[Finding]:
         for note in one.notes:
             yield Finding("rival-note", f"{one.title}: {note}")
         figures = {"accuracy": one.accuracy, "balanced accuracy": one.recall_macro}
-        findings = {of.finding for of in figures.values()}
-        if "better" in findings:
-            shown = [text for name, of in figures.items() if (text := _difference(name, of))]
-            better.append((f"{one.title}: {'; '.join(shown)}", "worse" not in findings))
+        if "better" in {of.finding for of in figures.values()}:
+            told = [text for name, of in figures.items() if (text := _difference(name, of))]
+            is_lower = any((of.difference or 0) < 0 for of in figures.values())
+            better.append((f"{one.title}: {'; '.join(told)}", not is_lower))
         accuracies.append(f"{one.title} {one.accuracy.second:.3f}")
     for place, (text, in_all) in enumerate(better, 1):
         conclusion = ""
@@ -101,12 +101,13 @@ def _against_rivals(report: Report) -> Iterator[Finding]:
 
 
 def _difference(name: str, of: FigureComparison) -> str:
-    """How much better or worse a rival is shown to be; empty if it is not."""
-    if of.second is None or of.difference is None or of.finding not in {"better", "worse"}:
+    """How much more a rival's figure is shown to be, or how much less it is; else nothing."""
+    is_shown = of.finding in {"better", "worse"}
+    if of.second is None or of.difference is None or (of.difference >= 0 and not is_shown):
         return ""
-    how = "more" if of.finding == "better" else "less"
-    p = p_in_words(of.p_adjusted)
-    return f"{name} {of.second:.3f}, {abs(of.difference):.3f} {how} ({p})"
+    how = "less" if of.difference < 0 else "more"
+    sure = p_in_words(of.p_adjusted) if is_shown else "not shown"
+    return f"{name} {of.second:.3f}, {abs(of.difference):.3f} {how} ({sure})"
 
 
 def p_in_words(p: float | None) -> str:

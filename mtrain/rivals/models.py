@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +31,9 @@ MOST_CATEGORIES = 255
 
 def train_rival(name: RivalName, task: RivalTask) -> TrainedRival:
     """Train a rival and predict the other splits; whatever goes wrong is the result's problem."""
+    # First: several seconds on a busy machine, which are not those of the model that comes first.
+    for module in ("sklearn.linear_model", "sklearn.ensemble"):
+        import_module(module)
     began = time.perf_counter()
     if len(np.unique(task.labels)) < 2:
         return TrainedRival(name, 0.0, problem="all training rows are of one class")

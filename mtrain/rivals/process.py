@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SHARE = 0.5
 """How long a training waits for its rivals, as a share of its own time."""
 
-LEAST_SECONDS = 10.0
+LEAST_SECONDS = 20.0
 """That it waits in any case."""
 
 LOOKING_SECONDS = 0.1

@@ -265,7 +265,12 @@ class _Question:
 
     def _rivals(self, place: CheckpointPlace, rows: Split, saved: Checkpoint) -> list[TrainedRival]:
         """The run's rivals that its config has, with what they predict of these rows; none of other rows."""
-        rivals = read_rivals(place.run.rivals, self.split, rows.rows, len(saved.classes))
+        try:
+            rivals = read_rivals(place.run.rivals, self.split, rows.rows, len(saved.classes))
+        except MtrainError as error:
+            remedy = f"without {shlex.quote(str(place.run.rivals))} there are no rivals"
+            problems = (replace(one, remedy=remedy) for one in error.problems)
+            raise MtrainError(*problems) from error
         wanted = saved.config.evaluation.rivals
         if self.threshold is not None:
             rivals = [replace(one, threshold=self.threshold) for one in rivals]

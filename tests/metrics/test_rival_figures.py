@@ -138,6 +138,24 @@ def test_a_rival_that_is_better_in_one_figure_and_worse_in_the_other_is_no_bette
     )
 
 
+def test_a_figure_that_may_be_lower_by_chance_forbids_the_conclusion_as_well():
+    """The rare class, of which accuracy knows little, may be learned less."""
+    labels = np.arange(1000) >= 980
+    predicted = np.where(labels | (np.arange(1000) < 100), 1, 0)
+    network = Predictions(labels.astype(int), predicted, np.full((1000, 2), 0.5, np.float32), 1.0)
+    positive = labels & (np.arange(1000) < 997)
+    scores = np.where(positive, 0.9, 0.1).astype(np.float32)
+    judged = judge_rivals(
+        network, [rival_of("boosting", np.column_stack([1 - scores, scores]))], "test", "ab"
+    )
+    report = make_report(network, ("a", "b"), split="test", checkpoint="x", rivals=judged)
+    (text,) = [one.text for one in report.findings if one.kind == "rival-mixed"]
+    assert text == (
+        "gradient boosting: accuracy 0.997, 0.097 more (p < 0.001); "
+        "balanced accuracy 0.925, 0.024 less (not shown)"
+    )
+
+
 def test_warnings_of_scikit_learn_are_said():
     found = findings_of(rival_of("logistic", LIKE_IT, notes=("did not converge",)))
     assert found["rival-note"] == "logistic regression: did not converge"

@@ -394,8 +394,9 @@ def test_the_file_of_rivals_is_checked(change, problem, fitted, tmp_path):
     content = json.loads((run / "rivals/rivals.json").read_text())
     change(content["rivals"][0])
     (run / "rivals/rivals.json").write_text(json.dumps(content))
-    with pytest.raises(mtrain.MtrainError, match=problem):
+    with pytest.raises(mtrain.MtrainError, match=problem) as error:
         mtrain.evaluate(run, out=tmp_path / "out")
+    assert str(error.value).endswith(f"; without {run / 'rivals'} there are no rivals")
 
 
 def test_check_trains_them_before_any_training(wine, capsys):
