@@ -198,10 +198,11 @@ def test_member_whose_process_is_killed_is_resumed_with_the_same_bits(
 def test_sweep_on_ray_that_is_stopped_is_saved_and_resumed(long, tmp_path, settings, address):
     """Without Ray, for its members are runs as any others."""
     sweep = tmp_path / "sweep"
+    seeds = ["training.epochs=200", "--seeds", 3]  # neither ends before the other one has begun
     begun = [sweep / name / "checkpoints" / "last" for name in ("seed-0", "seed-1")]
     with (
         subprocess.Popen(
-            command("sweep", long, "--seeds", 3, "--ray", address, "--out", sweep),
+            command("sweep", long, *seeds, "--ray", address, "--out", sweep),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -221,7 +222,7 @@ def test_sweep_on_ray_that_is_stopped_is_saved_and_resumed(long, tmp_path, setti
         "seed-1": ("stopped", "by SIGINT"),
         "seed-2": ("waiting", None),
     }
-    mtrain({}, "sweep", long, "--seeds", 3, "--out", sweep, "--resume")
+    mtrain({}, "sweep", long, *seeds, "--out", sweep, "--resume")
     mtrain({}, "fit", sweep / "seed-0" / "config.yaml", "--out", tmp_path / "alone", "--quiet")
     assert_same(sweep / "seed-0", tmp_path / "alone")
 
