@@ -78,8 +78,10 @@ class RunRivals:
 
     def wait(self, training: Training, dataset: Dataset, check: Callable[[], None]) -> None:
         """Keep them in the run, and wait for them as long as the training is worth."""
-        seconds = sum(training.recorder.history.seconds)
-        rivals = self.training.results(self.place, seconds_before=seconds, check=check)
+        history = training.recorder.history
+        first = history.segments[-1].epochs[0]  # of this process
+        before = sum(history.seconds[: first - 1])
+        rivals = self.training.results(self.place, seconds_before=before, check=check)
         self.keep(rivals, training, dataset)
 
     def keep(self, rivals: Sequence[TrainedRival], training: Training, dataset: Dataset) -> None:

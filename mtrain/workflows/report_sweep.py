@@ -129,7 +129,7 @@ def _environment(runs: Iterable[RunDirectory]) -> Environment | None:
 
 
 def _pooled(result: SweepResult, folder: Path, missing: list[str]) -> Report | None:
-    """The evaluation of all folds of the best setting; None if there is none, and `missing` gets the reason."""
+    """The evaluation of all folds of the best setting; without one `missing` gets the reason."""
     if result.folds is None or result.best is None:
         return None
     place = folder / POOLED / result.settings[result.best].name

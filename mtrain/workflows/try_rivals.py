@@ -8,11 +8,10 @@ import numpy as np
 
 from mtrain.data.class_weights import weight_training
 from mtrain.data.load import load_dataset
-from mtrain.errors import MtrainError
 from mtrain.metrics.rivals import with_rivals
 from mtrain.records.rivals import RIVALS, RivalTrial
 from mtrain.records.training import Predictions
-from mtrain.rivals.process import rivals_beside
+from mtrain.rivals.process import RivalTraining
 from mtrain.rivals.task import make_task
 from mtrain.training.rivals import rival_names, with_thresholds
 
@@ -24,7 +23,7 @@ def try_rivals(config: Config) -> RivalTrial:
     """Train the rivals of a network on its data, and compare them with the baseline on the test rows.
 
     Those of the config; where it has none, all; however long it takes. Raises `MtrainError` for data that
-    cannot be trained on, and if there is no room for another process.
+    cannot be trained on.
     """
     dataset = load_dataset(config.dataset, memory=config.training.memory_bytes)
     dataset = weight_training(dataset, config.training.class_weight)
@@ -39,10 +38,11 @@ def try_rivals(config: Config) -> RivalTrial:
         loss=np.nan,
         groups=test.groups,
     )
-    with rivals_beside([make_task(names, dataset, config.dataset.seed)]) as training:
-        if training is None:
-            raise MtrainError("the rivals have no room for a process of their own")
+    training = RivalTraining([make_task(names, dataset, config.dataset.seed)], at_once=True)
+    try:
         trained = with_thresholds(training.results(is_limited=False), config.evaluation, dataset)
+    finally:
+        training.stop()
     return RivalTrial(
         rows=len(test),
         baseline_class=dataset.classes[most_frequent],
