@@ -7,32 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtrain.data.table import Table, as_category, categories_of, some_at_once, with_zeros
+from mtrain.data.encoding_columns import encode_columns, learn_columns
+from mtrain.data.table import Table
 from mtrain.data.unlike import UNKNOWN, count_unlike
 from mtrain.errors import MtrainError
-from mtrain.records.dataset import Column, Encoding, Split
+from mtrain.records.dataset import Encoding, Split
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from mtrain.data.source import Rows
     from mtrain.data.unlike import Unlike
-    from mtrain.records.arrays import Ints
 
 ROWS_AT_ONCE = 10_000
-
-ROWS_NEAR = 1 << 12
-"""Rows of columns that are encoded at once."""
-
-FILLS: dict[str, Callable[[NDArray[np.float64]], Any]] = {
-    "mean": np.mean,
-    "median": np.median,
-    "zero": lambda _: 0.0,
-}
-"""What replaces a missing number, computed from the column's numbers."""
 
 
 def learn_encoding(
@@ -40,11 +29,11 @@ def learn_encoding(
 ) -> Encoding:
     """Learn the encoding from the training rows.
 
-    `standard` scales each number to mean 0 and deviation 1; `missing` is a name of `FILLS`, or None
-    if nothing is missing. Categories of a table are not scaled.
+    `standard` scales each number to mean 0 and deviation 1; `missing` is a name of `encoding_columns.FILLS`,
+    or None if nothing is missing. Categories of a table are not scaled.
     """
     if isinstance(train.features, Table):
-        return _learn_columns(train.features, missing, standard=standard)
+        return learn_columns(train.features, missing, standard=standard)
     is_bytes = train.features.dtype == np.uint8
     encoding = Encoding(
         shape=train.features.shape[1:],
@@ -74,7 +63,7 @@ def encode(
     unknown: dict[str, int] = {}
     with np.errstate(over="ignore"):
         if isinstance(rows.features, Table):
-            features = _encode_columns(rows.features, encoding, unknown)
+            features = encode_columns(rows.features, encoding, unknown)
         else:
             features = _encode_arrays(rows.features, encoding, where)
     if features.dtype == np.float32 and not allow_far:
@@ -118,114 +107,6 @@ def _encode_arrays(arrays: NDArray[Any], encoding: Encoding, where: str) -> NDAr
         part = slice(start, start + ROWS_AT_ONCE)
         features[part] = (flat[part] - mean) / deviation
     return features
-
-
-def _learn_columns(table: Table, missing: str | None, *, standard: bool) -> Encoding:
-    described = table.described
-    numbers = [name for name, column in described.items() if column.kind == "number"]
-    learned = {
-        column.name: (column, mean, deviation)
-        for group in some_at_once(numbers, len(table))
-        for column, mean, deviation in _learn_numbers(table, group, missing)
-    }
-    columns, means, deviations = [], [], []
-    for name, column in described.items():
-        if name in learned:
-            of_numbers, mean, deviation = learned[name]
-            columns.append(of_numbers)
-            means.append(mean)
-            deviations.append(deviation)
-        else:
-            codes = table.columns[name].values
-            seen = np.unique(codes[codes >= 0])
-            categories = categories_of(column.categories[code] for code in seen)
-            columns.append(Column(name, column.kind, categories=categories))
-            means += [0.0] * len(categories)
-            deviations += [1.0] * len(categories)
-    if not standard:
-        return Encoding(columns=tuple(columns))
-    return Encoding(columns=tuple(columns), mean=tuple(means), deviation=tuple(deviations))
-
-
-def _learn_numbers(
-    table: Table, names: Sequence[str], missing: str | None
-) -> Iterator[tuple[Column, float, float]]:
-    """For each column of numbers its fill value, its mean and its deviation."""
-    fills: dict[str, float | None] = dict.fromkeys(names)
-    if missing is not None:
-        for name in names:
-            values = table.columns[name].values
-            fills[name] = _fill(values[~np.isnan(values)], missing)
-    filled = np.stack([table.columns[name].filled(fills[name]) for name in names])
-    is_constant = (filled == filled[:, :1]).all(axis=1)
-    means, deviations = filled.mean(axis=1), filled.std(axis=1)
-    for k, name in enumerate(names):
-        constant = float(filled[k, 0]) if is_constant[k] else None
-        deviation = 1.0 if is_constant[k] else float(deviations[k]) or 1.0
-        column = Column(name, "number", fills[name], constant=constant)
-        yield column, float(means[k]), deviation
-
-
-def _encode_columns(
-    table: Table, encoding: Encoding, unknown: dict[str, int]
-) -> NDArray[np.float32]:
-    features = np.zeros((len(table), encoding.n_features), np.float32)
-    known: dict[str, Ints] = {}
-    at = 0
-    for column in encoding.columns:
-        if column.kind != "number":
-            places = category_places(table.described[column.name].categories, column.categories, at)
-            # One place more: of a missing category, whose code is -1.
-            known[column.name] = np.array([*places, -1])
-        at += column.width
-    # Few rows at once, which stay near the processor: in a row's memory columns lie side by side.
-    for start in range(0, len(table), ROWS_NEAR):
-        rows = np.arange(start, min(start + ROWS_NEAR, len(table)))
-        _encode_some(table[rows], encoding, known, features[rows[0] : rows[-1] + 1], unknown)
-    return features
-
-
-def _encode_some(
-    table: Table,
-    encoding: Encoding,
-    known: Mapping[str, Ints],
-    features: NDArray[np.float32],
-    unknown: dict[str, int],
-) -> None:
-    """Write the rows into `features`, which are 0, and count the `unknown` categories."""
-    at = 0
-    for column in encoding.columns:
-        values = table.columns[column.name]
-        if column.kind == "number":
-            filled = values.filled(column.fill)
-            if encoding.mean:
-                filled = (filled - encoding.mean[at]) / encoding.deviation[at]
-            features[:, at] = filled
-        else:
-            inputs = known[column.name][values.values]
-            rows = np.flatnonzero(inputs >= 0)
-            features[rows, inputs[rows]] = 1
-            if n := int(np.count_nonzero((inputs < 0) & (values.values >= 0))):
-                unknown[column.name] = unknown.get(column.name, 0) + n
-        at += column.width
-
-
-def category_places(
-    categories: Sequence[str], learned: Sequence[str], first: int = 0
-) -> Iterator[int]:
-    """The place of each of these categories, counted from `first`; -1: unknown category."""
-    places = {category: first + place for place, category in enumerate(learned)}
-    by_number: dict[str, int] = {}
-    for category, place in places.items():
-        number = as_category(category)
-        by_number[number] = -1 if number in by_number else place  # which of two is not known
-    for category in categories:
-        known = places.get(category, places.get(with_zeros(category)))
-        yield by_number.get(as_category(category), -1) if known is None else known
-
-
-def _fill(present: NDArray[np.float64], missing: str) -> float:
-    return float(FILLS[missing](present)) if len(present) else 0.0
 
 
 def _deviation(features: NDArray[Any]) -> Any:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtrain.data.encoding import category_places
+from mtrain.data.encoding_columns import category_places
 from mtrain.data.table import Table
 from mtrain.exporting.signature import input_names, inputs_of
 
