@@ -25,15 +25,16 @@ ROWS_AT_ONCE = 10_000
 
 
 def learn_encoding(
-    train: Rows, *, divisor: float | None, standard: bool, missing: str | None = None
+    train: Rows, *, divisor: float | None, scale: str, missing: str | None = None
 ) -> Encoding:
     """Learn the encoding from the training rows.
 
-    `standard` scales each number to mean 0 and deviation 1; `missing` is a name of `encoding_columns.FILLS`,
-    or None if nothing is missing. Categories of a table are not scaled.
+    `scale` is `none`, `standard`, which gives each number mean 0 and deviation 1, or, of a table, `robust`;
+    `missing` is a name of `encoding_columns.FILLS`, or None if nothing is missing. Categories of a table
+    are not scaled.
     """
     if isinstance(train.features, Table):
-        return learn_columns(train.features, missing, standard=standard)
+        return learn_columns(train.features, missing, scale=scale)
     is_bytes = train.features.dtype == np.uint8
     encoding = Encoding(
         shape=train.features.shape[1:],
@@ -41,7 +42,7 @@ def learn_encoding(
         divisor=divisor,
         largest=None if is_bytes else float(np.abs(train.features).max()),
     )
-    if not standard:
+    if scale == "none":
         return encoding
     flat = train.features.reshape(len(train), -1)
     mean, deviation = flat.mean(axis=0, dtype=np.float64), _deviation(flat)

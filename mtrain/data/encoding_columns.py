@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mtrain.data.scaling import SCALES, clipped
 from mtrain.data.table import as_category, categories_of, some_at_once, with_zeros
 from mtrain.records.dataset import Column, Encoding
 
@@ -28,14 +29,14 @@ FILLS: dict[str, Callable[[NDArray[np.float64]], Any]] = {
 """What replaces a missing number, computed from the column's numbers."""
 
 
-def learn_columns(table: Table, missing: str | None, *, standard: bool) -> Encoding:
+def learn_columns(table: Table, missing: str | None, *, scale: str) -> Encoding:
     """The encoding of these training rows; the parameters are those of `learn_encoding`."""
     described = table.described
     numbers = [name for name, column in described.items() if column.kind == "number"]
     learned = {
         column.name: (column, mean, deviation)
         for group in some_at_once(numbers, len(table))
-        for column, mean, deviation in _learn_numbers(table, group, missing)
+        for column, mean, deviation in _learn_numbers(table, group, missing, scale)
     }
     columns, means, deviations = [], [], []
     for name, column in described.items():
@@ -51,15 +52,20 @@ def learn_columns(table: Table, missing: str | None, *, standard: bool) -> Encod
             columns.append(Column(name, column.kind, categories=categories))
             means += [0.0] * len(categories)
             deviations += [1.0] * len(categories)
-    if not standard:
+    if scale == "none":
         return Encoding(columns=tuple(columns))
-    return Encoding(columns=tuple(columns), mean=tuple(means), deviation=tuple(deviations))
+    return Encoding(
+        columns=tuple(columns),
+        mean=tuple(means),
+        deviation=tuple(deviations),
+        is_robust=scale == "robust",
+    )
 
 
 def _learn_numbers(
-    table: Table, names: Sequence[str], missing: str | None
+    table: Table, names: Sequence[str], missing: str | None, scale: str
 ) -> Iterator[tuple[Column, float, float]]:
-    """For each column of numbers its fill value, its mean and its deviation."""
+    """Each column of numbers, what is subtracted from it, and what divides it, if it is scaled."""
     fills: dict[str, float | None] = dict.fromkeys(names)
     if missing is not None:
         for name in names:
@@ -67,7 +73,7 @@ def _learn_numbers(
             fills[name] = _fill(values[~np.isnan(values)], missing)
     filled = np.stack([table.columns[name].filled(fills[name]) for name in names])
     is_constant = (filled == filled[:, :1]).all(axis=1)
-    means, deviations = filled.mean(axis=1), filled.std(axis=1)
+    means, deviations = SCALES["standard" if scale == "none" else scale](filled)
     for k, name in enumerate(names):
         constant = float(filled[k, 0]) if is_constant[k] else None
         deviation = 1.0 if is_constant[k] else float(deviations[k]) or 1.0
@@ -110,6 +116,8 @@ def _encode_some(
             filled = values.filled(column.fill)
             if encoding.mean:
                 filled = (filled - encoding.mean[at]) / encoding.deviation[at]
+            if encoding.is_robust:
+                filled = clipped(filled)
             features[:, at] = filled
         else:
             inputs = known[column.name][values.values]

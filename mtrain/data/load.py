@@ -156,7 +156,7 @@ def make_dataset(
         encoding = _learn(source, config, splits["train"])
         if isinstance(source.train.features, Table):
             notes += telling_notes(source.train.features.columns, source.train.labels)
-            notes += outlier_notes(source.train) if encoding.mean else ()
+            notes += outlier_notes(source.train) if encoding.mean and not encoding.is_robust else ()
         else:
             notes += small_bytes(source.train.features, encoding.divisor)
     _check_inputs(splits, encoding, memory, source.where)
@@ -195,7 +195,7 @@ def _learn(source: Source, config: SourceConfig, train: Rows) -> Encoding:
     return learn_encoding(
         train,
         divisor=_divisor(source, config),
-        standard=_is_standard(source, config),
+        scale=_scale(source, config),
         missing=_filled(config),
     )
 
@@ -250,8 +250,11 @@ def _divisor(source: Source, config: SourceConfig) -> float | None:
     return source.largest if config.scale in {"auto", "unit"} else None
 
 
-def _is_standard(source: Source, config: SourceConfig) -> bool:
-    return config.scale == "standard" or (config.scale == "auto" and source.largest is None)
+def _scale(source: Source, config: SourceConfig) -> str:
+    """How inputs are scaled, apart from a divisor."""
+    if config.scale == "auto":
+        return "standard" if source.largest is None else "none"
+    return "none" if config.scale == "unit" else config.scale
 
 
 def _filled(config: SourceConfig) -> str | None:

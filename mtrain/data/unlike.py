@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mtrain.data.scaling import clipped
 from mtrain.data.table import VALUES_AT_ONCE, Table
 from mtrain.records.dataset import Note
 
@@ -22,7 +23,7 @@ MANY = 0.1
 """Share of a column's rows from which their predictions are doubtful."""
 
 FAR = 10
-"""Standard deviations from the mean, where hardly any training row was."""
+"""Standard deviations from the mean, or spreads from the median, where hardly any training row was."""
 
 ARRAY = ""
 """The column name of rows that are arrays."""
@@ -37,9 +38,9 @@ def count_unlike(rows: Rows, encoding: Encoding, features: NDArray[Any]) -> Coun
     """The number of rows in which a column is unlike training, by how and its name.
 
     A value is missing (`MISSING`); a number differs from the one that all training rows had
-    (`CONSTANT`), or is far away (`DISTANT`), which is known for columns scaled to mean 0 and
-    deviation 1. `features` are the encoded rows, of shape (N, `encoding.n_features`). Arrays have
-    no columns: rows count whose largest number is far beyond training's.
+    (`CONSTANT`), or is far away (`DISTANT`), which is known for columns that are scaled. `features` are
+    the encoded rows, of shape (N, `encoding.n_features`). Arrays have no columns: rows count whose
+    largest number is far beyond training's.
     """
     counts: Counter[Unlike] = Counter()
     if not isinstance(rows.features, Table):
@@ -50,9 +51,10 @@ def count_unlike(rows: Rows, encoding: Encoding, features: NDArray[Any]) -> Coun
         return +counts
     far = np.zeros(encoding.n_features, np.int64)
     if encoding.mean:
+        limit = clipped(FAR) if encoding.is_robust else FAR
         n = max(1, VALUES_AT_ONCE // encoding.n_features)
         for start in range(0, len(features), n):
-            far += (np.abs(features[start : start + n]) > FAR).sum(axis=0)
+            far += (np.abs(features[start : start + n]) > limit).sum(axis=0)
     at = 0
     for column in encoding.columns:
         values = rows.features.columns[column.name]
@@ -108,10 +110,10 @@ def unlike_notes(
             )
             kind, text = "missing-values", f"is missing; {filled}"
         else:
-            kind, text = (
-                "far-values",
-                f"is more than {FAR} standard deviations from its mean in training",
-            )
+            of_training = "standard deviations from its mean"
+            if encoding.is_robust:
+                of_training = "times its interquartile range from its median"
+            kind, text = "far-values", f"is more than {FAR} {of_training} in training"
             doubt = "; are numbers written as in training?"
         of = f" of {rows:,} rows ({n / rows:.0%})" if is_many else f" row{'s' * (n > 1)}"
         warning, doubt = ("WARNING: ", doubt) if is_many and doubt else ("", "")

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from mtrain.config.experiment.custom_code import CustomModel
+from mtrain.data.scaling import FARTHEST, LIMIT
 from mtrain.errors import MtrainError
 from mtrain.exporting.facts import FACTS, facts_as_json
 from mtrain.exporting.signature import input_names, inputs_of, legal_inputs_of, legal_names
@@ -139,6 +140,9 @@ def _features(around: Around) -> tuple[Any, Any]:
                 np.array(each)[places] for each in (encoding.mean, encoding.deviation)
             )
             joined = _normalised(joined, mean, deviation)
+            if encoding.is_robust:
+                near = keras.ops.clip(joined, -FARTHEST, FARTHEST)
+                joined = near / keras.ops.sqrt(1 + keras.ops.square(near / LIMIT))
         parts.append(joined)
     order = places + [place for _, here in texts for place in here]
     parts += [one_hot for one_hot, _ in texts]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mtrain.data.scaling import FARTHEST, LIMIT
 from mtrain.exporting.signature import input_names, inputs_of
 
 if TYPE_CHECKING:
@@ -64,7 +65,9 @@ def _of_array(graph: Graph, encoding: Encoding, layer: PlainLayer) -> tuple[str,
     refused = [] if encoding.is_bytes else [_not_finite(graph, flat)]
     if encoding.mean:
         wide = graph.add("Cast", flat, to=DOUBLE)
-        inputs = _scaled(graph, wide, encoding.mean, encoding.deviation)
+        inputs = graph.add(
+            "Cast", _scaled(graph, wide, encoding.mean, encoding.deviation), to=FLOAT
+        )
     else:
         inputs = graph.add("Cast", flat, to=FLOAT) if encoding.is_bytes else flat
     if encoding.divisor is not None:
@@ -98,6 +101,9 @@ def _of_numbers(
     if encoding.mean:
         mean, deviation = np.array(encoding.mean)[places], np.array(encoding.deviation)[places]
         inputs = _scaled(graph, inputs, mean, deviation)
+        if encoding.is_robust:
+            inputs = _clipped(graph, inputs)
+        inputs = graph.add("Cast", inputs, to=FLOAT)
     return graph.add("MatMul", inputs, graph.constant(layer.kernel[places])), is_refused
 
 
@@ -111,8 +117,17 @@ def _not_finite(graph: Graph, values: str) -> str:
 def _scaled(graph: Graph, inputs: str, mean: ArrayLike, deviation: ArrayLike) -> str:
     """Of float64, as in training: a year has no digits to spare in float32."""
     centred = graph.add("Sub", inputs, graph.constant(mean, np.float64))
-    scaled = graph.add("Div", centred, graph.constant(deviation, np.float64))
-    return graph.add("Cast", scaled, to=FLOAT)
+    return graph.add("Div", centred, graph.constant(deviation, np.float64))
+
+
+def _clipped(graph: Graph, scaled: str) -> str:
+    """As `scaling.clipped`, of float64."""
+    bounds = (graph.constant(bound, np.float64) for bound in (-FARTHEST, FARTHEST))
+    near = graph.add("Clip", scaled, *bounds)
+    part = graph.add("Div", near, graph.constant(LIMIT, np.float64))
+    square = graph.add("Mul", part, part)
+    root = graph.add("Sqrt", graph.add("Add", square, graph.constant(1, np.float64)))
+    return graph.add("Div", near, root)
 
 
 def _of_category(

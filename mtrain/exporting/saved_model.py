@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from mtrain.data.scaling import FARTHEST, LIMIT
 from mtrain.exporting.facts import FACTS, facts_as_json
 from mtrain.exporting.signature import LABEL, PROBABILITIES, legal_inputs_of, legal_names
 from mtrain.records.training import ROWS_A_CALL
@@ -125,7 +126,11 @@ class _Served(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
         if not encoding.mean:
             return values if values.dtype == tf.uint8 else tf.cast(values, tf.float32)
         mean, deviation = (np.array(each)[place] for each in (encoding.mean, encoding.deviation))
-        return tf.cast((tf.cast(values, tf.float64) - mean) / deviation, tf.float32)
+        scaled = (tf.cast(values, tf.float64) - mean) / deviation
+        if encoding.is_robust:
+            near = tf.clip_by_value(scaled, -FARTHEST, FARTHEST)
+            scaled = near / tf.sqrt(1 + tf.square(near / LIMIT))
+        return tf.cast(scaled, tf.float32)
 
 
 def _not_finite(values: tf.Tensor) -> tf.Tensor:

@@ -99,6 +99,10 @@ class Encoding:
 
     deviation: tuple[float, ...] = ()
 
+    is_robust: bool = False
+    """Whether, of numbers of a table, `mean` holds the medians and `deviation` the spreads; scaled
+    numbers are then clipped smoothly to ±3."""
+
     is_bytes: bool = False
     """Whether arrays were of bytes."""
 

@@ -18,6 +18,8 @@ def check_encoding(encoding: Encoding) -> None:
         raise ValueError(f"encoding: {len(encoding.mean)} means of {encoding.n_features} inputs")
     if len(encoding.mean) != len(encoding.deviation):
         raise ValueError("encoding: as many means as deviations are needed")
+    if encoding.is_robust and not (encoding.columns and encoding.mean):
+        raise ValueError("encoding: only scaled columns are robust")
     divisors = [] if encoding.divisor is None else [encoding.divisor]
     if encoding.columns and encoding.divisor is not None:
         raise ValueError("encoding: columns have no divisor")

@@ -124,6 +124,7 @@ STATES = {
         put(encoding__mean=[0.0] * 64, encoding__deviation=[0.0] * 64),
         "what divides must be above 0",
     ),
+    "a_robust_array": (put(encoding__is_robust=True), "only scaled columns are robust"),
     "a_divisor_below_zero": (put(encoding__divisor=-16.0), "what divides must be above 0"),
     "a_column_of_no_kind": (
         put(encoding__shape=[], encoding__columns=[column(kind="code")]),

@@ -42,6 +42,7 @@ OF_TABLES = {
     "missing, dropped": (MISSING, {"dataset": {"missing": "drop"}}),
     "not scaled": ({}, {"dataset": {"scale": "none", "exclude": ["a year/of birth"]}}),
     "categories alone": ({}, {"dataset": {"features": ["color", "label"]}}),
+    "robust, missing": (MISSING, {"dataset": {"scale": "robust", "missing": "median"}}),
     "no hidden layer": ({}, {"model": {"hidden": []}}),
     "normalised, dropout, penalties": (
         {},

@@ -69,9 +69,11 @@ class TableConfig(UserData):
     `how: time`; with it, a `fold` tests rows later than those it trains on. It is not learned from
     unless `features` names it. null: rows have no time."""
 
-    scale: Literal["auto", "none", "standard"] = "auto"
+    # Bytes, which `unit` is for, are not in tables; what `robust` does is for columns.
+    scale: Literal["auto", "none", "standard", "robust"] = "auto"  # type: ignore[assignment]
     """none: numbers as they are; standard: each column with mean 0 and standard deviation 1 on the
-    training split; auto: standard. Categories are 0 or 1."""
+    training split; robust, for outliers: by the median and the quartiles of the training split, and
+    clipped smoothly to ±3; auto: standard. Categories are 0 or 1."""
 
     def of_kind(self, name: str) -> CsvConfig | ParquetConfig:
         """The settings that files of another kind, `csv` or `parquet`, have as well."""
