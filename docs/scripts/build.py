@@ -29,6 +29,7 @@ from mtrain.config.experiment.schedules import SCHEDULES
 from mtrain.config.experiment.schema import Config
 from mtrain.config.experiment.section import Section
 from mtrain.config.experiment.sources import SOURCES
+from mtrain.config.experiment.table import MissingConfig
 from mtrain.config.loading.json_schema import config_schema, setting_texts
 from mtrain.run.files import json_text
 from mtrain.run.json_schemas import file_schemas
@@ -105,7 +106,12 @@ def _configuration() -> Iterator[str]:
         "",
     )
     yield from _settings(DatasetConfig, "dataset.", {"name"})
-    for key, section in (("validation", ValidationConfig), ("test", TestConfig)):
+    parts: dict[str, type[Section]] = {
+        "validation": ValidationConfig,
+        "test": TestConfig,
+        "missing": MissingConfig,
+    }
+    for key, section in parts.items():
         yield from ("", f"### `dataset.{key}`", "", inspect.cleandoc(section.__doc__ or ""), "")
         yield from _settings(section, f"dataset.{key}.", set())
     for name, source in SOURCES.items():

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from mtrain.config.experiment.table import MissingConfig
     from mtrain.data.source import Rows
     from mtrain.data.unlike import Unlike
 
@@ -25,13 +26,13 @@ ROWS_AT_ONCE = 10_000
 
 
 def learn_encoding(
-    train: Rows, *, divisor: float | None, scale: str, missing: str | None = None
+    train: Rows, *, divisor: float | None, scale: str, missing: MissingConfig | None = None
 ) -> Encoding:
     """Learn the encoding from the training rows.
 
     `scale` is `none`, `standard`, which gives each number mean 0 and deviation 1, or, of a table, `robust`;
-    `missing` is a name of `encoding_columns.FILLS`, or None if nothing is missing. Categories of a table
-    are not scaled.
+    `missing` is what missing values of a table become, or None if there are none. Categories are not
+    scaled.
     """
     if isinstance(train.features, Table):
         return learn_columns(train.features, missing, scale=scale)

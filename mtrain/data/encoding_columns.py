@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mtrain.data.table import Table
+    from mtrain.config.experiment.table import MissingConfig
+    from mtrain.data.table import Table, Values
     from mtrain.records.arrays import Ints
 
 ROWS_NEAR = 1 << 12
@@ -29,7 +30,7 @@ FILLS: dict[str, Callable[[NDArray[np.float64]], Any]] = {
 """What replaces a missing number, computed from the column's numbers."""
 
 
-def learn_columns(table: Table, missing: str | None, *, scale: str) -> Encoding:
+def learn_columns(table: Table, missing: MissingConfig | None, *, scale: str) -> Encoding:
     """The encoding of these training rows; the parameters are those of `learn_encoding`."""
     described = table.described
     numbers = [name for name, column in described.items() if column.kind == "number"]
@@ -38,20 +39,21 @@ def learn_columns(table: Table, missing: str | None, *, scale: str) -> Encoding:
         for group in some_at_once(numbers, len(table))
         for column, mean, deviation in _learn_numbers(table, group, missing, scale)
     }
-    columns, means, deviations = [], [], []
-    for name, column in described.items():
+    columns: list[Column] = []
+    means: list[float] = []
+    deviations: list[float] = []
+    for name in described:
         if name in learned:
-            of_numbers, mean, deviation = learned[name]
-            columns.append(of_numbers)
+            column, mean, deviation = learned[name]
             means.append(mean)
             deviations.append(deviation)
         else:
-            codes = table.columns[name].values
-            seen = np.unique(codes[codes >= 0])
-            categories = categories_of(column.categories[code] for code in seen)
-            columns.append(Column(name, column.kind, categories=categories))
-            means += [0.0] * len(categories)
-            deviations += [1.0] * len(categories)
+            column = _learn_categories(name, table.columns[name], missing)
+        columns.append(column)
+        # Inputs that are 0 or 1 stay as they are.
+        n_others = column.width - (name in learned)
+        means += [0.0] * n_others
+        deviations += [1.0] * n_others
     if scale == "none":
         return Encoding(columns=tuple(columns))
     return Encoding(
@@ -62,23 +64,35 @@ def learn_columns(table: Table, missing: str | None, *, scale: str) -> Encoding:
     )
 
 
+def _learn_categories(name: str, values: Values, missing: MissingConfig | None) -> Column:
+    codes = values.values
+    seen = np.unique(codes[codes >= 0])
+    categories = categories_of(values.categories[code] for code in seen)
+    return Column(name, values.kind, categories=categories, is_flagged=_is_flagged(values, missing))
+
+
 def _learn_numbers(
-    table: Table, names: Sequence[str], missing: str | None, scale: str
+    table: Table, names: Sequence[str], missing: MissingConfig | None, scale: str
 ) -> Iterator[tuple[Column, float, float]]:
     """Each column of numbers, what is subtracted from it, and what divides it, if it is scaled."""
     fills: dict[str, float | None] = dict.fromkeys(names)
     if missing is not None:
         for name in names:
             values = table.columns[name].values
-            fills[name] = _fill(values[~np.isnan(values)], missing)
+            fills[name] = _fill(values[~np.isnan(values)], missing.fill)
     filled = np.stack([table.columns[name].filled(fills[name]) for name in names])
     is_constant = (filled == filled[:, :1]).all(axis=1)
     means, deviations = SCALES["standard" if scale == "none" else scale](filled)
     for k, name in enumerate(names):
         constant = float(filled[k, 0]) if is_constant[k] else None
         deviation = 1.0 if is_constant[k] else float(deviations[k]) or 1.0
-        column = Column(name, "number", fills[name], constant=constant)
+        is_flagged = _is_flagged(table.columns[name], missing)
+        column = Column(name, "number", fills[name], constant=constant, is_flagged=is_flagged)
         yield column, float(means[k]), deviation
+
+
+def _is_flagged(values: Values, missing: MissingConfig | None) -> bool:
+    return missing is not None and missing.flag and bool(values.missing.any())
 
 
 def encode_columns(
@@ -92,7 +106,8 @@ def encode_columns(
         if column.kind != "number":
             places = category_places(table.described[column.name].categories, column.categories, at)
             # One place more: of a missing category, whose code is -1.
-            known[column.name] = np.array([*places, -1])
+            of_missing = at + column.width - 1 if column.is_flagged else -1
+            known[column.name] = np.array([*places, of_missing])
         at += column.width
     # Few rows at once, which stay near the processor: in a row's memory columns lie side by side.
     for start in range(0, len(table), ROWS_NEAR):
@@ -119,6 +134,8 @@ def _encode_some(
             if encoding.is_robust:
                 filled = clipped(filled)
             features[:, at] = filled
+            if column.is_flagged:
+                features[:, at + 1] = values.missing
         else:
             inputs = known[column.name][values.values]
             rows = np.flatnonzero(inputs >= 0)

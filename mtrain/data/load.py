@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mtrain.config.experiment.sources import SourceConfig
+    from mtrain.config.experiment.table import MissingConfig
     from mtrain.data.source import Rows, Source
 
 
@@ -196,7 +197,7 @@ def _learn(source: Source, config: SourceConfig, train: Rows) -> Encoding:
         train,
         divisor=_divisor(source, config),
         scale=_scale(source, config),
-        missing=_filled(config),
+        missing=_missing(config),
     )
 
 
@@ -257,23 +258,24 @@ def _scale(source: Source, config: SourceConfig) -> str:
     return "none" if config.scale == "unit" else config.scale
 
 
-def _filled(config: SourceConfig) -> str | None:
-    """The fill of missing numbers."""
-    missing = config.missing if isinstance(config, TableConfig) else None
-    return None if missing == "drop" else missing
+def _missing(config: SourceConfig) -> MissingConfig | None:
+    """What missing values become, if a row may have one."""
+    if not isinstance(config, TableConfig) or config.drops_incomplete:
+        return None
+    return config.missing
 
 
 def _check_inputs(splits: Mapping[str, Rows], encoding: Encoding, memory: int, where: str) -> None:
     """Raise `MtrainError` if a model would have no input, or inputs too many for memory."""
     if not encoding.n_features:
         raise MtrainError("no column has a value to learn from", where=where)
-    widest = max(encoding.columns, key=lambda column: column.width, default=None)
+    widest = max(encoding.columns, key=lambda column: len(column.categories), default=None)
     width = 1 if encoding.is_bytes and not encoding.mean else 4
     n_bytes = width * encoding.n_features * sum(map(len, splits.values()))
-    if widest is None or widest.width == 1:
+    if widest is None or len(widest.categories) <= 1:
         check_memory(n_bytes, memory, where)
     else:
-        where = f"{where}: column {widest.name!r} has {widest.width:,} categories"
+        where = f"{where}: column {widest.name!r} has {len(widest.categories):,} categories"
         remedy = "leave it out by dataset.exclude, or name the columns to use in dataset.features"
         check_memory(n_bytes, memory, where, remedy)
 

@@ -103,12 +103,10 @@ def unlike_notes(
         elif not is_many:
             continue
         elif how == MISSING:
-            filled = (
-                "it is encoded as zeros"
-                if column.fill is None
-                else f"{column.fill:g} stands for it"
-            )
-            kind, text = "missing-values", f"is missing; {filled}"
+            filled = [] if column.fill is None else [f"{column.fill:g} stands for it"]
+            flagged = ["an input of its own is 1"] if column.is_flagged else []
+            encoded = " and ".join(filled + flagged) or "it is encoded as zeros"
+            kind, text = "missing-values", f"is missing; {encoded}"
         else:
             of_training = "standard deviations from its mean"
             if encoding.is_robust:

@@ -19,7 +19,7 @@ class Around:
     encoding: Encoding
 
     texts: Mapping[str, Mapping[str, int]]
-    """By column of categories, the place of the category that each text means.
+    """By column of categories, the place among its inputs of the category that each text means.
 
     The place beyond the last: a row with this text has no class, as training had no missing values.
     Texts that are not there are of no category."""

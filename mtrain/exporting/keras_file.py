@@ -18,7 +18,7 @@ from mtrain.exporting.signature import input_names, inputs_of, legal_inputs_of, 
 from mtrain.records.training import ROWS_A_CALL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mtrain.config.experiment.model import ModelConfig
     from mtrain.engine.network import Network
     from mtrain.exporting.around import Around
+    from mtrain.records.dataset import Column, Encoding
 
 RUNTIME = f"Keras {keras.__version__}"
 READ_BY = f"Keras 3, written by {keras.__version__}"
@@ -36,8 +37,8 @@ def write_keras(
 ) -> None:
     """Write the network, after layers of what is around it; its outputs are the network's own.
 
-    Numbers must not be missing, and a category must be written as in the vocabulary of its layer: Keras
-    has no layers for that.
+    NaN is a missing number. A category must be written as in the vocabulary of its layer: Keras has no
+    layers for that.
     """
     model = network.model
     if not isinstance(config, CustomModel):
@@ -59,11 +60,13 @@ def run_keras(
         model = keras.saving.load_model(path)
     except (TypeError, ValueError) as error:
         raise MtrainError(f"Keras cannot load what it saved: {error}", where=path) from error
-    filled = _filled(inputs, around)
-    n = len(next(iter(filled.values())))
+    written = _written(inputs, around)
+    n = len(next(iter(written.values())))
     pieces = []
     for start in range(0, n, ROWS_A_CALL):
-        part = {k: tf.constant(values[start : start + ROWS_A_CALL]) for k, values in filled.items()}
+        part = {
+            k: tf.constant(values[start : start + ROWS_A_CALL]) for k, values in written.items()
+        }
         pieces.append(model(part if around.encoding.columns else next(iter(part.values()))).numpy())
     outputs = np.concatenate(pieces)
     if len(around.classes) == 2:
@@ -120,66 +123,80 @@ def _features(around: Around) -> tuple[Any, Any]:
             return rows, _normalised(flat, encoding.mean, encoding.deviation)
         divisor = 1.0 if encoding.divisor is None else encoding.divisor
         return rows, keras.layers.Rescaling(1 / divisor)(flat)
-    numbers, texts, order, at = [], [], [], 0
-    places: list[int] = []
-    names = input_names(encoding)
+    numbers: list[tuple[Any, Column, int]] = []
+    parts: list[Any] = []
+    order: list[int] = []
+    at, names = 0, input_names(encoding)
     for column in encoding.columns:
         tensor = tensors[names[column.name]]
-        here = list(range(at, at + column.width))
         if column.kind == "number":
-            numbers.append(tensor)
-            places += here
+            numbers.append((tensor, column, at))
         else:
-            texts.append((_one_hot(tensor, column.categories), here))
+            parts.append(_one_hot(tensor, column))
+            order += range(at, at + column.width)
         at += column.width
-    parts = []
     if numbers:
-        joined = numbers[0] if len(numbers) == 1 else keras.layers.Concatenate()(numbers)
-        if encoding.mean:
-            mean, deviation = (
-                np.array(each)[places] for each in (encoding.mean, encoding.deviation)
-            )
-            joined = _normalised(joined, mean, deviation)
-            if encoding.is_robust:
-                near = keras.ops.clip(joined, -FARTHEST, FARTHEST)
-                joined = near / keras.ops.sqrt(1 + keras.ops.square(near / LIMIT))
-        parts.append(joined)
-    order = places + [place for _, here in texts for place in here]
-    parts += [one_hot for one_hot, _ in texts]
+        parts += _of_numbers(encoding, numbers)
+        order += [at for _, _, at in numbers]
+        order += [at + 1 for _, column, at in numbers if column.is_flagged]
     features = parts[0] if len(parts) == 1 else keras.layers.Concatenate()(parts)
     if order != sorted(order):
         features = keras.ops.take(features, np.argsort(order), axis=1)
     return {tensor.name: tensor for tensor in tensors.values()}, features
 
 
+def _of_numbers(encoding: Encoding, numbers: Sequence[tuple[Any, Column, int]]) -> list[Any]:
+    """All columns of numbers as one tensor, and another of their flags, if there are any."""
+    tensors = [tensor for tensor, _, _ in numbers]
+    joined = tensors[0] if len(tensors) == 1 else keras.layers.Concatenate()(tensors)
+    is_missing = keras.ops.isnan(joined)
+    fills = [np.nan if column.fill is None else column.fill for _, column, _ in numbers]
+    filled = keras.ops.where(is_missing, np.array(fills, np.float32), joined)
+    if encoding.mean:
+        places = [at for _, _, at in numbers]
+        mean, deviation = (np.array(each)[places] for each in (encoding.mean, encoding.deviation))
+        filled = _normalised(filled, mean, deviation)
+    if encoding.is_robust:
+        near = keras.ops.clip(filled, -FARTHEST, FARTHEST)
+        filled = near / keras.ops.sqrt(1 + keras.ops.square(near / LIMIT))
+    flagged = [place for place, (_, column, _) in enumerate(numbers) if column.is_flagged]
+    if not flagged:
+        return [filled]
+    flags = keras.ops.take(is_missing, np.array(flagged), axis=1)
+    return [filled, keras.ops.cast(flags, "float32")]
+
+
 def _normalised(tensor: Any, mean: Any, deviation: Any) -> Any:
     return keras.layers.Normalization(mean=mean, variance=np.square(deviation))(tensor)
 
 
-def _one_hot(tensor: Any, categories: tuple[str, ...]) -> Any:
+def _one_hot(tensor: Any, column: Column) -> Any:
     """Without the place of unknown categories, which Keras has first."""
     unknown = "[UNK]"
-    while unknown in categories:
+    while unknown in column.categories:
         unknown += "_"
     # Keras has no empty vocabulary.
-    vocabulary = list(categories) or [f"{unknown}_"]
+    vocabulary = _vocabulary(column) or [f"{unknown}_"]
     lookup = keras.layers.StringLookup(
         vocabulary=vocabulary, oov_token=unknown, output_mode="one_hot"
     )
-    return lookup(tensor)[:, 1 : 1 + len(categories)]
+    return lookup(tensor)[:, 1 : 1 + column.width]
 
 
-def _filled(inputs: Mapping[str, NDArray[Any]], around: Around) -> dict[str, NDArray[Any]]:
-    """Without missing numbers, and with each category as training has it, under names that Keras allows."""
-    filled = dict(inputs)
+def _vocabulary(column: Column) -> list[str]:
+    """A text for each input of a column of categories; an empty one is missing."""
+    return [*column.categories, *([""] if column.is_flagged else [])]
+
+
+def _written(inputs: Mapping[str, NDArray[Any]], around: Around) -> dict[str, NDArray[Any]]:
+    """With each category as in its vocabulary, under names that Keras allows."""
+    written = dict(inputs)
     names = input_names(around.encoding)
     for column in around.encoding.columns:
         name = names[column.name]
-        if column.fill is not None:
-            filled[name] = np.nan_to_num(inputs[name], nan=column.fill)
-        elif column.kind != "number":
+        if column.kind != "number":
             texts = around.texts[column.name]
-            categories = (*column.categories, "")  # the last of texts that have no class
-            own = {text: categories[place] for text, place in texts.items()}
-            filled[name] = np.array([[own.get(text, text)] for (text,) in inputs[name]], object)
-    return {name: filled[own] for own, name in legal_names(filled).items()}
+            vocabulary = [*_vocabulary(column), ""]  # the last of texts that have no class
+            own = {text: vocabulary[place] for text, place in texts.items()}
+            written[name] = np.array([[own.get(text, text)] for (text,) in inputs[name]], object)
+    return {name: written[own] for own, name in legal_names(written).items()}

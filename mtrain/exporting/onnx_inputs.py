@@ -42,7 +42,7 @@ def first_sums(graph: Graph, around: Around, layer: PlainLayer) -> tuple[str, li
             numbers.append((graph.input(name, np.float32, 1), column, at))
         else:
             codes = graph.input(name, str, 1)
-            if column.categories:
+            if column.width:
                 product, is_refused = _of_category(
                     graph, codes, around.texts[column.name], layer.kernel[rows]
                 )
@@ -89,6 +89,7 @@ def _of_numbers(
         inputs = graph.add("Where", is_missing, graph.number(np.nan), inputs)
     if encoding.mean:
         inputs = graph.add("Cast", inputs, to=DOUBLE)
+    with_gaps = inputs
     fills = [column.fill for _, column, _ in numbers]
     if any(fill is not None for fill in fills):
         fill = graph.constant(
@@ -104,7 +105,13 @@ def _of_numbers(
         if encoding.is_robust:
             inputs = _clipped(graph, inputs)
         inputs = graph.add("Cast", inputs, to=FLOAT)
-    return graph.add("MatMul", inputs, graph.constant(layer.kernel[places])), is_refused
+    product = graph.add("MatMul", inputs, graph.constant(layer.kernel[places]))
+    if flagged := [k for k, (_, column, _) in enumerate(numbers) if column.is_flagged]:
+        chosen = graph.add("Gather", with_gaps, graph.constant(flagged, np.int64), axis=1)
+        flags = graph.add("Cast", graph.add("IsNaN", chosen), to=FLOAT)
+        kernel = graph.constant(layer.kernel[[places[k] + 1 for k in flagged]])
+        product = graph.add("Add", product, graph.add("MatMul", flags, kernel))
+    return product, is_refused
 
 
 def _not_finite(graph: Graph, values: str) -> str:

@@ -11,7 +11,7 @@ from mtrain.data.table import Table
 from mtrain.exporting.signature import input_names, inputs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -52,14 +52,14 @@ def rounded_columns(rows: Rows, encoding: Encoding) -> list[str]:
 
 
 def texts_of_categories(
-    rows: Iterable[Rows], encoding: Encoding, refused: Iterable[str] = ()
+    rows: Iterable[Rows], encoding: Encoding, missing: Sequence[str], *, are_refused: bool
 ) -> Texts:
-    """As `Around.texts`, of these rows, of each category itself, and of texts that are `refused`.
+    """As `Around.texts`, of these rows, of each category itself, and of texts that mean `missing`.
 
-    A number may be written in several ways, and so may true and false.
+    A number may be written in several ways, and so may true and false. If missing ones `are_refused`,
+    a row that has one has no class.
     """
     texts: Texts = {}
-    refused = tuple(refused)
     tables = [one.features for one in rows if isinstance(one.features, Table)]
     for column in encoding.columns:
         if column.kind == "number":
@@ -70,7 +70,10 @@ def texts_of_categories(
         places = zip(seen, category_places(tuple(seen), column.categories), strict=True)
         known = {text: place for text, place in places if place >= 0}
         known |= _in_capitals(column, known)
-        texts[column.name] = known | dict.fromkeys(refused, column.width)
+        of_missing = {}
+        if are_refused or column.is_flagged:
+            of_missing = dict.fromkeys(missing, column.width - column.is_flagged)
+        texts[column.name] = known | of_missing
     return texts
 
 

@@ -112,6 +112,8 @@ class _Served(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
                 fill = np.float64(np.nan if column.fill is None else column.fill)
                 filled = tf.where(is_missing, fill, tf.cast(values, tf.float64))
                 parts.append(self._scaled(filled, slice(at, at + 1)))
+                if column.is_flagged:
+                    parts.append(tf.cast(is_missing, tf.float32))
                 refused.append(_not_finite(filled))
             else:
                 place = self.tables[str(number)].lookup(values)[:, 0]

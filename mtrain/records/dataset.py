@@ -60,7 +60,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table as inputs of a model: one for a number, else one a category."""
+    """A column of a table as inputs of a model: one for a number, else one a category, and its flag."""
 
     name: str
     kind: Kind
@@ -74,10 +74,13 @@ class Column:
     constant: float | None = None
     """The number that every training row has, from which nothing is learned; None: they differ."""
 
+    is_flagged: bool = False
+    """Whether its last input is 1 where the value is missing, and 0 elsewhere."""
+
     @property
     def width(self) -> int:
         """The number of its inputs."""
-        return 1 if self.kind == "number" else len(self.categories)
+        return (1 if self.kind == "number" else len(self.categories)) + self.is_flagged
 
 
 @dataclass(frozen=True)

@@ -150,12 +150,18 @@ def _around(
 ) -> Around:
     config = saved.config.dataset
     markers = config.missing_values if isinstance(config, TableConfig) else ()
-    is_refused = isinstance(config, TableConfig) and config.missing in {None, "drop"}
-    refused = ("", *map(str, markers)) if is_refused else ()
+    is_refused = isinstance(config, TableConfig) and (
+        config.missing is None or config.drops_incomplete
+    )
     return Around(
         classes=saved.classes,
         encoding=saved.encoding,
-        texts=texts_of_categories(source.splits.values(), saved.encoding, refused),
+        texts=texts_of_categories(
+            source.splits.values(),
+            saved.encoding,
+            ("", *map(str, markers)),
+            are_refused=is_refused,
+        ),
         missing=tuple(float(one) for one in markers if re.match(NUMBER, str(one))),
         threshold=threshold,
         facts=facts_of(saved, place),

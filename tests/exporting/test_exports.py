@@ -42,7 +42,14 @@ OF_TABLES = {
     "missing, dropped": (MISSING, {"dataset": {"missing": "drop"}}),
     "not scaled": ({}, {"dataset": {"scale": "none", "exclude": ["a year/of birth"]}}),
     "categories alone": ({}, {"dataset": {"features": ["color", "label"]}}),
-    "robust, missing": (MISSING, {"dataset": {"scale": "robust", "missing": "median"}}),
+    "robust, missing, flagged": (
+        MISSING,
+        {"dataset": {"missing": {"fill": "zero", "flag": True}, "scale": "robust"}},
+    ),
+    "missing by markers, flagged": (
+        {**MISSING, "markers": ("-999", "?")},
+        {"dataset": {"missing": {"flag": True}, "missing_values": [-999, "?"]}},
+    ),
     "no hidden layer": ({}, {"model": {"hidden": []}}),
     "normalised, dropout, penalties": (
         {},

@@ -35,7 +35,7 @@ from mtrain.config.experiment.model import ModelConfig
 from mtrain.config.experiment.optimizers import OptimizerConfig  # noqa: TC001 -- pydantic reads it
 from mtrain.config.experiment.section import Section, Seed
 from mtrain.config.experiment.sources import DigitsConfig, SourceConfig
-from mtrain.config.experiment.table import TableConfig
+from mtrain.config.experiment.table import TableConfig, with_fill
 from mtrain.config.experiment.training import (
     BestConfig,
     CheckpointConfig,
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 SHORT_FORMS: dict[Keys, Callable[[Any], Any]] = {
     ("dataset", "validation"): with_size_or_none,
     ("dataset", "test"): with_size,
+    ("dataset", "missing"): with_fill,
     ("training", "early_stopping"): with_patience,
     ("training", "reduce_on_plateau"): with_patience,
     ("training", "save_best"): with_monitor,

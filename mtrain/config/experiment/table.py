@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Lt
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_serializer, model_validator
 
 from mtrain.config.experiment.dataset import UserData
-from mtrain.config.experiment.section import InvalidSettingError, ListOf
+from mtrain.config.experiment.section import InvalidSettingError, ListOf, Section
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,6 +20,43 @@ BELONGING = ("groups", "time")
 
 _Int64 = Annotated[int, Ge(-(2**63)), Lt(2**63)]  # checkpoints hold no larger ones
 MissingValues = Annotated[tuple[str | _Int64 | float, ...], ListOf]
+
+
+Fill = Literal["mean", "median", "zero", "drop"]
+
+
+class MissingConfig(Section):
+    """What a table's missing values become."""
+
+    fill: Fill = "median"
+    """What replaces a missing number: the mean or median of the training split, or zero; a missing
+    category is encoded as zeros. `drop` leaves out rows with missing values."""
+
+    flag: bool = False
+    """Give each column that lacks values in the training split one more input, 1 where the value is
+    missing and 0 elsewhere."""
+
+    @model_validator(mode="after")
+    def _rows_that_are_left_out_have_no_flag(self) -> MissingConfig:
+        if self.flag and self.fill == "drop":
+            problem = "is for values that are filled; fill: drop leaves their rows out"
+            raise InvalidSettingError("flag", problem)
+        return self
+
+    @model_serializer
+    def _short(self) -> str | dict[str, Any]:
+        return {"fill": self.fill, "flag": True} if self.flag else self.fill
+
+
+def with_fill(value: Any) -> Any:
+    """`median` as `{fill: median}`."""
+    return value if value is None or isinstance(value, dict | Section) else {"fill": value}
+
+
+Missing = Annotated[
+    MissingConfig | None,
+    BeforeValidator(with_fill, json_schema_input_type=Fill | MissingConfig | None),
+]
 
 
 class TableConfig(UserData):
@@ -46,10 +83,9 @@ class TableConfig(UserData):
     """Columns whose values are categories although they look like numbers. Text, and true or false,
     are always categories; each category seen in training becomes one input."""
 
-    missing: Literal["mean", "median", "zero", "drop"] | None = None
-    """What replaces a missing number: the mean or median of the training split, or zero; a missing
-    category is encoded as zeros. `drop` leaves out rows with missing values; null makes them an
-    error. Rows without a label are left out in any case."""
+    missing: Missing = None
+    """What missing values become: `{fill: median, flag: true}`, or `fill` alone: `mean`, `median`,
+    `zero` or `drop`; null makes them an error. Rows without a label are left out in any case."""
 
     missing_values: MissingValues = ()
     """Values that mean "missing" in any column: texts such as `"?"`, numbers such as -999. An empty
@@ -74,6 +110,11 @@ class TableConfig(UserData):
     """none: numbers as they are; standard: each column with mean 0 and standard deviation 1 on the
     training split; robust, for outliers: by the median and the quartiles of the training split, and
     clipped smoothly to ±3; auto: standard. Categories are 0 or 1."""
+
+    @property
+    def drops_incomplete(self) -> bool:
+        """Whether rows with missing values are left out."""
+        return self.missing is not None and self.missing.fill == "drop"
 
     def of_kind(self, name: str) -> CsvConfig | ParquetConfig:
         """The settings that files of another kind, `csv` or `parquet`, have as well."""

@@ -127,7 +127,7 @@ def _table_piece(
             table = read_features(raw, kinds)
     missing = {name: column.missing for name, column in table.columns.items()}
     left_out = np.zeros(len(raw), np.bool_)
-    if config.missing == "drop":
+    if config.drops_incomplete:
         left_out = np.logical_or.reduce(list(missing.values()))
     elif config.missing is None and sets_aside:
         for name, mask in missing.items():

@@ -201,7 +201,7 @@ def _complete_rows(
     """
     missing = {name: column.missing & labelled for name, column in features.columns.items()}
     needed = {name: rows & labelled for name, rows in needed.items()}
-    if config.missing == "drop":
+    if config.drops_incomplete:
         gaps = np.logical_or.reduce([*missing.values(), *needed.values()])
         return np.flatnonzero(labelled & ~gaps)
     problems = complaints(table, needed, lambda _: "is missing")
