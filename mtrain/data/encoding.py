@@ -26,16 +26,21 @@ ROWS_AT_ONCE = 10_000
 
 
 def learn_encoding(
-    train: Rows, *, divisor: float | None, scale: str, missing: MissingConfig | None = None
+    train: Rows,
+    *,
+    divisor: float | None,
+    scale: str,
+    missing: MissingConfig | None = None,
+    rare: int = 0,
 ) -> Encoding:
     """Learn the encoding from the training rows.
 
     `scale` is `none`, `standard`, which gives each number mean 0 and deviation 1, or, of a table, `robust`;
-    `missing` is what missing values of a table become, or None if there are none. Categories are not
-    scaled.
+    `missing` is what missing values of a table become, or None if there are none; categories of fewer
+    rows than `rare` share an input. Categories are not scaled.
     """
     if isinstance(train.features, Table):
-        return learn_columns(train.features, missing, scale=scale)
+        return learn_columns(train.features, missing, scale=scale, rare=rare)
     is_bytes = train.features.dtype == np.uint8
     encoding = Encoding(
         shape=train.features.shape[1:],

@@ -30,7 +30,9 @@ FILLS: dict[str, Callable[[NDArray[np.float64]], Any]] = {
 """What replaces a missing number, computed from the column's numbers."""
 
 
-def learn_columns(table: Table, missing: MissingConfig | None, *, scale: str) -> Encoding:
+def learn_columns(
+    table: Table, missing: MissingConfig | None, *, scale: str, rare: int
+) -> Encoding:
     """The encoding of these training rows; the parameters are those of `learn_encoding`."""
     described = table.described
     numbers = [name for name, column in described.items() if column.kind == "number"]
@@ -48,7 +50,7 @@ def learn_columns(table: Table, missing: MissingConfig | None, *, scale: str) ->
             means.append(mean)
             deviations.append(deviation)
         else:
-            column = _learn_categories(name, table.columns[name], missing)
+            column = _learn_categories(name, table.columns[name], missing, rare)
         columns.append(column)
         # Inputs that are 0 or 1 stay as they are.
         n_others = column.width - (name in learned)
@@ -64,11 +66,25 @@ def learn_columns(table: Table, missing: MissingConfig | None, *, scale: str) ->
     )
 
 
-def _learn_categories(name: str, values: Values, missing: MissingConfig | None) -> Column:
-    codes = values.values
-    seen = np.unique(codes[codes >= 0])
-    categories = categories_of(values.categories[code] for code in seen)
-    return Column(name, values.kind, categories=categories, is_flagged=_is_flagged(values, missing))
+def _learn_categories(
+    name: str, values: Values, missing: MissingConfig | None, rare: int
+) -> Column:
+    rows = np.bincount(values.values[values.values >= 0], minlength=len(values.categories))
+    written = [text for text, n in zip(values.categories, rows, strict=True) if n]
+    categories = categories_of(written)
+    few: set[str] = set()
+    if rare:
+        # A category may be written in several ways.
+        places = np.fromiter(category_places(written, categories), np.int64)
+        counts = np.bincount(places, rows[rows > 0], minlength=len(categories))
+        few = {one for one, n in zip(categories, counts, strict=True) if n < rare}
+    return Column(
+        name,
+        values.kind,
+        categories=tuple(one for one in categories if one not in few),
+        rare=tuple(one for one in categories if one in few),
+        is_flagged=_is_flagged(values, missing),
+    )
 
 
 def _learn_numbers(
@@ -104,7 +120,7 @@ def encode_columns(
     at = 0
     for column in encoding.columns:
         if column.kind != "number":
-            places = category_places(table.described[column.name].categories, column.categories, at)
+            places = places_in(column, table.described[column.name].categories, at)
             # One place more: of a missing category, whose code is -1.
             of_missing = at + column.width - 1 if column.is_flagged else -1
             known[column.name] = np.array([*places, of_missing])
@@ -145,11 +161,15 @@ def _encode_some(
         at += column.width
 
 
-def category_places(
-    categories: Sequence[str], learned: Sequence[str], first: int = 0
-) -> Iterator[int]:
-    """The place of each of these categories, counted from `first`; -1: unknown category."""
-    places = {category: first + place for place, category in enumerate(learned)}
+def places_in(column: Column, categories: Sequence[str], first: int = 0) -> Iterator[int]:
+    """The place of the input of each of these categories, counted from `first`; -1: unknown category."""
+    for place in category_places(categories, column.categories + column.rare):
+        yield place if place < 0 else first + min(place, len(column.categories))
+
+
+def category_places(categories: Sequence[str], learned: Sequence[str]) -> Iterator[int]:
+    """The place of each of these categories among the learned ones; -1: unknown category."""
+    places = {category: place for place, category in enumerate(learned)}
     by_number: dict[str, int] = {}
     for category, place in places.items():
         number = as_category(category)

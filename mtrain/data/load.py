@@ -192,12 +192,22 @@ def dataset_shape(config: SourceConfig, *, memory: int = 4_000_000_000) -> tuple
 
 
 def _learn(source: Source, config: SourceConfig, train: Rows) -> Encoding:
-    """The encoding that the config asks for, learned from the training rows."""
+    """The encoding that the config asks for, learned from the training rows.
+
+    Raises `SettingError` if no category could have as many rows as `dataset.rare` asks for.
+    """
+    rare = config.rare if isinstance(config, TableConfig) else 0
+    if rare > len(train):
+        problem = (
+            f"{rare:,} is more than the {len(train):,} training rows: all categories would be one"
+        )
+        raise SettingError((("dataset", "rare"), problem))
     return learn_encoding(
         train,
         divisor=_divisor(source, config),
         scale=_scale(source, config),
         missing=_missing(config),
+        rare=rare,
     )
 
 

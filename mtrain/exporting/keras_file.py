@@ -171,21 +171,22 @@ def _normalised(tensor: Any, mean: Any, deviation: Any) -> Any:
 
 
 def _one_hot(tensor: Any, column: Column) -> Any:
-    """Without the place of unknown categories, which Keras has first."""
+    """Without the place of unknown categories, which Keras has first; rare ones have one place."""
+    known = column.categories + column.rare
     unknown = "[UNK]"
-    while unknown in column.categories:
+    while unknown in known:
         unknown += "_"
+    of_missing = [""] if column.is_flagged else []
     # Keras has no empty vocabulary.
-    vocabulary = _vocabulary(column) or [f"{unknown}_"]
+    vocabulary = [*known, *of_missing] or [f"{unknown}_"]
     lookup = keras.layers.StringLookup(
         vocabulary=vocabulary, oov_token=unknown, output_mode="one_hot"
     )
-    return lookup(tensor)[:, 1 : 1 + column.width]
-
-
-def _vocabulary(column: Column) -> list[str]:
-    """A text for each input of a column of categories; an empty one is missing."""
-    return [*column.categories, *([""] if column.is_flagged else [])]
+    one_hot, first, end = lookup(tensor), 1 + len(column.categories), 1 + len(known)
+    if column.rare:
+        rare = keras.ops.sum(one_hot[:, first:end], axis=1, keepdims=True)
+        one_hot = keras.ops.concatenate([one_hot[:, :first], rare, one_hot[:, end:]], axis=1)
+    return one_hot[:, 1 : 1 + column.width]
 
 
 def _written(inputs: Mapping[str, NDArray[Any]], around: Around) -> dict[str, NDArray[Any]]:
@@ -196,7 +197,8 @@ def _written(inputs: Mapping[str, NDArray[Any]], around: Around) -> dict[str, ND
         name = names[column.name]
         if column.kind != "number":
             texts = around.texts[column.name]
-            vocabulary = [*_vocabulary(column), ""]  # the last of texts that have no class
+            # The last are missing, or texts that have no class.
+            vocabulary = [*column.categories, *column.rare[:1], ""]
             own = {text: vocabulary[place] for text, place in texts.items()}
             written[name] = np.array([[own.get(text, text)] for (text,) in inputs[name]], object)
     return {name: written[own] for own, name in legal_names(written).items()}

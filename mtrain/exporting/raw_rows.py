@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtrain.data.encoding_columns import category_places
+from mtrain.data.encoding_columns import places_in
 from mtrain.data.table import Table
 from mtrain.exporting.signature import input_names, inputs_of
 
@@ -64,10 +64,10 @@ def texts_of_categories(
     for column in encoding.columns:
         if column.kind == "number":
             continue
-        seen = dict.fromkeys(column.categories)
+        seen = dict.fromkeys(column.categories + column.rare)
         for table in tables:
             seen |= dict.fromkeys(table.columns[column.name].categories)
-        places = zip(seen, category_places(tuple(seen), column.categories), strict=True)
+        places = zip(seen, places_in(column, tuple(seen)), strict=True)
         known = {text: place for text, place in places if place >= 0}
         known |= _in_capitals(column, known)
         of_missing = {}

@@ -60,7 +60,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table as inputs of a model: one for a number, else one a category, and its flag."""
+    """A column of a table as inputs of a model: one for a number, else one a category.
+
+    One more is of all `rare` categories, if there are any, and the last is its flag.
+    """
 
     name: str
     kind: Kind
@@ -69,7 +72,11 @@ class Column:
     """The replacement of a missing number; None: no number may be missing."""
 
     categories: tuple[str, ...] = ()
-    """The categories of the training split, sorted; all inputs of any other category are 0."""
+    """The categories of the training split that are not `rare`, sorted; all inputs of a category unseen in
+    training are 0."""
+
+    rare: tuple[str, ...] = ()
+    """The categories of few training rows, sorted, which share an input; the others' are before it."""
 
     constant: float | None = None
     """The number that every training row has, from which nothing is learned; None: they differ."""
@@ -80,7 +87,8 @@ class Column:
     @property
     def width(self) -> int:
         """The number of its inputs."""
-        return (1 if self.kind == "number" else len(self.categories)) + self.is_flagged
+        n_values = 1 if self.kind == "number" else len(self.categories) + bool(self.rare)
+        return n_values + self.is_flagged
 
 
 @dataclass(frozen=True)

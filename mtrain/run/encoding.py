@@ -31,7 +31,9 @@ def check_encoding(encoding: Encoding) -> None:
 
 
 def _check_column(column: Column) -> None:
-    if column.kind == "number" and column.categories:
+    if column.kind == "number" and (column.categories or column.rare):
         raise ValueError("encoding: a number has no categories")
-    if list(column.categories) != sorted(set(column.categories)):
+    if any(list(each) != sorted(set(each)) for each in (column.categories, column.rare)):
         raise ValueError("encoding: categories must be sorted, each there once")
+    if not set(column.categories).isdisjoint(column.rare):
+        raise ValueError("encoding: a rare category must not be among the others")

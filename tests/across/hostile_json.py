@@ -138,6 +138,17 @@ STATES = {
         put(encoding__shape=[], encoding__columns=[column(kind="text", categories=["a", "a"])]),
         "categories must be sorted, each there once",
     ),
+    "a_rare_category_among_the_others": (
+        put(
+            encoding__shape=[],
+            encoding__columns=[column(kind="text", categories=["a"], rare=["a"])],
+        ),
+        "a rare category must not be among the others",
+    ),
+    "a_number_that_is_rare": (
+        put(encoding__shape=[], encoding__columns=[column(rare=["a"])]),
+        "a number has no categories",
+    ),
     "a_column_without_a_name": (
         put(encoding__shape=[], encoding__columns=[column(name=7)]),
         "encoding.columns.0.name: Input should be a valid string",

@@ -46,9 +46,15 @@ OF_TABLES = {
         MISSING,
         {"dataset": {"missing": {"fill": "zero", "flag": True}, "scale": "robust"}},
     ),
-    "missing by markers, flagged": (
+    "missing by markers, flagged, rare": (
         {**MISSING, "markers": ("-999", "?")},
-        {"dataset": {"missing": {"flag": True}, "missing_values": [-999, "?"]}},
+        {
+            "dataset": {
+                "missing": {"flag": True},
+                "missing_values": [-999, "?"],
+                "rare": 31,  # of four colours two have fewer
+            }
+        },
     ),
     "no hidden layer": ({}, {"model": {"hidden": []}}),
     "normalised, dropout, penalties": (

@@ -8,7 +8,7 @@ from annotated_types import Ge, Lt
 from pydantic import BeforeValidator, Field, model_serializer, model_validator
 
 from mtrain.config.experiment.dataset import UserData
-from mtrain.config.experiment.section import InvalidSettingError, ListOf, Section
+from mtrain.config.experiment.section import CountOrZero, InvalidSettingError, ListOf, Section
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -90,6 +90,10 @@ class TableConfig(UserData):
     missing_values: MissingValues = ()
     """Values that mean "missing" in any column: texts such as `"?"`, numbers such as -999. An empty
     value is always missing; in columns of numbers, so are NA, NaN, null and the like."""
+
+    rare: CountOrZero = 0
+    """Categories of fewer training rows are one, `other`, which a category that is itself called `other` joins
+    only if it is rare. A category unseen in training is not among them."""
 
     weights: str | None = None
     """The column with the weight of each row in the loss and in weighted figures; null: all rows
