@@ -286,7 +286,7 @@ def _check_inputs(splits: Mapping[str, Rows], encoding: Encoding, memory: int, w
         check_memory(n_bytes, memory, where)
     else:
         where = f"{where}: column {widest.name!r} has {len(widest.categories):,} categories"
-        remedy = "leave it out by dataset.exclude, or name the columns to use in dataset.features"
+        remedy = "leave it out by dataset.exclude, or group its rare categories by dataset.rare"
         check_memory(n_bytes, memory, where, remedy)
 
 

@@ -145,6 +145,6 @@ def test_more_than_training_memory_is_refused(tmp_path, table, kind):
     )
     assert refusal(path, memory=2_000_000) == (
         "PATH: column 'id' has 640 categories: its values take 2.56 MB or more, beyond "
-        "training.memory, 2 MB; leave it out by dataset.exclude, or name the columns to use in "
-        "dataset.features"
+        "training.memory, 2 MB; leave it out by dataset.exclude, or group its rare categories by "
+        "dataset.rare"
     )
