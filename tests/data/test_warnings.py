@@ -252,7 +252,7 @@ def test_inputs_beyond_memory_name_the_settings_that_help(tmp_path):
         check(config(path, training={"memory": "20kB"}))
 
     assert "column 'c' has " in str(caught.value)
-    assert "dataset.exclude, or name the columns to use in dataset.features" in str(caught.value)
+    assert "dataset.exclude, or group its rare categories by dataset.rare" in str(caught.value)
 
 
 # --- What else is said
