@@ -23,12 +23,12 @@ from mtrain.run.files import (
 from mtrain.run.lock import one_at_a_time
 from mtrain.run.metrics import read_report, write_report
 from mtrain.run.predictions import PREDICTIONS, read_predictions, write_predictions
+from mtrain.run.row_lists import write_row_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from mtrain.records.arrays import Ints
@@ -214,18 +214,13 @@ def _write_rows(
 ) -> None:
     """Write the rows at these positions, each with its class, and in `column` one of the `others`."""
     true = predictions.labels[rows]
-    columns: dict[str, Iterable[Any]] = {
-        "row": split.rows[rows].tolist(),
+    columns: dict[str, NDArray[Any] | list[str]] = {
+        "row": split.rows[rows],
         "true": [names[k] for k in true],
         column: [names[k] for k in others],
-        "probability_true": _short(predictions.probabilities[rows, true]),
-        f"probability_{column}": _short(predictions.probabilities[rows, others]),
+        "probability_true": predictions.probabilities[rows, true],
+        f"probability_{column}": predictions.probabilities[rows, others],
     }
     if split.names is not None:
         columns["file"] = split.names[rows].tolist()
-    write_csv(path, list(columns), zip(*columns.values(), strict=True))
-
-
-def _short(probabilities: NDArray[np.float32]) -> list[float]:
-    """In the fewest digits that tell them apart."""
-    return [float(str(one)) for one in probabilities]
+    write_row_list(path, columns)

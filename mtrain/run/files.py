@@ -12,6 +12,7 @@ import shutil
 import stat
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import orjson
@@ -209,11 +210,14 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
     Without a header for an empty one: the rows continue a file.
     """
+    lines = chain([header] if header else [], rows)
+    return text_of_cells([cell(value) for value in line] for line in lines)
+
+
+def text_of_cells(lines: Iterable[Sequence[Any]]) -> str:
+    """Comma-separated lines of what `cell` made."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    if header:
-        writer.writerow([_cell(name) for name in header])
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    csv.writer(text, lineterminator="\n").writerows(lines)
     return text.getvalue()
 
 
@@ -280,7 +284,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return mapping
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
     """Text that a spreadsheet would take for a formula is marked as text; numbers are left."""
     if isinstance(value, float) and not math.isfinite(value):
         return None

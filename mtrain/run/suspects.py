@@ -6,17 +6,20 @@ import csv
 import io
 from collections import Counter
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mtrain.records.training import NeverLearned
-from mtrain.run.files import attributing_errors, write_csv
+from mtrain.run.files import attributing_errors
 from mtrain.run.reading import reading
+from mtrain.run.row_lists import write_row_list
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from mtrain.records.arrays import Ints
     from mtrain.records.training import LearnedRows
@@ -32,15 +35,15 @@ def write_suspects(
     path: Path, learned: LearnedRows, classes: Sequence[str], rows: Ints, like: Ints
 ) -> None:
     """Write the training rows at the positions `rows`, and the class that each looks like, as CSV at `path`."""
-    columns = {
-        "row": learned.rows[rows].tolist(),
+    columns: dict[str, NDArray[Any] | list[str]] = {
+        "row": learned.rows[rows],
         "true": [classes[k] for k in learned.labels[rows]],
         "like": [classes[k] for k in like],
-        "margin": [float(str(margin)) for margin in learned.margins[rows]],
+        "margin": learned.margins[rows],
     }
     if learned.names is not None:
         columns["file"] = learned.names[rows].tolist()
-    write_csv(path, list(columns), zip(*columns.values(), strict=True))
+    write_row_list(path, columns)
 
 
 def read_suspect_rows(path: Path) -> Ints:
