@@ -59,12 +59,17 @@ class _Hides(MetaPathFinder):
             raise ModuleNotFoundError(f"{name} is hidden here", name=name)
 
 
-def load_meanwhile(module: str) -> None:
-    """In a process of mtrain's own: import a module while something else is computed, to have it later."""
+def load_meanwhile(module: str, *, then: str | None = None) -> None:
+    """In a process of mtrain's own: import a module while something else is computed, to have it later.
+
+    `then` is a function of it that loads more.
+    """
 
     def load() -> None:
         with suppress(ImportError):  # who needs it will say so
-            import_module(module)
+            loaded = import_module(module)
+            if then is not None:
+                getattr(loaded, then)()
 
     if owns_process():
         threading.Thread(target=load, daemon=True).start()

@@ -12,6 +12,7 @@ from mtrain.config.loading.members import describe_sweep
 from mtrain.engine.threads import cpu_count
 from mtrain.errors import DivergedError, MtrainError, UsageError
 from mtrain.keywords import option
+from mtrain.loading import load_meanwhile
 from mtrain.metrics.sweep import (
     choose_ranking,
 )
@@ -202,6 +203,7 @@ class _Sweeping:
         members = [member for member in plan.members if results[member.name].state != "finished"]
         if members:
             train = self._make_train(members)
+            load_meanwhile("mtrain.report.page.sweep_page", then="load")
             if not (self.folder / PLAN).exists():
                 write_plan(describe_sweep(plan), self.folder)
             # That of an earlier session would be taken for the result of this one if it is killed.

@@ -97,7 +97,7 @@ def train_run(
         if evaluated:  # what comes afterwards is loaded while the first steps are compiled
             load_meanwhile("scipy.special")
         if draw is not None:
-            load_meanwhile("mtrain.report.page.run_page")
+            load_meanwhile("mtrain.report.page.run_page", then="load")
         if ROWS in config.diagnostics:
             load_meanwhile("pyarrow.parquet")
         stopped_by = _train(training, observers, signals, until)

@@ -28,7 +28,7 @@ from mtrain.records.training import NeverLearned
 from mtrain.report.page.chart import MOST_EPOCHS, coverage_charts, history_charts
 from mtrain.report.page.confusion import SHADES, confused_pairs
 from mtrain.report.page.content import Mistakes, PageContent
-from mtrain.report.page.run_page import html_page, model_card
+from mtrain.report.page.run_page import html_page, load, model_card
 from mtrain.report.pictures import pictures, png
 from mtrain.report.text import share
 from mtrain.run.suspects import read_first_suspects
@@ -404,3 +404,9 @@ def test_only_the_beginning_of_a_list_of_suspects_is_read(tmp_path):
     path.write_text("row,true\n1,a\n")
     with pytest.raises(MtrainError, match="not a list of suspects as mtrain writes it: no 'like'"):
         read_first_suspects(path, 30)
+
+
+def test_templates_can_be_loaded_before_they_are_needed(monkeypatch):
+    load()
+    monkeypatch.setattr("jinja2.Environment.compile", None)
+    assert html_page(content_of(names_of(3))).startswith("<!DOCTYPE html>")

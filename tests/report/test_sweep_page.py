@@ -23,7 +23,7 @@ from mtrain.records.sweep import (
 )
 from mtrain.report.page.axis_chart import axis_charts
 from mtrain.report.page.content import SweepPageContent
-from mtrain.report.page.sweep_page import MOST_ROWS, html_page
+from mtrain.report.page.sweep_page import MOST_ROWS, html_page, load
 from mtrain.report.sweep_remarks import findings
 from mtrain.report.text import figure, share
 
@@ -379,3 +379,9 @@ def test_without_a_figure_of_validation_there_is_no_chart():
     assert "validation" not in table_of(page, "member")[0]
     own = {member.member: share(member.test.accuracy) for member in result.members}
     assert {row[0]: row[8] for row in table_of(page, "member")[2:]} == own
+
+
+def test_templates_can_be_loaded_before_they_are_needed(monkeypatch):
+    load()
+    monkeypatch.setattr("jinja2.Environment.compile", None)
+    assert html_page(content_of()).startswith("<!DOCTYPE html>")

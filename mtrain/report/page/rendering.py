@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -16,11 +17,25 @@ from mtrain.report.text import figure, p_value, share, signed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+STYLE = "style.css"
+
+INCLUDED = (
+    STYLE,
+    *(f"{name}.html" for name in ("page", "settings", "classes", "axes", "calibration", "charts")),
+)
+"""Templates that pages include."""
+
+
+def load_templates(page: str) -> None:
+    """Compile the template of a page, and what it includes, which takes a tenth of a second."""
+    for template in (page, *INCLUDED):
+        _environment(is_html=True).get_template(template)
+
 
 def render_html(template: str, values: Mapping[str, Any]) -> str:
     """A page that loads nothing: its policy allows this style, and pictures within the page."""
     environment = _environment(is_html=True)
-    style = environment.get_template("style.css").render()
+    style = environment.get_template(STYLE).render()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return environment.get_template(template).render(
         values,
@@ -34,6 +49,7 @@ def render_markdown(template: str, values: Mapping[str, Any]) -> str:
     return _environment(is_html=False).get_template(template).render(values)
 
 
+@cache
 def _environment(*, is_html: bool) -> Environment:
     environment = Environment(
         loader=PackageLoader("mtrain.report.page"),

@@ -14,7 +14,7 @@ from mtrain.records.dataset import SPLITS
 from mtrain.report.page.chart import coverage_charts, history_charts
 from mtrain.report.page.confusion import confused_pairs, matrix
 from mtrain.report.page.content import MOST_SUSPECTS
-from mtrain.report.page.rendering import render_html, render_markdown
+from mtrain.report.page.rendering import load_templates, render_html, render_markdown
 from mtrain.report.pictures import MOST_PICTURES
 from mtrain.report.remarks import (
     figure_lines,
@@ -40,11 +40,18 @@ OF_IMAGES = {"digits", "mnist", "fashion_mnist", "images"}
 
 VERDICTS: tuple[Decision, ...] = ("learned", "not learned", "unproven")
 
+TEMPLATE = "run.html"
+
+
+def load() -> None:
+    """Load what `html_page` needs, in advance."""
+    load_templates(TEMPLATE)
+
 
 def html_page(content: PageContent) -> str:
     """One file of HTML without scripts, which loads nothing from anywhere."""
     pictures = {row: base64.b64encode(png).decode() for row, png in content.pictures.items()}
-    return render_html("run.html", {**_values(content), "pictures": pictures})
+    return render_html(TEMPLATE, {**_values(content), "pictures": pictures})
 
 
 def model_card(content: PageContent) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from mtrain.config.loading.axes import axis_labels, value_text
 from mtrain.records.dataset import SPLITS
 from mtrain.report.page.axis_chart import axis_charts
-from mtrain.report.page.rendering import render_html
+from mtrain.report.page.rendering import load_templates, render_html
 from mtrain.report.page.run_page import MOST_CLASSES
 from mtrain.report.sweep_remarks import findings, setting_columns, setting_text
 from mtrain.report.text import MARKS
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 1000
 """Members, and settings, in tables; of more, the best."""
+
+TEMPLATE = "sweep.html"
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class MemberRow:
     """Of each axis."""
 
     state: str
+
+
+def load() -> None:
+    """Load what `html_page` needs, in advance."""
+    load_templates(TEMPLATE)
 
 
 def html_page(content: SweepPageContent) -> str:
@@ -74,7 +81,7 @@ def html_page(content: SweepPageContent) -> str:
         "left_out": 0 if report is None else len(report.classes) - len(entries),
         "marks": MARKS,
     }
-    return render_html("sweep.html", values)
+    return render_html(TEMPLATE, values)
 
 
 def _values_text(values: Any) -> str:
