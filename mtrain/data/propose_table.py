@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from mtrain.data.dates import holds_dates, years
 from mtrain.data.ids import why_id
 from mtrain.data.missing_words import MISSING_LABELS
 from mtrain.data.notation import (
@@ -23,7 +27,7 @@ from mtrain.data.notation import (
 )
 from mtrain.data.source import is_whole
 from mtrain.data.sources.parquet import pandas_index
-from mtrain.data.table import BOOLEANS, as_value
+from mtrain.data.table import BOOLEANS, Values, as_value
 from mtrain.errors import ColumnError, MtrainError
 
 if TYPE_CHECKING:
@@ -31,7 +35,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mtrain.data.columns import RawTable
-    from mtrain.data.table import Values
 
 MOST_CLASSES = 30
 """Whose names are proposed as well."""
@@ -50,6 +53,8 @@ FEWEST_DIFFERENT = 6
 
 MOST_RATINGS = 10
 """Different numbers with decimals that may be classes, as ratings from 0.5 to 5 are."""
+
+CONSTANT = "is the same in every row"
 
 MONTH = r"(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 DATE = re.compile(
@@ -81,7 +86,7 @@ def propose_table(path: Path, kind: str, target: str, memory: int, notation: Not
     names = COLUMNS[kind](str(path), notation)
     if kind == "csv" and (only := csv.only_name(names)) is not None:
         raise MtrainError(f"{csv.one_column(only)}", where=path)
-    table, left_out = _readable_columns(path, kind, names, memory, notation)
+    table, left_out = _readable_columns(path, kind, target, names, memory, notation)
     if target in left_out:
         raise MtrainError(f"column {target!r} {left_out[target]}, which is no label", where=path)
     labels, _ = read_column(table.columns[target], "text", typed=table.typed)
@@ -91,9 +96,14 @@ def propose_table(path: Path, kind: str, target: str, memory: int, notation: Not
         guess = guess_notation(columns, csv.delimiter_of(csv.csv_file(str(path))))
         table = _in_notation(table, replace(guess, header=notation.header))
     index = pandas_index(str(path)) if kind == "parquet" else []
-    judged = {name: _judged(table, name, index) for name in table.columns if name != target}
+    others = {name: column for name, column in table.columns.items() if name != target}
+    dates = [
+        name for name, column in others.items() if holds_dates(column) and not _is_same(column)
+    ]
+    judged = {name: _judged(table, name, index) for name in others if name not in dates}
     left_out |= {name: why for name, (_, _, why) in judged.items() if why is not None}
     used = {name: values for name, (values, _, why) in judged.items() if why is None}
+    used |= {name: Values("number", years(others[name])) for name in dates}
     categorical = [name for name, (_, is_mixed, _) in judged.items() if is_mixed]
     labelled = ~labels.missing
     without = int((~labelled).sum())
@@ -114,6 +124,8 @@ def propose_table(path: Path, kind: str, target: str, memory: int, notation: Not
         settings[key] = named[key]
     if categorical := [name for name in categorical if name in used]:
         settings["categorical"] = sorted(categorical)
+    if dates:
+        settings["dates"] = dates
     if any((values.missing & labelled).any() for values in used.values()):
         settings["missing"] = "median"
     return Proposal(settings, _reasons(whys, without))
@@ -130,6 +142,7 @@ def _reasons(whys: str, without: int) -> dict[str, str]:
         "features": f"left out: {whys}",
         "exclude": whys,
         "categorical": "numbers and text mixed, or codes such as 007",
+        "dates": "learned from as year, month, weekday, hour and day of the year",
         "missing": "values are missing; mean, median, zero or drop",
         "header": "the first line looks like data; its columns are named by number",
         "decimal": "numbers have a decimal comma",
@@ -150,6 +163,9 @@ def _judged(table: RawTable, name: str, index: list[str]) -> tuple[Values, bool,
     from mtrain.data.features import SLIPS, is_written_as_number
 
     column = table.columns[name]
+    if pa.types.is_temporal(column.type):
+        reason = CONSTANT if holds_dates(column) else f"is {column.type}"
+        return Values("number", np.zeros(len(column))), False, reason
     values, wrong = read_column(column, None, typed=table.typed, notation=table.notation)
     is_mixed = bool(wrong.any()) or has_codes(column, values)
     if wrong.any() and (table.typed or wrong.sum() <= SLIPS * len(wrong)):
@@ -250,16 +266,17 @@ def _listed_classes(labels: Values, *, typed: bool) -> list[str]:
 
 
 def _readable_columns(
-    path: Path, kind: str, names: Sequence[str], memory: int, notation: Notation
+    path: Path, kind: str, target: str, names: Sequence[str], memory: int, notation: Notation
 ) -> tuple[RawTable, dict[str, str]]:
     """The columns that can be read, and the reasons why the others cannot."""
-    from mtrain.data.sources.tables import READERS
+    from mtrain.data.sources.csv import read_csv
+    from mtrain.data.sources.parquet import read_parquet
 
-    read = READERS[kind]
     named = [name for name in names if name]
     left_out: dict[str, str] = {name: "has no name" for name in names if not name}
     if kind == "csv":
-        return read(str(path), named, memory, notation), left_out
+        return read_csv(str(path), named, memory, notation), left_out
+    read = partial(read_parquet, times={*named} - {target})
     with suppress(MtrainError):  # one column after the other only where one cannot be read
         return read(str(path), named, memory), left_out
     readable = []
@@ -275,12 +292,17 @@ def _readable_columns(
     return read(str(path), readable, memory), left_out
 
 
+def _is_same(column: pa.ChunkedArray) -> bool:
+    """Whether a column has the same value in every row; none counts as one."""
+    return len(pc.unique(column)) < 2
+
+
 def _why_not(column: Values) -> str | None:
     """Why a column is nothing to learn from; None: it is something to learn from."""
     if column.missing.all():
         return "is empty"
     if not column.missing.any() and (column.values == column.values[0]).all():
-        return "is the same in every row"
+        return CONSTANT
     if column.kind == "text" and all(map(DATE.fullmatch, column.categories)):
         return f"has dates or times, such as {column.categories[0]!r}"
     if (marked := marked_number(column.categories[:TRIED])) is not None:

@@ -64,7 +64,7 @@ def read_times(column: pa.ChunkedArray, *, typed: bool, notation: Notation = PLA
 def _times_of_text(column: pa.ChunkedArray, *, typed: bool, notation: Notation) -> Times:
     numbers, no_number = read_column(column, "number", typed=typed, notation=notation)
     codes, texts = as_categories(column)
-    parsed = [_parse(text) for text in texts]
+    parsed = [parse_time(text) for text in texts]
     kinds = np.array([*(kind for kind, _ in parsed), "missing"])[codes]
     rows = {kind: int(np.count_nonzero(kinds == kind)) for kind in ("date", "offset", "time")}
     kind = max(rows, key=rows.__getitem__)
@@ -83,8 +83,11 @@ def _ranks(values: Ints | Floats, missing: NDArray[np.bool_]) -> Ints:
     return ranks
 
 
-def _parse(text: str) -> tuple[str, int]:
-    """The kind of a time in the notation of ISO 8601, and its microseconds; the kind is empty else."""
+def parse_time(text: str) -> tuple[str, int]:
+    """The kind of a time in the notation of ISO 8601, and its microseconds; the kind is empty else.
+
+    They count from the year 1, in UTC where there is an offset, or from midnight.
+    """
     if re.fullmatch(r"[0-9]{4}-[0-9]{2}", text):
         text += "-01"
     try:

@@ -102,7 +102,7 @@ TAKEN = {
 }
 
 DECIDED_BY_OTHERS = {
-    *("dataset.categorical", "dataset.exclude", "dataset.features"),
+    *("dataset.categorical", "dataset.dates", "dataset.exclude", "dataset.features"),
     *("dataset.test", "dataset.test_path", "dataset.time", "dataset.fold"),
     *("dataset.test.how", "dataset.validation", "dataset.validation.how"),
     *(f"dataset.{key}" for key in ("n_classes", "informative", "shares")),

@@ -28,10 +28,10 @@ def test_init_leaves_out_what_does_not_fit_and_says_why(tmp_path):
 
     found, text = proposed(tmp_path, table(tmp_path / "a.csv", content))
 
-    assert found["features"] == ["a", "b"]
+    assert found["features"] == ["when", "a", "b"]
+    assert found["dates"] == ["when"]
     assert "categorical" not in found
     for reason in (
-        "'when' has dates or times, such as '2020-01-01'",
         "'day' has dates or times, such as '1.3.2021 12:00'",
         "'at' has dates or times, such as '0:30'",
         "'on' has dates or times, such as '1 Jan 2021'",

@@ -106,9 +106,33 @@ def test_parquet_with_times_and_lists(tmp_path):
         "classes": ["setosa", "versicolor", "virginica"],
     }
     assert (
-        "  features: [a, b, c, d]   # left out: 'when\\n# x' is timestamp[us, tz=UTC]; 'day' is "
-        "date32[day]; 'list' is list<element: int64>\n"
+        "  features: [a, b, c, d]   # left out: 'list' is list<element: int64>; 'when\\n# x' is the same "
+        "in every row; 'day' is the same in every row\n"
     ) in (tmp_path / "proposed.yaml").read_text()
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_columns_of_dates(tmp_path, kind):
+    """Learned from by their parts; what is a date to people alone is left out."""
+    days = [dt.date(2024, 1, 1) + dt.timedelta(days=k) for k in range(60)]
+    columns = {
+        "bought": [None, *days[1:]],
+        "paid": [f"{day} 12:00" for day in days],
+        "other": [f"{day:%d.%m.%Y}" for day in days],
+        "number": [day.toordinal() / 7 for day in days],
+        "y": ["weekend" if day.weekday() > 4 else "week" for day in days],
+    }
+    path = tmp_path / f"t.{kind}"
+    if kind == "csv":
+        write(path, list(columns), zip(*columns.values(), strict=True))
+    else:
+        pq.write_table(pa.table(columns), path)
+
+    found = proposed(tmp_path, path)
+
+    assert found["dates"] == ["bought", "paid"]
+    assert found["features"] == ["bought", "paid", "number"]
+    assert found["missing"] == "median"
 
 
 def test_a_folder_of_shards(tmp_path):

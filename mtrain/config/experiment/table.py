@@ -83,6 +83,10 @@ class TableConfig(UserData):
     """Columns whose values are categories although they look like numbers. Text, and true or false,
     are always categories; each category seen in training becomes one input."""
 
+    dates: ColumnNames = ()
+    """Columns of dates, with times or without, as `2024-05-31 12:30`: learned from as year, month, weekday
+    (0 is Monday), hour and day of the year, in UTC where they have an offset."""
+
     missing: Missing = None
     """What missing values become: `{fill: median, flag: true}`, or `fill` alone: `mean`, `median`,
     `zero` or `drop`; null makes them an error. Rows without a label are left out in any case."""
@@ -140,10 +144,10 @@ class TableConfig(UserData):
                 _refuse_taken(key, (column,), taken)
                 taken[key] = column
         learned = self.features or ()
-        for key in ("features", "exclude", "categorical"):
+        for key in ("features", "exclude", "categorical", "dates"):
             columns = getattr(self, key) or ()
             # A group or a time may be learned from as well.
-            may_be = learned if key != "exclude" else ()
+            may_be = {"exclude": (), "dates": columns}.get(key, learned)
             _refuse_taken(
                 key,
                 columns,
@@ -153,18 +157,19 @@ class TableConfig(UserData):
                 raise InvalidSettingError(key, f"{twice!r} is listed twice")
         if self.features is not None:
             known = set(self.features)
-            for column in self.categorical:
-                if column not in known:
-                    raise InvalidSettingError(
-                        "categorical", f"{column!r} is not in dataset.features"
-                    )
+            for key in ("categorical", "dates"):
+                for column in getattr(self, key):
+                    if column not in known:
+                        raise InvalidSettingError(key, f"{column!r} is not in dataset.features")
         return self
 
     @model_validator(mode="after")
     def _what_is_excluded_has_no_use(self) -> TableConfig:
-        for key, columns in (("features", self.features), ("categorical", self.categorical)):
-            if both := [column for column in columns or () if column in self.exclude]:
+        for key in ("features", "categorical", "dates"):
+            if both := [column for column in getattr(self, key) or () if column in self.exclude]:
                 raise InvalidSettingError(key, f"{both[0]!r} is in dataset.exclude, too")
+        if both := [column for column in self.dates if column in self.categorical]:
+            raise InvalidSettingError("dates", f"{both[0]!r} is in dataset.categorical, too")
         return self
 
 

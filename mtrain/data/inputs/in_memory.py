@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtrain.config.experiment.table import TableConfig
+from mtrain.data.dates import read_names
 from mtrain.data.inputs.arrays import array_pieces_of
 from mtrain.data.inputs.piece import joined, rows_of_a_piece
 from mtrain.data.inputs.tables import pieces_of
@@ -38,9 +39,16 @@ def pieces_in_memory(rows: Any, config: DatasetConfig, encoding: Encoding) -> It
     if not isinstance(config, TableConfig):
         yield from array_pieces_of(_array(rows), encoding, WHERE)
         return
-    names = [column.name for column in encoding.columns]
+    names = read_names((column.name for column in encoding.columns), config.dates)
     values = _columns(rows)
-    raw = from_rows(values, names, notation_of(config), WHERE, lambda row: f"{WHERE}: row {row:,}")
+    raw = from_rows(
+        values,
+        names,
+        notation_of(config),
+        WHERE,
+        lambda row: f"{WHERE}: row {row:,}",
+        times=config.dates,
+    )
     yield from joined(pieces_of([raw], config, encoding), rows_of_a_piece(encoding))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from mtrain.config.catalog.names import choose
+from mtrain.data.dates import NO_DATE, column_of, read_names, with_parts
 from mtrain.data.encoding import TOO_FAR, encode
 from mtrain.data.features import MISSING_SINCE, complaints, read_features, read_values
 from mtrain.data.files import has_ending
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from mtrain.config.experiment.table import TableConfig
     from mtrain.data.columns import RawTable
-    from mtrain.records.dataset import Encoding
+    from mtrain.records.dataset import Encoding, Kind
 
 
 COLUMNS = {"csv": csv_columns, "parquet": parquet_columns, "json": json_columns}
@@ -65,7 +66,7 @@ def table_pieces(
     otherwise the first of them raises `BadRowsError`. Raises `UsageError` for a column that is not there.
     """
     kind = _kind_of_table(path)
-    names = [column.name for column in encoding.columns]
+    names = read_names((column.name for column in encoding.columns), config.dates)
     notation = notation_of(config)
     there = COLUMNS[kind](str(path), notation, split=None)
     check_columns(str(path), there, names)
@@ -77,6 +78,8 @@ def table_pieces(
     read = PIECES[kind]
     if kind != "csv":  # whose values are all text
         read = partial(read, as_is=set(kept) - set(names))
+    if kind == "parquet":
+        read = partial(read, times=config.dates)
     tables = read(str(path), columns, rows_of_a_piece(encoding), notation)
     yield from pieces_of(tables, config, encoding, kept, sets_aside=sets_aside)
 
@@ -114,18 +117,11 @@ def _table_piece(
 ) -> Piece:
     """`done` rows stand before these."""
     kinds = {column.name: column.kind for column in encoding.columns}
-    whole, raw = raw, raw.without_missing(kinds)
+    whole, (raw, no_date) = raw, with_parts(raw.without_missing(raw.columns), config.dates)
     notes = () if done else tuple(misread_notes(raw, encoding))
     problems: dict[int, str] = {}
-    if sets_aside:
-        columns, wrong = read_values(raw, kinds)
-        table = Table(columns)
-        for name, mask in wrong.items():
-            _note(problems, raw, name, mask, "is not a finite number, as float32")
-    else:
-        with _naming_bad_rows():
-            table = read_features(raw, kinds)
-    missing = {name: column.missing for name, column in table.columns.items()}
+    table = _values(raw, kinds, no_date, problems if sets_aside else None)
+    missing = {column_of(n, config.dates): one.missing for n, one in table.columns.items()}
     left_out = np.zeros(len(raw), np.bool_)
     if config.drops_incomplete:
         left_out = np.logical_or.reduce(list(missing.values()))
@@ -155,6 +151,26 @@ def _table_piece(
         tuple(_bad_rows(whole, problems, done)),
         raw.read,
     )
+
+
+def _values(
+    raw: RawTable,
+    kinds: Mapping[str, Kind],
+    no_date: Mapping[str, NDArray[np.bool_]],
+    problems: dict[int, str] | None,
+) -> Table:
+    """The columns of these kinds; `problems` gets those of rows, or None: the first raises `BadRowsError`."""
+    if problems is None:
+        if no_date:
+            raise BadRowsError(*complaints(raw, no_date, lambda _: NO_DATE))
+        with _naming_bad_rows():
+            return read_features(raw, kinds)
+    columns, wrong = read_values(raw, kinds)
+    for name, mask in no_date.items():
+        _note(problems, raw, name, mask, NO_DATE)
+    for name, mask in wrong.items():
+        _note(problems, raw, name, mask, "is not a finite number, as float32")
+    return Table(columns)
 
 
 @contextmanager

@@ -48,11 +48,11 @@ def read_parquet(
     notation: Notation = PLAIN,
     *,
     split: str | None = "train",
-    time: str | None = None,
+    times: Collection[str] = (),
 ) -> RawTable:
     """The named columns of a file, a folder or a pattern, in this order.
 
-    `split` is as for `find_files`. The column `time` may be of dates and times. Raises
+    `split` is as for `find_files`. The columns `times` may be of dates and times. Raises
     `MtrainError` for no such file, for a file that is not Parquet, and for values that would take
     more than `memory` bytes.
     """
@@ -74,7 +74,7 @@ def read_parquet(
             tables.append((file, _named(table, columns, there, partitions[file])))
         except DAMAGE as error:
             raise _damaged(file, error) from error
-    read = {name: _whole(name, tables, is_time=name == time) for name in columns}
+    read = {name: _whole(name, tables, is_time=name in times) for name in columns}
     starts = [0, *accumulate(len(table) for _, table in tables)]
 
     def place(row: int) -> str:
@@ -105,6 +105,7 @@ def parquet_pieces(
     notation: Notation = PLAIN,
     *,
     as_is: Collection[str] = (),
+    times: Collection[str] = (),
 ) -> Iterator[RawTable]:
     """The named columns of all files at `path`, so many rows at a time; as for `read_parquet`.
 
@@ -124,7 +125,9 @@ def parquet_pieces(
                 table = _named(whole, columns, there, partitions[file])
                 yield RawTable(
                     {
-                        name: table[name] if name in as_is else _whole(name, [(file, table)])
+                        name: table[name]
+                        if name in as_is
+                        else _whole(name, [(file, table)], is_time=name in times)
                         for name in columns
                     },
                     typed=True,
@@ -138,11 +141,13 @@ def parquet_pieces(
             raise _damaged(file, error) from error
 
 
-def in_memory(table: pa.Table, columns: list[str], file: Path) -> dict[str, pa.ChunkedArray]:
-    """The named columns of a table, all of which it has, as those of a `file`."""
+def in_memory(
+    table: pa.Table, columns: list[str], file: Path, times: Collection[str] = ()
+) -> dict[str, pa.ChunkedArray]:
+    """The named columns of a table, all of which it has, as those of a `file`; `times` as for `read_parquet`."""
     there = _names(table.schema, file)
     table = _named(table, columns, {name: there[name] for name in columns}, {})
-    return {name: _whole(name, [(file, table)]) for name in columns}
+    return {name: _whole(name, [(file, table)], is_time=name in times) for name in columns}
 
 
 def names_in_memory(table: pa.Table, where: str) -> list[str]:

@@ -14,7 +14,7 @@ from mtrain.data.sources.tables import check_columns
 from mtrain.errors import MtrainError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from mtrain.data.notation import Notation
 
@@ -27,10 +27,12 @@ def from_rows(
     place: Callable[[int], str],
     *,
     as_text: Callable[[Any], str] | None = None,
+    times: Collection[str] = (),
 ) -> RawTable:
     """The named `columns` of these `values`, by name, each a list or an array of N values.
 
-    `where` is what they are called, and `place` gives the place of each row. A column of several types
+    `where` is what they are called, and `place` gives the place of each row. The columns `times` may be of
+    dates and times. A column of several types
     is text, so that text among numbers is wrong by itself; without `as_text` it is an error. Raises
     `MtrainError` for a column that is not there, and for values that are not columns of one length.
     """
@@ -44,7 +46,7 @@ def from_rows(
     table = pa.table(arrays)
     check_columns(where, names_in_memory(table, where), columns)
     return RawTable(
-        in_memory(table, columns, Path(where)),
+        in_memory(table, columns, Path(where), times),
         typed=True,
         where=where,
         place=place,

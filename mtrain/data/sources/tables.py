@@ -10,6 +10,14 @@ import numpy as np
 from mtrain.config.catalog.endings import ENDINGS
 from mtrain.config.catalog.names import choose, nearest, suggestion
 from mtrain.data.columns import complaint, read_column
+from mtrain.data.dates import (
+    NO_DATE,
+    column_of,
+    learned_names,
+    names_of_parts,
+    read_names,
+    with_parts,
+)
 from mtrain.data.features import MISSING_SINCE, complaints, read_features
 from mtrain.data.files import find_splits
 from mtrain.data.groups import coded_groups, number_groups
@@ -29,7 +37,7 @@ from mtrain.keywords import option
 from mtrain.records.dataset import SPLITS, Note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -61,12 +69,14 @@ def read(config: TableConfig, request: Request) -> Source:
     is_learned = encoding is None
     for split, table in raw.items():
         _check_rows(len(table), table, split if is_learned else None)
+    raw = {split: _with_parts(table, config.dates) for split, table in raw.items()}
+    learned = learned_names(raw["train"], names, config.dates)
     notes = list(header_notes(config))
     notes += marked_label_notes(raw, config.target, config.classes)
     blank = {split: table.columns[config.target].null_count for split, table in raw.items()}
     raw = without_missing_labels(raw, config.target, config.classes)
     classes, codes, is_counted = class_indices(raw, config.target, config.classes)
-    kinds: Mapping[str, Kind | None] = dict.fromkeys(names)
+    kinds: Mapping[str, Kind | None] = dict.fromkeys(learned)
     if encoding is not None:
         kinds = {column.name: column.kind for column in encoding.columns}
     elif config.categorical:
@@ -128,8 +138,9 @@ def _read_columns(
     needed = [name for name in (config.weights, config.groups) if name is not None]
     others = [name for name in (config.target, *needed) if name not in names]
     read, notation = READERS[config.name], notation_of(config)
-    if config.name == "parquet" and time not in names:
-        read = partial(parquet.read_parquet, time=time)
+    if config.name == "parquet":
+        times = {*config.dates, *([] if time is None or time in names else [time])}
+        read = partial(parquet.read_parquet, times=times)
     raw = {}
     for split, path in _places(config, names + others).items():
         timed = [time] if time is not None and split == "train" else []
@@ -151,7 +162,7 @@ def read_by(config: TableConfig, column: str, split: str, memory: int) -> RawTab
         problem = f"{path} has no column {column!r}; {suggestion(column, there)}"
         raise UsageError(problem, where=option("by"))
     if config.name == "parquet":
-        read = partial(parquet.read_parquet, time=column)
+        read = partial(parquet.read_parquet, times=[column])
     # A column that is in the names of folders alone has no rows of its own.
     table = read(path, [column, config.target], memory, notation, split=split)
     return table.without_missing([column])
@@ -174,6 +185,14 @@ def _places(config: TableConfig, columns: list[str]) -> dict[str, str]:
         check_columns(path, there, columns)
         places[split] = path
     return places
+
+
+def _with_parts(table: RawTable, dates: Collection[str]) -> RawTable:
+    """With what is learned from these columns; raises `MtrainError` for what is no date."""
+    whole, wrong = with_parts(table, dates)
+    if wrong:
+        raise MtrainError(*complaints(table, wrong, lambda _: NO_DATE))
+    return whole
 
 
 def _left_out(table: RawTable, rows: int, kind: str, why: str) -> Note:
@@ -206,7 +225,11 @@ def _complete_rows(
         return np.flatnonzero(labelled & ~gaps)
     problems = complaints(table, needed, lambda _: "is missing")
     if config.missing is None:
-        others = {name: rows for name, rows in missing.items() if name not in needed}
+        others = {
+            column_of(name, config.dates): rows
+            for name, rows in missing.items()
+            if name not in needed
+        }
         problems += complaints(table, others, lambda _: f"is missing; {remedy}")
     if problems:
         raise MtrainError(*problems)
@@ -217,7 +240,7 @@ def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
     """The names of the feature columns, all of which exist."""
     there = COLUMNS[config.name](config.path, notation_of(config))
     if encoding is not None:
-        wanted = [column.name for column in encoding.columns]
+        wanted = read_names((column.name for column in encoding.columns), config.dates)
         others = (config.target, config.weights, config.groups)
         check_columns(config.path, there, [*wanted, *(name for name in others if name is not None)])
         return wanted
@@ -229,6 +252,7 @@ def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
         "features": config.features or (),
         "exclude": config.exclude,
         "categorical": config.categorical,
+        "dates": config.dates,
     }
     known = set(there)
     only = csv.only_name(there) if config.name == "csv" else None
@@ -244,9 +268,16 @@ def _features(config: TableConfig, encoding: Encoding | None) -> list[str]:
     ]
     if problems:
         raise SettingError(*problems)
+    for column in config.dates:
+        if clash := known.intersection(names_of_parts(column)):
+            problem = (
+                f"{min(clash)!r}, which is learned from {column!r}, is a column, too; rename it"
+            )
+            raise SettingError((("dataset", "dates"), problem))
     if config.features is not None:
         return list(config.features)
     no_features = {config.target, config.weights, config.groups, config.time, *config.exclude}
+    no_features -= {*config.dates}
     features = [name for name in there if name not in no_features]
     if "" in features:
         raise MtrainError(
