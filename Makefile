@@ -82,7 +82,7 @@ $(BENCH)/.made: pyproject.toml constraints.txt benchmarks/requirements.txt
 		--constraint constraints.txt --requirement benchmarks/requirements.txt --editable .
 	touch $@
 
-bench: setup $(BENCH)/.made ## Measure everything, against all peers, with nothing else running; three hours.
+bench: setup $(BENCH)/.made ## Measure everything, against all peers, with nothing else running; five hours.
 	$(COMPARISON) compare $(DATA)
 	$(BENCHMARKS) metrics_cost
 	$(BENCHMARKS) diagnostics
@@ -97,6 +97,7 @@ bench: setup $(BENCH)/.made ## Measure everything, against all peers, with nothi
 	$(BENCHMARKS) predicting $(DATA)
 	$(BENCHMARKS) reading
 	$(BENCHMARKS) rivals
+	$(COMPARISON) proposals
 	$(BENCHMARKS) tables
 	$(BENCHMARKS) page
 

@@ -26,6 +26,7 @@ MEASUREMENTS = {
     "predicting": "rows a second of mtrain, onnxruntime and Keras",
     "reading": "seconds and memory of reading a large CSV file",
     "rivals": "trainings of tables with and without their rivals",
+    "proposals": "what init proposes for tables, beside simpler models",
     "tables": "accuracy on tables, beside scikit-learn's MLPClassifier",
     "page": "write docs/benchmarks.md from the results files",
 }

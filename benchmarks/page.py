@@ -19,6 +19,7 @@ from benchmarks import (
     dropout,
     metrics_cost,
     predicting,
+    proposals,
     reading,
     rivals,
     saving,
@@ -50,6 +51,7 @@ TABLES: dict[str, Table] = {
     "predicting": predicting.TABLE,
     "reading": reading.TABLE,
     "rivals": rivals.TABLE,
+    "proposals": proposals.TABLE,
     "tables": tables.TABLE,
 }
 """A section each, in this order, from the results file and the template of this name."""
