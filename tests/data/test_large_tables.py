@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from written_tables import load
 
-from mtrain.data import encoding, notes, row_hashes
+from mtrain.data import encoding_columns, notes, row_hashes
 from mtrain.data.columns import trimmed
 from mtrain.data.notation import PLAIN
 from mtrain.data.sources import csv
@@ -56,7 +56,7 @@ def test_values_without_space_are_not_copied():
 
 def test_a_table_of_many_rows_is_encoded_as_by_scikit_learn(tmp_path, monkeypatch):
     """In parts of seven rows, the last of which is ragged."""
-    monkeypatch.setattr(encoding, "ROWS_NEAR", 7)
+    monkeypatch.setattr(encoding_columns, "ROWS_NEAR", 7)
     generator = np.random.default_rng(0)
     numbers = generator.normal(3, 2, (200, 2)).round(3)
     words = generator.choice(["a", "b", "c"], 200).astype("U4")
