@@ -35,8 +35,8 @@ def learn_encoding(
 ) -> Encoding:
     """Learn the encoding from the training rows.
 
-    `scale` is `none`, `standard`, which gives each number mean 0 and deviation 1, or, of a table, `robust`;
-    `missing` is what missing values of a table become, or None if there are none; categories of fewer
+    `scale` is `none`, `standard`, which gives each number mean 0 and deviation 1, or, of a table, `robust` or
+    `quantile`; `missing` is what missing values of a table become, or None if there are none; categories of fewer
     rows than `rare` share an input. Categories are not scaled.
     """
     if isinstance(train.features, Table):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtrain.data.scaling import SCALES, clipped
+from mtrain.data.scaling import SCALES, clipped, knots_of, standard
 from mtrain.data.table import as_category, categories_of, some_at_once, with_zeros
 from mtrain.records.dataset import Column, Encoding
 
@@ -56,7 +57,7 @@ def learn_columns(
         n_others = column.width - (name in learned)
         means += [0.0] * n_others
         deviations += [1.0] * n_others
-    if scale == "none":
+    if scale not in SCALES:
         return Encoding(columns=tuple(columns))
     return Encoding(
         columns=tuple(columns),
@@ -98,12 +99,15 @@ def _learn_numbers(
             fills[name] = _fill(values[~np.isnan(values)], missing.fill)
     filled = np.stack([table.columns[name].filled(fills[name]) for name in names])
     is_constant = (filled == filled[:, :1]).all(axis=1)
-    means, deviations = SCALES["standard" if scale == "none" else scale](filled)
+    means, deviations = SCALES.get(scale, standard)(filled)
     for k, name in enumerate(names):
         constant = float(filled[k, 0]) if is_constant[k] else None
         deviation = 1.0 if is_constant[k] else float(deviations[k]) or 1.0
         is_flagged = _is_flagged(table.columns[name], missing)
         column = Column(name, "number", fills[name], constant=constant, is_flagged=is_flagged)
+        if scale == "quantile":
+            knots, levels = knots_of(filled[k])
+            column = replace(column, knots=tuple(knots.tolist()), levels=tuple(levels.tolist()))
         yield column, float(means[k]), deviation
 
 
@@ -149,6 +153,8 @@ def _encode_some(
                 filled = (filled - encoding.mean[at]) / encoding.deviation[at]
             if encoding.is_robust:
                 filled = clipped(filled)
+            if column.knots:
+                filled = np.interp(filled, column.knots, column.levels)
             features[:, at] = filled
             if column.is_flagged:
                 features[:, at + 1] = values.missing

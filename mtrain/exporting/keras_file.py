@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from mtrain.config.experiment.custom_code import CustomModel
-from mtrain.data.scaling import FARTHEST, LIMIT
+from mtrain.data.scaling import FARTHEST, LIMIT, pieces_of
 from mtrain.errors import MtrainError
 from mtrain.exporting.facts import FACTS, facts_as_json
 from mtrain.exporting.signature import input_names, inputs_of, legal_inputs_of, legal_names
@@ -159,11 +159,23 @@ def _of_numbers(encoding: Encoding, numbers: Sequence[tuple[Any, Column, int]]) 
     if encoding.is_robust:
         near = keras.ops.clip(filled, -FARTHEST, FARTHEST)
         filled = near / keras.ops.sqrt(1 + keras.ops.square(near / LIMIT))
+    if encoding.is_quantile:
+        mapped = [_mapped(filled[:, k : k + 1], column) for k, (_, column, _) in enumerate(numbers)]
+        filled = mapped[0] if len(mapped) == 1 else keras.ops.concatenate(mapped, axis=1)
     flagged = [place for place, (_, column, _) in enumerate(numbers) if column.is_flagged]
     if not flagged:
         return [filled]
     flags = keras.ops.take(is_missing, np.array(flagged), axis=1)
     return [filled, keras.ops.cast(flags, "float32")]
+
+
+def _mapped(tensor: Any, column: Column) -> Any:
+    """Numbers (N, 1) by the knots of their column, as `scaling.pieces_of` has it."""
+    starts, widths, rises = pieces_of(column)
+    exact = keras.ops.cast(tensor, "float64")
+    risen = keras.ops.clip((exact - starts) / widths, 0, 1) * rises
+    above = keras.ops.sum(risen, axis=1, keepdims=True)
+    return keras.ops.cast(column.levels[0] + above, "float32")
 
 
 def _normalised(tensor: Any, mean: Any, deviation: Any) -> Any:

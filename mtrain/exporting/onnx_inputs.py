@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtrain.data.scaling import FARTHEST, LIMIT
+from mtrain.data.scaling import FARTHEST, LIMIT, pieces_of
 from mtrain.exporting.signature import input_names, inputs_of
 
 if TYPE_CHECKING:
@@ -87,14 +87,15 @@ def _of_numbers(
     for number in around.missing:
         is_missing = graph.add("Equal", inputs, graph.number(number))
         inputs = graph.add("Where", is_missing, graph.number(np.nan), inputs)
-    if encoding.mean:
+    is_scaled = bool(encoding.mean) or encoding.is_quantile
+    if is_scaled:
         inputs = graph.add("Cast", inputs, to=DOUBLE)
     with_gaps = inputs
     fills = [column.fill for _, column, _ in numbers]
     if any(fill is not None for fill in fills):
         fill = graph.constant(
             [np.nan if fill is None else fill for fill in fills],
-            np.float64 if encoding.mean else np.float32,
+            np.float64 if is_scaled else np.float32,
         )
         inputs = graph.add("Where", graph.add("IsNaN", inputs), fill, inputs)
     is_refused = _not_finite(graph, inputs)
@@ -102,8 +103,13 @@ def _of_numbers(
     if encoding.mean:
         mean, deviation = np.array(encoding.mean)[places], np.array(encoding.deviation)[places]
         inputs = _scaled(graph, inputs, mean, deviation)
-        if encoding.is_robust:
-            inputs = _clipped(graph, inputs)
+    if encoding.is_robust:
+        inputs = _clipped(graph, inputs)
+    if encoding.is_quantile:
+        # One column after the other: all together would need N x D x 256 values.
+        mapped = [_mapped(graph, inputs, k, column) for k, (_, column, _) in enumerate(numbers)]
+        inputs = mapped[0] if len(mapped) == 1 else graph.add("Concat", *mapped, axis=1)
+    if is_scaled:
         inputs = graph.add("Cast", inputs, to=FLOAT)
     product = graph.add("MatMul", inputs, graph.constant(layer.kernel[places]))
     if flagged := [k for k, (_, column, _) in enumerate(numbers) if column.is_flagged]:
@@ -135,6 +141,17 @@ def _clipped(graph: Graph, scaled: str) -> str:
     square = graph.add("Mul", part, part)
     root = graph.add("Sqrt", graph.add("Add", square, graph.constant(1, np.float64)))
     return graph.add("Div", near, root)
+
+
+def _mapped(graph: Graph, inputs: str, place: int, column: Column) -> str:
+    """The column at this place, (N, 1), by its knots, as `scaling.pieces_of` has it, of float64."""
+    starts, widths, rises = (graph.constant(each, np.float64) for each in pieces_of(column))
+    number = graph.add("Gather", inputs, graph.constant([place], np.int64), axis=1)
+    part = graph.add("Div", graph.add("Sub", number, starts), widths)
+    bounds = (graph.constant(bound, np.float64) for bound in (0, 1))
+    risen = graph.add("Mul", graph.add("Clip", part, *bounds), rises)
+    above = graph.add("ReduceSum", risen, graph.constant([1], np.int64), keepdims=1)
+    return graph.add("Add", above, graph.constant(column.levels[0], np.float64))
 
 
 def _of_category(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from mtrain.data.scaling import FARTHEST, LIMIT
+from mtrain.data.scaling import FARTHEST, LIMIT, pieces_of
 from mtrain.exporting.facts import FACTS, facts_as_json
 from mtrain.exporting.signature import LABEL, PROBABILITIES, legal_inputs_of, legal_names
 from mtrain.records.training import ROWS_A_CALL
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from mtrain.engine.network import Network
     from mtrain.exporting.around import Around
+    from mtrain.records.dataset import Column
 
 READ_BY = f"a SavedModel, written by TensorFlow {tf.__version__}; its signature is serving_default"
 
@@ -111,7 +112,10 @@ class _Served(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
                     is_missing |= values == np.float32(marker)
                 fill = np.float64(np.nan if column.fill is None else column.fill)
                 filled = tf.where(is_missing, fill, tf.cast(values, tf.float64))
-                parts.append(self._scaled(filled, slice(at, at + 1)))
+                if column.knots:
+                    parts.append(_mapped(filled, column))
+                else:
+                    parts.append(self._scaled(filled, slice(at, at + 1)))
                 if column.is_flagged:
                     parts.append(tf.cast(is_missing, tf.float32))
                 refused.append(_not_finite(filled))
@@ -133,6 +137,14 @@ class _Served(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
             near = tf.clip_by_value(scaled, -FARTHEST, FARTHEST)
             scaled = near / tf.sqrt(1 + tf.square(near / LIMIT))
         return tf.cast(scaled, tf.float32)
+
+
+def _mapped(values: tf.Tensor, column: Column) -> tf.Tensor:
+    """Numbers (N, 1) by the knots of their column, as `scaling.pieces_of` has it."""
+    starts, widths, rises = pieces_of(column)
+    risen = rises * tf.clip_by_value((values - starts) / widths, 0.0, 1.0)
+    above = tf.reduce_sum(risen, axis=1, keepdims=True)
+    return tf.cast(column.levels[0] + above, tf.float32)
 
 
 def _not_finite(values: tf.Tensor) -> tf.Tensor:

@@ -81,6 +81,11 @@ class Column:
     constant: float | None = None
     """The number that every training row has, from which nothing is learned; None: they differ."""
 
+    knots: tuple[float, ...] = ()
+    """The numbers, ascending, between which a number is mapped linearly to the `levels`; empty: it is not."""
+
+    levels: tuple[float, ...] = ()
+
     is_flagged: bool = False
     """Whether its last input is 1 where the value is missing, and 0 elsewhere."""
 
@@ -126,6 +131,11 @@ class Encoding:
         if self.columns:
             return sum(column.width for column in self.columns)
         return math.prod(self.shape)
+
+    @property
+    def is_quantile(self) -> bool:
+        """Whether the numbers of a table are mapped by knots."""
+        return any(column.knots for column in self.columns)
 
 
 class Note(str):

@@ -31,6 +31,8 @@ def check_encoding(encoding: Encoding) -> None:
 
 
 def _check_column(column: Column) -> None:
+    if len(column.knots) != len(column.levels) or list(column.knots) != sorted(set(column.knots)):
+        raise ValueError("encoding: knots must be ascending, each with a level")
     if column.kind == "number" and (column.categories or column.rare):
         raise ValueError("encoding: a number has no categories")
     if any(list(each) != sorted(set(each)) for each in (column.categories, column.rare)):

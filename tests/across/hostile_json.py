@@ -145,6 +145,14 @@ STATES = {
         ),
         "a rare category must not be among the others",
     ),
+    "knots_that_descend": (
+        put(encoding__shape=[], encoding__columns=[column(knots=[2.0, 1.0], levels=[0.0, 1.0])]),
+        "knots must be ascending, each with a level",
+    ),
+    "knots_without_levels": (
+        put(encoding__shape=[], encoding__columns=[column(knots=[1.0, 2.0])]),
+        "knots must be ascending, each with a level",
+    ),
     "a_number_that_is_rare": (
         put(encoding__shape=[], encoding__columns=[column(rare=["a"])]),
         "a number has no categories",

@@ -46,6 +46,10 @@ OF_TABLES = {
         MISSING,
         {"dataset": {"missing": {"fill": "zero", "flag": True}, "scale": "robust"}},
     ),
+    "quantile, missing, flagged": (
+        MISSING,
+        {"dataset": {"missing": {"flag": True}, "scale": "quantile"}},
+    ),
     "missing by markers, flagged, rare": (
         {**MISSING, "markers": ("-999", "?")},
         {

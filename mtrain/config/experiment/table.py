@@ -113,11 +113,12 @@ class TableConfig(UserData):
     `how: time`; with it, a `fold` tests rows later than those it trains on. It is not learned from
     unless `features` names it. null: rows have no time."""
 
-    # Bytes, which `unit` is for, are not in tables; what `robust` does is for columns.
-    scale: Literal["auto", "none", "standard", "robust"] = "auto"  # type: ignore[assignment]
+    # Bytes, which `unit` is for, are not in tables; what `robust` and `quantile` do is for columns.
+    scale: Literal["auto", "none", "standard", "robust", "quantile"] = "auto"  # type: ignore[assignment]
     """none: numbers as they are; standard: each column with mean 0 and standard deviation 1 on the
     training split; robust, for outliers: by the median and the quartiles of the training split, and
-    clipped smoothly to ±3; auto: standard. Categories are 0 or 1."""
+    clipped smoothly to ±3; quantile: by at most 256 quantiles of the training split, to those of the
+    standard normal distribution; auto: standard. Categories are 0 or 1."""
 
     @property
     def drops_incomplete(self) -> bool:
