@@ -159,6 +159,7 @@ def sweep(
     folds: int | None = None,
     sample: int | None = None,
     halving: Mapping[str, Any] | None = None,
+    ensemble: bool = False,
     jobs: int | None = None,
     ray: str | None = None,
     charts: bool = False,
@@ -192,6 +193,7 @@ def sweep(
             folds=folds,
             sample=sample,
             halving=None if halving is None else dict(halving),
+            ensemble=ensemble,
             many=yes,
             function="mtrain.sweep",
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_FLAGS = ("allow-code", "allow-differences", "fast", "resume", "suspects", "yes")
+_FLAGS = ("allow-code", "allow-differences", "ensemble", "fast", "resume", "suspects", "yes")
 
 _KEYWORDS = {"format": "file_format", "set": "set_level"}
 

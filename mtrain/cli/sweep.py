@@ -49,6 +49,10 @@ def sweep(
             help="Stop the worse half of the settings, by figure F, after every 5 epochs.",
         ),
     ] = None,
+    ensemble: Annotated[
+        bool,
+        typer.Option("--ensemble", help="Keep the mean of a setting's seeds as a model, too."),
+    ] = False,
     charts: Annotated[
         bool, typer.Option("--charts", help="Draw the charts of each member.")
     ] = False,
@@ -81,6 +85,7 @@ def sweep(
         folds=folds,
         sample=sample,
         halving=None if halving is None else parse(halving, "--halving").data,
+        ensemble=ensemble,
         many=yes,
     )
 

@@ -9,6 +9,8 @@ from mtrain.errors import SettingError
 from mtrain.metrics.epoch import counted_k
 
 if TYPE_CHECKING:
+    import keras
+
     from mtrain.config.experiment.schema import Config
     from mtrain.engine.feed import Feed
     from mtrain.engine.network import Network
@@ -50,6 +52,26 @@ def build_network(
     if isinstance(config.loss, CustomLoss):
         variables = loss_variables(config.loss, code, loss, n_classes)
     return make_network(model, loss, n_classes, encoding.divisor, variables)
+
+
+def build_ensemble(
+    config: Config, encoding: Encoding, n_classes: int, n_members: int
+) -> tuple[Network, list[keras.Model]]:
+    """A network whose probabilities are the mean of those of so many perceptrons, and these.
+
+    Its loss is the log loss of the mean, without penalties.
+    """
+    import keras
+
+    from mtrain.engine.network import make_network
+    from mtrain.model.ensemble import build_members, mean_model
+
+    if isinstance(config.model, CustomModel):
+        raise TypeError("an ensemble has no custom models")
+    members = build_members(config.model, encoding.n_features, n_classes, n_members)
+    model = mean_model(members, encoding.n_features)
+    loss = keras.losses.SparseCategoricalCrossentropy()
+    return make_network(model, loss, n_classes, encoding.divisor), members
 
 
 def make_trainer(

@@ -76,7 +76,9 @@ class Network:
 
     def probabilities(self, outputs: tf.Tensor) -> tf.Tensor:
         """Outputs as one probability a class, shape (B, K)."""
-        return tf.concat([1 - outputs, outputs], axis=1) if self.n_classes == 2 else outputs
+        if outputs.shape[1] == self.n_classes:  # an ensemble has both columns of two classes
+            return outputs
+        return tf.concat([1 - outputs, outputs], axis=1)
 
     def predicted(self, outputs: tf.Tensor) -> tf.Tensor:
         """The predicted class, shape (B,), int32: the most probable one; of equal ones the lowest."""

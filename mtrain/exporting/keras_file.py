@@ -41,7 +41,8 @@ def write_keras(
     layers for that.
     """
     model = network.model
-    if not isinstance(config, CustomModel):
+    # An ensemble has none.
+    if not isinstance(config, CustomModel) and isinstance(model, keras.Sequential):
         model = _without_own_classes(model, config)
     inputs, features = _features(around)
     with warnings.catch_warnings():
@@ -69,7 +70,7 @@ def run_keras(
         }
         pieces.append(model(part if around.encoding.columns else next(iter(part.values()))).numpy())
     outputs = np.concatenate(pieces)
-    if len(around.classes) == 2:
+    if outputs.shape[1] < len(around.classes):
         outputs = np.concatenate([1 - outputs, outputs], axis=1)
     places = outputs.argmax(axis=1)
     if around.threshold is not None:

@@ -12,7 +12,7 @@ from mtrain.errors import MtrainError, UsageError
 from mtrain.exporting.signature import LABEL, PROBABILITIES
 from mtrain.records.export import Tensor
 from mtrain.records.training import ROWS_A_CALL
-from mtrain.run.plain_network import read_plain_network
+from mtrain.run.plain_network import read_plain_networks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,8 @@ def check_is_plain(saved: Checkpoint, path: Path, remedy: str) -> None:
     if isinstance(saved.config.model, CustomModel):
         raise UsageError("a custom model cannot be written as ONNX", where=path, remedy=remedy)
     model = saved.config.model
-    parameters = model.parameters(saved.encoding.n_features, len(saved.classes))
+    one = model.parameters(saved.encoding.n_features, len(saved.classes))
+    parameters = saved.n_networks * one
     if parameters > MOST_PARAMETERS:
         raise MtrainError(
             f"its {parameters:,} parameters take more than the 2 GiB of an ONNX file", where=path
@@ -55,7 +56,7 @@ def write_onnx(path: Path, saved: Checkpoint, place: CheckpointPlace, around: Ar
     """Write the checkpoint's network, with what is around it."""
     from mtrain.exporting.onnx_model import onnx_model
 
-    model = onnx_model(around, read_plain_network(saved, place.path))
+    model = onnx_model(around, read_plain_networks(saved, place.path))
     path.write_bytes(model.SerializeToString())
 
 

@@ -11,13 +11,17 @@ import numpy as np
 from mtrain.config.experiment.custom_code import CustomMetric
 from mtrain.engine.build import build_network
 from mtrain.errors import MtrainError
+from mtrain.inference.predicted import most_probable
 from mtrain.model.custom.code import imported
-from mtrain.model.plain_network import at_temperature
-from mtrain.run.checkpoint import read_checkpoint_arrays
+from mtrain.model.plain_network import TRAINING_ONLY, at_temperature
+from mtrain.run.checkpoint import read_checkpoint_arrays, read_member_arrays
+from mtrain.statistics.means import mean_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from mtrain.engine.network import Network
     from mtrain.engine.predictor import Predictor
@@ -59,7 +63,7 @@ def predict_split(
 class LoadedPredictor:
     """A checkpoint's network, loaded."""
 
-    predictor: Predictor
+    predictor: Predictor | _MeanPredictor
     code: ImportedCode
     where: Path
 
@@ -76,10 +80,48 @@ def open_predictor(
     saved: Checkpoint, rows: Split, place: CheckpointPlace, code: ImportedCode | None = None
 ) -> Iterator[LoadedPredictor]:
     """For rows of the type of `rows`; the rest is as for `predict_split`."""
-    with loaded_network(saved, place, code) as (network, loaded_code):
+    with _opened(saved, place, code) as loaded_code:
         from mtrain.engine.predictor import Predictor
 
-        yield LoadedPredictor(Predictor(network, rows.features.dtype), loaded_code, place.path)
+        if saved.ensemble is None:
+            predictor: Predictor | _MeanPredictor = Predictor(
+                _run_network(saved, place.path, loaded_code), rows.features.dtype
+            )
+        else:
+            predictor = _MeanPredictor(saved, place.path, loaded_code, rows)
+        yield LoadedPredictor(predictor, loaded_code, place.path)
+
+
+class _MeanPredictor:
+    """Predicts the mean of the probabilities of an ensemble's members.
+
+    One network takes the weights of each in turn. A graph with all of them would be optimised otherwise than
+    that of one, and probabilities would have other last bits.
+    """
+
+    def __init__(self, saved: Checkpoint, path: Path, code: ImportedCode, rows: Split) -> None:
+        from mtrain.engine.network import model_variables, variable_shapes
+        from mtrain.engine.predictor import Predictor
+
+        network = build_network(saved.config, saved.encoding, len(saved.classes), code)
+        self._variables = {
+            name: variable
+            for name, variable in model_variables(network.model).items()
+            if not name.startswith(TRAINING_ONLY)
+        }
+        self._shapes = variable_shapes(self._variables)
+        self._predictor = Predictor(network, rows.features.dtype)
+        self._path, self._numbers = path, range(1, saved.n_networks + 1)
+
+    def predict(self, rows: Split) -> Predictions:
+        """Predict every row, with one member after the other in memory; the loss is NaN."""
+        return most_probable(rows, mean_of(self._predict(number, rows) for number in self._numbers))
+
+    def _predict(self, number: int, rows: Split) -> NDArray[np.float32]:
+        from mtrain.engine.network import put_arrays
+
+        put_arrays(self._variables, read_member_arrays(self._path, self._shapes, number))
+        return self._predictor.predict(rows).probabilities
 
 
 @contextmanager
@@ -88,26 +130,57 @@ def loaded_network(
 ) -> Iterator[tuple[Network, ImportedCode]]:
     """The network of the checkpoint at `place` with its weights, and the code that it needs.
 
-    Everything else is as for `predict_split`.
+    Of an ensemble it is one of all its networks. Everything else is as for `predict_split`.
     """
+    with _opened(saved, place, code) as loaded_code:
+        if saved.ensemble is None:
+            yield _run_network(saved, place.path, loaded_code), loaded_code
+        else:
+            yield _ensemble_network(saved, place.path), loaded_code
+
+
+@contextmanager
+def _opened(
+    saved: Checkpoint, place: CheckpointPlace, code: ImportedCode | None
+) -> Iterator[ImportedCode]:
+    """The code that a checkpoint's network needs, on the device of its training."""
     from mtrain.engine.backend import load_tensorflow
 
     load_tensorflow()
     from mtrain.engine.device import choose_device
-    from mtrain.engine.network import model_variables, put_arrays, variable_shapes
 
     # With the device and threads of its training, or the last digits of figures would differ.
     device = choose_device("cpu" if saved.device == "cpu" else "auto", saved.threads)
     codes = saved.config.custom_code.values()
     there = imported(codes, place.run.path) if code is None else nullcontext(code)
     with device.scope(), there as loaded_code, loaded_code.attributing_errors():
-        network = build_network(saved.config, saved.encoding, len(saved.classes), loaded_code)
-        variables = model_variables(network.model) | network.loss_state
-        shapes = variable_shapes(variables)
-        arrays = read_checkpoint_arrays(place.path, shapes, "model/", "loss/")
-        put_arrays(variables, at_temperature(arrays, saved.temperature))
-        if (factor := network.numbers.get(OUTPUT_PENALTY)) is not None:
-            factor.assign(
-                factor * saved.temperature**2
-            )  # the penalty of the weights as they were trained
-        yield network, loaded_code
+        yield loaded_code
+
+
+def _run_network(saved: Checkpoint, path: Path, code: ImportedCode) -> Network:
+    """That of the checkpoint at `path`, with its weights."""
+    from mtrain.engine.network import model_variables, put_arrays, variable_shapes
+
+    network = build_network(saved.config, saved.encoding, len(saved.classes), code)
+    variables = model_variables(network.model) | network.loss_state
+    arrays = read_checkpoint_arrays(path, variable_shapes(variables), "model/", "loss/")
+    put_arrays(variables, at_temperature(arrays, saved.temperature))
+    if (factor := network.numbers.get(OUTPUT_PENALTY)) is not None:
+        factor.assign(
+            factor * saved.temperature**2
+        )  # the penalty of the weights as they were trained
+    return network
+
+
+def _ensemble_network(saved: Checkpoint, path: Path) -> Network:
+    """One network of all those of the ensemble at `path`; raises `MtrainError` for arrays that do not fit."""
+    from mtrain.engine.build import build_ensemble
+    from mtrain.engine.network import model_variables, put_arrays, variable_shapes
+
+    network, members = build_ensemble(
+        saved.config, saved.encoding, len(saved.classes), saved.n_networks
+    )
+    for number, member in enumerate(members, 1):
+        variables = model_variables(member)
+        put_arrays(variables, read_member_arrays(path, variable_shapes(variables), number))
+    return network

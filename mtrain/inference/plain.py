@@ -8,15 +8,16 @@ import numpy as np
 
 from mtrain.config.experiment.custom_code import CustomModel
 from mtrain.errors import MtrainError, UsageError, dotted
+from mtrain.inference.predicted import most_probable
 from mtrain.keywords import option
-from mtrain.model.plain_network import plain_probabilities
-from mtrain.records.training import Predictions
-from mtrain.run.plain_network import read_plain_network, runs_plainly
+from mtrain.model.plain_network import mean_probabilities
+from mtrain.run.plain_network import read_plain_networks, runs_plainly
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from mtrain.records.dataset import Split
+    from mtrain.records.training import Predictions
     from mtrain.run.checkpoint import Checkpoint
     from mtrain.run.find_checkpoint import CheckpointPlace
 
@@ -57,10 +58,10 @@ class PlainPredictor:
 
         Raises `MtrainError` for arrays that do not fit its config.
         """
-        self._layers = read_plain_network(saved, path)
+        self._networks = read_plain_networks(saved, path)
         self._divisor = saved.encoding.divisor
         self._path = path
-        widest = max(max(layer.kernel.shape) for layer in self._layers)
+        widest = max(max(layer.kernel.shape) for layer in self._networks[0])
         self._rows = max(1, VALUES_AT_ONCE // widest)
 
     def predict(self, rows: Split) -> Predictions:
@@ -72,13 +73,7 @@ class PlainPredictor:
         probabilities = np.concatenate(pieces)
         if not np.isfinite(probabilities).all():
             raise MtrainError("the outputs of its weights are not finite", where=self._path)
-        return Predictions(
-            labels=rows.labels.astype(np.int64),
-            predicted=probabilities.argmax(axis=1),
-            probabilities=probabilities,
-            loss=float("nan"),
-            weights=rows.weights,
-        )
+        return most_probable(rows, probabilities)
 
     def _probabilities(self, features: np.ndarray) -> np.ndarray:
         # Copied where it is divided: the rows are the caller's, and nothing else writes into them.
@@ -86,4 +81,4 @@ class PlainPredictor:
         if self._divisor is not None:
             inputs /= np.float32(self._divisor)
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
-            return plain_probabilities(self._layers, inputs)
+            return mean_probabilities(self._networks, inputs)

@@ -45,6 +45,10 @@ def chosen_threshold(saved: Checkpoint, path: Path) -> tuple[float | None, Thres
         return evaluation.number, None
     rule = evaluation.rule
     choice = ThresholdChoice(rule.by, "val", rule.at_least, confidence=rule.confidence)
+    if (ensemble := saved.ensemble) is not None:
+        if ensemble.threshold is None:
+            return DEFAULT_THRESHOLD, replace(choice, failed=ensemble.failed)
+        return ensemble.threshold, choice
     if not history.epoch:
         return DEFAULT_THRESHOLD, replace(choice, failed="no epoch is done yet")
     choice = replace(choice, epoch=history.epoch[-1])
@@ -54,17 +58,17 @@ def chosen_threshold(saved: Checkpoint, path: Path) -> tuple[float | None, Thres
     if np.isnan(threshold):
         counts = history.counts["val"]
         tp, fp, fn = (int(counts[name][-1][1]) for name in ("tp", "fp", "fn"))
-        return DEFAULT_THRESHOLD, replace(choice, failed=_why(rule, len(history.epoch), tp, fp, fn))
+        level = rule.level(len(history.epoch))
+        return DEFAULT_THRESHOLD, replace(choice, failed=why_none(rule, level, tp, fp, fn))
     if not 0 <= threshold <= 1:
         raise MtrainError(f"{THRESHOLD} must be between 0 and 1, got {threshold}", where=path)
     return threshold, choice
 
 
-def _why(rule: ThresholdRule, epoch: int, tp: int, fp: int, fn: int) -> str:
-    """Why no threshold could be chosen, from the counts of the validation at 0.5."""
+def why_none(rule: ThresholdRule, level: float | None, tp: int, fp: int, fn: int) -> str:
+    """Why no threshold could be chosen at this `level`, from the counts of the validation at 0.5."""
     if not tp + fn:
         return "there is no row of this class"
-    level = rule.level(epoch)
     if level is None or rule.at_least is None:
         return "no threshold reaches it there"
     fewest = fewest_rows(rule.by, rule.at_least, level)

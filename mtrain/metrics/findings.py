@@ -44,7 +44,9 @@ def find(report: Report) -> Iterator[Finding]:
     if report.selected:
         choice = report.threshold_chosen
         chosen = "checkpoint" if choice is None or choice.failed is not None else "threshold"
-        allowed = f"; its verdicts allow for {report.looks:,} epochs" if report.looks > 1 else ""
+        allowed = ""
+        if report.looks > 1:
+            allowed = f"; its verdicts allow for the choice among {report.looks:,}"
         if chosen == "threshold":
             allowed += (
                 ", not for the threshold" if allowed else "; its verdicts do not allow for that"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtrain.model.plain_activations import ACTIVATIONS
+from mtrain.statistics.means import mean_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -93,6 +94,18 @@ def plain_probabilities(
             values += offset
         values = ACTIVATIONS[layer.activation](values)
     return np.concatenate([1 - values, values], axis=1) if values.shape[1] == 1 else values
+
+
+def mean_probabilities(
+    networks: Sequence[Sequence[PlainLayer]], inputs: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Of inputs (N, D), the mean over the networks of their probabilities, (N, K).
+
+    Those of one network are its own.
+    """
+    if len(networks) == 1:
+        return plain_probabilities(networks[0], inputs)
+    return mean_of(plain_probabilities(layers, inputs) for layers in networks)
 
 
 def _layers(config: ModelConfig) -> Iterator[tuple[str, str | None]]:

@@ -354,7 +354,8 @@ class Report:
     """Groups of rows that belong together, which intervals and verdicts count; None: rows have none."""
 
     looks: Annotated[int, Ge(1)] = 1
-    """Epochs of which the checkpoint was the best on this split; the verdicts allow for them."""
+    """Epochs of which the checkpoint was the best on this split; the verdicts allow for them. Of an
+    ensemble, choices of an epoch for each member."""
 
     threshold: float | None = None
     """With two classes and a threshold other than 0.5: the probability above which the second is

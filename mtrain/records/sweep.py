@@ -101,6 +101,41 @@ class SweptFigure:
 
 
 @dataclass(frozen=True)
+class ModelFigures:
+    """Figures of a model on test rows, or the means of several models' figures; None: undefined."""
+
+    accuracy: float | None
+    recall_macro: float | None
+    """The balanced accuracy."""
+
+    log_loss: float | None
+    lowest_recall: float | None
+    """Of the class with the lowest."""
+
+    learned: float
+    """Classes with the verdict *learned*."""
+
+
+@dataclass(frozen=True)
+class EnsembleResult:
+    """The ensemble of a setting's members beside these."""
+
+    folder: str
+    """Its run directory, in the folder of the sweep."""
+
+    classes: int
+    figures: ModelFigures
+    best_member: str
+    """The best by the figure of the ranking; without one, by accuracy on test."""
+
+    best: ModelFigures
+    """Of that member."""
+
+    mean: ModelFigures
+    """Of all members."""
+
+
+@dataclass(frozen=True)
 class SettingResult:
     """The result of one setting: of one member, or of its seeds and folds together."""
 
@@ -127,6 +162,8 @@ class SettingResult:
     """On test rows; with folds, the mean of theirs."""
 
     f1_macro: SweptFigure | None
+    ensemble: EnsembleResult | None = None
+    """None: there is none."""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,41 @@ def setting_columns(
     }
 
 
+def ensemble_columns(
+    sweep: SweepResult, places: Sequence[int]
+) -> tuple[list[str], dict[str, list[str]]]:
+    """What stands beside each other of the ensembles of the settings at these places, and its figures on test.
+
+    Of each the ensemble, its best member and the mean of its members.
+    """
+    names, rows = [], []
+    for setting in (sweep.settings[place] for place in places):
+        if (one := setting.ensemble) is None:
+            continue
+        of_it = f" of {setting_text(setting, sweep)}" if len(sweep.settings) > 1 else ""
+        chosen = "on test" if sweep.by is None else f"by {sweep.by}"
+        n = len(setting.members)
+        for name, figures in (
+            (f"ensemble{of_it}", one.figures),
+            (f"best member {chosen}, {one.best_member}", one.best),
+            (f"mean of its {n:,} members", one.mean),
+        ):
+            names.append(name)
+            rows.append((figures, one.classes))
+    shares = {
+        "accuracy": "accuracy",
+        "balanced accuracy": "recall_macro",
+        "log loss": "log_loss",
+        "lowest recall": "lowest_recall",
+    }
+    columns = {
+        heading: [share(getattr(figures, name)) for figures, _ in rows]
+        for heading, name in shares.items()
+    }
+    columns["classes learned"] = [f"{one.learned:.3g} of {n:,}" for one, n in rows]
+    return names, columns
+
+
 def _deviations(settings: Sequence[SettingResult]) -> dict[str, list[str]]:
     """Of the accuracy, where there are several seeds."""
     accuracies = [setting.accuracy for setting in settings]

@@ -15,10 +15,10 @@ import numpy as np
 
 from mtrain.errors import MtrainError
 from mtrain.records.training import CONFUSION, SEEN
-from mtrain.run.files import write_bytes
+from mtrain.run.files import attributing_errors, open_whole, write_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -49,29 +49,48 @@ LARGEST_DIRECTORY = 1_000_000
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write the arrays as an `.npz`, uncompressed but for counts of a training that are mostly alike.
 
-    Raises `MtrainError` if the disk refuses it.
+    Raises `MtrainError` if the disk refuses it, or if they are too many to be read again.
     """
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as file:
-        for name, array in arrays.items():
-            member = zipfile.ZipInfo(f"{name}.npy")  # with a fixed date, like NumPy's
-            member.compress_type = _compression(name)
-            with file.open(member, "w", force_zip64=True) as content:
-                np.lib.format.write_array(content, array, allow_pickle=False)
+    buffer = io.BytesIO()  # a system call a file, not several an array: trainings save often
+    _write(buffer, arrays.items(), path)
     write_bytes(path, buffer.getbuffer())
 
 
+def write_each_array(path: Path, arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:
+    """As `write_arrays`, one after the other: they need not be in memory together."""
+    with open_whole(path) as file, attributing_errors(path):
+        _write(file, arrays, path)
+
+
+def _write(file: IO[bytes], arrays: Iterable[tuple[str, NDArray[Any]]], path: Path) -> None:
+    """Write what is to be the file at `path`."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays:
+            member = zipfile.ZipInfo(f"{name}.npy")  # with a fixed date, like NumPy's
+            member.compress_type = _compression(name)
+            with archive.open(member, "w", force_zip64=True) as content:
+                np.lib.format.write_array(content, array, allow_pickle=False)
+    if file.tell() - archive.start_dir > LARGEST_DIRECTORY:
+        raise MtrainError(f"{len(archive.filelist):,} arrays are too many", where=path)
+
+
 def read_arrays(
-    path: Path, shapes: Shapes, ignored: tuple[str, ...] = (), *, is_finite: bool = True
+    path: Path,
+    shapes: Shapes,
+    ignored: tuple[str, ...] = (),
+    *,
+    within: str = "",
+    is_finite: bool = True,
 ) -> Arrays:
     """The arrays of the `.npz` at `path`, which must be exactly those of `shapes`.
 
-    Those whose names begin with one of `ignored` are left alone. Names, types, shapes and sizes are
-    compared before any value is read, and no pickle is ever loaded. Every value must be finite,
+    Those whose names begin with one of `ignored`, or not with `within`, are left alone. Names, types,
+    shapes and sizes are compared before any value is read, and no pickle is ever loaded. Every value must be finite,
     unless not `is_finite`. Raises `MtrainError` for any deviation.
     """
     with _opened(path) as file:
-        listed = [m for m in file.infolist() if not m.filename.startswith(ignored)]
+        own = [m for m in file.infolist() if m.filename.startswith(within)]
+        listed = [m for m in own if not m.filename.startswith(ignored)]
         members = {member.filename.removesuffix(".npy"): member for member in listed}
         if len(members) < len(listed):
             raise ValueError("a name stands twice")

@@ -22,8 +22,16 @@ from mtrain.metrics.epoch import TEMPERATURE
 from mtrain.metrics.history import History
 from mtrain.metrics.temperature import LARGEST
 from mtrain.records.dataset import Encoding
+from mtrain.records.ensemble import Ensemble
 from mtrain.records.training import MOST_THREADS, OF_ROWS, Cursor
-from mtrain.run.arrays import read_arrays, stored_bytes, stored_shapes, write_arrays
+from mtrain.run.arrays import (
+    read_arrays,
+    stored_bytes,
+    stored_shapes,
+    write_arrays,
+    write_each_array,
+)
+from mtrain.run.directory import ENSEMBLE
 from mtrain.run.encoding import check_encoding
 from mtrain.run.files import (
     attributing_errors,
@@ -46,8 +54,10 @@ from mtrain.run.history_arrays import (
 from mtrain.run.reading import of_schema, reading, validated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from mtrain.config.experiment.schema import Config
     from mtrain.records.arrays import Arrays, Shapes
@@ -58,10 +68,14 @@ ARRAYS = "arrays.npz"
 STATE = "state.json"
 SUMS = "SHA256SUMS"
 
-NAME = re.compile(r"epoch-(\d{4,10})(?:-step-(\d{6,12}))?")
+NAME = re.compile(rf"epoch-(\d{{4,10}})(?:-step-(\d{{6,12}}))?|{ENSEMBLE}")
 
 GROUPS = ("model/", "loss/", "optimizer/", "counts/")
 """Prefixes of the names of a training's arrays; the history's arrays are a separate group."""
+
+MEMBERS = "member_"
+MEMBER = MEMBERS + "{}/"
+"""The prefix of the arrays of a network of an ensemble, which are numbered from 1."""
 
 LARGEST_STATE = 100_000_000
 """Bytes of `state.json` without epochs: config, encoding, and a line for each resumption."""
@@ -105,6 +119,14 @@ class Checkpoint:
     history: History
     """Up to the last whole epoch."""
 
+    ensemble: Ensemble | None = None
+    """The networks of an ensemble, which has no epochs; None: it is one network."""
+
+    @property
+    def n_networks(self) -> int:
+        """How many networks its arrays are of."""
+        return 1 if self.ensemble is None else len(self.ensemble.members)
+
     @property
     def threads(self) -> int | None:
         """Threads that one operation had on the CPU; None if the file has no valid number."""
@@ -119,7 +141,9 @@ class Checkpoint:
 
     @property
     def name(self) -> str:
-        """`epoch-0007` after seven epochs, `epoch-0008-step-000350` within the next."""
+        """`epoch-0007` after seven epochs, `epoch-0008-step-000350` within the next, or `ensemble`."""
+        if self.ensemble is not None:
+            return ENSEMBLE
         epoch, step = self.cursor.epoch, self.cursor.step
         return f"epoch-{epoch + 1:04}-step-{step:06}" if step else f"epoch-{epoch:04}"
 
@@ -137,6 +161,7 @@ class _State:
     seconds: Annotated[float, Ge(0)]
     best: str | None
     history: HistoryHead
+    ensemble: Ensemble | None = None
 
 
 _STATE = TypeAdapter(_State)
@@ -153,17 +178,31 @@ def check_state_size(checkpoint: Checkpoint) -> None:
 
 def save_checkpoint(run: RunDirectory, checkpoint: Checkpoint, arrays: Arrays) -> str:
     """Write a checkpoint, in place of any of its name; returns its name."""
-    name = checkpoint.name
-    path = run.checkpoints / name
+    with _saving(run, checkpoint) as file:
+        write_arrays(file, arrays | history_arrays(checkpoint.history))
+    return checkpoint.name
+
+
+def save_each(
+    run: RunDirectory, checkpoint: Checkpoint, arrays: Iterable[tuple[str, NDArray[Any]]]
+) -> None:
+    """As `save_checkpoint`, of named arrays that need not be in memory together; there are no others."""
+    with _saving(run, checkpoint) as file:
+        write_each_array(file, arrays)
+
+
+@contextmanager
+def _saving(run: RunDirectory, checkpoint: Checkpoint) -> Iterator[Path]:
+    """The place of a checkpoint's arrays, after which all else of it is written."""
+    path = run.checkpoints / checkpoint.name
     with attributing_errors(path):
         if not run.checkpoints.exists():
             run.checkpoints.mkdir()
             flush_to_disk(run.path)
     with whole_folder(path) as beside:
-        write_arrays(beside / ARRAYS, arrays | history_arrays(checkpoint.history))
+        yield beside / ARRAYS
         write_bytes(beside / STATE, _state_bytes(checkpoint))
         write_text(beside / SUMS, _sums(beside))
-    return name
 
 
 def _state_bytes(checkpoint: Checkpoint) -> bytes:
@@ -180,6 +219,8 @@ def _state_bytes(checkpoint: Checkpoint) -> bytes:
         "best": checkpoint.best,
         "history": history_head(checkpoint.history),
     }
+    if checkpoint.ensemble is not None:
+        state["ensemble"] = asdict(checkpoint.ensemble)
     return json_bytes(state)
 
 
@@ -190,7 +231,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """
     if not (match := NAME.fullmatch(path.name)):
         raise MtrainError("no name of a checkpoint", where=path)
-    content = read_bytes(path / STATE, LARGEST_STATE + BYTES_PER_EPOCH * int(match[1]))
+    content = read_bytes(path / STATE, LARGEST_STATE + BYTES_PER_EPOCH * int(match[1] or 0))
     listed = read_bytes(path / SUMS, at_most=1000)
     if hashlib.sha256(content).hexdigest().encode() not in listed:
         raise MtrainError(f"damaged: its hash is not that in {SUMS}", where=path / STATE)
@@ -210,7 +251,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise MtrainError(f"cannot be read: {error.strerror}", where=path) from error
     if damaged:
         raise MtrainError(f"damaged: its hash is not that in {SUMS}", where=path / ARRAYS)
-    columns = read_arrays(path / ARRAYS, shapes, GROUPS, is_finite=False)
+    columns = read_arrays(path / ARRAYS, shapes, (*GROUPS, MEMBERS), is_finite=False)
     with _reading(path / STATE):
         history = history_from_arrays(state.history, state.classes, epochs, columns)
         checkpoint = replace(checkpoint, history=history)
@@ -229,6 +270,17 @@ def read_checkpoint_arrays(
     return read_arrays(path / ARRAYS, shapes, ignored + without)
 
 
+def read_member_arrays(path: Path, shapes: Shapes, number: int) -> Arrays:
+    """The arrays of network `number`, from 1, of the ensemble at `path`, by their own names.
+
+    `shapes` and errors are as for `read_checkpoint_arrays`.
+    """
+    own = MEMBER.format(number)
+    of_file = {f"{own}{name}": kind for name, kind in shapes.items()}
+    arrays = read_arrays(path / ARRAYS, of_file, within=own)
+    return {name.removeprefix(own): array for name, array in arrays.items()}
+
+
 def read_training_arrays(path: Path) -> Arrays:
     """Weights, and what loss and optimizer keep, of the checkpoint at `path`, of whatever shapes.
 
@@ -241,6 +293,11 @@ def read_training_arrays(path: Path) -> Arrays:
 def checkpoint_sha256(path: Path) -> str:
     """Of `SHA256SUMS` of the checkpoint at `path`, and so of all that is in it."""
     return hashlib.sha256(read_bytes(path / SUMS, at_most=1000)).hexdigest()
+
+
+def arrays_sha256(path: Path) -> str:
+    """Of the arrays of the checkpoint at `path`, as its list has it: the same for two equal trainings."""
+    return read_bytes(path / SUMS, at_most=1000)[:64].decode(errors="replace")
 
 
 def _sums(path: Path) -> str:
@@ -258,9 +315,9 @@ def _check_size(path: Path, checkpoint: Checkpoint, of_history: Shapes) -> None:
     model = checkpoint.config.model
     if isinstance(model, CustomModel):
         return  # only its function knows
-    parameters = model.parameters(n_features, n_classes)
+    parameters = checkpoint.n_networks * model.parameters(n_features, n_classes)
     columns = sum(8 * math.prod(shape) + LARGEST_HEADER for _, shape in of_history.values())
-    beyond = 4 * n_classes**2 + 1_000_000 + columns
+    beyond = 4 * n_classes**2 + 1_000_000 * checkpoint.n_networks + columns
     least = 4 * parameters
     most: float = MOST_PER_PARAMETER * parameters + beyond
     if checkpoint.config.custom_code:
@@ -312,5 +369,7 @@ def _check(checkpoint: Checkpoint) -> None:
     chosen = checkpoint.config.evaluation.calibrate is not None
     if chosen and checkpoint.history.epoch and TEMPERATURE not in checkpoint.history.scalars:
         raise ValueError(f"its history lacks {TEMPERATURE}, which its config asks for")
+    if checkpoint.ensemble is not None and (checkpoint.history.epoch or checkpoint.cursor.epoch):
+        raise ValueError("an ensemble has no epochs")
     if not 1 / LARGEST <= checkpoint.temperature <= LARGEST:
         raise ValueError(f"{TEMPERATURE} must be between {1 / LARGEST} and {LARGEST}")

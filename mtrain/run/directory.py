@@ -27,6 +27,9 @@ WRITER = ".writer"
 SWEEP = "sweep.yaml"
 """In the folder of a sweep, what it trains."""
 
+ENSEMBLE = "ensemble"
+"""In the folder of a sweep, its ensembles; in an ensemble's `checkpoints`, the only one."""
+
 EVALUATING = ".evaluating"
 """The lock for writing evaluations, which is possible while a training holds the other."""
 
@@ -99,6 +102,17 @@ class RunDirectory:
     def evaluations(self) -> Path:
         """A folder for each evaluation: named by its split, and what differs from the run's own."""
         return self.path / "evaluation"
+
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether it is an ensemble, which no training made."""
+        return (self.checkpoints / ENSEMBLE).is_dir()
+
+    def refuse_ensemble(self, remedy: str) -> None:
+        """Raise `MtrainError` for an ensemble."""
+        if self.is_ensemble:
+            problem = "is an ensemble, which was not trained itself"
+            raise MtrainError(problem, where=self.path, remedy=remedy)
 
     @property
     def is_begun(self) -> bool:

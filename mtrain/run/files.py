@@ -92,7 +92,8 @@ REPLACED = ".replaced.old"
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yields a new folder beside `path` to be filled, which then takes the place of any at `path`.
 
-    It is flat; it is flushed to the disk, with all its files, before it takes that place.
+    It is flushed to the disk, with all its files, before it takes that place; files of folders in it are
+    flushed as they are written.
 
     Raises `MtrainError` if the disk refuses it; an earlier folder then stays.
     """

@@ -139,7 +139,7 @@ def list_checkpoints(run: RunDirectory) -> list[Path]:
     checkpoints = []
     if run.checkpoints.is_dir():
         for path in run.checkpoints.iterdir():
-            if match := NAME.fullmatch(path.name):
+            if (match := NAME.fullmatch(path.name)) and match[1]:
                 epoch, step = int(match[1]), match[2]
                 # Within epoch 8 is after epoch 7 and before epoch 8 is done.
                 checkpoints.append(((epoch - 1, int(step)) if step else (epoch, 0), path))

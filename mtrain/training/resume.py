@@ -235,6 +235,7 @@ def read_run_settings(
     run = RunDirectory(path)
     run.check_is_run(writable=writable)
     run.refuse_links()
+    run.refuse_ensemble("name one of its members, or train its config.yaml by `mtrain fit`")
     settings = read_settings(run.config, overrides, function=function)
     refuse_code(settings.validate().custom_code.values(), path, allowed=allow_code)
     return settings

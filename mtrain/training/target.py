@@ -65,6 +65,7 @@ def run_target(
         return
     begun.check_is_run()
     begun.refuse_links()
+    begun.refuse_ensemble("train into another folder")
     with locked(begun.path):
         resumption = find_resumption(begun, config, differences_allowed=allow_differences)
         yield RunTarget(out, resume, begun, resumption)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import shlex
 from contextlib import suppress
@@ -59,6 +60,9 @@ if TYPE_CHECKING:
 
     PredictSplit = Callable[[Checkpoint, Split, CheckpointPlace, ImportedCode | None], Predictions]
 
+
+MOST_LOOKS = 2**53
+"""With more choices nothing is shown of any class, either."""
 
 FAST = (
     "predicted by NumPy, which rounds otherwise: probabilities differ from those of `mtrain evaluate` by "
@@ -335,7 +339,12 @@ class _Question:
 
 
 def _looks(place: CheckpointPlace, saved: Checkpoint) -> int:
-    """Epochs whose figures on the validation were compared to find the best checkpoint."""
+    """Epochs whose figures on the validation were compared to find the best checkpoint.
+
+    Of an ensemble, the choices of an epoch for each member.
+    """
+    if saved.ensemble is not None:
+        return min(math.prod(one.epochs for one in saved.ensemble.members), MOST_LOOKS)
     with suppress(MtrainError):  # without a history the checkpoint's own will do
         return len(read_history(place.run.path).epoch)
     return len(saved.history.epoch)
@@ -364,6 +373,8 @@ def _known_rows(dataset: Dataset, saved: Checkpoint, part: str | None) -> list[s
 
 def _unfinished(place: CheckpointPlace, saved: Checkpoint) -> Iterator[str]:
     """Notes on a training that has not begun, is still running, or ended early."""
+    if saved.ensemble is not None:
+        return
     if not (saved.cursor.epoch or saved.cursor.step):
         yield f"{place.path}: nothing was trained; these are the initial weights"
     run = place.run

@@ -125,11 +125,12 @@ def setting_headings(settings: Sequence[str]) -> dict[str, str]:
 
 
 def _find(folder: Path) -> Iterator[Path]:
-    """Every folder with a run's config; folders within a run are not searched."""
+    """Every folder with a run's config, but for ensembles; folders within a run are not searched."""
     for place, folders, files in os.walk(folder):
         if "config.yaml" in files and ("environment.json" in files or "history.json" in files):
             folders.clear()
-            yield Path(place)
+            if not RunDirectory(Path(place)).is_ensemble:
+                yield Path(place)
         else:
             folders[:] = sorted(name for name in folders if not name.startswith("."))
 

@@ -182,9 +182,12 @@ def _promise(rule: SetRule, saved: Checkpoint) -> str:
         surely = rule.surely()
         k = int(surely.argmin())
         text += f"; in 95 of 100 of them at least {surely[k]:.3f} of '{saved.classes[k]}', the lowest of all"
+    is_calibrated = saved.temperature != 1
+    if saved.ensemble is not None:  # those of its members are in their weights
+        is_calibrated = saved.config.evaluation.calibrate is not None
     chosen = [
         *(["epoch"] if (saved.config.save_best or "").startswith("val_") else []),
-        *(["temperature"] if saved.temperature != 1 else []),
+        *(["temperature"] if is_calibrated else []),
     ]
     if chosen:
         text += f"; these rows have chosen the {' and the '.join(chosen)} as well, which takes a little of it"

@@ -71,6 +71,7 @@ def _read(folder: Path, tracker: str, uri: str, held: ExitStack) -> TrackedRun:
     run = RunDirectory(folder)
     run.check_is_run(writable=False)
     run.refuse_links()
+    run.refuse_ensemble("log the sweep with its members")
     # Also before: the training may hold the lock until it ends.
     _refuse_followed(run, tracker, uri)
     held.enter_context(logging_alone(run.path, tracker))

@@ -45,6 +45,7 @@ def plot(
     refuse_sweep(path)
     run = RunDirectory(path if path.is_dir() else path.parent)
     run.refuse_links()
+    run.refuse_ensemble("its members have curves; `mtrain report` shows what it has itself")
     history = _read(path)  # before matplotlib: a wrong path fails at once
     if not history.epoch:
         raise MtrainError("holds no epoch yet, there is nothing to draw", where=path)

@@ -14,7 +14,7 @@ from mtrain.metrics.mistakes import confident_mistakes
 from mtrain.report.page.content import MOST_SUSPECTS, Mistakes, PageContent
 from mtrain.report.pictures import is_image, pictures, png
 from mtrain.run.checkpoint import read_checkpoint
-from mtrain.run.directory import RunDirectory, is_sweep
+from mtrain.run.directory import ENSEMBLE, RunDirectory, is_sweep
 from mtrain.run.environment import read_environment
 from mtrain.run.files import begins, check_replaced, read_bytes, write_bytes
 from mtrain.run.find_checkpoint import find_checkpoint
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mtrain.records.dataset import Split
+    from mtrain.records.ensemble import EnsembleMember
     from mtrain.records.evaluation import SavedEvaluation
     from mtrain.records.training import NeverLearned
 
@@ -91,8 +92,15 @@ def read_page_content(
     Raises `MtrainError` for damaged files.
     """
     config = load_config(run.config, {})
-    history = read_history(run.path)
     missing: list[str] = []
+    members: Sequence[EnsembleMember] = ()
+    if run.is_ensemble:
+        saved = read_checkpoint(run.checkpoints / ENSEMBLE)
+        history, state = saved.history, "finished"
+        members = () if saved.ensemble is None else saved.ensemble.members
+        missing.append("Curves, and when rows were learned, are in the pages of its members")
+    else:
+        history = read_history(run.path)
     evaluation, mistakes, images = None, None, {}
     try:
         evaluation = read_saved_evaluation(run.path, "test", needs_predictions=False)
@@ -132,6 +140,7 @@ def read_page_content(
         doubtful,
         images,
         missing,
+        members,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mtrain.config.experiment.custom_code import CustomModel, refuse_code
@@ -88,9 +88,11 @@ def summarize(path: Path, overrides: Mapping[str, Any], *, allow_code: bool = Fa
         place, saved = with_checkpoint(path, lambda place, saved: (place, saved))
         model, folder = saved.config.model, place.run.path
         n_features, n_classes = saved.encoding.n_features, len(saved.classes)
+        n_networks = saved.n_networks
     else:
         from mtrain.data.load import dataset_shape
 
+        n_networks = 1
         settings = read_settings(path, overrides)
         config = settings.validate()
         model, folder = config.model, path.parent
@@ -108,4 +110,12 @@ def summarize(path: Path, overrides: Mapping[str, Any], *, allow_code: bool = Fa
 
     with choose_device("cpu").scope(), imported(custom, folder) as code:
         built = build_model(model, n_features, n_classes, seed=0, code=code)
-    return Summary(n_features, list_layers(built), is_perceptron(built))
+    layers = list_layers(built)
+    if n_networks == 1:
+        return Summary(n_features, layers, is_perceptron(built))
+    of_all = [
+        replace(layer, name=f"member_{number}/{layer.name}")
+        for number in range(1, n_networks + 1)
+        for layer in layers
+    ]
+    return Summary(n_features, of_all, is_perceptron=False)

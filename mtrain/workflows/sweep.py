@@ -18,6 +18,7 @@ from mtrain.metrics.sweep import (
 )
 from mtrain.observer import OneAtATime, SweepObserver
 from mtrain.run.directory import (
+    ENSEMBLE,
     LOCK,
     OUTPUTS,
     RunDirectory,
@@ -36,6 +37,7 @@ from mtrain.workflows.folds import keep_pooled_folds
 from mtrain.workflows.halving import halving_figure, train_by_halving
 from mtrain.workflows.report_sweep import report_sweep
 from mtrain.workflows.sweep_data import Options, SweepData
+from mtrain.workflows.sweep_ensembles import with_ensembles
 from mtrain.workflows.sweep_groups import make_train
 from mtrain.workflows.sweep_on_ray import make_train_on
 from mtrain.workflows.sweep_result import make_result, read_member, summarize_settings
@@ -129,6 +131,9 @@ def sweep(
             told.stage("comparing the settings")
             result = make_result(plan, folder, results, ranking)
             pooled = keep_pooled_folds(plan, folder, results)
+            if plan.ensemble and not received.signals:
+                told.stage("making the ensembles")
+                result = with_ensembles(plan, folder, result, options.draw)
             write_result(result, folder)
             _draw(result, folder)
             _write_page(folder, told)
@@ -284,7 +289,7 @@ def _open_folder(plan: SweepPlan, out: Path | None, *, resume: bool) -> Iterator
     is_there = folder is not None and folder.exists()
     if folder is not None and is_there:
         refuse_locked(folder)
-        for name in (PLAN, RESULT, POOLED, *(member.name for member in plan.members)):
+        for name in (PLAN, RESULT, POOLED, ENSEMBLE, *(member.name for member in plan.members)):
             refuse_link(folder / name)
         if not (folder / PLAN).exists():
             check_empty(RunDirectory(folder), "in which there is no sweep" if resume else None)

@@ -92,14 +92,14 @@ def test_a_format_without_its_package_says_how_to_install_it(finished, capsys, m
 
 def test_a_model_that_predicts_otherwise_is_not_exported(finished, tmp_path, monkeypatch):
     """As a wrong operator would make it."""
-    whole = onnx_file.read_plain_network
+    whole = onnx_file.read_plain_networks
 
     def wrong(saved, path):
-        layers = whole(saved, path)
-        layers[-1].kernel[:] *= -1
-        return layers
+        networks = whole(saved, path)
+        networks[0][-1].kernel[:] *= -1
+        return networks
 
-    monkeypatch.setattr(onnx_file, "read_plain_network", wrong)
+    monkeypatch.setattr(onnx_file, "read_plain_networks", wrong)
     with pytest.raises(mtrain.MtrainError, match=r"not exported: onnxruntime .* predicts another"):
         mtrain.export(finished, out=tmp_path / "model.onnx")
     assert list(tmp_path.iterdir()) == []

@@ -80,7 +80,7 @@ def test_rows_are_copied_only_where_they_are_divided(finished_run, monkeypatch):
         given.append(inputs)
         return np.zeros((len(inputs), 2), np.float32)
 
-    monkeypatch.setattr("mtrain.inference.plain.plain_probabilities", outputs)
+    monkeypatch.setattr("mtrain.inference.plain.mean_probabilities", outputs)
     rows = Split(np.ones((3, 4), np.float32), np.zeros(3, np.int32), np.arange(3))
 
     for divisor in (None, 2):

@@ -15,6 +15,7 @@ from sklearn.metrics import precision_recall_fscore_support
 import mtrain
 from mtrain.cli.main import run
 from mtrain.metrics.history import History
+from mtrain.run.arrays import write_arrays
 from mtrain.run.history import write_by_class
 
 COLUMNS = ["epoch", "split", "class", "precision", "recall", "f1", "support"]
@@ -200,3 +201,15 @@ def test_json_files_are_what_their_schemas_say(name):
         assert not validator.is_valid({k: value for k, value in content.items() if k != key})
     assert not validator.is_valid({**content, "more": 1})
     assert not validator.is_valid({**content, "schema": "1"})
+
+
+def test_more_arrays_than_can_be_read_again_are_not_written(tmp_path, monkeypatch):
+    """As of an ensemble of very many members: the list of a file's arrays must be short."""
+    path = tmp_path / "arrays.npz"
+    arrays = {f"member_{number}/bias": np.zeros(1, np.float32) for number in range(20)}
+    write_arrays(path, arrays)
+    path.unlink()
+    monkeypatch.setattr("mtrain.run.arrays.LARGEST_DIRECTORY", 1000)
+    with pytest.raises(mtrain.MtrainError, match=r"arrays\.npz: 20 arrays are too many"):
+        write_arrays(path, arrays)
+    assert list(tmp_path.iterdir()) == []

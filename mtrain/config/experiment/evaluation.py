@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -38,13 +39,16 @@ class ThresholdRule:
     confidence: float | None = None
     """With which it is promised of new rows; None: it is only reached on validation."""
 
-    def level(self, epoch: int) -> float | None:
+    def level(self, *epochs: int) -> float | None:
         """The share of trainings in which the promise of this epoch may be broken.
 
         1 / (e (e + 1)) of the whole, which all epochs together never exceed: so that any of them may
-        be chosen as the best, and a run may be trained further.
+        be chosen as the best, and a run may be trained further. Of an ensemble it is the product over the
+        epochs of its members, each chosen so.
         """
-        return None if self.confidence is None else (1 - self.confidence) / (epoch * (epoch + 1))
+        if self.confidence is None:
+            return None
+        return (1 - self.confidence) / math.prod(e * (e + 1) for e in epochs)
 
 
 class WantedConfig(Section):

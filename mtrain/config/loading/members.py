@@ -23,7 +23,7 @@ from mtrain.config.loading.axes import (
 )
 from mtrain.config.loading.load import flat_settings, load_config, read_settings
 from mtrain.config.loading.problems import describe
-from mtrain.errors import MtrainError, Problem, UsageError
+from mtrain.errors import MtrainError, Problem, UsageError, dotted
 from mtrain.keywords import option
 
 if TYPE_CHECKING:
@@ -97,6 +97,8 @@ class SweepPlan:
     folds: int | None
     sample: int | None
     halving: Halving | None
+    ensemble: bool = False
+    """Whether the seeds of each setting become an ensemble; it does not change what is trained."""
 
 
 def plan_sweep(
@@ -108,16 +110,20 @@ def plan_sweep(
     folds: int | None = None,
     sample: int | None = None,
     halving: Any = None,
+    ensemble: bool = False,
     many: bool = False,
     function: str | None = None,
 ) -> SweepPlan:
     """Every member of a sweep of `source`, which is as for `read_settings`.
 
     `seeds` and `folds` are how many there are of each, `sample` how many settings are drawn,
-    `halving` the settings of `Halving`, as plain data; `many` allows more than a thousand members.
+    `halving` the settings of `Halving`, as plain data, `ensemble` as in the plan; `many` allows more than
+    a thousand members.
     Raises `UsageError` with every problem of every member's config.
     """
     base = read_settings(source, overrides, function=function)
+    if ensemble:
+        _check_seeds(seeds, folds)
     _check_axes(base, [axis.key for axis in axes], seeds, folds, sample)
     n_settings = sample or product_size(axes)
     if not many and (n := n_settings * (seeds or 1) * (folds or 1)) > UNASKED:
@@ -149,6 +155,7 @@ def plan_sweep(
             listed[MOST_PROBLEMS:] = [Problem(f"and {more:,} more problems")]
         raise UsageError(*listed)
     _check_differ(members, values)
+    _check_in_ensemble(members if ensemble else ())
     named = _named(members, values, [axis.key for axis in axes])
     return SweepPlan(
         f"{members[0].config.name}-sweep",
@@ -160,6 +167,7 @@ def plan_sweep(
         folds,
         sample,
         _halving(halving),
+        ensemble,
     )
 
 
@@ -211,6 +219,29 @@ def _check_axes(
     for key in keys:
         if key == "name":
             raise UsageError("name: members are named by what differs", where="sweep")
+
+
+def _check_seeds(seeds: int | None, folds: int | None) -> None:
+    """Raise `UsageError` for an ensemble of anything but seeds."""
+    if folds is not None:
+        problem = (
+            f"is not for {option('folds')}: members of different folds learn from different rows"
+        )
+        raise UsageError(problem, where=option("ensemble"))
+    if seeds is None:
+        problem = f"needs {option('seeds')}: it is made of the seeds of each setting"
+        raise UsageError(problem, where=option("ensemble"))
+
+
+def _check_in_ensemble(members: Sequence[Member]) -> None:
+    """Raise `UsageError` for members of which no ensemble can be made."""
+    for config in (member.config for member in members):
+        for keys, code in config.custom_code.items():
+            problem = f"cannot hold custom code, and {dotted(keys)} is {code.name!r}"
+            raise UsageError(problem, where=option("ensemble"))
+        if not config.evaluation.predictions:
+            problem = "needs the members' predictions, and evaluation.predictions is false"
+            raise UsageError(problem, where=option("ensemble"))
 
 
 def _check_differ(members: Sequence[Member], values: Sequence[Values]) -> None:

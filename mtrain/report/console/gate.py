@@ -23,5 +23,5 @@ def print_gate(gate: Gate, stream: TextIO) -> None:
         console.print(inert_text(line))
     if gate.looks > 1:
         chosen = "The checkpoint was chosen on this split; the p-values allow for"
-        console.print(f"{chosen} {gate.looks:,} epochs")
+        console.print(f"{chosen} the choice among {gate.looks:,}")
     console.print(inert_text(f"gate {gate.summary}"))

@@ -17,11 +17,11 @@ from mtrain.observer import SweepObserver
 from mtrain.report.class_names import leave_room, left_out
 from mtrain.report.console.output import inert_text, make_console
 from mtrain.report.console.terminal import Unbroken, draws
-from mtrain.report.sweep_remarks import findings, setting_columns, setting_text
+from mtrain.report.sweep_remarks import ensemble_columns, findings, setting_columns, setting_text
 from mtrain.report.text import duration, figure, share
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from mtrain.records.sweep import MemberResult, SweepResult
 
@@ -32,6 +32,9 @@ ROOM_FOR_SETTING = 16
 
 MOST_SETTINGS = 30
 """The most settings that are printed; of more, the best."""
+
+MOST_ENSEMBLES = 5
+"""The most settings whose ensembles are printed; of more, the best."""
 
 OTHER_LINES = 4
 """Lines of the display without a member: bar, header, what is hidden, and a free one."""
@@ -238,3 +241,21 @@ def print_sweep(sweep: SweepResult, stream: TextIO) -> None:
     rest = [f"and {more:,} more settings, all of them in sweep.csv"] if more else []
     for line in (*rest, *left_out(numbers, shown), *findings(sweep)):
         console.print(inert_text(line))
+    _print_ensembles(sweep, ranking[:MOST_ENSEMBLES], console)
+
+
+def _print_ensembles(sweep: SweepResult, ranking: Sequence[int], console: Console) -> None:
+    """The ensembles of these settings beside their members, and how many more there are."""
+    names, columns = ensemble_columns(sweep, ranking)
+    if not names:
+        return
+    table = Table(box=None, pad_edge=False)
+    table.add_column("on test", overflow="fold")
+    for heading in columns:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, *cells in zip(names, *columns.values(), strict=True):
+        table.add_row(inert_text(name), *cells)
+    console.print(table)
+    shown = sum(sweep.settings[place].ensemble is not None for place in ranking)
+    if more := sum(one.ensemble is not None for one in sweep.settings) - shown:
+        console.print(f"and {more:,} more ensembles, all of them in sweep.json")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mtrain.metrics.history import History
     from mtrain.metrics.learning import ClassLearning
     from mtrain.records.arrays import Ints
+    from mtrain.records.ensemble import EnsembleMember
     from mtrain.records.report import Report
     from mtrain.records.run import Environment
     from mtrain.records.sweep import SweepDescription, SweepResult
@@ -116,6 +117,9 @@ class PageContent:
 
     missing: Sequence[str]
     """What could not be shown, and why."""
+
+    members: Sequence[EnsembleMember] = ()
+    """Of an ensemble, whose history is empty; none: it is a run."""
 
 
 @dataclass(frozen=True, eq=False)

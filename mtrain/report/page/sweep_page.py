@@ -12,7 +12,7 @@ from mtrain.records.dataset import SPLITS
 from mtrain.report.page.axis_chart import axis_charts
 from mtrain.report.page.rendering import load_templates, render_html
 from mtrain.report.page.run_page import MOST_CLASSES
-from mtrain.report.sweep_remarks import findings, setting_columns, setting_text
+from mtrain.report.sweep_remarks import ensemble_columns, findings, setting_columns, setting_text
 from mtrain.report.text import MARKS
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def html_page(content: SweepPageContent) -> str:
     ranking = result.ranking[:MOST_ROWS]
     columns = setting_columns(result, ranking, content.in_training)
     members = list(_members(content))
+    of_ensembles, ensemble_figures = ensemble_columns(result, ranking)
     entries = [] if report is None else report.lowest_f1(MOST_CLASSES)
     values: dict[str, Any] = {
         "content": content,
@@ -67,6 +68,11 @@ def html_page(content: SweepPageContent) -> str:
         "settings": [
             (setting_text(result.settings[place], result), cells)
             for place, *cells in zip(ranking, *columns.values(), strict=True)
+        ],
+        "ensemble_columns": list(ensemble_figures),
+        "ensembles": [
+            (name, cells)
+            for name, *cells in zip(of_ensembles, *ensemble_figures.values(), strict=True)
         ],
         "settings_left_out": len(result.settings) - len(ranking),
         "labels": list(axis_labels(result.axes).values()),
