@@ -283,13 +283,13 @@ def test_results_say_how_the_threshold_was_chosen(chosen, line):
     ("chosen", "looks", "what", "allowed"),
     [
         (None, 1, "checkpoint", ""),
-        (None, 20, "checkpoint", "; its verdicts allow for 20 epochs"),
+        (None, 20, "checkpoint", "; its verdicts allow for the choice among 20"),
         (ThresholdChoice("f1", "val"), 1, "threshold", "; its verdicts do not allow for that"),
         (
             ThresholdChoice("f1", "val"),
             20,
             "threshold",
-            "; its verdicts allow for 20 epochs, not for the threshold",
+            "; its verdicts allow for the choice among 20, not for the threshold",
         ),
         (ThresholdChoice("f1", "val", failed="x"), 1, "checkpoint", ""),
     ],
