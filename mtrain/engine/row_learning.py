@@ -25,10 +25,7 @@ LARGEST_MARGIN = 17.0
 """A little beyond the logarithm of 1 / `SMALLEST`."""
 
 MARGINS, LEARNED_IN, STANDING = (OF_ROWS + name for name in ("margins", "learned_in", "standing"))
-"""The arrays of a training's state, besides `SEEN`: eight bytes a row, up to `MOST_EPOCHS`."""
-
-MOST_EPOCHS = np.iinfo(np.uint16).max
-"""Epochs that two bytes count."""
+"""The arrays of a training's state, besides `SEEN`: together seven bytes a row up to epoch 255, then ten."""
 
 
 class RowLearning:
@@ -160,4 +157,5 @@ def signed_odds_of(labels: tf.Tensor, predicted: tf.Tensor, scores: tf.Tensor) -
 
 
 def _count(epoch: int) -> type[np.generic]:
-    return np.uint16 if epoch <= MOST_EPOCHS else np.uint32
+    kinds: tuple[type[np.unsignedinteger], ...] = (np.uint8, np.uint16, np.uint32)
+    return next(kind for kind in kinds if epoch <= np.iinfo(kind).max)

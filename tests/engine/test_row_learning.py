@@ -162,14 +162,26 @@ def test_nothing_else_changes(jit_compile):
     arrays = looked_at.state().arrays
     for name, array in plain.state().arrays.items():
         assert_array_equal(arrays.pop(name), array)
-    assert arrays.pop(SEEN).tolist() == [2] * 300  # and so a few bytes of a checkpoint
-    assert sorted(arrays) == [LEARNED_IN, MARGINS, STANDING]
-    assert sum(array.nbytes for array in arrays.values()) == 8 * 300
+    assert sorted(arrays) == sorted([LEARNED_IN, MARGINS, SEEN, STANDING])
+    assert arrays[SEEN].tolist() == [2] * 300
+    assert sum(array.nbytes for array in arrays.values()) == 7 * 300
 
 
-def test_more_epochs_than_two_bytes_count():
-    """The arrays of a state are as narrow as they can be."""
-    for epoch, dtype in ((65_535, "uint16"), (65_536, "uint32")):
+def test_counts_hold_a_row_that_was_forgotten_as_often_as_can_be():
+    """Right in every second epoch, until one byte and until two bytes are needed."""
+    for epochs in (255, 256):
+        rows, again = (RowLearning(np.zeros(1, int), 2) for _ in range(2))
+        for epoch in range(1, epochs + 1):
+            odds = np.array([2 if epoch % 2 else -2], np.float32)
+            rows.count(epoch, np.zeros(1, np.int32), odds)
+        again.restore(rows.state(epochs), epochs)
+        assert again.times_forgotten.tolist() == [epochs // 2]
+        assert again.is_right.tolist() == [epochs % 2 == 1]
+        assert again.seen.tolist() == [epochs]
+
+
+def test_counts_take_as_few_bytes_as_their_epoch_needs():
+    for epoch, dtype in ((255, "uint8"), (256, "uint16"), (65_535, "uint16"), (65_536, "uint32")):
         rows = RowLearning(np.zeros(4, int), 2)
         arrays = rows.state(epoch)
         assert {name: (a.dtype.name, a.shape) for name, a in arrays.items()} == {
@@ -216,8 +228,8 @@ def test_a_state_with_rows_says_what_its_arrays_are():
     shapes = trainer.shapes_at(Cursor(0, 0, 0.0, 0))
     assert shapes == {name: (a.dtype.name, a.shape) for name, a in state.arrays.items()}
     for name, values, message in (
-        (LEARNED_IN, np.full(64, 1, np.uint16), "standing cannot be of rows in epoch 0"),
-        (SEEN, np.full(64, 1, np.uint16), "standing cannot be of rows in epoch 0"),
+        (LEARNED_IN, np.full(64, 1, np.uint8), "standing cannot be of rows in epoch 0"),
+        (SEEN, np.full(64, 1, np.uint8), "standing cannot be of rows in epoch 0"),
         (MARGINS, np.full(64, 0.1, np.float32), "margins are larger than margins can be"),
     ):
         with pytest.raises(MtrainError, match=message):
