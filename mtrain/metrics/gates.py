@@ -198,11 +198,16 @@ def _of_share(
     return _Evidence(p_pass, p_fail, value, rule.limit, reason, k, share, limit, trials)
 
 
+def _why_none(report: Report, than: str) -> str:
+    problems = [one.problem for one in report.rivals or () if one.name == than and one.problem]
+    return ": ".join([f"there is no {than} on these rows", *problems])
+
+
 def _of_other(report: Report, rule: Rule, than: str, pairs: Pairs | None) -> _Evidence:
     """By inverting the interval of the difference: the level at which it just excludes the limit."""
     name = "the baseline" if than == BASELINE else than
     if pairs is None:
-        return _Evidence(1.0, 1.0, np.nan, np.nan, f"there is no {than} on these rows")
+        return _Evidence(1.0, 1.0, np.nan, np.nan, _why_none(report, than))
     if rule.figure == "accuracy":
         differences = accuracy_difference(pairs)
     elif rule.figure.endswith("_macro"):

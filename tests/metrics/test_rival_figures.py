@@ -13,6 +13,8 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
+from mtrain.config.experiment.gates import parse_rule
+from mtrain.metrics.gates import judge
 from mtrain.metrics.report import make_report
 from mtrain.metrics.rivals import with_rivals
 from mtrain.records.rivals import TrainedRival
@@ -176,6 +178,17 @@ def test_a_rival_without_predictions_says_why():
     )
     assert found["rival-missing"] == "No gradient boosting beside the network: not done after 3 s"
     assert "no-rival-better" in found
+
+
+def test_a_rule_about_a_rival_without_predictions_says_why():
+    trained = TrainedRival("boosting", 3.0, problem="not done after 3 s")
+    rivals = judge_rivals(NETWORK, [trained], "test", "abc")
+    report = make_report(NETWORK, tuple("abc"), split="test", checkpoint="x", rivals=rivals)
+
+    (result,) = judge(report, [parse_rule("accuracy >= boosting")], {})
+
+    assert result.outcome == "inconclusive"
+    assert result.reason == "there is no boosting on these rows: not done after 3 s"
 
 
 def test_a_rival_of_two_classes_predicts_by_its_threshold():
